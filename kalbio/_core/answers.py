@@ -1,0 +1,48 @@
+"""Reads JSON out of successful answers, and says clearly when it cannot be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kalbio._core import jsontext
+from kalbio._core._http import Response
+from kalbio._core.errors import KalbioResponseError
+
+
+def as_json(response: Response) -> Any:
+    """Return the parsed body, None when there is none. Raises KalbioResponseError when it is not JSON."""
+    if not response.content.strip():
+        return None
+    try:
+        return jsontext.decode(response.content)
+    except ValueError:
+        raise unusable(response, "the answer is not JSON") from None
+
+
+def as_object(response: Response) -> dict[str, Any]:
+    """Return the body as an object. A list of one object counts as that object."""
+    value = as_json(response)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        raise unusable(response, "the answer should be an object")
+    return value
+
+
+def as_optional_object(response: Response) -> dict[str, Any] | None:
+    """Return the body as an object, or None when there is no body."""
+    return None if as_json(response) is None else as_object(response)
+
+
+def as_list(response: Response) -> list[Any]:
+    """Return the body as a list."""
+    value = as_json(response)
+    if not isinstance(value, list):
+        raise unusable(response, "the answer should be a list")
+    return value
+
+
+def unusable(response: Response, reason: str) -> KalbioResponseError:
+    """Return the error for an answer that cannot be used."""
+    request = response.request
+    return KalbioResponseError(request.method, request.url.path, response.content, reason)

@@ -1,0 +1,26 @@
+"""Cuts long lists of query values into requests that a server will take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote_plus
+
+from kalbio._core.constants import MAX_TARGET
+
+
+def cut(texts: Sequence[str], *, overhead: int, separator: str, max_count: int) -> Iterator[slice]:
+    """Yield slices of `texts` that fit into one request target each.
+
+    `overhead` is the length of the target without any of them, `separator` is what stands between two. Lengths are
+    those of the percent-encoded text. A single text that is too long still gets a slice of its own: the server decides.
+    """
+    between = len(quote_plus(separator))
+    start, length = 0, overhead
+    for index, text in enumerate(texts):
+        cost = len(quote_plus(text)) + between
+        if index > start and (length + cost > MAX_TARGET or index - start >= max_count):
+            yield slice(start, index)
+            start, length = index, overhead
+        length += cost
+    if start < len(texts):
+        yield slice(start, len(texts))

@@ -1,0 +1,39 @@
+"""Every default number of the client, in one place. Times are seconds, sizes are bytes."""
+
+from __future__ import annotations
+
+# Phases of one request. Reading is generous: exports and large listings take a while to begin.
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 120.0
+WRITE_TIMEOUT = 120.0
+POOL_TIMEOUT = 60.0
+
+MAX_CONNECTIONS = 20
+KEEPALIVE_EXPIRY = 30.0
+
+# Retries: attempts in total, first back-off, longest single wait, longest time for one call.
+RETRY_ATTEMPTS = 4
+RETRY_BASE = 0.5
+RETRY_MAX_WAIT = 30.0
+RETRY_DEADLINE = 120.0
+
+# A token is renewed this long before it ends, but never earlier than after four fifths of its life.
+TOKEN_MARGIN = 600.0
+TOKEN_MARGIN_SHARE = 0.2
+# Google identity tokens live for an hour.
+IAP_TOKEN_LIFETIME = 3000.0
+
+# Servers commonly refuse request lines of more than 8 kB; the method, the version and a path prefix need some of it.
+MAX_TARGET = 8_100
+
+# What an error keeps of a body.
+MAX_ERROR_BODY = 4_096
+
+LISTING_TTL = 300.0
+RECORD_TTL = 60.0
+RECORD_CACHE_SIZE = 10_000
+RELATION_TTL = 10.0
+RELATION_CACHE_SIZE = 128
+
+DOWNLOAD_CHUNK = 65_536
+MAX_FILE_NAME = 150

@@ -1,0 +1,255 @@
+"""What can go wrong, as types.
+
+    KalbioError
+    ├── KalbioAPIError              the server answered with a status of 400 or more
+    │   ├── ValidationError         400, 422: the request was refused; `details` says where
+    │   ├── AuthenticationError     401, or the login was refused
+    │   ├── PermissionDeniedError   403
+    │   ├── NotFoundError           404
+    │   ├── ConflictError           409
+    │   ├── RateLimitError          429; `retry_after` says how long to wait
+    │   └── ServerError             5xx
+    ├── KalbioResponseError         the call succeeded, but its answer cannot be used
+    ├── TransportError              no answer
+    │   ├── ConnectionFailedError   the connection could not be made, or broke
+    │   └── RequestTimeoutError     a time limit passed
+    ├── UnknownFateError            a write was sent and its answer lost: it may or may not have been carried out
+    └── IdentifierError             (also ValueError) what was given does not name one thing
+        ├── IdentifierNotFoundError (also LookupError) it names nothing; `suggestions` has the close matches
+        └── AmbiguousIdentifierError it names several; `candidates` lists them
+
+Errors carry the relative path, never the host; bodies are cut and free of secrets; all can be copied and pickled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kalbio._core.constants import MAX_ERROR_BODY
+from kalbio._core.redact import redact
+
+
+class KalbioError(Exception):
+    """Base of every error that kalbio raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The constructors take keywords, which the default protocol of exceptions would lose.
+        return _rebuild, (type(self), self.args, dict(self.__dict__))
+
+
+def _rebuild(kind: type[KalbioError], args: tuple[Any, ...], state: dict[str, Any]) -> KalbioError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+def clip(body: bytes, secrets: Iterable[str] = ()) -> bytes:
+    """Return what an error may keep of a body: no secrets, and not more than a few kilobytes."""
+    # Redact a margin more than is kept, so that a secret across the cut is still seen whole.
+    text = redact(body[: MAX_ERROR_BODY * 4].decode("utf-8", "replace"), secrets)
+    kept = text.encode("utf-8", "replace")
+    return kept if len(kept) <= MAX_ERROR_BODY else kept[:MAX_ERROR_BODY] + b" ... (cut)"
+
+
+class KalbioAPIError(KalbioError):
+    """The server answered with a status of 400 or more.
+
+    Attributes:
+        method: HTTP method.
+        path: relative path of the request; `url` is the same, under its older name.
+        status_code: HTTP status.
+        response_body: the body, cut and without secrets.
+        request_id: the server's id of the request, where it sent one.
+        code: the server's error code, where the body has one.
+        message: the server's message, where the body has one.
+        details: what a validation error says about single inputs, as the server sent it.
+        retry_after: seconds the server asked to wait, where it did.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        status_code: int,
+        response_body: bytes,
+        *,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        secrets: Iterable[str] = (),
+    ) -> None:
+        self.method = method
+        self.path = url
+        self.status_code = status_code
+        self.response_body = clip(response_body, secrets)
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.code, self.message, self.details = _read_error_body(response_body, secrets)
+        super().__init__(
+            f"{method} {url} failed with status {status_code}: {self.response_body.decode('utf-8', 'replace')}"
+        )
+
+    @property
+    def url(self) -> str:
+        """The relative path of the request."""
+        return self.path
+
+    @classmethod
+    def for_status(cls, method: str, url: str, status_code: int, response_body: bytes, **more: Any) -> KalbioAPIError:
+        """Return the error of the class that belongs to the status."""
+        kind = _BY_STATUS.get(status_code, ServerError if status_code >= 500 else KalbioAPIError)
+        return kind(method, url, status_code, response_body, **more)
+
+
+class ValidationError(KalbioAPIError):
+    """400 or 422: the server refused what was sent; `message` and `details` say why."""
+
+
+class AuthenticationError(KalbioAPIError):
+    """401, or the login itself was refused: check the client id and the client secret."""
+
+
+class PermissionDeniedError(KalbioAPIError):
+    """403: the credentials are good, but not for this."""
+
+
+class NotFoundError(KalbioAPIError):
+    """404: no such thing."""
+
+
+class ConflictError(KalbioAPIError):
+    """409: the request does not fit the present state."""
+
+
+class RateLimitError(KalbioAPIError):
+    """429: too many requests; `retry_after` has the wait in seconds, where the server named one."""
+
+
+class ServerError(KalbioAPIError):
+    """5xx: the server failed."""
+
+
+_BY_STATUS: dict[int, type[KalbioAPIError]] = {
+    400: ValidationError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: ValidationError,
+    429: RateLimitError,
+}
+
+
+def _read_error_body(body: bytes, secrets: Iterable[str]) -> tuple[str | None, str | None, Any]:
+    try:
+        parsed = json.loads(redact(body.decode("utf-8"), secrets))
+    except ValueError:
+        return None, None, None
+    if not isinstance(parsed, dict):
+        return None, None, parsed
+    code, message = parsed.get("code"), parsed.get("message")
+    # Validation details come under different names, depending on which layer of the server refused.
+    details = next((parsed[name] for name in ("details", "issues", "errors", "validation") if parsed.get(name)), None)
+    return (None if code is None else str(code)), (None if message is None else str(message)), details
+
+
+class KalbioResponseError(KalbioError):
+    """The call succeeded, but its answer cannot be used: no JSON, nothing at all, or of the wrong shape."""
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        response_body: bytes,
+        reason: str = "unusable answer",
+        *,
+        secrets: Iterable[str] = (),
+    ) -> None:
+        self.method = method
+        self.path = url
+        self.response_body = clip(response_body, secrets)
+        self.reason = reason
+        super().__init__(f"{method} {url}: {reason}: {self.response_body.decode('utf-8', 'replace')}")
+
+    @property
+    def url(self) -> str:
+        """The relative path of the request."""
+        return self.path
+
+
+class TransportError(KalbioError):
+    """No answer came."""
+
+    def __init__(self, method: str, path: str, reason: str) -> None:
+        self.method = method
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{method} {path}: {reason}")
+
+
+class ConnectionFailedError(TransportError):
+    """The connection could not be made, or broke before the answer was complete."""
+
+
+class RequestTimeoutError(TransportError):
+    """A time limit passed: connecting, writing, reading, or waiting for a free connection."""
+
+
+class UnknownFateError(KalbioError):
+    """A write was sent and its answer was lost: it may or may not have been carried out.
+
+    Look before you repeat it: values are append-only, and a second write is a second value.
+
+    Attributes:
+        method: HTTP method.
+        path: relative path.
+        sent: the body that was sent, cut and without secrets; None when it was streamed.
+        reason: how the answer was lost.
+    """
+
+    def __init__(self, method: str, path: str, reason: str, sent: bytes | None, *, secrets: Iterable[str] = ()) -> None:
+        self.method = method
+        self.path = path
+        self.reason = reason
+        self.sent = None if sent is None else clip(sent, secrets)
+        super().__init__(
+            f"{method} {path}: {reason}. The request was sent and may have been carried out; look before you repeat it."
+        )
+
+
+class IdentifierError(KalbioError, ValueError):
+    """What was given does not name exactly one thing.
+
+    Attributes:
+        kind: what was looked for, e.g. "data field".
+        identifier: what was given.
+    """
+
+    def __init__(self, kind: str, identifier: Any, text: str) -> None:
+        self.kind = kind
+        self.identifier = identifier
+        super().__init__(text)
+
+
+class IdentifierNotFoundError(IdentifierError, LookupError):
+    """No such thing; `suggestions` lists the names that come close."""
+
+    def __init__(self, kind: str, identifier: Any, suggestions: Sequence[str] = (), hint: str = "") -> None:
+        self.suggestions = list(suggestions)
+        close = f" Did you mean {' or '.join(repr(name) for name in self.suggestions)}?" if self.suggestions else ""
+        super().__init__(kind, identifier, f"There is no {kind} {identifier!r}.{close}{' ' + hint if hint else ''}")
+
+
+class AmbiguousIdentifierError(IdentifierError):
+    """Several things have this name; `candidates` lists their ids, one of which is to be given instead."""
+
+    def __init__(self, kind: str, identifier: Any, candidates: Sequence[str]) -> None:
+        self.candidates = list(candidates)
+        super().__init__(
+            kind,
+            identifier,
+            f"{len(self.candidates)} {kind}s are called {identifier!r}; give the id of the one you mean: "
+            f"{', '.join(self.candidates)}",
+        )

@@ -1,0 +1,86 @@
+"""JSON out and in. What leaves is valid JSON or an error that names the place; nothing is guessed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+
+def encode(value: Any) -> bytes:
+    """Return `value` as compact UTF-8 JSON.
+
+    Dates and times become ISO text, UUIDs, paths and Decimals (all digits kept) text, enumeration members their values,
+    numbers of array libraries plain numbers, tuples lists. NaN, infinities, bytes, sets and anything else raise
+    ValueError or TypeError naming the place.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_convert)
+        return text.encode("utf-8")
+    except (ValueError, TypeError, RecursionError) as error:
+        _complain(value, "body")
+        raise ValueError(f"This cannot be sent as JSON: {error}") from None
+
+
+def encode_text(value: Any) -> str:
+    """Return `value` as JSON text, for query parameters that carry JSON."""
+    return encode(value).decode("utf-8")
+
+
+def decode(data: bytes) -> Any:
+    """Parse JSON bytes. Raises ValueError when they are not JSON."""
+    return json.loads(data)
+
+
+def _convert(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, UUID | PurePath):
+        return str(value)
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError(f"{value} is not a number JSON can carry")
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    # Numbers of numpy, pandas and the like are no int or float, but know their plain value.
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "shape", None) == ():
+        return item()
+    raise TypeError(f"{type(value).__name__} is not a type JSON can carry")
+
+
+def _complain(value: Any, place: str, depth: int = 0) -> None:
+    """Raise an error that names the first place in `value` which cannot be sent."""
+    if depth > 200:
+        raise ValueError(f"{place} is nested too deeply, or contains itself")
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ValueError(f"{place} is {value!r}, which is not valid Unicode text") from None
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{place} is {value}, which JSON cannot carry; leave the value out or send text")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"{place} has the key {key!r}; keys must be text")
+            _complain(item, f"{place}[{key!r}]", depth + 1)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _complain(item, f"{place}[{index}]", depth + 1)
+    elif value is not None and not isinstance(value, bool | int):
+        try:
+            converted = _convert(value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{place} is {value!r}: {error}") from None
+        _complain(converted, place, depth + 1)

@@ -1,0 +1,113 @@
+"""Whether and when to try again. Pure: what happened goes in, a decision comes out.
+
+The rule: a request that certainly was not processed (no connection, 429, 503 with Retry-After) may be repeated whatever
+it does; one whose answer was lost, or that ended in another 5xx, only when repeating does no harm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+import attrs
+
+from kalbio._core import constants
+
+
+class Happened(Enum):
+    """What became of an attempt."""
+
+    NOT_SENT = "not sent"
+    """No connection was made: the server knows nothing of it."""
+    TURNED_AWAY = "turned away"
+    """429, or 503 with Retry-After: the server did not process it."""
+    LOST = "lost"
+    """Sent, but no complete answer."""
+    SERVER_FAILED = "server failed"
+    """Another 5xx."""
+    REFUSED = "refused"
+    """An answer that repeating does not change: any other status of 400 or more, or 501."""
+
+
+@attrs.frozen
+class RetryPolicy:
+    """How often and how patiently to try again.
+
+    Attributes:
+        attempts: tries in total; 1 means no retries.
+        base: first back-off in seconds, doubled with each try; the wait is drawn evenly from 0 to it (full jitter).
+        max_wait: longest single wait in seconds. A server that asks for more is not asked again.
+        deadline: longest time in seconds for one call with all its tries.
+    """
+
+    attempts: int = attrs.field(default=constants.RETRY_ATTEMPTS, validator=attrs.validators.ge(1))
+    base: float = attrs.field(default=constants.RETRY_BASE, validator=attrs.validators.ge(0))
+    max_wait: float = attrs.field(default=constants.RETRY_MAX_WAIT, validator=attrs.validators.ge(0))
+    deadline: float = attrs.field(default=constants.RETRY_DEADLINE, validator=attrs.validators.ge(0))
+
+
+@attrs.frozen
+class Decision:
+    """What to do now: wait and try again (`wait` in seconds), or give up (`wait` is None)."""
+
+    wait: float | None
+    fate_unknown: bool = False
+
+
+def classify(status: int, retry_after: float | None) -> Happened:
+    """Say what an HTTP status of 400 or more means for a repetition."""
+    if status == 429 or (status == 503 and retry_after is not None):
+        return Happened.TURNED_AWAY
+    if status >= 500 and status != 501:
+        return Happened.SERVER_FAILED
+    return Happened.REFUSED
+
+
+def decide(
+    policy: RetryPolicy,
+    happened: Happened,
+    *,
+    idempotent: bool,
+    replayable: bool,
+    attempt: int,
+    elapsed: float,
+    retry_after: float | None,
+    random: Callable[[], float],
+) -> Decision:
+    """Decide about the next try after `attempt` tries and `elapsed` seconds.
+
+    `replayable` says that the body can be sent once more; `random` draws from 0 to 1.
+    """
+    maybe_done = happened in (Happened.LOST, Happened.SERVER_FAILED)
+    give_up = Decision(None, fate_unknown=maybe_done and not idempotent)
+    if happened is Happened.REFUSED or give_up.fate_unknown or not replayable or attempt >= policy.attempts:
+        return give_up
+    backoff = random() * min(policy.max_wait, policy.base * 2.0 ** (attempt - 1))
+    if retry_after is None:
+        wait = backoff
+    elif retry_after > policy.max_wait:
+        return give_up
+    else:
+        # The server's wait is a minimum; the jitter on top keeps callers that were turned away together apart.
+        wait = retry_after + min(backoff, policy.base)
+    return give_up if elapsed + wait > policy.deadline else Decision(wait)
+
+
+def read_retry_after(value: str | None, now: datetime) -> float | None:
+    """Read a Retry-After header, in seconds or as an HTTP date; None when there is none that makes sense."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - now).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None

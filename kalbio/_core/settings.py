@@ -1,0 +1,68 @@
+"""What a client is set to: one frozen object, read once when the client is made."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from kalbio._core import constants
+from kalbio._core.retry import RetryPolicy
+
+
+@attrs.frozen
+class Timeouts:
+    """Time limits of one request, in seconds; None means no limit.
+
+    Attributes:
+        connect: for the connection to be made, TLS included.
+        read: between two pieces of the answer.
+        write: between two pieces of what is sent.
+        pool: for a free connection when all are busy.
+    """
+
+    connect: float | None = constants.CONNECT_TIMEOUT
+    read: float | None = constants.READ_TIMEOUT
+    write: float | None = constants.WRITE_TIMEOUT
+    pool: float | None = constants.POOL_TIMEOUT
+
+    @classmethod
+    def of(cls, value: float | Timeouts | None) -> Timeouts:
+        """Return the limits meant by a number (for each phase alike), by `Timeouts`, or by None (the defaults)."""
+        if value is None:
+            return cls()
+        if isinstance(value, Timeouts):
+            return value
+        if isinstance(value, bool) or not value > 0:
+            raise ValueError(f"timeout must be a number of seconds above 0, or a Timeouts object; got {value!r}")
+        return cls(connect=value, read=value, write=value, pool=value)
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the limits in the form in which a request carries them."""
+        return attrs.asdict(self)
+
+
+@attrs.frozen
+class Settings:
+    """Everything about the connection that is not a secret."""
+
+    base_url: str
+    timeouts: Timeouts
+    retry: RetryPolicy
+    user_agent: str
+    extra_headers: Mapping[str, str]
+    verify: bool | str | Path | ssl.SSLContext = True
+    proxy: str | None = None
+    http2: bool = False
+    max_connections: int = constants.MAX_CONNECTIONS
+    transport: Any = None
+
+    def tls(self) -> bool | ssl.SSLContext:
+        """Return what the HTTP library needs to check certificates; a path names a file of trusted ones."""
+        if isinstance(self.verify, str | Path):
+            return ssl.create_default_context(cafile=os.fspath(self.verify))
+        return self.verify

@@ -1,0 +1,89 @@
+"""The life of an access token, decided without a network: what to ask for next, and what an answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import Any
+
+import attrs
+
+from kalbio._core import constants, jsontext
+from kalbio._core.errors import KalbioResponseError
+
+Grant = Mapping[str, str]
+"""The form fields of one token request."""
+
+
+@attrs.define(repr=False)
+class Tokens:
+    """The tokens of one client, and when they end on a monotonic clock.
+
+    `rejected` remembers what the server refused, so that many callers with the same refused token cause one renewal.
+    """
+
+    client_id: str
+    client_secret: str
+    clock: Callable[[], float]
+    path: str
+    _access: str | None = None
+    _refresh: str | None = None
+    _renew_at: float = 0.0
+    _lock: Lock = attrs.field(factory=Lock)
+
+    def __repr__(self) -> str:
+        return "Tokens([hidden])"
+
+    def usable(self) -> str | None:
+        """Return the access token while it is good, else None."""
+        with self._lock:
+            return self._access if self._access is not None and self.clock() < self._renew_at else None
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return everything that must not be shown to anyone."""
+        with self._lock:
+            return tuple(secret for secret in (self.client_secret, self._access, self._refresh) if secret)
+
+    def next_grant(self) -> Grant:
+        """Return what to ask the token endpoint for: a refresh where that is possible, else a login.
+
+        The refresh token is given up here: it works once, and presenting it twice kills the whole family. It comes back
+        with the answer; when that is lost, the next grant is a login.
+        """
+        with self._lock:
+            refresh, self._refresh = self._refresh, None
+            if refresh is not None:
+                return {"grant_type": "refresh_token", "refresh_token": refresh}
+            return {
+                "grant_type": "client_credentials",
+                "client_id": self.client_id,
+                "client_secret": self.client_secret,
+            }
+
+    def accept(self, body: bytes) -> None:
+        """Take over the tokens of a good answer."""
+        try:
+            answer: Any = jsontext.decode(body)
+            access, lifetime = answer["access_token"], float(answer["expires_in"])
+            refresh = answer.get("refresh_token")
+            if not isinstance(access, str) or not access or not (refresh is None or isinstance(refresh, str)):
+                raise TypeError("tokens must be text")
+        except (ValueError, KeyError, TypeError):
+            raise KalbioResponseError(
+                "POST", self.path, b"[hidden]", "the token answer needs access_token, refresh_token and expires_in"
+            ) from None
+        margin = min(constants.TOKEN_MARGIN, lifetime * constants.TOKEN_MARGIN_SHARE)
+        with self._lock:
+            self._access, self._refresh = access, refresh
+            self._renew_at = self.clock() + lifetime - margin
+
+    def put_back(self, grant: Grant) -> None:
+        """Keep the refresh token of a request that certainly was not processed."""
+        with self._lock:
+            self._refresh = self._refresh or grant.get("refresh_token")
+
+    def reject(self, access: str) -> None:
+        """Forget an access token that the server refused, unless it has been replaced already."""
+        with self._lock:
+            if self._access == access:
+                self._access = None
