@@ -1,0 +1,1 @@
+"""Builds generated/ from openapi.yaml and the sync modules from their async sources."""

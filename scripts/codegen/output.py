@@ -1,0 +1,38 @@
+"""What all files that are made have in common: their format, and a header by which they are known."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from .spec import SpecError
+
+
+def ruff(directory: Path, command: str, *arguments: str) -> None:
+    """Runs ruff over the directory and fails with its words."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "ruff", command, "--quiet", "--no-cache", *arguments, "."],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SpecError(f"ruff {command} failed:\n{done.stdout}{done.stderr}")
+
+
+def sealed(header: str, code: str) -> str:
+    """The code under a header line that ends in a digest of the code, by which an edit is told from an old state."""
+    return f"{header} (digest {_digest(code)})\n{code}"
+
+
+def is_intact(text: str) -> bool:
+    """Whether the text is as `sealed` made it."""
+    header, _, code = text.partition("\n")
+    return header.endswith(f" (digest {_digest(code)})")
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()[:12]
