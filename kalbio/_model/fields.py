@@ -1,0 +1,40 @@
+"""Fields and entity types, as data."""
+
+from __future__ import annotations
+
+from kalbio._model.resource import Resource, flag, flag_or_false, text, text_or_empty, texts, timestamp
+
+
+class EntityFieldData(Resource):
+    """What the server says of a field."""
+
+    __slots__ = ()
+
+    created_at = timestamp("When it was created.")
+    is_key = flag("Whether it identifies records.")
+    field_name = text("Its name.")
+    field_type = text("Its type, see DataFieldTypeEnum; an unknown one is kept as it is.")
+    field_description = text_or_empty("What it is for.")
+    field_examples = text_or_empty("Examples of its values.")
+    regex_format = text("The pattern that values must follow (key fields).")
+    ref_slice_id = text("The entity type that it refers to.")
+    is_archived = flag_or_false("Whether it is archived.")
+    is_readonly = flag_or_false("Whether it is read-only.")
+
+    def __str__(self) -> str:
+        return self.field_name or super().__str__()
+
+
+class EntityTypeData(Resource):
+    """What the server says of an entity type (entity slice)."""
+
+    __slots__ = ()
+
+    key_field_ids = texts("The key fields whose values identify a record of this type; their order means nothing.")
+    slice_name = text("Its name; empty for types that arose from a combination of key fields.")
+    is_primary = flag_or_false("Whether it is a type of its own, not a combination.")
+    is_archived = flag_or_false("Whether it is archived.")
+    created_at = timestamp("When it was created.")
+
+    def __str__(self) -> str:
+        return self.slice_name or super().__str__()

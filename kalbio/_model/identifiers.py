@@ -1,0 +1,104 @@
+"""Reads what users give to name a thing: a uuid, an object, or a name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
+from kalbio._model.resource import Resource
+
+R = TypeVar("R", bound=Resource)
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
+
+def is_uuid(value: Any) -> bool:
+    """Whether `value` is text of the shape of a uuid, which is taken as an id."""
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+
+
+def as_id(value: Any, kind: str, accepted: type[Resource] | tuple[type[Resource], ...]) -> str | None:
+    """Return the id when `value` is one, or an object of the right type; None when it is a name.
+
+    Raises IdentifierError for anything that can be neither.
+    """
+    if isinstance(value, str):
+        if _UUID.fullmatch(value):
+            return value.lower()
+        if not value.strip():
+            raise IdentifierError(kind, value, f"An empty text names no {kind}.")
+        return None
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, accepted) and value.id:
+        return value.id
+    names = accepted if isinstance(accepted, tuple) else (accepted,)
+    wanted = " or ".join(dict.fromkeys(cls.__name__ for cls in names))
+    raise IdentifierError(
+        kind,
+        value,
+        f"{value!r} cannot name a {kind}: give its id, its name or a {wanted}, not a {type(value).__name__}.",
+    )
+
+
+def plain_ids(values: Iterable[Any], kind: str) -> list[str]:
+    """Return a list of ids for arguments that take ids (or objects, or UUIDs) only, refusing everything else."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise IdentifierError(kind, values, f"A list of {kind} ids is wanted, not {values!r}.")
+    return [plain_id(value, kind) for value in values]
+
+
+def plain_id(value: Any, kind: str) -> str:
+    """Return the id for an argument that takes an id (or an object, or a UUID) only."""
+    found = as_id(value, kind, Resource)
+    if found is None:
+        raise IdentifierNotFoundError(kind, value, hint="An id is wanted here: a uuid.")
+    return found
+
+
+class Catalog(Generic[R]):
+    """A listing with its index: finds an object by id or by exact name."""
+
+    def __init__(self, kind: str, items: Sequence[R], name_of: Callable[[R], str | None]) -> None:
+        self.kind = kind
+        self.items = tuple(items)
+        self._by_id = {item.id: item for item in self.items}
+        self._by_name: dict[str, list[R]] = {}
+        for item in self.items:
+            name = name_of(item)
+            if name:
+                self._by_name.setdefault(name, []).append(item)
+
+    def by_id(self, identifier: str) -> R | None:
+        """Return the object with this id."""
+        return self._by_id.get(identifier)
+
+    def by_name(self, name: str) -> R | None:
+        """Return the one object of this name, None when there is none. Raises AmbiguousIdentifierError on several."""
+        found = self._by_name.get(name, ())
+        if len(found) > 1:
+            raise AmbiguousIdentifierError(self.kind, name, [item.id for item in found])
+        return found[0] if found else None
+
+    def find(self, identifier: str) -> R | None:
+        """Return the object with this id, else the one of this name, else None."""
+        return self._by_id.get(identifier) or self._by_id.get(identifier.lower()) or self.by_name(identifier)
+
+    def not_found(self, identifier: Any) -> IdentifierNotFoundError:
+        """Return the error for a name that is not here, with the names that come close."""
+        return IdentifierNotFoundError(self.kind, identifier, close_matches(identifier, self._by_name))
+
+
+def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:
+    """Return up to three names that look or sound like what was given; case does not matter."""
+    if not isinstance(identifier, str):
+        return []
+    folded: dict[str, list[str]] = {}
+    for name in names:
+        folded.setdefault(name.casefold().strip(), []).append(name)
+    close = difflib.get_close_matches(identifier.casefold().strip(), folded, n=3, cutoff=0.6)
+    return [name for key in close for name in folded[key]][:3]

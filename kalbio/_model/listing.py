@@ -1,0 +1,36 @@
+"""Turns a list answer into objects without losing anything."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from kalbio._model.resource import Resource
+
+logger = logging.getLogger("kalbio")
+
+R = TypeVar("R", bound=Resource)
+
+
+class Listing(list[R]):
+    """A list of objects; `unreadable` holds the items of the answer that were none, as they came."""
+
+    unreadable: list[Any]
+
+    def __init__(self, items: Iterable[R] = (), unreadable: Iterable[Any] = ()) -> None:
+        super().__init__(items)
+        self.unreadable = list(unreadable)
+
+
+def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R]) -> Listing[R]:
+    """Make an object of each item. An item that is no object, or has no id, is reported and kept aside."""
+    listing: Listing[R] = Listing()
+    for item in items:
+        if isinstance(item, dict) and item.get("id") is not None:
+            listing.append(make(item))
+        else:
+            listing.unreadable.append(item)
+    if listing.unreadable:
+        logger.warning("%d items of a list have no id; see .unreadable", len(listing.unreadable))
+    return listing

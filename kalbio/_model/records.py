@@ -1,0 +1,260 @@
+"""Records and their values: what they hold, which value is current, and how a search reads. No network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict
+
+from kalbio._core import jsontext
+from kalbio._core.errors import IdentifierError
+from kalbio._model.enums import FilterRuleTypeEnum
+from kalbio._model.identifiers import close_matches
+from kalbio._model.resource import Resource, anything, text, texts, timestamp
+from kalbio._model.times import EARLIEST, parse_timestamp
+
+
+class ViewFieldFilter(TypedDict):
+    """A search filter on a column of a record view; exactly one of the two ids is set."""
+
+    key_field_id: str | None
+    view_field_id: str | None
+    filter_type: FilterRuleTypeEnum | str
+    filter_prop: Any
+
+
+class ViewFieldSort(TypedDict):
+    """A search order by a column of a record view; exactly one of the two ids is set."""
+
+    key_field_id: str | None
+    view_field_id: str | None
+    descending: bool
+
+
+class FieldFilter(TypedDict):
+    """A search filter on a field."""
+
+    field_id: str | None
+    filter_type: FilterRuleTypeEnum | str
+    filter_prop: Any
+
+
+class FieldSort(TypedDict):
+    """A search order by a field."""
+
+    field_id: str | None
+    descending: bool
+
+
+class SearchRecordsQuery(TypedDict, total=False):
+    """The conditions of a record search; all optional, None means not given."""
+
+    record_set_ids: str | None
+    program_id: str | None
+    entity_slice_id: str | None
+    operation_id: str | None
+    identifier_ids: list[str] | None
+    view_field_filters: list[ViewFieldFilter] | None
+    view_field_sorts: list[ViewFieldSort] | None
+    entity_field_filters: list[FieldFilter] | None
+    entity_field_sorts: list[FieldSort] | None
+    search_text: str | None
+    limit: int | None
+
+
+class RecordValue(Resource):
+    """One written value of a record. Key values have an id and a content only."""
+
+    __slots__ = ()
+
+    content = anything("The value: numbers come as text, booleans as booleans.")
+    created_at = timestamp("When it was written; None on key values.")
+    record_id = text("The record it belongs to: a sub-record's id on values of sub-records, None on key values.")
+    operation_id = text("The activity it was written in; None when it was written on the record itself.")
+    record_view_id = text("The record view it was written in, where it was aimed at one.")
+    field_id = text("Its field (history and write answers).")
+    field_type = text("The type of its field (history and write answers).")
+    created_by = text("Who wrote it (history and write answers).")
+    import_id = text("The import that brought it (history and write answers).")
+    workspace_id = text("Its workspace (history and write answers).")
+
+    def __str__(self) -> str:
+        return str(self._raw.get("content"))
+
+
+class RecordData(Resource):
+    """What the server says of a record."""
+
+    __slots__ = ()
+
+    created_at = timestamp("When it was created.")
+    entity_slice_id = text("Its entity type.")
+    identifier_ids = texts("The ids of its key values.")
+    record_identifier = text("Its key values as a person reads them.")
+    initial_operation_id = text("The activity it was created in; it may have left that since.")
+    sub_record_ids = texts("Its sub-records.")
+    workspace_id = text("Its workspace.")
+
+    @property
+    def record_values(self) -> dict[str, list[RecordValue]]:
+        """The current picture: field id to values, the newest first, at most one for each activity."""
+        return {
+            field_id: [RecordValue(entry) for entry in entries if isinstance(entry, dict)]
+            for field_id, entries in _values(self._raw).items()
+            if isinstance(entries, list)
+        }
+
+    def __str__(self) -> str:
+        return self.record_identifier or super().__str__()
+
+
+def _values(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    values = raw.get("record_values")
+    return values if isinstance(values, dict) else {}
+
+
+def current_entry(
+    raw: Mapping[str, Any],
+    field_id: str,
+    *,
+    operation_id: str | None = None,
+    record_view_id: str | None = None,
+    include_sub_records: bool = False,
+    sub_record_id: str | None = None,
+) -> dict[str, Any] | None:
+    """Return the newest entry of a field that passes the conditions, None when there is none.
+
+    Key values pass every condition but that on a view. Values of sub-records count only when they are asked for.
+    """
+    best: dict[str, Any] | None = None
+    own_id = raw.get("id")
+    for entry in _values(raw).get(field_id) or ():
+        owner = entry.get("record_id")
+        if owner is None:
+            if record_view_id is not None:
+                continue
+        else:
+            if operation_id is not None and entry.get("operation_id") != operation_id:
+                continue
+            if record_view_id is not None and entry.get("record_view_id") != record_view_id:
+                continue
+            if sub_record_id is not None:
+                if owner != sub_record_id:
+                    continue
+            elif owner != own_id and not include_sub_records:
+                continue
+        if best is None or _written(entry) > _written(best):
+            best = entry
+    return best
+
+
+def _written(entry: Mapping[str, Any]) -> Any:
+    return parse_timestamp(entry.get("created_at")) or EARLIEST
+
+
+def contents(raw: Mapping[str, Any], *, operation_id: str) -> dict[str, Any]:
+    """Return field id to content for everything the record holds in an operation, its key values included."""
+    found: dict[str, Any] = {}
+    for field_id in _values(raw):
+        entry = current_entry(raw, field_id, operation_id=operation_id)
+        if entry is not None and entry.get("content") is not None:
+            found[field_id] = entry["content"]
+    return found
+
+
+_EMBEDDED = ("id", "content", "created_at", "operation_id", "record_id", "record_view_id")
+_SCOPE = ("record_id", "operation_id", "record_view_id")
+
+
+def with_value(raw: Mapping[str, Any], field_id: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a record after a value was written: the new one first, the old one of the same scope gone."""
+    entry = {name: value.get(name) for name in _EMBEDDED if name in value}
+    entry.setdefault("record_id", raw.get("id"))
+    scope = tuple(entry.get(name) for name in _SCOPE)
+    others = [old for old in _values(raw).get(field_id) or () if tuple(old.get(name) for name in _SCOPE) != scope]
+    return {**raw, "record_values": {**_values(raw), field_id: [entry, *others]}}
+
+
+KeyValues = Mapping[str, str]
+"""Key field id to the text of its value: what identifies a record."""
+
+
+def key_of(key_values: KeyValues) -> frozenset[tuple[str, str]]:
+    """Return key values as something that can be compared and hashed, whatever their order."""
+    return frozenset(key_values.items())
+
+
+def key_text(value: Any, field: Any) -> str:
+    """Return the text of a key value. Whole numbers count as their digits; anything else that is no text is refused."""
+    if isinstance(value, str):
+        if not value.strip():
+            raise IdentifierError("record", value, f"The value of key field {field!r} is empty.")
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    # Whole numbers of array libraries
+    index = getattr(value, "__index__", None)
+    if callable(index) and not isinstance(value, bool):
+        return str(index())
+    raise IdentifierError(
+        "record", value, f"The value of key field {field!r} must be text, not {type(value).__name__} ({value!r})."
+    )
+
+
+def key_in(raw: Mapping[str, Any], key_field_ids: Iterable[str]) -> frozenset[tuple[str, str]] | None:
+    """Return the key values that a record holds for these fields, None when one is missing."""
+    found: dict[str, str] = {}
+    for field_id in key_field_ids:
+        entries = _values(raw).get(field_id)
+        if not entries:
+            return None
+        found[field_id] = str(entries[0].get("content"))
+    return key_of(found)
+
+
+def own_key(raw: Mapping[str, Any]) -> frozenset[tuple[str, str]] | None:
+    """Return the complete key of a record as its values tell it, None when they tell none."""
+    found = {
+        field_id: str(entries[0].get("content"))
+        for field_id, entries in _values(raw).items()
+        if entries and entries[0].get("record_id") is None and entries[0].get("created_at") is None
+    }
+    return key_of(found) if found else None
+
+
+def match_identified(asked: Sequence[KeyValues], answered: Sequence[Any]) -> list[dict[str, Any] | None]:
+    """Assign the answers of a look-up by key values to what was asked for.
+
+    The records are matched by their key values, so a server that leaves misses out is understood as well as one that
+    keeps their places with null.
+    """
+    records = [item["record"] for item in answered if isinstance(item, dict) and isinstance(item.get("record"), dict)]
+    result: list[dict[str, Any] | None] = []
+    indexes: dict[frozenset[str], dict[frozenset[tuple[str, str]], dict[str, Any]]] = {}
+    for key_values in asked:
+        fields = frozenset(key_values)
+        if fields not in indexes:
+            keyed = ((key_in(record, fields), record) for record in records)
+            indexes[fields] = {key: record for key, record in keyed if key is not None and own_key(record) == key}
+        result.append(indexes[fields].get(key_of(key_values)))
+    if len(answered) == len(asked):
+        # Records that do not show their key values can only be told by their place.
+        for place, item in enumerate(answered):
+            record = item.get("record") if isinstance(item, dict) else None
+            if result[place] is None and isinstance(record, dict) and own_key(record) is None:
+                result[place] = record
+    return result
+
+
+def check_rule(rule: Any) -> str:
+    """Return the text of a filter rule. Raises ValueError naming the close ones when there is no such rule."""
+    try:
+        return FilterRuleTypeEnum(rule).value
+    except ValueError:
+        close = close_matches(rule, [member.value for member in FilterRuleTypeEnum])
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise ValueError(f"There is no filter rule {rule!r}.{hint}") from None
+
+
+def query_text(value: Any) -> str:
+    """Return how a search condition stands in the query: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else jsontext.encode_text(value)

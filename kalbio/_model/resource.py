@@ -1,0 +1,198 @@
+"""The base of all objects that the server sends: a typed view over its JSON, decoded when it is read."""
+
+from __future__ import annotations
+
+import copy
+import html
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Generic, Self, TypeVar, overload
+
+from kalbio._model.times import parse_timestamp
+
+T = TypeVar("T")
+
+
+class Field(Generic[T]):
+    """An attribute that reads one member of the JSON."""
+
+    def __init__(self, read: Callable[[Any], T], doc: str = "") -> None:
+        self._read = read
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: Resource, owner: type) -> T: ...
+    def __get__(self, instance: Resource | None, owner: type) -> Self | T:
+        """Decode the member, from the JSON as it is now."""
+        return self if instance is None else self._read(instance._raw.get(self._name))
+
+
+def _as_text(value: Any) -> str | None:
+    # Some servers send numbers where text belongs; an object is not worth losing for that.
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def text(doc: str = "") -> Field[str | None]:
+    """Text, None when it is absent."""
+    return Field(_as_text, doc)
+
+
+def text_or_empty(doc: str = "") -> Field[str]:
+    """Text, empty when it is absent."""
+    return Field(lambda value: _as_text(value) or "", doc)
+
+
+def number(doc: str = "") -> Field[int | None]:
+    """A whole number."""
+    return Field(lambda value: int(value) if isinstance(value, int | float) else None, doc)
+
+
+def flag(doc: str = "") -> Field[bool | None]:
+    """A yes or no, None when it is absent."""
+    return Field(lambda value: value if isinstance(value, bool) else None, doc)
+
+
+def flag_or_false(doc: str = "") -> Field[bool]:
+    """A yes or no, no when it is absent."""
+    return Field(lambda value: value is True, doc)
+
+
+def timestamp(doc: str = "") -> Field[datetime | None]:
+    """An instant with its zone."""
+    return Field(parse_timestamp, doc)
+
+
+def texts(doc: str = "") -> Field[list[str]]:
+    """A list of texts, ids as a rule; empty when it is absent. Each read gives a list of its own."""
+    return Field(lambda value: [str(item) for item in value] if isinstance(value, list) else [], doc)
+
+
+def texts_or_none(doc: str = "") -> Field[list[str] | None]:
+    """A list of texts, None when it is absent."""
+    return Field(lambda value: [str(item) for item in value] if isinstance(value, list) else None, doc)
+
+
+def anything(doc: str = "") -> Field[Any]:
+    """Any JSON, as a copy of its own."""
+    return Field(copy.deepcopy, doc)
+
+
+def mapping(doc: str = "") -> Field[dict[str, Any]]:
+    """A JSON object, empty when it is absent; a copy of its own."""
+    return Field(lambda value: copy.deepcopy(value) if isinstance(value, dict) else {}, doc)
+
+
+def objects(kind: type[T], doc: str = "") -> Field[list[T]]:
+    """A list of value objects; empty when it is absent."""
+    make: Callable[[Any], T] = kind
+    return Field(
+        lambda value: [make(item) for item in value if isinstance(item, dict)] if isinstance(value, list) else [], doc
+    )
+
+
+def optional_object(kind: type[T], doc: str = "") -> Field[T | None]:
+    """A value object, None when it is absent."""
+    make: Callable[[Any], T] = kind
+    return Field(lambda value: make(value) if isinstance(value, dict) else None, doc)
+
+
+class Resource:
+    """An object of the server: its members are attributes, decoded when they are read.
+
+    Members that this version does not know are attributes too. `raw` shows the JSON as it came, `to_dict()` gives a copy.
+    Two objects are equal when they are of the same type and have the same id.
+    """
+
+    __slots__ = ("__weakref__", "_client", "_raw", "_relations")
+
+    _raw: dict[str, Any]
+    _client: Any
+
+    def __init__(self, raw: dict[str, Any], client: Any = None) -> None:
+        self._raw = raw
+        self._client = client
+        self._relations: dict[str, Any] = {}
+
+    @property
+    def id(self) -> str:
+        """The id, a UUID as text; empty on value objects that have none."""
+        return str(self._raw.get("id", ""))
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        """The JSON as the server sent it, read-only."""
+        return MappingProxyType(self._raw)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a copy of the JSON, unknown members included."""
+        return copy.deepcopy(self._raw)
+
+    def to_json(self) -> str:
+        """Return the JSON as indented text."""
+        return json.dumps(self._raw, indent=2, ensure_ascii=False, default=str)
+
+    def clear_caches(self) -> None:
+        """Forget the relations that were computed for this object; they are computed anew when asked for."""
+        self._relations.clear()
+
+    def _require_client(self) -> Any:
+        if self._client is None:
+            raise RuntimeError(
+                f"This {type(self).__name__} has no client, so it cannot ask the server; get it from a client instead."
+            )
+        return self._client
+
+    def _take_over(self, answer: Mapping[str, Any]) -> None:
+        """Copy the members of an answer; what it does not mention stays. Readers see the old state or the new one."""
+        self._raw = {**self._raw, **answer}
+        self._relations = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            try:
+                return copy.deepcopy(self._raw[name])
+            except KeyError:
+                pass
+        raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name for name in self._raw if name.isidentifier())})
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.id == other.id if self.id else self._raw == other._raw
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.id))
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} {self.id[:8]}"
+
+    def __repr__(self) -> str:
+        label = str(self)
+        kind = type(self).__name__
+        return f"<{label}>" if label.startswith(kind) else f"<{kind} {label!r} {self.id[:8]}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(str(name))}</th><td>{html.escape(_short(value))}</td></tr>"
+            for name, value in self._raw.items()
+        )
+        return f"<table><caption>{html.escape(repr(self))}</caption>{rows}</table>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The client holds connections and credentials; neither belongs into a pickle.
+        return type(self), (self._raw,)
+
+
+def _short(value: Any) -> str:
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= 100 else f"{shown[:97]}..."
