@@ -84,6 +84,10 @@ def _write(root: Path, expected: dict[str, bytes]) -> int:
     changed = drift(root, expected)
     for name in changed:
         path = root / name
+        if not name.startswith("generated/") and path.is_file() and not derive.is_derived(path):
+            raise spec.SpecError(f"{name} is written by hand (it has no header); its async source cannot replace it")
+    for name in changed:
+        path = root / name
         if name in expected:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(expected[name])
