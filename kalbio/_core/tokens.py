@@ -9,7 +9,6 @@ from typing import Any
 import attrs
 
 from kalbio._core import constants, jsontext
-from kalbio._core.errors import KalbioResponseError
 
 Grant = Mapping[str, str]
 """The form fields of one token request."""
@@ -25,7 +24,6 @@ class Tokens:
     client_id: str
     client_secret: str
     clock: Callable[[], float]
-    path: str
     _access: str | None = None
     _refresh: str | None = None
     _renew_at: float = 0.0
@@ -61,7 +59,7 @@ class Tokens:
             }
 
     def accept(self, body: bytes) -> None:
-        """Take over the tokens of a good answer."""
+        """Take over the tokens of a good answer. Raises ValueError when it has none."""
         try:
             answer: Any = jsontext.decode(body)
             access, lifetime = answer["access_token"], float(answer["expires_in"])
@@ -69,9 +67,7 @@ class Tokens:
             if not isinstance(access, str) or not access or not (refresh is None or isinstance(refresh, str)):
                 raise TypeError("tokens must be text")
         except (ValueError, KeyError, TypeError):
-            raise KalbioResponseError(
-                "POST", self.path, b"[hidden]", "the token answer needs access_token, refresh_token and expires_in"
-            ) from None
+            raise ValueError("the token answer needs access_token, refresh_token and expires_in") from None
         margin = min(constants.TOKEN_MARGIN, lifetime * constants.TOKEN_MARGIN_SHARE)
         with self._lock:
             self._access, self._refresh = access, refresh

@@ -246,13 +246,15 @@ def match_identified(asked: Sequence[KeyValues], answered: Sequence[Any]) -> lis
 
 
 def check_rule(rule: Any) -> str:
-    """Return the text of a filter rule. Raises ValueError naming the close ones when there is no such rule."""
-    try:
-        return FilterRuleTypeEnum(rule).value
-    except ValueError:
-        close = close_matches(rule, [member.value for member in FilterRuleTypeEnum])
+    """Return the text of a rule of record search. Raises ValueError naming the close ones when there is no such rule."""
+    from kaleidoscope_api.models import SearchFilterRuleType
+
+    known = [member.value for member in SearchFilterRuleType]
+    if rule not in known:
+        close = close_matches(rule, known)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise ValueError(f"There is no filter rule {rule!r}.{hint}") from None
+        raise ValueError(f"Record search has no filter rule {rule!r}.{hint}")
+    return str(rule)
 
 
 def query_text(value: Any) -> str:

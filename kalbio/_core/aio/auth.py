@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from kalbio._core import constants
 from kalbio._core._http import Auth, Request, Response
 from kalbio._core.aio.locks import Lock, off_loop
-from kalbio._core.errors import AuthenticationError, KalbioAPIError, RateLimitError, ServerError
+from kalbio._core.errors import AuthenticationError, KalbioAPIError, KalbioResponseError, RateLimitError, ServerError
 from kalbio._core.retry import read_retry_after
 from kalbio._core.tokens import Grant, Tokens
 
@@ -90,7 +90,12 @@ class AsyncTokenAuth(Auth):
 
     def _read_answer(self, grant: Grant, answer: Response) -> None:
         if answer.status_code < 400:
-            self._tokens.accept(answer.content)
+            try:
+                self._tokens.accept(answer.content)
+            except ValueError as error:
+                # Not the body: part of a token may stand in it.
+                url = answer.request.url.path
+                raise KalbioResponseError(answer.request.method, url, b"[hidden]", str(error)) from None
             if self._tokens.usable() is None:
                 # A lifetime of zero would make the caller log in for ever.
                 raise self._refusal(AuthenticationError, answer)

@@ -1,0 +1,116 @@
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest ae178bcdf9ab)
+"""Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from datetime import UTC, datetime
+
+from kalbio._core._http import Auth, Request, Response
+from kalbio._core.errors import AuthenticationError, KalbioAPIError, KalbioResponseError, RateLimitError, ServerError
+from kalbio._core.retry import read_retry_after
+from kalbio._core.sync.locks import Lock, off_loop
+from kalbio._core.tokens import Grant, Tokens
+
+from kalbio._core import constants
+
+
+class IdentityToken:
+    """A Google identity token for a service behind an identity-aware proxy, fetched when it is needed and kept."""
+
+    def __init__(self, fetch: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._lock = Lock()
+        self._token = ""
+        self._renew_at = float("-inf")
+
+    def get(self) -> str:
+        """Return a token that is good for a while."""
+        with self._lock:
+            if self._clock() >= self._renew_at:
+                self._token = off_loop(self._fetch)
+                self._renew_at = self._clock() + constants.IAP_TOKEN_LIFETIME
+            return self._token
+
+
+class TokenAuth(Auth):
+    """Puts a bearer token on each request, renews it ahead of its end, and once more when the server refuses it.
+
+    One renewal serves any number of callers: the others wait at the lock and find a good token.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        *,
+        header: str,
+        build: Callable[[Grant], Request],
+        extra_headers: Mapping[str, str],
+        identity: IdentityToken | None = None,
+    ) -> None:
+        self._tokens = tokens
+        self._header = header
+        self._build = build
+        self._extra_headers = extra_headers
+        self._identity = identity
+        self._lock = Lock()
+
+    def sync_auth_flow(self, request: Request) -> Generator[Request, Response, None]:
+        """Yield the requests to send, in order; the last one is the one that was asked for."""
+        for last_try in (False, True):
+            identity = {"Authorization": f"Bearer {self._identity.get()}"} if self._identity else {}
+            token = self._tokens.usable()
+            if token is None:
+                with self._lock:
+                    token = self._tokens.usable()
+                    while token is None:
+                        grant = self._tokens.next_grant()
+                        login = self._build(grant)
+                        self._dress(login, identity)
+                        answer = yield login
+                        answer.read()
+                        self._read_answer(grant, answer)
+                        token = self._tokens.usable()
+            self._dress(request, {**identity, self._header: f"Bearer {token}"})
+            response = yield request
+            if response.status_code != 401 or last_try or not request.extensions.get("replayable", True):
+                return
+            self._tokens.reject(token)
+
+    def _dress(self, request: Request, headers: Mapping[str, str]) -> None:
+        request.headers.update(headers)
+        for name, value in self._extra_headers.items():
+            # A caller's header wins, but cannot relabel a body that we encoded.
+            if name.lower() != "content-type" or "content-type" not in request.headers:
+                request.headers[name] = value
+
+    def _read_answer(self, grant: Grant, answer: Response) -> None:
+        if answer.status_code < 400:
+            try:
+                self._tokens.accept(answer.content)
+            except ValueError as error:
+                # Not the body: part of a token may stand in it.
+                url = answer.request.url.path
+                raise KalbioResponseError(answer.request.method, url, b"[hidden]", str(error)) from None
+            if self._tokens.usable() is None:
+                # A lifetime of zero would make the caller log in for ever.
+                raise self._refusal(AuthenticationError, answer)
+        elif answer.status_code == 429 or answer.status_code >= 500:
+            if answer.status_code in (429, 503):
+                self._tokens.put_back(grant)
+            raise self._refusal(RateLimitError if answer.status_code == 429 else ServerError, answer)
+        elif grant["grant_type"] != "refresh_token":
+            raise self._refusal(AuthenticationError, answer)
+        # A refused refresh needs no error: the next grant is a login.
+
+    def _refusal(self, kind: type[KalbioAPIError], answer: Response) -> KalbioAPIError:
+        return kind(
+            answer.request.method,
+            answer.request.url.path,
+            answer.status_code,
+            answer.content,
+            retry_after=read_retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
+            secrets=self._tokens.secrets(),
+        )

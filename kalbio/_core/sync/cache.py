@@ -1,0 +1,130 @@
+# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest 364dfa79fbaf)
+"""A cache that belongs to one client: bounded, expiring, safe for tasks and threads, one request for many askers."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock as ShortLock
+from typing import Generic, TypeVar
+
+from kalbio._core.errors import KalbioError
+from kalbio._core.sync.locks import Event
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class _Flight(Generic[V]):
+    """One request that is under way, and those who wait for it."""
+
+    def __init__(self) -> None:
+        self.landed = Event()
+        self.value: list[V] = []
+        self.error: KalbioError | None = None
+
+
+class Cache(Generic[K, V]):
+    """Maps keys to loaded values.
+
+    The short lock is a thread lock on both sides: it guards dictionary work only and is never held while waiting.
+    A value whose loading began before `drop` or `clear` is given to those who asked for it, but not kept.
+    """
+
+    def __init__(self, *, size: int, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._size = size
+        self._ttl = ttl
+        self._clock = clock
+        self._lock = ShortLock()
+        self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._flights: dict[K, _Flight[V]] = {}
+        self._generation = 0
+
+    @property
+    def generation(self) -> int:
+        """Grows with every `drop` and `clear`; hand it to `put` to keep stale values out."""
+        return self._generation
+
+    def peek(self, key: K) -> V | None:
+        """Return what is cached for `key`, or None."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                return None
+            if self._clock() >= entry[0]:
+                del self._entries[key]
+                return None
+            self._entries.move_to_end(key)
+            return entry[1]
+
+    def put(self, key: K, value: V, *, since: int | None = None) -> None:
+        """Keep a value, unless something was dropped after generation `since`."""
+        with self._lock:
+            if since is not None and since != self._generation:
+                return
+            self._entries[key] = (self._clock() + self._ttl, value)
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+
+    def drop(self, *keys: K) -> None:
+        """Forget these keys."""
+        with self._lock:
+            self._generation += 1
+            for key in keys:
+                self._entries.pop(key, None)
+                self._flights.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._generation += 1
+            self._entries.clear()
+            self._flights.clear()
+
+    def get(self, key: K, load: Callable[[], V], *, fresh: bool = False) -> V:
+        """Return the cached value, or load it; those who ask meanwhile wait for the same request.
+
+        With `fresh` the server is asked in any case, and the cache takes over its answer. A failure is never kept.
+        """
+        if fresh:
+            since = self._generation
+            value = load()
+            self.put(key, value, since=since)
+            return value
+        while True:
+            cached = self.peek(key)
+            if cached is not None:
+                return cached
+            with self._lock:
+                flight = self._flights.get(key)
+                leading = flight is None
+                if flight is None:
+                    flight = self._flights[key] = _Flight()
+                since = self._generation
+            if leading:
+                return self._lead(key, flight, load, since)
+            flight.landed.wait()
+            if flight.error is not None:
+                # A copy: one exception object must not collect the tracebacks of several askers.
+                raise copy.copy(flight.error)
+            if flight.value:
+                return flight.value[0]
+            # The leader was cancelled; the next one takes over.
+
+    def _lead(self, key: K, flight: _Flight[V], load: Callable[[], V], since: int) -> V:
+        try:
+            value = load()
+            flight.value.append(value)
+            self.put(key, value, since=since)
+            return value
+        except KalbioError as error:
+            flight.error = error
+            raise
+        finally:
+            with self._lock:
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
+            flight.landed.set()

@@ -1,0 +1,241 @@
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest fd7ce4a87ed5)
+"""The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from kalbio._core._http import (
+    USE_CLIENT_DEFAULT,
+    Auth,
+    ByteStream,
+    Client,
+    ConnectError,
+    ConnectTimeout,
+    HTTPError,
+    InvalidURL,
+    Limits,
+    PoolTimeout,
+    Request,
+    Response,
+    StreamError,
+    Timeout,
+    TimeoutException,
+    UnsupportedProtocol,
+)
+from kalbio._core.errors import (
+    ConnectionFailedError,
+    KalbioAPIError,
+    KalbioResponseError,
+    RequestTimeoutError,
+    TransportError,
+    UnknownFateError,
+)
+from kalbio._core.operation import OperationInfo
+from kalbio._core.retry import Decision, Happened, classify, decide, read_retry_after
+from kalbio._core.settings import Settings
+from kalbio._core.sync.locks import sleep
+
+from kalbio._core import constants, jsontext
+
+logger = logging.getLogger("kalbio")
+
+_IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout, UnsupportedProtocol)
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
+
+
+class Pipe(Client):
+    """An HTTP client whose `send` retries what may be retried and raises typed errors.
+
+    Generated operations accept it as it is, because it is a client of the HTTP library.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        operations: Mapping[str, OperationInfo],
+        make_auth: Callable[[Pipe], Auth | None],
+        secrets: Callable[[], tuple[str, ...]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        super().__init__(
+            base_url=settings.base_url,
+            headers={"User-Agent": settings.user_agent},
+            timeout=Timeout(**settings.timeouts.as_dict()),
+            limits=Limits(
+                max_connections=settings.max_connections,
+                max_keepalive_connections=settings.max_connections,
+                keepalive_expiry=constants.KEEPALIVE_EXPIRY,
+            ),
+            http2=settings.http2,
+            verify=settings.tls(),
+            proxy=settings.proxy,
+            transport=settings.transport,
+            follow_redirects=False,
+        )
+        self._settings = settings
+        self._operations = operations
+        self._secrets = secrets
+        self._clock = clock
+        self._draw = draw
+        self.auth = make_auth(self)  # type: ignore[assignment]  # the library's setter takes more than its getter gives
+
+    def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
+        """Build a request; JSON bodies go through the strict encoder."""
+        if json is not None:
+            arguments["content"] = jsontext.encode(json)
+            arguments["headers"] = {**(arguments.get("headers") or {}), "Content-Type": "application/json"}
+        request = super().build_request(method, url, **arguments)
+        request.extensions["replayable"] = _replayable(request, arguments.get("files"))
+        return request
+
+    def send(
+        self,
+        request: Request,
+        *,
+        stream: bool = False,
+        auth: Any = USE_CLIENT_DEFAULT,
+        follow_redirects: Any = USE_CLIENT_DEFAULT,
+    ) -> Response:
+        """Send a request. Returns only answers with a status below 400; everything else raises a typed error."""
+        started = self._clock()
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                response = self._send_once(request, auth)
+                if response.status_code < 400 and stream:
+                    return response
+                response.read()
+            except HTTPError as error:
+                decision = self._after_failure(request, error, attempt, started)
+            except TransportError as error:  # the login got no answer: the request itself was not sent
+                decision = self._decide(request, Happened.NOT_SENT, attempt, started)
+                if decision.wait is None:
+                    raise error from None
+            except KalbioAPIError as error:  # the login was turned away
+                happened = classify(error.status_code, error.retry_after)
+                if happened is Happened.SERVER_FAILED:
+                    happened = Happened.NOT_SENT
+                decision = self._decide(request, happened, attempt, started, error.retry_after)
+                if decision.wait is None:
+                    raise error from None
+            except (StreamError, InvalidURL) as error:
+                raise TransportError(request.method, request.url.path, str(error)) from error
+            else:
+                logger.debug(
+                    "%s %s -> %s, attempt %d, %.3f s",
+                    request.method, request.url.path, response.status_code, attempt, self._clock() - started,
+                )  # fmt: skip
+                if response.has_redirect_location:
+                    raise KalbioResponseError(
+                        request.method, request.url.path, b"", "the server redirects this call elsewhere; check the url"
+                    )
+                if response.status_code < 400:
+                    return response
+                decision = self._after_refusal(request, response, attempt, started)
+            assert decision.wait is not None
+            logger.info("%s %s: next try in %.2f s", request.method, request.url.path, decision.wait)
+            sleep(decision.wait)
+
+    def _send_once(self, request: Request, auth: Any) -> Response:
+        response = super().send(request, stream=True, auth=auth, follow_redirects=False)
+        hops = 0
+        while response.has_redirect_location and request.method in ("GET", "HEAD"):
+            hops += 1
+            if hops > self.max_redirects or response.next_request is None:
+                response.close()
+                raise ConnectionFailedError(request.method, request.url.path, "too many redirects")
+            onward = response.next_request
+            response.close()
+            if _origin(onward) == _origin(request):
+                response = super().send(onward, stream=True, auth=auth, follow_redirects=False)
+            else:
+                # Another host sees nothing that was meant for ours: neither credentials nor the user's own headers.
+                bare = Request("GET", onward.url, headers={"User-Agent": self._settings.user_agent})
+                bare.extensions.update(timeout=request.extensions.get("timeout"), replayable=True)
+                response = super().send(bare, stream=True, auth=None, follow_redirects=False)
+        return response
+
+    def _decide(
+        self, request: Request, happened: Happened, attempt: int, started: float, retry_after: float | None = None
+    ) -> Decision:
+        operation = self._operations.get(request.extensions.get("operation", ""))
+        idempotent = operation.idempotent if operation else request.method in _IDEMPOTENT_METHODS
+        return decide(
+            self._settings.retry,
+            happened,
+            idempotent=request.extensions.get("idempotent", idempotent),
+            replayable=request.extensions["replayable"],
+            attempt=attempt,
+            elapsed=self._clock() - started,
+            retry_after=retry_after,
+            random=self._draw,
+        )
+
+    def _after_failure(self, request: Request, error: HTTPError, attempt: int, started: float) -> Decision:
+        sent = _request_of(error, request)
+        ours = sent is request
+        happened = Happened.LOST if ours and not isinstance(error, _NOT_SENT) else Happened.NOT_SENT
+        decision = self._decide(request, happened, attempt, started)
+        if decision.wait is not None:
+            return decision
+        reason = str(error) or type(error).__name__
+        if decision.fate_unknown:
+            self._raise_unknown_fate(request, f"the answer was lost ({reason})", error)
+        if isinstance(error, TimeoutException):
+            raise RequestTimeoutError(sent.method, sent.url.path, f"timed out ({type(error).__name__})") from error
+        raise ConnectionFailedError(sent.method, sent.url.path, reason) from error
+
+    def _after_refusal(self, request: Request, response: Response, attempt: int, started: float) -> Decision:
+        retry_after = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
+        happened = classify(response.status_code, retry_after)
+        decision = self._decide(request, happened, attempt, started, retry_after)
+        if decision.wait is not None:
+            return decision
+        error = KalbioAPIError.for_status(
+            request.method,
+            request.url.path,
+            response.status_code,
+            response.content,
+            request_id=next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None),
+            retry_after=retry_after,
+            secrets=self._secrets(),
+        )
+        if decision.fate_unknown:
+            self._raise_unknown_fate(request, f"the server failed with status {response.status_code}", error)
+        raise error
+
+    def _raise_unknown_fate(self, request: Request, reason: str, cause: Exception) -> NoReturn:
+        sent = request.content if isinstance(request.stream, ByteStream) else None
+        raise UnknownFateError(request.method, request.url.path, reason, sent, secrets=self._secrets()) from cause
+
+
+def _origin(request: Request) -> tuple[str, str, int | None]:
+    return request.url.scheme, request.url.host, request.url.port
+
+
+def _request_of(error: HTTPError, fallback: Request) -> Request:
+    try:
+        return error.request
+    except RuntimeError:  # raised by the library when an error knows no request
+        return fallback
+
+
+def _replayable(request: Request, files: Any) -> bool:
+    """Whether the body can be sent a second time: bytes can, and files that can seek."""
+    if isinstance(request.stream, ByteStream):
+        return True
+    if not files:
+        return False
+    parts = files.values() if isinstance(files, Mapping) else [part for _, part in files]
+    contents = [part[1] if isinstance(part, tuple) else part for part in parts]
+    return all(isinstance(content, bytes | str) or content.seekable() for content in contents)

@@ -1,0 +1,177 @@
+"""Activities, their definitions and what hangs on them, as data."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
+from kalbio._model.identifiers import close_matches
+from kalbio._model.resource import (
+    Field,
+    Resource,
+    anything,
+    flag,
+    flag_or_false,
+    mapping,
+    number,
+    objects,
+    text,
+    texts,
+    texts_or_none,
+    timestamp,
+)
+
+ActivityType = Literal["task", "experiment", "project", "stage", "milestone", "cycle"]
+"""The types of activities; experiments and cycles hold records."""
+
+
+class QueueContentLayoutMapping(TypedDict):
+    """Where records queue up: a view, and the places of the content layout it stands at."""
+
+    view_id: str
+    content_layout_ids: list[str]
+
+
+class ContentLayoutItem(Resource):
+    """One place of the content layout of a definition."""
+
+    __slots__ = ()
+
+    component_type = text("What stands there, see ContentLayoutComponentTypeEnum.")
+    position_index = number("Its position.")
+    note_section_id = text("The note section, if it is one.")
+    sheet_id = text("The sheet, if it is one.")
+    platemap_id = text("The plate map, if it is one.")
+    record_view_id = text("The record view, if it is a table.")
+    drc_config_id = text("The chart, if it is one.")
+
+
+class Comment(Resource):
+    """A comment on an activity."""
+
+    __slots__ = ()
+
+    workspace_id = text("Its workspace.")
+    created_by = text("Who wrote it.")
+    content = anything("What it says, as a rich-text document.")
+    parent_comment_id = text("The comment it replies to.")
+    mentioned_user_ids = texts_or_none("Who is mentioned.")
+    resource_type = text("What it is about; activities are called task.")
+    resource_id = text("The id of what it is about.")
+    created_at = timestamp("When it was written.")
+    updated_at = timestamp("When it was changed.")
+
+
+class ActivityEvent(Resource):
+    """Something that happened to an activity."""
+
+    __slots__ = ()
+
+    event_type = text("What happened.")
+    event_type_version = number("The version of the shape of event_attrs.")
+    event_attrs = mapping("Details; the shape depends on the type.")
+    event_user_id = text("Who did it.")
+    created_at = timestamp("When it happened.")
+    resource_id = text("What it happened to.")
+    resource_type = text("Its kind; activities are called task.")
+    workspace_id = text("Its workspace.")
+    parent_bulk_event_id = text("The bulk event it is a part of.")
+    is_bulk = flag("Whether it stands for many.")
+    request_id = text("The request that caused it.")
+    session_id = text("The session that caused it.")
+    log = text("What happened, for people.")
+
+
+class PropertyData(Resource):
+    """What the server says of a property."""
+
+    __slots__ = ()
+
+    property_field_id = text("Its property field.")
+    content = anything("Its value.")
+    created_at = timestamp("When it was created.")
+    last_updated_by = text("Who changed it last.")
+    created_by = text("Who created it.")
+    property_name = text("Its name.")
+    field_type = text("Its type, see DataFieldTypeEnum.")
+
+    def __str__(self) -> str:
+        return f"{self.property_name}: {self._raw.get('content')}"
+
+
+def _lists_of_ids(value: Any) -> dict[str, list[str]]:
+    if not isinstance(value, dict):
+        return {}
+    return {key: [str(item) for item in items] for key, items in value.items() if isinstance(items, list)}
+
+
+class ActivityDefinitionData(Resource):
+    """What the server says of an activity definition."""
+
+    __slots__ = ()
+
+    program_ids = texts("Its programs.")
+    title = text("Its title; not unique.")
+    activity_type = text("The type of its activities.")
+    status = text("The state that its activities begin in.")
+    assigned_user_ids = texts("Who is assigned.")
+    assigned_group_ids = texts("Which groups are assigned.")
+    label_ids = texts("Its labels.")
+    external_id = text("Its id in another system.")
+    registration_property_field_id = text("The file property field whose upload can be registered.")
+    registration_record_view_id = text("The table whose records are sent.")
+    registration_content_layout_id = text("The place of that table.")
+    registration_status_field_id = text("The data field that shows the progress.")
+    registration_result_record_view_id = text("The table for results.")
+    registration_result_content_layout_id = text("The place of that table.")
+    registration_staging_template_view_id = text("The view that staging tables are made from.")
+    view_ids_to_add_to_when_record_attached = texts("The views that attached records are added to.")
+    queue_content_layout_ids = texts("The places where records queue up.")
+    content_layout = objects(ContentLayoutItem, "What its activities consist of.")
+    is_archived = flag_or_false("Whether it is archived.")
+    is_draft = flag_or_false("Whether it is a draft.")
+
+    def __str__(self) -> str:
+        return f"{self.id}:{self.title}"
+
+
+class ActivityData(Resource):
+    """What the server says of an activity."""
+
+    __slots__ = ()
+
+    created_at = timestamp("When it was created.")
+    parent_id = text("The activity it is a part of.")
+    child_ids = texts("The activities it consists of.")
+    definition_id = text("Its definition; None for one without.")
+    program_ids = texts("Its programs.")
+    activity_type = text("Its type; an unknown one is kept as it is.")
+    title = text("Its title; not unique.")
+    description = anything("Its description, as a rich-text document.")
+    status = text("Its state, see ActivityStatusEnum; the server may know more.")
+    assigned_user_ids = texts("Who is assigned.")
+    assigned_group_ids = texts("Which groups are assigned.")
+    due_date = timestamp("When it is due, midnight UTC.")
+    start_date = timestamp("When it starts, midnight UTC.")
+    duration = number("Its duration in days.")
+    completed_at_date = timestamp("When it was completed.")
+    dependencies = texts("The activities that block it.")
+    label_ids = texts("Its labels.")
+    is_draft = flag_or_false("Whether it is a draft.")
+    external_id = text("Its id in another system.")
+    all_record_ids = texts("The records it contains.")
+    data_table_record_mapping = Field(_lists_of_ids, "Record view id to the ids of its records, in order.")
+    subscriber_ids = texts("Who is told of changes.")
+    data_table_draft_record_ids = texts("The open registration drafts.")
+    registration_staging_record_view_id = text("Its staging table, where its definition has table-based registration.")
+
+    def __str__(self) -> str:
+        return f'Activity("{self.title}")'
+
+
+def check_activity_type(given: Any) -> str:
+    """Return the text of an activity type. Raises ValueError naming the close ones when there is none such."""
+    if given not in ACTIVITY_TYPE_TO_LABEL:
+        close = close_matches(given, ACTIVITY_TYPE_TO_LABEL) or list(ACTIVITY_TYPE_TO_LABEL)
+        raise ValueError(f"There is no activity type {given!r}; there are {', '.join(close)}.")
+    return str(given)

@@ -1,0 +1,7 @@
+"""The asynchronous client: the same surface as `kalbio`, to be awaited. The sync modules are derived from this package."""
+
+from __future__ import annotations
+
+from kalbio.aio.client import AsyncKaleidoscopeClient
+
+__all__ = ["AsyncKaleidoscopeClient"]
