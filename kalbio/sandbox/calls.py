@@ -70,6 +70,7 @@ class Refusal(Exception):
     def __init__(
         self, status: int, message: str, *, code: str | None = None, details: list[Document] | None = None
     ) -> None:
+        """Refuse with a status, a text for people, and the code and details that programs read."""
         super().__init__(message)
         self.status = status
         self.message = message

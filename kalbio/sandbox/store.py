@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +61,12 @@ create table record_set_member (set_id text not null, record_id text not null, p
     without rowid;
 
 create table file (
-    id text primary key, name text not null, type text not null, data blob not null, activity_id text
+    id text primary key, name text not null, type text not null, data blob not null, activity_id text, property_id text
 );
 create table token (
     token text primary key, kind text not null, family text not null, expires integer not null, spent integer not null
 ) without rowid;
 """
-
-
-def new_id() -> str:
-    """A fresh id, as the server spells them."""
-    return str(uuid.uuid4())
 
 
 def dumps(value: Json) -> str:
@@ -82,9 +77,13 @@ def dumps(value: Json) -> str:
 class Store:
     """One database. Not safe for threads by itself: the sandbox holds a lock around each request."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, clock: Clock, new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+    ) -> None:
+        """Work on a database that has the schema."""
         self.connection = connection
         self.clock = clock
+        self.new_id = new_id
         meta = dict(connection.execute("select name, value from meta"))
         self.workspace_id: str = meta.get("workspace_id", "")
         self.user_id: str = meta.get("user_id", "")
@@ -108,8 +107,14 @@ class Store:
 
     def put(self, kind: str, body: Document) -> Document:
         """Replace a document that exists."""
-        self.connection.execute("update document set body = ? where kind = ? and id = ?", (dumps(body), kind, body["id"]))
+        self.connection.execute(
+            "update document set body = ? where kind = ? and id = ?", (dumps(body), kind, body["id"])
+        )
         return body
+
+    def set_parent(self, kind: str, id: str, parent: str | None) -> None:
+        """Hang a document under another one."""
+        self.connection.execute("update document set parent = ? where kind = ? and id = ?", (parent, kind, id))
 
     def get(self, kind: str, id: str | None) -> Document | None:
         """The document, or None."""
@@ -168,7 +173,7 @@ def connect(path: str | Path | None) -> sqlite3.Connection:
 
 def is_empty(connection: sqlite3.Connection) -> bool:
     """Whether no schema was ever made in this database."""
-    return connection.execute("select count(*) from sqlite_master").fetchone()[0] == 0
+    return not connection.execute("select 1 from sqlite_master limit 1").fetchone()
 
 
 def last_instant(connection: sqlite3.Connection) -> int:

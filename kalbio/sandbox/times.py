@@ -13,6 +13,7 @@ class Clock:
     """Instants as microseconds since 1970, strictly increasing, so that "newest first" is always well defined."""
 
     def __init__(self, now: Callable[[], datetime] | None = None, last: int = 0) -> None:
+        """Follow a source of time, but never fall back to `last`."""
         self._now = now or (lambda: datetime.now(UTC))
         self._last = last
 

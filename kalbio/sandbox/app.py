@@ -1,0 +1,237 @@
+"""The sandbox itself: bytes in, bytes out. No server, no event loop."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qsl
+
+from kalbio.sandbox import oauth, seed, uploads
+from kalbio.sandbox.calls import HANDLERS, Answer, Call, Refusal, Settings, UploadedFile
+from kalbio.sandbox.contract import Contract, Operation, load_contract, loads
+from kalbio.sandbox.store import Document, Json, Store, connect, dumps, is_empty, last_instant
+from kalbio.sandbox.times import Clock
+from kalbio.sandbox.webhooks import Delivery, Webhooks
+
+# Importing a module registers its operations.
+for _module in (
+    "activities", "definitions", "exports", "fields", "files", "operations", "programs", "properties",
+    "queries", "records", "values", "views", "workspace",
+):  # fmt: skip
+    import_module(f"kalbio.sandbox.{_module}")
+
+_JSON, _FORM, _MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
+_IN_PROCESS_URL = "http://sandbox.invalid"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request."""
+
+    method: str
+    target: str
+    """Path and query, as on the request line."""
+    headers: Iterable[tuple[str, str]] = ()
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """The last header of that name."""
+        return next((v for n, v in reversed(list(self.headers)) if n.lower() == name), None)
+
+
+@dataclass(frozen=True)
+class Response:
+    """One HTTP answer."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def json(self) -> Json:
+        """The decoded body."""
+        return loads(self.body)
+
+
+class Sandbox:
+    """A local emulator of the Kaleidoscope API.
+
+    `webhook` receives the registration events: a URL gets real POSTs, a callable gets the payload.
+    `db` is a file that keeps everything; without it the state lives in memory. A file is seeded only when it is new.
+    """
+
+    def __init__(
+        self,
+        db: str | Path | None = None,
+        *,
+        seed: str = "demo",
+        webhook: str | Callable[[Document], None] | None = None,
+        lenient_uploads: bool = False,
+        client_id: str = "sandbox-id",
+        client_secret: str = "sandbox-secret",  # noqa: S107  invented, and printed on start
+        token_lifetime: int = 3600,
+        import_polls: int = 0,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        """Open the database and, when it is new, fill it with a seed."""
+        self.settings = Settings(client_id, client_secret, token_lifetime, lenient_uploads, import_polls)
+        self.base_url = _IN_PROCESS_URL
+        self._contract: Contract = load_contract()
+        self._lock = threading.RLock()
+        self._connection = connect(db)
+        _fill_when_empty(self._connection, seed)
+        self._store = Store(self._connection, Clock(clock, last_instant(self._connection)))
+        self._webhooks = Webhooks(webhook)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request. Safe to call from any thread; requests are taken one at a time."""
+        path, _, query = request.target.partition("?")
+        routed = self._contract.route(request.method.upper(), path)
+        if routed is None:
+            return _respond(Refusal(404, f"Route {request.method}:{path} not found", code="FST_ERR_NOT_FOUND"))
+        operation, path_values = routed
+        with self._lock:
+            call = Call(self._store, self.settings, self.base_url, path_values)
+            self._connection.execute("begin immediate")
+            try:
+                answer = self._run(operation, call, query, request)
+                answer = self._judged(operation, call, answer)
+                self._connection.execute("commit")
+            except Refusal as refusal:
+                self._connection.execute("rollback")
+                return _respond(refusal)
+            except BaseException:
+                self._connection.execute("rollback")
+                raise
+        # after the commit, so that a receiver that calls back at once sees what the event speaks of
+        for event in call.events:
+            self._webhooks.send(event)
+        return _respond(answer)
+
+    def _run(self, operation: Operation, call: Call, query: str, request: Request) -> Answer:
+        if not operation.is_open:
+            oauth.check_token(call.store, request.header("x-kal-authorization"))
+        handler = HANDLERS.get(operation.id)
+        if handler is None:
+            raise Refusal(501, f"the sandbox does not implement {operation.id}")
+        call.query = self._contract.read_query(operation, query)
+        self._read_body(operation, call, request)
+        try:
+            result = handler(call)
+        except Refusal as refusal:
+            if not self._contract.describes(operation, refusal.status):
+                raise Refusal(500, f"{operation.id} describes no {refusal.status}: {refusal.message}") from refusal
+            raise
+        return result if isinstance(result, Answer) else Answer(result)
+
+    def _read_body(self, operation: Operation, call: Call, request: Request) -> None:
+        given = (request.header("content-type") or "").strip()
+        media_type = given.partition(";")[0].strip().lower()
+        if request.method.upper() == "GET":
+            return
+        if media_type == _JSON and not request.body:
+            message = "Body cannot be empty when content-type is set to 'application/json'"
+            raise Refusal(400, message, code="FST_ERR_CTP_EMPTY_JSON_BODY")
+        allowed = operation.body_types()
+        if not request.body and not given and operation.takes_nothing:
+            return
+        if _MULTIPART in allowed:
+            self._read_upload(operation, call, request.body, media_type, given)
+            return
+        if media_type not in allowed:
+            raise Refusal(415, f"Unsupported Media Type: {given or 'none'}", code="FST_ERR_CTP_INVALID_MEDIA_TYPE")
+        if media_type == _FORM:
+            call.body = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+        else:
+            call.body = _json_body(request.body)
+        self._contract.check_body(operation, media_type, call.body)
+
+    def _read_upload(self, operation: Operation, call: Call, body: bytes, media_type: str, given: str) -> None:
+        boundary = uploads.boundary_of(given) if media_type == _MULTIPART else None
+        if boundary is None and self.settings.lenient_uploads:
+            boundary = uploads.sniff_boundary(body)
+        if boundary is None:
+            if media_type == _JSON:
+                raise Refusal(400, "Unexpected token in JSON: not a JSON body", code="FST_ERR_CTP_INVALID_JSON_BODY")
+            code = "FST_INVALID_MULTIPART_CONTENT_TYPE"
+            raise Refusal(415, "the request is not multipart/form-data with a boundary", code=code)
+        fields: Document = {}
+        for part in uploads.read_parts(body, boundary):
+            name = part.disposition.get("name", "")
+            if name in fields:
+                raise Refusal(400, f"part {name!r} is given twice", code="FST_ERR_VALIDATION")
+            if "filename" in part.disposition:
+                kind = part.headers.get("content-type", "application/octet-stream")
+                call.file = UploadedFile(part.disposition["filename"], kind, bytes(part.data))
+                fields[name] = ""
+            else:
+                fields[name] = _json_body(bytes(part.data))
+        self._contract.check_body(operation, _MULTIPART, fields)
+        if call.file is None:
+            raise Refusal(400, "part 'file' has no file name", code="FST_ERR_VALIDATION")
+        call.body = fields.get("body")
+
+    def _judged(self, operation: Operation, call: Call, answer: Answer) -> Answer:
+        kind = next((v for n, v in answer.headers if n == "content-type"), _JSON).partition(";")[0]
+        fault = self._contract.find_fault(operation, answer.status, kind, answer.body)
+        faults = [fault, *(self._contract.webhook_fault(event["event"], event) for event in call.events)]
+        for fault in filter(None, faults):
+            raise Refusal(500, f"the sandbox breaks its own contract: {fault}", code="SANDBOX_CONTRACT")
+        return answer
+
+    @property
+    def webhook_log(self) -> list[Delivery]:
+        """Every webhook so far, oldest first, with what became of it."""
+        return self._webhooks.log
+
+    def wait_for_webhooks(self, timeout: float = 10.0) -> bool:
+        """Wait until no webhook is under way; False when the time ran out before."""
+        return self._webhooks.wait(timeout)
+
+    def close(self) -> None:
+        """Stop deliveries and close the database."""
+        self._webhooks.close()
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        """The sandbox itself."""
+        return self
+
+    def __exit__(self, *exc: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """Close it."""
+        self.close()
+
+
+def _fill_when_empty(connection: sqlite3.Connection, name: str) -> None:
+    if is_empty(connection):
+        template = sqlite3.connect(":memory:")
+        try:
+            template.deserialize(seed.image(name))
+            template.backup(connection)
+        finally:
+            template.close()
+
+
+def _json_body(body: bytes) -> Json:
+    try:
+        return loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"Body is not valid JSON: {error}", code="FST_ERR_CTP_INVALID_JSON_BODY") from None
+
+
+def _respond(answer: Answer | Refusal) -> Response:
+    if isinstance(answer, Refusal):
+        answer = Answer(answer.body(), status=answer.status)
+    if answer.body is None:
+        return Response(answer.status, answer.headers, b"")
+    if isinstance(answer.body, bytes):
+        return Response(answer.status, answer.headers, answer.body)
+    headers = (("content-type", "application/json; charset=utf-8"), *answer.headers)
+    return Response(answer.status, headers, dumps(answer.body).encode())

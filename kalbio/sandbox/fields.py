@@ -1,0 +1,202 @@
+"""Key fields, data fields and the entity slices that sets of key fields make."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.contract import load_contract
+from kalbio.sandbox.store import Document, Store
+
+_FIRST_SERIAL = 1_000_001
+
+
+@operation("listKeyFields")
+def list_key_fields(call: Call) -> list[Document]:
+    """All key fields, oldest first."""
+    return [shown_key_field(call.store, field) for field in call.store.all("key_field")]
+
+
+@operation("getOrCreateKeyField")
+def get_or_create_key_field(call: Call) -> Document:
+    """The key field of a name. The slice it makes on its own comes with its first record."""
+    return shown_key_field(call.store, ensure_key_field(call.store, call.body["field_name"])[0])
+
+
+@operation("updateKeyField")
+def update_key_field(call: Call) -> Document:
+    """Change the keys that were sent."""
+    field = call.need("key_field", call.path["field_id"])
+    _refuse_taken_name(call, "key_field", field)
+    pattern = call.body.get("regex_format")
+    if pattern is not None:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise Refusal(400, f"regex_format is no regular expression: {error}") from None
+    field = call.store.put("key_field", field | call.body | {"updated_at": call.store.stamp()})
+    return {"resource": shown_key_field(call.store, field), "event": None}
+
+
+@operation("listDataFields")
+def list_data_fields(call: Call) -> list[Document]:
+    """All data fields, oldest first."""
+    return call.store.all("data_field")
+
+
+@operation("getOrCreateDataField")
+def get_or_create_data_field(call: Call) -> Document:
+    """The data field of a name. A name that exists with another type is refused."""
+    name, kind = call.body["field_name"], call.body["field_type"]
+    if kind not in load_contract().known_values("FieldType"):
+        raise Refusal(400, f"field_type {kind!r} is unknown")
+    field, _ = ensure_data_field(call.store, name, kind, call.body.get("attrs"))
+    if field["field_type"] != kind:
+        raise Refusal(400, f"data field {name!r} exists with type {field['field_type']!r}, not {kind!r}")
+    return field
+
+
+@operation("updateDataField")
+def update_data_field(call: Call) -> Document:
+    """Change the keys that were sent."""
+    field = call.need("data_field", call.path["field_id"])
+    _refuse_taken_name(call, "data_field", field)
+    field = call.store.put("data_field", field | call.body | {"updated_at": call.store.stamp()})
+    return {"resource": {"field": field, "validation": {}}, "event": None}
+
+
+@operation("listEntitySlices")
+def list_entity_slices(call: Call) -> list[Document]:
+    """All slices, oldest first. Slices of drafts stay hidden."""
+    return [shown_slice(piece) for piece in call.store.all("slice") if not piece["hidden"]]
+
+
+def ensure_key_field(store: Store, name: str, id: str | None = None) -> tuple[Document, bool]:
+    """The key field of a name, and whether it is new."""
+    found = named(store.all("key_field"), name)
+    if found:
+        return found, False
+    field = _common(store, name, "text", id) | {
+        "attrs": None,
+        "identifier_type": "custom",
+        "identifier_type_id": store.new_id(),
+        "is_key": True,
+        "regex_format": None,
+    }
+    return store.add("key_field", field), True
+
+
+def ensure_data_field(
+    store: Store, name: str, kind: str, attrs: Document | None = None, id: str | None = None
+) -> tuple[Document, bool]:
+    """The data field of a name, whatever its type, and whether it is new."""
+    found = named(store.all("data_field"), name)
+    if found:
+        return found, False
+    field = _common(store, name, kind, id) | {
+        "attrs": attrs or {},
+        "identifier_type": None,
+        "identifier_type_id": None,
+        "is_key": False,
+    }
+    return store.add("data_field", field), True
+
+
+def ensure_slice(
+    store: Store, key_field_ids: Iterable[str], name: str = "", id: str | None = None, *, hidden: bool = False
+) -> Document:
+    """The slice of a set of key fields; made when there is none.
+
+    A slice of one key field is primary and bears its name, a slice of several has none.
+    """
+    ids = sorted(set(key_field_ids))
+    found = find_slice(store, ids)
+    if found:
+        return found
+    if len(ids) == 1 and not name:
+        key_field = store.get("key_field", ids[0])
+        name = key_field["field_name"] if key_field else ""
+    now = store.stamp()
+    return store.add(
+        "slice",
+        {
+            "id": id or store.new_id(),
+            "created_by": store.user_id,
+            "last_updated_by": store.user_id,
+            "import_id": None,
+            "key_field_ids": ids,
+            "slice_name": name,
+            "workspace_id": store.workspace_id,
+            "created_at": now,
+            "updated_at": now,
+            "is_primary": len(ids) == 1,
+            "is_archived": False,
+            "source_id": None,
+            "is_deleted": False,
+            "hidden": hidden,
+        },
+    )
+
+
+def find_slice(store: Store, key_field_ids: Iterable[str]) -> Document | None:
+    """The slice whose set of key fields is exactly this one."""
+    ids = sorted(set(key_field_ids))
+    return next((piece for piece in store.all("slice") if piece["key_field_ids"] == ids), None)
+
+
+def named(fields: Iterable[Document], name: str) -> Document | None:
+    """The field of exactly this name."""
+    return next((field for field in fields if field["field_name"] == name), None)
+
+
+def shown_slice(piece: Document) -> Document:
+    """A slice without what is the sandbox's own."""
+    return {key: value for key, value in piece.items() if key != "hidden"}
+
+
+def shown_key_field(store: Store, field: Document) -> Document:
+    """A key field with what is known of its values."""
+    contents = [row[0] for row in store.rows("select content from key_value where field_id = ?", field["id"])]
+    return field | {"predicted_to_be_numeric": bool(contents) and all(_is_numeric(content) for content in contents)}
+
+
+def _is_numeric(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_taken_name(call: Call, kind: str, field: Document) -> None:
+    name = call.body.get("field_name")
+    other = named(call.store.all(kind), name) if name else None
+    if other and other["id"] != field["id"]:
+        raise Refusal(400, f"a field named {name!r} exists")
+
+
+def _common(store: Store, name: str, kind: str, id: str | None) -> Document:
+    now = store.stamp()
+    return {
+        "id": id or store.new_id(),
+        "field_name": name,
+        "field_description": "",
+        "field_examples": "",
+        "field_type": kind,
+        "ref_field_id": None,
+        "ref_slice_id": None,
+        "created_at": now,
+        "created_by": store.user_id,
+        "updated_at": now,
+        "workspace_id": store.workspace_id,
+        "is_archived": False,
+        "import_id": None,
+        "standard_format": None,
+        "serial_key": str(store.counter("serial_key", _FIRST_SERIAL)),
+        "is_deleted": False,
+        "is_readonly": False,
+        "display_aggregation_type": None,
+        "display_includes_sub_records": True,
+        "display_includes_operations": True,
+    }

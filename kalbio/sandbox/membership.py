@@ -1,0 +1,93 @@
+"""Which records an operation holds: attached to it, or in one of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kalbio.sandbox.calls import Refusal
+from kalbio.sandbox.store import Document, Store, id_list
+
+OPERATION_TYPES = ("experiment", "cycle")
+
+
+def join(store: Store, operation_id: str, record_ids: Iterable[str], view_id: str = "") -> None:
+    """Make records members of an operation, or of one of its tables. Members stay as they are."""
+    store.run_many(
+        "insert or ignore into membership values (?, ?, ?, ?)",
+        [(operation_id, view_id, record_id, store.tick()) for record_id in record_ids],
+    )
+
+
+def attach(store: Store, activity: Document, record_ids: Iterable[str]) -> None:
+    """Attach records to an operation, and put them in the tables its definition says they go to."""
+    record_ids = list(record_ids)
+    join(store, activity["id"], record_ids)
+    definition = store.get("definition", activity["definition_id"]) if activity["definition_id"] else None
+    for template_id in definition["view_ids_to_add_to_when_record_attached"] if definition else ():
+        view_id = table_of(store, activity["id"], template_id)
+        if view_id:
+            join(store, activity["id"], record_ids, view_id)
+
+
+def members(store: Store, operation_id: str, view_id: str | None = None) -> list[str]:
+    """Ids of the records of an operation or of one of its tables, in the order they joined."""
+    sql = """select m.record_id from membership m join record r on r.id = m.record_id
+             where m.operation_id = ? and r.archived = 0"""
+    if view_id is None:
+        rows = store.rows(f"{sql} group by m.record_id order by min(m.joined)", operation_id)
+    else:
+        rows = store.rows(f"{sql} and m.view_id = ? order by m.joined", operation_id, view_id)
+    return [row[0] for row in rows]
+
+
+def leave(store: Store, operation_id: str, record_ids: Iterable[str], view_id: str | None = None) -> None:
+    """Take records out of an operation (or of one table); what they hold as values there goes with them."""
+    chosen = id_list(record_ids)
+    given = (operation_id, chosen, view_id, view_id)
+    store.run(
+        "delete from membership where operation_id = ? and record_id in (select value from json_each(?))"
+        " and (? is null or view_id = ?)",
+        *given,
+    )
+    store.run(
+        "delete from value where operation_id = ? and record_id in (select value from json_each(?))"
+        " and (? is null or view_id = ?)",
+        *given,
+    )
+
+
+def table_of(store: Store, operation_id: str, template_id: str) -> str | None:
+    """The operation's own table made from a template."""
+    for view in store.all("view", operation_id):
+        if template_id in (view["parent_record_view_id"], view["id"]):
+            return str(view["id"])
+    return None
+
+
+def need_operation(store: Store, operation_id: str, status: int = 404) -> Document:
+    """An activity that can hold records, or an error answer."""
+    activity = store.get("activity", operation_id)
+    if activity is None:
+        raise Refusal(status, f"operation {operation_id} does not exist")
+    if activity["activity_type"] not in OPERATION_TYPES:
+        raise Refusal(status, f"activity {operation_id} is a {activity['activity_type']} and holds no records")
+    return activity
+
+
+def need_record(store: Store, record_id: str, status: int = 404) -> str:
+    """The slice id of a record that is there, or an error answer."""
+    rows = store.rows("select slice_id from record where id = ? and archived = 0", record_id)
+    if not rows:
+        raise Refusal(status, f"record {record_id} does not exist")
+    return str(rows[0][0])
+
+
+def need_records(store: Store, record_ids: Iterable[str]) -> list[str]:
+    """These ids without repetition, or a 400 that names the unknown ones."""
+    wanted = list(dict.fromkeys(record_ids))
+    sql = "select id from record where archived = 0 and id in (select value from json_each(?))"
+    known = {row[0] for row in store.rows(sql, id_list(wanted))}
+    unknown = [record_id for record_id in wanted if record_id not in known]
+    if unknown:
+        raise Refusal(400, f"records do not exist: {', '.join(unknown[:5])}")
+    return wanted

@@ -1,0 +1,67 @@
+"""The token endpoint, and who may pass."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+
+from kalbio.sandbox.calls import Answer, Call, Refusal, operation
+from kalbio.sandbox.store import Document, Store
+
+_REFRESH_LIFETIME = 90 * 86_400
+_SECOND = 1_000_000
+
+
+@operation("createToken")
+def create_token(call: Call) -> Document | Answer:
+    """Client credentials begin a token family; every refresh rotates its refresh token."""
+    if call.body["grant_type"] == "client_credentials":
+        settings = call.settings
+        known = hmac.compare_digest(call.body["client_id"].encode(), settings.client_id.encode())
+        proven = hmac.compare_digest(call.body["client_secret"].encode(), settings.client_secret.encode())
+        if not (known and proven):
+            raise Refusal(401, "client credentials are wrong", code="invalid_client")
+        return _issue(call, call.store.new_id())
+    return _refresh(call, call.body["refresh_token"])
+
+
+def _refresh(call: Call, token: str) -> Document | Answer:
+    store = call.store
+    rows = store.rows("select family, expires, spent from token where token = ? and kind = 'refresh'", token)
+    if not rows or rows[0][1] <= store.tick():
+        raise Refusal(401, "refresh token is unknown, expired or revoked", code="invalid_grant")
+    family, _, spent = rows[0]
+    if spent:
+        # Someone else may hold it, so the whole family dies. An answer, not a Refusal, which would undo this.
+        store.run("delete from token where family = ?", family)
+        refusal = Refusal(401, "refresh token was used before; its family is revoked", code="invalid_grant")
+        return Answer(refusal.body(), status=401)
+    store.run("update token set spent = 1 where token = ?", token)
+    return _issue(call, family)
+
+
+def check_token(store: Store, header: str | None) -> None:
+    """Refuse a request whose `X-Kal-Authorization` holds no living access token."""
+    if not header:
+        raise Refusal(401, "X-Kal-Authorization is missing")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Refusal(401, "X-Kal-Authorization must be `Bearer <access token>`")
+    rows = store.rows("select expires from token where token = ? and kind = 'access'", token)
+    if not rows:
+        raise Refusal(401, "access token is unknown or revoked")
+    if rows[0][0] <= store.tick():
+        raise Refusal(401, "access token has expired")
+
+
+def _issue(call: Call, family: str) -> Document:
+    access, refresh = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    now, lifetime = call.store.tick(), call.settings.token_lifetime
+    call.store.run_many(
+        "insert into token values (?, ?, ?, ?, 0)",
+        [
+            (access, "access", family, now + lifetime * _SECOND),
+            (refresh, "refresh", family, now + _REFRESH_LIFETIME * _SECOND),
+        ],
+    )
+    return {"access_token": access, "refresh_token": refresh, "expires_in": lifetime, "token_type": "Bearer"}

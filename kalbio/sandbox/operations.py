@@ -1,0 +1,43 @@
+"""Operations: activities seen from the records they hold."""
+
+from __future__ import annotations
+
+from kalbio.sandbox import membership
+from kalbio.sandbox.activities import CLOSED, shown_activities
+from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
+from kalbio.sandbox.records import shown_records
+from kalbio.sandbox.store import Document
+
+
+@operation("listOperationRecords")
+def list_operation_records(call: Call) -> list[Document]:
+    """The records of an operation, in the list form; drafts are not among them."""
+    activity = call.need("activity", call.path["operation_id"])
+    return shown_records(call.store, membership.members(call.store, activity["id"]), "list")
+
+
+@operation("addOperationRecords")
+def add_operation_records(call: Call) -> Answer:
+    """Attach records; those that are there stay."""
+    activity = membership.need_operation(call.store, call.path["operation_id"])
+    membership.attach(call.store, activity, membership.need_records(call.store, call.body["record_ids"]))
+    call.store.put("activity", activity | {"last_activity_at": call.store.stamp()})
+    return NO_CONTENT
+
+
+@operation("removeOperationRecords")
+def remove_operation_records(call: Call) -> Document:
+    """Take records, and the values they hold there, out of an operation or out of one of its tables. All or nothing."""
+    store, view_id = call.store, call.body.get("record_view_id")
+    activity = membership.need_operation(store, call.path["operation_id"])
+    if activity["status"] in CLOSED:
+        raise Refusal(409, f"operation {activity['id']} is {activity['status']} and closed for edits")
+    if view_id is not None and activity["id"] not in call.need("view", view_id, status=400)["operation_ids"]:
+        raise Refusal(400, f"record view {view_id} is no table of operation {activity['id']}")
+    here = set(membership.members(store, activity["id"], view_id))
+    strangers = [record_id for record_id in call.body["record_ids"] if record_id not in here]
+    if strangers:
+        raise Refusal(400, f"records are not in operation {activity['id']}: {', '.join(strangers[:5])}")
+    membership.leave(store, activity["id"], call.body["record_ids"], view_id)
+    activity = store.put("activity", activity | {"last_activity_at": store.stamp()})
+    return shown_activities(store, [activity])[0]

@@ -1,0 +1,39 @@
+"""Programs."""
+
+from __future__ import annotations
+
+from kalbio.sandbox.calls import Call, operation
+from kalbio.sandbox.store import Document, Store
+
+
+@operation("listPrograms")
+def list_programs(call: Call) -> list[Document]:
+    """All programs, oldest first."""
+    return call.store.all("program")
+
+
+@operation("createProgram")
+def create_program(call: Call) -> Document:
+    """A new program; titles need not be unique."""
+    return add_program(call.store, call.body["title"])
+
+
+@operation("updateProgram")
+def update_program(call: Call) -> Document:
+    """Rename a program."""
+    program = call.need("program", call.path["program_id"])
+    return call.store.put("program", program | {"title": call.body["title"]})
+
+
+def add_program(store: Store, title: str, id: str | None = None) -> Document:
+    """Keep a new program."""
+    return store.add(
+        "program",
+        {
+            "id": id or store.new_id(),
+            "title": title,
+            "created_at": store.stamp(),
+            "created_by": store.user_id,
+            "workspace_id": store.workspace_id,
+        },
+    )

@@ -1,0 +1,148 @@
+"""Record search: from the query of a request to record ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.search import EMPTY, Cell, WrongProp, make_test, sort_ids
+from kalbio.sandbox.store import Document, Json, Store, dumps, id_list
+from kalbio.sandbox.times import from_micros
+
+
+@operation("searchRecords")
+def search_records(call: Call) -> list[str]:
+    """Ids of the records that meet every condition, ascending by id unless sorted."""
+    found = select_records(call.store, call.query, call.query.get("identifier_ids"))
+    return found[: call.query["limit"]] if "limit" in call.query else found
+
+
+def select_records(store: Store, query: Mapping[str, Json], identifier_ids: list[str] | None) -> list[str]:
+    """Ids of the records a search or an export is about. Drafts never are."""
+    conditions, parameters = ["draft_of is null", "archived = 0"], []
+    operation_id = query.get("operation_id")
+    for name, condition in (
+        ("entity_slice_id", "slice_id = ?"),
+        ("operation_id", "id in (select record_id from membership where operation_id = ?)"),
+        ("program_id", "id in (select record_id from record_program where program_id = ?)"),
+    ):
+        if query.get(name):
+            conditions.append(condition)
+            parameters.append(query[name])
+    if query.get("program_id"):
+        # a record also belongs to the programs of the activities that contain it
+        operations = [a["id"] for a in store.all("activity") if query["program_id"] in a["program_ids"]]
+        by_activity = "id in (select record_id from membership where operation_id in (select value from json_each(?)))"
+        conditions[-1] = f"({conditions[-1]} or {by_activity})"
+        parameters.append(id_list(operations))
+    if query.get("record_set_ids"):
+        conditions.append(
+            "id in (select record_id from record_set_member where set_id in (select value from json_each(?)))"
+        )
+        parameters.append(id_list(_ids(query["record_set_ids"])))
+    if identifier_ids is not None:
+        conditions.append(
+            "id in (select record_id from record_key where key_value_id in (select value from json_each(?)))"
+        )
+        parameters.append(id_list(identifier_ids))
+    where = " and ".join(conditions)
+    rows = store.rows(f"select id from record where {where} order by id", *parameters)  # noqa: S608  fixed texts only
+    found = [row[0] for row in rows]
+    if query.get("search_text"):
+        hits = _text_hits(store, query["search_text"], operation_id)
+        found = [record_id for record_id in found if record_id in hits]
+    columns = Columns(store, operation_id)
+    now = store.clock.now()
+    for condition in [*query.get("entity_field_filters", ()), *query.get("view_field_filters", ())]:
+        field = columns.field(condition)
+        try:
+            test = make_test(condition["filter_type"], condition.get("filter_prop"), field["field_type"], now)
+        except WrongProp as error:
+            raise Refusal(400, str(error)) from None
+        cells = columns.cells(field)
+        found = [record_id for record_id in found if test(cells.get(record_id, EMPTY))]
+    sorts = [*query.get("entity_field_sorts", ()), *query.get("view_field_sorts", ())]
+    if sorts:
+        found = sort_ids(found, [(columns.cells(columns.field(sort)), sort["descending"]) for sort in sorts])
+    return found
+
+
+class Columns:
+    """The current cells of fields, over all records.
+
+    Within an operation only values written in it, or on the record itself, count; elsewhere the newest of all.
+    """
+
+    def __init__(self, store: Store, operation_id: str | None) -> None:
+        """Look from within an operation, or from nowhere in particular."""
+        self._store = store
+        self._operation_id = operation_id
+        self._cells: dict[str, dict[str, Cell]] = {}
+
+    def field(self, condition: Document) -> Document:
+        """The field a filter or sort is about: by field id, key field id, or the id of a view's column."""
+        if "field_id" in condition:
+            wanted = condition["field_id"]
+        elif (condition.get("key_field_id") is None) == (condition.get("view_field_id") is None):
+            raise Refusal(400, "exactly one of key_field_id and view_field_id must be set")
+        else:
+            wanted = condition.get("key_field_id") or self._behind(condition["view_field_id"])
+        field = self._store.get("data_field", wanted) or self._store.get("key_field", wanted)
+        if field is None:
+            raise Refusal(400, f"field {wanted} does not exist")
+        return field
+
+    def _behind(self, view_field_id: str) -> str:
+        for view in self._store.all("view"):
+            for column in view["view_fields"]:
+                if column["id"] == view_field_id and column["data_field_id"]:
+                    return str(column["data_field_id"])
+        raise Refusal(400, f"view field {view_field_id} does not exist or shows no data field")
+
+    def cells(self, field: Document) -> dict[str, Cell]:
+        """The filled cells of a field by record id."""
+        if field["id"] not in self._cells:
+            self._cells[field["id"]] = self._key_cells(field) if field["is_key"] else self._data_cells(field)
+        return self._cells[field["id"]]
+
+    def _key_cells(self, field: Document) -> dict[str, Cell]:
+        rows = self._store.rows(
+            "select k.record_id, v.content, r.created from key_value v join record_key k on k.key_value_id = v.id"
+            " join record r on r.id = k.record_id where v.field_id = ?",
+            field["id"],
+        )
+        return {record_id: Cell(content, from_micros(created)) for record_id, content, created in rows}
+
+    def _data_cells(self, field: Document) -> dict[str, Cell]:
+        sql, parameters = "select record_id, content, created from value where field_id = ?", [field["id"]]
+        if self._operation_id:
+            sql += " and (operation_id is null or operation_id = ?)"
+            parameters.append(self._operation_id)
+        newest = {row[0]: row for row in self._store.rows(f"{sql} order by created", *parameters)}
+        return {i: Cell(json.loads(content), from_micros(created)) for i, content, created in newest.values()}
+
+
+def _text_hits(store: Store, text: str, operation_id: str | None) -> set[str]:
+    """Records with the text in a key value or in the current text of a cell, case aside."""
+    needle = text.casefold()
+    store.connection.create_function("holds", 1, lambda content: needle in content.casefold(), deterministic=True)
+    hits = {
+        row[0]
+        for row in store.rows(
+            "select k.record_id from record_key k join key_value v on v.id = k.key_value_id where holds(v.content)"
+        )
+    }
+    columns = Columns(store, operation_id)
+    escaped = dumps(text)[1:-1].casefold()
+    store.connection.create_function("holds", 1, lambda content: escaped in content.casefold(), deterministic=True)
+    for (field_id,) in store.rows("select distinct field_id from value where holds(content)"):
+        field = store.get("data_field", field_id)
+        if field is not None:
+            cells = columns.cells(field).items()
+            hits |= {i for i, cell in cells if isinstance(cell.content, str) and needle in cell.content.casefold()}
+    return hits
+
+
+def _ids(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]

@@ -1,0 +1,241 @@
+"""What a new database holds: `empty` (a workspace and its admin) or `demo` (a small invented research group).
+
+Ids are derived from names, so they are the same in every sandbox.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import count
+
+from kalbio.sandbox import fields, membership, values, views
+from kalbio.sandbox.activities import add_activity
+from kalbio.sandbox.content import Json
+from kalbio.sandbox.definitions import add_definition
+from kalbio.sandbox.programs import add_program
+from kalbio.sandbox.properties import add_property
+from kalbio.sandbox.records import ensure_record
+from kalbio.sandbox.store import SCHEMA, Document, Store
+from kalbio.sandbox.times import Clock
+
+_NAMESPACE = uuid.UUID("6b1d0f0e-3c1c-4a7e-9a55-9d6a3d0c2f10")
+_BEGIN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+_PACE = timedelta(seconds=61, microseconds=23_450)
+
+
+def seed_id(kind: str, name: str) -> str:
+    """The id that a seeded thing has in every sandbox."""
+    return str(uuid.uuid5(_NAMESPACE, f"{kind}/{name}"))
+
+
+@cache
+def image(name: str) -> bytes:
+    """A seeded database, built once per process."""
+    if name not in SEEDS:
+        raise ValueError(f"there is no seed {name!r}; known: {', '.join(sorted(SEEDS))}")
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.executescript(SCHEMA)
+        ids = {"workspace_id": seed_id("workspace", "sandbox"), "user_id": seed_id("user", "admin")}
+        connection.executemany("insert into meta values (?, ?)", ids.items())
+        numbers, moments = count(), count()
+        clock = Clock(lambda: _BEGIN + next(moments) * _PACE)
+        store = Store(connection, clock, lambda: seed_id(name, str(next(numbers))))
+        SEEDS[name](store)
+        connection.commit()
+        return connection.serialize()
+    finally:
+        connection.close()
+
+
+def _empty(store: Store) -> None:
+    store.add("workspace", {"id": store.workspace_id, "workspace_name": "Sandbox"})
+    store.add("user", _user("admin", "Sandbox Admin", "admin"))
+
+
+def _demo(store: Store) -> None:
+    _empty(store)
+    store.add("user", _user("chemist", "Sample Chemist", "team-member"))
+    store.add("user", _user("viewer", "Sample Viewer", "viewer"))
+    programs = [add_program(store, title, seed_id("program", title)) for title in ("Kinase inhibitors", "Formulation")]
+    members = [seed_id("user", "admin"), seed_id("user", "chemist")]
+    group = {"id": seed_id("group", "chemistry"), "group_name": "Chemistry", "user_ids": members, "email": None}
+    store.add("group", group | {"program_ids": [programs[0]["id"]]})
+    for name in ("urgent", "in vitro", "in vivo"):
+        store.add("label", {"id": seed_id("label", name), "label_name": name})
+
+    compound_key = fields.ensure_key_field(store, "Compound", seed_id("key_field", "Compound"))[0]["id"]
+    batch_key = fields.ensure_key_field(store, "Batch", seed_id("key_field", "Batch"))[0]["id"]
+    compounds = fields.ensure_slice(store, [compound_key], id=seed_id("slice", "Compound"))
+    batches = fields.ensure_slice(store, [compound_key, batch_key], id=seed_id("slice", "Compound and Batch"))
+    columns = {
+        name: fields.ensure_data_field(store, name, kind, id=seed_id("data_field", name))[0]
+        for name, kind in (
+            ("SMILES", "smiles-string"),
+            ("Potency (nM)", "number"),
+            ("Soluble", "boolean"),
+            ("Measured on", "date"),
+            ("Purity (%)", "number"),
+            ("Comment", "text"),
+            ("Spectrum", "file"),
+            ("Registration status", "status"),
+        )
+    }
+    views.add_view(
+        store,
+        "Main",
+        compounds["id"],
+        [columns[name]["id"] for name in ("SMILES", "Potency (nM)", "Soluble")],
+        id=seed_id("view", "Compound Main"),
+    )
+    _definitions(store, columns, compounds, batches)
+    _content(store, columns, compounds, programs)
+
+
+def _definitions(store: Store, columns: dict[str, Document], compounds: Document, batches: Document) -> None:
+    file_field = _property_field(store, "Results file", "file", "The file to register.")
+    notes_field = _property_field(store, "Protocol", "text", "How it was done.")
+    link_field = _property_field(store, "Online resource", "URL", "Where to read more.")
+
+    screening = add_definition(store, "Screening experiment", "experiment", seed_id("definition", "screening"))
+    for field in (notes_field, link_field):
+        _definition_property(store, screening, field, "" if field is notes_field else [])
+
+    results = [columns[name]["id"] for name in ("Potency (nM)", "Soluble", "Measured on", "Comment")]
+    table, place = _result_table(store, "Main", compounds, results, "registration")
+    registration = add_definition(
+        store,
+        "Assay results registration",
+        "experiment",
+        seed_id("definition", "registration"),
+        enforce_slice_id=compounds["id"],
+        content_layout=[place],
+        registration_property_field_id=file_field["id"],
+        registration_record_view_id=table["id"],
+        registration_content_layout_id=place["id"],
+        registration_status_field_id=columns["Registration status"]["id"],
+        registration_result_record_view_id=table["id"],
+        registration_result_content_layout_id=place["id"],
+        view_ids_to_add_to_when_record_attached=[table["id"]],
+    )
+    for field, content in ((file_field, None), (notes_field, "")):
+        _definition_property(store, registration, field, content)
+    store.put("view", table | {"operation_definition_ids": [registration["id"]]})
+
+    staging = views.add_view(
+        store,
+        "Batches to register",
+        compounds["id"],
+        [columns[name]["id"] for name in ("SMILES", "Purity (%)", "Comment")],
+        is_template=True,
+        id=seed_id("view", "staging"),
+    )
+    table, place = _result_table(store, "Main", batches, [columns["Purity (%)"]["id"]], "batches")
+    batch_registration = add_definition(
+        store,
+        "Batch registration",
+        "experiment",
+        seed_id("definition", "batches"),
+        content_layout=[place],
+        registration_staging_template_view_id=staging["id"],
+    )
+    _definition_property(store, batch_registration, notes_field, "")
+    store.put("view", table | {"operation_definition_ids": [batch_registration["id"]]})
+    add_definition(store, "Milestone", "milestone", seed_id("definition", "milestone"))
+
+
+def _content(store: Store, columns: dict[str, Document], compounds: Document, programs: list[Document]) -> None:
+    project = add_activity(
+        store, "Lead optimisation", "project", program_ids=[programs[0]["id"]], id=seed_id("activity", "project")
+    )
+    task = add_activity(store, "Order building blocks", "task", id=seed_id("activity", "task"))
+    screening = add_activity(
+        store,
+        "Kinase screen",
+        "experiment",
+        store.get("definition", seed_id("definition", "screening")),
+        program_ids=[programs[0]["id"]],
+        id=seed_id("activity", "screen"),
+    )
+    for child in (task, screening):
+        store.put("activity", child | {"parent_id": project["id"]})
+        store.set_parent("activity", child["id"], project["id"])
+    add_activity(
+        store,
+        "First registration",
+        "experiment",
+        store.get("definition", seed_id("definition", "registration")),
+        id=seed_id("activity", "registration"),
+    )
+    key = compounds["key_field_ids"][0]
+    rows: list[tuple[str, str, Json, bool]] = [
+        ("SBX-1", "CCO", 12.5, True),
+        ("SBX-2", "c1ccccc1", 340, False),
+        ("SBX-3", "CC(=O)O", 0.8, True),
+        ("SBX-4", "CCN(CC)CC", 1500, False),
+        ("SBX-5", "OCC(O)CO", None, True),
+    ]
+    for name, smiles, potency, soluble in rows:
+        record_id, _ = ensure_record(store, compounds, {key: name}, id=seed_id("record", name))
+        for title, content in (("SMILES", smiles), ("Soluble", soluble)):
+            values.write(store, record_id, columns[title], values.checked(store, columns[title], content))
+        if potency is not None:
+            membership.attach(store, screening, [record_id])
+            column = columns["Potency (nM)"]
+            values.write(store, record_id, column, values.checked(store, column, potency), screening["id"])
+
+
+def _user(name: str, full_name: str, access_level: str) -> Document:
+    return {
+        "id": seed_id("user", name),
+        "full_name": full_name,
+        "preferred_name": None,
+        "access_level": access_level,
+        "email": f"{name}@example.org",
+    }
+
+
+def _property_field(store: Store, name: str, kind: str, description: str) -> Document:
+    return store.add(
+        "property_field",
+        {
+            "id": seed_id("property_field", name),
+            "workspace_id": store.workspace_id,
+            "created_by": store.user_id,
+            "property_name": name,
+            "property_description": description,
+            "field_type": kind,
+            "is_required": False,
+            "connection_id": None,
+            "attrs": {},
+            "is_archived": False,
+            "last_updated_by": store.user_id,
+        },
+    )
+
+
+def _definition_property(store: Store, definition: Document, field: Document, content: Json) -> None:
+    id_ = seed_id("property", f"{definition['id']}/{field['id']}")
+    add_property(store, field, definition["id"], "task_definition", content, id_)
+
+
+def _result_table(store: Store, name: str, piece: Document, columns: list[str], key: str) -> tuple[Document, Document]:
+    """A template and its place in a content layout."""
+    table = views.add_view(store, name, piece["id"], columns, is_template=True, id=seed_id("view", key))
+    place = {
+        "id": seed_id("place", key),
+        "component_type": "result_table",
+        "position_index": 0,
+        "note_section_id": None,
+        "sheet_id": None,
+        "platemap_id": None,
+        "record_view_id": table["id"],
+        "drc_config_id": None,
+    }
+    return table, place
+
+
+SEEDS = {"empty": _empty, "demo": _demo}

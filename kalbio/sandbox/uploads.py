@@ -1,0 +1,75 @@
+"""Multipart bodies: strict by default, with a lenient mode for clients that hide the boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import python_multipart
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from kalbio.sandbox.calls import Refusal
+
+
+@dataclass
+class Part:
+    """One part of a multipart body."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    data: bytearray = field(default_factory=bytearray)
+
+    @property
+    def disposition(self) -> dict[str, str]:
+        """The parameters of its Content-Disposition."""
+        _, options = parse_options_header(self.headers.get("content-disposition", ""))
+        return {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in options.items()}
+
+
+def boundary_of(content_type: str) -> bytes | None:
+    """The boundary named in a Content-Type header."""
+    _, options = parse_options_header(content_type)
+    return options.get(b"boundary")
+
+
+def sniff_boundary(body: bytes) -> bytes | None:
+    """The boundary a multipart body begins with, for clients that send one under `application/json`."""
+    line, found, _ = body.partition(b"\r\n")
+    return line[2:] if found and line.startswith(b"--") and 2 < len(line) <= 72 and b" " not in line else None
+
+
+def read_parts(body: bytes, boundary: bytes) -> list[Part]:
+    """The parts of a multipart body, in order."""
+    parts: list[Part] = []
+    name = bytearray()
+    text = bytearray()
+    ended = False
+
+    def header_end() -> None:
+        parts[-1].headers[name.decode("latin-1").lower()] = text.decode("utf-8", "replace")
+        name.clear()
+        text.clear()
+
+    def end() -> None:
+        nonlocal ended
+        ended = True
+
+    parser = MultipartParser(
+        boundary,
+        {
+            "on_part_begin": lambda: parts.append(Part()),
+            "on_header_field": lambda data, start, stop: name.extend(data[start:stop]),
+            "on_header_value": lambda data, start, stop: text.extend(data[start:stop]),
+            "on_header_end": header_end,
+            "on_part_data": lambda data, start, stop: parts[-1].data.extend(data[start:stop]),
+            "on_end": end,
+        },
+    )
+    try:
+        parser.write(body)
+        parser.finalize()
+    except python_multipart.exceptions.FormParserError as error:
+        raise Refusal(
+            400, f"body is not proper multipart: {error}", code="FST_INVALID_MULTIPART_CONTENT_TYPE"
+        ) from None
+    if not ended:
+        raise Refusal(400, "body ends before its last boundary", code="FST_INVALID_MULTIPART_CONTENT_TYPE")
+    return parts
