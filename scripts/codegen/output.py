@@ -24,15 +24,16 @@ def ruff(directory: Path, command: str, *arguments: str) -> None:
 
 
 def sealed(header: str, code: str) -> str:
-    """The code under a header line that ends in a digest of the code, by which an edit is told from an old state."""
-    return f"{header} (digest {_digest(code)})\n{code}"
+    """The code under a header line that ends in a digest of it all, by which an edit is told from an old state."""
+    return f"{header} (digest {_digest(header, code)})\n{code}"
 
 
 def is_intact(text: str) -> bool:
     """Whether the text is as `sealed` made it."""
-    header, _, code = text.partition("\n")
-    return header.endswith(f" (digest {_digest(code)})")
+    first, _, code = text.partition("\n")
+    header, _, digest = first.rpartition(" (digest ")
+    return digest == f"{_digest(header, code)})"
 
 
-def _digest(code: str) -> str:
-    return hashlib.sha256(code.encode()).hexdigest()[:12]
+def _digest(header: str, code: str) -> str:
+    return hashlib.sha256(f"{header}\n{code}".encode()).hexdigest()[:12]
