@@ -41,6 +41,8 @@ NAMES = {
     "handle_async_request": "handle_request",
 }
 
+# Another comment may follow the marker.
+_MARKER = re.compile(r"# (?:async-only|sync: *(?P<code>.*?))\s*(?:# (?:fmt|noqa|type)\b.*)?")
 _HEADER = re.compile(r"# Derived from \S+ by scripts/regenerate; edit that file\. \(digest \w+\)")
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 # In a text, `await` before a call or an attribute is code, before anything else it is English.
@@ -90,7 +92,9 @@ def derive_all(root: Path, target: Path) -> None:
     if not (target / "kalbio").is_dir():
         return
     shutil.copy(root / "pyproject.toml", target / "pyproject.toml")
-    ruff(target / "kalbio", "check", "--select", "F401,I", "--fix-only")
+    # The rest of kalbio is not there to be recognised as ours.
+    ours = 'lint.isort.known-first-party = ["kalbio"]'
+    ruff(target / "kalbio", "check", "--select", "F401,I", "--fix-only", "--config", ours)
     ruff(target / "kalbio", "format")
     for source_dir, twin_dir, _ in DIRECTORIES:
         for path in (target / twin_dir).glob("*.py"):
@@ -138,15 +142,15 @@ def _marked(tokens: list[tokenize.TokenInfo]) -> list[_Edit]:
     for token, following in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
         if statement is None and token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.NEWLINE):
             statement = token.start
-        dropped = token.string == "# async-only"
-        if token.type == tokenize.COMMENT and (dropped or token.string.startswith("# sync:")):
+        marker = _MARKER.fullmatch(token.string)
+        if token.type == tokenize.COMMENT and marker:
             line, column = token.start[0], len(token.line) - len(token.line.lstrip())
             if following.type == tokenize.NEWLINE and statement is not None:
                 line, column = statement
-            if dropped:
+            if marker["code"] is None:
                 edits.append(((line, 0), (token.end[0] + 1, 0), ""))
             else:
-                edits.append(((line, column), token.end, token.string.removeprefix("# sync:").strip()))
+                edits.append(((line, column), token.end, marker["code"]))
         if token.type == tokenize.NEWLINE:
             statement = None
     return edits
@@ -169,6 +173,8 @@ def _edits_of(tokens: list[tokenize.TokenInfo], index: int) -> list[_Edit]:
             return [(token.start, token.end, "sync")]
         if before[-2:] == ["kalbio", "."]:
             return [(tokens[index - 1].start, token.end, "")]
+    if token.string == "asyncio" and index and tokens[index - 1].string == ".":
+        return [(token.start, token.end, "sync")]
     name = _derive_name(token.string)
     return [] if name == token.string else [(token.start, token.end, name)]
 
@@ -201,6 +207,7 @@ def _derive_text(text: str) -> str:
     text = text.replace("kalbio._core.aio", "kalbio._core.sync").replace("kalbio/_core/aio", "kalbio/_core/sync")
     text = re.sub(r"\bkalbio([./])aio\b", "kalbio", text)
     text = _ASYNC.sub("", _AWAIT.sub("", _ARTICLE.sub(r"\1 \2Async", text)))
+    text = re.sub(r"(?<=[\w`]\.)asyncio(?=\()", "sync", text)
     text = _WRAPPED.sub(r"\1", text)
     return _WORD.sub(lambda match: _derive_name(match.group()), text)
 
