@@ -22,8 +22,8 @@ from kalbio.sandbox.webhooks import Delivery, Webhooks
 
 # Importing a module registers its operations.
 for _module in (
-    "activities", "definitions", "exports", "fields", "files", "operations", "programs", "properties",
-    "queries", "records", "values", "views", "workspace",
+    "activities", "definitions", "exports", "fields", "files", "imports", "operations", "programs", "properties",
+    "queries", "records", "registration", "submissions", "values", "views", "workspace",
 ):  # fmt: skip
     import_module(f"kalbio.sandbox.{_module}")
 
@@ -184,6 +184,12 @@ class Sandbox:
         for fault in filter(None, faults):
             raise Refusal(500, f"the sandbox breaks its own contract: {fault}", code="SANDBOX_CONTRACT")
         return answer
+
+    def issue_token(self) -> str:
+        """An access token without a login."""
+        with self._lock:
+            token = oauth.issue(self._store, self.settings.token_lifetime, self._store.new_id())
+        return str(token["access_token"])
 
     @property
     def webhook_log(self) -> list[Delivery]:

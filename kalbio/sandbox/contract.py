@@ -105,6 +105,11 @@ class Contract:
             node = target
         return node
 
+    def path_of(self, operation_id: str, **values: str) -> str:
+        """The path of an operation, with its parameters filled in."""
+        operation = next(operation for operation in self.operations if operation.id == operation_id)
+        return operation.path.format(**values)
+
     # requests
 
     def route(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:

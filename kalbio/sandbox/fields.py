@@ -9,6 +9,7 @@ from kalbio.sandbox.calls import Call, Refusal, operation
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.store import Document, Store
 
+DRAFT_KEY = "Draft ID"
 _FIRST_SERIAL = 1_000_001
 
 
@@ -85,6 +86,11 @@ def ensure_key_field(store: Store, name: str, id: str | None = None) -> tuple[Do
         "regex_format": None,
     }
     return store.add("key_field", field), True
+
+
+def draft_key(store: Store) -> Document:
+    """The system-managed key field that makes every draft unique."""
+    return ensure_key_field(store, DRAFT_KEY)[0]
 
 
 def ensure_data_field(

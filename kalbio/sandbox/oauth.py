@@ -21,7 +21,7 @@ def create_token(call: Call) -> Document | Answer:
         proven = hmac.compare_digest(call.body["client_secret"].encode(), settings.client_secret.encode())
         if not (known and proven):
             raise Refusal(401, "client credentials are wrong", code="invalid_client")
-        return _issue(call, call.store.new_id())
+        return issue(call.store, settings.token_lifetime, call.store.new_id())
     return _refresh(call, call.body["refresh_token"])
 
 
@@ -37,7 +37,7 @@ def _refresh(call: Call, token: str) -> Document | Answer:
         refusal = Refusal(401, "refresh token was used before; its family is revoked", code="invalid_grant")
         return Answer(refusal.body(), status=401)
     store.run("update token set spent = 1 where token = ?", token)
-    return _issue(call, family)
+    return issue(store, call.settings.token_lifetime, family)
 
 
 def check_token(store: Store, header: str | None) -> None:
@@ -54,10 +54,11 @@ def check_token(store: Store, header: str | None) -> None:
         raise Refusal(401, "access token has expired")
 
 
-def _issue(call: Call, family: str) -> Document:
+def issue(store: Store, lifetime: int, family: str) -> Document:
+    """A new pair of tokens."""
     access, refresh = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-    now, lifetime = call.store.tick(), call.settings.token_lifetime
-    call.store.run_many(
+    now = store.tick()
+    store.run_many(
         "insert into token values (?, ?, ?, ?, 0)",
         [
             (access, "access", family, now + lifetime * _SECOND),

@@ -8,8 +8,6 @@ from kalbio.sandbox import fields
 from kalbio.sandbox.calls import Call, Refusal, operation
 from kalbio.sandbox.store import Document, Store
 
-DRAFT_KEY = "Draft ID"
-
 
 @operation("listRecordViews")
 def list_record_views(call: Call) -> list[Document]:
@@ -151,5 +149,4 @@ def draft_slice(store: Store, slice_id: str) -> Document:
     piece = store.get("slice", slice_id)
     if piece is None:
         raise Refusal(400, f"entity slice {slice_id} does not exist")
-    draft_key, _ = fields.ensure_key_field(store, DRAFT_KEY)
-    return fields.ensure_slice(store, [*piece["key_field_ids"], draft_key["id"]], hidden=True)
+    return fields.ensure_slice(store, [*piece["key_field_ids"], fields.draft_key(store)["id"]], hidden=True)

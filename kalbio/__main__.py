@@ -1,0 +1,7 @@
+"""`python -m kalbio` is the command line."""
+
+import sys
+
+from kalbio.cli import main
+
+sys.exit(main())

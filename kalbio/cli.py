@@ -1,0 +1,80 @@
+"""The command line: `kalbio sandbox`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+
+from kalbio._version import __version__
+
+_EXTRA = {"jsonschema_rs", "python_multipart", "swagger_ui", "uvicorn"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _sandbox(options)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        sys.stderr.write(f"The sandbox needs {error.name}: pip install 'kalbio[sandbox]'\n")
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"kalbio: {error}\n")
+    except KeyboardInterrupt:
+        sys.stdout.write("\nSandbox stopped.\n")
+        return 0
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kalbio", description="Python client for the Kaleidoscope R&D platform.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True)
+    sandbox = commands.add_parser(
+        "sandbox", help="run a local emulator of the API", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = sandbox.add_argument
+    add("--port", type=int, default=8321, help="port to listen on; 0 takes a free one")
+    add("--host", default="127.0.0.1", help="loopback address to listen on")
+    add("--db", metavar="FILE", help="file that keeps everything; without it all is lost at the end")
+    add("--seed", default="demo", help="what a new database holds: demo or empty")
+    add("--webhook", metavar="URL", help="where registration events are posted to")
+    add("--lenient-uploads", action="store_true", help="take multipart bodies whose boundary is not in the header")
+    add("--token-lifetime", type=int, default=3600, metavar="S", help="life of access tokens in seconds")
+    return parser
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    from kalbio.sandbox import Sandbox, reference
+    from kalbio.sandbox.server import serve
+
+    reference.check()
+    settings = {"seed": options.seed, "webhook": options.webhook, "lenient_uploads": options.lenient_uploads}
+    with (
+        Sandbox(options.db, token_lifetime=options.token_lifetime, **settings) as sandbox,
+        serve(sandbox, options.port, options.host) as server,
+    ):
+        sys.stdout.write(
+            f"""Kaleidoscope sandbox at {server.url}
+API reference:   {server.reference_url}
+Data:            {options.db or "in memory, lost at the end"}
+Webhooks:        {options.webhook or "none, see --webhook"}
+
+Point a client at it:
+  export KALEIDOSCOPE_API_URL={server.url}
+  export KALEIDOSCOPE_API_CLIENT_ID={sandbox.settings.client_id}
+  export KALEIDOSCOPE_API_CLIENT_SECRET={sandbox.settings.client_secret}
+
+Ctrl-C stops it.
+"""
+        )
+        sys.stdout.flush()
+        threading.Event().wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
