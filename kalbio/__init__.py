@@ -1,1 +1,111 @@
-"""kalbio."""
+"""kalbio: a Python client for the Kaleidoscope R&D platform.
+
+    from kalbio import KaleidoscopeClient
+
+    with KaleidoscopeClient() as client:
+        record = client.records.get_or_create_record({"compound": "CPD-1"})
+        record.add_value("logP", 2.5)
+
+Everything here is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kalbio._version import __version__
+
+if TYPE_CHECKING:
+    from kaleidoscope_api.types import UNSET
+
+    from kalbio._core.errors import (
+        AmbiguousIdentifierError,
+        AuthenticationError,
+        ConflictError,
+        ConnectionFailedError,
+        IdentifierError,
+        IdentifierNotFoundError,
+        KalbioAPIError,
+        KalbioError,
+        KalbioResponseError,
+        NotFoundError,
+        PermissionDeniedError,
+        RateLimitError,
+        RequestTimeoutError,
+        ServerError,
+        TransportError,
+        UnknownFateError,
+        ValidationError,
+    )
+    from kalbio._core.retry import RetryPolicy
+    from kalbio._core.settings import Timeouts
+    from kalbio.aio.client import AsyncKaleidoscopeClient
+    from kalbio.client import KaleidoscopeClient
+
+_HOMES = {
+    "kalbio.client": ["KaleidoscopeClient"],
+    "kalbio.aio.client": ["AsyncKaleidoscopeClient"],
+    "kalbio._core.errors": [
+        "AmbiguousIdentifierError",
+        "AuthenticationError",
+        "ConflictError",
+        "ConnectionFailedError",
+        "IdentifierError",
+        "IdentifierNotFoundError",
+        "KalbioAPIError",
+        "KalbioError",
+        "KalbioResponseError",
+        "NotFoundError",
+        "PermissionDeniedError",
+        "RateLimitError",
+        "RequestTimeoutError",
+        "ServerError",
+        "TransportError",
+        "UnknownFateError",
+        "ValidationError",
+    ],
+    "kalbio._core.retry": ["RetryPolicy"],
+    "kalbio._core.settings": ["Timeouts"],
+    "kaleidoscope_api.types": ["UNSET"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022  # clients first
+    "KaleidoscopeClient",
+    "AsyncKaleidoscopeClient",
+    "RetryPolicy",
+    "Timeouts",
+    "UNSET",
+    "AmbiguousIdentifierError",
+    "AuthenticationError",
+    "ConflictError",
+    "ConnectionFailedError",
+    "IdentifierError",
+    "IdentifierNotFoundError",
+    "KalbioAPIError",
+    "KalbioError",
+    "KalbioResponseError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RequestTimeoutError",
+    "ServerError",
+    "TransportError",
+    "UnknownFateError",
+    "ValidationError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'kalbio' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -250,6 +250,5 @@ class AmbiguousIdentifierError(IdentifierError):
         super().__init__(
             kind,
             identifier,
-            f"{len(self.candidates)} {kind}s are called {identifier!r}; give the id of the one you mean: "
-            f"{', '.join(self.candidates)}",
+            f"The {kind} {identifier!r} is not unique; give the id of the one you mean: {', '.join(self.candidates)}",
         )

@@ -41,7 +41,7 @@ def as_id(value: Any, kind: str, accepted: type[Resource] | tuple[type[Resource]
     raise IdentifierError(
         kind,
         value,
-        f"{value!r} cannot name a {kind}: give its id, its name or a {wanted}, not a {type(value).__name__}.",
+        f"{value!r} names no {kind}: give its id, its name or a {wanted} object, not {type(value).__name__}.",
     )
 
 

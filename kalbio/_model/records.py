@@ -246,7 +246,7 @@ def match_identified(asked: Sequence[KeyValues], answered: Sequence[Any]) -> lis
 
 
 def check_rule(rule: Any) -> str:
-    """Return the text of a rule of record search. Raises ValueError naming the close ones when there is no such rule."""
+    """Return the text of a rule of record search. Raises ValueError naming close ones when there is no such rule."""
     from kaleidoscope_api.models import SearchFilterRuleType
 
     known = [member.value for member in SearchFilterRuleType]

@@ -106,7 +106,7 @@ def optional_object(kind: type[T], doc: str = "") -> Field[T | None]:
 class Resource:
     """An object of the server: its members are attributes, decoded when they are read.
 
-    Members that this version does not know are attributes too. `raw` shows the JSON as it came, `to_dict()` gives a copy.
+    Members that this version does not know are attributes too. `raw` shows the JSON as it came, `to_dict()` copies it.
     Two objects are equal when they are of the same type and have the same id.
     """
 

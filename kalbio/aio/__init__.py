@@ -1,4 +1,4 @@
-"""The asynchronous client: the same surface as `kalbio`, to be awaited. The sync modules are derived from this package."""
+"""The asynchronous client: the surface of `kalbio`, to be awaited. The sync modules are derived from this package."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ from kalbio._model.enums import (
     CompletedBehaviorEnum,
     ContentLayoutComponentTypeEnum,
 )
-from kalbio._model.identifiers import as_id, is_uuid, plain_id, plain_ids
+from kalbio._model.identifiers import as_id, plain_id, plain_ids
 from kalbio._model.listing import Listing, read_items
 from kalbio._model.updates import given
 from kalbio.aio._policy import nothing, on_failure
@@ -830,7 +830,7 @@ class ActivitiesService(Service):
         return read_items(as_list(response), lambda item: Activity(item, self._client))
 
     async def resolve(self, identifier: ActivityIdentifier) -> str:
-        """Return the id of an activity. Ids and objects cost no request; a title that names none, or several, raises."""
+        """Return the id of an activity. Ids and objects cost no request; a title of none, or of several, raises."""
         return await self.activities.require_id(identifier)
 
     async def read_one(self, activity_id: str) -> dict[str, Any]:

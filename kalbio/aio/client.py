@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from kalbio._core import constants
 from kalbio._core.errors import KalbioAPIError, KalbioResponseError, NotFoundError
@@ -70,9 +70,9 @@ class AsyncRawClient:
         """Return the HTTP client to send with."""
         return _TimedPipe(self._client)
 
-    def get_httpx_client(self) -> Any:  # async-only
+    def get_httpx_client(self) -> NoReturn:  # async-only
         """Refuse: a generated sync function needs the sync client."""  # async-only
-        raise TypeError("This is an async client: use the operation's asyncio functions, or KaleidoscopeClient.raw")  # async-only  # fmt: skip
+        raise TypeError("this is an async client: await the operation's asyncio function")  # async-only
 
 
 class _TimedPipe:

@@ -10,8 +10,8 @@ from kaleidoscope_api.api.records import (
     get_or_create_record,
     get_record,
     identify_records,
-    list_records,
     list_record_values,
+    list_records,
     search_records,
     upload_record_value_file,
 )
@@ -310,7 +310,7 @@ class Record(RecordData):
         self._relations = {}
 
     async def _written(self, field: str, response: Any) -> RecordValue | None:
-        """Take over the answer of a write. The write is done: nothing that goes wrong here may look like its failure."""
+        """Take over the answer of a write. The write is done: nothing that goes wrong here may look like a failure."""
         client = self._require_client()
         client.records.forget(self.id)
         answer = as_json(response)
@@ -584,18 +584,23 @@ class RecordsService(Service):
         query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
         unknown = sorted(set(query) - set(SearchRecordsQuery.__annotations__))
         if unknown:
-            raise TypeError(
-                f"search_records() has no condition {unknown[0]!r}; it has {', '.join(SearchRecordsQuery.__annotations__)}"
-            )
+            known = ", ".join(SearchRecordsQuery.__annotations__)
+            raise TypeError(f"search_records() has no condition {unknown[0]!r}; it has {known}")
         for name in ("entity_field_filters", "entity_field_sorts"):
             if name in query:
-                query[name] = [await self._condition(condition) for condition in query[name]]
+                query[name] = await self.conditions_text(query[name])
         for condition in query.get("view_field_filters", ()):
             check_rule(condition.get("filter_type"))
         encoded = {name: value if name == "limit" else query_text(value) for name, value in query.items()}
         build: Any = search_records.build_request
         response = await self._client.call_or_none(build(**encoded))
         return [] if response is None else [str(item) for item in as_list(response)]
+
+    async def conditions_text(self, conditions: str | Sequence[Mapping[str, Any]] | None) -> str | None:
+        """Return filters or sorts by field as they stand in a query; text is taken to be prepared already."""
+        if conditions is None or isinstance(conditions, str):
+            return conditions
+        return query_text([await self._condition(condition) for condition in conditions])
 
     async def _condition(self, condition: Mapping[str, Any]) -> dict[str, Any]:
         if condition.get("field_id") is None:

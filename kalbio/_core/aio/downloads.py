@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -39,7 +40,8 @@ async def save(response: Response, target: Path, *, overwrite: bool) -> None:
         raise _broken(response, str(error) or type(error).__name__) from error
     finally:
         await response.aclose()
-        Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # it was renamed
+            os.unlink(temporary)  # noqa: PTH108  # the name is a plain string here
 
 
 def _broken(response: Response, reason: str) -> ConnectionFailedError:

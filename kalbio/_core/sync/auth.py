@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest ae178bcdf9ab)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 46bdf5dfbcb8)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 
+from kalbio._core import constants
 from kalbio._core._http import Auth, Request, Response
 from kalbio._core.errors import AuthenticationError, KalbioAPIError, KalbioResponseError, RateLimitError, ServerError
 from kalbio._core.retry import read_retry_after
 from kalbio._core.sync.locks import Lock, off_loop
 from kalbio._core.tokens import Grant, Tokens
-
-from kalbio._core import constants
 
 
 class IdentityToken:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest 364dfa79fbaf)
+# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest 645007b877e3)
 """A cache that belongs to one client: bounded, expiring, safe for tasks and threads, one request for many askers."""
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 52fa5e492224)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 5acac24f8165)
 """Saves a streamed answer: to a temporary file beside the target, renamed when it is complete."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
 
+from kalbio._core import constants
 from kalbio._core._http import HTTPError, Response
 from kalbio._core.errors import ConnectionFailedError
-
-from kalbio._core import constants
 
 
 def refuse_existing(target: Path, overwrite: bool) -> None:
@@ -41,7 +41,8 @@ def save(response: Response, target: Path, *, overwrite: bool) -> None:
         raise _broken(response, str(error) or type(error).__name__) from error
     finally:
         response.close()
-        Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # it was renamed
+            os.unlink(temporary)  # noqa: PTH108  # the name is a plain string here
 
 
 def _broken(response: Response, reason: str) -> ConnectionFailedError:

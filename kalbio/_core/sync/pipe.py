@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest fd7ce4a87ed5)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest a1f29783abd5)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from kalbio._core import constants, jsontext
 from kalbio._core._http import (
     USE_CLIENT_DEFAULT,
     Auth,
@@ -40,8 +41,6 @@ from kalbio._core.operation import OperationInfo
 from kalbio._core.retry import Decision, Happened, classify, decide, read_retry_after
 from kalbio._core.settings import Settings
 from kalbio._core.sync.locks import sleep
-
-from kalbio._core import constants, jsontext
 
 logger = logging.getLogger("kalbio")
 

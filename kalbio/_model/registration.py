@@ -1,0 +1,106 @@
+"""Registrations, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kalbio._model.resource import Resource, objects, text, texts, texts_or_none
+
+
+class RegistrationResultError(Resource):
+    """What a registrar said against one record. It has no id."""
+
+    __slots__ = ()
+
+    source_record_id = text("The record.")
+    status = text("The registrar's verdict, free text.")
+    error_message = text("Why.")
+
+
+class RegistrationFile(Resource):
+    """The registration of a file: one for each operation and file."""
+
+    __slots__ = ()
+
+    workspace_id = text("Its workspace.")
+    operation_id = text("The activity.")
+    file_id = text("The file.")
+    status = text("Its state, see RegistrationFileStatusEnum.")
+    created_by = text("Who registered it.")
+    last_updated_by = text("Who changed it last.")
+    created_at = text("When it was registered, as the server wrote it.")
+    updated_at = text("When it was changed, as the server wrote it.")
+
+    @property
+    def message(self) -> str | None:
+        """What the registrar says, under its new name or its old one."""
+        value = self._raw.get("message")
+        return value if value is not None else self._raw.get("error_message")
+
+    def __str__(self) -> str:
+        return f"RegistrationFile {self.id[:8]} {self.status}"
+
+
+class RegistrationFileWithErrors(RegistrationFile):
+    """The registration of a file, with what was said against single records."""
+
+    __slots__ = ()
+
+    record_errors = objects(RegistrationResultError, "What failed; empty unless the registration failed.")
+
+
+class RegistrationSubmission(Resource):
+    """A request to the registrar about some or all drafts of an activity."""
+
+    __slots__ = ()
+
+    workspace_id = text("Its workspace.")
+    operation_id = text("The activity.")
+    submission_type = text("registration or validation, see RegistrationSubmissionTypeEnum.")
+    file_ids = texts("Its files; none for drafts.")
+    submitted_record_ids = texts_or_none("The drafts it is about.")
+    status = text("Its state, see RegistrationFileStatusEnum.")
+    message = text("What the registrar says.")
+    created_by = text("Who submitted it.")
+    last_updated_by = text("Who changed it last.")
+    created_at = text("When it was submitted, as the server wrote it.")
+    updated_at = text("When it was changed, as the server wrote it.")
+
+    def __str__(self) -> str:
+        return f"RegistrationSubmission {self.id[:8]} {self.status}"
+
+
+class RegistrationSubmissionWithErrors(RegistrationSubmission):
+    """A submission, with what was said against single drafts."""
+
+    __slots__ = ()
+
+    record_errors = objects(RegistrationResultError, "What failed; empty unless the submission failed.")
+
+
+class RegistrationDraftStatus(Resource):
+    """What became of one draft. It has no id of its own."""
+
+    __slots__ = ()
+
+    record_id = text("The draft.")
+    status = text("The registrar's verdict, or the state of the submission.")
+    message = text("Why.")
+
+
+def check_results(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the outcomes of single records. Raises ValueError naming one that is incomplete or has an unknown key."""
+    known = {"record_id", "status", "data", "error_message"}
+    checked = []
+    for index, record in enumerate(records):
+        missing = [name for name in ("record_id", "status") if not record.get(name)]
+        if missing:
+            raise ValueError(f"records[{index}] has no {missing[0]}: {dict(record)!r}")
+        unknown = sorted(set(record) - known)
+        if unknown:
+            raise ValueError(
+                f"records[{index}] has an unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}"
+            )
+        checked.append({name: value for name, value in record.items() if value is not None})
+    return checked

@@ -1,0 +1,53 @@
+"""Record views and result table templates, as data."""
+
+from __future__ import annotations
+
+from kalbio._model.resource import Resource, anything, flag_or_false, objects, text, texts, texts_or_none, timestamp
+
+
+class ViewField(Resource):
+    """A column of a record view. Its own id is what exports, view filters and view sorts refer to."""
+
+    __slots__ = ()
+
+    data_field_id = text("The data field it shows, if it shows one.")
+    lookup_field_id = text("The look-up it shows, if it shows one.")
+    plot_field_id = text("The plot it shows, if it shows one.")
+    aggregation_type = text("How several values are shown as one, see ValueAggregationTypeEnum.")
+    sort_behavior = text("How it sorts.")
+
+
+class RecordViewData(Resource):
+    """What the server says of a record view."""
+
+    __slots__ = ()
+
+    view_name = text("Its name.")
+    entity_slice_id = text("The entity type of its records.")
+    program_ids = texts("Its programs.")
+    operation_ids = texts_or_none("The activities it is a table of.")
+    operation_definition_ids = texts_or_none("The definitions it belongs to.")
+    view_fields = objects(ViewField, "Its columns.")
+    filters = anything("Its filters.")
+    sorts = anything("Its sorts.")
+    color_filters = anything("Its colours.")
+    record_set_ids_filter = texts("The record sets it is limited to.")
+    record_ids_filter = texts("The records it is limited to.")
+    incrementing_field_ids = texts("Its counting fields.")
+    sort_order = text("How it is sorted.")
+    sort_descending = anything("Whether it is sorted downwards.")
+    view_mode = text("How it is shown.")
+    parent_record_view_id = text("The view it was made from.")
+    is_archived = flag_or_false("Whether it is archived.")
+    is_template = flag_or_false("Whether it is a template.")
+    template_name = text("Its name as a template.")
+    group_by_mode = text("How it is grouped.")
+    group_by_field_id = text("What it is grouped by.")
+    workspace_id = text("Its workspace.")
+    created_by = text("Who created it.")
+    last_updated_by = text("Who changed it last.")
+    created_at = timestamp("When it was created.")
+    updated_at = timestamp("When it was changed.")
+
+    def __str__(self) -> str:
+        return self.view_name or super().__str__()

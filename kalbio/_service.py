@@ -1,0 +1,110 @@
+# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest c1692d532fdc)
+"""What the services share: calls, and a cached listing that finds things by id or name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from kalbio._core import constants
+from kalbio._core.answers import as_list
+from kalbio._core.errors import IdentifierNotFoundError
+from kalbio._core.sync.cache import Cache
+from kalbio._model.identifiers import Catalog, as_id
+from kalbio._model.listing import Listing, read_items
+from kalbio._model.resource import Resource
+
+if TYPE_CHECKING:
+    from kalbio.client import KaleidoscopeClient
+
+R = TypeVar("R", bound=Resource)
+
+
+class Service:
+    """A group of calls about one noun."""
+
+    def __init__(self, client: KaleidoscopeClient) -> None:
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._client!r}>"
+
+    def clear_caches(self) -> None:
+        """Forget what this service has cached."""
+
+
+class CachedListing(Generic[R]):
+    """All objects of one noun: listed once, kept for a while, found by id or by exact name.
+
+    A name that is not found leads to one fresh listing before it counts as unknown: it may have been made elsewhere.
+    """
+
+    def __init__(
+        self,
+        client: KaleidoscopeClient,
+        kind: str,
+        request: Callable[[], Mapping[str, Any]],
+        make: Callable[[dict[str, Any], Any], R],
+        name_of: Callable[[R], str | None],
+        accepted: type[Resource],
+    ) -> None:
+        self._client = client
+        self._kind = kind
+        self._request = request
+        self._make = make
+        self._name_of = name_of
+        self._accepted = accepted
+        self._cache: Cache[str, tuple[Catalog[R], Listing[R]]] = Cache(size=1, ttl=constants.LISTING_TTL)
+
+    def _load(self) -> tuple[Catalog[R], Listing[R]]:
+        answer = as_list(self._client.call(self._request()))
+        listing = read_items(answer, lambda item: self._make(item, self._client))
+        return Catalog(self._kind, listing, self._name_of), listing
+
+    def catalog(self, *, use_cache: bool = True) -> Catalog[R]:
+        """Return the index of the listing."""
+        catalog, _ = self._cache.get("all", self._load, fresh=not self._client.caching(use_cache))
+        return catalog
+
+    def all(self, *, use_cache: bool = True) -> Listing[R]:
+        """Return everything, as a list of the caller's own."""
+        _, listing = self._cache.get("all", self._load, fresh=not self._client.caching(use_cache))
+        return Listing(listing, listing.unreadable)
+
+    def cached(self) -> Catalog[R] | None:
+        """Return the index when it is cached, without a request."""
+        entry = self._cache.peek("all") if self._client.caching() else None
+        return None if entry is None else entry[0]
+
+    def search(self, look: Callable[[Catalog[R]], R | None]) -> R | None:
+        """Return what `look` finds, looking once more in a fresh listing when it finds nothing in a cached one."""
+        cached = self.cached()
+        found = None if cached is None else look(cached)
+        return look(self.catalog(use_cache=cached is None)) if found is None else found
+
+    def find(self, identifier: str) -> R | None:
+        """Return the object with this id or exact name, None when there is none. Raises when there are several."""
+        return self.search(lambda catalog: catalog.find(identifier))
+
+    def get(self, identifier: Any) -> R | None:
+        """Return the object that an id, a name or an object names, None when there is none."""
+        known = as_id(identifier, self._kind, self._accepted)
+        return self.find(identifier if known is None else known)
+
+    def require_id(self, identifier: Any) -> str:
+        """Return the id that an identifier names. Ids and objects cost no request; unknown names raise."""
+        known = as_id(identifier, self._kind, self._accepted)
+        if known is not None:
+            return known
+        found = self.find(identifier)
+        if found is not None:
+            return found.id
+        raise self.not_found(identifier)
+
+    def not_found(self, identifier: Any) -> IdentifierNotFoundError:
+        """Return the error for an identifier that names nothing."""
+        return (self.catalog()).not_found(identifier)
+
+    def drop(self) -> None:
+        """Forget the listing."""
+        self._cache.clear()

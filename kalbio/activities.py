@@ -1,0 +1,1198 @@
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 4d5c65202f8a)
+"""Activities (experiments, tasks, projects …), their definitions and their properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+from kaleidoscope_api.api.activities import (
+    create_activity,
+    get_activity,
+    list_activities,
+    list_activity_comments,
+    list_activity_events,
+    list_child_activities,
+    search_activities,
+    update_activity,
+)
+from kaleidoscope_api.api.activity_definitions import list_activity_definitions, update_activity_definition
+from kaleidoscope_api.api.operations import add_operation_records, list_operation_records, remove_operation_records
+from kaleidoscope_api.api.properties import update_property, upload_property_file
+from kaleidoscope_api.api.records import list_record_operations
+from kaleidoscope_api.types import UNSET, Unset
+
+from kalbio._core import constants, jsontext
+from kalbio._core.answers import as_json, as_list, as_object, as_optional_object, unusable
+from kalbio._core.errors import NotFoundError
+from kalbio._core.sync.cache import Cache
+from kalbio._core.uploads import as_file
+from kalbio._model.activities import (
+    ActivityData,
+    ActivityDefinitionData,
+    ActivityEvent,
+    ActivityType,
+    Comment,
+    ContentLayoutItem,
+    PropertyData,
+    QueueContentLayoutMapping,
+    check_activity_type,
+)
+from kalbio._model.enums import (
+    ACTIVITY_TYPE_TO_LABEL,
+    ActivityStatusEnum,
+    CompletedBehaviorEnum,
+    ContentLayoutComponentTypeEnum,
+)
+from kalbio._model.identifiers import as_id, plain_id, plain_ids
+from kalbio._model.listing import Listing, read_items
+from kalbio._model.updates import given
+from kalbio._policy import nothing, on_failure
+from kalbio._service import CachedListing, Service
+
+if TYPE_CHECKING:
+    from kalbio.entity_fields import EntityFieldIdentifier
+    from kalbio.labels import Label
+    from kalbio.programs import Program
+    from kalbio.record_views import RecordView
+    from kalbio.records import Record, RecordIdentifier
+    from kalbio.result_table_templates import ResultTableTemplate
+    from kalbio.workspace import WorkspaceGroup, WorkspaceUser
+
+__all__ = [
+    "ACTIVITY_TYPE_TO_LABEL",
+    "ActivitiesService",
+    "Activity",
+    "ActivityDefinition",
+    "ActivityEvent",
+    "ActivityIdentifier",
+    "ActivityStatusEnum",
+    "ActivityType",
+    "Comment",
+    "CompletedBehaviorEnum",
+    "ContentLayoutComponentTypeEnum",
+    "ContentLayoutItem",
+    "DefinitionIdentifier",
+    "Property",
+    "QueueContentLayoutMapping",
+]
+
+
+class Property(PropertyData):
+    """The value of a property field on an activity or a definition."""
+
+    __slots__ = ()
+
+    @on_failure(nothing)
+    def update_property(self, property_value: Any) -> None:
+        """Set the property; the object takes over the server's new state.
+
+        Args:
+            property_value: the value, of the type of the property.
+
+        Raises:
+            ValueError: the value cannot be sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateProperty`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> for item in activity.properties:
+            ...     if item.field_type == "text":
+            ...         item.update_property("plate 7")
+        """
+        client = self._require_client()
+        request = update_property.build_request(self.id, body={"content": property_value})
+        response = client.call(request)
+        client.activities.drop()
+        self._take_over(as_optional_object(response) or {"content": property_value})
+
+    @on_failure(nothing)
+    def update_property_file(
+        self, file_name: str, file_data: BinaryIO | bytes, file_type: str
+    ) -> dict[str, Any] | None:
+        """Upload a file into a property of type file.
+
+        Args:
+            file_name: the name to keep it under.
+            file_data: bytes, or a file opened for reading bytes.
+            file_type: its content type, e.g. "text/csv".
+
+        Returns:
+            What the server says of the file, as it came; None when it says nothing.
+
+        Raises:
+            UnknownFateError: the answer was lost; look before you upload again.
+            KalbioAPIError: the server refused.
+
+        API operation: `uploadPropertyFile`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> for item in activity.properties:
+            ...     if item.field_type == "file":
+            ...         answer = item.update_property_file("results.csv", b"compound,IC50", "text/csv")
+        """
+        from kaleidoscope_api.models import UploadPropertyFileBody
+
+        client = self._require_client()
+        body = UploadPropertyFileBody(file=as_file(file_name, file_data, file_type))
+        response = client.call(upload_property_file.build_request(self.id, body=body))
+        client.activities.drop()
+        answer = as_json(response)
+        return answer if isinstance(answer, dict) and answer else None
+
+
+class _WithProperties:
+    """What activities and definitions share: properties that can be changed."""
+
+    __slots__ = ()
+
+    _raw: dict[str, Any]
+    _client: Any
+
+    @property
+    def properties(self) -> list[Property]:
+        """Its properties."""
+        items = self._raw.get("properties")
+        return [Property(item, self._client) for item in items or () if isinstance(item, dict)]
+
+
+class ActivityDefinition(_WithProperties, ActivityDefinitionData):
+    """A template of activities ("experiment type"): defaults, content layout, queueing and registration settings."""
+
+    __slots__ = ()
+
+    @property
+    @on_failure(list)
+    def activities(self) -> list[Activity]:
+        """The activities made from it."""
+        client = self._require_client()
+        return [activity for activity in client.activities.get_activities() if activity.definition_id == self.id]
+
+    @property
+    @on_failure(list)
+    def record_views(self) -> list[RecordView]:
+        """The record views that belong to it; templates are not among them."""
+        client = self._require_client()
+        views: list[RecordView] = client.record_views.get_record_views()
+        return [view for view in views if self.id in (view.operation_definition_ids or ())]
+
+    @property
+    @on_failure(list)
+    def templates(self) -> list[ResultTableTemplate]:
+        """The result table templates that are linked to it."""
+        client = self._require_client()
+        templates: list[ResultTableTemplate] = client.result_table_templates.get_templates()
+        return [template for template in templates if self.id in (template.operation_definition_ids or ())]
+
+    @on_failure(nothing)
+    def update(
+        self,
+        *,
+        title: str | Unset = UNSET,
+        description: dict[str, Any] | None | Unset = UNSET,
+        status: ActivityStatusEnum | str | Unset = UNSET,
+        priority: str | Unset = UNSET,
+        is_archived: bool | Unset = UNSET,
+        external_id: str | Unset = UNSET,
+        duration: int | None | Unset = UNSET,
+        aggregate_scheduling: bool | Unset = UNSET,
+        assigned_user_ids: list[str] | Unset = UNSET,
+        add_assigned_user_ids: list[str] | Unset = UNSET,
+        remove_assigned_user_ids: list[str] | Unset = UNSET,
+        add_assigned_group_ids: list[str] | Unset = UNSET,
+        remove_assigned_group_ids: list[str] | Unset = UNSET,
+        add_label_ids: list[str] | Unset = UNSET,
+        remove_label_ids: list[str] | Unset = UNSET,
+        add_program_ids: list[str] | Unset = UNSET,
+        remove_program_ids: list[str] | Unset = UNSET,
+        propagate_to_instances: bool | Unset = UNSET,
+        **more: Any,
+    ) -> None:
+        """Change the definition; what is not given stays, None clears.
+
+        Args:
+            title: its title.
+            description: a rich-text document.
+            status: the state that its activities begin in.
+            priority: urgent, high, medium, low or none.
+            is_archived: whether it is archived.
+            external_id: its id in another system.
+            duration: days.
+            aggregate_scheduling: whether the dates of children are rolled up.
+            assigned_user_ids: the complete list of assigned users.
+            add_assigned_user_ids: users to assign.
+            remove_assigned_user_ids: users to release.
+            add_assigned_group_ids: groups to assign.
+            remove_assigned_group_ids: groups to release.
+            add_label_ids: labels to add.
+            remove_label_ids: labels to remove.
+            add_program_ids: programs to add.
+            remove_program_ids: programs to remove.
+            propagate_to_instances: whether existing activities change too.
+            **more: further members of the request, sent as they are.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivityDefinition`.
+
+        Example:
+            >>> definition = (client.activities.get_definitions())[0]
+            >>> definition.update(external_id="LIMS-7")
+        """
+        self._put(given(locals()))
+
+    @on_failure(nothing)
+    def set_registration_settings(
+        self,
+        *,
+        property_field_id: str | None | Unset = UNSET,
+        record_view_id: str | None | Unset = UNSET,
+        content_layout_id: str | None | Unset = UNSET,
+        status_field_id: str | None | Unset = UNSET,
+        result_record_view_id: str | None | Unset = UNSET,
+        result_content_layout_id: str | None | Unset = UNSET,
+        staging_template_view_id: str | None | Unset = UNSET,
+    ) -> None:
+        """Set how activities of this type are registered; what is not given stays, None clears.
+
+        Args:
+            property_field_id: the file property field whose upload can be registered.
+            record_view_id: the table whose records are sent.
+            content_layout_id: the place of that table.
+            status_field_id: the data field that shows the progress.
+            result_record_view_id: the table for results.
+            result_content_layout_id: the place of that table.
+            staging_template_view_id: the view that staging tables are made from; switches table-based registration on.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivityDefinition`.
+
+        Example:
+            >>> definition = (client.activities.get_definitions())[0]
+            >>> definition.set_registration_settings(status_field_id=None)
+        """
+        self._put({f"registration_{name}": value for name, value in given(locals()).items()})
+
+    @on_failure(nothing)
+    def set_queuing_behavior(
+        self,
+        *,
+        add_view_ids: list[str] | Unset = UNSET,
+        remove_view_ids: list[str] | Unset = UNSET,
+        queue_content_layout_ids: list[QueueContentLayoutMapping] | Unset = UNSET,
+    ) -> None:
+        """Set where records go that are attached to activities of this type.
+
+        Args:
+            add_view_ids: views that attached records are added to from now on.
+            remove_view_ids: views that they are not added to any more.
+            queue_content_layout_ids: the places where they queue up; replaces the whole mapping.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivityDefinition`.
+
+        Example:
+            >>> definition = (client.activities.get_definitions())[0]
+            >>> definition.set_queuing_behavior(queue_content_layout_ids=[])
+        """
+        names = {
+            "add_view_ids": "add_view_ids_to_add_to_when_record_attached",
+            "remove_view_ids": "remove_view_ids_to_add_to_when_record_attached",
+            "queue_content_layout_ids": "set_queue_content_layout_ids",
+        }
+        changes = {name: value for name, value in given(locals()).items() if name in names}
+        self._put({names[name]: value for name, value in changes.items()})
+
+    def content_layout_ids_for_view(self, view_id: str) -> list[str]:
+        """Return the ids of the places where a view stands, in the order of the layout. Local.
+
+        Args:
+            view_id: id of the record view.
+        """
+        return [item.id for item in self.content_layout if item.record_view_id == view_id]
+
+    @on_failure(nothing)
+    def queue_to_views(self, views: Sequence[RecordView | ContentLayoutItem]) -> None:
+        """Let attached records queue up in these tables.
+
+        Args:
+            views: record views, or places of the content layout.
+
+        Raises:
+            ValueError: a view has no place in the layout, or several; a place holds no table.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivityDefinition`.
+
+        Example:
+            >>> definition = (client.activities.get_definitions())[0]
+            >>> definition.queue_to_views([])
+        """
+        places: dict[str, list[str]] = {}
+        for view in views:
+            view_id, layout_id = self._place(view)
+            places.setdefault(view_id, []).append(layout_id)
+        mapping: list[QueueContentLayoutMapping] = [
+            {"view_id": view_id, "content_layout_ids": layout_ids} for view_id, layout_ids in places.items()
+        ]
+        self.set_queuing_behavior(add_view_ids=list(places), queue_content_layout_ids=mapping)
+
+    @on_failure(nothing)
+    def configure_registration(
+        self,
+        *,
+        view: RecordView | ContentLayoutItem,
+        file_property_field: Property | str,
+        status_field: EntityFieldIdentifier | None | Unset = UNSET,
+        result_view: RecordView | ContentLayoutItem | None | Unset = UNSET,
+    ) -> None:
+        """Set up file-based registration in one request.
+
+        Args:
+            view: the table whose records are sent, or its place.
+            file_property_field: the file property whose upload can be registered, or the id of its property field.
+            status_field: the data field that shows the progress; None clears.
+            result_view: the table for results, or its place; None clears.
+
+        Raises:
+            ValueError: a view has no place in the layout, or several; a place holds no table.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivityDefinition`.
+
+        Example:
+            >>> definition = client.activities.get_definition_by_id("Assay results registration")
+            >>> table = next(item for item in definition.content_layout if item.record_view_id)
+            >>> upload = next(item for item in definition.properties if item.field_type == "file")
+            >>> definition.configure_registration(view=table, file_property_field=upload)
+        """
+        view_id, layout_id = self._place(view)
+        if isinstance(file_property_field, Property):
+            property_field_id = file_property_field.property_field_id
+        else:
+            property_field_id = plain_id(file_property_field, "property field")
+        changes: dict[str, Any] = {
+            "registration_property_field_id": property_field_id,
+            "registration_record_view_id": view_id,
+            "registration_content_layout_id": layout_id,
+        }
+        if not isinstance(status_field, Unset):
+            fields = self._require_client().entity_fields.data_fields
+            changes["registration_status_field_id"] = status_field and fields.require_id(status_field)
+        if not isinstance(result_view, Unset):
+            result = (None, None) if result_view is None else self._place(result_view)
+            changes["registration_result_record_view_id"], changes["registration_result_content_layout_id"] = result
+        self._put(changes)
+
+    def _place(self, view: RecordView | ContentLayoutItem) -> tuple[str, str]:
+        """Return the ids of a view and of the one place where it stands."""
+        if isinstance(view, ContentLayoutItem):
+            if view.record_view_id is None:
+                raise ValueError(f"The place {view.id} of the content layout holds no table.")
+            return view.record_view_id, view.id
+        view_id = plain_id(view, "record view")
+        places = self.content_layout_ids_for_view(view_id)
+        if len(places) != 1:
+            found = "has no place" if not places else f"stands at {len(places)} places"
+            raise ValueError(
+                f"The view {view_id} {found} in the content layout of {self.title!r}; give the place itself."
+            )
+        return view_id, places[0]
+
+    def _put(self, changes: dict[str, Any]) -> None:
+        if not changes:
+            return
+        client = self._require_client()
+        response = client.call(update_activity_definition.build_request(self.id, body=changes))
+        client.activities.definitions.drop()
+        if changes.get("propagate_to_instances"):
+            client.activities.activities.drop()
+        answer = as_optional_object(response)
+        if answer is None:
+            current = client.activities.definitions.find(self.id)
+            answer = {} if current is None else dict(current.raw)
+        self._take_over(answer)
+
+
+class Activity(_WithProperties, ActivityData):
+    """A unit of work: a task, an experiment, a project, a stage, a milestone or a design cycle.
+
+    Experiments and cycles are operations: they hold records, and values can be written in them.
+    """
+
+    __slots__ = ()
+
+    @property
+    @on_failure(nothing)
+    def activity_definition(self) -> ActivityDefinition | None:
+        """Its definition, None when it has none."""
+        definition_id = self.definition_id
+        if definition_id is None:
+            return None
+        definition: ActivityDefinition | None = self._require_client().activities.definitions.find(definition_id)
+        return definition
+
+    @property
+    @on_failure(list)
+    def assigned_users(self) -> list[WorkspaceUser]:
+        """The users that are assigned; unknown ones are left out."""
+        users: list[WorkspaceUser] = self._require_client().workspace.get_members_by_ids(self.assigned_user_ids)
+        return users
+
+    @property
+    @on_failure(list)
+    def assigned_groups(self) -> list[WorkspaceGroup]:
+        """The groups that are assigned; unknown ones are left out."""
+        groups: list[WorkspaceGroup] = self._require_client().workspace.get_groups_by_ids(self.assigned_group_ids)
+        return groups
+
+    @property
+    @on_failure(list)
+    def labels(self) -> list[Label]:
+        """Its labels; unknown ones are left out."""
+        labels: list[Label] = self._require_client().labels.get_labels_by_ids(self.label_ids)
+        return labels
+
+    @property
+    @on_failure(list)
+    def programs(self) -> list[Program]:
+        """Its programs; unknown ones are left out."""
+        programs: list[Program] = self._require_client().programs.get_programs_by_ids(self.program_ids)
+        return programs
+
+    @property
+    @on_failure(list)
+    def child_activities(self) -> list[Activity]:
+        """The activities it consists of. Asked for once, and again after this object was refreshed."""
+        client = self._require_client()
+        known: list[Activity] | None = self._relations.get("child_activities")
+        if known is None or not client.caching():
+            response = client.call_or_none(list_child_activities.build_request(self.id))
+            known = self._relations["child_activities"] = [] if response is None else client.activities.adopt(response)
+        return list(known)
+
+    @property
+    @on_failure(list)
+    def records(self) -> list[Record]:
+        """The records it contains, asked for at every access."""
+        client = self._require_client()
+        since = client.records.generation
+        response = client.call_or_none(list_operation_records.build_request(self.id))
+        records: list[Record] = [] if response is None else client.records.adopt(as_list(response), since)
+        return records
+
+    @property
+    @on_failure(list)
+    def record_views(self) -> list[RecordView]:
+        """Its tables; templates are not among them."""
+        views: list[RecordView] = self._require_client().record_views.get_record_views()
+        return [view for view in views if self.id in (view.operation_ids or ())]
+
+    @on_failure(list)
+    def records_on_view(self, view_id: str) -> list[Record]:
+        """Return the records of one of its tables, in the order of the table.
+
+        Args:
+            view_id: the record view, or its id.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listRecords`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> for view in activity.record_views:
+            ...     records = activity.records_on_view(view.id)
+        """
+        ids = self.data_table_record_mapping.get(plain_id(view_id, "record view"), [])
+        records: list[Record] = self._require_client().records.get_records_by_ids(ids) if ids else []
+        return records
+
+    @on_failure(nothing)
+    def get_record(self, identifier: RecordIdentifier) -> Record | None:
+        """Return a record when this activity contains it, else None.
+
+        Args:
+            identifier: the record: object, id, or key-field dict.
+
+        Raises:
+            IdentifierNotFoundError: a name in the dict is no key field.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> record = activity.get_record({"compound": "CPD-1"})
+        """
+        record: Record | None = self._require_client().records.get_record_by_id(identifier)
+        return record if record is not None and record.id in self.all_record_ids else None
+
+    @on_failure(bool)
+    def has_record(self, identifier: RecordIdentifier) -> bool:
+        """Return whether this activity contains a record.
+
+        Args:
+            identifier: the record: object, id, or key-field dict. Objects and ids cost no request.
+
+        Raises:
+            IdentifierNotFoundError: a name in the dict is no key field.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> contained = activity.has_record({"compound": "CPD-1"})
+        """
+        if isinstance(identifier, str) or not hasattr(identifier, "keys"):
+            resolved: str = self._require_client().records.resolve(identifier)
+            return resolved in self.all_record_ids
+        return self.get_record(identifier) is not None
+
+    @on_failure(nothing)
+    def update(
+        self,
+        *,
+        parent_id: str | None | Unset = UNSET,
+        title: str | Unset = UNSET,
+        description: dict[str, Any] | None | Unset = UNSET,
+        status: ActivityStatusEnum | str | Unset = UNSET,
+        priority: str | Unset = UNSET,
+        definition_id: str | Unset = UNSET,
+        add_dependencies: list[str] | Unset = UNSET,
+        remove_dependencies: list[str] | Unset = UNSET,
+        due_date: datetime | None | Unset = UNSET,
+        start_date: datetime | None | Unset = UNSET,
+        duration: int | None | Unset = UNSET,
+        aggregate_scheduling: bool | Unset = UNSET,
+        add_label_ids: list[str] | Unset = UNSET,
+        remove_label_ids: list[str] | Unset = UNSET,
+        add_program_ids: list[str] | Unset = UNSET,
+        remove_program_ids: list[str] | Unset = UNSET,
+        add_assigned_user_ids: list[str] | Unset = UNSET,
+        remove_assigned_user_ids: list[str] | Unset = UNSET,
+        add_assigned_group_ids: list[str] | Unset = UNSET,
+        remove_assigned_group_ids: list[str] | Unset = UNSET,
+        add_reviewer_ids: list[str] | Unset = UNSET,
+        remove_reviewer_ids: list[str] | Unset = UNSET,
+        add_subscriber_ids: list[str] | Unset = UNSET,
+        remove_subscriber_ids: list[str] | Unset = UNSET,
+        external_id: str | Unset = UNSET,
+        comment: dict[str, Any] | Unset = UNSET,
+        shift_dependency_mode: str | Unset = UNSET,
+        avoid_weekends: bool | Unset = UNSET,
+        extend_in_progress_items: bool | Unset = UNSET,
+        **more: Any,
+    ) -> None:
+        """Change the activity; what is not given stays, None clears.
+
+        Args:
+            parent_id: the activity it is a part of; None detaches it.
+            title: its title.
+            description: a rich-text document.
+            status: its state, as a member of `ActivityStatusEnum` or as text.
+            priority: urgent, high, medium, low or none.
+            definition_id: its definition.
+            add_dependencies: activities that block it.
+            remove_dependencies: activities that block it no more.
+            due_date: when it is due.
+            start_date: when it starts.
+            duration: days.
+            aggregate_scheduling: whether the dates of children are rolled up.
+            add_label_ids: labels to add.
+            remove_label_ids: labels to remove.
+            add_program_ids: programs to add.
+            remove_program_ids: programs to remove.
+            add_assigned_user_ids: users to assign.
+            remove_assigned_user_ids: users to release.
+            add_assigned_group_ids: groups to assign.
+            remove_assigned_group_ids: groups to release.
+            add_reviewer_ids: reviewers to add.
+            remove_reviewer_ids: reviewers to remove.
+            add_subscriber_ids: users to tell of changes.
+            remove_subscriber_ids: users not to tell any more.
+            external_id: its id in another system.
+            comment: a rich-text document, posted with the change.
+            shift_dependency_mode: how dependent activities are moved.
+            avoid_weekends: whether moved dates keep off weekends.
+            extend_in_progress_items: whether running activities are extended.
+            **more: further members of the request, sent as they are.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivity`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> activity.update(status=ActivityStatusEnum.IN_PROGRESS)
+        """
+        changes = given(locals())
+        if not changes:
+            return
+        client = self._require_client()
+        request = update_activity.build_request(self.id, body=changes)
+        if "comment" in changes:
+            # A second comment would stand there twice.
+            request["extensions"]["idempotent"] = False
+        response = client.call(request)
+        client.activities.activities.drop()
+        client.activities.forget_relations()
+        self._take_over_or_reread(response)
+
+    @on_failure(nothing)
+    def add_records(self, record_ids: Sequence[RecordIdentifier]) -> None:
+        """Attach records; those that are attached already stay.
+
+        Args:
+            record_ids: the records: objects, ids, or key-field dicts.
+
+        Raises:
+            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `addOperationRecords`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> activity.add_records([record])
+        """
+        from kaleidoscope_api.models import AddOperationRecordsBody
+
+        client = self._require_client()
+        body = AddOperationRecordsBody(record_ids=[client.records.resolve(item) for item in record_ids])
+        client.call(add_operation_records.build_request(self.id, body=body))
+        client.activities.activities.drop()
+        client.activities.forget_relations()
+        self.refetch()
+
+    @on_failure(nothing)
+    def remove_records(self, record_ids: Sequence[RecordIdentifier], record_view_id: str | None = None) -> None:
+        """Detach records. The values they hold in this activity are deleted with it.
+
+        Args:
+            record_ids: the records: objects, ids, or key-field dicts.
+            record_view_id: only from this table; None from all tables.
+
+        Raises:
+            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            KalbioAPIError: the server refused, e.g. because a record is not attached; nothing was changed.
+
+        API operation: `removeOperationRecords`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> activity.add_records([record])
+            >>> activity.remove_records([record])
+        """
+        from kaleidoscope_api.models import RemoveOperationRecordsBody
+
+        client = self._require_client()
+        body = RemoveOperationRecordsBody(
+            record_ids=[client.records.resolve(item) for item in record_ids],
+            record_view_id=UNSET if record_view_id is None else plain_id(record_view_id, "record view"),
+        )
+        response = client.call(remove_operation_records.build_request(self.id, body=body))
+        # The change is made: whatever the answer looks like, nothing cached may contradict it.
+        client.activities.activities.drop()
+        client.activities.forget_relations()
+        client.records.clear_caches()
+        self._take_over_or_reread(response)
+
+    @on_failure(list)
+    def get_record_data(self) -> list[dict[str, Any]]:
+        """Return what each record holds in this activity: field id to content, in the order of the records.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listOperationRecords`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> rows = activity.get_record_data()
+        """
+        return [record.get_activity_data(self) for record in self.records]
+
+    @on_failure(list)
+    def get_events(self) -> list[ActivityEvent]:
+        """Return what happened to the activity, in the server's order (newest first, as a rule).
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivityEvents`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> events = activity.get_events()
+        """
+        client = self._require_client()
+        response = client.call_or_none(list_activity_events.build_request(self.id))
+        return [] if response is None else read_items(as_list(response), lambda item: ActivityEvent(item, client))
+
+    @on_failure(list)
+    def get_comments(self) -> list[Comment]:
+        """Return the comments on the activity.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivityComments`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> comments = activity.get_comments()
+        """
+        client = self._require_client()
+        response = client.call_or_none(list_activity_comments.build_request(self.id))
+        return [] if response is None else read_items(as_list(response), lambda item: Comment(item, client))
+
+    @on_failure(nothing)
+    def refetch(self) -> None:
+        """Read the activity from the server again; this object takes over what it says.
+
+        Raises:
+            NotFoundError: the activity is not there any more.
+            KalbioAPIError: the server refused.
+
+        API operation: `getActivity`; `listActivities` where the server does not know it.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> activity.refetch()
+        """
+        service = self._require_client().activities
+        service.activities.drop()
+        service.forget_relations()
+        self._raw = service.read_one(self.id)
+        self._relations = {}
+
+    def _take_over_or_reread(self, response: Any) -> None:
+        answer = as_json(response)
+        if isinstance(answer, dict) and answer.get("id") == self.id:
+            self._take_over(answer)
+        else:
+            self.refetch()
+
+
+ActivityIdentifier: TypeAlias = Activity | str
+"""An activity, its id, or its title."""
+
+DefinitionIdentifier: TypeAlias = ActivityDefinition | str
+"""An activity definition, its id, or its title."""
+
+
+class ActivitiesService(Service):
+    """Activities and their definitions (`client.activities`)."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.activities: CachedListing[Activity] = CachedListing(
+            client, "activity", list_activities.build_request, Activity, lambda item: item.title, Activity
+        )
+        self.definitions: CachedListing[ActivityDefinition] = CachedListing(
+            client,
+            "activity definition",
+            list_activity_definitions.build_request,
+            ActivityDefinition,
+            lambda item: item.title,
+            ActivityDefinition,
+        )
+        self._of_record: Cache[str, Listing[Activity]] = Cache(
+            size=constants.RELATION_CACHE_SIZE, ttl=constants.RELATION_TTL
+        )
+        # Whether the server reads single activities; not every one does, so the first answer decides.
+        self._reads_one: bool | None = None
+
+    def clear_caches(self) -> None:
+        """Forget the cached activities and definitions, and which activities contain a record."""
+        self.drop()
+        self.forget_relations()
+
+    def drop(self) -> None:
+        """Forget the listings of activities and definitions."""
+        self.activities.drop()
+        self.definitions.drop()
+
+    def forget_relations(self) -> None:
+        """Forget which activities contain a record."""
+        self._of_record.clear()
+
+    def adopt(self, response: Any) -> Listing[Activity]:
+        """Make activities of a list answer."""
+        return read_items(as_list(response), lambda item: Activity(item, self._client))
+
+    def resolve(self, identifier: ActivityIdentifier) -> str:
+        """Return the id of an activity. Ids and objects cost no request; a title of none, or of several, raises."""
+        return self.activities.require_id(identifier)
+
+    def read_one(self, activity_id: str) -> dict[str, Any]:
+        """Return the JSON of one activity. Raises NotFoundError when there is none."""
+        refusal: NotFoundError | None = None
+        if self._reads_one is not False:
+            try:
+                answer = as_object(self._client.call(get_activity.build_request(activity_id)))
+                self._reads_one = True
+                return answer
+            except NotFoundError as error:
+                if self._reads_one:
+                    raise
+                refusal = error
+        # Either there is no such activity, or the server has no such call: the listing tells.
+        found = (self.activities.catalog(use_cache=False)).by_id(activity_id)
+        if found is None:
+            raise refusal or NotFoundError("GET", get_activity.build_request(activity_id)["url"], 404, b"")
+        self._reads_one = False
+        return found.to_dict()
+
+    @on_failure(list)
+    def get_activities(self, *, use_cache: bool = True) -> list[Activity]:
+        """Return all activities of all types, drafts included.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivities`.
+
+        Example:
+            >>> titles = [activity.title for activity in client.activities.get_activities()]
+        """
+        return self.activities.all(use_cache=use_cache)
+
+    @on_failure(list)
+    def get_activity_by_type(self, activity_type: ActivityType) -> list[Activity]:
+        """Return all activities of a type.
+
+        Args:
+            activity_type: "task", "experiment", "project", "stage", "milestone" or "cycle".
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivities`.
+
+        Example:
+            >>> experiments = client.activities.get_activity_by_type("experiment")
+        """
+        return [activity for activity in self.activities.all() if activity.activity_type == activity_type]
+
+    @on_failure(nothing)
+    def get_activity_by_id(self, activity_id: ActivityIdentifier) -> Activity | None:
+        """Return an activity.
+
+        Args:
+            activity_id: its id, its exact title, or the activity itself, which is returned as it is.
+
+        Returns:
+            The activity, None when there is none.
+
+        Raises:
+            AmbiguousIdentifierError: several activities have this title.
+            KalbioAPIError: the server refused.
+
+        API operation: `getActivity` for an id, `listActivities` for a title.
+
+        Example:
+            >>> activity = client.activities.get_activity_by_id("Solubility screen")
+        """
+        if isinstance(activity_id, Activity):
+            return activity_id
+        known = as_id(activity_id, "activity", ActivityData)
+        if known is None:
+            return self.activities.find(activity_id)
+        cached = self.activities.cached()
+        found = None if cached is None else cached.by_id(known)
+        if found is not None:
+            return found
+        try:
+            return Activity(self.read_one(known), self._client)
+        except NotFoundError:
+            return None
+
+    @on_failure(list)
+    def get_activities_by_ids(self, ids: Iterable[ActivityIdentifier]) -> list[Activity]:
+        """Return activities in the order asked for; unknown ones are left out.
+
+        Args:
+            ids: ids, titles and activities, in any mixture.
+
+        Raises:
+            AmbiguousIdentifierError: several activities have one of the titles.
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivities`.
+
+        Example:
+            >>> activities = client.activities.get_activities_by_ids(["Solubility screen"])
+        """
+        return [item for item in [self.activities.get(identifier) for identifier in ids] if item is not None]
+
+    @on_failure(nothing)
+    def get_activity_by_external_id(self, external_id: str) -> Activity | None:
+        """Return the first activity with this id of another system, None when there is none.
+
+        Args:
+            external_id: the id in the other system.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivities`.
+
+        Example:
+            >>> activity = client.activities.get_activity_by_external_id("LIMS-7")
+        """
+        return self.activities.search(
+            lambda catalog: next((item for item in catalog.items if item.external_id == external_id), None)
+        )
+
+    @on_failure(nothing)
+    def create_activity(
+        self,
+        title: str,
+        activity_type: ActivityType,
+        program_ids: Sequence[str] | None = None,
+        activity_definition_id: DefinitionIdentifier | None = None,
+        assigned_user_ids: Sequence[str] | None = None,
+        subscriber_ids: Sequence[str] | None = None,
+        start_date: datetime | None = None,
+        duration: int | None = None,
+    ) -> Activity:
+        """Create an activity. For experiments and cycles the server makes their tables as well.
+
+        Args:
+            title: its title. The server does not keep titles unique.
+            activity_type: "task", "experiment", "project", "stage", "milestone" or "cycle".
+            program_ids: programs: objects, ids, or titles.
+            activity_definition_id: its definition: object, id, or title.
+            assigned_user_ids: ids of members of the workspace.
+            subscriber_ids: ids of members to tell of changes; the creator and the assigned are told anyway.
+            start_date: when it starts.
+            duration: days.
+
+        Raises:
+            ValueError: the title is empty, or there is no such type.
+            IdentifierNotFoundError: there is no such definition or program; nothing was sent.
+            UnknownFateError: the answer was lost; look before you create it again.
+            KalbioAPIError: the server refused.
+
+        API operation: `createActivity`.
+
+        Example:
+            >>> activity = client.activities.create_activity("Solubility screen", "experiment")
+        """
+        if not isinstance(title, str) or not title.strip():
+            raise ValueError(f"title must be text that is not empty; got {title!r}")
+        programs = self._client.programs.programs
+        body: dict[str, Any] = {
+            "title": title,
+            "activity_type": check_activity_type(activity_type),
+            "definition_id": None
+            if activity_definition_id is None
+            else self.definitions.require_id(activity_definition_id),
+            "program_ids": [programs.require_id(item) for item in program_ids or ()],
+            "assigned_user_ids": plain_ids(assigned_user_ids or (), "user"),
+            "subscriber_ids": plain_ids(subscriber_ids or (), "user"),
+            "start_date": start_date,
+            "duration": duration,
+        }
+        response = self._client.call(create_activity.build_request(body=body))
+        self.activities.drop()
+        self.forget_relations()
+        self._client.record_views.views.drop()
+        answer = as_object(response)
+        if answer.get("id") is None:
+            raise unusable(response, "the answer is no activity")
+        return Activity(answer, self._client)
+
+    @on_failure(list)
+    def get_activities_with_record(self, record_id: RecordIdentifier, use_cache: bool = True) -> list[Activity]:
+        """Return the activities that contain a record.
+
+        Args:
+            record_id: the record: object, id, or key-field dict.
+            use_cache: False asks the server even when the answer is cached (for ten seconds).
+
+        Returns:
+            The activities; none when the record does not exist.
+
+        Raises:
+            IdentifierNotFoundError: a name in the dict is no key field.
+            KalbioAPIError: the server refused.
+
+        API operation: `listRecordOperations`.
+
+        Example:
+            >>> activities = client.activities.get_activities_with_record({"compound": "CPD-1"})
+        """
+        records = self._client.records
+        if hasattr(record_id, "keys"):
+            record = records.get_record_by_id(record_id)
+            if record is None:
+                return []
+            record_id = record
+        wanted = records.resolve(record_id)
+
+        def load() -> Listing[Activity]:
+            response = self._client.call_or_none(list_record_operations.build_request(wanted))
+            return Listing() if response is None else self.adopt(response)
+
+        found = self._of_record.get(wanted, load, fresh=not self._client.caching(use_cache))
+        return Listing(found, found.unreadable)
+
+    @on_failure(list)
+    def search_activities(
+        self,
+        *,
+        search_text: str | None = None,
+        activity_types: Sequence[ActivityType] | None = None,
+        definition_ids: Sequence[DefinitionIdentifier] | None = None,
+        record_ids: Sequence[RecordIdentifier] | None = None,
+        statuses: Sequence[ActivityStatusEnum | str] | None = None,
+        label_ids: Sequence[str] | None = None,
+        assigned_user_ids: Sequence[str] | None = None,
+        created_by: str | None = None,
+        parent_id: ActivityIdentifier | None | Unset = UNSET,
+        limit: int | None = None,
+        completed_behavior: CompletedBehaviorEnum | str | None = None,
+    ) -> list[Activity]:
+        """Return the activities that fulfil all conditions; of the values of one list, any one will do.
+
+        Args:
+            search_text: free text in the title.
+            activity_types: types.
+            definition_ids: definitions: objects, ids, or titles.
+            record_ids: records that are contained: objects, ids, or key-field dicts.
+            statuses: states, as members of `ActivityStatusEnum` or as text.
+            label_ids: ids of labels.
+            assigned_user_ids: ids of users.
+            created_by: id of the user who created it.
+            parent_id: the activity it is a part of: object, id, or title; None for those that are part of none.
+            limit: most activities to return; the server gives 500 at most.
+            completed_behavior: "show-all" (the default), "hide-completed-trees" or "hide-all".
+
+        Raises:
+            IdentifierNotFoundError: a condition names nothing; nothing was sent.
+            ValueError: an unknown type or behaviour.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchActivities`.
+
+        Example:
+            >>> running = client.activities.search_activities(statuses=["in progress"], limit=20)
+        """
+        from kaleidoscope_api.models import CompletedBehavior
+
+        query: dict[str, Any] = {"search_text": search_text, "limit": limit}
+        if activity_types is not None:
+            query["activity_types"] = jsontext.encode_text([check_activity_type(item) for item in activity_types])
+        if definition_ids is not None:
+            ids = [self.definitions.require_id(item) for item in definition_ids]
+            query["definition_ids"] = jsontext.encode_text(ids)
+        if record_ids is not None:
+            query["record_ids"] = jsontext.encode_text([self._client.records.resolve(item) for item in record_ids])
+        # Lists of lists on the wire: the inner ones are alternatives.
+        if statuses is not None:
+            query["statuses"] = jsontext.encode_text([list(statuses)])
+        if label_ids is not None:
+            query["label_ids"] = jsontext.encode_text([plain_ids(label_ids, "label")])
+        if assigned_user_ids is not None:
+            query["assigned_user_ids"] = jsontext.encode_text([plain_ids(assigned_user_ids, "user")])
+        if created_by is not None:
+            query["created_by"] = plain_id(created_by, "user")
+        if not isinstance(parent_id, Unset):
+            query["parent_id"] = "null" if parent_id is None else self.resolve(parent_id)
+        if completed_behavior is not None:
+            known = [member.value for member in CompletedBehaviorEnum]
+            if completed_behavior not in known:
+                raise ValueError(f"completed_behavior must be one of {', '.join(known)}; got {completed_behavior!r}")
+            query["completed_behavior"] = CompletedBehavior(str(completed_behavior))
+        build: Any = search_activities.build_request
+        response = self._client.call_or_none(build(**query))
+        return [] if response is None else self.adopt(response)
+
+    @on_failure(list)
+    def get_definitions(self, *, use_cache: bool = True) -> list[ActivityDefinition]:
+        """Return all activity definitions, drafts and archived ones included.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivityDefinitions`.
+
+        Example:
+            >>> titles = [definition.title for definition in client.activities.get_definitions()]
+        """
+        return self.definitions.all(use_cache=use_cache)
+
+    @on_failure(nothing)
+    def get_definition_by_id(self, definition_id: DefinitionIdentifier) -> ActivityDefinition | None:
+        """Return an activity definition.
+
+        Args:
+            definition_id: its id, its exact title, or the definition itself.
+
+        Returns:
+            The definition, None when there is none.
+
+        Raises:
+            AmbiguousIdentifierError: several definitions have this title.
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivityDefinitions`.
+
+        Example:
+            >>> definition = client.activities.get_definition_by_id("Assay results registration")
+        """
+        return self.definitions.get(definition_id)
+
+    @on_failure(list)
+    def get_definitions_by_ids(self, ids: Iterable[DefinitionIdentifier]) -> list[ActivityDefinition]:
+        """Return definitions in the order asked for; unknown ones are left out.
+
+        Args:
+            ids: ids, titles and definitions, in any mixture.
+
+        Raises:
+            AmbiguousIdentifierError: several definitions have one of the titles.
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivityDefinitions`.
+
+        Example:
+            >>> definitions = client.activities.get_definitions_by_ids(["Assay results registration"])
+        """
+        return [item for item in [self.definitions.get(identifier) for identifier in ids] if item is not None]
+
+    @on_failure(nothing)
+    def get_activity_definition_by_external_id(self, external_id: str) -> ActivityDefinition | None:
+        """Return the first definition with this id of another system, None when there is none.
+
+        Args:
+            external_id: the id in the other system.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivityDefinitions`.
+
+        Example:
+            >>> definition = client.activities.get_activity_definition_by_external_id("LIMS-7")
+        """
+        return self.definitions.search(
+            lambda catalog: next((item for item in catalog.items if item.external_id == external_id), None)
+        )

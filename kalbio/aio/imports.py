@@ -1,0 +1,189 @@
+"""Imports: bulk loads of records and values, which run in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kaleidoscope_api.api.imports import (
+    get_import,
+    list_imports,
+    push_import,
+    push_import_by_field_id,
+    push_import_from_source,
+)
+
+from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._model.identifiers import plain_id, plain_ids
+from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
+from kalbio._model.listing import read_items
+from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._service import Service
+
+__all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValidationResult", "ImportsService"]
+
+
+class ImportsService(Service):
+    """Bulk loads (`client.imports`)."""
+
+    @on_failure(nothing)
+    async def push_data(
+        self,
+        key_field_names: Sequence[str],
+        data: Sequence[Mapping[str, Any]],
+        source_id: str | None = None,
+        operation_id: str | None = None,
+        program_id: str | None = None,
+        record_view_id: str | None = None,
+        add_fields_to_record_view_ids: Sequence[str] | None = None,
+        set_name: str | None = None,
+    ) -> str:
+        """Load rows: records are created or updated, and columns without a field make one.
+
+        Args:
+            key_field_names: the columns that identify a record.
+            data: rows of column name to value.
+            source_id: id of the source they come from.
+            operation_id: the activity that the records join: object, id, or title.
+            program_id: the program: object, id, or title.
+            record_view_id: id of the table of the activity to load into; needs an activity.
+            add_fields_to_record_view_ids: ids of views that get columns for new fields too.
+            set_name: name of the record set that the records join.
+
+        Returns:
+            The id of the import, to poll with `get_import`.
+
+        Raises:
+            IdentifierNotFoundError: no such activity or program; nothing was sent.
+            ValueError: a row cannot be sent.
+            UnknownFateError: the answer was lost; look before you load again.
+            KalbioAPIError: the server refused.
+
+        API operation: `pushImport`, `pushImportFromSource`.
+
+        Example:
+            >>> import_id = await client.imports.push_data(["compound"], [{"compound": "CPD-1", "logP": 2.5}])
+        """
+        if record_view_id is not None and operation_id is None:
+            raise ValueError("record_view_id needs an operation_id: a table belongs to an activity")
+        body = await self._body(operation_id, program_id, set_name)
+        body.update(key_field_names=list(key_field_names), data=[dict(row) for row in data])
+        if record_view_id is not None:
+            body["record_view_id"] = plain_id(record_view_id, "record view")
+        if add_fields_to_record_view_ids is not None:
+            body["add_fields_to_record_view_ids"] = plain_ids(add_fields_to_record_view_ids, "record view")
+        if source_id is None:
+            return await self._push(push_import.build_request(body=body))
+        return await self._push(push_import_from_source.build_request(plain_id(source_id, "source"), body=body))
+
+    @on_failure(nothing)
+    async def push_data_by_field_id(
+        self,
+        key_field_ids: Sequence[str],
+        data: Sequence[Mapping[str, Any]],
+        operation_id: str | None = None,
+        program_id: str | None = None,
+        record_view_ids: Sequence[str] | None = None,
+        set_name: str | None = None,
+    ) -> str:
+        """Load rows whose columns are named by the ids of fields.
+
+        Args:
+            key_field_ids: the key fields that identify a record: ids, names, or objects.
+            data: rows of field id to value.
+            operation_id: the activity that the records join: object, id, or title.
+            program_id: the program: object, id, or title.
+            record_view_ids: ids of the tables to load into.
+            set_name: name of the record set that the records join.
+
+        Returns:
+            The id of the import, to poll with `get_import`.
+
+        Raises:
+            IdentifierNotFoundError: no such field, activity or program; nothing was sent.
+            UnknownFateError: the answer was lost; look before you load again.
+            KalbioAPIError: the server refused.
+
+        API operation: `pushImportByFieldId`.
+
+        Example:
+            >>> key = await client.entity_fields.get_or_create_key_field("compound")
+            >>> import_id = await client.imports.push_data_by_field_id([key.id], [{key.id: "CPD-1"}])
+        """
+        fields = self._client.entity_fields.key_fields
+        body = await self._body(operation_id, program_id, set_name)
+        body.update(
+            key_field_ids=[await fields.require_id(item) for item in key_field_ids],
+            data=[dict(row) for row in data],
+            record_view_ids=plain_ids(record_view_ids or (), "record view"),
+        )
+        return await self._push(push_import_by_field_id.build_request(body=body))
+
+    @on_failure(list)
+    async def get_imports(
+        self, is_complete: bool | None = None, page: int | None = None, page_size: int | None = None
+    ) -> list[ImportRecord]:
+        """Return one page of imports.
+
+        Args:
+            is_complete: only those that have ended (True), or have not (False).
+            page: which page.
+            page_size: imports on a page.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listImports`.
+
+        Example:
+            >>> running = await client.imports.get_imports(is_complete=False)
+        """
+        query: dict[str, Any] = {"page": page, "page_size": page_size}
+        if is_complete is not None:
+            query["is_complete"] = int(is_complete)
+        build: Any = list_imports.build_request
+        response = await self._client.call_or_none(build(**query))
+        return [] if response is None else read_items(as_list(response), ImportRecord)
+
+    @on_failure(nothing)
+    async def get_import(self, import_id: str) -> ImportRecord | None:
+        """Return an import as it stands, None when there is none.
+
+        Args:
+            import_id: its id.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `getImport`.
+
+        Example:
+            >>> import_id = await client.imports.push_data(["compound"], [{"compound": "CPD-1"}])
+            >>> (await client.imports.get_import(import_id)).is_complete
+            True
+        """
+        response = await self._client.call_or_none(get_import.build_request(plain_id(import_id, "import")))
+        if response is None:
+            return None
+        record = ImportRecord(as_object(response))
+        if record.is_complete:
+            # What it brought into being must be seen from now on.
+            self._client.clear_caches()
+        return record
+
+    async def _body(self, operation_id: Any, program_id: Any, set_name: str | None) -> dict[str, Any]:
+        body: dict[str, Any] = {}
+        if operation_id is not None:
+            body["operation_id"] = await self._client.activities.resolve(operation_id)
+        if program_id is not None:
+            body["program_id"] = await self._client.programs.programs.require_id(program_id)
+        if set_name is not None:
+            body["set_name"] = set_name
+        return body
+
+    async def _push(self, request: dict[str, Any]) -> str:
+        response = await self._client.call(request)
+        import_id = as_object(response).get("import_id")
+        if not isinstance(import_id, str):
+            raise unusable(response, "the answer names no import")
+        return import_id

@@ -1,0 +1,62 @@
+"""Property fields: what the properties of activities are made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kaleidoscope_api.api.properties import list_property_fields
+
+from kalbio._model.resource import Resource, text
+from kalbio.aio._policy import on_failure
+from kalbio.aio._service import CachedListing, Service
+
+__all__ = ["PropertyField", "PropertyFieldsService"]
+
+
+class PropertyField(Resource):
+    """The definition of a property."""
+
+    __slots__ = ()
+
+    property_name = text("Its name.")
+    property_description = text("What it is for.")
+    field_type = text("Its type, see DataFieldTypeEnum.")
+
+    def __str__(self) -> str:
+        return self.property_name or super().__str__()
+
+
+class PropertyFieldsService(Service):
+    """Property fields of the workspace (`client.property_fields`)."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.property_fields: CachedListing[PropertyField] = CachedListing(
+            client,
+            "property field",
+            list_property_fields.build_request,
+            PropertyField,
+            lambda field: field.property_name,
+            PropertyField,
+        )
+
+    def clear_caches(self) -> None:
+        """Forget the cached property fields."""
+        self.property_fields.drop()
+
+    @on_failure(list)
+    async def get_property_fields(self, *, use_cache: bool = True) -> list[PropertyField]:
+        """Return all property fields.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listPropertyFields`.
+
+        Example:
+            >>> names = [field.property_name for field in await client.property_fields.get_property_fields()]
+        """
+        return await self.property_fields.all(use_cache=use_cache)

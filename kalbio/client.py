@@ -1,0 +1,432 @@
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 80a028a72400)
+"""The client: credentials, the connection, and one service for each noun of the platform."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from kalbio._core import constants
+from kalbio._core.errors import KalbioAPIError, KalbioResponseError, NotFoundError
+from kalbio._core.retry import RetryPolicy
+from kalbio._core.settings import Settings, Timeouts
+from kalbio._core.tokens import Grant, Tokens
+from kalbio._version import __version__
+
+if TYPE_CHECKING:
+    from kalbio._core._http import Request, Response
+    from kalbio._core.sync.auth import IdentityToken
+    from kalbio._core.sync.pipe import Pipe
+    from kalbio.activities import ActivitiesService
+    from kalbio.entity_fields import EntityFieldsService
+    from kalbio.entity_types import EntityTypesService
+    from kalbio.exports import ExportsService
+    from kalbio.files import FilesService
+    from kalbio.imports import ImportsService
+    from kalbio.labels import LabelsService
+    from kalbio.programs import ProgramsService
+    from kalbio.property_fields import PropertyFieldsService
+    from kalbio.record_views import RecordViewsService
+    from kalbio.records import RecordsService
+    from kalbio.registration import RegistrationService
+    from kalbio.result_table_templates import ResultTableTemplatesService
+    from kalbio.workspace import WorkspaceService
+
+__all__ = ["PROD_API_URL", "TIMEOUT_MAXIMUM", "KaleidoscopeClient", "KalbioAPIError", "KalbioResponseError"]
+
+PROD_API_URL = "https://api.kaleidoscope.bio"
+"""Where the platform answers."""
+
+TIMEOUT_MAXIMUM = constants.READ_TIMEOUT
+"""Seconds that a request may take to answer, unless the client is told otherwise."""
+
+OnError = Literal["raise", "log"]
+
+# Which clients bypass their caches in the present thread or task.
+_bypassing: ContextVar[frozenset[int]] = ContextVar("kalbio_bypassing", default=frozenset())
+# Time limits that a block has set, by client.
+_limits: ContextVar[Mapping[int, Timeouts]] = ContextVar("kalbio_limits", default={})  # noqa: B039  # never changed in place
+
+
+class RawClient:
+    """What generated operations take: `get_record.sync(record_id, client=client.raw)`.
+
+    Requests go through the same pipe as those of the curated methods: login, retries and typed errors included.
+    """
+
+    raise_on_unexpected_status = False
+
+    def __init__(self, client: KaleidoscopeClient) -> None:
+        self._client = client
+
+    def get_httpx_client(self) -> Any:
+        """Return the HTTP client to send with."""
+        return _TimedPipe(self._client)
+
+
+class _TimedPipe:
+    """The pipe, with the time limits of one client."""
+
+    def __init__(self, client: KaleidoscopeClient) -> None:
+        self._client = client
+
+    def request(self, **arguments: Any) -> Response:
+        return self._client.call(arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client._pipe, name)
+
+
+class KaleidoscopeClient:
+    """A connection to one workspace of Kaleidoscope.
+
+    Nothing is sent before the first call; that one logs in. Use it as a context manager, or call `close()` at the end.
+
+    Args:
+        client_id: id of the API credentials; by default `KALEIDOSCOPE_API_CLIENT_ID` of the environment.
+        client_secret: their secret; by default `KALEIDOSCOPE_API_CLIENT_SECRET`.
+        url: where the API answers; by default `KALEIDOSCOPE_API_URL`, else the platform itself.
+        additional_headers: sent with every request, the login included. The mapping is copied; change
+            `client.additional_headers` later if need be.
+        iap_client_id: audience of the Google identity-aware proxy in front of the API, if there is one
+            (needs the extra `kalbio[iap]`).
+        verify_ssl: False switches certificate checks off; a path names a file of trusted certificates; an
+            `ssl.SSLContext` is used as it is.
+        timeout: seconds for each phase of a request, or `Timeouts`.
+        retries: a `RetryPolicy`, or the number of repetitions (0 for none).
+        proxy: URL of an HTTP proxy; by default the environment decides.
+        http2: whether to speak HTTP/2; by default when the extra `kalbio[http2]` is installed.
+        max_connections: connections open at a time.
+        on_error: "raise" for typed errors, "log" for the older contract: log the error and return None, [] or False.
+            By default `KALEIDOSCOPE_ON_ERROR`, else "raise".
+        use_cache: False asks the server for every read.
+        transport: an httpx transport to send with, instead of the network: the in-process sandbox, a recorder.
+
+    Raises:
+        ValueError: credentials are missing, or an argument makes no sense.
+
+    Example:
+        >>> with KaleidoscopeClient() as client:
+        ...     programs = client.programs.get_programs()
+    """
+
+    def __init__(
+        self,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        url: str | None = None,
+        additional_headers: Mapping[str, str] | None = None,
+        iap_client_id: str | None = None,
+        verify_ssl: bool | str | Path | ssl.SSLContext = True,
+        *,
+        timeout: float | Timeouts | None = None,
+        retries: int | RetryPolicy | None = None,
+        proxy: str | None = None,
+        http2: bool | None = None,
+        max_connections: int = constants.MAX_CONNECTIONS,
+        on_error: OnError | None = None,
+        use_cache: bool = True,
+        transport: Any = None,
+    ) -> None:
+        self.additional_headers: dict[str, str] = dict(additional_headers or {})
+        self.on_error: OnError = _policy(on_error)
+        self._use_cache = use_cache
+        self._settings = Settings(
+            base_url=_base_url(url),
+            timeouts=Timeouts.of(timeout),
+            retry=_retry_policy(retries),
+            user_agent=f"kalbio/{__version__}",
+            extra_headers=self.additional_headers,
+            verify=verify_ssl,
+            proxy=proxy,
+            http2=_http2(http2),
+            max_connections=max_connections,
+            transport=transport,
+        )
+        self._tokens = Tokens(
+            client_id=_credential("client_id", client_id, "KALEIDOSCOPE_API_CLIENT_ID"),
+            client_secret=_credential("client_secret", client_secret, "KALEIDOSCOPE_API_CLIENT_SECRET"),
+            clock=time.monotonic,
+        )
+        self._iap_client_id = iap_client_id
+        self._lock = threading.Lock()
+        self._opened: Pipe | None = None
+        self._closed = False
+
+    # -- services ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def activities(self) -> ActivitiesService:
+        """Experiments, tasks and their definitions."""
+        from kalbio.activities import ActivitiesService
+
+        return ActivitiesService(self)
+
+    @cached_property
+    def entity_fields(self) -> EntityFieldsService:
+        """Key fields and data fields."""
+        from kalbio.entity_fields import EntityFieldsService
+
+        return EntityFieldsService(self)
+
+    @cached_property
+    def entity_types(self) -> EntityTypesService:
+        """Entity types: the classes of records that share a set of key fields."""
+        from kalbio.entity_types import EntityTypesService
+
+        return EntityTypesService(self)
+
+    @cached_property
+    def exports(self) -> ExportsService:
+        """Records as CSV files."""
+        from kalbio.exports import ExportsService
+
+        return ExportsService(self)
+
+    @cached_property
+    def files(self) -> FilesService:
+        """Downloads of uploaded files."""
+        from kalbio.files import FilesService
+
+        return FilesService(self)
+
+    @cached_property
+    def imports(self) -> ImportsService:
+        """Bulk loads."""
+        from kalbio.imports import ImportsService
+
+        return ImportsService(self)
+
+    @cached_property
+    def labels(self) -> LabelsService:
+        """Labels of activities."""
+        from kalbio.labels import LabelsService
+
+        return LabelsService(self)
+
+    @cached_property
+    def programs(self) -> ProgramsService:
+        """Programs."""
+        from kalbio.programs import ProgramsService
+
+        return ProgramsService(self)
+
+    @cached_property
+    def property_fields(self) -> PropertyFieldsService:
+        """Definitions of the properties of activities."""
+        from kalbio.property_fields import PropertyFieldsService
+
+        return PropertyFieldsService(self)
+
+    @cached_property
+    def record_views(self) -> RecordViewsService:
+        """Record views: tables of records."""
+        from kalbio.record_views import RecordViewsService
+
+        return RecordViewsService(self)
+
+    @cached_property
+    def records(self) -> RecordsService:
+        """Records and their values."""
+        from kalbio.records import RecordsService
+
+        return RecordsService(self)
+
+    @cached_property
+    def registration(self) -> RegistrationService:
+        """The registration workflow."""
+        from kalbio.registration import RegistrationService
+
+        return RegistrationService(self)
+
+    @cached_property
+    def result_table_templates(self) -> ResultTableTemplatesService:
+        """Result table templates."""
+        from kalbio.result_table_templates import ResultTableTemplatesService
+
+        return ResultTableTemplatesService(self)
+
+    @cached_property
+    def workspace(self) -> WorkspaceService:
+        """The workspace, its members and groups."""
+        from kalbio.workspace import WorkspaceService
+
+        return WorkspaceService(self)
+
+    # -- settings of a call -----------------------------------------------------------------------------------------
+
+    @property
+    def raw(self) -> RawClient:
+        """The low-level client that every generated operation takes, for what the services do not cover."""
+        return RawClient(self)
+
+    @contextlib.contextmanager
+    def timeout(self, seconds: float | Timeouts) -> Iterator[None]:
+        """Within the block, the calls of the present thread or task have these time limits.
+
+        Args:
+            seconds: for each phase of a request, or `Timeouts`.
+
+        Example:
+            >>> with client.timeout(600):
+            ...     path = client.exports.pull_data("all.csv", entity_type.id)
+        """
+        token = _limits.set({**_limits.get(), id(self): Timeouts.of(seconds)})
+        try:
+            yield
+        finally:
+            _limits.reset(token)
+
+    def clear_caches(self) -> None:
+        """Forget every cached read of every service. Relations kept on objects stay until the object is cleared."""
+        from kalbio._service import Service
+
+        for value in list(self.__dict__.values()):
+            if isinstance(value, Service):
+                value.clear_caches()
+
+    @contextlib.contextmanager
+    def cache_disabled(self) -> Iterator[None]:
+        """Within the block, every read of the present thread or task asks the server and refreshes the cache.
+
+        Example:
+            >>> with client.cache_disabled():
+            ...     programs = client.programs.get_programs()
+        """
+        token = _bypassing.set(_bypassing.get() | {id(self)})
+        try:
+            yield
+        finally:
+            _bypassing.reset(token)
+
+    def caching(self, use_cache: bool = True) -> bool:
+        """Whether a read may be answered from a cache now."""
+        return use_cache and self._use_cache and id(self) not in _bypassing.get()
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:
+        """Send a request that a generated operation has built. Raises the typed errors of `kalbio`."""
+        pipe = self._pipe
+        limits = _limits.get().get(id(self))
+        extensions = dict(request.get("extensions", {}))
+        if limits is not None:
+            extensions["timeout"] = limits.as_dict()
+        built = pipe.build_request(**{**request, "extensions": extensions})
+        return pipe.send(built, stream=stream)
+
+    def call_or_none(self, request: Mapping[str, Any], *, stream: bool = False) -> Response | None:
+        """Send a request for one thing; None when it is not there."""
+        try:
+            return self.call(request, stream=stream)
+        except NotFoundError:
+            return None
+
+    def target_length(self, request: Mapping[str, Any]) -> int:
+        """Return the length of the request target, to cut batches by."""
+        return len(self._pipe.build_request(**request).url.raw_path)
+
+    @property
+    def _pipe(self) -> Pipe:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("This client is closed; make another one.")
+            if self._opened is None:
+                self._opened = _open(self._settings, self._tokens, self._iap_client_id)
+            return self._opened
+
+    def close(self) -> None:
+        """Close the connections. The client cannot be used afterwards."""
+        with self._lock:
+            pipe, self._opened, self._closed = self._opened, None, True
+        if pipe is not None:
+            pipe.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._settings.base_url}>"
+
+
+def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Pipe:
+    # Imported here: making a client must stay cheap, and the HTTP library is most of the cost.
+    from kaleidoscope_api.api.auth import create_token
+    from kaleidoscope_api.models import CreateTokenBody
+    from kaleidoscope_api.operations import OPERATIONS
+
+    from kalbio._core.sync.auth import IdentityToken, TokenAuth
+    from kalbio._core.sync.pipe import Pipe
+
+    identity: IdentityToken | None = None
+    if iap_client_id:
+        from kalbio._core.iap import fetcher
+
+        identity = IdentityToken(fetcher(iap_client_id))
+
+    def make_auth(pipe: Pipe) -> TokenAuth:
+        def build(grant: Grant) -> Request:
+            return pipe.build_request(**create_token.build_request(body=CreateTokenBody.from_dict(dict(grant))))
+
+        return TokenAuth(
+            tokens,
+            header="X-Kal-Authorization",
+            build=build,
+            extra_headers=settings.extra_headers,
+            identity=identity,
+        )
+
+    return Pipe(settings, OPERATIONS, make_auth, tokens.secrets)
+
+
+def _credential(name: str, given: str | None, variable: str) -> str:
+    value = given if given is not None else os.environ.get(variable)
+    if not value:
+        raise ValueError(f"{name} is missing: pass {name}=... or set the environment variable {variable}")
+    return value
+
+
+def _base_url(given: str | None) -> str:
+    url = (given or os.environ.get("KALEIDOSCOPE_API_URL") or PROD_API_URL).strip().rstrip("/")
+    if not url.lower().startswith(("http://", "https://")):
+        raise ValueError(f"url must begin with https:// (or http://); got {url!r}")
+    return url
+
+
+def _policy(given: OnError | None) -> OnError:
+    policy = given or os.environ.get("KALEIDOSCOPE_ON_ERROR") or "raise"
+    if policy == "raise":
+        return "raise"
+    if policy == "log":
+        return "log"
+    raise ValueError(f'on_error (or KALEIDOSCOPE_ON_ERROR) must be "raise" or "log"; got {policy!r}')
+
+
+def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
+    if isinstance(given, RetryPolicy):
+        return given
+    if given is None:
+        return RetryPolicy()
+    if isinstance(given, bool) or given < 0:
+        raise ValueError(f"retries must be a RetryPolicy or a number from 0; got {given!r}")
+    return RetryPolicy(attempts=given + 1)
+
+
+def _http2(given: bool | None) -> bool:
+    from importlib.util import find_spec
+
+    available = find_spec("h2") is not None
+    if given and not available:
+        raise ImportError("HTTP/2 needs an optional package: pip install 'kalbio[http2]'")
+    return available if given is None else given

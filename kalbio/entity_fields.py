@@ -1,0 +1,367 @@
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest af459c071dcd)
+"""Key fields and data fields: the columns of the workspace."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from kaleidoscope_api.api.fields import (
+    get_or_create_data_field,
+    get_or_create_key_field,
+    list_data_fields,
+    list_key_fields,
+    update_data_field,
+    update_key_field,
+)
+from kaleidoscope_api.operations import OPERATIONS
+from kaleidoscope_api.types import UNSET, Unset
+
+from kalbio._core import jsontext
+from kalbio._core.answers import as_object, unusable
+from kalbio._core.errors import AmbiguousIdentifierError, ConflictError, IdentifierNotFoundError
+from kalbio._model.enums import (
+    DataFieldTypeEnum,
+    EntityFieldRoleEnum,
+    FormatEnforcementEnum,
+    LookupDisplayOperationScopeEnum,
+    ValueAggregationTypeEnum,
+)
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.identifiers import as_id, close_matches
+from kalbio._model.resource import Field
+from kalbio._model.updates import given
+from kalbio._policy import nothing, on_failure
+from kalbio._service import CachedListing, Service
+
+__all__ = [
+    "UNSET",
+    "DataField",
+    "DataFieldTypeEnum",
+    "EntityField",
+    "EntityFieldIdentifier",
+    "EntityFieldRoleEnum",
+    "EntityFieldsService",
+    "FormatEnforcementEnum",
+    "KeyField",
+    "LookupDisplayOperationScopeEnum",
+    "ValueAggregationTypeEnum",
+]
+
+
+class EntityField(EntityFieldData):
+    """A column of the workspace: a key field or a data field."""
+
+    __slots__ = ()
+
+
+class KeyField(EntityField):
+    """A field whose values identify records."""
+
+    __slots__ = ()
+
+    is_key = Field[bool | None](lambda _: True, "Always true: the kind is known, whatever the JSON says.")
+
+    @on_failure(nothing)
+    def update(
+        self,
+        *,
+        field_name: str | Unset = UNSET,
+        field_description: str | Unset = UNSET,
+        field_examples: str | Unset = UNSET,
+        regex_format: str | None | Unset = UNSET,
+        serial_format_prefix: str | None | Unset = UNSET,
+        serial_format_padding: int | None | Unset = UNSET,
+        format_enforcement: FormatEnforcementEnum | str | None | Unset = UNSET,
+        show_format_warning: bool | Unset = UNSET,
+        initial_counter_value: int | Unset = UNSET,
+        role: EntityFieldRoleEnum | str | None | Unset = UNSET,
+    ) -> KeyField:
+        """Change the field; what is not given stays, None clears.
+
+        Args:
+            field_name: its name.
+            field_description: what it is for; at most 500 characters, "" clears.
+            field_examples: examples of its values; at most 500 characters, "" clears.
+            regex_format: the pattern that values must follow.
+            serial_format_prefix: what generated values begin with.
+            serial_format_padding: digits of generated values.
+            format_enforcement: how strictly the format is kept.
+            show_format_warning: whether the platform warns about values that do not fit.
+            initial_counter_value: the first number of generated values.
+            role: the role of the field.
+
+        Returns:
+            The field itself, with the server's new state. With nothing given, no request is made.
+
+        Raises:
+            KalbioAPIError: the server refused.
+            KalbioResponseError: the answer does not hold the field.
+
+        API operation: `updateKeyField`.
+
+        Example:
+            >>> field = client.entity_fields.get_or_create_key_field("compound")
+            >>> field.update(field_description="Registry number of the compound")
+            <KeyField 'compound' ...>
+        """
+        changes = given(locals())
+        if changes:
+            client = self._require_client()
+            response = client.call(update_key_field.build_request(self.id, body=changes))
+            resource = as_object(response).get("resource")
+            client.entity_fields.key_fields.drop()
+            if not isinstance(resource, dict):
+                raise unusable(response, "the answer holds no field")
+            self._take_over(resource)
+        return self
+
+
+class DataField(EntityField):
+    """A field that holds data of records."""
+
+    __slots__ = ()
+
+    is_key = Field[bool | None](lambda _: False, "Always false: the kind is known, whatever the JSON says.")
+
+    @on_failure(nothing)
+    def update(
+        self,
+        *,
+        field_name: str | Unset = UNSET,
+        field_description: str | Unset = UNSET,
+        field_examples: str | Unset = UNSET,
+        is_archived: bool | Unset = UNSET,
+        is_readonly: bool | Unset = UNSET,
+        display_aggregation_type: ValueAggregationTypeEnum | str | None | Unset = UNSET,
+        display_includes_sub_records: bool | Unset = UNSET,
+        display_includes_operations: bool | Unset = UNSET,
+        lookup_display_aggregation_type: ValueAggregationTypeEnum | str | None | Unset = UNSET,
+        lookup_display_includes_sub_records: bool | Unset = UNSET,
+        lookup_display_operation_scope: LookupDisplayOperationScopeEnum | str | Unset = UNSET,
+        attrs: dict[str, Any] | Unset = UNSET,
+    ) -> DataField:
+        """Change the field; what is not given stays, None clears.
+
+        Args:
+            field_name: its name.
+            field_description: what it is for; at most 500 characters, "" clears.
+            field_examples: examples of its values; at most 500 characters, "" clears.
+            is_archived: whether it is archived.
+            is_readonly: whether it is read-only.
+            display_aggregation_type: how several values are shown as one.
+            display_includes_sub_records: whether values of sub-records are shown.
+            display_includes_operations: whether values of activities are shown.
+            lookup_display_aggregation_type: the same for look-ups.
+            lookup_display_includes_sub_records: the same for look-ups.
+            lookup_display_operation_scope: which activities a look-up takes values from.
+            attrs: what the type of the field needs, e.g. the choices of a select.
+
+        Returns:
+            The field itself, with the server's new state. With nothing given, no request is made.
+
+        Raises:
+            KalbioAPIError: the server refused.
+            KalbioResponseError: the answer does not hold the field.
+
+        API operation: `updateDataField`.
+
+        Example:
+            >>> field = client.entity_fields.get_or_create_data_field("logP", "number")
+            >>> field.update(field_description="Octanol-water partition coefficient")
+            <DataField 'logP' ...>
+        """
+        changes = given(locals())
+        if changes:
+            client = self._require_client()
+            response = client.call(update_data_field.build_request(self.id, body=changes))
+            resource = as_object(response).get("resource")
+            client.entity_fields.data_fields.drop()
+            # Usually the field stands beside a report of its validation.
+            field = resource.get("field", resource) if isinstance(resource, dict) else None
+            if not isinstance(field, dict):
+                raise unusable(response, "the answer holds no field")
+            self._take_over(field)
+        return self
+
+
+EntityFieldIdentifier: TypeAlias = EntityField | str
+"""A field object, its id, or its name."""
+
+
+class EntityFieldsService(Service):
+    """Key fields and data fields of the workspace (`client.entity_fields`)."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.key_fields: CachedListing[KeyField] = CachedListing(
+            client, "key field", list_key_fields.build_request, KeyField, lambda field: field.field_name, KeyField
+        )
+        self.data_fields: CachedListing[DataField] = CachedListing(
+            client, "data field", list_data_fields.build_request, DataField, lambda field: field.field_name, DataField
+        )
+
+    def clear_caches(self) -> None:
+        """Forget the cached fields."""
+        self.key_fields.drop()
+        self.data_fields.drop()
+
+    @on_failure(list)
+    def get_key_fields(self, *, use_cache: bool = True) -> list[KeyField]:
+        """Return all key fields.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listKeyFields`.
+
+        Example:
+            >>> names = [field.field_name for field in client.entity_fields.get_key_fields()]
+        """
+        return self.key_fields.all(use_cache=use_cache)
+
+    @on_failure(nothing)
+    def get_key_field_by_id(self, identifier: EntityFieldIdentifier) -> KeyField | None:
+        """Return a key field.
+
+        Args:
+            identifier: the field object, its id, or its exact name. A data field object gives None.
+
+        Returns:
+            The field, None when there is none.
+
+        Raises:
+            AmbiguousIdentifierError: several key fields have this name.
+
+        API operation: `listKeyFields`.
+
+        Example:
+            >>> field = client.entity_fields.get_key_field_by_id("compound")
+        """
+        if isinstance(identifier, EntityFieldData) and not isinstance(identifier, KeyField):
+            return None
+        return self.key_fields.get(identifier)
+
+    @on_failure(nothing)
+    def get_or_create_key_field(self, field_name: str) -> KeyField:
+        """Return the key field of this name, creating it when there is none.
+
+        Args:
+            field_name: its exact name; the id of an existing field does as well.
+
+        Raises:
+            AmbiguousIdentifierError: several key fields have this name.
+            KalbioAPIError: the server refused.
+
+        API operation: `getOrCreateKeyField`.
+
+        Example:
+            >>> field = client.entity_fields.get_or_create_key_field("compound")
+        """
+        found = self.key_fields.get(field_name)
+        if found is not None:
+            return found
+        from kaleidoscope_api.models import GetOrCreateKeyFieldBody
+
+        body = GetOrCreateKeyFieldBody(field_name=field_name)
+        answer = as_object(self._client.call(get_or_create_key_field.build_request(body=body)))
+        self.key_fields.drop()
+        return KeyField(answer, self._client)
+
+    @on_failure(list)
+    def get_data_fields(self, *, use_cache: bool = True) -> list[DataField]:
+        """Return all data fields.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listDataFields`.
+
+        Example:
+            >>> numbers = [f for f in client.entity_fields.get_data_fields() if f.field_type == "number"]
+        """
+        return self.data_fields.all(use_cache=use_cache)
+
+    @on_failure(nothing)
+    def get_data_field_by_id(self, identifier: EntityFieldIdentifier) -> DataField | None:
+        """Return a data field.
+
+        Args:
+            identifier: the field object, its id, or its exact name. A key field object gives None.
+
+        Returns:
+            The field, None when there is none.
+
+        Raises:
+            AmbiguousIdentifierError: several data fields have this name.
+
+        API operation: `listDataFields`.
+
+        Example:
+            >>> field = client.entity_fields.get_data_field_by_id("logP")
+        """
+        if isinstance(identifier, EntityFieldData) and not isinstance(identifier, DataField):
+            return None
+        return self.data_fields.get(identifier)
+
+    @on_failure(nothing)
+    def get_or_create_data_field(self, field_name: str, field_type: DataFieldTypeEnum | str) -> DataField:
+        """Return the data field of this name, creating it when there is none.
+
+        Args:
+            field_name: its exact name.
+            field_type: its type, as a member of `DataFieldTypeEnum` or its text ("number").
+
+        Raises:
+            ValueError: there is no such type.
+            ConflictError: a field of this name has another type.
+            AmbiguousIdentifierError: several data fields have this name.
+            KalbioAPIError: the server refused.
+
+        API operation: `getOrCreateDataField`.
+
+        Example:
+            >>> field = client.entity_fields.get_or_create_data_field("logP", "number")
+        """
+        wanted = _field_type(field_type)
+        found = self.data_fields.get(field_name)
+        if found is None:
+            from kaleidoscope_api.models import GetOrCreateDataFieldBody
+
+            body = GetOrCreateDataFieldBody.from_dict({"field_name": field_name, "field_type": wanted, "attrs": {}})
+            answer = as_object(self._client.call(get_or_create_data_field.build_request(body=body)))
+            self.data_fields.drop()
+            found = DataField(answer, self._client)
+        if found.field_type not in (None, wanted):
+            message = f"data field {field_name!r} exists with the type {found.field_type!r}, not {wanted!r}"
+            body_text = jsontext.encode({"code": "field_type_conflict", "message": message})
+            raise ConflictError("POST", OPERATIONS["getOrCreateDataField"].path, 409, body_text)
+        return found
+
+    def resolve(self, identifier: EntityFieldIdentifier) -> str:
+        """Return the id of a key field or data field. A name that both kinds know raises."""
+        known = as_id(identifier, "field", EntityFieldData)
+        if known is not None:
+            return known
+        name = str(identifier)
+        found = [field for field in (self.data_fields.find(name), self.key_fields.find(name)) if field]
+        if len(found) > 1:
+            raise AmbiguousIdentifierError("field", name, [field.id for field in found])
+        if found:
+            return found[0].id
+        names = [field.field_name or "" for field in [*self.data_fields.all(), *self.key_fields.all()]]
+        raise IdentifierNotFoundError("field", name, close_matches(name, names))
+
+
+def _field_type(given_type: DataFieldTypeEnum | str) -> str:
+    try:
+        return DataFieldTypeEnum(given_type).value
+    except ValueError:
+        close = close_matches(given_type, [member.value for member in DataFieldTypeEnum])
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise ValueError(f"There is no field type {given_type!r}.{hint}") from None

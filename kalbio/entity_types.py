@@ -1,0 +1,142 @@
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 48e90fcc162d)
+"""Entity types (entity slices): the classes of records that share a set of key fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from kaleidoscope_api.api.entity_slices import list_entity_slices
+from kaleidoscope_api.api.records import search_records
+
+from kalbio._core.answers import as_list
+from kalbio._model.fields import EntityFieldData, EntityTypeData
+from kalbio._model.identifiers import as_id
+from kalbio._policy import nothing, on_failure
+from kalbio._service import CachedListing, Service
+
+__all__ = ["EntityType", "EntityTypeIdentifier", "EntityTypesService"]
+
+
+class EntityType(EntityTypeData):
+    """A class of records: those whose keys are values of the same set of key fields."""
+
+    __slots__ = ()
+
+    @on_failure(list)
+    def get_record_ids(self) -> list[str]:
+        """Return the ids of all records of this type.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`.
+
+        Example:
+            >>> compounds = client.entity_types.get_type_by_name("compound")
+            >>> ids = compounds.get_record_ids()
+        """
+        client = self._require_client()
+        response = client.call_or_none(search_records.build_request(entity_slice_id=self.id))
+        return [] if response is None else [str(item) for item in as_list(response)]
+
+
+EntityTypeIdentifier: TypeAlias = EntityType | str
+"""An entity type, its id, or its name."""
+
+
+class EntityTypesService(Service):
+    """Entity types of the workspace (`client.entity_types`)."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.types: CachedListing[EntityType] = CachedListing(
+            client,
+            "entity type",
+            list_entity_slices.build_request,
+            EntityType,
+            lambda kind: kind.slice_name,
+            EntityType,
+        )
+
+    def clear_caches(self) -> None:
+        """Forget the cached types."""
+        self.types.drop()
+
+    @on_failure(list)
+    def get_types(self, *, use_cache: bool = True) -> list[EntityType]:
+        """Return all entity types.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listEntitySlices`.
+
+        Example:
+            >>> for kind in client.entity_types.get_types():
+            ...     print(kind.slice_name)
+        """
+        return self.types.all(use_cache=use_cache)
+
+    @on_failure(nothing)
+    def get_type_by_name(self, name: str) -> EntityType | None:
+        """Return the entity type of this exact name, None when there is none.
+
+        Args:
+            name: the name; an id or an entity type does as well.
+
+        Raises:
+            AmbiguousIdentifierError: several types have this name.
+
+        API operation: `listEntitySlices`.
+
+        Example:
+            >>> compounds = client.entity_types.get_type_by_name("compound")
+        """
+        return self.types.get(name)
+
+    @on_failure(list)
+    def get_types_with_key_fields(self, key_field_ids: Iterable[str]) -> list[EntityType]:
+        """Return the types that have all of these key fields, and maybe more; [] when none are given.
+
+        Args:
+            key_field_ids: key fields as ids, names or objects.
+
+        Raises:
+            IdentifierNotFoundError: a name is no key field.
+
+        API operation: `listEntitySlices`.
+
+        Example:
+            >>> kinds = client.entity_types.get_types_with_key_fields(["compound"])
+        """
+        wanted = self._key_ids(key_field_ids)
+        return [kind for kind in self.types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
+
+    @on_failure(nothing)
+    def get_type_exact_keys(self, key_field_ids: Iterable[str]) -> EntityType | None:
+        """Return the type that has exactly these key fields, in whatever order; None when there is none.
+
+        Args:
+            key_field_ids: key fields as ids, names or objects.
+
+        Raises:
+            IdentifierNotFoundError: a name is no key field.
+
+        API operation: `listEntitySlices`.
+
+        Example:
+            >>> compounds = client.entity_types.get_type_exact_keys(["compound"])
+        """
+        wanted = self._key_ids(key_field_ids)
+        return self.types.search(
+            lambda catalog: next((kind for kind in catalog.items if set(kind.key_field_ids) == wanted), None)
+        )
+
+    def _key_ids(self, identifiers: Iterable[Any]) -> set[str]:
+        fields = self._client.entity_fields.key_fields
+        # Text of the shape of an id, and objects, cost nothing.
+        return {as_id(item, "key field", EntityFieldData) or fields.require_id(item) for item in identifiers}

@@ -1,0 +1,77 @@
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest a8ad26bee9b2)
+"""Labels of activities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kaleidoscope_api.api.labels import list_activity_labels
+
+from kalbio._model.identifiers import plain_ids
+from kalbio._model.resource import Resource, text
+from kalbio._policy import on_failure
+from kalbio._service import CachedListing, Service
+
+__all__ = ["Label", "LabelsService"]
+
+
+class Label(Resource):
+    """A tag for activities."""
+
+    __slots__ = ()
+
+    label_name = text("Its name.")
+
+    def __str__(self) -> str:
+        return self.label_name or super().__str__()
+
+
+class LabelsService(Service):
+    """Labels of the workspace (`client.labels`)."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.labels: CachedListing[Label] = CachedListing(
+            client, "label", list_activity_labels.build_request, Label, lambda label: label.label_name, Label
+        )
+
+    def clear_caches(self) -> None:
+        """Forget the cached labels."""
+        self.labels.drop()
+
+    @on_failure(list)
+    def get_labels(self, *, use_cache: bool = True) -> list[Label]:
+        """Return all labels.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivityLabels`.
+
+        Example:
+            >>> names = [label.label_name for label in client.labels.get_labels()]
+        """
+        return self.labels.all(use_cache=use_cache)
+
+    @on_failure(list)
+    def get_labels_by_ids(self, ids: Iterable[str]) -> list[Label]:
+        """Return the labels with these ids, in the order of the listing; unknown ids are left out.
+
+        Args:
+            ids: ids of labels, or label objects.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivityLabels`.
+
+        Example:
+            >>> activity = (client.activities.get_activities())[0]
+            >>> labels = client.labels.get_labels_by_ids(activity.label_ids)
+        """
+        wanted = set(plain_ids(ids, "label"))
+        return [label for label in self.labels.all() if label.id in wanted]

@@ -1,0 +1,141 @@
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 9e196eb1731f)
+"""Programs: named buckets that activities, views and groups refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from kaleidoscope_api.api.programs import create_program, list_programs, update_program
+
+from kalbio._core.answers import as_object
+from kalbio._model.identifiers import plain_ids
+from kalbio._model.resource import Resource, text, timestamp
+from kalbio._policy import nothing, on_failure
+from kalbio._service import CachedListing, Service
+
+__all__ = ["Program", "ProgramIdentifier", "ProgramsService"]
+
+
+class Program(Resource):
+    """A named bucket of work."""
+
+    __slots__ = ()
+
+    title = text("Its title.")
+    created_at = timestamp("When it was created.")
+    created_by = text("Who created it.")
+    workspace_id = text("Its workspace.")
+
+    def __str__(self) -> str:
+        return self.title or super().__str__()
+
+
+ProgramIdentifier: TypeAlias = Program | str
+"""A program, its id, or its title."""
+
+
+class ProgramsService(Service):
+    """Programs of the workspace (`client.programs`)."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.programs: CachedListing[Program] = CachedListing(
+            client, "program", list_programs.build_request, Program, lambda program: program.title, Program
+        )
+
+    def clear_caches(self) -> None:
+        """Forget the cached programs."""
+        self.programs.drop()
+
+    @on_failure(list)
+    def get_programs(self, *, use_cache: bool = True) -> list[Program]:
+        """Return all programs.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listPrograms`.
+
+        Example:
+            >>> titles = [program.title for program in client.programs.get_programs()]
+        """
+        return self.programs.all(use_cache=use_cache)
+
+    @on_failure(list)
+    def get_programs_by_ids(self, ids: Iterable[str]) -> list[Program]:
+        """Return the programs with these ids, in the order of the listing; unknown ids are left out.
+
+        Args:
+            ids: ids of programs, or program objects.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listPrograms`.
+
+        Example:
+            >>> activity = (client.activities.get_activities())[0]
+            >>> programs = client.programs.get_programs_by_ids(activity.program_ids)
+        """
+        wanted = set(plain_ids(ids, "program"))
+        return [program for program in self.programs.all() if program.id in wanted]
+
+    @on_failure(nothing)
+    def create_program(self, title: str) -> Program:
+        """Create a program.
+
+        Args:
+            title: its title. The server does not keep titles unique.
+
+        Raises:
+            ValueError: the title is empty.
+            KalbioAPIError: the server refused.
+
+        API operation: `createProgram`.
+
+        Example:
+            >>> program = client.programs.create_program("Kinase inhibitors")
+        """
+        from kaleidoscope_api.models import CreateProgramBody
+
+        body = CreateProgramBody(title=_title(title))
+        answer = as_object(self._client.call(create_program.build_request(body=body)))
+        self.programs.drop()
+        return Program(answer, self._client)
+
+    @on_failure(nothing)
+    def update_program(self, program_id: ProgramIdentifier, title: str) -> Program:
+        """Rename a program.
+
+        Args:
+            program_id: the program, its id, or its present title.
+            title: its new title.
+
+        Raises:
+            ValueError: the title is empty.
+            IdentifierNotFoundError: there is no such program.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateProgram`.
+
+        Example:
+            >>> program = client.programs.create_program("Kinases")
+            >>> program = client.programs.update_program(program, "Kinase inhibitors")
+        """
+        from kaleidoscope_api.models import UpdateProgramBody
+
+        resolved = self.programs.require_id(program_id)
+        body = UpdateProgramBody(title=_title(title))
+        answer = as_object(self._client.call(update_program.build_request(resolved, body=body)))
+        self.programs.drop()
+        return Program(answer, self._client)
+
+
+def _title(title: str) -> str:
+    if not isinstance(title, str) or not title.strip():
+        raise ValueError(f"title must be text that is not empty; got {title!r}")
+    return title

@@ -1,0 +1,722 @@
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 70b6daebd0a1)
+"""Records: rows of entities such as compounds and samples, and the values written on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Unpack
+
+from kaleidoscope_api.api.records import (
+    add_record_value,
+    get_or_create_record,
+    get_record,
+    identify_records,
+    list_record_values,
+    list_records,
+    search_records,
+    upload_record_value_file,
+)
+
+from kalbio._core import constants, jsontext
+from kalbio._core.answers import as_json, as_list, as_object, unusable
+from kalbio._core.batches import cut
+from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError
+from kalbio._core.sync.cache import Cache
+from kalbio._model.enums import FilterRuleTypeEnum
+from kalbio._model.identifiers import as_id
+from kalbio._model.listing import Listing, read_items
+from kalbio._model.records import (
+    FieldFilter,
+    FieldSort,
+    KeyValues,
+    RecordData,
+    RecordValue,
+    SearchRecordsQuery,
+    ViewFieldFilter,
+    ViewFieldSort,
+    check_rule,
+    contents,
+    current_entry,
+    key_of,
+    key_text,
+    match_identified,
+    own_key,
+    query_text,
+    with_value,
+)
+from kalbio._policy import nothing, on_failure
+from kalbio._service import Service
+from kalbio.entity_fields import EntityField, EntityFieldIdentifier
+
+if TYPE_CHECKING:
+    from kalbio.activities import Activity, ActivityIdentifier
+
+__all__ = [
+    "FieldFilter",
+    "FieldSort",
+    "FilterRuleTypeEnum",
+    "Record",
+    "RecordIdentifier",
+    "RecordValue",
+    "RecordsService",
+    "SearchRecordsQuery",
+    "ViewFieldFilter",
+    "ViewFieldSort",
+]
+
+
+class Record(RecordData):
+    """A row: one combination of key values of an entity type, and the values written on it.
+
+    Reads of values are local; they see what the record held when it was fetched, and what was written through it since.
+    """
+
+    __slots__ = ()
+
+    @on_failure(list)
+    def get_activities(self) -> list[Activity]:
+        """Return the activities that contain this record.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listRecordOperations`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record.get_activities()
+            []
+        """
+        activities: list[Activity] = self._require_client().activities.get_activities_with_record(self)
+        return activities
+
+    @on_failure(nothing)
+    def add_value(
+        self,
+        field_id: EntityFieldIdentifier,
+        content: Any,
+        activity_id: ActivityIdentifier | None = None,
+        record_view_id: str | None = None,
+    ) -> RecordValue | None:
+        """Write a value. Values are append-only: this one becomes the current one, the older ones stay in the history.
+
+        Args:
+            field_id: the data field: object, id, or name.
+            content: the value. Numbers may be numbers or text, dates `date` or `datetime`; NaN is refused.
+            activity_id: the activity to write it in: object, id, or title. None writes it on the record itself.
+            record_view_id: id of the table of the activity to write it in; needs an activity.
+
+        Returns:
+            The written value. The record holds it at once, without being read again.
+
+        Raises:
+            IdentifierNotFoundError: no such field or activity; nothing was sent.
+            ValueError: the content cannot be sent.
+            UnknownFateError: the answer was lost; look before you write again.
+            KalbioAPIError: the server refused.
+
+        API operation: `addRecordValue`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record.add_value("logP", 2.5)
+            <RecordValue '2.5' ...>
+        """
+        from kaleidoscope_api.models import AddRecordValueBody
+
+        client = self._require_client()
+        field, operation = _scope(client, field_id, activity_id, record_view_id)
+        body = AddRecordValueBody(
+            field_id=field, content=content, operation_id=operation, record_view_id=record_view_id
+        )
+        response = client.call(add_record_value.build_request(self.id, body=body))
+        return self._written(field, response)
+
+    @on_failure(nothing)
+    def update_field(
+        self,
+        field_id: EntityFieldIdentifier,
+        value: Any,
+        activity_id: ActivityIdentifier | None,
+        record_view_id: str | None = None,
+    ) -> RecordValue | None:
+        """Write a value, saying where: the same as `add_value`, with an activity that must be named.
+
+        Args:
+            field_id: the data field: object, id, or name.
+            value: the value, see `add_value`.
+            activity_id: the activity: object, id, or title. None writes it on the record itself.
+            record_view_id: id of the table of the activity to write it in; needs an activity.
+
+        Returns:
+            The written value.
+
+        Raises:
+            IdentifierNotFoundError: no such field or activity; nothing was sent.
+            UnknownFateError: the answer was lost; look before you write again.
+            KalbioAPIError: the server refused.
+
+        API operation: `addRecordValue`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> value = record.update_field("logP", "2.6", None)
+        """
+        return self.add_value(field_id, value, activity_id, record_view_id)
+
+    @on_failure(nothing)
+    def update_field_file(
+        self,
+        field_id: EntityFieldIdentifier,
+        file_name: str,
+        file_data: BinaryIO | bytes,
+        file_type: str,
+        activity_id: ActivityIdentifier | None = None,
+        record_view_id: str | None = None,
+    ) -> RecordValue | None:
+        """Upload a file as a value.
+
+        Args:
+            field_id: the data field, of type file: object, id, or name.
+            file_name: the name to keep it under.
+            file_data: bytes, or a file opened for reading bytes.
+            file_type: its content type, e.g. "text/csv".
+            activity_id: the activity: object, id, or title. None writes it on the record itself.
+            record_view_id: id of the table of the activity to write it in; needs an activity.
+
+        Returns:
+            The written value.
+
+        Raises:
+            IdentifierNotFoundError: no such field or activity; nothing was sent.
+            UnknownFateError: the answer was lost; look before you upload again.
+            KalbioAPIError: the server refused.
+
+        API operation: `uploadRecordValueFile`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> value = record.update_field_file("spectrum", "nmr.txt", b"1 2 3", "text/plain")
+        """
+        client = self._require_client()
+        field, operation = _scope(client, field_id, activity_id, record_view_id)
+        return _upload(client, self, field, file_name, file_data, file_type, operation, record_view_id)
+
+    @on_failure(nothing)
+    def get_value_content(
+        self,
+        field_id: EntityFieldIdentifier,
+        activity_id: ActivityIdentifier | None = None,
+        include_sub_record_values: bool | None = False,
+        sub_record_id: RecordIdentifier | None = None,
+        record_view_id: str | None = None,
+    ) -> Any | None:
+        """Return the current content of a field: the newest value that passes the conditions.
+
+        Args:
+            field_id: the field, key fields included: object, id, or name.
+            activity_id: only values written in this activity: object, id, or title. Key values always count.
+            include_sub_record_values: whether values of sub-records count too.
+            sub_record_id: only values of this sub-record: object, id, or key-field dict.
+            record_view_id: only values written in this table.
+
+        Returns:
+            The content: numbers as text, booleans as booleans; None when there is no such value. Local; names are
+            looked up in cached listings.
+
+        Raises:
+            IdentifierNotFoundError: no such field, activity or sub-record.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record.get_value_content("compound")
+            'CPD-1'
+        """
+        # Ids need no client and no request, which keeps the common loop over many records fast.
+        field = as_id(field_id, "field", EntityField)
+        if field is None:
+            field = self._require_client().entity_fields.resolve(field_id)
+        operation: str | None = None
+        if activity_id is not None:
+            operation = self._require_client().activities.resolve(activity_id)
+        sub_record: str | None = None
+        if sub_record_id is not None:
+            sub_record = as_id(sub_record_id, "record", RecordData) if not isinstance(sub_record_id, Mapping) else None
+            sub_record = sub_record or self._require_client().records.resolve(sub_record_id)
+        entry = current_entry(
+            self._raw,
+            field,
+            operation_id=operation,
+            record_view_id=record_view_id,
+            include_sub_records=bool(include_sub_record_values),
+            sub_record_id=sub_record,
+        )
+        return None if entry is None else entry.get("content")
+
+    @on_failure(dict)
+    def get_activity_data(self, activity_id: ActivityIdentifier) -> dict[str, Any]:
+        """Return what the record holds in an activity, its key values included.
+
+        Args:
+            activity_id: the activity: object, id, or title.
+
+        Returns:
+            Field id to content; fields without a value there are left out.
+
+        Raises:
+            IdentifierNotFoundError: no such activity.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> data = record.get_activity_data(activity)
+        """
+        operation = self._require_client().activities.resolve(activity_id)
+        return contents(self._raw, operation_id=operation)
+
+    @on_failure(list)
+    def get_values(self) -> list[RecordValue]:
+        """Return the complete history of the record's values, newest first; key values are not in it.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listRecordValues`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> for value in record.get_values():
+            ...     print(value.created_at, value.field_id, value.content)
+        """
+        response = self._require_client().call_or_none(list_record_values.build_request(self.id))
+        return [] if response is None else read_items(as_list(response), RecordValue)
+
+    @on_failure(nothing)
+    def refetch(self) -> None:
+        """Read the record from the server again; this object takes over what it says.
+
+        Raises:
+            NotFoundError: the record is not there any more.
+            KalbioAPIError: the server refused.
+
+        API operation: `getRecord`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record.refetch()
+        """
+        client = self._require_client()
+        client.records.forget(self.id)
+        self._raw = as_object(client.call(get_record.build_request(self.id)))
+        self._relations = {}
+
+    def _written(self, field: str, response: Any) -> RecordValue | None:
+        """Take over the answer of a write. The write is done: nothing that goes wrong here may look like a failure."""
+        client = self._require_client()
+        client.records.forget(self.id)
+        answer = as_json(response)
+        resource = answer.get("resource") if isinstance(answer, dict) else None
+        if isinstance(resource, dict) and resource.get("id") is not None:
+            self._raw = with_value(self._raw, field, resource)
+            return RecordValue(resource, client)
+        try:
+            self.refetch()
+        except KalbioError:
+            # The next read of this record asks the server; its value is written all the same.
+            return None
+        return None
+
+
+RecordIdentifier: TypeAlias = Record | str | Mapping[EntityFieldIdentifier, str]
+"""A record, its id, or a dict of key field (object, id, or name) to value."""
+
+
+class RecordsService(Service):
+    """Records of the workspace (`client.records`)."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self._by_id: Cache[str, Record] = Cache(size=constants.RECORD_CACHE_SIZE, ttl=constants.RECORD_TTL)
+        self._by_key: Cache[frozenset[tuple[str, str]], str] = Cache(
+            size=constants.RECORD_CACHE_SIZE, ttl=constants.RECORD_TTL
+        )
+
+    def clear_caches(self) -> None:
+        """Forget the cached records."""
+        self._by_id.clear()
+        self._by_key.clear()
+
+    def clear_record_caches(self) -> None:
+        """Forget the cached records, and which activities contain them.
+
+        Example:
+            >>> client.records.clear_record_caches()
+        """
+        self.clear_caches()
+        self._client.activities.forget_relations()
+
+    def forget(self, record_id: str) -> None:
+        """Forget one cached record."""
+        self._by_id.drop(record_id)
+
+    def adopt(self, items: Iterable[Any], since: int | None = None) -> Listing[Record]:
+        """Make records of an answer and cache them."""
+        listing = read_items(items, lambda item: Record(item, self._client))
+        for record in listing:
+            self._keep(record, since)
+        return listing
+
+    @property
+    def generation(self) -> int:
+        """The state of the cache; what was read before a change is not kept after it."""
+        return self._by_id.generation
+
+    def _keep(self, record: Record, since: int | None) -> None:
+        self._by_id.put(record.id, record, since=since)
+        key = own_key(record.raw)
+        if key is not None:
+            self._by_key.put(key, record.id)
+
+    @on_failure(nothing)
+    def get_record_by_id(self, record_id: RecordIdentifier, use_cache: bool = True) -> Record | None:
+        """Return a record.
+
+        Args:
+            record_id: its id, a dict of key field (object, id, or name) to value, or the record itself, which is
+                returned as it is.
+            use_cache: False asks the server even when the record is cached.
+
+        Returns:
+            The record, None when there is none.
+
+        Raises:
+            IdentifierNotFoundError: a name in the dict is no key field.
+            ValueError: the dict is empty, or a value is no text.
+            KalbioAPIError: the server refused.
+
+        API operation: `getRecord`; `identifyRecords` for a dict.
+
+        Example:
+            >>> record = client.records.get_record_by_id({"compound": "CPD-1"})
+        """
+        if isinstance(record_id, Record):
+            return record_id
+        if isinstance(record_id, Mapping):
+            found = self._identify([self._key_values(record_id)], use_cache=use_cache)
+            return found[0]
+        wanted = _uuid(record_id)
+        cached = self._by_id.peek(wanted) if self._client.caching(use_cache) else None
+        if cached is not None:
+            return cached
+
+        def load() -> Record:
+            return Record(as_object(self._client.call(get_record.build_request(wanted))), self._client)
+
+        try:
+            record = self._by_id.get(wanted, load, fresh=not self._client.caching(use_cache))
+        except NotFoundError:
+            return None
+        key = own_key(record.raw)
+        if key is not None:
+            self._by_key.put(key, record.id)
+        return record
+
+    @on_failure(list)
+    def get_records_by_ids(
+        self, record_ids: Sequence[RecordIdentifier], batch_size: int = 250, use_cache: bool = True
+    ) -> list[Record]:
+        """Return many records with few requests, in the order asked for; those that are not there are left out.
+
+        Args:
+            record_ids: ids, dicts of key field to value, and records, in any mixture.
+            batch_size: most records to ask for at once; batches are cut by the length of the URL as well.
+            use_cache: False asks the server even for cached records.
+
+        Raises:
+            IdentifierNotFoundError: a name in a dict is no key field.
+            ValueError: something in the list names no record.
+            KalbioAPIError: the server refused.
+
+        API operation: `listRecords`; `identifyRecords` for dicts.
+
+        Example:
+            >>> records = client.records.get_records_by_ids([{"compound": "CPD-1"}, {"compound": "CPD-2"}])
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1; got {batch_size}")
+        if isinstance(record_ids, str | Mapping):
+            raise IdentifierError("record", record_ids, "A list of records is wanted, not a single one.")
+        places: list[Record | str | KeyValues] = []
+        for item in record_ids:
+            if isinstance(item, Record):
+                places.append(item)
+            elif isinstance(item, Mapping):
+                places.append(self._key_values(item))
+            else:
+                places.append(_uuid(item))
+        asked = [place for place in places if isinstance(place, Mapping)]
+        identified = iter(self._identify(asked, use_cache=use_cache, batch_size=batch_size))
+        fetched = self._fetch([place for place in places if isinstance(place, str)], batch_size, use_cache)
+        found: list[Record | None] = []
+        for place in places:
+            if isinstance(place, Record):
+                found.append(place)
+            elif isinstance(place, str):
+                found.append(fetched.get(place))
+            else:
+                found.append(next(identified))
+        return [record for record in found if record is not None]
+
+    def _fetch(self, ids: Sequence[str], batch_size: int, use_cache: bool) -> dict[str, Record]:
+        """Return the records with these ids, cached ones without a request."""
+        found: dict[str, Record] = {}
+        missing: list[str] = []
+        caching = self._client.caching(use_cache)
+        for record_id in dict.fromkeys(ids):
+            cached = self._by_id.peek(record_id) if caching else None
+            if cached is None:
+                missing.append(record_id)
+            else:
+                found[record_id] = cached
+        if missing:
+            overhead = self._client.target_length(list_records.build_request(record_ids=""))
+            for batch in cut(missing, overhead=overhead, separator=",", max_count=batch_size):
+                since = self.generation
+                request = list_records.build_request(record_ids=",".join(missing[batch]))
+                # From the answer itself, not from the cache: that may hold fewer than were asked for.
+                found.update((record.id, record) for record in self.adopt(as_list(self._client.call(request)), since))
+        return found
+
+    def _identify(
+        self, asked: Sequence[KeyValues], *, use_cache: bool = True, batch_size: int = 250
+    ) -> list[Record | None]:
+        """Return the records with these key values, in order; one request for many of them."""
+        caching = self._client.caching(use_cache)
+        known: dict[frozenset[tuple[str, str]], Record | None] = {}
+        missing: dict[frozenset[tuple[str, str]], KeyValues] = {}
+        for key_values in asked:
+            key = key_of(key_values)
+            record_id = self._by_key.peek(key) if caching else None
+            cached = None if record_id is None else self._by_id.peek(record_id)
+            if cached is None:
+                missing[key] = key_values
+            else:
+                known[key] = cached
+        wanted = list(missing.values())
+        texts = [jsontext.encode_text(key_values) for key_values in wanted]
+        if texts:
+            overhead = self._client.target_length(identify_records.build_request(records_key_field_to_value="[]"))
+            for batch in cut(texts, overhead=overhead, separator=",", max_count=batch_size):
+                since = self.generation
+                request = identify_records.build_request(records_key_field_to_value=f"[{','.join(texts[batch])}]")
+                response = self._client.call_or_none(request)
+                answered = [] if response is None else as_list(response)
+                for key_values, raw in zip(wanted[batch], match_identified(wanted[batch], answered), strict=True):
+                    record = None if raw is None else Record(raw, self._client)
+                    known[key_of(key_values)] = record
+                    if record is not None:
+                        self._keep(record, since)
+        return [known[key_of(key_values)] for key_values in asked]
+
+    @on_failure(nothing)
+    def get_or_create_record(self, key_values: Mapping[EntityFieldIdentifier, str]) -> Record:
+        """Return the record with these key values, creating it, and its entity type, when there is none.
+
+        Args:
+            key_values: key field (object, id, or name) to value.
+
+        Raises:
+            IdentifierNotFoundError: a name is no key field; nothing was sent.
+            ValueError: the dict is empty, or a value is no text.
+            KalbioAPIError: the server refused.
+
+        API operation: `getOrCreateRecord`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+        """
+        from kaleidoscope_api.models import GetOrCreateRecordBody, GetOrCreateRecordBodyKeyFieldToValue
+
+        wanted = self._key_values(key_values)
+        if self._client.caching():
+            record_id = self._by_key.peek(key_of(wanted))
+            cached = None if record_id is None else self._by_id.peek(record_id)
+            if cached is not None:
+                return cached
+        body = GetOrCreateRecordBody(key_field_to_value=GetOrCreateRecordBodyKeyFieldToValue.from_dict(dict(wanted)))
+        since = self.generation
+        response = self._client.call(get_or_create_record.build_request(body=body))
+        record = Record(as_object(response), self._client)
+        if not record.id:
+            raise unusable(response, "the answer is no record")
+        self._keep(record, since)
+        types = self._client.entity_types.types
+        catalog = types.cached()
+        if catalog is not None and catalog.by_id(record.entity_slice_id or "") is None:
+            types.drop()  # the record has brought its type into being
+        return record
+
+    @on_failure(list)
+    def search_records(self, **params: Unpack[SearchRecordsQuery]) -> list[str]:
+        """Return the ids of the records that fulfil all conditions, in the server's order.
+
+        Args:
+            **params: the conditions of `SearchRecordsQuery`, all optional; None means not given.
+                `entity_slice_id`, `operation_id`, `program_id`, `record_set_ids`: ids.
+                `entity_field_filters`, `entity_field_sorts`: by field; `field_id` takes a field object, id, or name.
+                `view_field_filters`, `view_field_sorts`: by column of a record view.
+                `identifier_ids`: ids of key values. `search_text`: free text. `limit`: most ids to return.
+
+        Raises:
+            TypeError: there is no such condition.
+            IdentifierNotFoundError: a filter names no field; nothing was sent.
+            ValueError: a filter has an unknown rule.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`.
+
+        Example:
+            >>> ids = client.records.search_records(
+            ...     entity_field_filters=[{"field_id": "logP", "filter_type": "is_less_than", "filter_prop": 5}]
+            ... )
+        """
+        query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
+        unknown = sorted(set(query) - set(SearchRecordsQuery.__annotations__))
+        if unknown:
+            known = ", ".join(SearchRecordsQuery.__annotations__)
+            raise TypeError(f"search_records() has no condition {unknown[0]!r}; it has {known}")
+        for name in ("entity_field_filters", "entity_field_sorts"):
+            if name in query:
+                query[name] = self.conditions_text(query[name])
+        for condition in query.get("view_field_filters", ()):
+            check_rule(condition.get("filter_type"))
+        encoded = {name: value if name == "limit" else query_text(value) for name, value in query.items()}
+        build: Any = search_records.build_request
+        response = self._client.call_or_none(build(**encoded))
+        return [] if response is None else [str(item) for item in as_list(response)]
+
+    def conditions_text(self, conditions: str | Sequence[Mapping[str, Any]] | None) -> str | None:
+        """Return filters or sorts by field as they stand in a query; text is taken to be prepared already."""
+        if conditions is None or isinstance(conditions, str):
+            return conditions
+        return query_text([self._condition(condition) for condition in conditions])
+
+    def _condition(self, condition: Mapping[str, Any]) -> dict[str, Any]:
+        if condition.get("field_id") is None:
+            raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {condition!r}")
+        if "filter_type" in condition:
+            check_rule(condition["filter_type"])
+        return {**condition, "field_id": self._client.entity_fields.resolve(condition["field_id"])}
+
+    @on_failure(nothing)
+    def create_record_value_file(
+        self,
+        record_id: RecordIdentifier,
+        field_id: EntityFieldIdentifier,
+        file_name: str,
+        file_data: BinaryIO | bytes,
+        file_type: str,
+        activity_id: ActivityIdentifier | None = None,
+    ) -> RecordValue | None:
+        """Upload a file as a value of a record.
+
+        Args:
+            record_id: the record: object, id, or key-field dict.
+            field_id: the data field, of type file: object, id, or name.
+            file_name: the name to keep it under.
+            file_data: bytes, or a file opened for reading bytes.
+            file_type: its content type, e.g. "text/csv".
+            activity_id: the activity: object, id, or title. None writes it on the record itself.
+
+        Returns:
+            The written value, None when a key-field dict names no record.
+
+        Raises:
+            IdentifierNotFoundError: no such field or activity; nothing was sent.
+            UnknownFateError: the answer was lost; look before you upload again.
+            KalbioAPIError: the server refused.
+
+        API operation: `uploadRecordValueFile`.
+
+        Example:
+            >>> value = client.records.create_record_value_file(
+            ...     {"compound": "CPD-1"}, "spectrum", "nmr.txt", b"1 2 3", "text/plain"
+            ... )
+        """
+        field, operation = _scope(self._client, field_id, activity_id, None)
+        record: Record | None
+        if isinstance(record_id, Record):
+            record = record_id
+        elif isinstance(record_id, Mapping):
+            record = self.get_record_by_id(record_id)
+        else:
+            wanted = _uuid(record_id)
+            # Nothing of a record that is not at hand is needed to write to it.
+            record = self._by_id.peek(wanted) or Record({"id": wanted}, self._client)
+        if record is None:
+            return None
+        return _upload(self._client, record, field, file_name, file_data, file_type, operation, None)
+
+    def resolve(self, identifier: RecordIdentifier) -> str:
+        """Return the id of a record. Ids and objects cost no request; a dict without a record raises."""
+        if isinstance(identifier, Mapping):
+            found = (self._identify([self._key_values(identifier)]))[0]
+            if found is None:
+                raise IdentifierNotFoundError("record", dict(identifier))
+            return found.id
+        return identifier.id if isinstance(identifier, RecordData) else _uuid(identifier)
+
+    def _key_values(self, key_values: Mapping[Any, Any]) -> KeyValues:
+        """Return key field id to text. Names cost a request when the key fields are not cached, ids none."""
+        if not key_values:
+            raise IdentifierError("record", key_values, "An empty dict names no record; give key field: value.")
+        resolved: dict[str, str] = {}
+        for field, value in key_values.items():
+            field_id = self._client.entity_fields.key_fields.require_id(field)
+            if field_id in resolved:
+                raise IdentifierError("record", key_values, f"The key field {field!r} is given twice.")
+            resolved[field_id] = key_text(value, field if isinstance(field, str) else str(field))
+        return resolved
+
+
+def _uuid(identifier: Any) -> str:
+    found = as_id(identifier, "record", RecordData)
+    if found is None:
+        raise IdentifierNotFoundError(
+            "record", identifier, hint='A record is named by its id (a uuid) or by key values: {"key field": "value"}.'
+        )
+    return found
+
+
+def _scope(client: Any, field_id: Any, activity_id: Any, record_view_id: str | None) -> tuple[str, str | None]:
+    """Return the ids of the field and the activity that a write is aimed at, or raise before anything is sent."""
+    if record_view_id is not None and activity_id is None:
+        raise ValueError("record_view_id needs an activity_id: a table belongs to an activity")
+    field: str = client.entity_fields.data_fields.require_id(field_id)
+    operation: str | None = None if activity_id is None else client.activities.resolve(activity_id)
+    return field, operation
+
+
+def _upload(
+    client: Any,
+    record: Record,
+    field: str,
+    file_name: str,
+    file_data: BinaryIO | bytes,
+    file_type: str,
+    operation: str | None,
+    record_view_id: str | None,
+) -> RecordValue | None:
+    from kaleidoscope_api.models import UploadRecordValueFileBody, UploadRecordValueFileBodyBody
+    from kaleidoscope_api.types import UNSET
+
+    from kalbio._core.uploads import as_file
+
+    where = UploadRecordValueFileBodyBody(
+        field_id=field,
+        operation_id=UNSET if operation is None else operation,
+        record_view_id=UNSET if record_view_id is None else record_view_id,
+    )
+    body = UploadRecordValueFileBody(body=where, file=as_file(file_name, file_data, file_type))
+    response = client.call(upload_record_value_file.build_request(record.id, body=body))
+    return record._written(field, response)

@@ -1,0 +1,572 @@
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest bce860e4993d)
+"""The registration workflow: files and drafts go out to a registrar, results come back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kaleidoscope_api.api.imports import create_import, run_import
+from kaleidoscope_api.api.registration import (
+    clear_drafts,
+    list_draft_statuses,
+    list_registration_files,
+    list_registration_submissions,
+    register_file,
+    submit_drafts,
+    submit_registration_results,
+    submit_submission_results,
+    update_registration_file_status,
+    update_submission_status,
+    validate_drafts,
+)
+
+from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._core.errors import AmbiguousIdentifierError, KalbioError
+from kalbio._model.activities import ActivityData
+from kalbio._model.enums import (
+    RegistrationFileStatusEnum,
+    RegistrationResultStatusEnum,
+    RegistrationSubmissionTypeEnum,
+)
+from kalbio._model.identifiers import close_matches, plain_id, plain_ids
+from kalbio._model.listing import read_items
+from kalbio._model.registration import (
+    RegistrationDraftStatus,
+    RegistrationFile,
+    RegistrationFileWithErrors,
+    RegistrationResultError,
+    RegistrationSubmission,
+    RegistrationSubmissionWithErrors,
+    check_results,
+)
+from kalbio._policy import nothing, on_failure
+from kalbio._service import Service
+from kalbio.activities import ActivityIdentifier
+from kalbio.entity_fields import DataField
+from kalbio.record_views import RecordView
+
+__all__ = [
+    "RegistrationDraftStatus",
+    "RegistrationFile",
+    "RegistrationFileStatusEnum",
+    "RegistrationFileWithErrors",
+    "RegistrationResultError",
+    "RegistrationResultStatusEnum",
+    "RegistrationService",
+    "RegistrationSubmission",
+    "RegistrationSubmissionTypeEnum",
+    "RegistrationSubmissionWithErrors",
+]
+
+
+class RegistrationService(Service):
+    """The registration workflow (`client.registration`), seen from both sides: the lab's and the registrar's."""
+
+    # -- file-based ---------------------------------------------------------------------------------------------------
+
+    @on_failure(nothing)
+    def register_file(self, operation_id: ActivityIdentifier, file_id: str) -> RegistrationFile:
+        """Hand an uploaded file to the registrar, who is told by a webhook.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+            file_id: id of the uploaded file.
+
+        Returns:
+            The registration, with the status "pending".
+
+        Raises:
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            UnknownFateError: the answer was lost; look with `get_registration_files` before you register again.
+            KalbioAPIError: the server refused.
+
+        API operation: `registerFile`.
+
+        Example:
+            >>> activity = client.activities.create_activity(
+            ...     "Potency run", "experiment", activity_definition_id="Assay results registration"
+            ... )
+            >>> upload = next(item for item in activity.properties if item.field_type == "file")
+            >>> file = upload.update_property_file("results.csv", b"compound,IC50", "text/csv")
+            >>> registration = client.registration.register_file(activity, file["file_id"])
+        """
+        operation = self._client.activities.resolve(operation_id)
+        request = register_file.build_request(operation, plain_id(file_id, "file"), body={})
+        return RegistrationFile(as_object(self._client.call(request)), self._client)
+
+    @on_failure(list)
+    def get_registration_files(self, operation_id: ActivityIdentifier) -> list[RegistrationFileWithErrors]:
+        """Return the file registrations of an activity; failed ones tell what was said against single records.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+
+        Raises:
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `listRegistrationFiles`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> for registration in client.registration.get_registration_files(activity):
+            ...     print(registration.status, registration.message)
+        """
+        operation = self._client.activities.resolve(operation_id)
+        answer = as_list(self._client.call(list_registration_files.build_request(operation)))
+        return read_items(answer, lambda item: RegistrationFileWithErrors(item, self._client))
+
+    @on_failure(bool)
+    def push_status(
+        self,
+        operation_id: ActivityIdentifier,
+        file_id: str,
+        status: RegistrationFileStatusEnum | str,
+        message: str | None = None,
+    ) -> bool:
+        """Report progress of a file registration, as the registrar.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+            file_id: id of the registered file.
+            status: "validated", "validation_failed" or another state of `RegistrationFileStatusEnum`.
+            message: what to show to people.
+
+        Returns:
+            True; every failure raises. (False only with `on_error="log"`.)
+
+        Raises:
+            ValueError: there is no such status.
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateRegistrationFileStatus`.
+
+        Example:
+            >>> client.registration.push_status(operation_id, file_id, "validated")
+            True
+        """
+        body = _status(status, message)
+        operation = self._client.activities.resolve(operation_id)
+        request = update_registration_file_status.build_request(operation, plain_id(file_id, "file"), body=body)
+        self._client.call(request)
+        return True
+
+    @on_failure(bool)
+    def submit_results(
+        self,
+        operation_id: ActivityIdentifier,
+        file_id: str,
+        status: RegistrationResultStatusEnum | str,
+        message: str | None = None,
+        key_field_names: Sequence[str] | None = None,
+        records: Iterable[Mapping[str, Any]] | None = None,
+        *,
+        error_message: str | None = None,
+    ) -> bool:
+        """Report the results of a file registration, as the registrar.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+            file_id: id of the registered file.
+            status: "success" or "error".
+            message: what to show to people.
+            key_field_names: which names in the `data` of the records are key fields.
+            records: outcomes of single records: `record_id` and `status` (free text), and optionally `data` (field
+                name to value) and `error_message`.
+            error_message: older name of `message`.
+
+        Returns:
+            True; every failure raises. (False only with `on_error="log"`.)
+
+        Raises:
+            ValueError: there is no such status, or an outcome is incomplete; nothing was sent.
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            UnknownFateError: the answer was lost; look with `get_registration_files` before you report again.
+            KalbioAPIError: the server refused.
+
+        API operation: `submitRegistrationResults`.
+
+        Example:
+            >>> client.registration.submit_results(operation_id, file_id, "success")
+            True
+        """
+        if error_message is not None:
+            if message is not None:
+                raise ValueError("message and error_message mean the same; give message only")
+            warnings.warn("error_message is now called message", DeprecationWarning, stacklevel=3)
+            message = error_message
+        body = _results(status, message, key_field_names, records)
+        operation = self._client.activities.resolve(operation_id)
+        request = submit_registration_results.build_request(operation, plain_id(file_id, "file"), body=body)
+        self._client.call(request)
+        self._client.records.clear_caches()
+        self._client.activities.activities.drop()
+        return True
+
+    # -- table-based --------------------------------------------------------------------------------------------------
+
+    @on_failure(nothing)
+    def stage_drafts(
+        self,
+        operation_id: ActivityIdentifier,
+        key_field_names: Sequence[str],
+        data: Sequence[Mapping[str, Any]],
+        replace_existing: bool = False,
+    ) -> str:
+        """Stage rows in the staging table of an activity, to be registered later.
+
+        Args:
+            operation_id: the activity: object, id, or title. Its definition has table-based registration.
+            key_field_names: the columns that are key fields.
+            data: rows of column name to value; columns that are no key are data fields of the staging table.
+            replace_existing: whether the drafts that are there now are archived when the rows are in.
+
+        Returns:
+            The id of the import, to poll with `client.imports.get_import`.
+
+        Raises:
+            ValueError: no rows, an activity without a staging table, an unknown column, a row without a key value;
+                nothing was sent.
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            KalbioAPIError: the server refused. When the rows were taken but not started, `import_id` of the error
+                names the import.
+
+        API operation: `createImport`, `runImport`.
+
+        Example:
+            >>> activity = client.activities.create_activity(
+            ...     "Registration batch", "experiment", activity_definition_id="Compound registration"
+            ... )
+            >>> import_id = client.registration.stage_drafts(activity, ["compound"], [{"compound": "CPD-9"}])
+        """
+        keys, rows = list(key_field_names), [dict(row) for row in data]
+        _check_rows(keys, rows)
+        operation = self._client.activities.resolve(operation_id)
+        activity = ActivityData(self._client.activities.read_one(operation))
+        view = self._staging_view(activity)
+        self._check_keys(view, keys)
+        columns = sorted({name for row in rows for name in row} - set(keys))
+        fields = self._map_columns(view, columns)
+        staged = {
+            "data_json": rows,
+            "attrs": {},
+            "operation_id": operation,
+            "is_draft": True,
+            "source_type": "http-post",
+        }
+        response = self._client.call(create_import.build_request(body=staged))
+        import_id = as_object(response).get("id")
+        if not isinstance(import_id, str):
+            raise unusable(response, "the rows were staged, but the answer names no import")
+        run: dict[str, Any] = {
+            "key_field_configurations": [{"name": name} for name in keys],
+            "data_field_configurations": [
+                {"name": name, "type": field.field_type, "mapped_field_id": field.id} for name, field in fields.items()
+            ],
+            "record_view_id": view.id,
+        }
+        if replace_existing and activity.data_table_draft_record_ids:
+            run["replace_draft_record_ids"] = activity.data_table_draft_record_ids
+        try:
+            self._client.call(run_import.build_request(import_id, body=run))
+        except KalbioError as error:
+            error.import_id = import_id  # type: ignore[attr-defined]  # only this call leaves an import behind
+            error.add_note(f"The rows are stored as import {import_id}, which was not started.")
+            raise
+        self._client.activities.activities.drop()
+        return import_id
+
+    def _staging_view(self, activity: ActivityData) -> RecordView:
+        view_id = activity.registration_staging_record_view_id
+        if view_id is None:
+            raise ValueError(
+                f"{activity} has no staging table: its definition needs table-based registration "
+                "(set_registration_settings(staging_template_view_id=...))"
+            )
+        view = self._client.record_views.views.find(view_id)
+        if view is None:
+            raise ValueError(f"The staging table {view_id} of {activity} is not among the record views of the server.")
+        return view
+
+    def _check_keys(self, view: RecordView, keys: Sequence[str]) -> None:
+        kind = self._client.entity_types.types.find(view.entity_slice_id or "")
+        if kind is None:
+            return  # an entity type that the server does not list cannot be checked against
+        known = self._client.entity_fields.key_fields.catalog()
+        names = {field.field_name for field in known.items if field.id in kind.key_field_ids}
+        for name in keys:
+            if name not in names:
+                raise ValueError(
+                    f"{name!r} is no key field of the staging table; its key fields are {sorted(filter(None, names))}"
+                )
+
+    def _map_columns(self, view: RecordView, columns: Sequence[str]) -> dict[str, DataField]:
+        fields = self._client.record_views.get_data_fields_on_view(view)
+        if set(columns) - {field.field_name for field in fields}:
+            # A column may have been added since the listings were read.
+            self._client.record_views.views.drop()
+            self._client.entity_fields.data_fields.drop()
+            fields = self._client.record_views.get_data_fields_on_view(view)
+        mapped: dict[str, DataField] = {}
+        for name in columns:
+            found = [field for field in fields if field.field_name == name]
+            if not found:
+                names = [field.field_name or "" for field in fields]
+                close = close_matches(name, names)
+                hint = f" Did you mean {close[0]!r}?" if close else f" It has {', '.join(names) or 'none'}."
+                raise ValueError(f"{name!r} is no data field of the staging table {view.view_name!r}.{hint}")
+            if len(found) > 1:
+                raise AmbiguousIdentifierError("data field", name, [field.id for field in found])
+            mapped[name] = found[0]
+        return mapped
+
+    @on_failure(nothing)
+    def validate_drafts(
+        self, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None = None
+    ) -> RegistrationSubmission:
+        """Ask the registrar for verdicts on drafts; nothing is registered.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+            record_ids: ids of drafts; None for all.
+
+        Returns:
+            The submission, of the type "validation".
+
+        Raises:
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            UnknownFateError: the answer was lost.
+            KalbioAPIError: the server refused.
+
+        API operation: `validateDrafts`.
+
+        Example:
+            >>> submission = client.registration.validate_drafts(operation_id)
+        """
+        return self._submit(validate_drafts.build_request, operation_id, record_ids)
+
+    @on_failure(nothing)
+    def submit_drafts(
+        self, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None = None
+    ) -> RegistrationSubmission:
+        """Submit drafts for registration.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+            record_ids: ids of drafts; None for all.
+
+        Returns:
+            The submission, of the type "registration".
+
+        Raises:
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            UnknownFateError: the answer was lost.
+            KalbioAPIError: the server refused.
+
+        API operation: `submitDrafts`.
+
+        Example:
+            >>> submission = client.registration.submit_drafts(operation_id)
+        """
+        return self._submit(submit_drafts.build_request, operation_id, record_ids)
+
+    def _submit(
+        self, build: Any, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None
+    ) -> RegistrationSubmission:
+        operation = self._client.activities.resolve(operation_id)
+        body = {} if record_ids is None else {"record_ids": plain_ids(record_ids, "draft")}
+        response = self._client.call(build(operation, body=body))
+        self._client.activities.activities.drop()
+        answer = as_object(response)
+        if answer.get("id") is None:
+            raise unusable(response, "the answer is no submission")
+        return RegistrationSubmission(answer, self._client)
+
+    @on_failure(list)
+    def get_draft_statuses(self, operation_id: ActivityIdentifier) -> list[RegistrationDraftStatus]:
+        """Return what became of the drafts that took part in a submission.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+
+        Raises:
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `listDraftStatuses`.
+
+        Example:
+            >>> for draft in client.registration.get_draft_statuses(operation_id):
+            ...     print(draft.record_id, draft.status, draft.message)
+        """
+        operation = self._client.activities.resolve(operation_id)
+        answer = as_list(self._client.call(list_draft_statuses.build_request(operation)))
+        return [RegistrationDraftStatus(item, self._client) for item in answer if isinstance(item, dict)]
+
+    @on_failure(list)
+    def get_registration_submissions(self, operation_id: ActivityIdentifier) -> list[RegistrationSubmissionWithErrors]:
+        """Return the submissions of an activity, newest first.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+
+        Raises:
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `listRegistrationSubmissions`.
+
+        Example:
+            >>> submissions = client.registration.get_registration_submissions(operation_id)
+        """
+        operation = self._client.activities.resolve(operation_id)
+        answer = as_list(self._client.call(list_registration_submissions.build_request(operation)))
+        return read_items(answer, lambda item: RegistrationSubmissionWithErrors(item, self._client))
+
+    @on_failure(bool)
+    def clear_drafts(self, operation_id: ActivityIdentifier, record_ids: Sequence[str]) -> bool:
+        """Archive drafts. Drafts that are pending or submitted cannot be cleared.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+            record_ids: ids of drafts.
+
+        Returns:
+            True; every failure raises. (False only with `on_error="log"`.)
+
+        Raises:
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `clearDrafts`.
+
+        Example:
+            >>> activity = client.activities.get_activity_by_id(operation_id)
+            >>> client.registration.clear_drafts(activity, activity.data_table_draft_record_ids)
+            True
+        """
+        operation = self._client.activities.resolve(operation_id)
+        body = {"record_ids": plain_ids(record_ids, "draft")}
+        self._client.call(clear_drafts.build_request(operation, body=body))
+        self._client.activities.activities.drop()
+        self._client.activities.forget_relations()
+        self._client.records.clear_caches()
+        return True
+
+    @on_failure(bool)
+    def push_submission_status(
+        self,
+        operation_id: ActivityIdentifier,
+        submission_id: str,
+        status: RegistrationFileStatusEnum | str,
+        message: str | None = None,
+    ) -> bool:
+        """Report progress of a submission, as the registrar.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+            submission_id: id of the submission.
+            status: a state of `RegistrationFileStatusEnum`.
+            message: what to show to people.
+
+        Returns:
+            True; every failure raises. (False only with `on_error="log"`.)
+
+        Raises:
+            ValueError: there is no such status.
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateSubmissionStatus`.
+
+        Example:
+            >>> client.registration.push_submission_status(operation_id, submission_id, "validated")
+            True
+        """
+        body = _status(status, message)
+        operation = self._client.activities.resolve(operation_id)
+        request = update_submission_status.build_request(operation, plain_id(submission_id, "submission"), body=body)
+        self._client.call(request)
+        return True
+
+    @on_failure(bool)
+    def submit_submission_results(
+        self,
+        operation_id: ActivityIdentifier,
+        submission_id: str,
+        status: RegistrationResultStatusEnum | str,
+        message: str | None = None,
+        key_field_names: Sequence[str] | None = None,
+        records: Iterable[Mapping[str, Any]] | None = None,
+    ) -> bool:
+        """Report the results of a submission, as the registrar.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+            submission_id: id of the submission.
+            status: "success" or "error".
+            message: what to show to people.
+            key_field_names: which names in the `data` of the records are key fields.
+            records: outcomes of single drafts, see `submit_results`; `record_id` is the draft's id.
+
+        Returns:
+            True; every failure raises. (False only with `on_error="log"`.)
+
+        Raises:
+            ValueError: there is no such status, or an outcome is incomplete; nothing was sent.
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            UnknownFateError: the answer was lost; look with `get_registration_submissions` before you report again.
+            KalbioAPIError: the server refused.
+
+        API operation: `submitSubmissionResults`.
+
+        Example:
+            >>> client.registration.submit_submission_results(operation_id, submission_id, "success")
+            True
+        """
+        body = _results(status, message, key_field_names, records)
+        operation = self._client.activities.resolve(operation_id)
+        request = submit_submission_results.build_request(operation, plain_id(submission_id, "submission"), body=body)
+        self._client.call(request)
+        self._client.activities.activities.drop()
+        self._client.records.clear_caches()
+        return True
+
+
+def _status(status: RegistrationFileStatusEnum | str, message: str | None) -> dict[str, Any]:
+    known = [member.value for member in RegistrationFileStatusEnum]
+    if status not in known:
+        raise ValueError(f"status must be one of {', '.join(known)}; got {status!r}")
+    return {"status": str(status)} if message is None else {"status": str(status), "message": message}
+
+
+def _results(
+    status: RegistrationResultStatusEnum | str,
+    message: str | None,
+    key_field_names: Sequence[str] | None,
+    records: Iterable[Mapping[str, Any]] | None,
+) -> dict[str, Any]:
+    if status not in [member.value for member in RegistrationResultStatusEnum]:
+        raise ValueError(f'status must be "success" or "error"; got {status!r}')
+    body: dict[str, Any] = {"status": str(status)}
+    if message is not None:
+        body["message"] = message
+    if key_field_names is not None:
+        body["key_field_names"] = list(key_field_names)
+    if records is not None:
+        body["records"] = check_results(records)
+    return body
+
+
+def _check_rows(keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    if not keys:
+        raise ValueError("key_field_names is empty; name the columns that are key fields")
+    if not rows:
+        raise ValueError("data is empty; give at least one row")
+    for index, row in enumerate(rows):
+        for name in keys:
+            if row.get(name) in (None, ""):
+                raise ValueError(f"data[{index}] has no value for the key field {name!r}")

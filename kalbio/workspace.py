@@ -1,0 +1,182 @@
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest d06c6be58f7e)
+"""The workspace, its members and its groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kaleidoscope_api.api.workspace import get_active_workspace, list_workspace_groups, list_workspace_members
+
+from kalbio._core import constants
+from kalbio._core.answers import as_optional_object
+from kalbio._core.sync.cache import Cache
+from kalbio._model.enums import WorkspaceAccessLevelEnum
+from kalbio._model.identifiers import plain_ids
+from kalbio._model.resource import Resource, text, texts
+from kalbio._policy import nothing, on_failure
+from kalbio._service import CachedListing, Service
+
+__all__ = ["Workspace", "WorkspaceAccessLevelEnum", "WorkspaceGroup", "WorkspaceService", "WorkspaceUser"]
+
+
+class Workspace(Resource):
+    """The tenant that the credentials belong to."""
+
+    __slots__ = ()
+
+    workspace_name = text("Its name.")
+
+    def __str__(self) -> str:
+        return self.workspace_name or super().__str__()
+
+
+class WorkspaceUser(Resource):
+    """A member of the workspace."""
+
+    __slots__ = ()
+
+    full_name = text("The full name.")
+    preferred_name = text("The name they go by.")
+    access_level = text("What they may do, see WorkspaceAccessLevelEnum.")
+    email = text("The e-mail address.")
+
+    def __str__(self) -> str:
+        return self.full_name or super().__str__()
+
+
+class WorkspaceGroup(Resource):
+    """A group of members."""
+
+    __slots__ = ()
+
+    group_name = text("Its name.")
+    user_ids = texts("Its members.")
+    program_ids = texts("Its programs.")
+    email = text("The e-mail address, where it has one.")
+
+    def __str__(self) -> str:
+        return self.group_name or super().__str__()
+
+
+class WorkspaceService(Service):
+    """The workspace (`client.workspace`)."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.members: CachedListing[WorkspaceUser] = CachedListing(
+            client, "user", list_workspace_members.build_request, WorkspaceUser, lambda user: user.email, WorkspaceUser
+        )
+        self.groups: CachedListing[WorkspaceGroup] = CachedListing(
+            client,
+            "group",
+            list_workspace_groups.build_request,
+            WorkspaceGroup,
+            lambda item: item.group_name,
+            WorkspaceGroup,
+        )
+        self._workspace: Cache[str, Workspace] = Cache(size=1, ttl=constants.LISTING_TTL)
+
+    def clear_caches(self) -> None:
+        """Forget the cached workspace, members and groups."""
+        self.members.drop()
+        self.groups.drop()
+        self._workspace.clear()
+
+    @on_failure(nothing)
+    def get_workspace(self, *, use_cache: bool = True) -> Workspace | None:
+        """Return the workspace of the credentials; None when the server names none, which is not remembered.
+
+        Args:
+            use_cache: False asks the server even when it is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `getActiveWorkspace`.
+
+        Example:
+            >>> workspace = client.workspace.get_workspace()
+        """
+        cached = self._workspace.peek("active") if self._client.caching(use_cache) else None
+        if cached is not None:
+            return cached
+        response = self._client.call_or_none(get_active_workspace.build_request())
+        answer = None if response is None else as_optional_object(response)
+        if answer is None:
+            return None
+        workspace = Workspace(answer, self._client)
+        self._workspace.put("active", workspace)
+        return workspace
+
+    @on_failure(list)
+    def get_members(self, *, use_cache: bool = True) -> list[WorkspaceUser]:
+        """Return all members of the workspace.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listWorkspaceMembers`.
+
+        Example:
+            >>> emails = [user.email for user in client.workspace.get_members()]
+        """
+        return self.members.all(use_cache=use_cache)
+
+    @on_failure(list)
+    def get_members_by_ids(self, ids: Iterable[str]) -> list[WorkspaceUser]:
+        """Return the members with these ids, in the order of the listing; unknown ids are left out.
+
+        Args:
+            ids: ids of members, or member objects.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listWorkspaceMembers`.
+
+        Example:
+            >>> activity = (client.activities.get_activities())[0]
+            >>> users = client.workspace.get_members_by_ids(activity.assigned_user_ids)
+        """
+        wanted = set(plain_ids(ids, "user"))
+        return [user for user in self.members.all() if user.id in wanted]
+
+    @on_failure(list)
+    def get_groups(self, *, use_cache: bool = True) -> list[WorkspaceGroup]:
+        """Return all groups of the workspace.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listWorkspaceGroups`.
+
+        Example:
+            >>> names = [group.group_name for group in client.workspace.get_groups()]
+        """
+        return self.groups.all(use_cache=use_cache)
+
+    @on_failure(list)
+    def get_groups_by_ids(self, ids: Iterable[str]) -> list[WorkspaceGroup]:
+        """Return the groups with these ids, in the order of the listing; unknown ids are left out.
+
+        Args:
+            ids: ids of groups, or group objects.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listWorkspaceGroups`.
+
+        Example:
+            >>> activity = (client.activities.get_activities())[0]
+            >>> groups = client.workspace.get_groups_by_ids(activity.assigned_group_ids)
+        """
+        wanted = set(plain_ids(ids, "group"))
+        return [group for group in self.groups.all() if group.id in wanted]
