@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import pytest
+
+from kalbio.sandbox import Sandbox, calls
+from kalbio.sandbox.contract import load_contract
+from sandbox.conftest import Api
+
+_LATER = {
+    *("listDashboards", "listDashboardCategories", "createDashboardCategory", "deleteDashboardCategory"),
+    *("addDashboardRecord", "removeDashboardRecord", "addDashboardSet", "removeDashboardSet"),
+    *("addRecordViewKeyField", "replaceRecordViewKeyFields", "createRecordViewTemplate", "updateRecordViewTemplate"),
+    *("deleteRecordViewTemplate", "duplicateRecordViewTemplate", "promoteRecordView", "linkRecordViewTemplate"),
+    *("unlinkRecordViewTemplate", "bulkLinkRecordViewTemplate", "bulkUnlinkRecordViewTemplate"),
+    *("listWorkspaceEvents", "postOperationCallback"),
+}
+
+
+def test_every_operation_is_answered_or_named_as_missing() -> None:
+    """The operations without a handler are exactly those listed here."""
+    described = {operation.id for operation in load_contract().operations}
+
+    assert described - calls.HANDLERS.keys() == _LATER
+    assert calls.HANDLERS.keys() <= described
+
+
+def test_an_operation_not_implemented_says_its_name(api: Api) -> None:
+    """501 and the operationId."""
+    answer = api.get("/dashboards")
+
+    assert answer.status == 501
+    assert "listDashboards" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "word"),
+    [
+        ("/programs", {"colour": "red"}, "colour"),
+        ("/records/search", {"limit": "many"}, "limit"),
+        ("/records/search", {"entity_field_filters": "[{"}, "entity_field_filters"),
+        ("/records/search", {"entity_field_filters": [{"field_id": "x", "filter_type": "is_funny"}]}, "is_funny"),
+        ("/records/identifiers", {}, "records_key_field_to_value"),
+        ("/records/export/csv", {"filename": "x.csv"}, "entity_slice_id"),
+        ("/activities/search", {"statuses": ["to do"]}, "statuses"),
+    ],
+)
+def test_a_wrong_query_is_refused_by_name(api: Api, path: str, query: dict[str, object], word: str) -> None:
+    """Unknown, malformed and missing parameters are 400 and the message names them."""
+    answer = api.get(path, **query)
+
+    assert answer.status == 400
+    assert word in answer.json()["message"]
+    assert answer.json()["error"] == "Bad Request"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "word"),
+    [
+        ("/programs", {"title": "A", "colour": "red"}, "colour"),
+        ("/programs", {}, "title"),
+        ("/programs", [], "object"),
+        ("/records", {"key_field_to_value": {}}, "key_field_to_value"),
+    ],
+)
+def test_a_wrong_body_is_refused_by_name(api: Api, path: str, body: object, word: str) -> None:
+    """Bodies are held against the description, and details point at the place."""
+    answer = api.call("POST", path, body)
+
+    assert answer.status == 400
+    text = answer.body.decode()
+    assert word in text
+    assert answer.json()["details"][0]["path"].startswith("/body")
+
+
+def test_a_json_request_without_a_body_is_refused(api: Api) -> None:
+    """The server answers 400 to a DELETE or POST that is typed as JSON and empty; without the type there is no body."""
+    record = api.record(Compound="X")
+    empty = api.send("POST", f"/records/{record['id']}/values", b"", "application/json")
+
+    assert (empty.status, empty.json()["code"]) == (400, "FST_ERR_CTP_EMPTY_JSON_BODY")
+    assert api.send("GET", "/programs", b"", "application/json").status == 200
+
+
+@pytest.mark.parametrize("text", [b'{"title": NaN}', b'{"title": 1e999}', b"{", b"\xff"])
+def test_what_is_not_json_is_refused(api: Api, text: bytes) -> None:
+    """NaN, infinities and broken text are 400."""
+    answer = api.send("POST", "/programs", text, "application/json")
+
+    assert (answer.status, answer.json()["code"]) == (400, "FST_ERR_CTP_INVALID_JSON_BODY")
+
+
+def test_another_media_type_is_refused(api: Api) -> None:
+    """A JSON operation takes JSON only."""
+    assert api.send("POST", "/programs", b"title=x", "text/plain").status == 415
+
+
+@pytest.mark.parametrize("target", ["/nothing", "//programs", "/programs/", "/records/", "/data_fields/x/y"])
+def test_unknown_paths_are_not_found(api: Api, target: str) -> None:
+    """Only described paths exist; a slash too many is another path."""
+    assert api.send("GET", target).status == 404
+
+
+def test_field_creation_answers_under_both_spellings(api: Api) -> None:
+    """The two paths that are described with a trailing slash work without it, and without a redirect."""
+    with_slash = api.post("/key_fields/", {"field_name": "Lot"})
+    without = api.post("/key_fields", {"field_name": "Lot"})
+
+    assert with_slash["id"] == without["id"]
+
+
+def test_literal_segments_win_over_parameters(api: Api) -> None:
+    """`search` is no record id."""
+    assert isinstance(api.read("/records/search"), list)
+
+
+def test_old_names_of_parameters_still_work(api: Api) -> None:
+    """`record_set_id` and the empty `record_set_filters` of old clients are understood."""
+    assert api.read("/records/search", record_set_id="none", record_set_filters="[]") == []
+    assert api.get("/records/search", record_set_filters='[{"a": 1}]').status == 400
+
+
+def test_null_in_a_search_means_not_given(api: Api) -> None:
+    """Clients write None as JSON text."""
+    assert api.read("/records/search", entity_slice_id="null") == api.read("/records/search")
+
+
+def test_an_answer_that_breaks_the_description_is_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox checks itself and names the place."""
+    monkeypatch.setitem(calls.HANDLERS, "listPrograms", lambda call: [{"title": 5}])
+    with Sandbox() as sandbox:
+        answer = Api(sandbox).get("/programs")
+
+    assert answer.status == 500
+    assert answer.json()["code"] == "SANDBOX_CONTRACT"
+    assert "listPrograms 200" in answer.json()["message"]
+
+
+def test_a_refused_request_changes_nothing(api: Api) -> None:
+    """What was written before the refusal is undone."""
+    before = api.read("/data_fields")
+    body = {"key_field_names": ["Compound"], "data": [{"Compound": "A", "Novel": 1}], "operation_id": "nowhere"}
+    api.post("/push/imports", body, 400)
+
+    assert api.read("/data_fields") == before
