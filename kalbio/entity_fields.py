@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest af459c071dcd)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest fe6646a88208)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -349,12 +349,17 @@ class EntityFieldsService(Service):
         if known is not None:
             return known
         name = str(identifier)
-        found = [field for field in (self.data_fields.find(name), self.key_fields.find(name)) if field]
-        if len(found) > 1:
-            raise AmbiguousIdentifierError("field", name, [field.id for field in found])
-        if found:
-            return found[0].id
-        names = [field.field_name or "" for field in [*self.data_fields.all(), *self.key_fields.all()]]
+        for fresh in (False, True):
+            # Both kinds are looked at before either is read again: a name of the one is always unknown to the other.
+            data_fields = self.data_fields.catalog(use_cache=not fresh)
+            key_fields = self.key_fields.catalog(use_cache=not fresh)
+            both: list[EntityField | None] = [data_fields.by_name(name), key_fields.by_name(name)]
+            found = [field for field in both if field is not None]
+            if len(found) > 1:
+                raise AmbiguousIdentifierError("field", name, [field.id for field in found])
+            if found:
+                return found[0].id
+        names = [field.field_name or "" for field in (*data_fields.items, *key_fields.items)]
         raise IdentifierNotFoundError("field", name, close_matches(name, names))
 
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 70b6daebd0a1)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 3dd088583b56)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -535,7 +535,7 @@ class RecordsService(Service):
         Example:
             >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
         """
-        from kaleidoscope_api.models import GetOrCreateRecordBody, GetOrCreateRecordBodyKeyFieldToValue
+        from kaleidoscope_api.models import GetOrCreateRecordBody, KeyValuesByFieldId
 
         wanted = self._key_values(key_values)
         if self._client.caching():
@@ -543,7 +543,7 @@ class RecordsService(Service):
             cached = None if record_id is None else self._by_id.peek(record_id)
             if cached is not None:
                 return cached
-        body = GetOrCreateRecordBody(key_field_to_value=GetOrCreateRecordBodyKeyFieldToValue.from_dict(dict(wanted)))
+        body = GetOrCreateRecordBody(key_field_to_value=KeyValuesByFieldId.from_dict(dict(wanted)))
         since = self.generation
         response = self._client.call(get_or_create_record.build_request(body=body))
         record = Record(as_object(response), self._client)
@@ -707,12 +707,12 @@ def _upload(
     operation: str | None,
     record_view_id: str | None,
 ) -> RecordValue | None:
-    from kaleidoscope_api.models import UploadRecordValueFileBody, UploadRecordValueFileBodyBody
+    from kaleidoscope_api.models import RecordValueFileTarget, UploadRecordValueFileBody
     from kaleidoscope_api.types import UNSET
 
     from kalbio._core.uploads import as_file
 
-    where = UploadRecordValueFileBodyBody(
+    where = RecordValueFileTarget(
         field_id=field,
         operation_id=UNSET if operation is None else operation,
         record_view_id=UNSET if record_view_id is None else record_view_id,

@@ -348,12 +348,17 @@ class EntityFieldsService(Service):
         if known is not None:
             return known
         name = str(identifier)
-        found = [field for field in (await self.data_fields.find(name), await self.key_fields.find(name)) if field]
-        if len(found) > 1:
-            raise AmbiguousIdentifierError("field", name, [field.id for field in found])
-        if found:
-            return found[0].id
-        names = [field.field_name or "" for field in [*await self.data_fields.all(), *await self.key_fields.all()]]
+        for fresh in (False, True):
+            # Both kinds are looked at before either is read again: a name of the one is always unknown to the other.
+            data_fields = await self.data_fields.catalog(use_cache=not fresh)
+            key_fields = await self.key_fields.catalog(use_cache=not fresh)
+            both: list[EntityField | None] = [data_fields.by_name(name), key_fields.by_name(name)]
+            found = [field for field in both if field is not None]
+            if len(found) > 1:
+                raise AmbiguousIdentifierError("field", name, [field.id for field in found])
+            if found:
+                return found[0].id
+        names = [field.field_name or "" for field in (*data_fields.items, *key_fields.items)]
         raise IdentifierNotFoundError("field", name, close_matches(name, names))
 
 

@@ -1,0 +1,15 @@
+"""The sandbox in process, for tests: no port, no server, the same rules.
+
+    from kalbio.testing import InProcess
+
+    with InProcess() as lab:
+        record = lab.client.records.get_or_create_record({"compound": "CPD-1"})
+
+Needs the extra `kalbio[sandbox]`.
+"""
+
+from __future__ import annotations
+
+from kalbio.testing.in_process import Exchange, InProcess, SandboxTransport
+
+__all__ = ["Exchange", "InProcess", "SandboxTransport"]

@@ -1,0 +1,73 @@
+"""Fixtures shared by the tests: every behaviour of the client is tested in both worlds, sync and async."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kalbio.testing import InProcess
+
+WORLDS = ["sync", "async"]
+
+
+class World:
+    """One world: `world(...)` gives the result of a call, awaiting it where need be, so that one test serves both."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._runner = asyncio.Runner() if kind == "async" else None
+        self._clients: list[Any] = []
+
+    def __call__(self, result: Any) -> Any:
+        if self._runner is None or not inspect.isawaitable(result):
+            return result
+
+        async def wait() -> Any:
+            return await result
+
+        return self._runner.run(wait())
+
+    def connect(self, **options: Any) -> Any:
+        """Make a client of this world, closed at the end of the test."""
+        from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
+
+        kind: Any = KaleidoscopeClient if self.kind == "sync" else AsyncKaleidoscopeClient
+        defaults = {"client_id": "sandbox-id", "client_secret": "sandbox-secret", "url": "http://sandbox.invalid"}
+        client = kind(**{**defaults, **options})
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        for client in self._clients:
+            self(client.close() if self.kind == "sync" else client.aclose())
+        if self._runner is not None:
+            self._runner.close()
+
+
+class Lab(InProcess):
+    """A sandbox and the client of one world."""
+
+    def __init__(self, world: World, **options: Any) -> None:
+        super().__init__(**options)
+        self.world = world
+        self.api: Any = world.connect(**{**options, "transport": self.transport})
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """The sync world, then the async one."""
+    made = World(request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lab(world: World) -> Iterator[Lab]:
+    """A fresh sandbox with the client of the world, without retries so that failures show at once."""
+    made = Lab(world, retries=0)
+    yield made
+    made.close()
