@@ -4,7 +4,7 @@ import pytest
 
 from kalbio.sandbox import Sandbox, calls
 from kalbio.sandbox.contract import load_contract
-from sandbox.conftest import Api
+from tests.sandbox.wire import Api
 
 _LATER = {
     *("listDashboards", "listDashboardCategories", "createDashboardCategory", "deleteDashboardCategory"),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kalbio.sandbox import Request, Sandbox
-from sandbox.conftest import Api
+from tests.sandbox.wire import Api
 
 
 def test_login_gives_a_pair_of_tokens_and_their_life(bare: Api) -> None:
