@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from kalbio import cli
+
+
+def test_the_sandbox_starts_tells_where_it_is_and_stops(tmp_path: Path) -> None:
+    """The command prints addresses and credentials, serves, and ends cleanly on Ctrl-C."""
+    command = [sys.executable, "-m", "kalbio", "sandbox", "--port", "0", "--db", str(tmp_path / "x.db")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        text = ""
+        while "Ctrl-C" not in text:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            text += line
+        found = re.search(r"export KALEIDOSCOPE_API_URL=(\S+)", text)
+        assert found is not None
+        with urlopen(found[1] + "/openapi.json", timeout=10) as answer:
+            assert answer.status == 200
+        os.kill(process.pid, signal.SIGINT)
+        rest, errors = process.communicate(timeout=20)
+
+    assert (process.returncode, errors) == (0, "")
+    assert "stopped" in rest
+    for word in ("/reference", "KALEIDOSCOPE_API_CLIENT_ID=sandbox-id", "KALEIDOSCOPE_API_CLIENT_SECRET="):
+        assert word in text
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without its dependencies the command says what to install."""
+    for name in [name for name in sys.modules if name.startswith(("kalbio.sandbox", "uvicorn"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+
+    assert cli.main(["sandbox", "--port", "0"]) == 1
+    assert "pip install 'kalbio[sandbox]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--host", "0.0.0.0"], ["--seed", "nope"]])
+def test_what_cannot_be_done_is_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """An open address and an unknown seed end in a sentence."""
+    assert cli.main(["sandbox", "--port", "0", *arguments]) == 1
+    assert capsys.readouterr().err.startswith("kalbio: ")
+
+
+def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """So is a port that something else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert cli.main(["sandbox", "--port", str(taken.getsockname()[1])]) == 1
+
+    assert "in use" in capsys.readouterr().err

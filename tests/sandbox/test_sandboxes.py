@@ -1,0 +1,104 @@
+"""Sandboxes as a whole: seeds, files, and what clients can rely on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from kalbio.sandbox import Request, Sandbox
+from tests.sandbox.wire import Api
+
+_LISTS = (
+    *("/activities", "/activity_definitions", "/activity_labels", "/property_fields", "/key_fields", "/data_fields"),
+    *("/entity_slices", "/record_views", "/record_view_templates", "/programs", "/imports", "/records/search"),
+    *("/workspaces/members", "/workspaces/groups"),
+)
+
+
+def test_the_empty_seed_holds_a_workspace_and_its_admin(bare: Api) -> None:
+    """Nothing else is there."""
+    filled = {path: bare.read(path) for path in _LISTS if bare.read(path)}
+
+    assert list(filled) == ["/workspaces/members"]
+    assert [user["access_level"] for user in filled["/workspaces/members"]] == ["admin"]
+    assert bare.read("/workspaces/active")["workspace_name"]
+
+
+def test_the_demo_seed_is_the_same_every_time(api: Api) -> None:
+    """Ids, times and contents do not change from sandbox to sandbox."""
+    with Sandbox() as other:
+        assert {path: api.read(path) for path in _LISTS} == {path: Api(other).read(path) for path in _LISTS}
+
+
+def test_an_unknown_seed_is_named() -> None:
+    """And the known ones are told."""
+    with pytest.raises(ValueError, match="'nope'; known: demo, empty"):
+        Sandbox(seed="nope")
+
+
+def test_a_file_keeps_everything(tmp_path: Path) -> None:
+    """Data, files and tokens are there after a restart, times go on, and the seed is not planted twice."""
+    path = tmp_path / "lab.db"
+    with Sandbox(path) as sandbox:
+        api = Api(sandbox)
+        first = api.record(Compound="KEPT")
+        field = api.field("Comment")
+        api.value(first["id"], field, "old")
+        activities = api.read("/activities")
+    with Sandbox(path, seed="empty") as sandbox:
+        again = Api(sandbox)
+        again.token = api.token
+        again.value(first["id"], field, "new")
+
+        assert again.record(Compound="KEPT")["id"] == first["id"]
+        assert again.read("/activities") == activities
+        assert [v["content"] for v in again.read(f"/records/{first['id']}/values")] == ["new", "old"]
+
+
+def test_views_can_be_read_by_every_client(api: Api) -> None:
+    """Lists that must not be null are lists, and columns name both kinds of field."""
+    for view in [*api.read("/record_views"), *api.read("/record_view_templates")]:
+        for key in ("program_ids", "filters", "sorts", "color_filters", "record_ids_filter", "record_set_ids_filter"):
+            assert view[key] == []
+        assert view["is_template"] in (True, False)
+        assert all({"data_field_id", "lookup_field_id"} <= column.keys() for column in view["view_fields"])
+    for definition in api.read("/activity_definitions"):
+        assert None not in (definition["content_layout"], definition["queue_content_layout_ids"])
+
+
+def test_many_threads_write_without_losing_anything(bare: Api) -> None:
+    """Requests are taken one at a time, whoever sends them."""
+    record, field = bare.record(Drug="A")["id"], bare.field("Note")
+    threads = [
+        threading.Thread(target=lambda n=n: [bare.value(record, field, f"{n}.{i}") for i in range(20)])
+        for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    history = bare.read(f"/records/{record}/values")
+    assert len({value["content"] for value in history}) == 160
+
+
+def test_header_names_are_read_in_any_case(bare: Api) -> None:
+    """X-Kal-Authorization and x-kal-authorization are one."""
+    request = Request("GET", "/programs", [("X-KAL-Authorization", f"bearer {bare.token}")])
+
+    assert bare.sandbox.handle(request).status == 200
+
+
+def test_the_sandbox_knows_nothing_of_the_client() -> None:
+    """Importing it loads no module of the client."""
+    code = (
+        "import kalbio.sandbox, kalbio.sandbox.server, sys; print(*(m for m in sys.modules if m.startswith('kalbio')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    strangers = [name for name in loaded if not name.startswith(("kalbio.sandbox", "kalbio._version"))]
+    assert strangers == ["kalbio"]
