@@ -243,7 +243,10 @@ def load_contract() -> Contract:
 
 def loads(text: str | bytes) -> Json:
     """JSON as the standard has it: without NaN and infinities, and without numbers too large to keep."""
-    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _refuse_constant(name: str) -> None:

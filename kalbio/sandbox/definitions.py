@@ -56,7 +56,8 @@ def update_activity_definition(call: Call) -> Document:
                 "label_ids",
                 "program_ids",
             )
-            changed = {key: definition[key] for key in shared if any(key in sent for sent in body)}
+            sent = {key.removeprefix("add_").removeprefix("remove_") for key in body}
+            changed = {key: definition[key] for key in shared if key in sent}
             activity = call.store.put("activity", activity | changed)
         if body.get("registration_staging_template_view_id"):
             views.make_staging_table(call.store, activity, definition)

@@ -117,6 +117,9 @@ def ensure_slice(
     A slice of one key field is primary and bears its name, a slice of several has none.
     """
     ids = sorted(set(key_field_ids))
+    own = named(store.all("key_field"), DRAFT_KEY)
+    if own and own["id"] in ids and not hidden:
+        raise Refusal(400, f"key field {DRAFT_KEY!r} is managed by the system")
     found = find_slice(store, ids)
     if found:
         return found

@@ -35,7 +35,7 @@ def upload_property_file(call: Call) -> Document:
     property_ = call.need("property", call.path["property_id"])
     if property_["field_type"] not in FILE_TYPES:
         raise Refusal(400, f"property {property_['property_name']!r} has type {property_['field_type']!r}, not file")
-    assert call.file is not None  # noqa: S101  the contract demands it
+    assert call.file is not None
     activity_id = property_["resource_id"] if property_["resource_type"] == "task" else None
     content = files.keep(call.store, call.file, activity_id=activity_id, property_id=property_["id"])
     _set(call.store, property_, content)

@@ -40,23 +40,22 @@ def serve(sandbox: Sandbox, port: int = 0, host: str = "127.0.0.1") -> Iterator[
         raise ValueError(f"the sandbox serves loopback addresses only, not {host!r}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named so that asyncio switches Nagle's algorithm off: with it each answer waits 40 ms for an ACK.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    sandbox.base_url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    config = uvicorn.Config(
-        _Face(sandbox), http="h11", ws="none", loop="asyncio", lifespan="off", access_log=False, log_level="warning"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="kalbio-sandbox", daemon=True)
-    thread.start()
-    try:
-        _wait_for(server, thread)
-        yield Server(sandbox.base_url)
-    finally:
-        server.should_exit = True
-        thread.join(_START_LIMIT)
-        listener.close()
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        sandbox.base_url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+        config = uvicorn.Config(
+            _Face(sandbox), http="h11", ws="none", loop="asyncio", lifespan="off", access_log=False, log_level="warning"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="kalbio-sandbox", daemon=True)
+        thread.start()
+        try:
+            _wait_for(server, thread)
+            yield Server(sandbox.base_url)
+        finally:
+            server.should_exit = True
+            thread.join(_START_LIMIT)
 
 
 class _Face:

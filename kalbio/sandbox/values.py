@@ -59,7 +59,7 @@ def upload_record_value_file(call: Call) -> Document:
     field, operation_id, view_id = _target(call, call.body)
     if field["field_type"] not in FILE_TYPES:
         raise Refusal(400, f"data field {field['field_name']!r} has type {field['field_type']!r} and takes no file")
-    assert call.file is not None  # noqa: S101  the contract demands it
+    assert call.file is not None
     content = files.keep(call.store, call.file, activity_id=operation_id)
     return {"resource": write(call.store, record_id, field, content, operation_id, view_id)}
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kalbio.sandbox import Sandbox, calls
-from kalbio.sandbox.contract import load_contract
+from kalbio.sandbox.contract import Operation, load_contract
 from tests.sandbox.wire import Api
 
 _LATER = {
@@ -142,3 +144,26 @@ def test_a_refused_request_changes_nothing(api: Api) -> None:
     api.post("/push/imports", body, 400)
 
     assert api.read("/data_fields") == before
+
+
+@pytest.mark.parametrize("operation", load_contract().operations, ids=lambda operation: operation.id)
+def test_nonsense_is_refused_in_a_described_way(api: Api, operation: Operation) -> None:
+    """Unknown ids, empty and strange bodies never end in a fault of the sandbox."""
+    path = re.sub(r"\{\w+\}", "nope", operation.path)
+    bodies = [b"{}", b"[]", b"null", b'{"record_ids": ["nope"], "status": "failed"}', b""]
+    kinds = ["application/json", "multipart/form-data; boundary=XX", "application/x-www-form-urlencoded", None]
+
+    answers = [api.send(operation.method, path, body, kind) for body in bodies for kind in kinds]
+
+    assert {answer.status for answer in answers} <= {200, 204, 400, 401, 404, 409, 415, 501}
+    for answer in answers:
+        if answer.status == 501:
+            assert operation.id in _LATER
+
+
+def test_a_nested_query_that_is_too_deep_is_refused(api: Api) -> None:
+    """Depth beyond reason is a wrong query, not a crash."""
+    deep = "[" * 100_000
+
+    assert api.get("/records/search", entity_field_filters=deep).status == 400
+    assert api.send("POST", "/programs", deep.encode(), "application/json").status == 400

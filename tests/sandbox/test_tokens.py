@@ -61,3 +61,23 @@ def test_only_the_kaleidoscope_header_opens_the_door(bare: Api, headers: list[tu
 
     assert answer.status == 401
     assert answer.json()["statusCode"] == 401
+
+
+def test_all_tokens_can_be_revoked(bare: Api) -> None:
+    """What a client holds is worth nothing afterwards, its refresh token included."""
+    token = bare.login()
+    bare.sandbox.revoke_tokens()
+
+    assert bare.send("GET", "/programs", token=token["access_token"]).status == 401
+    form = {"grant_type": "refresh_token", "refresh_token": token["refresh_token"]}
+    assert bare.form("/auth/oauth/token", form).status == 401
+
+
+def test_a_clock_in_the_past_still_lets_tokens_expire() -> None:
+    """Tokens go by the time of the clock, not by that of the seed."""
+    now = [datetime(2020, 1, 1, tzinfo=UTC)]
+    with Sandbox(token_lifetime=60, clock=lambda: now[0]) as sandbox:
+        api = Api(sandbox)
+        now[0] += timedelta(seconds=61)
+
+        assert api.get("/programs").status == 401
