@@ -1,0 +1,72 @@
+"""What it costs to import kalbio and to make a client. Figures are compared with importing httpx in the same run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROUNDS = 7
+
+
+def run(code: str) -> str:
+    """Run code in a fresh interpreter and return what it printed."""
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the modules that are loaded after some code."""
+    return set(json.loads(run(f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))")))
+
+
+def test_importing_kalbio_loads_nothing_heavy() -> None:
+    """`import kalbio` loads neither the HTTP library nor attrs, nor any service or generated module."""
+    loaded = modules_after("import kalbio")
+
+    assert {
+        name for name in loaded if name.split(".")[0] in ("httpx", "attr", "attrs", "anyio", "ssl", "asyncio")
+    } == set()
+    assert {name for name in loaded if name.startswith(("kalbio", "kaleidoscope_api"))} == {"kalbio", "kalbio._version"}
+
+
+def test_making_a_client_does_not_load_the_http_library() -> None:
+    """A client that has sent nothing has not paid for the connection."""
+    loaded = modules_after("from kalbio import KaleidoscopeClient; KaleidoscopeClient('id', 'secret')")
+
+    assert {name for name in loaded if name.split(".")[0] in ("httpx", "anyio")} == set()
+    assert "kalbio.records" not in loaded
+
+
+def test_the_sync_client_needs_no_event_loop() -> None:
+    """Using the sync client loads nothing of the async one."""
+    loaded = modules_after("from kalbio import KaleidoscopeClient; KaleidoscopeClient('id', 'secret').records")
+
+    assert {name for name in loaded if name.startswith(("kalbio.aio", "kalbio._core.aio"))} == set()
+
+
+def test_importing_stays_in_its_budget(capsys: pytest.CaptureFixture[str]) -> None:
+    """Importing costs less than a third of httpx (30 ms), making a client less than one and a half (150 ms)."""
+    codes = {
+        "bare": "pass",
+        "kalbio": "import kalbio",
+        "client": "import kalbio; kalbio.KaleidoscopeClient('id', 'secret')",
+        "httpx": "import httpx",
+    }
+    best = dict.fromkeys(codes, float("inf"))
+    for _ in range(ROUNDS):
+        # The best of alternating rounds: a noisy machine only ever adds time.
+        for name, code in codes.items():
+            started = time.perf_counter()
+            run(code)
+            best[name] = min(best[name], time.perf_counter() - started)
+    over = {name: 1000 * (seconds - best["bare"]) for name, seconds in best.items()}
+    with capsys.disabled():
+        print(
+            "\nover bare Python: " + ", ".join(f"{name} {over[name]:.0f} ms" for name in ("kalbio", "client", "httpx"))
+        )
+
+    assert over["kalbio"] < max(30, over["httpx"] / 3)
+    assert over["client"] < max(150, over["httpx"] * 1.5)
