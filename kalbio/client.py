@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 80a028a72400)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 6c9a7ffff5d5)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+from urllib.parse import urlsplit
 
 from kalbio._core import constants
 from kalbio._core.errors import KalbioAPIError, KalbioResponseError, NotFoundError
@@ -70,6 +71,10 @@ class RawClient:
     def get_httpx_client(self) -> Any:
         """Return the HTTP client to send with."""
         return _TimedPipe(self._client)
+
+    def get_async_httpx_client(self) -> NoReturn:
+        """Refuse: the functions of the other world need the other client."""
+        raise TypeError("this is a sync client: call sync(...) of the operation")
 
 
 class _TimedPipe:
@@ -387,7 +392,7 @@ def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Pipe
             identity=identity,
         )
 
-    return Pipe(settings, OPERATIONS, make_auth, tokens.secrets)
+    return Pipe(settings, OPERATIONS, make_auth)
 
 
 def _credential(name: str, given: str | None, variable: str) -> str:
@@ -399,8 +404,11 @@ def _credential(name: str, given: str | None, variable: str) -> str:
 
 def _base_url(given: str | None) -> str:
     url = (given or os.environ.get("KALEIDOSCOPE_API_URL") or PROD_API_URL).strip().rstrip("/")
-    if not url.lower().startswith(("http://", "https://")):
-        raise ValueError(f"url must begin with https:// (or http://); got {url!r}")
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("url must not hold a user name or a password")  # and the text must not show it
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.port == 0:
+        raise ValueError(f"url must be https:// (or http://), a host, and at most a path; got {url!r}")
     return url
 
 

@@ -15,7 +15,7 @@ def as_json(response: Response) -> Any:
         return None
     try:
         return jsontext.decode(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise unusable(response, "the answer is not JSON") from None
 
 
@@ -45,4 +45,15 @@ def as_list(response: Response) -> list[Any]:
 def unusable(response: Response, reason: str) -> KalbioResponseError:
     """Return the error for an answer that cannot be used."""
     request = response.request
-    return KalbioResponseError(request.method, request.url.path, response.content, reason)
+    secrets = response.extensions.get("secrets", tuple)()
+    return KalbioResponseError(request.method, request.url.path, response.content, reason, secrets=secrets)
+
+
+class Answer(Response):
+    """A successful answer as the pipe hands it out: generated operations read it with `json()`."""
+
+    def json(self, **_: Any) -> Any:
+        """Return the parsed body. Raises KalbioResponseError when there is none."""
+        if not self.content.strip():
+            raise unusable(self, "the answer is empty")
+        return as_json(self)

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kalbio._core.constants import MAX_ERROR_BODY
-from kalbio._core.redact import redact
+from kalbio._core.redact import redact, redact_all
 
 
 class KalbioError(Exception):
@@ -144,8 +144,8 @@ _BY_STATUS: dict[int, type[KalbioAPIError]] = {
 
 def _read_error_body(body: bytes, secrets: Iterable[str]) -> tuple[str | None, str | None, Any]:
     try:
-        parsed = json.loads(redact(body.decode("utf-8"), secrets))
-    except ValueError:
+        parsed = redact_all(json.loads(redact(body.decode("utf-8"), secrets)), secrets)
+    except (ValueError, RecursionError):
         return None, None, None
     if not isinstance(parsed, dict):
         return None, None, parsed
@@ -207,13 +207,24 @@ class UnknownFateError(KalbioError):
         path: relative path.
         sent: the body that was sent, cut and without secrets; None when it was streamed.
         reason: how the answer was lost.
+        answer: the server's failure, when it did answer; None when no answer came.
     """
 
-    def __init__(self, method: str, path: str, reason: str, sent: bytes | None, *, secrets: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        reason: str,
+        sent: bytes | None,
+        *,
+        answer: KalbioAPIError | None = None,
+        secrets: Iterable[str] = (),
+    ) -> None:
         self.method = method
         self.path = path
         self.reason = reason
         self.sent = None if sent is None else clip(sent, secrets)
+        self.answer = answer
         super().__init__(
             f"{method} {path}: {reason}. The request was sent and may have been carried out; look before you repeat it."
         )

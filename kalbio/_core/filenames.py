@@ -7,8 +7,11 @@ import unicodedata
 
 from kalbio._core.constants import MAX_FILE_NAME
 
-_FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+_FORBIDDEN = re.compile(r'[<>:"|?*]')
+# Control and format characters (which can turn the reading direction), surrogates, line and paragraph separators.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_PORTS = (f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³")
+_DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$", *_PORTS})
 
 
 def safe_name(wanted: str | None, fallback: str) -> str:
@@ -25,13 +28,13 @@ def safe_name(wanted: str | None, fallback: str) -> str:
 
 def _clean(text: str) -> str:
     name = re.split(r"[/\\]", text.strip())[-1]
-    name = _FORBIDDEN.sub("_", "".join(ch for ch in name if unicodedata.category(ch) not in ("Cc", "Cf", "Cs")))
+    name = _FORBIDDEN.sub("_", "".join(ch for ch in name if unicodedata.category(ch) not in _INVISIBLE))
     # Windows drops dots and spaces at the end, which would make two names one.
     name = name.strip().rstrip(". ")
     if not name.strip("._ "):
         return ""
     stem, dot, suffix = name.partition(".")
-    if stem.lower() in _DEVICES:
+    if stem.strip().lower() in _DEVICES:
         name = f"_{stem}{dot}{suffix}"
     if len(name.encode("utf-8")) > MAX_FILE_NAME:
         stem, dot, suffix = name.rpartition(".")

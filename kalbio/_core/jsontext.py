@@ -22,6 +22,7 @@ def encode(value: Any) -> bytes:
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_convert)
+        _check_keys(value)
         return text.encode("utf-8")
     except (ValueError, TypeError, RecursionError) as error:
         _complain(value, "body")
@@ -42,6 +43,8 @@ def _convert(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime | date | time):
+        if value != value:  # a missing time of pandas passes for a datetime
+            raise ValueError(f"{value} is not a time")
         return value.isoformat()
     if isinstance(value, UUID | PurePath):
         return str(value)
@@ -54,8 +57,24 @@ def _convert(value: Any) -> Any:
     # Numbers of numpy, pandas and the like are no int or float, but know their plain value.
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "shape", None) == ():
+        if getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m"):
+            # Their plain value may be a bare number of nanoseconds.
+            raise TypeError(f"{type(value).__name__} has no one form in JSON; give a datetime")
         return item()
     raise TypeError(f"{type(value).__name__} is not a type JSON can carry")
+
+
+def _check_keys(value: Any) -> None:
+    """Raise TypeError for keys that are no text; the library would turn 1, True and None into text without a word."""
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("keys must be text")
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for item in value:
+        if isinstance(item, Mapping | list | tuple):
+            _check_keys(item)
 
 
 def _complain(value: Any, place: str, depth: int = 0) -> None:
@@ -74,6 +93,7 @@ def _complain(value: Any, place: str, depth: int = 0) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"{place} has the key {key!r}; keys must be text")
+            _complain(key, f"a key of {place}", depth + 1)
             _complain(item, f"{place}[{key!r}]", depth + 1)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, quote_plus
 
 HIDDEN = "[hidden]"
 
@@ -16,8 +20,33 @@ _BEARER = re.compile(r"\b(Bearer\s+)[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` without the given secrets and without anything that is spelled like a credential."""
     for secret in secrets:
-        if secret:
-            text = text.replace(secret, HIDDEN)
+        for form in _spellings(secret):
+            text = text.replace(form, HIDDEN)
     text = _JSON_MEMBER.sub(rf'\1"{HIDDEN}"', text)
     text = _FORM_MEMBER.sub(rf"\1={HIDDEN}", text)
     return _BEARER.sub(rf"\1{HIDDEN}", text)
+
+
+def redact_all(value: Any, secrets: Iterable[str] = ()) -> Any:
+    """Return parsed JSON with every text in it redacted: parsing may have undone an escape that hid a secret."""
+    secrets = tuple(secrets)
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, list):
+        return [redact_all(item, secrets) for item in value]
+    if isinstance(value, dict):
+        return {redact(key, secrets): redact_all(item, secrets) for key, item in value.items()}
+    return value
+
+
+def _spellings(secret: str) -> list[str]:
+    """The forms in which a server or a log may repeat a secret, longest first: as it is, in JSON, in URLs, in HTML."""
+    if not secret:
+        return []
+    forms = {secret, html.escape(secret)}
+    for encoded in (quote(secret, safe=""), quote_plus(secret)):
+        forms |= {encoded, re.sub(r"%..", lambda match: match[0].lower(), encoded)}
+    for ascii_only in (True, False):
+        quoted = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        forms |= {quoted, quoted.replace("/", r"\/")}
+    return sorted(forms, key=len, reverse=True)

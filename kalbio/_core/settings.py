@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import ssl
 from collections.abc import Mapping
@@ -12,6 +13,15 @@ import attrs
 
 from kalbio._core import constants
 from kalbio._core.retry import RetryPolicy
+
+
+def _check_limit(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and (isinstance(value, bool) or not 0 < value < math.inf):
+        raise ValueError(f"{attribute.name} must be a number of seconds above 0, or None for no limit; got {value!r}")
+
+
+def _limit(default: float) -> Any:
+    return attrs.field(default=default, validator=_check_limit)
 
 
 @attrs.frozen
@@ -25,10 +35,10 @@ class Timeouts:
         pool: for a free connection when all are busy.
     """
 
-    connect: float | None = constants.CONNECT_TIMEOUT
-    read: float | None = constants.READ_TIMEOUT
-    write: float | None = constants.WRITE_TIMEOUT
-    pool: float | None = constants.POOL_TIMEOUT
+    connect: float | None = _limit(constants.CONNECT_TIMEOUT)
+    read: float | None = _limit(constants.READ_TIMEOUT)
+    write: float | None = _limit(constants.WRITE_TIMEOUT)
+    pool: float | None = _limit(constants.POOL_TIMEOUT)
 
     @classmethod
     def of(cls, value: float | Timeouts | None) -> Timeouts:
@@ -37,7 +47,7 @@ class Timeouts:
             return cls()
         if isinstance(value, Timeouts):
             return value
-        if isinstance(value, bool) or not value > 0:
+        if isinstance(value, bool) or not 0 < value < math.inf:
             raise ValueError(f"timeout must be a number of seconds above 0, or a Timeouts object; got {value!r}")
         return cls(connect=value, read=value, write=value, pool=value)
 

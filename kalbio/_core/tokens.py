@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any
@@ -9,6 +12,9 @@ from typing import Any
 import attrs
 
 from kalbio._core import constants, jsontext
+
+# What may stand in a header: anything else would fail later, in an error text that shows the header.
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 Grant = Mapping[str, str]
 """The form fields of one token request."""
@@ -27,6 +33,8 @@ class Tokens:
     _access: str | None = None
     _refresh: str | None = None
     _renew_at: float = 0.0
+    # The last tokens that were given: also one that was replaced must not be shown.
+    _given: deque[str] = attrs.field(factory=lambda: deque(maxlen=8))
     _lock: Lock = attrs.field(factory=Lock)
 
     def __repr__(self) -> str:
@@ -40,7 +48,7 @@ class Tokens:
     def secrets(self) -> tuple[str, ...]:
         """Return everything that must not be shown to anyone."""
         with self._lock:
-            return tuple(secret for secret in (self.client_secret, self._access, self._refresh) if secret)
+            return self.client_secret, *self._given
 
     def next_grant(self) -> Grant:
         """Return what to ask the token endpoint for: a refresh where that is possible, else a login.
@@ -58,20 +66,26 @@ class Tokens:
                 "client_secret": self.client_secret,
             }
 
-    def accept(self, body: bytes) -> None:
-        """Take over the tokens of a good answer. Raises ValueError when it has none."""
+    def accept(self, body: bytes) -> str:
+        """Take over the tokens of a good answer and return the access token. Raises ValueError when it has none."""
         try:
             answer: Any = jsontext.decode(body)
             access, lifetime = answer["access_token"], float(answer["expires_in"])
             refresh = answer.get("refresh_token")
-            if not isinstance(access, str) or not access or not (refresh is None or isinstance(refresh, str)):
+            if not isinstance(access, str) or not _TOKEN.fullmatch(access):
+                raise TypeError("a token is visible ASCII text")
+            if not (refresh is None or isinstance(refresh, str)):
                 raise TypeError("tokens must be text")
-        except (ValueError, KeyError, TypeError):
-            raise ValueError("the token answer needs access_token, refresh_token and expires_in") from None
+            if not (math.isfinite(lifetime) and lifetime > 0):
+                raise ValueError("a token must live for a while")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise ValueError("the token answer needs access_token and a positive expires_in") from None
         margin = min(constants.TOKEN_MARGIN, lifetime * constants.TOKEN_MARGIN_SHARE)
         with self._lock:
             self._access, self._refresh = access, refresh
+            self._given.extend(token for token in (access, refresh) if token)
             self._renew_at = self.clock() + lifetime - margin
+        return access
 
     def put_back(self, grant: Grant) -> None:
         """Keep the refresh token of a request that certainly was not processed."""

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+from urllib.parse import urlsplit
 
 from kalbio._core import constants
 from kalbio._core.errors import KalbioAPIError, KalbioResponseError, NotFoundError
@@ -70,9 +71,11 @@ class AsyncRawClient:
         """Return the HTTP client to send with."""
         return _TimedPipe(self._client)
 
-    def get_httpx_client(self) -> NoReturn:  # async-only
-        """Refuse: a generated sync function needs the sync client."""  # async-only
-        raise TypeError("this is an async client: await the operation's asyncio function")  # async-only
+    def get_httpx_client(self) -> NoReturn:  # sync: def get_async_httpx_client(self) -> NoReturn:
+        """Refuse: the functions of the other world need the other client."""
+        raise TypeError(
+            "this is an async client: await asyncio(...) of the operation"
+        )  # sync: raise TypeError("this is a sync client: call sync(...) of the operation")
 
 
 class _TimedPipe:
@@ -390,7 +393,7 @@ def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Asyn
             identity=identity,
         )
 
-    return AsyncPipe(settings, OPERATIONS, make_auth, tokens.secrets)
+    return AsyncPipe(settings, OPERATIONS, make_auth)
 
 
 def _credential(name: str, given: str | None, variable: str) -> str:
@@ -402,8 +405,11 @@ def _credential(name: str, given: str | None, variable: str) -> str:
 
 def _base_url(given: str | None) -> str:
     url = (given or os.environ.get("KALEIDOSCOPE_API_URL") or PROD_API_URL).strip().rstrip("/")
-    if not url.lower().startswith(("http://", "https://")):
-        raise ValueError(f"url must begin with https:// (or http://); got {url!r}")
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("url must not hold a user name or a password")  # and the text must not show it
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.port == 0:
+        raise ValueError(f"url must be https:// (or http://), a host, and at most a path; got {url!r}")
     return url
 
 

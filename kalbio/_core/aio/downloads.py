@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from kalbio._core import constants
@@ -23,25 +21,25 @@ async def save(response: Response, target: Path, *, overwrite: bool) -> None:
 
     A failure leaves an existing file as it was and no partial file behind.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent)
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
     try:
-        received = 0
-        with os.fdopen(handle, "wb") as file:
-            async for chunk in response.aiter_bytes(constants.DOWNLOAD_CHUNK):
-                file.write(chunk)
-                received += len(chunk)
-        stated = response.headers.get("content-length")
-        if stated is not None and "content-encoding" not in response.headers and int(stated) != received:
-            raise _broken(response, f"{received} of {stated} bytes came")
-        refuse_existing(target, overwrite)
-        os.replace(temporary, target)  # noqa: PTH105  # the name is a plain string here
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # Not the tempfile module: it makes files that only their owner may read, whatever the umask says.
+            with temporary.open("xb") as file:
+                async for chunk in response.aiter_bytes(constants.DOWNLOAD_CHUNK):
+                    file.write(chunk)
+            stated, received = response.headers.get("content-length"), response.num_bytes_downloaded
+            if stated is not None and stated != str(received):
+                raise _broken(response, f"{received} of {stated} bytes came")
+            refuse_existing(target, overwrite)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
     except HTTPError as error:
         raise _broken(response, str(error) or type(error).__name__) from error
     finally:
         await response.aclose()
-        with contextlib.suppress(FileNotFoundError):  # it was renamed
-            os.unlink(temporary)  # noqa: PTH108  # the name is a plain string here
 
 
 def _broken(response: Response, reason: str) -> ConnectionFailedError:

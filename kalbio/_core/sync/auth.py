@@ -1,18 +1,30 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 46bdf5dfbcb8)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 8c83431452cf)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 
 from kalbio._core import constants
 from kalbio._core._http import Auth, Request, Response
-from kalbio._core.errors import AuthenticationError, KalbioAPIError, KalbioResponseError, RateLimitError, ServerError
+from kalbio._core.errors import (
+    AuthenticationError,
+    ConnectionFailedError,
+    KalbioAPIError,
+    KalbioResponseError,
+    RateLimitError,
+    ServerError,
+)
+from kalbio._core.redact import redact
 from kalbio._core.retry import read_retry_after
 from kalbio._core.sync.locks import Lock, off_loop
 from kalbio._core.tokens import Grant, Tokens
+
+_OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
+_CONFIDENTIAL = re.compile("auth|cookie|key|password|secret|signature|token", re.IGNORECASE)
 
 
 class IdentityToken:
@@ -24,6 +36,11 @@ class IdentityToken:
         self._lock = Lock()
         self._token = ""
         self._renew_at = float("-inf")
+
+    @property
+    def last(self) -> str:
+        """The token in use, for hiding it; empty before the first one."""
+        return self._token
 
     def get(self) -> str:
         """Return a token that is good for a while."""
@@ -56,10 +73,16 @@ class TokenAuth(Auth):
         self._identity = identity
         self._lock = Lock()
 
+    def secrets(self) -> tuple[str, ...]:
+        """Return everything that must not be shown to anyone."""
+        identity = (self._identity.last,) if self._identity else ()
+        extra = (value for name, value in self._extra_headers.items() if _CONFIDENTIAL.search(name))
+        return *self._tokens.secrets(), *identity, *extra
+
     def sync_auth_flow(self, request: Request) -> Generator[Request, Response, None]:
         """Yield the requests to send, in order; the last one is the one that was asked for."""
         for last_try in (False, True):
-            identity = {"Authorization": f"Bearer {self._identity.get()}"} if self._identity else {}
+            identity = self._proxy_header(request)
             token = self._tokens.usable()
             if token is None:
                 with self._lock:
@@ -67,42 +90,52 @@ class TokenAuth(Auth):
                     while token is None:
                         grant = self._tokens.next_grant()
                         login = self._build(grant)
+                        # Time limits of a block hold for its login too.
+                        login.extensions["timeout"] = request.extensions.get("timeout", login.extensions["timeout"])
                         self._dress(login, identity)
                         answer = yield login
                         answer.read()
-                        self._read_answer(grant, answer)
-                        token = self._tokens.usable()
+                        token = self._read_answer(grant, answer)
             self._dress(request, {**identity, self._header: f"Bearer {token}"})
             response = yield request
             if response.status_code != 401 or last_try or not request.extensions.get("replayable", True):
                 return
             self._tokens.reject(token)
 
+    def _proxy_header(self, request: Request) -> dict[str, str]:
+        if self._identity is None:
+            return {}
+        try:
+            return {"Authorization": f"Bearer {self._identity.get()}"}
+        except Exception as error:  # whatever the library of the credentials raises
+            reason = f"no identity token for the proxy: {redact(str(error), self.secrets())}"
+            raise ConnectionFailedError(request.method, request.url.path, reason) from error
+
     def _dress(self, request: Request, headers: Mapping[str, str]) -> None:
         request.headers.update(headers)
         for name, value in self._extra_headers.items():
-            # A caller's header wins, but cannot relabel a body that we encoded.
-            if name.lower() != "content-type" or "content-type" not in request.headers:
+            # A caller's header wins, but cannot relabel or reframe a body that we encoded.
+            if name.lower() not in _OF_THE_BODY:
                 request.headers[name] = value
 
-    def _read_answer(self, grant: Grant, answer: Response) -> None:
+    def _read_answer(self, grant: Grant, answer: Response) -> str | None:
+        """Return the new access token, or None when a refused refresh calls for a login."""
         if answer.status_code < 400:
             try:
-                self._tokens.accept(answer.content)
+                if answer.has_redirect_location:
+                    raise ValueError("the server redirects the login elsewhere; check the url")
+                return self._tokens.accept(answer.content)
             except ValueError as error:
                 # Not the body: part of a token may stand in it.
                 url = answer.request.url.path
                 raise KalbioResponseError(answer.request.method, url, b"[hidden]", str(error)) from None
-            if self._tokens.usable() is None:
-                # A lifetime of zero would make the caller log in for ever.
-                raise self._refusal(AuthenticationError, answer)
         elif answer.status_code == 429 or answer.status_code >= 500:
             if answer.status_code in (429, 503):
                 self._tokens.put_back(grant)
             raise self._refusal(RateLimitError if answer.status_code == 429 else ServerError, answer)
         elif grant["grant_type"] != "refresh_token":
             raise self._refusal(AuthenticationError, answer)
-        # A refused refresh needs no error: the next grant is a login.
+        return None  # a refused refresh needs no error: the next grant is a login
 
     def _refusal(self, kind: type[KalbioAPIError], answer: Response) -> KalbioAPIError:
         return kind(
@@ -111,5 +144,5 @@ class TokenAuth(Auth):
             answer.status_code,
             answer.content,
             retry_after=read_retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
-            secrets=self._tokens.secrets(),
+            secrets=self.secrets(),
         )

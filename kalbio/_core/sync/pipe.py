@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest a1f29783abd5)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 2ec8a7dccbb2)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 from kalbio._core import constants, jsontext
 from kalbio._core._http import (
     USE_CLIENT_DEFAULT,
-    Auth,
     ByteStream,
     Client,
     ConnectError,
@@ -29,6 +28,7 @@ from kalbio._core._http import (
     TimeoutException,
     UnsupportedProtocol,
 )
+from kalbio._core.answers import Answer
 from kalbio._core.errors import (
     ConnectionFailedError,
     KalbioAPIError,
@@ -38,14 +38,16 @@ from kalbio._core.errors import (
     UnknownFateError,
 )
 from kalbio._core.operation import OperationInfo
+from kalbio._core.redact import redact
 from kalbio._core.retry import Decision, Happened, classify, decide, read_retry_after
 from kalbio._core.settings import Settings
+from kalbio._core.sync.auth import TokenAuth
 from kalbio._core.sync.locks import sleep
 
 logger = logging.getLogger("kalbio")
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout, UnsupportedProtocol)
+_NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout)
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
 
 
@@ -59,11 +61,11 @@ class Pipe(Client):
         self,
         settings: Settings,
         operations: Mapping[str, OperationInfo],
-        make_auth: Callable[[Pipe], Auth | None],
-        secrets: Callable[[], tuple[str, ...]],
+        make_auth: Callable[[Pipe], TokenAuth],
         *,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
+        pause: Callable[[float], None] = sleep,
     ) -> None:
         super().__init__(
             base_url=settings.base_url,
@@ -82,10 +84,12 @@ class Pipe(Client):
         )
         self._settings = settings
         self._operations = operations
-        self._secrets = secrets
         self._clock = clock
         self._draw = draw
-        self.auth = make_auth(self)  # type: ignore[assignment]  # the library's setter takes more than its getter gives
+        self._pause = pause
+        auth = make_auth(self)
+        self._secrets = auth.secrets
+        self.auth = auth
 
     def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
         """Build a request; JSON bodies go through the strict encoder."""
@@ -105,13 +109,14 @@ class Pipe(Client):
         follow_redirects: Any = USE_CLIENT_DEFAULT,
     ) -> Response:
         """Send a request. Returns only answers with a status below 400; everything else raises a typed error."""
+        request.extensions.setdefault("replayable", _replayable(request, None))
         started = self._clock()
         attempt = 0
         while True:
             attempt += 1
             try:
                 response = self._send_once(request, auth)
-                if response.status_code < 400 and stream:
+                if response.is_success and stream:
                     return response
                 response.read()
             except HTTPError as error:
@@ -128,37 +133,38 @@ class Pipe(Client):
                 if decision.wait is None:
                     raise error from None
             except (StreamError, InvalidURL) as error:
-                raise TransportError(request.method, request.url.path, str(error)) from error
+                raise TransportError(request.method, request.url.path, self._without_secrets(error)) from error
             else:
                 logger.debug(
                     "%s %s -> %s, attempt %d, %.3f s",
                     request.method, request.url.path, response.status_code, attempt, self._clock() - started,
                 )  # fmt: skip
-                if response.has_redirect_location:
-                    raise KalbioResponseError(
-                        request.method, request.url.path, b"", "the server redirects this call elsewhere; check the url"
-                    )
-                if response.status_code < 400:
+                if response.is_success:
+                    response.extensions["secrets"] = self._secrets
+                    response.__class__ = Answer
                     return response
+                if response.status_code < 400:
+                    raise _misled(request, "the server redirects this call elsewhere; check the url")
                 decision = self._after_refusal(request, response, attempt, started)
             assert decision.wait is not None
             logger.info("%s %s: next try in %.2f s", request.method, request.url.path, decision.wait)
-            sleep(decision.wait)
+            self._pause(decision.wait)
 
     def _send_once(self, request: Request, auth: Any) -> Response:
         response = super().send(request, stream=True, auth=auth, follow_redirects=False)
-        hops = 0
+        hops, at_home = 0, True
         while response.has_redirect_location and request.method in ("GET", "HEAD"):
             hops += 1
-            if hops > self.max_redirects or response.next_request is None:
-                response.close()
-                raise ConnectionFailedError(request.method, request.url.path, "too many redirects")
             onward = response.next_request
             response.close()
-            if _origin(onward) == _origin(request):
+            if hops > self.max_redirects or onward is None:
+                raise _misled(request, "the server redirects this call in circles")
+            at_home = at_home and _origin(onward) == _origin(request)
+            if at_home:
                 response = super().send(onward, stream=True, auth=auth, follow_redirects=False)
             else:
                 # Another host sees nothing that was meant for ours: neither credentials nor the user's own headers.
+                # Nor does it get to say what of ours is asked with them.
                 bare = Request("GET", onward.url, headers={"User-Agent": self._settings.user_agent})
                 bare.extensions.update(timeout=request.extensions.get("timeout"), replayable=True)
                 response = super().send(bare, stream=True, auth=None, follow_redirects=False)
@@ -182,12 +188,16 @@ class Pipe(Client):
 
     def _after_failure(self, request: Request, error: HTTPError, attempt: int, started: float) -> Decision:
         sent = _request_of(error, request)
-        ours = sent is request
-        happened = Happened.LOST if ours and not isinstance(error, _NOT_SENT) else Happened.NOT_SENT
+        if isinstance(error, UnsupportedProtocol):
+            happened = Happened.REFUSED
+        elif sent is request and not isinstance(error, _NOT_SENT):
+            happened = Happened.LOST
+        else:
+            happened = Happened.NOT_SENT
         decision = self._decide(request, happened, attempt, started)
         if decision.wait is not None:
             return decision
-        reason = str(error) or type(error).__name__
+        reason = self._without_secrets(error)
         if decision.fate_unknown:
             self._raise_unknown_fate(request, f"the answer was lost ({reason})", error)
         if isinstance(error, TimeoutException):
@@ -215,7 +225,17 @@ class Pipe(Client):
 
     def _raise_unknown_fate(self, request: Request, reason: str, cause: Exception) -> NoReturn:
         sent = request.content if isinstance(request.stream, ByteStream) else None
-        raise UnknownFateError(request.method, request.url.path, reason, sent, secrets=self._secrets()) from cause
+        answer = cause if isinstance(cause, KalbioAPIError) else None
+        raise UnknownFateError(
+            request.method, request.url.path, reason, sent, answer=answer, secrets=self._secrets()
+        ) from cause
+
+    def _without_secrets(self, error: Exception) -> str:
+        return redact(str(error) or type(error).__name__, self._secrets())
+
+
+def _misled(request: Request, reason: str) -> KalbioResponseError:
+    return KalbioResponseError(request.method, request.url.path, b"", reason)
 
 
 def _origin(request: Request) -> tuple[str, str, int | None]:
@@ -236,5 +256,10 @@ def _replayable(request: Request, files: Any) -> bool:
     if not files:
         return False
     parts = files.values() if isinstance(files, Mapping) else [part for _, part in files]
-    contents = [part[1] if isinstance(part, tuple) else part for part in parts]
-    return all(isinstance(content, bytes | str) or content.seekable() for content in contents)
+    return all(_rewinds(part[1] if isinstance(part, tuple) else part) for part in parts)
+
+
+def _rewinds(content: Any) -> bool:
+    if isinstance(content, bytes | str):
+        return True
+    return bool(content.seekable()) if hasattr(content, "seekable") else hasattr(content, "seek")
