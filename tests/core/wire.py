@@ -1,0 +1,187 @@
+"""A wire that plays what a test has written down, and a pipe on it with a clock that only the test moves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import attrs
+import httpx
+
+from kalbio._core.retry import RetryPolicy
+from kalbio._core.settings import Settings, Timeouts
+from kalbio._core.tokens import Grant, Tokens
+from tests.conftest import World
+
+SECRET = 'very/secret "ü" +1'
+TOKEN_PATH = "/auth/oauth/token"
+
+Step = int | httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+
+
+@attrs.frozen
+class Seen:
+    """One request as it went out."""
+
+    method: str
+    url: httpx.URL
+    headers: httpx.Headers
+    body: bytes
+    extensions: Mapping[str, Any]
+
+    @property
+    def path(self) -> str:
+        return self.url.path
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode()))
+
+
+def answer(status: int = 200, body: Any = None, **headers: str) -> httpx.Response:
+    """An answer with a JSON body; bytes and text are sent as they are."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    if body is None:
+        return httpx.Response(status, headers=names)
+    content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    return httpx.Response(status, headers={"content-type": "application/json", **names}, content=content)
+
+
+def tokens(number: int, lifetime: float = 3600) -> httpx.Response:
+    """The answer of the token endpoint that gives access-<number> and refresh-<number>."""
+    body = {"access_token": f"access-{number}", "refresh_token": f"refresh-{number}", "expires_in": lifetime}
+    return answer(200, body)
+
+
+class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Plays `steps` to ordinary requests and `logins_steps` to token requests; then answers 200 to everything."""
+
+    def __init__(self, *steps: Step, logins: list[Step] | None = None, lifetime: float = 3600) -> None:
+        self.steps: Iterator[Step] = iter(steps)
+        self.login_steps: Iterator[Step] = iter(logins or [])
+        self.lifetime = lifetime
+        self.requests: list[Seen] = []
+        self.logins: list[Seen] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._play(request, request.read())
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self._play(request, await request.aread())
+
+    def _play(self, request: httpx.Request, body: bytes) -> httpx.Response:
+        seen = Seen(request.method, request.url, request.headers.copy(), body, dict(request.extensions))
+        if request.url.path.endswith(TOKEN_PATH):
+            self.logins.append(seen)
+            step = next(self.login_steps, None) or tokens(len(self.logins), self.lifetime)
+        else:
+            self.requests.append(seen)
+            step = next(self.steps, None) or answer(200, {"id": "1"})
+        if isinstance(step, int):
+            step = answer(step)
+        if isinstance(step, Exception):
+            if isinstance(step, httpx.RequestError):
+                step.request = request
+            raise step
+        return step if isinstance(step, httpx.Response) else step(request)
+
+    @property
+    def bearers(self) -> list[str]:
+        return [seen.headers["x-token"] for seen in self.requests]
+
+
+class Clock:
+    """Seconds that pass only when a test or a pause lets them; `pauses` keeps what was waited."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.pauses: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    async def async_pause(self, seconds: float) -> None:
+        self.pause(seconds)
+
+
+@attrs.frozen
+class Operation:
+    """What the pipe knows of an operation."""
+
+    idempotent: bool
+
+
+OPERATIONS = {
+    "read": Operation(True), "write": Operation(False), "getOrCreate": Operation(True), "oncePut": Operation(False),
+}  # fmt: skip
+
+
+class Core:
+    """The core of one world on a scripted wire: a client of no particular platform."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.clock = Clock()
+        self._pipes: list[Any] = []
+
+    def open(
+        self,
+        wire: Wire,
+        *,
+        retry: RetryPolicy | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        fetch_identity: Callable[[], str] | None = None,
+        base_url: str = "https://api.invalid",
+        draw: float = 1.0,
+    ) -> Any:
+        """A pipe of this world. Pauses take the longest time that the jitter allows, unless `draw` says otherwise."""
+        settings = Settings(
+            base_url=base_url,
+            timeouts=Timeouts(),
+            retry=retry if retry is not None else RetryPolicy(),
+            user_agent="core/1",
+            extra_headers=extra_headers or {},
+            transport=wire,
+        )
+        held = Tokens(client_id="an-id", client_secret=SECRET, clock=self.clock)
+        kinds = _kinds(self.world)
+        identity = kinds["identity"](fetch_identity, clock=self.clock) if fetch_identity else None
+
+        def make_auth(pipe: Any) -> Any:
+            def build(grant: Grant) -> httpx.Request:
+                made: httpx.Request = pipe.build_request("POST", TOKEN_PATH, data=dict(grant))
+                return made
+
+            return kinds["auth"](
+                held, header="X-Token", build=build, extra_headers=settings.extra_headers, identity=identity
+            )
+
+        pause = self.clock.pause if self.world.kind == "sync" else self.clock.async_pause
+        pipe = kinds["pipe"](settings, OPERATIONS, make_auth, clock=self.clock, draw=lambda: draw, pause=pause)
+        self._pipes.append(pipe)
+        return pipe
+
+    def call(self, pipe: Any, method: str = "GET", path: str = "/things", *, stream: bool = False, **given: Any) -> Any:
+        """Send one request through the pipe and return its answer."""
+        return self.world(pipe.send(pipe.build_request(method, path, **given), stream=stream))
+
+    def close(self) -> None:
+        for pipe in self._pipes:
+            self.world(pipe.close() if self.world.kind == "sync" else pipe.aclose())
+
+
+def _kinds(world: World) -> dict[str, Any]:
+    if world.kind == "sync":
+        from kalbio._core.sync import auth as sync_auth
+        from kalbio._core.sync import pipe as sync_pipe
+
+        return {"pipe": sync_pipe.Pipe, "auth": sync_auth.TokenAuth, "identity": sync_auth.IdentityToken}
+    from kalbio._core.aio import auth, pipe
+
+    return {"pipe": pipe.AsyncPipe, "auth": auth.AsyncTokenAuth, "identity": auth.AsyncIdentityToken}
