@@ -85,7 +85,11 @@ class Sandbox:
         self._contract: Contract = load_contract()
         self._lock = threading.RLock()
         self._connection = connect(db)
-        _fill_when_empty(self._connection, seed)
+        try:
+            _fill_when_empty(self._connection, seed)
+        except BaseException:
+            self._connection.close()
+            raise
         self._store = Store(self._connection, Clock(clock, last_instant(self._connection)))
         self._webhooks = Webhooks(webhook)
 

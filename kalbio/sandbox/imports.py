@@ -195,7 +195,7 @@ def _push(call: Call, table: Table, view_ids: list[str], source_id: str | None) 
             "insert or ignore into record_program values (?, ?)", [(body["program_id"], id_) for id_ in loaded]
         )
     if body.get("set_name"):
-        set_id = _record_set(store, body["set_name"])
+        import_["record_set_id"] = set_id = _record_set(store, body["set_name"])
         store.run_many("insert or ignore into record_set_member values (?, ?)", [(set_id, id_) for id_ in loaded])
     _finish(call, import_, table, report)
     return {"import_id": import_["id"]}

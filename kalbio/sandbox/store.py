@@ -17,7 +17,9 @@ from kalbio.sandbox.times import Clock, milliseconds
 Json = Any
 Document = dict[str, Any]
 
-SCHEMA = """
+VERSION = 1
+SCHEMA = f"""
+pragma user_version = {VERSION};
 create table meta (name text primary key, value text not null) without rowid;
 create table document (
     seq integer primary key, kind text not null, id text not null, parent text, body text not null,
@@ -166,14 +168,22 @@ def connect(path: str | Path | None) -> sqlite3.Connection:
     """A connection in autocommit mode: the sandbox begins and ends its transactions itself."""
     connection = sqlite3.connect(":memory:" if path is None else path, isolation_level=None, check_same_thread=False)
     if path is not None:
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = normal")
+        try:
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = normal")
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise ValueError(f"{path} cannot be used: {error}") from None
     return connection
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:
-    """Whether no schema was ever made in this database."""
-    return not connection.execute("select 1 from sqlite_master limit 1").fetchone()
+    """Whether no schema was ever made in this database. A database of something else is a ValueError."""
+    if not connection.execute("select 1 from sqlite_master limit 1").fetchone():
+        return True
+    if connection.execute("pragma user_version").fetchone() != (VERSION,):
+        raise ValueError("the database was not made by this version of the sandbox")
+    return False
 
 
 def last_instant(connection: sqlite3.Connection) -> int:

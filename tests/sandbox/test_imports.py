@@ -90,8 +90,13 @@ def test_a_push_makes_a_record_set(api: Api) -> None:
     """The set can be searched by; a source id is kept on the import; the same name means the same set."""
     body = {"key_field_names": ["Compound"], "data": [{"Compound": "N1"}], "set_name": "New ones"}
     import_id = api.post("/push/imports/source-7", body)["import_id"]
+    first = api.read(f"/imports/{import_id}")
+    second = _push(api, ["Compound"], [{"Compound": "N2"}], set_name="New ones")
 
-    assert api.read(f"/imports/{import_id}")["source_id"] == "source-7"
+    assert first["source_id"] == "source-7"
+    assert first["record_set_id"] == second["record_set_id"]
+    found = api.read("/records/search", record_set_ids=f"nope,{first['record_set_id']}")
+    assert found == sorted(api.record(Compound=name)["id"] for name in ("N1", "N2"))
     assert api.read("/records/search", record_set_ids="nope") == []
 
 

@@ -263,6 +263,14 @@ def test_staged_rows_become_drafts(staging: Staging) -> None:
     assert view["entity_slice_id"] not in [s["id"] for s in staging.api.read("/entity_slices")]
 
 
+def test_the_key_of_drafts_belongs_to_the_system(staging: Staging) -> None:
+    """Nobody makes records with it."""
+    keys = {staging.api.key("Draft ID"): "DRAFT-1"}
+
+    staging.api.post("/records", {"key_field_to_value": keys}, 400)
+    staging.api.post("/push/imports", {"key_field_names": ["Draft ID"], "data": [{"Draft ID": "DRAFT-1"}]}, 400)
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -57,6 +58,25 @@ def test_a_file_keeps_everything(tmp_path: Path) -> None:
         assert again.record(Compound="KEPT")["id"] == first["id"]
         assert again.read("/activities") == activities
         assert [v["content"] for v in again.read(f"/records/{first['id']}/values")] == ["new", "old"]
+
+
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """Neither a database of another program nor a text is touched."""
+    database, text = tmp_path / "other.db", tmp_path / "notes.txt"
+    connection = sqlite3.connect(database)
+    connection.execute("create table notes (text)")
+    connection.close()
+    text.write_text("not a database, but long enough to be mistaken for one " * 40)
+    before = text.read_bytes()
+
+    for path in (database, text):
+        with pytest.raises(ValueError, match=r"not made by this version|cannot be used"):
+            Sandbox(path)
+
+    assert text.read_bytes() == before
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("select name from sqlite_master").fetchall() == [("notes",)]
+    connection.close()
 
 
 def test_views_can_be_read_by_every_client(api: Api) -> None:
