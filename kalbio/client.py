@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 6c9a7ffff5d5)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 8fbfbc69d150)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kalbio._core.sync.auth import IdentityToken
     from kalbio._core.sync.pipe import Pipe
     from kalbio.activities import ActivitiesService
+    from kalbio.dashboards import DashboardsService
     from kalbio.entity_fields import EntityFieldsService
     from kalbio.entity_types import EntityTypesService
     from kalbio.exports import ExportsService
@@ -174,6 +175,13 @@ class KaleidoscopeClient:
         from kalbio.activities import ActivitiesService
 
         return ActivitiesService(self)
+
+    @cached_property
+    def dashboards(self) -> DashboardsService:
+        """Dashboards."""
+        from kalbio.dashboards import DashboardsService
+
+        return DashboardsService(self)
 
     @cached_property
     def entity_fields(self) -> EntityFieldsService:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kalbio._core.aio.auth import AsyncIdentityToken
     from kalbio._core.aio.pipe import AsyncPipe
     from kalbio.aio.activities import ActivitiesService
+    from kalbio.aio.dashboards import DashboardsService
     from kalbio.aio.entity_fields import EntityFieldsService
     from kalbio.aio.entity_types import EntityTypesService
     from kalbio.aio.exports import ExportsService
@@ -175,6 +176,13 @@ class AsyncKaleidoscopeClient:
         from kalbio.aio.activities import ActivitiesService
 
         return ActivitiesService(self)
+
+    @cached_property
+    def dashboards(self) -> DashboardsService:
+        """Dashboards."""
+        from kalbio.aio.dashboards import DashboardsService
+
+        return DashboardsService(self)
 
     @cached_property
     def entity_fields(self) -> EntityFieldsService:

@@ -1,0 +1,274 @@
+"""Dashboards: saved summaries of records, record sets and categories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
+
+from kaleidoscope_api.api.dashboards import (
+    add_dashboard_record,
+    add_dashboard_set,
+    create_dashboard_category,
+    delete_dashboard_category,
+    list_dashboard_categories,
+    list_dashboards,
+    remove_dashboard_record,
+    remove_dashboard_set,
+)
+
+from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._model.checks import filled
+from kalbio._model.identifiers import plain_id, plain_ids
+from kalbio._model.listing import read_items
+from kalbio._model.resource import Field, Resource, text, texts
+from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._service import CachedListing, Service
+
+__all__ = ["Dashboard", "DashboardCategory", "DashboardIdentifier", "DashboardType", "DashboardsService"]
+
+DashboardType = Literal["decision", "data", "chart", "field", "summary"]
+"""The types of dashboards."""
+
+
+def _groups(value: Any) -> list[list[str]]:
+    return [[str(item) for item in group] for group in value or () if isinstance(group, list)]
+
+
+class DashboardCategory(Resource):
+    """A category of a dashboard."""
+
+    __slots__ = ()
+
+    dashboard_id = text("Its dashboard.")
+    category_name = text("Its name.")
+    operation_definition_ids = texts("The definitions whose activities it shows.")
+    label_ids = Field(_groups, "The labels it shows: groups of ids.")
+    field_ids = texts("The fields it shows.")
+
+    def __str__(self) -> str:
+        return f"{self.id}:{self.category_name}"
+
+
+class Dashboard(Resource):
+    """A saved summary."""
+
+    __slots__ = ()
+
+    dashboard_name = text("Its name.")
+    dashboard_description = text("What it is for.")
+    dashboard_type = text("Its type; an unknown one is kept as it is.")
+    record_ids = texts("Its records.")
+    record_set_ids = texts("Its record sets.")
+
+    def __str__(self) -> str:
+        return self.dashboard_name or super().__str__()
+
+    @on_failure(nothing)
+    async def add_category(
+        self,
+        category_name: str,
+        operation_definition_ids: Sequence[str],
+        label_ids: Sequence[Sequence[str]],
+        field_ids: Sequence[str],
+    ) -> DashboardCategory:
+        """Add a category.
+
+        Args:
+            category_name: its name.
+            operation_definition_ids: activity definitions: objects, ids, or titles.
+            label_ids: groups of labels: objects, ids, or names.
+            field_ids: fields, key fields included: objects, ids, or names.
+
+        Raises:
+            IdentifierNotFoundError: no such definition, label or field; nothing was sent.
+            UnknownFateError: the answer was lost; look with `get_categories` before you add it again.
+            KalbioAPIError: the server refused.
+
+        API operation: `createDashboardCategory`.
+
+        Example:
+            >>> dashboard = (await client.dashboards.get_dashboards())[0]
+            >>> category = await dashboard.add_category("Potency", ["Screening experiment"], [], [])
+        """
+        from kaleidoscope_api.models import CreateDashboardCategoryBody
+
+        client = self._require_client()
+        definitions, labels = client.activities.definitions, client.labels.labels
+        body = CreateDashboardCategoryBody(
+            category_name=filled("category_name", category_name),
+            operation_definition_ids=[await definitions.require_id(item) for item in operation_definition_ids],
+            label_ids=[[await labels.require_id(item) for item in group] for group in label_ids],
+            field_ids=[await client.entity_fields.resolve(item) for item in field_ids],
+        )
+        response = await client.call(create_dashboard_category.build_request(self.id, body=body))
+        answer = as_object(response)
+        if answer.get("id") is None:
+            raise unusable(response, "the answer is no category")
+        return DashboardCategory(answer, client)
+
+    @on_failure(nothing)
+    async def remove_category(self, category_id: str) -> None:
+        """Remove a category.
+
+        Args:
+            category_id: the category, or its id.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `deleteDashboardCategory`.
+
+        Example:
+            >>> dashboard = (await client.dashboards.get_dashboards())[0]
+            >>> category = await dashboard.add_category("Potency", [], [], [])
+            >>> await dashboard.remove_category(category)
+        """
+        wanted = plain_id(category_id, "dashboard category")
+        await self._require_client().call(delete_dashboard_category.build_request(self.id, wanted, body={}))
+
+    @on_failure(list)
+    async def get_categories(self) -> list[DashboardCategory]:
+        """Return the categories.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listDashboardCategories`.
+
+        Example:
+            >>> dashboard = (await client.dashboards.get_dashboards())[0]
+            >>> names = [category.category_name for category in await dashboard.get_categories()]
+        """
+        client = self._require_client()
+        response = await client.call_or_none(list_dashboard_categories.build_request(self.id))
+        return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
+
+    @on_failure(nothing)
+    async def add_record(self, record_id: Any) -> None:
+        """Add a record; this object shows it at once.
+
+        Args:
+            record_id: the record: object, id, or key-field dict.
+
+        Raises:
+            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `addDashboardRecord`.
+
+        Example:
+            >>> dashboard = (await client.dashboards.get_dashboards())[0]
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> await dashboard.add_record(record)
+        """
+        resolved: str = await self._require_client().records.resolve(record_id)
+        await self._change(add_dashboard_record.build_request(self.id, body={"record_id": resolved}))
+        self._hold("record_ids", lambda ids: ids if resolved in ids else [*ids, resolved])
+
+    @on_failure(nothing)
+    async def remove_record(self, record_id: Any) -> None:
+        """Remove a record; this object shows it no more.
+
+        Args:
+            record_id: the record: object, id, or key-field dict.
+
+        Raises:
+            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `removeDashboardRecord`.
+
+        Example:
+            >>> dashboard = (await client.dashboards.get_dashboards())[0]
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> await dashboard.add_record(record)
+            >>> await dashboard.remove_record(record)
+        """
+        resolved: str = await self._require_client().records.resolve(record_id)
+        await self._change(remove_dashboard_record.build_request(self.id, resolved, body={}))
+        self._hold("record_ids", lambda ids: [item for item in ids if item != resolved])
+
+    @on_failure(nothing)
+    async def add_set(self, set_id: str) -> None:
+        """Add a record set; this object shows it at once.
+
+        Args:
+            set_id: id of the record set.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `addDashboardSet`.
+
+        Example:
+            >>> dashboard = (await client.dashboards.get_dashboards())[0]
+            >>> await dashboard.add_set(set_id)
+        """
+        wanted = plain_id(set_id, "record set")
+        await self._change(add_dashboard_set.build_request(self.id, body={"set_id": wanted}))
+        self._hold("record_set_ids", lambda ids: ids if wanted in ids else [*ids, wanted])
+
+    @on_failure(nothing)
+    async def remove_set(self, set_id: str) -> None:
+        """Remove a record set; this object shows it no more.
+
+        Args:
+            set_id: id of the record set.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `removeDashboardSet`.
+
+        Example:
+            >>> dashboard = (await client.dashboards.get_dashboards())[0]
+            >>> await dashboard.add_set(set_id)
+            >>> await dashboard.remove_set(set_id)
+        """
+        wanted = plain_id(set_id, "record set")
+        await self._change(remove_dashboard_set.build_request(self.id, wanted, body={}))
+        self._hold("record_set_ids", lambda ids: [item for item in ids if item != wanted])
+
+    async def _change(self, request: dict[str, Any]) -> None:
+        # What the server answers is not known for sure, so it is not read: the change is made.
+        client = self._require_client()
+        await client.call(request)
+        client.dashboards.dashboards.drop()
+
+    def _hold(self, name: Literal["record_ids", "record_set_ids"], change: Callable[[list[str]], list[str]]) -> None:
+        self._take_over({name: change(getattr(self, name))})
+
+
+DashboardIdentifier: TypeAlias = Dashboard | str
+"""A dashboard, its id, or its name."""
+
+
+class DashboardsService(Service):
+    """Dashboards of the workspace (`client.dashboards`)."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.dashboards: CachedListing[Dashboard] = CachedListing(
+            client, "dashboard", list_dashboards.build_request, Dashboard, lambda item: item.dashboard_name, Dashboard
+        )
+
+    def clear_caches(self) -> None:
+        """Forget the cached dashboards."""
+        self.dashboards.drop()
+
+    @on_failure(list)
+    async def get_dashboards(self, *, use_cache: bool = True) -> list[Dashboard]:
+        """Return all dashboards.
+
+        Args:
+            use_cache: False asks the server even when the listing is cached.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listDashboards`.
+
+        Example:
+            >>> names = [dashboard.dashboard_name for dashboard in await client.dashboards.get_dashboards()]
+        """
+        return await self.dashboards.all(use_cache=use_cache)
