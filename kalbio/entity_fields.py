@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest fe6646a88208)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 9e83d376bcaf)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kaleidoscope_api.types import UNSET, Unset
 from kalbio._core import jsontext
 from kalbio._core.answers import as_object, unusable
 from kalbio._core.errors import AmbiguousIdentifierError, ConflictError, IdentifierNotFoundError
+from kalbio._model.checks import filled
 from kalbio._model.enums import (
     DataFieldTypeEnum,
     EntityFieldRoleEnum,
@@ -28,6 +29,7 @@ from kalbio._model.enums import (
 )
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.identifiers import as_id, close_matches
+from kalbio._model.listing import read_object
 from kalbio._model.resource import Field
 from kalbio._model.updates import given
 from kalbio._policy import nothing, on_failure
@@ -106,10 +108,11 @@ class KeyField(EntityField):
         """
         changes = given(locals())
         if changes:
+            filled("field_name", changes.get("field_name", "unchanged"))
             client = self._require_client()
             response = client.call(update_key_field.build_request(self.id, body=changes))
-            resource = as_object(response).get("resource")
             client.entity_fields.key_fields.drop()
+            resource = as_object(response).get("resource")
             if not isinstance(resource, dict):
                 raise unusable(response, "the answer holds no field")
             self._take_over(resource)
@@ -172,10 +175,11 @@ class DataField(EntityField):
         """
         changes = given(locals())
         if changes:
+            filled("field_name", changes.get("field_name", "unchanged"))
             client = self._require_client()
             response = client.call(update_data_field.build_request(self.id, body=changes))
-            resource = as_object(response).get("resource")
             client.entity_fields.data_fields.drop()
+            resource = as_object(response).get("resource")
             # Usually the field stands beside a report of its validation.
             field = resource.get("field", resource) if isinstance(resource, dict) else None
             if not isinstance(field, dict):
@@ -253,6 +257,7 @@ class EntityFieldsService(Service):
 
         Raises:
             AmbiguousIdentifierError: several key fields have this name.
+            IdentifierNotFoundError: an id was given that no key field has.
             KalbioAPIError: the server refused.
 
         API operation: `getOrCreateKeyField`.
@@ -263,12 +268,14 @@ class EntityFieldsService(Service):
         found = self.key_fields.get(field_name)
         if found is not None:
             return found
+        if as_id(field_name, "key field", KeyField) is not None:
+            raise IdentifierNotFoundError("key field", field_name, hint="To create one, give its name.")
         from kaleidoscope_api.models import GetOrCreateKeyFieldBody
 
         body = GetOrCreateKeyFieldBody(field_name=field_name)
-        answer = as_object(self._client.call(get_or_create_key_field.build_request(body=body)))
+        response = self._client.call(get_or_create_key_field.build_request(body=body))
         self.key_fields.drop()
-        return KeyField(answer, self._client)
+        return KeyField(read_object(response, "key field"), self._client)
 
     @on_failure(list)
     def get_data_fields(self, *, use_cache: bool = True) -> list[DataField]:
@@ -331,12 +338,14 @@ class EntityFieldsService(Service):
         wanted = _field_type(field_type)
         found = self.data_fields.get(field_name)
         if found is None:
+            if as_id(field_name, "data field", DataField) is not None:
+                raise IdentifierNotFoundError("data field", field_name, hint="To create one, give its name.")
             from kaleidoscope_api.models import GetOrCreateDataFieldBody
 
             body = GetOrCreateDataFieldBody.from_dict({"field_name": field_name, "field_type": wanted, "attrs": {}})
-            answer = as_object(self._client.call(get_or_create_data_field.build_request(body=body)))
+            response = self._client.call(get_or_create_data_field.build_request(body=body))
             self.data_fields.drop()
-            found = DataField(answer, self._client)
+            found = DataField(read_object(response, "data field"), self._client)
         if found.field_type not in (None, wanted):
             message = f"data field {field_name!r} exists with the type {found.field_type!r}, not {wanted!r}"
             body_text = jsontext.encode({"code": "field_type_conflict", "message": message})

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 48e90fcc162d)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest e3472bc822ef)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from kaleidoscope_api.api.entity_slices import list_entity_slices
 from kaleidoscope_api.api.records import search_records
 
 from kalbio._core.answers import as_list
-from kalbio._model.fields import EntityFieldData, EntityTypeData
-from kalbio._model.identifiers import as_id
+from kalbio._model.fields import EntityTypeData
 from kalbio._policy import nothing, on_failure
 from kalbio._service import CachedListing, Service
+from kalbio.entity_fields import EntityFieldIdentifier
 
 __all__ = ["EntityType", "EntityTypeIdentifier", "EntityTypesService"]
 
@@ -99,7 +99,7 @@ class EntityTypesService(Service):
         return self.types.get(name)
 
     @on_failure(list)
-    def get_types_with_key_fields(self, key_field_ids: Iterable[str]) -> list[EntityType]:
+    def get_types_with_key_fields(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> list[EntityType]:
         """Return the types that have all of these key fields, and maybe more; [] when none are given.
 
         Args:
@@ -117,7 +117,7 @@ class EntityTypesService(Service):
         return [kind for kind in self.types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
 
     @on_failure(nothing)
-    def get_type_exact_keys(self, key_field_ids: Iterable[str]) -> EntityType | None:
+    def get_type_exact_keys(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> EntityType | None:
         """Return the type that has exactly these key fields, in whatever order; None when there is none.
 
         Args:
@@ -132,11 +132,11 @@ class EntityTypesService(Service):
             >>> compounds = client.entity_types.get_type_exact_keys(["compound"])
         """
         wanted = self._key_ids(key_field_ids)
+        if not wanted:
+            return None
         return self.types.search(
             lambda catalog: next((kind for kind in catalog.items if set(kind.key_field_ids) == wanted), None)
         )
 
-    def _key_ids(self, identifiers: Iterable[Any]) -> set[str]:
-        fields = self._client.entity_fields.key_fields
-        # Text of the shape of an id, and objects, cost nothing.
-        return {as_id(item, "key field", EntityFieldData) or fields.require_id(item) for item in identifiers}
+    def _key_ids(self, identifiers: Iterable[EntityFieldIdentifier]) -> set[str]:
+        return set(self._client.entity_fields.key_fields.require_ids(identifiers))

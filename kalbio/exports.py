@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 2601ae56bceb)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 18ddf8cfed0e)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from typing import Any
 
 from kaleidoscope_api.api.records import export_records_csv
 
+from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
 from kalbio._core.sync.downloads import refuse_existing, save
-from kalbio._model.records import FieldFilter, FieldSort, ViewFieldFilter, ViewFieldSort, query_text
+from kalbio._model.checks import renamed
+from kalbio._model.identifiers import plain_id, plain_ids
+from kalbio._model.records import FieldFilter, FieldSort, ViewFieldFilter, ViewFieldSort
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
 from kalbio.activities import ActivityIdentifier
@@ -43,6 +46,7 @@ class ExportsService(Service):
         search_text: str | None = None,
         *,
         overwrite: bool = False,
+        record_set_id: str | None = None,
     ) -> str | None:
         """Save the records of an entity type as a CSV file.
 
@@ -62,6 +66,7 @@ class ExportsService(Service):
             entity_field_sorts: order by field, as a list or as JSON text.
             search_text: free text.
             overwrite: whether an existing file may be replaced.
+            record_set_id: older name of `record_set_ids`.
 
         Returns:
             The path of the file, None when the server has nothing to export.
@@ -79,24 +84,27 @@ class ExportsService(Service):
         name = safe_name(filename, "export.csv")
         target = Path(download_path if download_path is not None else tempfile.gettempdir()) / name
         refuse_existing(target, overwrite)
-        records = self._client.records
-        query: dict[str, Any] = {
-            "filename": name,
-            "entity_slice_id": self._client.entity_types.types.require_id(entity_slice_id),
-            "record_view_id": record_view_id,
-            "view_field_ids": _joined(view_field_ids),
-            "identifier_ids": _joined(identifier_ids),
-            "record_set_ids": _joined(record_set_ids),
-            "view_field_filters": None if view_field_filters is None else query_text(view_field_filters),
-            "view_field_sorts": None if view_field_sorts is None else query_text(view_field_sorts),
-            "entity_field_filters": records.conditions_text(entity_field_filters),
-            "entity_field_sorts": records.conditions_text(entity_field_sorts),
-            "search_text": search_text,
-        }
-        if program_id is not None:
-            query["program_id"] = self._client.programs.programs.require_id(program_id)
-        if operation_id is not None:
-            query["operation_id"] = self._client.activities.resolve(operation_id)
+        if record_set_id is not None:
+            record_set_ids = renamed("record_set_id", record_set_id, "record_set_ids", record_set_ids)
+        if entity_slice_id is None:
+            raise IdentifierError("entity type", None, "pull_data() needs an entity type: give its id or its name.")
+        query = self._client.records.query(
+            {
+                "filename": name,
+                "entity_slice_id": entity_slice_id,
+                "record_view_id": None if record_view_id is None else plain_id(record_view_id, "record view"),
+                "view_field_ids": _joined(view_field_ids, "view field"),
+                "identifier_ids": _joined(identifier_ids, "key value"),
+                "record_set_ids": record_set_ids,
+                "program_id": program_id,
+                "operation_id": operation_id,
+                "view_field_filters": view_field_filters,
+                "view_field_sorts": view_field_sorts,
+                "entity_field_filters": entity_field_filters,
+                "entity_field_sorts": entity_field_sorts,
+                "search_text": search_text,
+            }
+        )
         build: Any = export_records_csv.build_request
         response = self._client.call_or_none(build(**query), stream=True)
         if response is None:
@@ -105,5 +113,5 @@ class ExportsService(Service):
         return str(target)
 
 
-def _joined(value: str | Sequence[str] | None) -> str | None:
-    return value if value is None or isinstance(value, str) else ",".join(value)
+def _joined(value: str | Sequence[str] | None, kind: str) -> str | None:
+    return value if value is None or isinstance(value, str) else ",".join(plain_ids(value, kind))

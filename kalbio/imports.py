@@ -1,8 +1,9 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest c2f9292fda21)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest c24e2532eee2)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,9 +16,10 @@ from kaleidoscope_api.api.imports import (
 )
 
 from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._model.checks import rows_of, texts_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
-from kalbio._model.listing import read_items
+from kalbio._model.listing import read_items, read_object
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
 
@@ -38,6 +40,7 @@ class ImportsService(Service):
         record_view_id: str | None = None,
         add_fields_to_record_view_ids: Sequence[str] | None = None,
         set_name: str | None = None,
+        record_view_ids: Sequence[str] | None = None,
     ) -> str:
         """Load rows: records are created or updated, and columns without a field make one.
 
@@ -50,13 +53,14 @@ class ImportsService(Service):
             record_view_id: id of the table of the activity to load into; needs an activity.
             add_fields_to_record_view_ids: ids of views that get columns for new fields too.
             set_name: name of the record set that the records join.
+            record_view_ids: without effect, and not sent; older releases had it, in the place of `record_view_id`.
 
         Returns:
             The id of the import, to poll with `get_import`.
 
         Raises:
             IdentifierNotFoundError: no such activity or program; nothing was sent.
-            ValueError: a row cannot be sent.
+            ValueError: no key field is named, or a row cannot be sent.
             UnknownFateError: the answer was lost; look before you load again.
             KalbioAPIError: the server refused.
 
@@ -65,10 +69,14 @@ class ImportsService(Service):
         Example:
             >>> import_id = client.imports.push_data(["compound"], [{"compound": "CPD-1", "logP": 2.5}])
         """
+        if isinstance(record_view_id, list | tuple):
+            record_view_id, record_view_ids = None, record_view_id
+        if record_view_ids is not None:
+            warnings.warn("record_view_ids has no effect here; give record_view_id", DeprecationWarning, stacklevel=3)
         if record_view_id is not None and operation_id is None:
             raise ValueError("record_view_id needs an operation_id: a table belongs to an activity")
-        body = self._body(operation_id, program_id, set_name)
-        body.update(key_field_names=list(key_field_names), data=[dict(row) for row in data])
+        table = {"key_field_names": _names("key_field_names", key_field_names), "data": rows_of("data", data)}
+        body = {**table, **self._body(operation_id, program_id, set_name)}
         if record_view_id is not None:
             body["record_view_id"] = plain_id(record_view_id, "record view")
         if add_fields_to_record_view_ids is not None:
@@ -91,7 +99,7 @@ class ImportsService(Service):
 
         Args:
             key_field_ids: the key fields that identify a record: ids, names, or objects.
-            data: rows of field id to value.
+            data: rows of field (id, name, or object) to value.
             operation_id: the activity that the records join: object, id, or title.
             program_id: the program: object, id, or title.
             record_view_ids: ids of the tables to load into.
@@ -102,6 +110,7 @@ class ImportsService(Service):
 
         Raises:
             IdentifierNotFoundError: no such field, activity or program; nothing was sent.
+            ValueError: no key field is named, or a row cannot be sent.
             UnknownFateError: the answer was lost; look before you load again.
             KalbioAPIError: the server refused.
 
@@ -111,13 +120,18 @@ class ImportsService(Service):
             >>> key = client.entity_fields.get_or_create_key_field("compound")
             >>> import_id = client.imports.push_data_by_field_id([key.id], [{key.id: "CPD-1"}])
         """
-        fields = self._client.entity_fields.key_fields
-        body = self._body(operation_id, program_id, set_name)
-        body.update(
-            key_field_ids=[fields.require_id(item) for item in key_field_ids],
-            data=[dict(row) for row in data],
-            record_view_ids=plain_ids(record_view_ids or (), "record view"),
-        )
+        fields = self._client.entity_fields
+        rows = rows_of("data", data)
+        keys = fields.key_fields.require_ids(key_field_ids)
+        if not keys:
+            raise ValueError("key_field_ids is empty; name the key fields that identify a record")
+        columns = {column: fields.resolve(column) for column in dict.fromkeys(name for row in rows for name in row)}
+        body = {
+            "key_field_ids": keys,
+            "data": [{columns[column]: value for column, value in row.items()} for row in rows],
+            "record_view_ids": plain_ids(record_view_ids or (), "record view"),
+            **self._body(operation_id, program_id, set_name),
+        }
         return self._push(push_import_by_field_id.build_request(body=body))
 
     @on_failure(list)
@@ -139,7 +153,10 @@ class ImportsService(Service):
         Example:
             >>> running = client.imports.get_imports(is_complete=False)
         """
-        query: dict[str, Any] = {"page": page, "page_size": page_size}
+        query: dict[str, Any] = {
+            "page": None if page is None else whole("page", page, 0),
+            "page_size": None if page_size is None else whole("page_size", page_size, 1),
+        }
         if is_complete is not None:
             query["is_complete"] = int(is_complete)
         build: Any = list_imports.build_request
@@ -166,10 +183,14 @@ class ImportsService(Service):
         response = self._client.call_or_none(get_import.build_request(plain_id(import_id, "import")))
         if response is None:
             return None
-        record = ImportRecord(as_object(response))
+        record = ImportRecord(read_object(response, "import"))
         if record.is_complete:
             # What it brought into being must be seen from now on.
-            self._client.clear_caches()
+            client = self._client
+            for service in (
+                client.records, client.entity_fields, client.entity_types, client.activities, client.record_views,
+            ):  # fmt: skip
+                service.clear_caches()
         return record
 
     def _body(self, operation_id: Any, program_id: Any, set_name: str | None) -> dict[str, Any]:
@@ -188,3 +209,10 @@ class ImportsService(Service):
         if not isinstance(import_id, str):
             raise unusable(response, "the answer names no import")
         return import_id
+
+
+def _names(name: str, values: Sequence[str]) -> list[str]:
+    names = texts_of(name, values)
+    if not names:
+        raise ValueError(f"{name} is empty; name the columns that identify a record")
+    return names

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 9e196eb1731f)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest eab6b970711c)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 from kaleidoscope_api.api.programs import create_program, list_programs, update_program
 
-from kalbio._core.answers import as_object
+from kalbio._model.checks import filled
 from kalbio._model.identifiers import plain_ids
+from kalbio._model.listing import read_object
 from kalbio._model.resource import Resource, text, timestamp
 from kalbio._policy import nothing, on_failure
 from kalbio._service import CachedListing, Service
@@ -102,10 +103,10 @@ class ProgramsService(Service):
         """
         from kaleidoscope_api.models import CreateProgramBody
 
-        body = CreateProgramBody(title=_title(title))
-        answer = as_object(self._client.call(create_program.build_request(body=body)))
+        body = CreateProgramBody(title=filled("title", title))
+        response = self._client.call(create_program.build_request(body=body))
         self.programs.drop()
-        return Program(answer, self._client)
+        return Program(read_object(response, "program"), self._client)
 
     @on_failure(nothing)
     def update_program(self, program_id: ProgramIdentifier, title: str) -> Program:
@@ -128,14 +129,8 @@ class ProgramsService(Service):
         """
         from kaleidoscope_api.models import UpdateProgramBody
 
+        body = UpdateProgramBody(title=filled("title", title))
         resolved = self.programs.require_id(program_id)
-        body = UpdateProgramBody(title=_title(title))
-        answer = as_object(self._client.call(update_program.build_request(resolved, body=body)))
+        response = self._client.call(update_program.build_request(resolved, body=body))
         self.programs.drop()
-        return Program(answer, self._client)
-
-
-def _title(title: str) -> str:
-    if not isinstance(title, str) or not title.strip():
-        raise ValueError(f"title must be text that is not empty; got {title!r}")
-    return title
+        return Program(read_object(response, "program"), self._client)

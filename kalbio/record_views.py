@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 99beb0a4d25d)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 3f9f0b74850d)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -77,7 +77,6 @@ class RecordViewsService(Service):
             ...     fields = client.record_views.get_data_fields_on_view(view, "number")
         """
         view = self.views.find(plain_id(view_id, "record view"))
-        fields = self._client.entity_fields.data_fields
         columns = [] if view is None else [column.data_field_id for column in view.view_fields if column.data_field_id]
-        found = [fields.find(column) for column in columns]
+        found = self._client.entity_fields.data_fields.get_many(columns)
         return [field for field in found if field is not None and field_type in (None, field.field_type)]

@@ -1,8 +1,9 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 3dd088583b56)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest d14f85f00c6a)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Unpack
 
@@ -18,13 +19,16 @@ from kaleidoscope_api.api.records import (
 )
 
 from kalbio._core import constants, jsontext
-from kalbio._core.answers import as_json, as_list, as_object, unusable
+from kalbio._core.answers import as_json, as_list, unusable
 from kalbio._core.batches import cut
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError
 from kalbio._core.sync.cache import Cache
+from kalbio._core.uploads import as_file
+from kalbio._model.activities import ActivityData
+from kalbio._model.checks import renamed, whole
 from kalbio._model.enums import FilterRuleTypeEnum
-from kalbio._model.identifiers import as_id
-from kalbio._model.listing import Listing, read_items
+from kalbio._model.identifiers import as_id, plain_id, plain_ids
+from kalbio._model.listing import Listing, read_items, read_object
 from kalbio._model.records import (
     FieldFilter,
     FieldSort,
@@ -34,7 +38,7 @@ from kalbio._model.records import (
     SearchRecordsQuery,
     ViewFieldFilter,
     ViewFieldSort,
-    check_rule,
+    check_condition,
     contents,
     current_entry,
     key_of,
@@ -42,6 +46,7 @@ from kalbio._model.records import (
     match_identified,
     own_key,
     query_text,
+    view_conditions_text,
     with_value,
 )
 from kalbio._policy import nothing, on_failure
@@ -49,6 +54,8 @@ from kalbio._service import Service
 from kalbio.entity_fields import EntityField, EntityFieldIdentifier
 
 if TYPE_CHECKING:
+    from kaleidoscope_api.types import File
+
     from kalbio.activities import Activity, ActivityIdentifier
 
 __all__ = [
@@ -125,10 +132,8 @@ class Record(RecordData):
         from kaleidoscope_api.models import AddRecordValueBody
 
         client = self._require_client()
-        field, operation = _scope(client, field_id, activity_id, record_view_id)
-        body = AddRecordValueBody(
-            field_id=field, content=content, operation_id=operation, record_view_id=record_view_id
-        )
+        field, operation, view = _scope(client, field_id, activity_id, record_view_id)
+        body = AddRecordValueBody(field_id=field, content=content, operation_id=operation, record_view_id=view)
         response = client.call(add_record_value.build_request(self.id, body=body))
         return self._written(field, response)
 
@@ -199,8 +204,9 @@ class Record(RecordData):
             >>> value = record.update_field_file("spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
         client = self._require_client()
-        field, operation = _scope(client, field_id, activity_id, record_view_id)
-        return _upload(client, self, field, file_name, file_data, file_type, operation, record_view_id)
+        file = as_file(file_name, file_data, file_type)
+        scope = _scope(client, field_id, activity_id, record_view_id)
+        return _upload(client, self, file, scope)
 
     @on_failure(nothing)
     def get_value_content(
@@ -238,11 +244,16 @@ class Record(RecordData):
             field = self._require_client().entity_fields.resolve(field_id)
         operation: str | None = None
         if activity_id is not None:
-            operation = self._require_client().activities.resolve(activity_id)
+            operation = as_id(activity_id, "activity", ActivityData)
+            operation = operation or self._require_client().activities.resolve(activity_id)
         sub_record: str | None = None
         if sub_record_id is not None:
-            sub_record = as_id(sub_record_id, "record", RecordData) if not isinstance(sub_record_id, Mapping) else None
-            sub_record = sub_record or self._require_client().records.resolve(sub_record_id)
+            # Ids and objects again without a client.
+            sub_record = (
+                self._require_client().records.resolve(sub_record_id)
+                if isinstance(sub_record_id, Mapping)
+                else _uuid(sub_record_id)
+            )
         entry = current_entry(
             self._raw,
             field,
@@ -271,7 +282,8 @@ class Record(RecordData):
             >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
             >>> data = record.get_activity_data(activity)
         """
-        operation = self._require_client().activities.resolve(activity_id)
+        operation = as_id(activity_id, "activity", ActivityData)
+        operation = operation or self._require_client().activities.resolve(activity_id)
         return contents(self._raw, operation_id=operation)
 
     @on_failure(list)
@@ -288,8 +300,9 @@ class Record(RecordData):
             >>> for value in record.get_values():
             ...     print(value.created_at, value.field_id, value.content)
         """
-        response = self._require_client().call_or_none(list_record_values.build_request(self.id))
-        return [] if response is None else read_items(as_list(response), RecordValue)
+        client = self._require_client()
+        response = client.call_or_none(list_record_values.build_request(self.id))
+        return [] if response is None else read_items(as_list(response), lambda item: RecordValue(item, client))
 
     @on_failure(nothing)
     def refetch(self) -> None:
@@ -307,25 +320,25 @@ class Record(RecordData):
         """
         client = self._require_client()
         client.records.forget(self.id)
-        self._raw = as_object(client.call(get_record.build_request(self.id)))
-        self._relations = {}
+        self._become(read_object(client.call(get_record.build_request(self.id)), "record"))
 
     def _written(self, field: str, response: Any) -> RecordValue | None:
         """Take over the answer of a write. The write is done: nothing that goes wrong here may look like a failure."""
         client = self._require_client()
         client.records.forget(self.id)
+        self._stale = True
         answer = as_json(response)
         resource = answer.get("resource") if isinstance(answer, dict) else None
         if isinstance(resource, dict) and resource.get("id") is not None:
-            self._raw = with_value(self._raw, field, resource)
+            self._become(with_value(self._raw, field, resource))
             return RecordValue(resource, client)
-        try:
+        with contextlib.suppress(KalbioError):
             self.refetch()
-        except KalbioError:
-            # The next read of this record asks the server; its value is written all the same.
-            return None
         return None
 
+
+Scope: TypeAlias = tuple[str, str | None, str | None]
+"""What a write is aimed at: the ids of the field, the activity and the table."""
 
 RecordIdentifier: TypeAlias = Record | str | Mapping[EntityFieldIdentifier, str]
 """A record, its id, or a dict of key field (object, id, or name) to value."""
@@ -402,19 +415,20 @@ class RecordsService(Service):
         if isinstance(record_id, Record):
             return record_id
         if isinstance(record_id, Mapping):
-            found = self._identify([self._key_values(record_id)], use_cache=use_cache)
-            return found[0]
+            return (self._identify(self._keys([record_id]), use_cache=use_cache))[0]
         wanted = _uuid(record_id)
         cached = self._by_id.peek(wanted) if self._client.caching(use_cache) else None
         if cached is not None:
             return cached
 
         def load() -> Record:
-            return Record(as_object(self._client.call(get_record.build_request(wanted))), self._client)
+            response = self._client.call(get_record.build_request(wanted))
+            return Record(read_object(response, "record"), self._client)
 
         try:
             record = self._by_id.get(wanted, load, fresh=not self._client.caching(use_cache))
         except NotFoundError:
+            self.forget(wanted)
             return None
         key = own_key(record.raw)
         if key is not None:
@@ -442,21 +456,13 @@ class RecordsService(Service):
         Example:
             >>> records = client.records.get_records_by_ids([{"compound": "CPD-1"}, {"compound": "CPD-2"}])
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1; got {batch_size}")
-        if isinstance(record_ids, str | Mapping):
-            raise IdentifierError("record", record_ids, "A list of records is wanted, not a single one.")
-        places: list[Record | str | KeyValues] = []
-        for item in record_ids:
-            if isinstance(item, Record):
-                places.append(item)
-            elif isinstance(item, Mapping):
-                places.append(self._key_values(item))
-            else:
-                places.append(_uuid(item))
+        whole("batch_size", batch_size, 1)
+        places = self._places(record_ids)
         asked = [place for place in places if isinstance(place, Mapping)]
         identified = iter(self._identify(asked, use_cache=use_cache, batch_size=batch_size))
-        fetched = self._fetch([place for place in places if isinstance(place, str)], batch_size, use_cache)
+        unreadable: list[Any] = []
+        ids = [place for place in places if isinstance(place, str)]
+        fetched = self._fetch(ids, batch_size, use_cache, unreadable)
         found: list[Record | None] = []
         for place in places:
             if isinstance(place, Record):
@@ -465,13 +471,29 @@ class RecordsService(Service):
                 found.append(fetched.get(place))
             else:
                 found.append(next(identified))
-        return [record for record in found if record is not None]
+        return Listing([record for record in found if record is not None], unreadable)
 
-    def _fetch(self, ids: Sequence[str], batch_size: int, use_cache: bool) -> dict[str, Record]:
+    def _places(self, identifiers: Iterable[Any]) -> list[Record | str | KeyValues]:
+        """Return each identifier as a record, an id, or key values; every name of a key field is looked up once."""
+        if isinstance(identifiers, str | Mapping | RecordData) or not isinstance(identifiers, Iterable):
+            raise IdentifierError("record", identifiers, f"A list of records is wanted, not {identifiers!r}.")
+        given = list(identifiers)
+        keys = iter(self._keys([item for item in given if isinstance(item, Mapping)]))
+        places: list[Record | str | KeyValues] = []
+        for item in given:
+            if isinstance(item, Record):
+                places.append(item)
+            else:
+                places.append(next(keys) if isinstance(item, Mapping) else _uuid(item))
+        return places
+
+    def _fetch(self, ids: Sequence[str], batch_size: int, use_cache: bool, unreadable: list[Any]) -> dict[str, Record]:
         """Return the records with these ids, cached ones without a request."""
         found: dict[str, Record] = {}
         missing: list[str] = []
         caching = self._client.caching(use_cache)
+        if not caching:
+            self._by_id.drop(*ids)
         for record_id in dict.fromkeys(ids):
             cached = self._by_id.peek(record_id) if caching else None
             if cached is None:
@@ -484,7 +506,9 @@ class RecordsService(Service):
                 since = self.generation
                 request = list_records.build_request(record_ids=",".join(missing[batch]))
                 # From the answer itself, not from the cache: that may hold fewer than were asked for.
-                found.update((record.id, record) for record in self.adopt(as_list(self._client.call(request)), since))
+                listing = self.adopt(as_list(self._client.call(request)), since)
+                found.update((record.id, record) for record in listing)
+                unreadable.extend(listing.unreadable)
         return found
 
     def _identify(
@@ -496,7 +520,9 @@ class RecordsService(Service):
         missing: dict[frozenset[tuple[str, str]], KeyValues] = {}
         for key_values in asked:
             key = key_of(key_values)
-            record_id = self._by_key.peek(key) if caching else None
+            record_id = self._by_key.peek(key)
+            if record_id is not None and not caching:
+                self._by_id.drop(record_id)
             cached = None if record_id is None else self._by_id.peek(record_id)
             if cached is None:
                 missing[key] = key_values
@@ -510,8 +536,13 @@ class RecordsService(Service):
                 since = self.generation
                 request = identify_records.build_request(records_key_field_to_value=f"[{','.join(texts[batch])}]")
                 response = self._client.call_or_none(request)
-                answered = [] if response is None else as_list(response)
+                if response is None:
+                    known.update((key_of(key_values), None) for key_values in wanted[batch])
+                    continue
+                answered = as_list(response)
                 for key_values, raw in zip(wanted[batch], match_identified(wanted[batch], answered), strict=True):
+                    if raw is not None and raw.get("id") is None:
+                        raise unusable(response, "a record of the answer has no id")
                     record = None if raw is None else Record(raw, self._client)
                     known[key_of(key_values)] = record
                     if record is not None:
@@ -537,7 +568,7 @@ class RecordsService(Service):
         """
         from kaleidoscope_api.models import GetOrCreateRecordBody, KeyValuesByFieldId
 
-        wanted = self._key_values(key_values)
+        wanted = (self._keys([key_values]))[0]
         if self._client.caching():
             record_id = self._by_key.peek(key_of(wanted))
             cached = None if record_id is None else self._by_id.peek(record_id)
@@ -546,9 +577,7 @@ class RecordsService(Service):
         body = GetOrCreateRecordBody(key_field_to_value=KeyValuesByFieldId.from_dict(dict(wanted)))
         since = self.generation
         response = self._client.call(get_or_create_record.build_request(body=body))
-        record = Record(as_object(response), self._client)
-        if not record.id:
-            raise unusable(response, "the answer is no record")
+        record = Record(read_object(response, "record"), self._client)
         self._keep(record, since)
         types = self._client.entity_types.types
         catalog = types.cached()
@@ -562,15 +591,15 @@ class RecordsService(Service):
 
         Args:
             **params: the conditions of `SearchRecordsQuery`, all optional; None means not given.
-                `entity_slice_id`, `operation_id`, `program_id`, `record_set_ids`: ids.
+                `entity_slice_id`, `operation_id`, `program_id`: objects, ids, or names. `record_set_ids`: ids.
                 `entity_field_filters`, `entity_field_sorts`: by field; `field_id` takes a field object, id, or name.
                 `view_field_filters`, `view_field_sorts`: by column of a record view.
                 `identifier_ids`: ids of key values. `search_text`: free text. `limit`: most ids to return.
 
         Raises:
             TypeError: there is no such condition.
-            IdentifierNotFoundError: a filter names no field; nothing was sent.
-            ValueError: a filter has an unknown rule.
+            IdentifierNotFoundError: a condition names something that is not there; the search was not sent.
+            ValueError: a filter has an unknown rule, or a condition makes no sense.
             KalbioAPIError: the server refused.
 
         API operation: `searchRecords`.
@@ -585,28 +614,48 @@ class RecordsService(Service):
         if unknown:
             known = ", ".join(SearchRecordsQuery.__annotations__)
             raise TypeError(f"search_records() has no condition {unknown[0]!r}; it has {known}")
-        for name in ("entity_field_filters", "entity_field_sorts"):
-            if name in query:
-                query[name] = self.conditions_text(query[name])
-        for condition in query.get("view_field_filters", ()):
-            check_rule(condition.get("filter_type"))
-        encoded = {name: value if name == "limit" else query_text(value) for name, value in query.items()}
+        if "record_set_id" in query:
+            older, newer = query.pop("record_set_id"), query.get("record_set_ids")
+            query["record_set_ids"] = renamed("record_set_id", older, "record_set_ids", newer)
+        if "limit" in query:
+            whole("limit", query["limit"], 1)
+        if not isinstance(query.get("identifier_ids", ""), str):
+            query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value"))
         build: Any = search_records.build_request
-        response = self._client.call_or_none(build(**encoded))
+        response = self._client.call_or_none(build(**self.query(query)))
         return [] if response is None else [str(item) for item in as_list(response)]
 
-    def conditions_text(self, conditions: str | Sequence[Mapping[str, Any]] | None) -> str | None:
-        """Return filters or sorts by field as they stand in a query; text is taken to be prepared already."""
-        if conditions is None or isinstance(conditions, str):
-            return conditions
-        return query_text([self._condition(condition) for condition in conditions])
+    def query(self, conditions: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the conditions of a search or an export as they stand in the request; None is left out."""
+        query = {name: value for name, value in conditions.items() if value is not None}
+        client = self._client
+        if "entity_slice_id" in query:
+            query["entity_slice_id"] = client.entity_types.types.require_id(query["entity_slice_id"])
+        if "program_id" in query:
+            query["program_id"] = client.programs.programs.require_id(query["program_id"])
+        if "operation_id" in query:
+            query["operation_id"] = client.activities.resolve(query["operation_id"])
+        for name in ("entity_field_filters", "entity_field_sorts"):
+            if name in query:
+                query[name] = self._conditions_text(query[name])
+        for name in ("view_field_filters", "view_field_sorts"):
+            if name in query:
+                query[name] = view_conditions_text(query[name])
+        if not isinstance(query.get("record_set_ids", ""), str):
+            query["record_set_ids"] = ",".join(plain_ids(query["record_set_ids"], "record set"))
+        return query
 
-    def _condition(self, condition: Mapping[str, Any]) -> dict[str, Any]:
-        if condition.get("field_id") is None:
-            raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {condition!r}")
-        if "filter_type" in condition:
-            check_rule(condition["filter_type"])
-        return {**condition, "field_id": self._client.entity_fields.resolve(condition["field_id"])}
+    def _conditions_text(self, conditions: str | Sequence[Mapping[str, Any]]) -> str:
+        """Return filters or sorts by field as they stand in a query; text is taken to be prepared already."""
+        if isinstance(conditions, str):
+            return conditions
+        resolved = []
+        for condition in conditions:
+            if check_condition(condition).get("field_id") is None:
+                raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {condition!r}")
+            field = self._client.entity_fields.resolve(condition["field_id"])
+            resolved.append({**condition, "field_id": field})
+        return query_text(resolved)
 
     @on_failure(nothing)
     def create_record_value_file(
@@ -643,7 +692,8 @@ class RecordsService(Service):
             ...     {"compound": "CPD-1"}, "spectrum", "nmr.txt", b"1 2 3", "text/plain"
             ... )
         """
-        field, operation = _scope(self._client, field_id, activity_id, None)
+        file = as_file(file_name, file_data, file_type)
+        scope = _scope(self._client, field_id, activity_id, None)
         record: Record | None
         if isinstance(record_id, Record):
             record = record_id
@@ -655,28 +705,39 @@ class RecordsService(Service):
             record = self._by_id.peek(wanted) or Record({"id": wanted}, self._client)
         if record is None:
             return None
-        return _upload(self._client, record, field, file_name, file_data, file_type, operation, None)
+        return _upload(self._client, record, file, scope)
 
     def resolve(self, identifier: RecordIdentifier) -> str:
         """Return the id of a record. Ids and objects cost no request; a dict without a record raises."""
-        if isinstance(identifier, Mapping):
-            found = (self._identify([self._key_values(identifier)]))[0]
-            if found is None:
-                raise IdentifierNotFoundError("record", dict(identifier))
-            return found.id
-        return identifier.id if isinstance(identifier, RecordData) else _uuid(identifier)
+        return (self.resolve_many([identifier]))[0]
 
-    def _key_values(self, key_values: Mapping[Any, Any]) -> KeyValues:
-        """Return key field id to text. Names cost a request when the key fields are not cached, ids none."""
-        if not key_values:
-            raise IdentifierError("record", key_values, "An empty dict names no record; give key field: value.")
-        resolved: dict[str, str] = {}
-        for field, value in key_values.items():
-            field_id = self._client.entity_fields.key_fields.require_id(field)
-            if field_id in resolved:
-                raise IdentifierError("record", key_values, f"The key field {field!r} is given twice.")
-            resolved[field_id] = key_text(value, field if isinstance(field, str) else str(field))
-        return resolved
+    def resolve_many(self, identifiers: Iterable[RecordIdentifier]) -> list[str]:
+        """Return the ids of records, in order; all dicts are looked up together."""
+        given = identifiers if isinstance(identifiers, str | Mapping | RecordData) else list(identifiers)
+        places = self._places(given)
+        identified = iter(self._identify([place for place in places if isinstance(place, Mapping)]))
+        ids: list[str] = []
+        for identifier, place in zip(given, places, strict=True):
+            record = next(identified) if isinstance(place, Mapping) else place
+            if record is None:
+                raise IdentifierNotFoundError("record", identifier)
+            ids.append(record.id if isinstance(record, Record) else record)
+        return ids
+
+    def _keys(self, dicts: Sequence[Mapping[Any, Any]]) -> list[KeyValues]:
+        """Return each dict as key field id to text. Names cost a request when the key fields are not cached."""
+        for given in dicts:
+            if not isinstance(given, Mapping) or not given:
+                raise IdentifierError("record", given, f"{given!r} names no record; give a dict of key field: value.")
+        names = list(dict.fromkeys(field for given in dicts for field in given))
+        ids = dict(zip(names, self._client.entity_fields.key_fields.require_ids(names), strict=True))
+        keys: list[KeyValues] = []
+        for given in dicts:
+            resolved = {ids[field]: key_text(value, str(field)) for field, value in given.items()}
+            if len(resolved) < len(given):
+                raise IdentifierError("record", given, f"A key field is given twice: {dict(given)!r}")
+            keys.append(resolved)
+        return keys
 
 
 def _uuid(identifier: Any) -> str:
@@ -688,35 +749,26 @@ def _uuid(identifier: Any) -> str:
     return found
 
 
-def _scope(client: Any, field_id: Any, activity_id: Any, record_view_id: str | None) -> tuple[str, str | None]:
-    """Return the ids of the field and the activity that a write is aimed at, or raise before anything is sent."""
+def _scope(client: Any, field_id: Any, activity_id: Any, record_view_id: Any) -> Scope:
+    """Return the ids of the field, the activity and the table that a write is aimed at, or raise before it is sent."""
     if record_view_id is not None and activity_id is None:
         raise ValueError("record_view_id needs an activity_id: a table belongs to an activity")
+    view = None if record_view_id is None else plain_id(record_view_id, "record view")
     field: str = client.entity_fields.data_fields.require_id(field_id)
     operation: str | None = None if activity_id is None else client.activities.resolve(activity_id)
-    return field, operation
+    return field, operation, view
 
 
-def _upload(
-    client: Any,
-    record: Record,
-    field: str,
-    file_name: str,
-    file_data: BinaryIO | bytes,
-    file_type: str,
-    operation: str | None,
-    record_view_id: str | None,
-) -> RecordValue | None:
+def _upload(client: Any, record: Record, file: File, scope: Scope) -> RecordValue | None:
     from kaleidoscope_api.models import RecordValueFileTarget, UploadRecordValueFileBody
     from kaleidoscope_api.types import UNSET
 
-    from kalbio._core.uploads import as_file
-
+    field, operation, view = scope
     where = RecordValueFileTarget(
         field_id=field,
         operation_id=UNSET if operation is None else operation,
-        record_view_id=UNSET if record_view_id is None else record_view_id,
+        record_view_id=UNSET if view is None else view,
     )
-    body = UploadRecordValueFileBody(body=where, file=as_file(file_name, file_data, file_type))
+    body = UploadRecordValueFileBody(body=where, file=file)
     response = client.call(upload_record_value_file.build_request(record.id, body=body))
     return record._written(field, response)

@@ -1,9 +1,8 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest bce860e4993d)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest bf8c84a0d020)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,16 +21,17 @@ from kaleidoscope_api.api.registration import (
     validate_drafts,
 )
 
-from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._core.answers import as_list
 from kalbio._core.errors import AmbiguousIdentifierError, KalbioError
 from kalbio._model.activities import ActivityData
+from kalbio._model.checks import renamed, rows_of, texts_of
 from kalbio._model.enums import (
     RegistrationFileStatusEnum,
     RegistrationResultStatusEnum,
     RegistrationSubmissionTypeEnum,
 )
 from kalbio._model.identifiers import close_matches, plain_id, plain_ids
-from kalbio._model.listing import read_items
+from kalbio._model.listing import read_items, read_object
 from kalbio._model.registration import (
     RegistrationDraftStatus,
     RegistrationFile,
@@ -94,7 +94,7 @@ class RegistrationService(Service):
         """
         operation = self._client.activities.resolve(operation_id)
         request = register_file.build_request(operation, plain_id(file_id, "file"), body={})
-        return RegistrationFile(as_object(self._client.call(request)), self._client)
+        return RegistrationFile(read_object(self._client.call(request), "registration"), self._client)
 
     @on_failure(list)
     def get_registration_files(self, operation_id: ActivityIdentifier) -> list[RegistrationFileWithErrors]:
@@ -194,10 +194,7 @@ class RegistrationService(Service):
             True
         """
         if error_message is not None:
-            if message is not None:
-                raise ValueError("message and error_message mean the same; give message only")
-            warnings.warn("error_message is now called message", DeprecationWarning, stacklevel=3)
-            message = error_message
+            message = renamed("error_message", error_message, "message", message)
         body = _results(status, message, key_field_names, records)
         operation = self._client.activities.resolve(operation_id)
         request = submit_registration_results.build_request(operation, plain_id(file_id, "file"), body=body)
@@ -215,6 +212,8 @@ class RegistrationService(Service):
         key_field_names: Sequence[str],
         data: Sequence[Mapping[str, Any]],
         replace_existing: bool = False,
+        *,
+        import_id: str | None = None,
     ) -> str:
         """Stage rows in the staging table of an activity, to be registered later.
 
@@ -223,6 +222,8 @@ class RegistrationService(Service):
             key_field_names: the columns that are key fields.
             data: rows of column name to value; columns that are no key are data fields of the staging table.
             replace_existing: whether the drafts that are there now are archived when the rows are in.
+            import_id: the import of an earlier call that stored these rows but could not start (`import_id` of its
+                error): it is started, and nothing is stored again.
 
         Returns:
             The id of the import, to poll with `client.imports.get_import`.
@@ -231,18 +232,18 @@ class RegistrationService(Service):
             ValueError: no rows, an activity without a staging table, an unknown column, a row without a key value;
                 nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
-            KalbioAPIError: the server refused. When the rows were taken but not started, `import_id` of the error
-                names the import.
+            KalbioAPIError: the server refused. When the rows were stored but not started, `import_id` of the error
+                names the import; give it to a further call.
 
         API operation: `createImport`, `runImport`.
 
         Example:
             >>> activity = client.activities.create_activity(
-            ...     "Registration batch", "experiment", activity_definition_id="Compound registration"
+            ...     "Registration batch", "experiment", activity_definition_id="Batch registration"
             ... )
             >>> import_id = client.registration.stage_drafts(activity, ["compound"], [{"compound": "CPD-9"}])
         """
-        keys, rows = list(key_field_names), [dict(row) for row in data]
+        keys, rows = texts_of("key_field_names", key_field_names), rows_of("data", data)
         _check_rows(keys, rows)
         operation = self._client.activities.resolve(operation_id)
         activity = ActivityData(self._client.activities.read_one(operation))
@@ -250,17 +251,18 @@ class RegistrationService(Service):
         self._check_keys(view, keys)
         columns = sorted({name for row in rows for name in row} - set(keys))
         fields = self._map_columns(view, columns)
-        staged = {
-            "data_json": rows,
-            "attrs": {},
-            "operation_id": operation,
-            "is_draft": True,
-            "source_type": "http-post",
-        }
-        response = self._client.call(create_import.build_request(body=staged))
-        import_id = as_object(response).get("id")
-        if not isinstance(import_id, str):
-            raise unusable(response, "the rows were staged, but the answer names no import")
+        if import_id is None:
+            staged = {
+                "data_json": rows,
+                "attrs": {},
+                "operation_id": operation,
+                "is_draft": True,
+                "source_type": "http-post",
+            }
+            response = self._client.call(create_import.build_request(body=staged))
+            import_id = str(read_object(response, "import")["id"])
+        else:
+            import_id = plain_id(import_id, "import")
         run: dict[str, Any] = {
             "key_field_configurations": [{"name": name} for name in keys],
             "data_field_configurations": [
@@ -274,7 +276,7 @@ class RegistrationService(Service):
             self._client.call(run_import.build_request(import_id, body=run))
         except KalbioError as error:
             error.import_id = import_id  # type: ignore[attr-defined]  # only this call leaves an import behind
-            error.add_note(f"The rows are stored as import {import_id}, which was not started.")
+            error.add_note(f"The rows are stored as import {import_id}; stage_drafts(..., import_id=...) starts it.")
             raise
         self._client.activities.activities.drop()
         return import_id
@@ -295,7 +297,10 @@ class RegistrationService(Service):
         kind = self._client.entity_types.types.find(view.entity_slice_id or "")
         if kind is None:
             return  # an entity type that the server does not list cannot be checked against
-        known = self._client.entity_fields.key_fields.catalog()
+        fields = self._client.entity_fields.key_fields
+        # An id that no listed key field has tells that the listing is older than the type.
+        fields.get_many(kind.key_field_ids)
+        known = fields.catalog()
         names = {field.field_name for field in known.items if field.id in kind.key_field_ids}
         for name in keys:
             if name not in names:
@@ -337,6 +342,7 @@ class RegistrationService(Service):
             The submission, of the type "validation".
 
         Raises:
+            ValueError: the list of drafts is empty; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             UnknownFateError: the answer was lost.
             KalbioAPIError: the server refused.
@@ -362,6 +368,7 @@ class RegistrationService(Service):
             The submission, of the type "registration".
 
         Raises:
+            ValueError: the list of drafts is empty; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             UnknownFateError: the answer was lost.
             KalbioAPIError: the server refused.
@@ -376,14 +383,11 @@ class RegistrationService(Service):
     def _submit(
         self, build: Any, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None
     ) -> RegistrationSubmission:
+        body = {} if record_ids is None else {"record_ids": _drafts(record_ids)}
         operation = self._client.activities.resolve(operation_id)
-        body = {} if record_ids is None else {"record_ids": plain_ids(record_ids, "draft")}
         response = self._client.call(build(operation, body=body))
         self._client.activities.activities.drop()
-        answer = as_object(response)
-        if answer.get("id") is None:
-            raise unusable(response, "the answer is no submission")
-        return RegistrationSubmission(answer, self._client)
+        return RegistrationSubmission(read_object(response, "submission"), self._client)
 
     @on_failure(list)
     def get_draft_statuses(self, operation_id: ActivityIdentifier) -> list[RegistrationDraftStatus]:
@@ -404,7 +408,7 @@ class RegistrationService(Service):
         """
         operation = self._client.activities.resolve(operation_id)
         answer = as_list(self._client.call(list_draft_statuses.build_request(operation)))
-        return [RegistrationDraftStatus(item, self._client) for item in answer if isinstance(item, dict)]
+        return read_items(answer, lambda item: RegistrationDraftStatus(item, self._client), needs_id=False)
 
     @on_failure(list)
     def get_registration_submissions(self, operation_id: ActivityIdentifier) -> list[RegistrationSubmissionWithErrors]:
@@ -448,8 +452,8 @@ class RegistrationService(Service):
             >>> client.registration.clear_drafts(activity, activity.data_table_draft_record_ids)
             True
         """
+        body = {"record_ids": _drafts(record_ids)}
         operation = self._client.activities.resolve(operation_id)
-        body = {"record_ids": plain_ids(record_ids, "draft")}
         self._client.call(clear_drafts.build_request(operation, body=body))
         self._client.activities.activities.drop()
         self._client.activities.forget_relations()
@@ -536,6 +540,13 @@ class RegistrationService(Service):
         return True
 
 
+def _drafts(record_ids: Sequence[str]) -> list[str]:
+    ids = plain_ids(record_ids, "draft")
+    if not ids:
+        raise ValueError("record_ids is empty; name at least one draft")
+    return ids
+
+
 def _status(status: RegistrationFileStatusEnum | str, message: str | None) -> dict[str, Any]:
     known = [member.value for member in RegistrationFileStatusEnum]
     if status not in known:
@@ -555,7 +566,7 @@ def _results(
     if message is not None:
         body["message"] = message
     if key_field_names is not None:
-        body["key_field_names"] = list(key_field_names)
+        body["key_field_names"] = texts_of("key_field_names", key_field_names)
     if records is not None:
         body["records"] = check_results(records)
     return body

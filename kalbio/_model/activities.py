@@ -171,7 +171,7 @@ class ActivityData(Resource):
 
 def check_activity_type(given: Any) -> str:
     """Return the text of an activity type. Raises ValueError naming the close ones when there is none such."""
-    if given not in ACTIVITY_TYPE_TO_LABEL:
+    if not isinstance(given, str) or given not in ACTIVITY_TYPE_TO_LABEL:
         close = close_matches(given, ACTIVITY_TYPE_TO_LABEL) or list(ACTIVITY_TYPE_TO_LABEL)
         raise ValueError(f"There is no activity type {given!r}; there are {', '.join(close)}.")
     return str(given)

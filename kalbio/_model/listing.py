@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from kalbio._core._http import Response
+from kalbio._core.answers import as_object, unusable
 from kalbio._model.resource import Resource
 
 logger = logging.getLogger("kalbio")
@@ -23,14 +25,22 @@ class Listing(list[R]):
         self.unreadable = list(unreadable)
 
 
-def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R]) -> Listing[R]:
+def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R], *, needs_id: bool = True) -> Listing[R]:
     """Make an object of each item. An item that is no object, or has no id, is reported and kept aside."""
     listing: Listing[R] = Listing()
     for item in items:
-        if isinstance(item, dict) and item.get("id") is not None:
+        if isinstance(item, dict) and (item.get("id") is not None or not needs_id):
             listing.append(make(item))
         else:
             listing.unreadable.append(item)
     if listing.unreadable:
-        logger.warning("%d items of a list have no id; see .unreadable", len(listing.unreadable))
+        logger.warning("%d items of a list are no objects or have no id; see .unreadable", len(listing.unreadable))
     return listing
+
+
+def read_object(response: Response, kind: str) -> dict[str, Any]:
+    """Return the one object of an answer. Raises KalbioResponseError when the answer is no such thing."""
+    answer = as_object(response)
+    if answer.get("id") is None:
+        raise unusable(response, f"the answer is no {kind}: it has no id")
+    return answer

@@ -31,34 +31,38 @@ class ViewFieldSort(TypedDict):
 
 
 class FieldFilter(TypedDict):
-    """A search filter on a field."""
+    """A search filter on a field: object, id, or name."""
 
-    field_id: str | None
+    field_id: Resource | str | None
     filter_type: FilterRuleTypeEnum | str
     filter_prop: Any
 
 
 class FieldSort(TypedDict):
-    """A search order by a field."""
+    """A search order by a field: object, id, or name."""
 
-    field_id: str | None
+    field_id: Resource | str | None
     descending: bool
 
 
 class SearchRecordsQuery(TypedDict, total=False):
-    """The conditions of a record search; all optional, None means not given."""
+    """The conditions of a record search; all optional, None means not given.
 
-    record_set_ids: str | None
-    program_id: str | None
-    entity_slice_id: str | None
-    operation_id: str | None
-    identifier_ids: list[str] | None
-    view_field_filters: list[ViewFieldFilter] | None
-    view_field_sorts: list[ViewFieldSort] | None
-    entity_field_filters: list[FieldFilter] | None
-    entity_field_sorts: list[FieldSort] | None
+    `record_set_id` is the older name of `record_set_ids`.
+    """
+
+    record_set_ids: str | Sequence[str] | None
+    program_id: Resource | str | None
+    entity_slice_id: Resource | str | None
+    operation_id: Resource | str | None
+    identifier_ids: Sequence[str] | None
+    view_field_filters: Sequence[ViewFieldFilter] | None
+    view_field_sorts: Sequence[ViewFieldSort] | None
+    entity_field_filters: Sequence[FieldFilter] | None
+    entity_field_sorts: Sequence[FieldSort] | None
     search_text: str | None
     limit: int | None
+    record_set_id: str | None
 
 
 class RecordValue(Resource):
@@ -98,9 +102,8 @@ class RecordData(Resource):
     def record_values(self) -> dict[str, list[RecordValue]]:
         """The current picture: field id to values, the newest first, at most one for each activity."""
         return {
-            field_id: [RecordValue(entry) for entry in entries if isinstance(entry, dict)]
-            for field_id, entries in _values(self._raw).items()
-            if isinstance(entries, list)
+            field_id: [RecordValue(entry, self._client) for entry in _entries(self._raw, field_id)]
+            for field_id in _values(self._raw)
         }
 
     def __str__(self) -> str:
@@ -110,6 +113,11 @@ class RecordData(Resource):
 def _values(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     values = raw.get("record_values")
     return values if isinstance(values, dict) else {}
+
+
+def _entries(raw: Mapping[str, Any], field_id: str) -> list[dict[str, Any]]:
+    entries = _values(raw).get(field_id)
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
 def current_entry(
@@ -127,7 +135,7 @@ def current_entry(
     """
     best: dict[str, Any] | None = None
     own_id = raw.get("id")
-    for entry in _values(raw).get(field_id) or ():
+    for entry in _entries(raw, field_id):
         owner = entry.get("record_id")
         if owner is None:
             if record_view_id is not None:
@@ -170,7 +178,7 @@ def with_value(raw: Mapping[str, Any], field_id: str, value: Mapping[str, Any]) 
     entry = {name: value.get(name) for name in _EMBEDDED if name in value}
     entry.setdefault("record_id", raw.get("id"))
     scope = tuple(entry.get(name) for name in _SCOPE)
-    others = [old for old in _values(raw).get(field_id) or () if tuple(old.get(name) for name in _SCOPE) != scope]
+    others = [old for old in _entries(raw, field_id) if tuple(old.get(name) for name in _SCOPE) != scope]
     return {**raw, "record_values": {**_values(raw), field_id: [entry, *others]}}
 
 
@@ -204,7 +212,7 @@ def key_in(raw: Mapping[str, Any], key_field_ids: Iterable[str]) -> frozenset[tu
     """Return the key values that a record holds for these fields, None when one is missing."""
     found: dict[str, str] = {}
     for field_id in key_field_ids:
-        entries = _values(raw).get(field_id)
+        entries = _entries(raw, field_id)
         if not entries:
             return None
         found[field_id] = str(entries[0].get("content"))
@@ -213,10 +221,11 @@ def key_in(raw: Mapping[str, Any], key_field_ids: Iterable[str]) -> frozenset[tu
 
 def own_key(raw: Mapping[str, Any]) -> frozenset[tuple[str, str]] | None:
     """Return the complete key of a record as its values tell it, None when they tell none."""
+    firsts = {field_id: entries[0] for field_id in _values(raw) if (entries := _entries(raw, field_id))}
     found = {
-        field_id: str(entries[0].get("content"))
-        for field_id, entries in _values(raw).items()
-        if entries and entries[0].get("record_id") is None and entries[0].get("created_at") is None
+        field_id: str(entry.get("content"))
+        for field_id, entry in firsts.items()
+        if entry.get("record_id") is None and entry.get("created_at") is None
     }
     return key_of(found) if found else None
 
@@ -237,11 +246,14 @@ def match_identified(asked: Sequence[KeyValues], answered: Sequence[Any]) -> lis
             indexes[fields] = {key: record for key, record in keyed if key is not None and own_key(record) == key}
         result.append(indexes[fields].get(key_of(key_values)))
     if len(answered) == len(asked):
-        # Records that do not show their key values can only be told by their place.
+        # A record that does not show its key values, or shows them in another spelling, is told by its place.
+        claimed = {record.get("id") for record in result if record is not None}
         for place, item in enumerate(answered):
             record = item.get("record") if isinstance(item, dict) else None
-            if result[place] is None and isinstance(record, dict) and own_key(record) is None:
-                result[place] = record
+            if result[place] is None and isinstance(record, dict) and record.get("id") not in claimed:
+                shown = own_key(record)
+                if shown is None or {field for field, _ in shown} == set(asked[place]):
+                    result[place] = record
     return result
 
 
@@ -255,6 +267,28 @@ def check_rule(rule: Any) -> str:
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise ValueError(f"Record search has no filter rule {rule!r}.{hint}")
     return str(rule)
+
+
+def check_condition(condition: Any) -> Mapping[str, Any]:
+    """Return a filter or a sort. Raises ValueError when it is none, or has an unknown rule."""
+    if not isinstance(condition, Mapping):
+        raise ValueError(f"A search filter or sort is a dict; got {condition!r}")
+    if "filter_type" in condition:
+        check_rule(condition["filter_type"])
+    elif "filter_prop" in condition:
+        raise ValueError(f"A search filter needs a filter_type: {condition!r}")
+    return condition
+
+
+def view_conditions_text(conditions: str | Sequence[Mapping[str, Any]]) -> str:
+    """Return filters or sorts by column as they stand in a query; text is taken to be prepared already."""
+    if isinstance(conditions, str):
+        return conditions
+    for condition in conditions:
+        columns = [name for name in ("key_field_id", "view_field_id") if check_condition(condition).get(name)]
+        if len(columns) != 1:
+            raise ValueError(f"A condition on a view needs either a key_field_id or a view_field_id: {condition!r}")
+    return query_text(list(conditions))
 
 
 def query_text(value: Any) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kalbio._model.checks import rows_of
+from kalbio._model.identifiers import plain_id
 from kalbio._model.resource import Resource, objects, text, texts, texts_or_none
 
 
@@ -93,14 +95,18 @@ def check_results(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the outcomes of single records. Raises ValueError naming one that is incomplete or has an unknown key."""
     known = {"record_id", "status", "data", "error_message"}
     checked = []
-    for index, record in enumerate(records):
+    for index, record in enumerate(rows_of("records", records)):
         missing = [name for name in ("record_id", "status") if not record.get(name)]
         if missing:
-            raise ValueError(f"records[{index}] has no {missing[0]}: {dict(record)!r}")
+            raise ValueError(f"records[{index}] has no {missing[0]}: {record!r}")
         unknown = sorted(set(record) - known)
         if unknown:
             raise ValueError(
                 f"records[{index}] has an unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}"
             )
-        checked.append({name: value for name, value in record.items() if value is not None})
+        outcome = {name: value for name, value in record.items() if value is not None}
+        outcome["record_id"] = plain_id(record["record_id"], "record")
+        if not isinstance(outcome.get("data", {}), Mapping):
+            raise ValueError(f"records[{index}]['data'] must be a dict of field name to value; got {record['data']!r}")
+        checked.append(outcome)
     return checked

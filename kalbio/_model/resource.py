@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import html
 import json
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -39,6 +39,19 @@ def _as_text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
 
 
+def _texts(value: Any) -> list[str] | None:
+    return [str(item) for item in value if item is not None] if isinstance(value, list) else None
+
+
+def copied(value: Any) -> Any:
+    """Return a copy of JSON; much quicker than `copy.deepcopy`, because JSON holds no cycles and shares nothing."""
+    if isinstance(value, dict):
+        return {name: copied(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [copied(item) for item in value]
+    return value
+
+
 def text(doc: str = "") -> Field[str | None]:
     """Text, None when it is absent."""
     return Field(_as_text, doc)
@@ -50,8 +63,8 @@ def text_or_empty(doc: str = "") -> Field[str]:
 
 
 def number(doc: str = "") -> Field[int | None]:
-    """A whole number."""
-    return Field(lambda value: int(value) if isinstance(value, int | float) else None, doc)
+    """A whole number, None when it is absent or no number."""
+    return Field(lambda value: int(value) if isinstance(value, int | float) and math.isfinite(value) else None, doc)
 
 
 def flag(doc: str = "") -> Field[bool | None]:
@@ -71,22 +84,27 @@ def timestamp(doc: str = "") -> Field[datetime | None]:
 
 def texts(doc: str = "") -> Field[list[str]]:
     """A list of texts, ids as a rule; empty when it is absent. Each read gives a list of its own."""
-    return Field(lambda value: [str(item) for item in value] if isinstance(value, list) else [], doc)
+    return Field(lambda value: _texts(value) or [], doc)
 
 
 def texts_or_none(doc: str = "") -> Field[list[str] | None]:
     """A list of texts, None when it is absent."""
-    return Field(lambda value: [str(item) for item in value] if isinstance(value, list) else None, doc)
+    return Field(_texts, doc)
 
 
 def anything(doc: str = "") -> Field[Any]:
     """Any JSON, as a copy of its own."""
-    return Field(copy.deepcopy, doc)
+    return Field(copied, doc)
+
+
+def list_of_anything(doc: str = "") -> Field[list[Any]]:
+    """A JSON list, empty when it is absent; a copy of its own."""
+    return Field(lambda value: copied(value) if isinstance(value, list) else [], doc)
 
 
 def mapping(doc: str = "") -> Field[dict[str, Any]]:
     """A JSON object, empty when it is absent; a copy of its own."""
-    return Field(lambda value: copy.deepcopy(value) if isinstance(value, dict) else {}, doc)
+    return Field(lambda value: copied(value) if isinstance(value, dict) else {}, doc)
 
 
 def objects(kind: type[T], doc: str = "") -> Field[list[T]]:
@@ -110,7 +128,7 @@ class Resource:
     Two objects are equal when they are of the same type and have the same id.
     """
 
-    __slots__ = ("__weakref__", "_client", "_raw", "_relations")
+    __slots__ = ("__weakref__", "_client", "_raw", "_relations", "_stale")
 
     _raw: dict[str, Any]
     _client: Any
@@ -119,6 +137,7 @@ class Resource:
         self._raw = raw
         self._client = client
         self._relations: dict[str, Any] = {}
+        self._stale = False
 
     @property
     def id(self) -> str:
@@ -127,12 +146,17 @@ class Resource:
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """The JSON as the server sent it, read-only."""
-        return MappingProxyType(self._raw)
+        """The JSON as the server sent it, read-only. Deeper members are copies: changing them changes nothing here."""
+        return MappingProxyType(copied(self._raw))
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether a write through this object succeeded whose outcome could not be read; `refetch()` reads it."""
+        return self._stale
 
     def to_dict(self) -> dict[str, Any]:
         """Return a copy of the JSON, unknown members included."""
-        return copy.deepcopy(self._raw)
+        return {name: copied(value) for name, value in self._raw.items()}
 
     def to_json(self) -> str:
         """Return the JSON as indented text."""
@@ -151,13 +175,17 @@ class Resource:
 
     def _take_over(self, answer: Mapping[str, Any]) -> None:
         """Copy the members of an answer; what it does not mention stays. Readers see the old state or the new one."""
-        self._raw = {**self._raw, **answer}
+        self._become({**self._raw, **answer})
+
+    def _become(self, raw: dict[str, Any]) -> None:
+        self._raw = raw
         self._relations = {}
+        self._stale = False
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_"):
             try:
-                return copy.deepcopy(self._raw[name])
+                return copied(self._raw[name])
             except KeyError:
                 pass
         raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}")
@@ -187,6 +215,12 @@ class Resource:
             for name, value in self._raw.items()
         )
         return f"<table><caption>{html.escape(repr(self))}</caption>{rows}</table>"
+
+    def __copy__(self) -> Self:
+        return type(self)(self._raw, self._client)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return type(self)(copied(self._raw), self._client)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The client holds connections and credentials; neither belongs into a pickle.

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from kalbio._model.resource import Resource, anything, flag_or_false, objects, text, texts, texts_or_none, timestamp
+from kalbio._model.resource import (
+    Resource,
+    flag,
+    flag_or_false,
+    list_of_anything,
+    objects,
+    text,
+    texts,
+    texts_or_none,
+    timestamp,
+)
 
 
 class ViewField(Resource):
@@ -28,14 +38,14 @@ class RecordViewData(Resource):
     operation_ids = texts_or_none("The activities it is a table of.")
     operation_definition_ids = texts_or_none("The definitions it belongs to.")
     view_fields = objects(ViewField, "Its columns.")
-    filters = anything("Its filters.")
-    sorts = anything("Its sorts.")
-    color_filters = anything("Its colours.")
+    filters = list_of_anything("Its filters, as they came.")
+    sorts = list_of_anything("Its sorts, as they came.")
+    color_filters = list_of_anything("Its colours, as they came.")
     record_set_ids_filter = texts("The record sets it is limited to.")
     record_ids_filter = texts("The records it is limited to.")
     incrementing_field_ids = texts("Its counting fields.")
     sort_order = text("How it is sorted.")
-    sort_descending = anything("Whether it is sorted downwards.")
+    sort_descending = flag("Whether it is sorted downwards.")
     view_mode = text("How it is shown.")
     parent_record_view_id = text("The view it was made from.")
     is_archived = flag_or_false("Whether it is archived.")

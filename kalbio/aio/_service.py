@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.answers import as_list
-from kalbio._core.errors import IdentifierNotFoundError
+from kalbio._core.errors import IdentifierError
 from kalbio._model.identifiers import Catalog, as_id
 from kalbio._model.listing import Listing, read_items
 from kalbio._model.resource import Resource
@@ -75,11 +75,20 @@ class CachedListing(Generic[R]):
         entry = self._cache.peek("all") if self._client.caching() else None
         return None if entry is None else entry[0]
 
+    async def _search(self, look: Callable[[Catalog[R]], list[R | None]]) -> tuple[list[R | None], Catalog[R]]:
+        """Return what `look` finds, and where; once more in a fresh listing when a cached one lacks something."""
+        catalog = self.cached()
+        if catalog is not None:
+            found = look(catalog)
+            if all(item is not None for item in found):
+                return found, catalog
+        catalog = await self.catalog(use_cache=catalog is None)
+        return look(catalog), catalog
+
     async def search(self, look: Callable[[Catalog[R]], R | None]) -> R | None:
         """Return what `look` finds, looking once more in a fresh listing when it finds nothing in a cached one."""
-        cached = self.cached()
-        found = None if cached is None else look(cached)
-        return look(await self.catalog(use_cache=cached is None)) if found is None else found
+        found, _ = await self._search(lambda catalog: [look(catalog)])
+        return found[0]
 
     async def find(self, identifier: str) -> R | None:
         """Return the object with this id or exact name, None when there is none. Raises when there are several."""
@@ -87,22 +96,38 @@ class CachedListing(Generic[R]):
 
     async def get(self, identifier: Any) -> R | None:
         """Return the object that an id, a name or an object names, None when there is none."""
-        known = as_id(identifier, self._kind, self._accepted)
-        return await self.find(identifier if known is None else known)
+        return (await self.get_many([identifier]))[0]
+
+    async def get_many(self, identifiers: Iterable[Any]) -> list[R | None]:
+        """Return what ids, names and objects name, in order, None where there is none; lists once at most."""
+        wanted = [as_id(item, self._kind, self._accepted) or item for item in self._several(identifiers)]
+        if not wanted:
+            return []
+        found, _ = await self._search(lambda catalog: [catalog.find(item) for item in wanted])
+        return found
 
     async def require_id(self, identifier: Any) -> str:
         """Return the id that an identifier names. Ids and objects cost no request; unknown names raise."""
-        known = as_id(identifier, self._kind, self._accepted)
-        if known is not None:
-            return known
-        found = await self.find(identifier)
-        if found is not None:
-            return found.id
-        raise await self.not_found(identifier)
+        return (await self.require_ids([identifier]))[0]
 
-    async def not_found(self, identifier: Any) -> IdentifierNotFoundError:
-        """Return the error for an identifier that names nothing."""
-        return (await self.catalog()).not_found(identifier)
+    async def require_ids(self, identifiers: Iterable[Any]) -> list[str]:
+        """Return the ids that identifiers name, in order. Ids and objects cost no request; unknown names raise."""
+        given = self._several(identifiers)
+        known = [as_id(item, self._kind, self._accepted) for item in given]
+        names = list(dict.fromkeys(item for item, found in zip(given, known, strict=True) if found is None))
+        by_name: dict[str, str] = {}
+        if names:
+            found, catalog = await self._search(lambda catalog: [catalog.by_name(name) for name in names])
+            for name, item in zip(names, found, strict=True):
+                if item is None:
+                    raise catalog.not_found(name)
+                by_name[name] = item.id
+        return [by_name[item] if found is None else found for item, found in zip(given, known, strict=True)]
+
+    def _several(self, identifiers: Iterable[Any]) -> list[Any]:
+        if isinstance(identifiers, str | bytes | Mapping) or not isinstance(identifiers, Iterable):
+            raise IdentifierError(self._kind, identifiers, f"A list of {self._kind}s is wanted, not {identifiers!r}.")
+        return list(identifiers)
 
     def drop(self) -> None:
         """Forget the listing."""

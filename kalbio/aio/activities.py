@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+import contextlib
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from kaleidoscope_api.api.activities import (
@@ -24,8 +26,8 @@ from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core import constants, jsontext
 from kalbio._core.aio.cache import AsyncCache
-from kalbio._core.answers import as_json, as_list, as_object, as_optional_object, unusable
-from kalbio._core.errors import NotFoundError
+from kalbio._core.answers import as_json, as_list, as_optional_object
+from kalbio._core.errors import IdentifierNotFoundError, KalbioError, NotFoundError
 from kalbio._core.uploads import as_file
 from kalbio._model.activities import (
     ActivityData,
@@ -38,6 +40,7 @@ from kalbio._model.activities import (
     QueueContentLayoutMapping,
     check_activity_type,
 )
+from kalbio._model.checks import filled, rows_of, texts_of, whole
 from kalbio._model.enums import (
     ACTIVITY_TYPE_TO_LABEL,
     ActivityStatusEnum,
@@ -45,7 +48,7 @@ from kalbio._model.enums import (
     ContentLayoutComponentTypeEnum,
 )
 from kalbio._model.identifiers import as_id, plain_id, plain_ids
-from kalbio._model.listing import Listing, read_items
+from kalbio._model.listing import Listing, read_items, read_object
 from kalbio._model.updates import given
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import CachedListing, Service
@@ -151,12 +154,18 @@ class _WithProperties:
 
     _raw: dict[str, Any]
     _client: Any
+    _relations: dict[str, Any]
 
     @property
     def properties(self) -> list[Property]:
         """Its properties."""
-        items = self._raw.get("properties")
-        return [Property(item, self._client) for item in items or () if isinstance(item, dict)]
+        known: list[Property] | None = self._relations.get("properties")
+        if known is None:
+            items = self._raw.get("properties") or ()
+            # Kept, so that what is changed through a property shows on it when it is asked for again.
+            known = [Property(item, self._client) for item in items if isinstance(item, dict)]
+            self._relations["properties"] = known
+        return list(known)
 
 
 class ActivityDefinition(_WithProperties, ActivityDefinitionData):
@@ -222,19 +231,21 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             external_id: its id in another system.
             duration: days.
             aggregate_scheduling: whether the dates of children are rolled up.
-            assigned_user_ids: the complete list of assigned users.
+            assigned_user_ids: the complete list of assigned users: objects, ids, or e-mail addresses.
             add_assigned_user_ids: users to assign.
             remove_assigned_user_ids: users to release.
-            add_assigned_group_ids: groups to assign.
+            add_assigned_group_ids: groups to assign: objects, ids, or names.
             remove_assigned_group_ids: groups to release.
-            add_label_ids: labels to add.
+            add_label_ids: labels to add: objects, ids, or names.
             remove_label_ids: labels to remove.
-            add_program_ids: programs to add.
+            add_program_ids: programs to add: objects, ids, or titles.
             remove_program_ids: programs to remove.
             propagate_to_instances: whether existing activities change too.
             **more: further members of the request, sent as they are.
 
         Raises:
+            IdentifierNotFoundError: a name names nothing; the change was not sent.
+            ValueError: the title is empty, or a value cannot be sent.
             KalbioAPIError: the server refused.
 
         API operation: `updateActivityDefinition`.
@@ -243,7 +254,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             >>> definition = (await client.activities.get_definitions())[0]
             >>> await definition.update(external_id="LIMS-7")
         """
-        await self._put(given(locals()))
+        await self._put(await _resolved(self._require_client(), given(locals())))
 
     @on_failure(nothing)
     async def set_registration_settings(
@@ -263,12 +274,13 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             property_field_id: the file property field whose upload can be registered.
             record_view_id: the table whose records are sent.
             content_layout_id: the place of that table.
-            status_field_id: the data field that shows the progress.
+            status_field_id: the data field that shows the progress: object, id, or name.
             result_record_view_id: the table for results.
             result_content_layout_id: the place of that table.
             staging_template_view_id: the view that staging tables are made from; switches table-based registration on.
 
         Raises:
+            IdentifierNotFoundError: something is given that is no id; the change was not sent.
             KalbioAPIError: the server refused.
 
         API operation: `updateActivityDefinition`.
@@ -277,7 +289,15 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             >>> definition = (await client.activities.get_definitions())[0]
             >>> await definition.set_registration_settings(status_field_id=None)
         """
-        await self._put({f"registration_{name}": value for name, value in given(locals()).items()})
+        changes = given(locals())
+        settings: dict[str, str | None] = {}
+        for name, value in changes.items():
+            if value is not None and name == "status_field_id":
+                value = await self._require_client().entity_fields.data_fields.require_id(value)
+            elif value is not None:
+                value = plain_id(value, name.removesuffix("_id").replace("_", " "))
+            settings[f"registration_{name}"] = value
+        await self._put(settings)
 
     @on_failure(nothing)
     async def set_queuing_behavior(
@@ -303,13 +323,20 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             >>> definition = (await client.activities.get_definitions())[0]
             >>> await definition.set_queuing_behavior(queue_content_layout_ids=[])
         """
-        names = {
-            "add_view_ids": "add_view_ids_to_add_to_when_record_attached",
-            "remove_view_ids": "remove_view_ids_to_add_to_when_record_attached",
-            "queue_content_layout_ids": "set_queue_content_layout_ids",
-        }
-        changes = {name: value for name, value in given(locals()).items() if name in names}
-        await self._put({names[name]: value for name, value in changes.items()})
+        changes: dict[str, Any] = {}
+        if not isinstance(add_view_ids, Unset):
+            changes["add_view_ids_to_add_to_when_record_attached"] = plain_ids(add_view_ids, "record view")
+        if not isinstance(remove_view_ids, Unset):
+            changes["remove_view_ids_to_add_to_when_record_attached"] = plain_ids(remove_view_ids, "record view")
+        if not isinstance(queue_content_layout_ids, Unset):
+            changes["set_queue_content_layout_ids"] = [
+                {
+                    "view_id": plain_id(place.get("view_id"), "record view"),
+                    "content_layout_ids": plain_ids(place.get("content_layout_ids", ()), "content layout item"),
+                }
+                for place in rows_of("queue_content_layout_ids", queue_content_layout_ids)
+            ]
+        await self._put(changes)
 
     def content_layout_ids_for_view(self, view_id: str) -> list[str]:
         """Return the ids of the places where a view stands, in the order of the layout. Local.
@@ -415,11 +442,15 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         client.activities.definitions.drop()
         if changes.get("propagate_to_instances"):
             client.activities.activities.drop()
+        self._stale = True
         answer = as_optional_object(response)
         if answer is None:
-            current = await client.activities.definitions.find(self.id)
-            answer = {} if current is None else dict(current.raw)
-        self._take_over(answer)
+            # The change is made: not being able to read it must not look like a failure of it.
+            with contextlib.suppress(KalbioError):
+                current = await client.activities.definitions.find(self.id)
+                answer = None if current is None else current.to_dict()
+        if answer is not None:
+            self._take_over(answer)
 
 
 class Activity(_WithProperties, ActivityData):
@@ -548,10 +579,10 @@ class Activity(_WithProperties, ActivityData):
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
             >>> contained = await activity.has_record({"compound": "CPD-1"})
         """
-        if isinstance(identifier, str) or not hasattr(identifier, "keys"):
-            resolved: str = await self._require_client().records.resolve(identifier)
-            return resolved in self.all_record_ids
-        return await self.get_record(identifier) is not None
+        if isinstance(identifier, Mapping):
+            return await self.get_record(identifier) is not None
+        resolved: str = await self._require_client().records.resolve(identifier)
+        return resolved in self.all_record_ids
 
     @on_failure(nothing)
     async def update(
@@ -591,25 +622,25 @@ class Activity(_WithProperties, ActivityData):
         """Change the activity; what is not given stays, None clears.
 
         Args:
-            parent_id: the activity it is a part of; None detaches it.
+            parent_id: the activity it is a part of: object, id, or title; None detaches it.
             title: its title.
             description: a rich-text document.
             status: its state, as a member of `ActivityStatusEnum` or as text.
             priority: urgent, high, medium, low or none.
-            definition_id: its definition.
-            add_dependencies: activities that block it.
+            definition_id: its definition: object, id, or title.
+            add_dependencies: activities that block it: objects, ids, or titles.
             remove_dependencies: activities that block it no more.
             due_date: when it is due.
             start_date: when it starts.
             duration: days.
             aggregate_scheduling: whether the dates of children are rolled up.
-            add_label_ids: labels to add.
+            add_label_ids: labels to add: objects, ids, or names.
             remove_label_ids: labels to remove.
-            add_program_ids: programs to add.
+            add_program_ids: programs to add: objects, ids, or titles.
             remove_program_ids: programs to remove.
-            add_assigned_user_ids: users to assign.
+            add_assigned_user_ids: users to assign: objects, ids, or e-mail addresses.
             remove_assigned_user_ids: users to release.
-            add_assigned_group_ids: groups to assign.
+            add_assigned_group_ids: groups to assign: objects, ids, or names.
             remove_assigned_group_ids: groups to release.
             add_reviewer_ids: reviewers to add.
             remove_reviewer_ids: reviewers to remove.
@@ -623,6 +654,8 @@ class Activity(_WithProperties, ActivityData):
             **more: further members of the request, sent as they are.
 
         Raises:
+            IdentifierNotFoundError: a name names nothing; the change was not sent.
+            ValueError: the title is empty, or a value cannot be sent.
             KalbioAPIError: the server refused.
 
         API operation: `updateActivity`.
@@ -635,6 +668,7 @@ class Activity(_WithProperties, ActivityData):
         if not changes:
             return
         client = self._require_client()
+        changes = await _resolved(client, changes)
         request = update_activity.build_request(self.id, body=changes)
         if "comment" in changes:
             # A second comment would stand there twice.
@@ -665,11 +699,14 @@ class Activity(_WithProperties, ActivityData):
         from kaleidoscope_api.models import AddOperationRecordsBody
 
         client = self._require_client()
-        body = AddOperationRecordsBody(record_ids=[await client.records.resolve(item) for item in record_ids])
+        ids = await client.records.resolve_many(record_ids)
+        if not ids:
+            return
+        body = AddOperationRecordsBody(record_ids=ids)
         await client.call(add_operation_records.build_request(self.id, body=body))
         client.activities.activities.drop()
         client.activities.forget_relations()
-        await self.refetch()
+        await self._reread()
 
     @on_failure(nothing)
     async def remove_records(self, record_ids: Sequence[RecordIdentifier], record_view_id: str | None = None) -> None:
@@ -694,8 +731,11 @@ class Activity(_WithProperties, ActivityData):
         from kaleidoscope_api.models import RemoveOperationRecordsBody
 
         client = self._require_client()
+        ids = await client.records.resolve_many(record_ids)
+        if not ids:
+            return
         body = RemoveOperationRecordsBody(
-            record_ids=[await client.records.resolve(item) for item in record_ids],
+            record_ids=ids,
             record_view_id=UNSET if record_view_id is None else plain_id(record_view_id, "record view"),
         )
         response = await client.call(remove_operation_records.build_request(self.id, body=body))
@@ -771,14 +811,22 @@ class Activity(_WithProperties, ActivityData):
         service = self._require_client().activities
         service.activities.drop()
         service.forget_relations()
-        self._raw = await service.read_one(self.id)
-        self._relations = {}
+        self._become(await service.read_one(self.id))
 
     async def _take_over_or_reread(self, response: Any) -> None:
+        self._stale = True
         answer = as_json(response)
-        if isinstance(answer, dict) and answer.get("id") == self.id:
+        if isinstance(answer, list) and len(answer) == 1:
+            answer = answer[0]
+        if isinstance(answer, dict) and str(answer.get("id")) == self.id:
             self._take_over(answer)
         else:
+            await self._reread()
+
+    async def _reread(self) -> None:
+        """Read the outcome of a write. The write is done: not being able to read it must not look like its failure."""
+        self._stale = True
+        with contextlib.suppress(KalbioError):
             await self.refetch()
 
 
@@ -838,7 +886,7 @@ class ActivitiesService(Service):
         refusal: NotFoundError | None = None
         if self._reads_one is not False:
             try:
-                answer = as_object(await self._client.call(get_activity.build_request(activity_id)))
+                answer = read_object(await self._client.call(get_activity.build_request(activity_id)), "activity")
                 self._reads_one = True
                 return answer
             except NotFoundError as error:
@@ -877,6 +925,7 @@ class ActivitiesService(Service):
             activity_type: "task", "experiment", "project", "stage", "milestone" or "cycle".
 
         Raises:
+            ValueError: there is no such type, and no activity has it.
             KalbioAPIError: the server refused.
 
         API operation: `listActivities`.
@@ -884,7 +933,10 @@ class ActivitiesService(Service):
         Example:
             >>> experiments = await client.activities.get_activity_by_type("experiment")
         """
-        return [activity for activity in await self.activities.all() if activity.activity_type == activity_type]
+        found = [activity for activity in await self.activities.all() if activity.activity_type == activity_type]
+        if not found:
+            check_activity_type(activity_type)
+        return found
 
     @on_failure(nothing)
     async def get_activity_by_id(self, activity_id: ActivityIdentifier) -> Activity | None:
@@ -935,7 +987,7 @@ class ActivitiesService(Service):
         Example:
             >>> activities = await client.activities.get_activities_by_ids(["Solubility screen"])
         """
-        return [item for item in [await self.activities.get(identifier) for identifier in ids] if item is not None]
+        return [item for item in await self.activities.get_many(ids) if item is not None]
 
     @on_failure(nothing)
     async def get_activity_by_external_id(self, external_id: str) -> Activity | None:
@@ -975,14 +1027,14 @@ class ActivitiesService(Service):
             activity_type: "task", "experiment", "project", "stage", "milestone" or "cycle".
             program_ids: programs: objects, ids, or titles.
             activity_definition_id: its definition: object, id, or title.
-            assigned_user_ids: ids of members of the workspace.
-            subscriber_ids: ids of members to tell of changes; the creator and the assigned are told anyway.
+            assigned_user_ids: members of the workspace: objects, ids, or e-mail addresses.
+            subscriber_ids: members to tell of changes; the creator and the assigned are told anyway.
             start_date: when it starts.
             duration: days.
 
         Raises:
             ValueError: the title is empty, or there is no such type.
-            IdentifierNotFoundError: there is no such definition or program; nothing was sent.
+            IdentifierNotFoundError: there is no such definition, program or member; the creation was not sent.
             UnknownFateError: the answer was lost; look before you create it again.
             KalbioAPIError: the server refused.
 
@@ -991,29 +1043,29 @@ class ActivitiesService(Service):
         Example:
             >>> activity = await client.activities.create_activity("Solubility screen", "experiment")
         """
-        if not isinstance(title, str) or not title.strip():
-            raise ValueError(f"title must be text that is not empty; got {title!r}")
-        programs = self._client.programs.programs
+        if isinstance(subscriber_ids, date):
+            # Older releases had no subscriber_ids, and the two after it stood one place earlier.
+            warnings.warn("give start_date and duration by name", DeprecationWarning, stacklevel=3)
+            given_duration: Any = start_date if duration is None else duration
+            subscriber_ids, start_date, duration = None, subscriber_ids, given_duration
+        members = self._client.workspace.members
         body: dict[str, Any] = {
-            "title": title,
+            "title": filled("title", title),
             "activity_type": check_activity_type(activity_type),
             "definition_id": None
             if activity_definition_id is None
             else await self.definitions.require_id(activity_definition_id),
-            "program_ids": [await programs.require_id(item) for item in program_ids or ()],
-            "assigned_user_ids": plain_ids(assigned_user_ids or (), "user"),
-            "subscriber_ids": plain_ids(subscriber_ids or (), "user"),
+            "program_ids": await self._client.programs.programs.require_ids(program_ids or ()),
+            "assigned_user_ids": await members.require_ids(assigned_user_ids or ()),
+            "subscriber_ids": await members.require_ids(subscriber_ids or ()),
             "start_date": start_date,
-            "duration": duration,
+            "duration": None if duration is None else whole("duration", duration, 0),
         }
         response = await self._client.call(create_activity.build_request(body=body))
         self.activities.drop()
         self.forget_relations()
         self._client.record_views.views.drop()
-        answer = as_object(response)
-        if answer.get("id") is None:
-            raise unusable(response, "the answer is no activity")
-        return Activity(answer, self._client)
+        return Activity(read_object(response, "activity"), self._client)
 
     @on_failure(list)
     async def get_activities_with_record(self, record_id: RecordIdentifier, use_cache: bool = True) -> list[Activity]:
@@ -1036,12 +1088,13 @@ class ActivitiesService(Service):
             >>> activities = await client.activities.get_activities_with_record({"compound": "CPD-1"})
         """
         records = self._client.records
-        if hasattr(record_id, "keys"):
-            record = await records.get_record_by_id(record_id)
-            if record is None:
+        try:
+            wanted = await records.resolve(record_id)
+        except IdentifierNotFoundError as error:
+            # Key values that no record has; a name that is no key field is another matter.
+            if error.kind == "record" and isinstance(record_id, Mapping):
                 return []
-            record_id = record
-        wanted = await records.resolve(record_id)
+            raise
 
         async def load() -> Listing[Activity]:
             response = await self._client.call_or_none(list_record_operations.build_request(wanted))
@@ -1074,9 +1127,9 @@ class ActivitiesService(Service):
             definition_ids: definitions: objects, ids, or titles.
             record_ids: records that are contained: objects, ids, or key-field dicts.
             statuses: states, as members of `ActivityStatusEnum` or as text.
-            label_ids: ids of labels.
-            assigned_user_ids: ids of users.
-            created_by: id of the user who created it.
+            label_ids: labels: objects, ids, or names.
+            assigned_user_ids: users: objects, ids, or e-mail addresses.
+            created_by: the user who created it: object, id, or e-mail address.
             parent_id: the activity it is a part of: object, id, or title; None for those that are part of none.
             limit: most activities to return; the server gives 500 at most.
             completed_behavior: "show-all" (the default), "hide-completed-trees" or "hide-all".
@@ -1093,25 +1146,28 @@ class ActivitiesService(Service):
         """
         from kaleidoscope_api.models import CompletedBehavior
 
-        query: dict[str, Any] = {"search_text": search_text, "limit": limit}
+        client = self._client
+        query: dict[str, Any] = {
+            "search_text": search_text,
+            "limit": None if limit is None else whole("limit", limit, 1),
+        }
         if activity_types is not None:
-            query["activity_types"] = jsontext.encode_text([check_activity_type(item) for item in activity_types])
+            types = [check_activity_type(item) for item in texts_of("activity_types", activity_types)]
+            query["activity_types"] = jsontext.encode_text(types)
         if definition_ids is not None:
-            ids = [await self.definitions.require_id(item) for item in definition_ids]
-            query["definition_ids"] = jsontext.encode_text(ids)
+            query["definition_ids"] = jsontext.encode_text(await self.definitions.require_ids(definition_ids))
         if record_ids is not None:
-            query["record_ids"] = jsontext.encode_text(
-                [await self._client.records.resolve(item) for item in record_ids]
-            )
+            query["record_ids"] = jsontext.encode_text(await client.records.resolve_many(record_ids))
         # Lists of lists on the wire: the inner ones are alternatives.
         if statuses is not None:
-            query["statuses"] = jsontext.encode_text([list(statuses)])
+            query["statuses"] = jsontext.encode_text([texts_of("statuses", statuses)])
         if label_ids is not None:
-            query["label_ids"] = jsontext.encode_text([plain_ids(label_ids, "label")])
+            query["label_ids"] = jsontext.encode_text([await client.labels.labels.require_ids(label_ids)])
         if assigned_user_ids is not None:
-            query["assigned_user_ids"] = jsontext.encode_text([plain_ids(assigned_user_ids, "user")])
+            users = await client.workspace.members.require_ids(assigned_user_ids)
+            query["assigned_user_ids"] = jsontext.encode_text([users])
         if created_by is not None:
-            query["created_by"] = plain_id(created_by, "user")
+            query["created_by"] = await client.workspace.members.require_id(created_by)
         if not isinstance(parent_id, Unset):
             query["parent_id"] = "null" if parent_id is None else await self.resolve(parent_id)
         if completed_behavior is not None:
@@ -1177,7 +1233,7 @@ class ActivitiesService(Service):
         Example:
             >>> definitions = await client.activities.get_definitions_by_ids(["Assay results registration"])
         """
-        return [item for item in [await self.definitions.get(identifier) for identifier in ids] if item is not None]
+        return [item for item in await self.definitions.get_many(ids) if item is not None]
 
     @on_failure(nothing)
     async def get_activity_definition_by_external_id(self, external_id: str) -> ActivityDefinition | None:
@@ -1197,3 +1253,32 @@ class ActivitiesService(Service):
         return await self.definitions.search(
             lambda catalog: next((item for item in catalog.items if item.external_id == external_id), None)
         )
+
+
+# Where the members of an update that name things are looked up: the service of the client and its listing.
+_NAMED = {
+    "parent_id": ("activities", "activities"),
+    "definition_id": ("activities", "definitions"),
+    "dependencies": ("activities", "activities"),
+    "label_ids": ("labels", "labels"),
+    "program_ids": ("programs", "programs"),
+    "assigned_user_ids": ("workspace", "members"),
+    "reviewer_ids": ("workspace", "members"),
+    "subscriber_ids": ("workspace", "members"),
+    "assigned_group_ids": ("workspace", "groups"),
+}
+
+
+async def _resolved(client: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes of an update with ids in place of names and objects; unknown names raise."""
+    filled("title", changes.get("title", "unchanged"))
+    resolved: dict[str, Any] = {}
+    for name, value in changes.items():
+        place = _NAMED.get(name.removeprefix("add_").removeprefix("remove_"))
+        if place is None or value is None:
+            resolved[name] = value
+            continue
+        listing = getattr(getattr(client, place[0]), place[1])
+        one = name in ("parent_id", "definition_id")
+        resolved[name] = await (listing.require_id(value) if one else listing.require_ids(value))
+    return resolved

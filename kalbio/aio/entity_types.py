@@ -9,10 +9,10 @@ from kaleidoscope_api.api.entity_slices import list_entity_slices
 from kaleidoscope_api.api.records import search_records
 
 from kalbio._core.answers import as_list
-from kalbio._model.fields import EntityFieldData, EntityTypeData
-from kalbio._model.identifiers import as_id
+from kalbio._model.fields import EntityTypeData
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import CachedListing, Service
+from kalbio.aio.entity_fields import EntityFieldIdentifier
 
 __all__ = ["EntityType", "EntityTypeIdentifier", "EntityTypesService"]
 
@@ -98,7 +98,7 @@ class EntityTypesService(Service):
         return await self.types.get(name)
 
     @on_failure(list)
-    async def get_types_with_key_fields(self, key_field_ids: Iterable[str]) -> list[EntityType]:
+    async def get_types_with_key_fields(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> list[EntityType]:
         """Return the types that have all of these key fields, and maybe more; [] when none are given.
 
         Args:
@@ -116,7 +116,7 @@ class EntityTypesService(Service):
         return [kind for kind in await self.types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
 
     @on_failure(nothing)
-    async def get_type_exact_keys(self, key_field_ids: Iterable[str]) -> EntityType | None:
+    async def get_type_exact_keys(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> EntityType | None:
         """Return the type that has exactly these key fields, in whatever order; None when there is none.
 
         Args:
@@ -131,11 +131,11 @@ class EntityTypesService(Service):
             >>> compounds = await client.entity_types.get_type_exact_keys(["compound"])
         """
         wanted = await self._key_ids(key_field_ids)
+        if not wanted:
+            return None
         return await self.types.search(
             lambda catalog: next((kind for kind in catalog.items if set(kind.key_field_ids) == wanted), None)
         )
 
-    async def _key_ids(self, identifiers: Iterable[Any]) -> set[str]:
-        fields = self._client.entity_fields.key_fields
-        # Text of the shape of an id, and objects, cost nothing.
-        return {as_id(item, "key field", EntityFieldData) or await fields.require_id(item) for item in identifiers}
+    async def _key_ids(self, identifiers: Iterable[EntityFieldIdentifier]) -> set[str]:
+        return set(await self._client.entity_fields.key_fields.require_ids(identifiers))

@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 
 from kaleidoscope_api.api.programs import create_program, list_programs, update_program
 
-from kalbio._core.answers import as_object
+from kalbio._model.checks import filled
 from kalbio._model.identifiers import plain_ids
+from kalbio._model.listing import read_object
 from kalbio._model.resource import Resource, text, timestamp
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import CachedListing, Service
@@ -101,10 +102,10 @@ class ProgramsService(Service):
         """
         from kaleidoscope_api.models import CreateProgramBody
 
-        body = CreateProgramBody(title=_title(title))
-        answer = as_object(await self._client.call(create_program.build_request(body=body)))
+        body = CreateProgramBody(title=filled("title", title))
+        response = await self._client.call(create_program.build_request(body=body))
         self.programs.drop()
-        return Program(answer, self._client)
+        return Program(read_object(response, "program"), self._client)
 
     @on_failure(nothing)
     async def update_program(self, program_id: ProgramIdentifier, title: str) -> Program:
@@ -127,14 +128,8 @@ class ProgramsService(Service):
         """
         from kaleidoscope_api.models import UpdateProgramBody
 
+        body = UpdateProgramBody(title=filled("title", title))
         resolved = await self.programs.require_id(program_id)
-        body = UpdateProgramBody(title=_title(title))
-        answer = as_object(await self._client.call(update_program.build_request(resolved, body=body)))
+        response = await self._client.call(update_program.build_request(resolved, body=body))
         self.programs.drop()
-        return Program(answer, self._client)
-
-
-def _title(title: str) -> str:
-    if not isinstance(title, str) or not title.strip():
-        raise ValueError(f"title must be text that is not empty; got {title!r}")
-    return title
+        return Program(read_object(response, "program"), self._client)

@@ -76,7 +76,6 @@ class RecordViewsService(Service):
             ...     fields = await client.record_views.get_data_fields_on_view(view, "number")
         """
         view = await self.views.find(plain_id(view_id, "record view"))
-        fields = self._client.entity_fields.data_fields
         columns = [] if view is None else [column.data_field_id for column in view.view_fields if column.data_field_id]
-        found = [await fields.find(column) for column in columns]
+        found = await self._client.entity_fields.data_fields.get_many(columns)
         return [field for field in found if field is not None and field_type in (None, field.field_type)]
