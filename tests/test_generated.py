@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx
 import pytest
-from generated_client import api_description, build_package, run
 from kaleidoscope_api import errors
 from kaleidoscope_api.api.records import add_record_value, get_record, search_records, upload_record_value_file
 from kaleidoscope_api.models import AddRecordValueBody, RecordValueFileTarget, UploadRecordValueFileBody
@@ -30,6 +29,7 @@ from kaleidoscope_api.types import UNSET, File, Unset
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from scripts.codegen.generate import list_operations
+from tests.generated_client import api_description, build_package, run
 
 OPERATION_IDS = sorted(OPERATIONS)
 

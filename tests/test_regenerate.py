@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from generated_client import ROOT, api_description, build_package, run
 
 from scripts.codegen.__main__ import build, drift, main
 from scripts.codegen.diff import Change, diff
 from scripts.codegen.spec import SpecError, load
+from tests.generated_client import ROOT, api_description, build_package, run
 
 GET_RECORD = "generated/kaleidoscope_api/api/records/get_record.py"
 TWIN = "kalbio/things.py"

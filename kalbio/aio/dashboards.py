@@ -18,7 +18,7 @@ from kaleidoscope_api.api.dashboards import (
 
 from kalbio._core.answers import as_list, as_object, unusable
 from kalbio._model.checks import filled
-from kalbio._model.identifiers import plain_id, plain_ids
+from kalbio._model.identifiers import plain_id
 from kalbio._model.listing import read_items
 from kalbio._model.resource import Field, Resource, text, texts
 from kalbio.aio._policy import nothing, on_failure
