@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kalbio.sandbox import Sandbox
 from kalbio.testing import InProcess
 
 WORLDS = ["sync", "async"]
@@ -51,8 +52,8 @@ class World:
 class Lab(InProcess):
     """A sandbox and the client of one world."""
 
-    def __init__(self, world: World, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, world: World, sandbox: Sandbox | None = None, **options: Any) -> None:
+        super().__init__(sandbox, **options)
         self.world = world
         self.api: Any = world.connect(**{**options, "transport": self.transport})
 
