@@ -13,6 +13,7 @@ HIDDEN = "[hidden]"
 
 _KEYS = r"access_token|refresh_token|id_token|client_secret|[\w-]*authorization|password|api_key"
 _JSON_MEMBER = re.compile(rf'("(?:{_KEYS})"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
+_QUOTED_JSON_MEMBER = re.compile(rf'(\\+"(?:{_KEYS})\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
 _FORM_MEMBER = re.compile(rf"\b({_KEYS})=[^&\s\"']*", re.IGNORECASE)
 _BEARER = re.compile(r"\b(Bearer\s+)[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
 
@@ -23,6 +24,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         for form in _spellings(secret):
             text = text.replace(form, HIDDEN)
     text = _JSON_MEMBER.sub(rf'\1"{HIDDEN}"', text)
+    text = _QUOTED_JSON_MEMBER.sub(rf"\1{HIDDEN}", text)
     text = _FORM_MEMBER.sub(rf"\1={HIDDEN}", text)
     return _BEARER.sub(rf"\1{HIDDEN}", text)
 
@@ -46,7 +48,7 @@ def _spellings(secret: str) -> list[str]:
     forms = {secret, html.escape(secret)}
     for encoded in (quote(secret, safe=""), quote_plus(secret)):
         forms |= {encoded, re.sub(r"%..", lambda match: match[0].lower(), encoded)}
-    for ascii_only in (True, False):
-        quoted = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
-        forms |= {quoted, quoted.replace("/", r"\/")}
+    for _ in range(2):  # the second time for JSON that a message in JSON quotes
+        quoted = {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in forms for ascii_only in (True, False)}
+        forms |= quoted | {form.replace("/", r"\/") for form in quoted}
     return sorted(forms, key=len, reverse=True)

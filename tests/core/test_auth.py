@@ -289,6 +289,7 @@ def test_any_number_of_callers_cause_one_login_or_renewal(core: Core, occasion: 
         core.clock.now += 3600
     if occasion == "revoked token":
         revoked.add("Bearer access-1")
+    wire.linger = 0.02
 
     results = in_parallel(core, lambda: pipe.send(pipe.build_request("GET", "/things")), number)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -65,10 +67,16 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self.requests: list[Seen] = []
         self.logins: list[Seen] = []
 
+        self.linger = 0.0  # lets other callers run while a token request is under way
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(TOKEN_PATH):
+            time.sleep(self.linger)
         return self._play(request, request.read())
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(TOKEN_PATH):
+            await asyncio.sleep(self.linger)
         return self._play(request, await request.aread())
 
     def _play(self, request: httpx.Request, body: bytes) -> httpx.Response:

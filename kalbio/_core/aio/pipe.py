@@ -117,7 +117,7 @@ class AsyncPipe(AsyncClient):
                 response = await self._send_once(request, auth)
                 if response.is_success and stream:
                     return response
-                await response.aread()
+                await _read(response)
             except HTTPError as error:
                 decision = self._after_failure(request, error, attempt, started)
             except TransportError as error:  # the login got no answer: the request itself was not sent
@@ -231,6 +231,14 @@ class AsyncPipe(AsyncClient):
 
     def _without_secrets(self, error: Exception) -> str:
         return redact(str(error) or type(error).__name__, self._secrets())
+
+
+async def _read(response: Response) -> None:
+    try:
+        await response.aread()
+    except BaseException:
+        await response.aclose()  # what cannot be unpacked would keep its connection
+        raise
 
 
 def _misled(request: Request, reason: str) -> KalbioResponseError:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 2ec8a7dccbb2)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest c2338d1a8fc5)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Pipe(Client):
                 response = self._send_once(request, auth)
                 if response.is_success and stream:
                     return response
-                response.read()
+                _read(response)
             except HTTPError as error:
                 decision = self._after_failure(request, error, attempt, started)
             except TransportError as error:  # the login got no answer: the request itself was not sent
@@ -232,6 +232,14 @@ class Pipe(Client):
 
     def _without_secrets(self, error: Exception) -> str:
         return redact(str(error) or type(error).__name__, self._secrets())
+
+
+def _read(response: Response) -> None:
+    try:
+        response.read()
+    except BaseException:
+        response.close()  # what cannot be unpacked would keep its connection
+        raise
 
 
 def _misled(request: Request, reason: str) -> KalbioResponseError:
