@@ -1,26 +1,146 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 3f9f0b74850d)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest ddde38f0d9c5)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias, TypedDict
 
-from kaleidoscope_api.api.record_views import list_record_views
+from kaleidoscope_api.api.record_views import (
+    add_record_view_key_field,
+    list_record_views,
+    replace_record_view_key_fields,
+)
 
-from kalbio._model.enums import DataFieldTypeEnum
+from kalbio._core.answers import as_optional_object
+from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
 from kalbio._model.identifiers import plain_id
-from kalbio._model.views import RecordViewData, ViewField
-from kalbio._policy import on_failure
+from kalbio._model.views import (
+    RecordTransfer,
+    RecordViewColorFilter,
+    RecordViewData,
+    RecordViewFilter,
+    RecordViewSort,
+    ViewField,
+)
+from kalbio._policy import nothing, on_failure
 from kalbio._service import CachedListing, Service
 from kalbio.entity_fields import DataField
 
-__all__ = ["RecordView", "RecordViewIdentifier", "RecordViewsService", "ViewField"]
+__all__ = [
+    "FilterRuleType",
+    "RecordTransfer",
+    "RecordView",
+    "RecordViewColorFilter",
+    "RecordViewFilter",
+    "RecordViewIdentifier",
+    "RecordViewSort",
+    "RecordViewsService",
+    "ViewField",
+]
+
+FilterRuleType = FilterRuleTypeEnum
+"""How a filter of a view compares: the same enumeration as that of record search, which lacks the last two."""
 
 
 class RecordView(RecordViewData):
     """A table of the records of one entity type."""
 
     __slots__ = ()
+
+    class ExtendViewBody(TypedDict):
+        """What `extend_view` takes."""
+
+        new_key_field_name: str
+        records_to_transfer: list[RecordTransfer] | None
+
+    class ReplaceKeyFieldsBody(TypedDict, total=False):
+        """What `replace_key_fields` takes; all members are optional."""
+
+        add_key_field_names: list[str]
+        remove_key_field_ids: list[str]
+        records_to_transfer: list[RecordTransfer] | None
+
+    @on_failure(nothing)
+    def extend_view(self, body: ExtendViewBody) -> None:
+        """Add a key field: the view moves to the entity type that has it too.
+
+        Args:
+            body: `new_key_field_name`, and `records_to_transfer`: the records that move along (objects, ids, or
+                key-field dicts), each with its new key values by field name; or None.
+
+        Raises:
+            IdentifierNotFoundError: a record to transfer does not exist; nothing was sent.
+            UnknownFateError: the answer was lost; look at the view before you repeat it.
+            KalbioAPIError: the server refused.
+
+        API operation: `addRecordViewKeyField`.
+
+        Example:
+            >>> view = (client.record_views.get_record_views())[0]
+            >>> view.extend_view({"new_key_field_name": "Salt form", "records_to_transfer": None})
+        """
+        sent = self._body(body)
+        client = self._require_client()
+        response = client.call(add_record_view_key_field.build_request(self.id, body=sent))
+        self._forget()
+        answer = as_optional_object(response)
+        if answer is None or answer.get("id") != self.id:
+            found = client.record_views.views.find(self.id)
+            answer = {} if found is None else dict(found.raw)
+        self._take_over(answer)
+
+    @on_failure(nothing)
+    def replace_key_fields(self, body: ReplaceKeyFieldsBody) -> RecordView | None:
+        """Exchange key fields: the view is copied for the entity type that has them, and its records move there.
+
+        Args:
+            body: `add_key_field_names`, `remove_key_field_ids` (key fields: objects, ids, or names), and
+                `records_to_transfer`: every record of the view (object, id, or key-field dict) with values for all
+                key fields of the new set, by field name.
+
+        Returns:
+            The new view, which has another id; this object stays as it was. None when the server names none.
+
+        Raises:
+            IdentifierNotFoundError: a key field or a record does not exist; nothing was sent.
+            UnknownFateError: the answer was lost; look at the views before you repeat it.
+            KalbioAPIError: the server refused, e.g. because a record lacks a key value; nothing was changed.
+
+        API operation: `replaceRecordViewKeyFields`.
+
+        Example:
+            >>> view = (client.record_views.get_record_views())[0]
+            >>> copy = view.replace_key_fields({"add_key_field_names": ["Salt form"], "records_to_transfer": []})
+        """
+        sent = self._body(body)
+        client = self._require_client()
+        if sent.get("remove_key_field_ids") is not None:
+            fields = client.entity_fields.key_fields
+            sent["remove_key_field_ids"] = [fields.require_id(item) for item in sent["remove_key_field_ids"]]
+        response = client.call(replace_record_view_key_fields.build_request(self.id, body=sent))
+        self._forget()
+        answer = as_optional_object(response)
+        return None if answer is None else RecordView(answer, client)
+
+    def _body(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a body whose records to transfer are named by their ids."""
+        sent = dict(body)
+        transfers = sent.get("records_to_transfer")
+        if transfers is not None:
+            records = self._require_client().records
+            sent["records_to_transfer"] = [
+                {**transfer, "record_id": records.resolve(transfer["record_id"])} for transfer in transfers
+            ]
+        return sent
+
+    def _forget(self) -> None:
+        """Forget what a change of key fields changes: records move to other types, which may be new."""
+        client = self._require_client()
+        client.record_views.views.drop()
+        client.records.clear_caches()
+        client.entity_types.types.drop()
+        client.entity_fields.key_fields.drop()
 
 
 RecordViewIdentifier: TypeAlias = RecordView | str

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any, TypedDict
+
+from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.resource import (
     Resource,
     flag,
@@ -13,6 +16,38 @@ from kalbio._model.resource import (
     texts_or_none,
     timestamp,
 )
+
+
+class RecordTransfer(TypedDict):
+    """A record that moves to another entity type, with its new key values by field name."""
+
+    record_id: Any
+    key_field_name_to_value: dict[str, Any]
+
+
+class RecordViewSort(TypedDict):
+    """An order of a view; exactly one of the two ids is set."""
+
+    key_field_id: str | None
+    view_field_id: str | None
+    descending: bool
+    plot_field_config: dict[str, Any] | None
+
+
+class RecordViewFilter(TypedDict):
+    """A filter of a view; exactly one of the two ids is set."""
+
+    key_field_id: str | None
+    view_field_id: str | None
+    filter_type: FilterRuleTypeEnum | str
+    filter_prop: Any
+    plot_field_config: dict[str, Any] | None
+
+
+class RecordViewColorFilter(RecordViewFilter):
+    """A filter of a view that colours what it finds."""
+
+    color: str
 
 
 class ViewField(Resource):

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-from kaleidoscope_api.api.record_view_templates import get_record_view_template, list_record_view_templates
+from kaleidoscope_api.api.record_view_templates import (
+    bulk_link_record_view_template,
+    bulk_unlink_record_view_template,
+    create_record_view_template,
+    delete_record_view_template,
+    duplicate_record_view_template,
+    get_record_view_template,
+    link_record_view_template,
+    list_record_view_templates,
+    promote_record_view,
+    unlink_record_view_template,
+    update_record_view_template,
+)
+from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.answers import as_object
+from kalbio._core.answers import as_object, unusable
+from kalbio._model.checks import filled
 from kalbio._model.identifiers import plain_id
+from kalbio._model.updates import given
+from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import CachedListing, Service
-from kalbio.aio.record_views import RecordView
+from kalbio.aio.activities import ContentLayoutItem, DefinitionIdentifier
+from kalbio.aio.entity_types import EntityTypeIdentifier
+from kalbio.aio.record_views import RecordView, RecordViewIdentifier
 
-__all__ = ["ResultTableTemplate", "ResultTableTemplatesService"]
+__all__ = ["ResultTableTemplate", "ResultTableTemplateIdentifier", "ResultTableTemplatesService"]
 
 
 class ResultTableTemplate(RecordView):
@@ -22,6 +41,10 @@ class ResultTableTemplate(RecordView):
 
     def __str__(self) -> str:
         return self.template_name or self.view_name or self.id
+
+
+ResultTableTemplateIdentifier: TypeAlias = ResultTableTemplate | str
+"""A template, its id, or its template name."""
 
 
 class ResultTableTemplatesService(Service):
@@ -78,3 +101,424 @@ class ResultTableTemplatesService(Service):
         request = get_record_view_template.build_request(plain_id(template_id, "result table template"))
         response = await self._client.call_or_none(request)
         return None if response is None else ResultTableTemplate(as_object(response), self._client)
+
+    @on_failure(nothing)
+    async def create_template(
+        self,
+        *,
+        view_name: str,
+        entity_slice_id: EntityTypeIdentifier,
+        template_name: str | None = None,
+        program_ids: Sequence[str] | None = None,
+        view_field_ids: Sequence[str] | None = None,
+        data_field_ids: Sequence[str] | None = None,
+        lookup_field_ids: Sequence[str] | None = None,
+        plot_field_ids: Sequence[str] | None = None,
+        filters: Sequence[RecordViewFilter] | None = None,
+        sorts: Sequence[RecordViewSort] | None = None,
+        color_filters: Sequence[RecordViewColorFilter] | None = None,
+        record_set_ids_filter: Sequence[str] | None = None,
+        sort_order: str | None = None,
+        sort_descending: bool | None = None,
+        view_mode: str | None = None,
+        group_by_mode: str | None = None,
+        group_by_field_id: str | None = None,
+    ) -> ResultTableTemplate:
+        """Create a template from scratch; what is None is left to the server.
+
+        Args:
+            view_name: name of the tables made from it.
+            entity_slice_id: the entity type of their records: object, id, or name.
+            template_name: its own name.
+            program_ids: programs: objects, ids, or titles.
+            view_field_ids: ids of columns of existing views to copy.
+            data_field_ids: data fields to show: objects, ids, or names.
+            lookup_field_ids: ids of look-ups to show.
+            plot_field_ids: ids of plots to show.
+            filters: filters.
+            sorts: sorts.
+            color_filters: colours.
+            record_set_ids_filter: ids of record sets to limit it to.
+            sort_order: alphabetical, created_date or manual.
+            sort_descending: whether to sort downwards.
+            view_mode: how it is shown.
+            group_by_mode: how it is grouped.
+            group_by_field_id: id of what it is grouped by.
+
+        Raises:
+            ValueError: a name is empty.
+            IdentifierNotFoundError: no such entity type, program or field; nothing was sent.
+            UnknownFateError: the answer was lost; look before you create it again.
+            KalbioAPIError: the server refused.
+
+        API operation: `createRecordViewTemplate`.
+
+        Example:
+            >>> template = await client.result_table_templates.create_template(
+            ...     view_name="Potency", entity_slice_id="Compound", data_field_ids=["logP"]
+            ... )
+        """
+        body = {name: value for name, value in locals().items() if name != "self" and value is not None}
+        body["view_name"] = filled("view_name", view_name)
+        body["entity_slice_id"] = await self._client.entity_types.types.require_id(entity_slice_id)
+        if data_field_ids is not None:
+            fields = self._client.entity_fields.data_fields
+            body["data_field_ids"] = [await fields.require_id(item) for item in data_field_ids]
+        return await self._create(create_record_view_template.build_request(body=await self._with_programs(body)))
+
+    @on_failure(nothing)
+    async def save_view_as_template(
+        self, *, source_view_id: RecordViewIdentifier, view_name: str, template_name: str | None = None
+    ) -> ResultTableTemplate:
+        """Create a template from a record view.
+
+        Args:
+            source_view_id: the view, or its id.
+            view_name: name of the tables made from it.
+            template_name: its own name.
+
+        Raises:
+            ValueError: a name is empty.
+            UnknownFateError: the answer was lost; look before you create it again.
+            KalbioAPIError: the server refused.
+
+        API operation: `createRecordViewTemplate`.
+
+        Example:
+            >>> view = (await client.record_views.get_record_views())[0]
+            >>> template = await client.result_table_templates.save_view_as_template(
+            ...     source_view_id=view, view_name="Potency"
+            ... )
+        """
+        body = {"source_view_id": plain_id(source_view_id, "record view"), "view_name": filled("view_name", view_name)}
+        if template_name is not None:
+            body["template_name"] = template_name
+        return await self._create(create_record_view_template.build_request(body=body))
+
+    @on_failure(nothing)
+    async def update_template(
+        self,
+        template_id: ResultTableTemplateIdentifier,
+        *,
+        view_name: str | Unset = UNSET,
+        template_name: str | None | Unset = UNSET,
+        program_ids: Sequence[str] | Unset = UNSET,
+        save_view_field_ids: Sequence[str] | Unset = UNSET,
+        remove_view_field_ids: Sequence[str] | Unset = UNSET,
+        reorder_view_field_ids: Sequence[str] | Unset = UNSET,
+        filters: Sequence[RecordViewFilter] | Unset = UNSET,
+        sorts: Sequence[RecordViewSort] | Unset = UNSET,
+        color_filters: Sequence[RecordViewColorFilter] | Unset = UNSET,
+        record_set_ids_filter: Sequence[str] | Unset = UNSET,
+        is_archived: bool | Unset = UNSET,
+        sort_order: str | None | Unset = UNSET,
+        sort_descending: bool | None | Unset = UNSET,
+        view_mode: str | None | Unset = UNSET,
+        group_by_mode: str | None | Unset = UNSET,
+        group_by_field_id: str | None | Unset = UNSET,
+    ) -> ResultTableTemplate:
+        """Change a template; what is not given stays, None clears.
+
+        Args:
+            template_id: the template: object, id, or template name.
+            view_name: name of the tables made from it.
+            template_name: its own name.
+            program_ids: the complete list of programs: objects, ids, or titles.
+            save_view_field_ids: ids of columns to add.
+            remove_view_field_ids: ids of columns to remove.
+            reorder_view_field_ids: ids of columns in their new order.
+            filters: the complete list of filters.
+            sorts: the complete list of sorts.
+            color_filters: the complete list of colours.
+            record_set_ids_filter: the complete list of record sets to limit it to.
+            is_archived: whether it is archived.
+            sort_order: alphabetical, created_date or manual.
+            sort_descending: whether to sort downwards.
+            view_mode: how it is shown.
+            group_by_mode: how it is grouped.
+            group_by_field_id: id of what it is grouped by.
+
+        Returns:
+            The template as it is now. With nothing given it is read, and nothing is changed.
+
+        Raises:
+            IdentifierNotFoundError: no such template or program; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateRecordViewTemplate`.
+
+        Example:
+            >>> template = (await client.result_table_templates.get_templates())[0]
+            >>> template = await client.result_table_templates.update_template(template, sort_order=None)
+        """
+        changes = {name: value for name, value in given(locals()).items() if name != "template_id"}
+        resolved = await self.templates.require_id(template_id)
+        if not changes:
+            return ResultTableTemplate(
+                as_object(await self._client.call(get_record_view_template.build_request(resolved))), self._client
+            )
+        request = update_record_view_template.build_request(resolved, body=await self._with_programs(changes))
+        response = await self._client.call(request)
+        self.templates.drop()
+        return ResultTableTemplate(as_object(response), self._client)
+
+    @on_failure(nothing)
+    async def delete_template(self, template_id: ResultTableTemplateIdentifier) -> None:
+        """Delete a template. Linked definitions lose it, and the tables made from it go.
+
+        Args:
+            template_id: the template: object, id, or template name.
+
+        Raises:
+            IdentifierNotFoundError: no such template; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `deleteRecordViewTemplate`.
+
+        Example:
+            >>> template = (await client.result_table_templates.get_templates())[0]
+            >>> copy = await client.result_table_templates.duplicate_template(template)
+            >>> await client.result_table_templates.delete_template(copy)
+        """
+        resolved = await self.templates.require_id(template_id)
+        await self._client.call(delete_record_view_template.build_request(resolved, body={}))
+        self._forget_links()
+
+    @on_failure(nothing)
+    async def duplicate_template(self, template_id: ResultTableTemplateIdentifier) -> ResultTableTemplate:
+        """Copy a template.
+
+        Args:
+            template_id: the template: object, id, or template name.
+
+        Raises:
+            IdentifierNotFoundError: no such template; nothing was sent.
+            UnknownFateError: the answer was lost; look before you copy it again.
+            KalbioAPIError: the server refused.
+
+        API operation: `duplicateRecordViewTemplate`.
+
+        Example:
+            >>> template = (await client.result_table_templates.get_templates())[0]
+            >>> copy = await client.result_table_templates.duplicate_template(template)
+        """
+        resolved = await self.templates.require_id(template_id)
+        return await self._create(duplicate_record_view_template.build_request(resolved, body={}))
+
+    @on_failure(nothing)
+    async def promote_view_to_template(
+        self,
+        *,
+        source_view_id: RecordViewIdentifier,
+        operation_definition_id: DefinitionIdentifier,
+        view_name: str,
+        position_index: int | None = None,
+    ) -> ResultTableTemplate:
+        """Make a table of a definition a template that stands in its place.
+
+        Args:
+            source_view_id: the view, or its id.
+            operation_definition_id: the definition: object, id, or title.
+            view_name: name of the tables made from it.
+            position_index: its position in the content layout.
+
+        Raises:
+            IdentifierNotFoundError: no such definition; nothing was sent.
+            UnknownFateError: the answer was lost; look before you repeat it.
+            KalbioAPIError: the server refused.
+
+        API operation: `promoteRecordView`.
+
+        Example:
+            >>> view = (await client.record_views.get_record_views())[0]
+            >>> template = await client.result_table_templates.promote_view_to_template(
+            ...     source_view_id=view, operation_definition_id="Screening experiment", view_name="Potency"
+            ... )
+        """
+        body: dict[str, Any] = {
+            "source_view_id": plain_id(source_view_id, "record view"),
+            "operation_definition_id": await self._client.activities.definitions.require_id(operation_definition_id),
+            "view_name": filled("view_name", view_name),
+        }
+        if position_index is not None:
+            body["position_index"] = position_index
+        template = await self._create(promote_record_view.build_request(body=body))
+        self._forget_links()
+        return template
+
+    @on_failure(nothing)
+    async def link_to_operation_definition(
+        self,
+        template_view_id: ResultTableTemplateIdentifier,
+        *,
+        operation_definition_id: DefinitionIdentifier,
+        position_index: int | None = None,
+    ) -> ResultTableTemplate:
+        """Put a template into the content layout of a definition; each of its experiments gets a table made from it.
+
+        Args:
+            template_view_id: the template: object, id, or template name.
+            operation_definition_id: the definition: object, id, or title.
+            position_index: its position in the content layout.
+
+        Returns:
+            The template as it is after the link.
+
+        Raises:
+            IdentifierNotFoundError: no such template or definition; nothing was sent.
+            UnknownFateError: the answer was lost; look before you link it again.
+            KalbioAPIError: the server refused.
+
+        API operation: `linkRecordViewTemplate`, then `getRecordViewTemplate`.
+
+        Example:
+            >>> template = (await client.result_table_templates.get_templates())[0]
+            >>> template = await client.result_table_templates.link_to_operation_definition(
+            ...     template, operation_definition_id="Screening experiment"
+            ... )
+        """
+        resolved = await self.templates.require_id(template_view_id)
+        body: dict[str, Any] = {
+            "template_view_id": resolved,
+            "operation_definition_id": await self._client.activities.definitions.require_id(operation_definition_id),
+        }
+        if position_index is not None:
+            body["position_index"] = position_index
+        await self._client.call(link_record_view_template.build_request(body=body))
+        self._forget_links()
+        # The answer shows the template as it was before.
+        response = await self._client.call(get_record_view_template.build_request(resolved))
+        return ResultTableTemplate(as_object(response), self._client)
+
+    @on_failure(nothing)
+    async def unlink_from_operation_definition(
+        self,
+        template_id: ResultTableTemplateIdentifier,
+        *,
+        operation_definition_id: DefinitionIdentifier,
+        content_layout_id: ContentLayoutItem | str,
+    ) -> None:
+        """Take a template out of one place of the content layout of a definition.
+
+        Args:
+            template_id: the template: object, id, or template name.
+            operation_definition_id: the definition: object, id, or title.
+            content_layout_id: the place, or its id.
+
+        Raises:
+            IdentifierNotFoundError: no such template or definition; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `unlinkRecordViewTemplate`.
+
+        Example:
+            >>> templates = client.result_table_templates
+            >>> template = (await templates.get_templates())[0]
+            >>> template = await templates.link_to_operation_definition(
+            ...     template, operation_definition_id="Screening experiment"
+            ... )
+            >>> definition = await client.activities.get_definition_by_id("Screening experiment")
+            >>> place = definition.content_layout_ids_for_view(template.id)[0]
+            >>> await templates.unlink_from_operation_definition(
+            ...     template, operation_definition_id=definition, content_layout_id=place
+            ... )
+        """
+        resolved = await self.templates.require_id(template_id)
+        body = {
+            "operation_definition_id": await self._client.activities.definitions.require_id(operation_definition_id),
+            "content_layout_id": plain_id(content_layout_id, "place of a content layout"),
+        }
+        await self._client.call(unlink_record_view_template.build_request(resolved, body=body))
+        self._forget_links()
+
+    @on_failure(nothing)
+    async def bulk_link_to_operation_definitions(
+        self,
+        template_view_id: ResultTableTemplateIdentifier,
+        *,
+        operation_definition_ids: Sequence[DefinitionIdentifier],
+    ) -> None:
+        """Put a template at the end of the content layouts of several definitions.
+
+        Args:
+            template_view_id: the template: object, id, or template name.
+            operation_definition_ids: at least one definition: objects, ids, or titles.
+
+        Raises:
+            ValueError: no definition was given.
+            IdentifierNotFoundError: no such template or definition; nothing was sent.
+            UnknownFateError: the answer was lost; look before you link it again.
+            KalbioAPIError: the server refused.
+
+        API operation: `bulkLinkRecordViewTemplate`.
+
+        Example:
+            >>> template = (await client.result_table_templates.get_templates())[0]
+            >>> await client.result_table_templates.bulk_link_to_operation_definitions(
+            ...     template, operation_definition_ids=["Screening experiment"]
+            ... )
+        """
+        body = await self._bulk(template_view_id, operation_definition_ids)
+        await self._client.call(bulk_link_record_view_template.build_request(body=body))
+        self._forget_links()
+
+    @on_failure(nothing)
+    async def bulk_unlink_from_operation_definitions(
+        self,
+        template_view_id: ResultTableTemplateIdentifier,
+        *,
+        operation_definition_ids: Sequence[DefinitionIdentifier],
+    ) -> None:
+        """Take a template out of the content layouts of several definitions, and out of their registration settings.
+
+        Args:
+            template_view_id: the template: object, id, or template name.
+            operation_definition_ids: at least one definition: objects, ids, or titles.
+
+        Raises:
+            ValueError: no definition was given.
+            IdentifierNotFoundError: no such template or definition; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `bulkUnlinkRecordViewTemplate`.
+
+        Example:
+            >>> template = (await client.result_table_templates.get_templates())[0]
+            >>> await client.result_table_templates.bulk_unlink_from_operation_definitions(
+            ...     template, operation_definition_ids=["Screening experiment"]
+            ... )
+        """
+        body = await self._bulk(template_view_id, operation_definition_ids)
+        await self._client.call(bulk_unlink_record_view_template.build_request(body=body))
+        self._forget_links()
+
+    async def _create(self, request: dict[str, Any]) -> ResultTableTemplate:
+        response = await self._client.call(request)
+        self.templates.drop()
+        answer = as_object(response)
+        if answer.get("id") is None:
+            raise unusable(response, "the answer is no template")
+        return ResultTableTemplate(answer, self._client)
+
+    async def _with_programs(self, body: dict[str, Any]) -> dict[str, Any]:
+        if body.get("program_ids"):
+            programs = self._client.programs.programs
+            body["program_ids"] = [await programs.require_id(item) for item in body["program_ids"]]
+        return body
+
+    async def _bulk(
+        self, template: ResultTableTemplateIdentifier, definitions: Sequence[DefinitionIdentifier]
+    ) -> dict[str, Any]:
+        if isinstance(definitions, str) or not definitions:
+            raise ValueError(f"operation_definition_ids must be a list of at least one definition; got {definitions!r}")
+        known = self._client.activities.definitions
+        return {
+            "template_view_id": await self.templates.require_id(template),
+            "operation_definition_ids": [await known.require_id(item) for item in definitions],
+        }
+
+    def _forget_links(self) -> None:
+        """Forget what a link changes: tables come and go, and with them layouts and registration settings."""
+        self.templates.drop()
+        self._client.record_views.views.drop()
+        self._client.activities.definitions.drop()

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
 
-from kaleidoscope_api.api.workspace import get_active_workspace, list_workspace_groups, list_workspace_members
+from kaleidoscope_api.api.workspace import (
+    get_active_workspace,
+    list_workspace_events,
+    list_workspace_groups,
+    list_workspace_members,
+)
 
-from kalbio._core import constants
+from kalbio._core import constants, jsontext
 from kalbio._core.aio.cache import AsyncCache
-from kalbio._core.answers import as_optional_object
+from kalbio._core.answers import as_list, as_optional_object
 from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio._model.identifiers import plain_ids
-from kalbio._model.resource import Resource, text, texts
+from kalbio._model.listing import read_items
+from kalbio._model.resource import Resource, flag, mapping, number, text, texts, timestamp
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import CachedListing, Service
 
-__all__ = ["Workspace", "WorkspaceAccessLevelEnum", "WorkspaceGroup", "WorkspaceService", "WorkspaceUser"]
+__all__ = [
+    "Workspace",
+    "WorkspaceAccessLevelEnum",
+    "WorkspaceEvent",
+    "WorkspaceGroup",
+    "WorkspaceService",
+    "WorkspaceUser",
+]
 
 
 class Workspace(Resource):
@@ -58,8 +72,41 @@ class WorkspaceGroup(Resource):
         return self.group_name or super().__str__()
 
 
+class WorkspaceEvent(Resource):
+    """Something that happened in the workspace, with the name of who did it."""
+
+    __slots__ = ()
+
+    full_name = text("Who did it.")
+    preferred_name = text("The name they go by.")
+    is_bot = flag("Whether it was a program.")
+    event_attrs = mapping("Details; the shape depends on the type.")
+    created_at = timestamp("When it happened.")
+    resource_id = text("What it happened to.")
+    resource_type = text("Its kind; activities are called task.")
+    event_type = text("What happened.")
+    event_type_version = number("The version of the shape of event_attrs.")
+    event_user_id = text("The id of who did it.")
+    parent_bulk_event_id = text("The bulk event it is a part of.")
+    is_bulk = flag("Whether it stands for many.")
+
+    def __str__(self) -> str:
+        return f"{self.id}:{self.event_type}"
+
+
 class WorkspaceService(Service):
     """The workspace (`client.workspace`)."""
+
+    class EventsQuery(TypedDict, total=False):
+        """The conditions of `get_events`; all optional, None means not given."""
+
+        page: int | None
+        page_size: int | None
+        event_types: list[str] | None
+        resource_type: str | None
+        event_user_ids: list[str] | None
+        after_date: datetime | str | None
+        before_date: datetime | str | None
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
@@ -179,3 +226,41 @@ class WorkspaceService(Service):
         """
         wanted = set(plain_ids(ids, "group"))
         return [group for group in await self.groups.all() if group.id in wanted]
+
+    @on_failure(list)
+    async def get_events(self, **params: Unpack[EventsQuery]) -> list[WorkspaceEvent]:
+        """Return one page of what happened in the workspace.
+
+        Args:
+            **params: the conditions of `EventsQuery`, all optional; None means not given. `page`, `page_size`;
+                `event_types`: any of these; `resource_type`: e.g. "task", "record"; `event_user_ids`: users as
+                objects, ids, or e-mail addresses; `after_date`, `before_date`: datetimes.
+
+        Raises:
+            TypeError: there is no such condition.
+            IdentifierNotFoundError: no such user; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `listWorkspaceEvents`.
+
+        Example:
+            >>> events = await client.workspace.get_events(resource_type="record", page_size=20)
+        """
+        query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
+        known = WorkspaceService.EventsQuery.__annotations__
+        unknown = sorted(set(query) - set(known))
+        if unknown:
+            raise TypeError(f"get_events() has no condition {unknown[0]!r}; it has {', '.join(known)}")
+        if "event_types" in query:
+            query["event_types"] = jsontext.encode_text(list(query["event_types"]))
+        if "event_user_ids" in query:
+            users = [await self.members.require_id(item) for item in query["event_user_ids"]]
+            query["event_user_ids"] = jsontext.encode_text(users)
+        for name in ("after_date", "before_date"):
+            if isinstance(query.get(name), datetime):
+                query[name] = query[name].isoformat()
+        build: Any = list_workspace_events.build_request
+        response = await self._client.call_or_none(build(**query))
+        if response is None:
+            return []
+        return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
