@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +31,8 @@ class World:
         async def wait() -> Any:
             return await result
 
-        return self._runner.run(wait())
+        # In the context of the test, so that blocks such as cache_disabled() hold inside.
+        return self._runner.run(wait(), context=contextvars.copy_context())
 
     def connect(self, **options: Any) -> Any:
         """Make a client of this world, closed at the end of the test."""
