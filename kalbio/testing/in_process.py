@@ -14,6 +14,7 @@ from kalbio._core._http import Response as HttpResponse
 from kalbio.aio.client import AsyncKaleidoscopeClient
 from kalbio.client import KaleidoscopeClient
 from kalbio.sandbox import Request, Response, Sandbox
+from kalbio.testing.faults import Fault, Faults
 
 
 @attrs.frozen
@@ -26,7 +27,7 @@ class Exchange:
         operation: operationId, where a generated operation built the request.
         headers: lower-case names; credentials are left out.
         body: what was sent.
-        status: status of the answer.
+        status: status of the answer, None when there was none.
     """
 
     method: str
@@ -34,18 +35,25 @@ class Exchange:
     operation: str | None
     headers: Mapping[str, str]
     body: bytes
-    status: int
+    status: int | None
 
 
 _CREDENTIALS = ("authorization", "x-kal-authorization")
 
 
 class SandboxTransport(BaseTransport, AsyncBaseTransport):
-    """Answers the requests of a sync or an async client from a sandbox; `exchanges` keeps what was asked."""
+    """Answers the requests of a sync or an async client from a sandbox.
+
+    Attributes:
+        sandbox: the sandbox.
+        exchanges: what was asked, in order.
+        faults: what goes wrong, see `Faults.add`.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.exchanges: list[Exchange] = []
+        self.faults = Faults()
 
     def handle_request(self, request: HttpRequest) -> HttpResponse:
         """Answer a request of a sync client."""
@@ -56,13 +64,24 @@ class SandboxTransport(BaseTransport, AsyncBaseTransport):
         return self._answer(request, await request.aread())
 
     def _answer(self, request: HttpRequest, body: bytes) -> HttpResponse:
-        target = request.url.raw_path.decode("ascii")
-        headers = tuple(request.headers.multi_items())
-        answer: Response = self.sandbox.handle(Request(request.method, target, headers, body))
-        shown = {name: value for name, value in headers if name not in _CREDENTIALS}
         operation = request.extensions.get("operation")
-        self.exchanges.append(Exchange(request.method, target, operation, shown, body, answer.status))
-        return HttpResponse(answer.status, headers=list(answer.headers), content=answer.body, request=request)
+        fault = self.faults.take(operation)
+        if fault is not None and not fault.carried_out:
+            self._note(request, body, fault.status)
+            return fault.answer(request, None)
+        headers = tuple(request.headers.multi_items())
+        answer: Response = self.sandbox.handle(
+            Request(request.method, request.url.raw_path.decode("ascii"), headers, body)
+        )
+        self._note(request, body, answer.status)
+        good = HttpResponse(answer.status, headers=list(answer.headers), content=answer.body, request=request)
+        return good if fault is None else fault.answer(request, good)
+
+    def _note(self, request: HttpRequest, body: bytes, status: int | None) -> None:
+        headers = {name: value for name, value in request.headers.multi_items() if name not in _CREDENTIALS}
+        target = request.url.raw_path.decode("ascii")
+        operation = request.extensions.get("operation")
+        self.exchanges.append(Exchange(request.method, target, operation, headers, body, status))
 
 
 class InProcess:
@@ -104,6 +123,15 @@ class InProcess:
     def exchanges(self) -> list[Exchange]:
         """What the clients have asked, in order."""
         return self.transport.exchanges
+
+    def fail(self, operation: str | None = None, **fault: Any) -> Fault:
+        """Let the next calls of an operation go wrong; the arguments are those of `Fault`.
+
+        Example:
+            >>> lab.fail("addRecordValue", lose_answer=True)
+            >>> lab.fail("getRecord", status=503, retry_after=1, times=2)
+        """
+        return self.transport.faults.add(Fault(operation, **fault))
 
     def operations(self) -> list[str]:
         """Return the operationIds that were called, in order; logins are left out."""

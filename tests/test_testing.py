@@ -1,0 +1,117 @@
+"""`kalbio.testing` as its users see it: fixtures, faults, builders."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from kalbio import (
+    ConnectionFailedError,
+    KalbioResponseError,
+    KaleidoscopeClient,
+    RequestTimeoutError,
+    RetryPolicy,
+    ServerError,
+    UnknownFateError,
+)
+from kalbio.testing import Fault, InProcess, make_assay_results, make_compounds
+from tests.conftest import Lab, World
+
+
+@pytest.mark.parametrize("run", [1, 2])
+def test_each_test_has_a_state_of_its_own(kalbio_client: KaleidoscopeClient, run: int) -> None:
+    """What one test creates is not there in the next."""
+    assert [item for item in kalbio_client.programs.get_programs() if item.title == "Mine"] == []
+    kalbio_client.programs.create_program("Mine")
+
+
+def test_the_fixtures_share_one_sandbox(kalbio_sandbox: InProcess, kalbio_client: KaleidoscopeClient) -> None:
+    """The sandbox of a test keeps what its client asked."""
+    kalbio_client.programs.get_programs()
+
+    assert kalbio_sandbox.operations() == ["listPrograms"]
+
+
+def record_of(lab: Lab, world: World) -> Any:
+    """Return a record to write on."""
+    world(lab.api.entity_fields.get_or_create_key_field("compound"))
+    world(lab.api.entity_fields.get_or_create_data_field("logP", "number"))
+    return world(lab.api.records.get_or_create_record({"compound": "CPD-1"}))
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "stored"),
+    [
+        ({"refuse": True}, ConnectionFailedError, 0),
+        ({"status": 501}, ServerError, 0),
+        ({"lose_answer": True}, UnknownFateError, 1),
+        ({"time_out": True}, UnknownFateError, 1),
+        ({"body": b"<html>"}, KalbioResponseError, 1),
+    ],
+)
+def test_a_fault_hits_a_write(
+    lab: Lab, world: World, fault: dict[str, Any], error: type[Exception], stored: int
+) -> None:
+    """A write meets the fault that was ordered, and the sandbox holds what was carried out."""
+    record = record_of(lab, world)
+    lab.fail("addRecordValue", **fault)
+
+    with pytest.raises(error):
+        world(record.add_value("logP", 1))
+
+    assert len(world(record.get_values())) == stored
+    world(record.add_value("logP", 2))
+    assert len(world(record.get_values())) == stored + 1
+
+
+def test_a_fault_hits_as_often_as_it_says(world: World) -> None:
+    """Two refusals are met by two retries, and the third try is carried out."""
+    lab = Lab(world, retries=RetryPolicy(base=0))
+    lab.fail("listPrograms", status=503, retry_after=0, times=2)
+
+    assert world(lab.api.programs.get_programs())
+    assert [item.status for item in lab.exchanges if item.operation == "listPrograms"] == [503, 503, 200]
+    lab.close()
+
+
+def test_a_read_that_times_out_says_so(lab: Lab, world: World) -> None:
+    """A lost answer to a read is a time-out, not an unknown fate: nothing was to be changed."""
+    lab.fail("listPrograms", time_out=True)
+
+    with pytest.raises(RequestTimeoutError):
+        world(lab.api.programs.get_programs())
+
+
+@pytest.mark.parametrize("arguments", [{}, {"status": 500, "refuse": True}, {"refuse": True, "retry_after": 1}])
+def test_a_fault_must_be_one_thing(arguments: dict[str, Any]) -> None:
+    """A fault that is none, or several, is refused when it is ordered."""
+    with pytest.raises(ValueError, match=r"fault|retry_after"):
+        Fault("getRecord", **arguments)
+
+
+def test_compounds_are_consistent_and_repeatable() -> None:
+    """Made-up compounds have unique keys, weights that go with their formulas, and are the same for the same seed."""
+    rows = make_compounds(200, seed=3)
+    weights = {"C": 12.011, "H": 1.008, "N": 14.007, "O": 15.999, "S": 32.06, "F": 18.998}
+
+    assert rows == make_compounds(200, seed=3)
+    assert rows != make_compounds(200, seed=4)
+    assert len({row["Compound"] for row in rows}) == 200
+    for row in rows:
+        atoms = re.findall(r"([A-Z])(\d*)", row["Formula"])
+        assert row["Molecular weight"] == round(sum(weights[symbol] * int(n or 1) for symbol, n in atoms), 2)
+
+
+def test_built_data_loads(lab: Lab, world: World) -> None:
+    """Compounds and results go into a sandbox as they are, and come back."""
+    compounds = make_compounds(20)
+    world(lab.api.imports.push_data(["Compound"], compounds))
+    world(lab.api.imports.push_data(["Compound"], make_assay_results(compounds)))
+    lab.api.clear_caches()
+
+    record = world(lab.api.records.get_record_by_id({"Compound": "CPD-00007"}))
+
+    assert world(record.get_value_content("SMILES")) == compounds[6]["SMILES"]
+    assert world(record.get_value_content("Active")) in (True, False)
