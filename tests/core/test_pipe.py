@@ -26,7 +26,7 @@ from kalbio import (
 )
 from kalbio._core.answers import as_json, as_list, as_object, as_optional_object
 from tests.conftest import World
-from tests.core.wire import Core, Wire, answer
+from tests.core.wire import Core, Pieces, Wire, answer
 
 NO_WAIT = RetryPolicy(base=0)
 RECORD = "6f1c0d5e-0000-4000-8000-000000000001"
@@ -83,30 +83,6 @@ def test_a_compressed_answer_is_read_and_a_broken_one_is_a_lost_answer(core: Cor
     assert len(wire.requests) == 2
     with pytest.raises(UnknownFateError):
         core.call(core.open(Wire(broken)), "POST", json={})
-
-
-class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that comes in pieces, and remembers whether it was closed."""
-
-    def __init__(self, *pieces: bytes | Exception) -> None:
-        self.pieces = pieces
-        self.closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self.pieces:
-            if isinstance(piece, Exception):
-                raise piece
-            yield piece
-
-    async def __aiter__(self) -> Any:
-        for piece in self:
-            yield piece
-
-    def close(self) -> None:
-        self.closed = True
-
-    async def aclose(self) -> None:
-        self.closed = True
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(core: Core) -> None:

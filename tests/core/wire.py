@@ -57,6 +57,30 @@ def tokens(number: int, lifetime: float = 3600) -> httpx.Response:
     return answer(200, body)
 
 
+class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that comes in pieces, and remembers whether it was closed."""
+
+    def __init__(self, *pieces: bytes | Exception) -> None:
+        self.pieces = pieces
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+    async def __aiter__(self) -> Any:
+        for piece in self:
+            yield piece
+
+    def close(self) -> None:
+        self.closed = True
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
 class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Plays `steps` to ordinary requests and `logins_steps` to token requests; then answers 200 to everything."""
 

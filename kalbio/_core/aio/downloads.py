@@ -21,6 +21,7 @@ async def save(response: Response, target: Path, *, overwrite: bool) -> None:
 
     A failure leaves an existing file as it was and no partial file behind.
     """
+    streamed = not response.is_stream_consumed  # a transport in this process may give the body whole, uncounted
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +31,7 @@ async def save(response: Response, target: Path, *, overwrite: bool) -> None:
                 async for chunk in response.aiter_bytes(constants.DOWNLOAD_CHUNK):
                     file.write(chunk)
             stated, received = response.headers.get("content-length"), response.num_bytes_downloaded
-            if stated is not None and stated != str(received):
+            if streamed and stated is not None and stated != str(received):
                 raise _broken(response, f"{received} of {stated} bytes came")
             refuse_existing(target, overwrite)
             temporary.replace(target)

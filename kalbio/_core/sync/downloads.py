@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 866371674a45)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 6bb9c0cad4d0)
 """Saves a streamed answer: to a temporary file beside the target, renamed when it is complete."""
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def save(response: Response, target: Path, *, overwrite: bool) -> None:
 
     A failure leaves an existing file as it was and no partial file behind.
     """
+    streamed = not response.is_stream_consumed  # a transport in this process may give the body whole, uncounted
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +32,7 @@ def save(response: Response, target: Path, *, overwrite: bool) -> None:
                 for chunk in response.iter_bytes(constants.DOWNLOAD_CHUNK):
                     file.write(chunk)
             stated, received = response.headers.get("content-length"), response.num_bytes_downloaded
-            if stated is not None and stated != str(received):
+            if streamed and stated is not None and stated != str(received):
                 raise _broken(response, f"{received} of {stated} bytes came")
             refuse_existing(target, overwrite)
             temporary.replace(target)
