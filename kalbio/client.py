@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 8fbfbc69d150)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest f959774b4fd6)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -42,13 +42,27 @@ if TYPE_CHECKING:
     from kalbio.result_table_templates import ResultTableTemplatesService
     from kalbio.workspace import WorkspaceService
 
-__all__ = ["PROD_API_URL", "TIMEOUT_MAXIMUM", "KaleidoscopeClient", "KalbioAPIError", "KalbioResponseError"]
+__all__ = [
+    "PROD_API_URL",
+    "TIMEOUT_MAXIMUM",
+    "VALID_CONTENT_TYPES",
+    "KaleidoscopeClient",
+    "KalbioAPIError",
+    "KalbioResponseError",
+]
 
 PROD_API_URL = "https://api.kaleidoscope.bio"
 """Where the platform answers."""
 
 TIMEOUT_MAXIMUM = constants.READ_TIMEOUT
 """Seconds that a request may take to answer, unless the client is told otherwise."""
+
+VALID_CONTENT_TYPES = (
+    "text/csv",
+    "chemical/x-mdl-sdfile",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+)
+"""The content types of exports that are known; without effect, since downloads of any type are taken."""
 
 OnError = Literal["raise", "log"]
 

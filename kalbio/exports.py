@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 18ddf8cfed0e)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest b1fb25beb6f6)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class ExportsService(Service):
         *,
         overwrite: bool = False,
         record_set_id: str | None = None,
+        record_set_filters: Sequence[str] | None = None,
     ) -> str | None:
         """Save the records of an entity type as a CSV file.
 
@@ -67,6 +68,7 @@ class ExportsService(Service):
             search_text: free text.
             overwrite: whether an existing file may be replaced.
             record_set_id: older name of `record_set_ids`.
+            record_set_filters: sent as it is, for servers that still know it.
 
         Returns:
             The path of the file, None when the server has nothing to export.
@@ -96,6 +98,7 @@ class ExportsService(Service):
                 "view_field_ids": _joined(view_field_ids, "view field"),
                 "identifier_ids": _joined(identifier_ids, "key value"),
                 "record_set_ids": record_set_ids,
+                "record_set_filters": record_set_filters,
                 "program_id": program_id,
                 "operation_id": operation_id,
                 "view_field_filters": view_field_filters,

@@ -48,7 +48,8 @@ class FieldSort(TypedDict):
 class SearchRecordsQuery(TypedDict, total=False):
     """The conditions of a record search; all optional, None means not given.
 
-    `record_set_id` is the older name of `record_set_ids`.
+    `record_set_id` is the older name of `record_set_ids`; `record_set_filters` is sent as it is, for servers that still
+    know it.
     """
 
     record_set_ids: str | Sequence[str] | None
@@ -63,6 +64,7 @@ class SearchRecordsQuery(TypedDict, total=False):
     search_text: str | None
     limit: int | None
     record_set_id: str | None
+    record_set_filters: Sequence[str] | None
 
 
 class RecordValue(Resource):

@@ -41,13 +41,27 @@ if TYPE_CHECKING:
     from kalbio.aio.result_table_templates import ResultTableTemplatesService
     from kalbio.aio.workspace import WorkspaceService
 
-__all__ = ["PROD_API_URL", "TIMEOUT_MAXIMUM", "AsyncKaleidoscopeClient", "KalbioAPIError", "KalbioResponseError"]
+__all__ = [
+    "PROD_API_URL",
+    "TIMEOUT_MAXIMUM",
+    "VALID_CONTENT_TYPES",
+    "AsyncKaleidoscopeClient",
+    "KalbioAPIError",
+    "KalbioResponseError",
+]
 
 PROD_API_URL = "https://api.kaleidoscope.bio"
 """Where the platform answers."""
 
 TIMEOUT_MAXIMUM = constants.READ_TIMEOUT
 """Seconds that a request may take to answer, unless the client is told otherwise."""
+
+VALID_CONTENT_TYPES = (
+    "text/csv",
+    "chemical/x-mdl-sdfile",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+)
+"""The content types of exports that are known; without effect, since downloads of any type are taken."""
 
 OnError = Literal["raise", "log"]
 

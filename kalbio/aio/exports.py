@@ -46,6 +46,7 @@ class ExportsService(Service):
         *,
         overwrite: bool = False,
         record_set_id: str | None = None,
+        record_set_filters: Sequence[str] | None = None,
     ) -> str | None:
         """Save the records of an entity type as a CSV file.
 
@@ -66,6 +67,7 @@ class ExportsService(Service):
             search_text: free text.
             overwrite: whether an existing file may be replaced.
             record_set_id: older name of `record_set_ids`.
+            record_set_filters: sent as it is, for servers that still know it.
 
         Returns:
             The path of the file, None when the server has nothing to export.
@@ -95,6 +97,7 @@ class ExportsService(Service):
                 "view_field_ids": _joined(view_field_ids, "view field"),
                 "identifier_ids": _joined(identifier_ids, "key value"),
                 "record_set_ids": record_set_ids,
+                "record_set_filters": record_set_filters,
                 "program_id": program_id,
                 "operation_id": operation_id,
                 "view_field_filters": view_field_filters,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Unpack
 
@@ -642,6 +643,9 @@ class RecordsService(Service):
         for name in ("view_field_filters", "view_field_sorts"):
             if name in query:
                 query[name] = view_conditions_text(query[name])
+        if "record_set_filters" in query:
+            warnings.warn("record_set_filters has no known effect any more", DeprecationWarning, stacklevel=4)
+            query["record_set_filters"] = query_text(query["record_set_filters"])
         if not isinstance(query.get("record_set_ids", ""), str):
             query["record_set_ids"] = ",".join(plain_ids(query["record_set_ids"], "record set"))
         return query
