@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest f959774b4fd6)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest bd6fadd9649e)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ __all__ = [
     "PROD_API_URL",
     "TIMEOUT_MAXIMUM",
     "VALID_CONTENT_TYPES",
-    "KaleidoscopeClient",
     "KalbioAPIError",
     "KalbioResponseError",
+    "KaleidoscopeClient",
 ]
 
 PROD_API_URL = "https://api.kaleidoscope.bio"

@@ -94,7 +94,7 @@ def derive_all(root: Path, target: Path) -> None:
     shutil.copy(root / "pyproject.toml", target / "pyproject.toml")
     # The rest of kalbio is not there to be recognised as ours.
     ours = 'lint.isort.known-first-party = ["kalbio"]'
-    ruff(target / "kalbio", "check", "--select", "F401,I", "--fix-only", "--config", ours)
+    ruff(target / "kalbio", "check", "--select", "F401,I,RUF022", "--fix-only", "--config", ours)
     ruff(target / "kalbio", "format")
     for source_dir, twin_dir, _ in DIRECTORIES:
         for path in (target / twin_dir).glob("*.py"):
