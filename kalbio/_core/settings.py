@@ -58,15 +58,15 @@ class Timeouts:
 
 @attrs.frozen
 class Settings:
-    """Everything about the connection that is not a secret."""
+    """Everything about the connection but the credentials."""
 
     base_url: str
     timeouts: Timeouts
     retry: RetryPolicy
     user_agent: str
-    extra_headers: Mapping[str, str]
+    extra_headers: Mapping[str, str] = attrs.field(repr=False)
     verify: bool | str | Path | ssl.SSLContext = True
-    proxy: str | None = None
+    proxy: str | None = attrs.field(default=None, repr=False)  # may hold a password
     http2: bool = False
     max_connections: int = constants.MAX_CONNECTIONS
     transport: Any = None

@@ -148,7 +148,12 @@ def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
 # -- at the wire ------------------------------------------------------------------------------------------------------
 
 LOST = [httpx.ReadTimeout("late"), httpx.ReadError("reset"), httpx.RemoteProtocolError("gone"), httpx.WriteError("w")]
-NOT_SENT = [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), httpx.PoolTimeout("busy")]
+NOT_SENT = [
+    httpx.ConnectError("refused"),
+    httpx.ConnectTimeout("slow"),
+    httpx.PoolTimeout("busy"),
+    httpx.ProxyError("407"),
+]
 
 
 @pytest.mark.parametrize("failure", [500, 502, 503, 504, 429, *NOT_SENT, *LOST], ids=repr)

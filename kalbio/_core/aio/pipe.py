@@ -20,6 +20,7 @@ from kalbio._core._http import (
     InvalidURL,
     Limits,
     PoolTimeout,
+    ProxyError,
     Request,
     Response,
     StreamError,
@@ -46,7 +47,7 @@ from kalbio._core.settings import Settings
 logger = logging.getLogger("kalbio")
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout)
+_NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout, ProxyError)
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
 
 

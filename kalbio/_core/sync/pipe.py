@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest c2338d1a8fc5)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 8136947297c6)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from kalbio._core._http import (
     InvalidURL,
     Limits,
     PoolTimeout,
+    ProxyError,
     Request,
     Response,
     StreamError,
@@ -47,7 +48,7 @@ from kalbio._core.sync.locks import sleep
 logger = logging.getLogger("kalbio")
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout)
+_NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout, ProxyError)
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
 
 
