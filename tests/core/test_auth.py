@@ -297,6 +297,25 @@ def test_any_number_of_callers_cause_one_login_or_renewal(core: Core, occasion: 
     assert len(wire.logins) == before + 1
 
 
+def test_callers_that_waited_for_a_refused_login_do_not_repeat_it(core: Core) -> None:
+    """Wrong credentials in a crowd are presented once, not once for each (which may lock the account)."""
+    wire = Wire(logins=[401] * 1000)
+    wire.linger = 0.05
+    pipe = core.open(wire)
+
+    results = in_parallel(core, lambda: pipe.send(pipe.build_request("GET", "/things")), 64)
+
+    assert {type(result) for result in results} == {AuthenticationError}
+    assert len({id(result) for result in results}) == 64
+    presented = len(wire.logins)
+    # Threads that start too late to wait for it ask once more; tasks all start before it ends.
+    assert presented == 1 if core.world.kind == "async" else presented < 32
+    # A later call is not answered from memory.
+    with pytest.raises(AuthenticationError):
+        core.call(pipe)
+    assert len(wire.logins) == presented + 1
+
+
 def test_a_login_that_is_cancelled_leaves_the_way_free_for_the_next_caller(core: Core) -> None:
     """A task cancelled while it logs in does not leave the others waiting for ever."""
     if core.world.kind == "sync":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -14,6 +15,7 @@ from kalbio._core.errors import (
     AuthenticationError,
     ConnectionFailedError,
     KalbioAPIError,
+    KalbioError,
     KalbioResponseError,
     RateLimitError,
     ServerError,
@@ -53,7 +55,7 @@ class AsyncIdentityToken:
 class AsyncTokenAuth(Auth):
     """Puts a bearer token on each request, renews it ahead of its end, and once more when the server refuses it.
 
-    One renewal serves any number of callers: the others wait at the lock and find a good token.
+    One renewal serves any number of callers: the others wait at the lock and find a good token, or share its failure.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class AsyncTokenAuth(Auth):
         self._extra_headers = extra_headers
         self._identity = identity
         self._lock = Lock()
+        self._failures = 0
+        self._failure: KalbioError | None = None
 
     def secrets(self) -> tuple[str, ...]:
         """Return everything that must not be shown to anyone."""
@@ -88,8 +92,11 @@ class AsyncTokenAuth(Auth):
             identity = await self._proxy_header(request)
             token = self._tokens.usable()
             if token is None:
+                failures = self._failures
                 async with self._lock:
                     token = self._tokens.usable()
+                    if token is None and self._failure is not None and self._failures != failures:
+                        raise copy.copy(self._failure)
                     while token is None:
                         grant = self._tokens.next_grant()
                         login = self._build(grant)
@@ -98,7 +105,12 @@ class AsyncTokenAuth(Auth):
                         self._dress(login, identity)
                         answer = yield login
                         await answer.aread()
-                        token = self._read_answer(grant, answer)
+                        try:
+                            token = self._read_answer(grant, answer)
+                        except KalbioError as error:
+                            # A copy: the traceback of this one would be kept alive, and shared.
+                            self._failures, self._failure = self._failures + 1, copy.copy(error)
+                            raise
             self._dress(request, {**identity, self._header: f"Bearer {token}"})
             response = yield request
             if response.status_code != 401 or last_try or not request.extensions.get("replayable", True):

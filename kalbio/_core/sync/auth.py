@@ -1,8 +1,9 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 8c83431452cf)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 2aad3c423ea7)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -14,6 +15,7 @@ from kalbio._core.errors import (
     AuthenticationError,
     ConnectionFailedError,
     KalbioAPIError,
+    KalbioError,
     KalbioResponseError,
     RateLimitError,
     ServerError,
@@ -54,7 +56,7 @@ class IdentityToken:
 class TokenAuth(Auth):
     """Puts a bearer token on each request, renews it ahead of its end, and once more when the server refuses it.
 
-    One renewal serves any number of callers: the others wait at the lock and find a good token.
+    One renewal serves any number of callers: the others wait at the lock and find a good token, or share its failure.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class TokenAuth(Auth):
         self._extra_headers = extra_headers
         self._identity = identity
         self._lock = Lock()
+        self._failures = 0
+        self._failure: KalbioError | None = None
 
     def secrets(self) -> tuple[str, ...]:
         """Return everything that must not be shown to anyone."""
@@ -85,8 +89,11 @@ class TokenAuth(Auth):
             identity = self._proxy_header(request)
             token = self._tokens.usable()
             if token is None:
+                failures = self._failures
                 with self._lock:
                     token = self._tokens.usable()
+                    if token is None and self._failure is not None and self._failures != failures:
+                        raise copy.copy(self._failure)
                     while token is None:
                         grant = self._tokens.next_grant()
                         login = self._build(grant)
@@ -95,7 +102,12 @@ class TokenAuth(Auth):
                         self._dress(login, identity)
                         answer = yield login
                         answer.read()
-                        token = self._read_answer(grant, answer)
+                        try:
+                            token = self._read_answer(grant, answer)
+                        except KalbioError as error:
+                            # A copy: the traceback of this one would be kept alive, and shared.
+                            self._failures, self._failure = self._failures + 1, copy.copy(error)
+                            raise
             self._dress(request, {**identity, self._header: f"Bearer {token}"})
             response = yield request
             if response.status_code != 401 or last_try or not request.extensions.get("replayable", True):
