@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest bf8c84a0d020)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 0ee89f91338f)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -64,6 +64,12 @@ __all__ = [
 class RegistrationService(Service):
     """The registration workflow (`client.registration`), seen from both sides: the lab's and the registrar's."""
 
+    def _forget(self) -> None:
+        """Forget what a step of the workflow changes: lists of drafts, memberships, and progress written as values."""
+        self._client.activities.activities.drop()
+        self._client.activities.forget_relations()
+        self._client.records.clear_caches()
+
     # -- file-based ---------------------------------------------------------------------------------------------------
 
     @on_failure(nothing)
@@ -94,7 +100,9 @@ class RegistrationService(Service):
         """
         operation = self._client.activities.resolve(operation_id)
         request = register_file.build_request(operation, plain_id(file_id, "file"), body={})
-        return RegistrationFile(read_object(self._client.call(request), "registration"), self._client)
+        response = self._client.call(request)
+        self._forget()
+        return RegistrationFile(read_object(response, "registration"), self._client)
 
     @on_failure(list)
     def get_registration_files(self, operation_id: ActivityIdentifier) -> list[RegistrationFileWithErrors]:
@@ -152,6 +160,7 @@ class RegistrationService(Service):
         operation = self._client.activities.resolve(operation_id)
         request = update_registration_file_status.build_request(operation, plain_id(file_id, "file"), body=body)
         self._client.call(request)
+        self._forget()
         return True
 
     @on_failure(bool)
@@ -199,8 +208,7 @@ class RegistrationService(Service):
         operation = self._client.activities.resolve(operation_id)
         request = submit_registration_results.build_request(operation, plain_id(file_id, "file"), body=body)
         self._client.call(request)
-        self._client.records.clear_caches()
-        self._client.activities.activities.drop()
+        self._forget()
         return True
 
     # -- table-based --------------------------------------------------------------------------------------------------
@@ -386,7 +394,7 @@ class RegistrationService(Service):
         body = {} if record_ids is None else {"record_ids": _drafts(record_ids)}
         operation = self._client.activities.resolve(operation_id)
         response = self._client.call(build(operation, body=body))
-        self._client.activities.activities.drop()
+        self._forget()
         return RegistrationSubmission(read_object(response, "submission"), self._client)
 
     @on_failure(list)
@@ -455,9 +463,7 @@ class RegistrationService(Service):
         body = {"record_ids": _drafts(record_ids)}
         operation = self._client.activities.resolve(operation_id)
         self._client.call(clear_drafts.build_request(operation, body=body))
-        self._client.activities.activities.drop()
-        self._client.activities.forget_relations()
-        self._client.records.clear_caches()
+        self._forget()
         return True
 
     @on_failure(bool)
@@ -494,6 +500,7 @@ class RegistrationService(Service):
         operation = self._client.activities.resolve(operation_id)
         request = update_submission_status.build_request(operation, plain_id(submission_id, "submission"), body=body)
         self._client.call(request)
+        self._forget()
         return True
 
     @on_failure(bool)
@@ -535,8 +542,7 @@ class RegistrationService(Service):
         operation = self._client.activities.resolve(operation_id)
         request = submit_submission_results.build_request(operation, plain_id(submission_id, "submission"), body=body)
         self._client.call(request)
-        self._client.activities.activities.drop()
-        self._client.records.clear_caches()
+        self._forget()
         return True
 
 

@@ -64,7 +64,7 @@ def test_a_name_that_does_not_resolve_never_reaches_the_wire(lab: Lab, world: Wo
 
 def test_an_unknown_activity_is_an_error_in_writes_and_reads(lab: Lab, world: World, record: Any) -> None:
     """An activity that does not resolve never degrades to "no activity": nothing is written, and no read falls back."""
-    calls = [
+    calls: list[Any] = [
         lambda: record.add_value("Comment", "x", "Kinase sceen"),
         lambda: record.update_field("Comment", "x", "Kinase sceen"),
         lambda: record.update_field_file("Spectrum", "a.txt", b"1", "text/plain", "Kinase sceen"),
@@ -252,7 +252,8 @@ def test_a_record_that_is_gone_is_reported(lab: Lab, world: World, record: Any) 
 
 def test_an_answer_that_is_no_record_is_not_a_missing_record(lab: Lab, world: World) -> None:
     """A single read whose answer cannot be read raises a response error with the path; it does not give None."""
-    for value in ([], {"name": "no id"}, 5, b"<html>", b""):
+    answers: list[Any] = [[], {"name": "no id"}, 5, b"<html>", b""]
+    for value in answers:
         lab.transport.__dict__.pop("_answer", None)
         replace(lab, "getRecord", value)
         with pytest.raises(KalbioResponseError, match=f"/records/{NOWHERE}"):

@@ -63,6 +63,12 @@ __all__ = [
 class RegistrationService(Service):
     """The registration workflow (`client.registration`), seen from both sides: the lab's and the registrar's."""
 
+    def _forget(self) -> None:
+        """Forget what a step of the workflow changes: lists of drafts, memberships, and progress written as values."""
+        self._client.activities.activities.drop()
+        self._client.activities.forget_relations()
+        self._client.records.clear_caches()
+
     # -- file-based ---------------------------------------------------------------------------------------------------
 
     @on_failure(nothing)
@@ -93,7 +99,9 @@ class RegistrationService(Service):
         """
         operation = await self._client.activities.resolve(operation_id)
         request = register_file.build_request(operation, plain_id(file_id, "file"), body={})
-        return RegistrationFile(read_object(await self._client.call(request), "registration"), self._client)
+        response = await self._client.call(request)
+        self._forget()
+        return RegistrationFile(read_object(response, "registration"), self._client)
 
     @on_failure(list)
     async def get_registration_files(self, operation_id: ActivityIdentifier) -> list[RegistrationFileWithErrors]:
@@ -151,6 +159,7 @@ class RegistrationService(Service):
         operation = await self._client.activities.resolve(operation_id)
         request = update_registration_file_status.build_request(operation, plain_id(file_id, "file"), body=body)
         await self._client.call(request)
+        self._forget()
         return True
 
     @on_failure(bool)
@@ -198,8 +207,7 @@ class RegistrationService(Service):
         operation = await self._client.activities.resolve(operation_id)
         request = submit_registration_results.build_request(operation, plain_id(file_id, "file"), body=body)
         await self._client.call(request)
-        self._client.records.clear_caches()
-        self._client.activities.activities.drop()
+        self._forget()
         return True
 
     # -- table-based --------------------------------------------------------------------------------------------------
@@ -385,7 +393,7 @@ class RegistrationService(Service):
         body = {} if record_ids is None else {"record_ids": _drafts(record_ids)}
         operation = await self._client.activities.resolve(operation_id)
         response = await self._client.call(build(operation, body=body))
-        self._client.activities.activities.drop()
+        self._forget()
         return RegistrationSubmission(read_object(response, "submission"), self._client)
 
     @on_failure(list)
@@ -456,9 +464,7 @@ class RegistrationService(Service):
         body = {"record_ids": _drafts(record_ids)}
         operation = await self._client.activities.resolve(operation_id)
         await self._client.call(clear_drafts.build_request(operation, body=body))
-        self._client.activities.activities.drop()
-        self._client.activities.forget_relations()
-        self._client.records.clear_caches()
+        self._forget()
         return True
 
     @on_failure(bool)
@@ -495,6 +501,7 @@ class RegistrationService(Service):
         operation = await self._client.activities.resolve(operation_id)
         request = update_submission_status.build_request(operation, plain_id(submission_id, "submission"), body=body)
         await self._client.call(request)
+        self._forget()
         return True
 
     @on_failure(bool)
@@ -536,8 +543,7 @@ class RegistrationService(Service):
         operation = await self._client.activities.resolve(operation_id)
         request = submit_submission_results.build_request(operation, plain_id(submission_id, "submission"), body=body)
         await self._client.call(request)
-        self._client.activities.activities.drop()
-        self._client.records.clear_caches()
+        self._forget()
         return True
 
 
