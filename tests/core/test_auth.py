@@ -188,10 +188,24 @@ def test_a_401_on_a_call_renews_once_and_replays_once(core: Core) -> None:
 def test_a_second_401_is_an_authentication_error(core: Core) -> None:
     """A server that refuses fresh tokens too is not asked for ever."""
     wire = Wire(answer(401), answer(401, {"message": "no"}), answer(200))
+    pipe = core.open(wire)
     with pytest.raises(AuthenticationError) as caught:
-        core.call(core.open(wire))
+        core.call(pipe)
     assert caught.value.path == "/things"
     assert len(wire.requests) == len(wire.logins) == 2
+    core.call(pipe)  # the fresh token may be good for something else
+    assert len(wire.logins) == 2
+
+
+def test_a_refusal_that_comes_late_does_not_cost_the_new_token() -> None:
+    """A 401 for a token that another caller has renewed meanwhile leads to no second renewal."""
+    held = Tokens(client_id="i", client_secret="s", clock=lambda: 0.0)
+    held.accept(tokens(1).content)
+    held.accept(tokens(2).content)
+    held.reject("access-1")
+    assert held.usable() == "access-2"
+    held.reject("access-2")
+    assert held.usable() is None
 
 
 def test_a_stream_that_cannot_be_sent_twice_is_not_replayed_after_a_401(core: Core) -> None:

@@ -265,6 +265,14 @@ def test_a_server_that_echoes_secrets_does_not_spread_them(
     assert "request" not in vars(error)
 
 
+def test_a_secret_in_needless_escapes_is_hidden_once_it_is_parsed(core: Core) -> None:
+    """A server may escape any letter; message and details are looked at after parsing too."""
+    body = rb'{"code": "\u0061ccess-1", "message": "\u0061ccess-1", "details": ["\u0061ccess-1"]}'
+    with pytest.raises(NotFoundError) as caught:
+        core.call(core.open(Wire(answer(404, body))))
+    assert (caught.value.code, caught.value.message, caught.value.details) == (HIDDEN, HIDDEN, [HIDDEN])
+
+
 def test_a_failing_token_endpoint_that_echoes_the_grant_does_not_spread_it(core: Core) -> None:
     """The refresh token that was presented is hidden though the client has given it up."""
 
