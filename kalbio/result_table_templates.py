@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest ee287f9382ac)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 89a16660b874)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class ResultTableTemplatesService(Service):
 
         Example:
             >>> template = client.result_table_templates.create_template(
-            ...     view_name="Potency", entity_slice_id="Compound", data_field_ids=["logP"]
+            ...     view_name="Potency", entity_slice_id="Compound", data_field_ids=["Potency (nM)"]
             ... )
         """
         body = {name: value for name, value in locals().items() if name != "self" and value is not None}

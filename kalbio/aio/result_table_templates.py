@@ -155,7 +155,7 @@ class ResultTableTemplatesService(Service):
 
         Example:
             >>> template = await client.result_table_templates.create_template(
-            ...     view_name="Potency", entity_slice_id="Compound", data_field_ids=["logP"]
+            ...     view_name="Potency", entity_slice_id="Compound", data_field_ids=["Potency (nM)"]
             ... )
         """
         body = {name: value for name, value in locals().items() if name != "self" and value is not None}
