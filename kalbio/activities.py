@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 023badfdee56)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest d5b898d6fb82)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -561,7 +561,7 @@ class Activity(_WithProperties, ActivityData):
 
         Example:
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
-            >>> record = activity.get_record({"compound": "CPD-1"})
+            >>> record = activity.get_record({"Compound": "CPD-1"})
         """
         record: Record | None = self._require_client().records.get_record_by_id(identifier)
         return record if record is not None and record.id in self.all_record_ids else None
@@ -578,7 +578,7 @@ class Activity(_WithProperties, ActivityData):
 
         Example:
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
-            >>> contained = activity.has_record({"compound": "CPD-1"})
+            >>> contained = activity.has_record({"Compound": "CPD-1"})
         """
         if isinstance(identifier, Mapping):
             return self.get_record(identifier) is not None
@@ -694,7 +694,7 @@ class Activity(_WithProperties, ActivityData):
 
         Example:
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> activity.add_records([record])
         """
         from kaleidoscope_api.models import AddOperationRecordsBody
@@ -725,7 +725,7 @@ class Activity(_WithProperties, ActivityData):
 
         Example:
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> activity.add_records([record])
             >>> activity.remove_records([record])
         """
@@ -956,7 +956,7 @@ class ActivitiesService(Service):
         API operation: `getActivity` for an id, `listActivities` for a title.
 
         Example:
-            >>> activity = client.activities.get_activity_by_id("Solubility screen")
+            >>> activity = client.activities.get_activity_by_id("Kinase screen")
         """
         if isinstance(activity_id, Activity):
             return activity_id
@@ -986,7 +986,7 @@ class ActivitiesService(Service):
         API operation: `listActivities`.
 
         Example:
-            >>> activities = client.activities.get_activities_by_ids(["Solubility screen"])
+            >>> activities = client.activities.get_activities_by_ids(["Kinase screen"])
         """
         return [item for item in self.activities.get_many(ids) if item is not None]
 
@@ -1086,7 +1086,7 @@ class ActivitiesService(Service):
         API operation: `listRecordOperations`.
 
         Example:
-            >>> activities = client.activities.get_activities_with_record({"compound": "CPD-1"})
+            >>> activities = client.activities.get_activities_with_record({"Compound": "CPD-1"})
         """
         records = self._client.records
         try:

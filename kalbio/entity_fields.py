@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 9e83d376bcaf)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 09aa31284b6d)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -102,9 +102,9 @@ class KeyField(EntityField):
         API operation: `updateKeyField`.
 
         Example:
-            >>> field = client.entity_fields.get_or_create_key_field("compound")
+            >>> field = client.entity_fields.get_or_create_key_field("Compound")
             >>> field.update(field_description="Registry number of the compound")
-            <KeyField 'compound' ...>
+            <KeyField 'Compound' ...>
         """
         changes = given(locals())
         if changes:
@@ -242,7 +242,7 @@ class EntityFieldsService(Service):
         API operation: `listKeyFields`.
 
         Example:
-            >>> field = client.entity_fields.get_key_field_by_id("compound")
+            >>> field = client.entity_fields.get_key_field_by_id("Compound")
         """
         if isinstance(identifier, EntityFieldData) and not isinstance(identifier, KeyField):
             return None
@@ -263,7 +263,7 @@ class EntityFieldsService(Service):
         API operation: `getOrCreateKeyField`.
 
         Example:
-            >>> field = client.entity_fields.get_or_create_key_field("compound")
+            >>> field = client.entity_fields.get_or_create_key_field("Compound")
         """
         found = self.key_fields.get(field_name)
         if found is not None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest e3472bc822ef)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest c323f4ea246b)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EntityType(EntityTypeData):
         API operation: `searchRecords`.
 
         Example:
-            >>> compounds = client.entity_types.get_type_by_name("compound")
+            >>> compounds = client.entity_types.get_type_by_name("Compound")
             >>> ids = compounds.get_record_ids()
         """
         client = self._require_client()
@@ -94,7 +94,7 @@ class EntityTypesService(Service):
         API operation: `listEntitySlices`.
 
         Example:
-            >>> compounds = client.entity_types.get_type_by_name("compound")
+            >>> compounds = client.entity_types.get_type_by_name("Compound")
         """
         return self.types.get(name)
 
@@ -111,7 +111,7 @@ class EntityTypesService(Service):
         API operation: `listEntitySlices`.
 
         Example:
-            >>> kinds = client.entity_types.get_types_with_key_fields(["compound"])
+            >>> kinds = client.entity_types.get_types_with_key_fields(["Compound"])
         """
         wanted = self._key_ids(key_field_ids)
         return [kind for kind in self.types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
@@ -129,7 +129,7 @@ class EntityTypesService(Service):
         API operation: `listEntitySlices`.
 
         Example:
-            >>> compounds = client.entity_types.get_type_exact_keys(["compound"])
+            >>> compounds = client.entity_types.get_type_exact_keys(["Compound"])
         """
         wanted = self._key_ids(key_field_ids)
         if not wanted:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest b1fb25beb6f6)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 10130c654476)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class ExportsService(Service):
         API operation: `exportRecordsCsv`.
 
         Example:
-            >>> path = client.exports.pull_data("compounds.csv", "compound", overwrite=True)
+            >>> path = client.exports.pull_data("compounds.csv", "Compound", overwrite=True)
         """
         name = safe_name(filename, "export.csv")
         target = Path(download_path if download_path is not None else tempfile.gettempdir()) / name

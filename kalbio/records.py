@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 26ae4adf741e)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 1f6265188467)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Record(RecordData):
         API operation: `listRecordOperations`.
 
         Example:
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> record.get_activities()
             []
         """
@@ -126,8 +126,8 @@ class Record(RecordData):
         API operation: `addRecordValue`.
 
         Example:
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
-            >>> record.add_value("logP", 2.5)
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> record.add_value("Potency (nM)", 2.5)
             <RecordValue '2.5' ...>
         """
         from kaleidoscope_api.models import AddRecordValueBody
@@ -165,8 +165,8 @@ class Record(RecordData):
         API operation: `addRecordValue`.
 
         Example:
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
-            >>> value = record.update_field("logP", "2.6", None)
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> value = record.update_field("Potency (nM)", "2.6", None)
         """
         return self.add_value(field_id, value, activity_id, record_view_id)
 
@@ -201,8 +201,8 @@ class Record(RecordData):
         API operation: `uploadRecordValueFile`.
 
         Example:
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
-            >>> value = record.update_field_file("spectrum", "nmr.txt", b"1 2 3", "text/plain")
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> value = record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
         client = self._require_client()
         file = as_file(file_name, file_data, file_type)
@@ -235,8 +235,8 @@ class Record(RecordData):
             IdentifierNotFoundError: no such field, activity or sub-record.
 
         Example:
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
-            >>> record.get_value_content("compound")
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> record.get_value_content("Compound")
             'CPD-1'
         """
         # Ids need no client and no request, which keeps the common loop over many records fast.
@@ -280,7 +280,7 @@ class Record(RecordData):
 
         Example:
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> data = record.get_activity_data(activity)
         """
         operation = as_id(activity_id, "activity", ActivityData)
@@ -297,7 +297,7 @@ class Record(RecordData):
         API operation: `listRecordValues`.
 
         Example:
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> for value in record.get_values():
             ...     print(value.created_at, value.field_id, value.content)
         """
@@ -316,7 +316,7 @@ class Record(RecordData):
         API operation: `getRecord`.
 
         Example:
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> record.refetch()
         """
         client = self._require_client()
@@ -411,7 +411,7 @@ class RecordsService(Service):
         API operation: `getRecord`; `identifyRecords` for a dict.
 
         Example:
-            >>> record = client.records.get_record_by_id({"compound": "CPD-1"})
+            >>> record = client.records.get_record_by_id({"Compound": "CPD-1"})
         """
         if isinstance(record_id, Record):
             return record_id
@@ -455,7 +455,7 @@ class RecordsService(Service):
         API operation: `listRecords`; `identifyRecords` for dicts.
 
         Example:
-            >>> records = client.records.get_records_by_ids([{"compound": "CPD-1"}, {"compound": "CPD-2"}])
+            >>> records = client.records.get_records_by_ids([{"Compound": "CPD-1"}, {"Compound": "CPD-2"}])
         """
         whole("batch_size", batch_size, 1)
         places = self._places(record_ids)
@@ -565,7 +565,7 @@ class RecordsService(Service):
         API operation: `getOrCreateRecord`.
 
         Example:
-            >>> record = client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
         """
         from kaleidoscope_api.models import GetOrCreateRecordBody, KeyValuesByFieldId
 
@@ -607,7 +607,7 @@ class RecordsService(Service):
 
         Example:
             >>> ids = client.records.search_records(
-            ...     entity_field_filters=[{"field_id": "logP", "filter_type": "is_less_than", "filter_prop": 5}]
+            ...     entity_field_filters=[{"field_id": "Potency (nM)", "filter_type": "is_less_than", "filter_prop": 5}]
             ... )
         """
         query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
@@ -693,7 +693,7 @@ class RecordsService(Service):
 
         Example:
             >>> value = client.records.create_record_value_file(
-            ...     {"compound": "CPD-1"}, "spectrum", "nmr.txt", b"1 2 3", "text/plain"
+            ...     {"Compound": "CPD-1"}, "Spectrum", "nmr.txt", b"1 2 3", "text/plain"
             ... )
         """
         file = as_file(file_name, file_data, file_type)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 0ee89f91338f)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 972c0394dce8)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -249,7 +249,7 @@ class RegistrationService(Service):
             >>> activity = client.activities.create_activity(
             ...     "Registration batch", "experiment", activity_definition_id="Batch registration"
             ... )
-            >>> import_id = client.registration.stage_drafts(activity, ["compound"], [{"compound": "CPD-9"}])
+            >>> import_id = client.registration.stage_drafts(activity, ["Compound"], [{"Compound": "CPD-9"}])
         """
         keys, rows = texts_of("key_field_names", key_field_names), rows_of("data", data)
         _check_rows(keys, rows)

@@ -134,7 +134,8 @@ def test_updates_without_effect_or_without_an_answer(lab: Lab, world: World, kin
     with pytest.raises(ValueError, match="field_name"):
         world(field.update(field_name=""))
     assert operation not in lab.operations()
-    for answer in ({}, {"resource": None}, [], 5):
+    answers: list[Any] = [{}, {"resource": None}, [], 5]
+    for answer in answers:
         lab.transport.__dict__.pop("_answer", None)
         replace(lab, operation, answer)
         with pytest.raises(KalbioResponseError, match="PUT"):

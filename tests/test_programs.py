@@ -58,7 +58,8 @@ def test_failures_of_the_server_raise(lab: Lab, world: World) -> None:
     with pytest.raises(KalbioAPIError) as caught:
         world(lab.api.programs.update_program(NOWHERE, "x"))
     assert caught.value.status_code == 404
-    for answer in ([], {"title": "x"}, b""):
+    answers: list[Any] = [[], {"title": "x"}, b""]
+    for answer in answers:
         lab.transport.__dict__.pop("_answer", None)
         replace(lab, "createProgram", answer)
         with pytest.raises(KalbioResponseError, match="POST /programs"):

@@ -60,5 +60,12 @@ class ImportRecord(Resource):
     source_id = text("Its source.")
     import_result = optional_object(ImportResult, "What it changed; None when it failed as a whole.")
 
+    @property
+    def row_errors(self) -> list[ImportValidationError]:
+        """Why rows were left out; none when all got in, or nothing is known of single rows."""
+        result = self.import_result
+        checked = None if result is None else result.validation_result
+        return [] if checked is None else checked.errors
+
     def __str__(self) -> str:
         return f"ImportRecord {self.id[:8]} {self.import_status}"

@@ -560,7 +560,7 @@ class Activity(_WithProperties, ActivityData):
 
         Example:
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
-            >>> record = await activity.get_record({"compound": "CPD-1"})
+            >>> record = await activity.get_record({"Compound": "CPD-1"})
         """
         record: Record | None = await self._require_client().records.get_record_by_id(identifier)
         return record if record is not None and record.id in self.all_record_ids else None
@@ -577,7 +577,7 @@ class Activity(_WithProperties, ActivityData):
 
         Example:
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
-            >>> contained = await activity.has_record({"compound": "CPD-1"})
+            >>> contained = await activity.has_record({"Compound": "CPD-1"})
         """
         if isinstance(identifier, Mapping):
             return await self.get_record(identifier) is not None
@@ -693,7 +693,7 @@ class Activity(_WithProperties, ActivityData):
 
         Example:
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> await activity.add_records([record])
         """
         from kaleidoscope_api.models import AddOperationRecordsBody
@@ -724,7 +724,7 @@ class Activity(_WithProperties, ActivityData):
 
         Example:
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> await activity.add_records([record])
             >>> await activity.remove_records([record])
         """
@@ -955,7 +955,7 @@ class ActivitiesService(Service):
         API operation: `getActivity` for an id, `listActivities` for a title.
 
         Example:
-            >>> activity = await client.activities.get_activity_by_id("Solubility screen")
+            >>> activity = await client.activities.get_activity_by_id("Kinase screen")
         """
         if isinstance(activity_id, Activity):
             return activity_id
@@ -985,7 +985,7 @@ class ActivitiesService(Service):
         API operation: `listActivities`.
 
         Example:
-            >>> activities = await client.activities.get_activities_by_ids(["Solubility screen"])
+            >>> activities = await client.activities.get_activities_by_ids(["Kinase screen"])
         """
         return [item for item in await self.activities.get_many(ids) if item is not None]
 
@@ -1085,7 +1085,7 @@ class ActivitiesService(Service):
         API operation: `listRecordOperations`.
 
         Example:
-            >>> activities = await client.activities.get_activities_with_record({"compound": "CPD-1"})
+            >>> activities = await client.activities.get_activities_with_record({"Compound": "CPD-1"})
         """
         records = self._client.records
         try:

@@ -101,9 +101,9 @@ class KeyField(EntityField):
         API operation: `updateKeyField`.
 
         Example:
-            >>> field = await client.entity_fields.get_or_create_key_field("compound")
+            >>> field = await client.entity_fields.get_or_create_key_field("Compound")
             >>> await field.update(field_description="Registry number of the compound")
-            <KeyField 'compound' ...>
+            <KeyField 'Compound' ...>
         """
         changes = given(locals())
         if changes:
@@ -241,7 +241,7 @@ class EntityFieldsService(Service):
         API operation: `listKeyFields`.
 
         Example:
-            >>> field = await client.entity_fields.get_key_field_by_id("compound")
+            >>> field = await client.entity_fields.get_key_field_by_id("Compound")
         """
         if isinstance(identifier, EntityFieldData) and not isinstance(identifier, KeyField):
             return None
@@ -262,7 +262,7 @@ class EntityFieldsService(Service):
         API operation: `getOrCreateKeyField`.
 
         Example:
-            >>> field = await client.entity_fields.get_or_create_key_field("compound")
+            >>> field = await client.entity_fields.get_or_create_key_field("Compound")
         """
         found = await self.key_fields.get(field_name)
         if found is not None:

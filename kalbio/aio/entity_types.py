@@ -32,7 +32,7 @@ class EntityType(EntityTypeData):
         API operation: `searchRecords`.
 
         Example:
-            >>> compounds = await client.entity_types.get_type_by_name("compound")
+            >>> compounds = await client.entity_types.get_type_by_name("Compound")
             >>> ids = await compounds.get_record_ids()
         """
         client = self._require_client()
@@ -93,7 +93,7 @@ class EntityTypesService(Service):
         API operation: `listEntitySlices`.
 
         Example:
-            >>> compounds = await client.entity_types.get_type_by_name("compound")
+            >>> compounds = await client.entity_types.get_type_by_name("Compound")
         """
         return await self.types.get(name)
 
@@ -110,7 +110,7 @@ class EntityTypesService(Service):
         API operation: `listEntitySlices`.
 
         Example:
-            >>> kinds = await client.entity_types.get_types_with_key_fields(["compound"])
+            >>> kinds = await client.entity_types.get_types_with_key_fields(["Compound"])
         """
         wanted = await self._key_ids(key_field_ids)
         return [kind for kind in await self.types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
@@ -128,7 +128,7 @@ class EntityTypesService(Service):
         API operation: `listEntitySlices`.
 
         Example:
-            >>> compounds = await client.entity_types.get_type_exact_keys(["compound"])
+            >>> compounds = await client.entity_types.get_type_exact_keys(["Compound"])
         """
         wanted = await self._key_ids(key_field_ids)
         if not wanted:

@@ -80,7 +80,7 @@ class ExportsService(Service):
         API operation: `exportRecordsCsv`.
 
         Example:
-            >>> path = await client.exports.pull_data("compounds.csv", "compound", overwrite=True)
+            >>> path = await client.exports.pull_data("compounds.csv", "Compound", overwrite=True)
         """
         name = safe_name(filename, "export.csv")
         target = Path(download_path if download_path is not None else tempfile.gettempdir()) / name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Literal
 
 from kaleidoscope_api.api.imports import (
     get_import,
@@ -14,11 +14,14 @@ from kaleidoscope_api.api.imports import (
     push_import_from_source,
 )
 
+from kalbio._core.aio.waiting import poll
 from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
 from kalbio._model.checks import rows_of, texts_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.listing import read_items, read_object
+from kalbio._model.paging import Pages
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import Service
 
@@ -66,7 +69,7 @@ class ImportsService(Service):
         API operation: `pushImport`, `pushImportFromSource`.
 
         Example:
-            >>> import_id = await client.imports.push_data(["compound"], [{"compound": "CPD-1", "logP": 2.5}])
+            >>> import_id = await client.imports.push_data(["Compound"], [{"Compound": "CPD-1", "Potency (nM)": 2.5}])
         """
         if isinstance(record_view_id, list | tuple):
             record_view_id, record_view_ids = None, record_view_id
@@ -116,7 +119,7 @@ class ImportsService(Service):
         API operation: `pushImportByFieldId`.
 
         Example:
-            >>> key = await client.entity_fields.get_or_create_key_field("compound")
+            >>> key = await client.entity_fields.get_or_create_key_field("Compound")
             >>> import_id = await client.imports.push_data_by_field_id([key.id], [{key.id: "CPD-1"}])
         """
         fields = self._client.entity_fields
@@ -177,7 +180,7 @@ class ImportsService(Service):
         API operation: `getImport`.
 
         Example:
-            >>> import_id = await client.imports.push_data(["compound"], [{"compound": "CPD-1"}])
+            >>> import_id = await client.imports.push_data(["Compound"], [{"Compound": "CPD-1"}])
             >>> (await client.imports.get_import(import_id)).is_complete
             True
         """
@@ -192,6 +195,80 @@ class ImportsService(Service):
                 client.records, client.entity_fields, client.entity_types, client.activities, client.record_views,
             ):  # fmt: skip
                 service.clear_caches()
+        return record
+
+    async def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> AsyncIterator[ImportRecord]:
+        """Yield all imports, page by page.
+
+        Args:
+            is_complete: only those that have ended (True), or have not (False).
+            page_size: imports to ask for at once.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listImports`.
+
+        Example:
+            >>> ids = [item.id async for item in client.imports.iter_imports()]
+        """
+        pages = Pages()
+        while pages.more:
+            for item in pages.take(await self.get_imports(is_complete, pages.number, page_size)):
+                yield item
+
+    @on_failure(nothing)
+    async def wait(
+        self,
+        import_id: str,
+        *,
+        interval: float = 1.0,
+        timeout: float = 300.0,
+        on_row_errors: Literal["return", "raise"] = "return",
+    ) -> ImportRecord:
+        """Wait until an import has ended, and return it.
+
+        Args:
+            import_id: its id.
+            interval: seconds between two looks.
+            timeout: seconds to wait at most.
+            on_row_errors: "raise" treats rows that were left out as a failure; "return" leaves them to the caller, in
+                `import_result.validation_result.errors`.
+
+        Raises:
+            IdentifierNotFoundError: there is no such import.
+            OutcomeError: it failed as a whole, or, if asked for, rows were left out; `outcome` is the import.
+            WaitTimeoutError: it has not ended in time; `outcome` is the import as it was last seen.
+            KalbioAPIError: the server refused.
+
+        API operation: `getImport`.
+
+        Example:
+            >>> import_id = await client.imports.push_data(["Compound"], [{"Compound": "CPD-1"}])
+            >>> (await client.imports.wait(import_id)).import_status
+            'completed'
+        """
+        if on_row_errors not in ("return", "raise"):
+            raise ValueError(f'on_row_errors must be "return" or "raise"; got {on_row_errors!r}')
+
+        async def look() -> ImportRecord:
+            record = await self.get_import(import_id)
+            if record is None:
+                raise IdentifierNotFoundError("import", import_id)
+            return record
+
+        what = f"the import {import_id}"
+        record = await poll(look, lambda state: state.is_complete, interval=interval, timeout=timeout, what=what)
+        if record.import_result is None and (record.import_status == "failed" or record.error_message):
+            raise OutcomeError(f"{what} failed: {record.error_message or record.import_status}", record)
+        errors = record.row_errors
+        if errors and on_row_errors == "raise":
+            first = errors[0]
+            raise OutcomeError(
+                f"{what} left {len(errors)} rows out; the first one: {first.field_name} = {first.value!r} "
+                f"({first.conflict_type})",
+                record,
+            )
         return record
 
     async def _body(self, operation_id: Any, program_id: Any, set_name: str | None) -> dict[str, Any]:

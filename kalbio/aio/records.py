@@ -90,7 +90,7 @@ class Record(RecordData):
         API operation: `listRecordOperations`.
 
         Example:
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> await record.get_activities()
             []
         """
@@ -125,8 +125,8 @@ class Record(RecordData):
         API operation: `addRecordValue`.
 
         Example:
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
-            >>> await record.add_value("logP", 2.5)
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> await record.add_value("Potency (nM)", 2.5)
             <RecordValue '2.5' ...>
         """
         from kaleidoscope_api.models import AddRecordValueBody
@@ -164,8 +164,8 @@ class Record(RecordData):
         API operation: `addRecordValue`.
 
         Example:
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
-            >>> value = await record.update_field("logP", "2.6", None)
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> value = await record.update_field("Potency (nM)", "2.6", None)
         """
         return await self.add_value(field_id, value, activity_id, record_view_id)
 
@@ -200,8 +200,8 @@ class Record(RecordData):
         API operation: `uploadRecordValueFile`.
 
         Example:
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
-            >>> value = await record.update_field_file("spectrum", "nmr.txt", b"1 2 3", "text/plain")
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> value = await record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
         client = self._require_client()
         file = as_file(file_name, file_data, file_type)
@@ -234,8 +234,8 @@ class Record(RecordData):
             IdentifierNotFoundError: no such field, activity or sub-record.
 
         Example:
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
-            >>> await record.get_value_content("compound")
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> await record.get_value_content("Compound")
             'CPD-1'
         """
         # Ids need no client and no request, which keeps the common loop over many records fast.
@@ -279,7 +279,7 @@ class Record(RecordData):
 
         Example:
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> data = await record.get_activity_data(activity)
         """
         operation = as_id(activity_id, "activity", ActivityData)
@@ -296,7 +296,7 @@ class Record(RecordData):
         API operation: `listRecordValues`.
 
         Example:
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> for value in await record.get_values():
             ...     print(value.created_at, value.field_id, value.content)
         """
@@ -315,7 +315,7 @@ class Record(RecordData):
         API operation: `getRecord`.
 
         Example:
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> await record.refetch()
         """
         client = self._require_client()
@@ -410,7 +410,7 @@ class RecordsService(Service):
         API operation: `getRecord`; `identifyRecords` for a dict.
 
         Example:
-            >>> record = await client.records.get_record_by_id({"compound": "CPD-1"})
+            >>> record = await client.records.get_record_by_id({"Compound": "CPD-1"})
         """
         if isinstance(record_id, Record):
             return record_id
@@ -454,7 +454,7 @@ class RecordsService(Service):
         API operation: `listRecords`; `identifyRecords` for dicts.
 
         Example:
-            >>> records = await client.records.get_records_by_ids([{"compound": "CPD-1"}, {"compound": "CPD-2"}])
+            >>> records = await client.records.get_records_by_ids([{"Compound": "CPD-1"}, {"Compound": "CPD-2"}])
         """
         whole("batch_size", batch_size, 1)
         places = await self._places(record_ids)
@@ -566,7 +566,7 @@ class RecordsService(Service):
         API operation: `getOrCreateRecord`.
 
         Example:
-            >>> record = await client.records.get_or_create_record({"compound": "CPD-1"})
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
         """
         from kaleidoscope_api.models import GetOrCreateRecordBody, KeyValuesByFieldId
 
@@ -608,7 +608,7 @@ class RecordsService(Service):
 
         Example:
             >>> ids = await client.records.search_records(
-            ...     entity_field_filters=[{"field_id": "logP", "filter_type": "is_less_than", "filter_prop": 5}]
+            ...     entity_field_filters=[{"field_id": "Potency (nM)", "filter_type": "is_less_than", "filter_prop": 5}]
             ... )
         """
         query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
@@ -694,7 +694,7 @@ class RecordsService(Service):
 
         Example:
             >>> value = await client.records.create_record_value_file(
-            ...     {"compound": "CPD-1"}, "spectrum", "nmr.txt", b"1 2 3", "text/plain"
+            ...     {"Compound": "CPD-1"}, "Spectrum", "nmr.txt", b"1 2 3", "text/plain"
             ... )
         """
         file = as_file(file_name, file_data, file_type)

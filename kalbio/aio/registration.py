@@ -248,7 +248,7 @@ class RegistrationService(Service):
             >>> activity = await client.activities.create_activity(
             ...     "Registration batch", "experiment", activity_definition_id="Batch registration"
             ... )
-            >>> import_id = await client.registration.stage_drafts(activity, ["compound"], [{"compound": "CPD-9"}])
+            >>> import_id = await client.registration.stage_drafts(activity, ["Compound"], [{"Compound": "CPD-9"}])
         """
         keys, rows = texts_of("key_field_names", key_field_names), rows_of("data", data)
         _check_rows(keys, rows)
