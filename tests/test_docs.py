@@ -1,0 +1,222 @@
+"""The documentation: every Python block runs, outputs are as shown, links lead somewhere, and nothing public is missing.
+
+The blocks of a page run in order in one namespace, in an empty directory, with a fresh sandbox of the seed `demo` behind
+`KALEIDOSCOPE_API_URL`, so that `KaleidoscopeClient()` works as it stands in the text. In the blocks
+
+* `# -> text` beside or below a statement is its output: what it prints, or the value when it is an expression;
+* `# raises Error: text` is the error that the statement raises;
+
+with `...` for anything in both. `await` may stand anywhere, and functions named `test_...` are called with their fixtures.
+A block that cannot run is fenced as `python no-run`, and begins with a comment that says why.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import doctest
+import inspect
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import kalbio
+from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
+from kalbio._service import Service
+from kalbio.sandbox import Sandbox
+from kalbio.sandbox.server import serve
+
+ROOT = Path(__file__).parent.parent
+GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md", *GUIDE]
+EVERY_PAGE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOT_RUN: list[str] = []
+"""Pages with a block that is not run, one entry for each."""
+
+
+def names(pages: list[Path]) -> list[str]:
+    """Return the paths of pages as a reader writes them."""
+    return [page.relative_to(ROOT).as_posix() for page in pages]
+
+
+@attrs.frozen
+class Block:
+    """A fenced block of Python."""
+
+    page: Path
+    line: int
+    info: str
+    code: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the Python blocks of a page."""
+    text = page.read_text(encoding="utf-8")
+    found = re.finditer(r"^```(python[^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Block(page, text[: match.start(2)].count("\n"), match[1], match[2]) for match in found]
+
+
+@attrs.frozen
+class Expected:
+    """What the text says of a statement."""
+
+    output: list[str]
+    error: str | None
+
+    @classmethod
+    def of(cls, comments: list[str]) -> Expected:
+        """Read the comments of a statement."""
+        return cls(
+            [text.removeprefix("->").strip() for text in comments if text.startswith("->")],
+            next((text.removeprefix("raises").strip() for text in comments if text.startswith("raises ")), None),
+        )
+
+
+def statements(block: Block) -> Iterator[tuple[ast.stmt, Expected]]:
+    """Yield the statements of a block, each with what is said beside it and directly below it."""
+    body = ast.parse(block.code, str(block.page)).body
+    lines = block.code.splitlines()
+    for statement in body:
+        assert statement.end_lineno is not None
+        last = statement.end_lineno
+        while last < len(lines) and re.match(r"# (->|raises )", lines[last]):
+            last += 1
+        of_it = (re.search(r"# ((?:->|raises ).*)$", line) for line in lines[statement.lineno - 1 : last])
+        yield statement, Expected.of([match[1] for match in of_it if match])
+
+
+def agree(wanted: str, got: str) -> bool:
+    """Whether an output is as shown."""
+    return doctest.OutputChecker().check_output(
+        wanted + "\n", got + "\n", doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    )
+
+
+class Page:
+    """Runs the blocks of one page."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self.namespace: dict[str, Any] = {"__name__": "page"}
+        self._runner = runner
+
+    def run(self, block: Block) -> None:
+        for statement, expected in statements(block):
+            ast.increment_lineno(statement, block.line)
+            where = f"{block.page.name}:{statement.lineno}"
+            output, error = self._execute(statement, str(block.page), raises=expected.error is not None)
+            if expected.error is not None:
+                assert agree(expected.error, error), f"{where} raised {error!r}"
+            if expected.output:
+                assert agree("\n".join(expected.output), output), f"{where} gave {output!r}"
+
+    def _execute(self, statement: ast.stmt, filename: str, *, raises: bool) -> tuple[str, str]:
+        node: Any = ast.Expression(statement.value) if isinstance(statement, ast.Expr) else ast.Module([statement], [])
+        mode = "eval" if isinstance(statement, ast.Expr) else "exec"
+        code = compile(node, filename, mode, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            try:
+                value = eval(code, self.namespace)
+                if inspect.iscoroutine(value):
+                    value = self._runner.run(value)
+            except Exception as error:
+                if not raises:
+                    raise
+                return printed.getvalue().rstrip(), f"{type(error).__name__}: {error}"
+        shown = "" if value is None else repr(value)
+        return (printed.getvalue() + shown).rstrip(), "nothing"
+
+    def close(self) -> None:
+        for value in self.namespace.values():
+            if isinstance(value, KaleidoscopeClient):
+                value.close()
+            elif isinstance(value, AsyncKaleidoscopeClient):
+                self._runner.run(value.aclose())
+
+
+@pytest.mark.parametrize("path", PAGES, ids=names(PAGES))
+def test_the_blocks_of_a_page_run(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """The blocks of a page run one after the other against a fresh sandbox, and give what the text says."""
+    monkeypatch.chdir(tmp_path)
+    with Sandbox() as sandbox, serve(sandbox) as server, asyncio.Runner() as runner:
+        monkeypatch.setenv("KALEIDOSCOPE_API_URL", server.url)
+        monkeypatch.setenv("KALEIDOSCOPE_API_CLIENT_ID", sandbox.settings.client_id)
+        monkeypatch.setenv("KALEIDOSCOPE_API_CLIENT_SECRET", sandbox.settings.client_secret)
+        page = Page(runner)
+        try:
+            for block in blocks(path):
+                if block.info == "python":
+                    page.run(block)
+            for name, test in list(page.namespace.items()):
+                if name.startswith("test_"):
+                    wanted = inspect.signature(test).parameters
+                    test(**{fixture: request.getfixturevalue(fixture) for fixture in wanted})
+        finally:
+            page.close()
+
+
+def test_blocks_that_do_not_run_say_why() -> None:
+    """Only the blocks listed here are not run, and each begins with its reason."""
+    others = [block for page in PAGES for block in blocks(page) if block.info != "python"]
+
+    assert names([block.page for block in others]) == NOT_RUN
+    assert all(block.info == "python no-run" and block.code.startswith("# ") for block in others)
+
+
+def test_a_wrong_output_is_noticed(tmp_path: Path) -> None:
+    """A page whose text and code differ, in an output or in an error, fails."""
+    page = tmp_path / "page.md"
+    with asyncio.Runner() as runner:
+        for code in ("1 + 1  # -> 3", "print(2)\n# -> 3", "int('x')  # raises TypeError: ...", "2  # raises ValueError: ..."):
+            page.write_text(f"```python\n{code}\n```\n", encoding="utf-8")
+            with pytest.raises(AssertionError, match=r"page.md:2 (gave|raised)"):
+                Page(runner).run(blocks(page)[0])
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings of a page."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE, ids=names(EVERY_PAGE))
+def test_links_lead_somewhere(path: Path) -> None:
+    """Each relative link of a page leads to a file of the repository, and to a heading of it where it names one."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (path.parent / file).resolve() if file else path
+        assert linked.exists(), f"{path.name} links to {target}"
+        assert not anchor or anchor in anchors(linked), f"{path.name} links to {target}"
+
+
+def test_the_guide_mentions_every_error_and_every_service() -> None:
+    """Each public error class, and each service of the client, stands somewhere in the guide."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in GUIDE)
+    errors = [name for name in kalbio.__all__ if name.endswith("Error")]
+    client = KaleidoscopeClient("id", "secret", "http://sandbox.invalid")
+    services = [name for name in dir(type(client)) if isinstance(getattr(client, name), Service)]
+
+    assert len(services) > 10
+    assert [name for name in errors if not re.search(rf"\b{name}\b", text)] == []
+    assert [name for name in services if f"client.{name}" not in text] == []
+
+
+def test_the_navigation_holds_every_page() -> None:
+    """Each page under docs is in the navigation of the site, and each public module of the client has a reference page."""
+    navigation = (ROOT / "scripts" / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
+    modules = [path.stem for path in (ROOT / "kalbio" / "aio").glob("*.py") if not path.stem.startswith("_")]
+
+    assert [page for page in pages if f"- {page}\n" not in navigation] == []
+    assert [module for module in modules if f"reference/{module}.md" not in pages] == []
