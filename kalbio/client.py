@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest bd6fadd9649e)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 595ed8443ebb)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -179,6 +179,7 @@ class KaleidoscopeClient:
         self._iap_client_id = iap_client_id
         self._lock = threading.Lock()
         self._opened: Pipe | None = None
+        self._opened_in: object | None = None
         self._closed = False
 
     # -- services ---------------------------------------------------------------------------------------------------
@@ -363,11 +364,15 @@ class KaleidoscopeClient:
 
     @property
     def _pipe(self) -> Pipe:
+        from kalbio._core.sync.locks import here
+
         with self._lock:
             if self._closed:
                 raise RuntimeError("This client is closed; make another one.")
-            if self._opened is None:
-                self._opened = _open(self._settings, self._tokens, self._iap_client_id)
+            loop = here()
+            # Connections belong to the event loop that opened them: a second asyncio.run() needs others.
+            if self._opened is None or (loop is not None and loop is not self._opened_in):
+                self._opened, self._opened_in = _open(self._settings, self._tokens, self._iap_client_id), loop
             return self._opened
 
     def close(self) -> None:

@@ -180,6 +180,7 @@ class AsyncKaleidoscopeClient:
         self._iap_client_id = iap_client_id
         self._lock = threading.Lock()
         self._opened: AsyncPipe | None = None
+        self._opened_in: object | None = None
         self._closed = False
 
     # -- services ---------------------------------------------------------------------------------------------------
@@ -364,11 +365,15 @@ class AsyncKaleidoscopeClient:
 
     @property
     def _pipe(self) -> AsyncPipe:
+        from kalbio._core.aio.locks import here
+
         with self._lock:
             if self._closed:
                 raise RuntimeError("This client is closed; make another one.")
-            if self._opened is None:
-                self._opened = _open(self._settings, self._tokens, self._iap_client_id)
+            loop = here()
+            # Connections belong to the event loop that opened them: a second asyncio.run() needs others.
+            if self._opened is None or (loop is not None and loop is not self._opened_in):
+                self._opened, self._opened_in = _open(self._settings, self._tokens, self._iap_client_id), loop
             return self._opened
 
     async def aclose(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kalbio import KaleidoscopeClient, NotFoundError, RetryPolicy, Timeouts
+from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient, NotFoundError, RetryPolicy, Timeouts
 from kalbio._version import __version__
 from tests.conftest import World
 from tests.core.wire import Wire, answer
@@ -135,8 +135,8 @@ def opened(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]
     made: list[dict[str, Any]] = []
 
     def record(**arguments: Any) -> Wire:
-        made.append(arguments)
         wire: Wire = programs()
+        made.append({**arguments, "wire": wire})
         return wire
 
     monkeypatch.setattr(f"httpx._client.{'' if world.kind == 'sync' else 'Async'}HTTPTransport", record)
@@ -378,6 +378,23 @@ def test_a_client_shows_its_url_and_no_secret(world: World) -> None:
     assert "http://sandbox.invalid" in shown
     assert "s3cret" not in shown
     assert "k3y" not in shown
+
+
+def test_an_async_client_outlives_its_event_loop(world: World, opened: list[dict[str, Any]]) -> None:
+    """A script may call asyncio.run() again and again: each loop has its own connections, one login serves them all."""
+    if world.kind == "sync":
+        pytest.skip("event loops belong to the async world")
+    client = AsyncKaleidoscopeClient("an-id", "a-secret", retries=0)
+
+    async def scene() -> None:
+        for _ in range(2):
+            await client.programs.get_programs(use_cache=False)
+
+    asyncio.run(scene())
+    asyncio.run(scene())
+    first, second = (arguments["wire"] for arguments in opened)
+    assert [len(wire.requests) for wire in (first, second)] == [2, 2]
+    assert [len(wire.logins) for wire in (first, second)] == [1, 0]
 
 
 def test_threads_that_start_with_one_client_share_its_connection(world: World, opened: list[dict[str, Any]]) -> None:

@@ -7,9 +7,14 @@ from threading import Event, Lock
 from time import sleep
 from typing import TypeVar
 
-__all__ = ["Event", "Lock", "off_loop", "sleep"]
+__all__ = ["Event", "Lock", "here", "off_loop", "sleep"]
 
 T = TypeVar("T")
+
+
+def here() -> object | None:
+    """Return None: connections are not bound to a thread."""
+    return None
 
 
 def off_loop(function: Callable[[], T]) -> T:
