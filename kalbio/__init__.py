@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         KalbioError,
         KalbioResponseError,
         NotFoundError,
+        OutcomeError,
         PermissionDeniedError,
         RateLimitError,
         RequestTimeoutError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         TransportError,
         UnknownFateError,
         ValidationError,
+        WaitTimeoutError,
     )
     from kalbio._core.retry import RetryPolicy
     from kalbio._core.settings import Timeouts
@@ -57,6 +59,7 @@ _HOMES = {
         "KalbioError",
         "KalbioResponseError",
         "NotFoundError",
+        "OutcomeError",
         "PermissionDeniedError",
         "RateLimitError",
         "RequestTimeoutError",
@@ -64,6 +67,7 @@ _HOMES = {
         "TransportError",
         "UnknownFateError",
         "ValidationError",
+        "WaitTimeoutError",
     ],
     "kalbio._core.retry": ["RetryPolicy"],
     "kalbio._core.settings": ["Timeouts"],
@@ -87,6 +91,7 @@ __all__ = [  # noqa: RUF022  # clients first
     "KalbioError",
     "KalbioResponseError",
     "NotFoundError",
+    "OutcomeError",
     "PermissionDeniedError",
     "RateLimitError",
     "RequestTimeoutError",
@@ -94,6 +99,7 @@ __all__ = [  # noqa: RUF022  # clients first
     "TransportError",
     "UnknownFateError",
     "ValidationError",
+    "WaitTimeoutError",
     "__version__",
 ]
 

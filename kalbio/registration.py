@@ -1,10 +1,10 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 972c0394dce8)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest a8c0615fe1ce)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from kaleidoscope_api.api.imports import create_import, run_import
 from kaleidoscope_api.api.registration import (
@@ -22,7 +22,8 @@ from kaleidoscope_api.api.registration import (
 )
 
 from kalbio._core.answers import as_list
-from kalbio._core.errors import AmbiguousIdentifierError, KalbioError
+from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError, KalbioError, OutcomeError
+from kalbio._core.sync.waiting import poll
 from kalbio._model.activities import ActivityData
 from kalbio._model.checks import renamed, rows_of, texts_of
 from kalbio._model.enums import (
@@ -33,6 +34,7 @@ from kalbio._model.enums import (
 from kalbio._model.identifiers import close_matches, plain_id, plain_ids
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.registration import (
+    FAILED,
     RegistrationDraftStatus,
     RegistrationFile,
     RegistrationFileWithErrors,
@@ -40,6 +42,7 @@ from kalbio._model.registration import (
     RegistrationSubmission,
     RegistrationSubmissionWithErrors,
     check_results,
+    has_ended,
 )
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
@@ -210,6 +213,70 @@ class RegistrationService(Service):
         self._client.call(request)
         self._forget()
         return True
+
+    @on_failure(nothing)
+    def wait(
+        self,
+        operation_id: ActivityIdentifier,
+        *,
+        file_id: str | None = None,
+        submission_id: str | None = None,
+        interval: float = 2.0,
+        timeout: float = 600.0,
+        on_record_errors: Literal["return", "raise"] = "return",
+    ) -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
+        """Wait until the registrar is done with a file or a submission, and return it.
+
+        Args:
+            operation_id: the activity: object, id, or title.
+            file_id: id of the registered file; either this or `submission_id`.
+            submission_id: the submission of drafts, or its id.
+            interval: seconds between two looks.
+            timeout: seconds to wait at most.
+            on_record_errors: "raise" treats verdicts against single records as a failure; "return" leaves them to the
+                caller, in `record_errors`.
+
+        Raises:
+            IdentifierNotFoundError: no such activity, registration or submission.
+            OutcomeError: it failed, or, if asked for, single records did; `outcome` is the registration.
+            WaitTimeoutError: it has not ended in time; `outcome` is the registration as it was last seen.
+            KalbioAPIError: the server refused.
+
+        API operation: `listRegistrationFiles` or `listRegistrationSubmissions`.
+
+        Example:
+            >>> try:
+            ...     ended = client.registration.wait(operation_id, file_id=file_id, timeout=0)
+            ... except TimeoutError as error:
+            ...     print(error.outcome.status)
+        """
+        if (file_id is None) == (submission_id is None):
+            raise ValueError("give either file_id or submission_id")
+        if on_record_errors not in ("return", "raise"):
+            raise ValueError(f'on_record_errors must be "return" or "raise"; got {on_record_errors!r}')
+        operation = self._client.activities.resolve(operation_id)
+
+        def look() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
+            if file_id is not None:
+                wanted = plain_id(file_id, "file")
+                for registration in self.get_registration_files(operation):
+                    if registration.file_id == wanted:
+                        return registration
+                raise IdentifierNotFoundError("registration of the file", wanted)
+            wanted = plain_id(submission_id, "submission")
+            for submission in self.get_registration_submissions(operation):
+                if submission.id == wanted:
+                    return submission
+            raise IdentifierNotFoundError("submission", wanted)
+
+        what = f"the registration of {file_id or submission_id}"
+        ended = poll(look, has_ended, interval=interval, timeout=timeout, what=what)
+        if ended.status in FAILED or (ended.record_errors and on_record_errors == "raise"):
+            against = f"; {len(ended.record_errors)} records were refused" if ended.record_errors else ""
+            raise OutcomeError(f"{what} ended as {ended.status}: {ended.message or 'no message'}{against}", ended)
+        self._client.records.clear_caches()
+        self._client.activities.activities.drop()
+        return ended
 
     # -- table-based --------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 2f4c18c5ab58)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest ce68b78ab5b9)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
@@ -20,6 +20,7 @@ from kalbio._core.sync.cache import Cache
 from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio._model.identifiers import plain_ids
 from kalbio._model.listing import read_items
+from kalbio._model.paging import Pages
 from kalbio._model.resource import Resource, flag, mapping, number, text, texts, timestamp
 from kalbio._policy import nothing, on_failure
 from kalbio._service import CachedListing, Service
@@ -265,3 +266,27 @@ class WorkspaceService(Service):
         if response is None:
             return []
         return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
+
+    def iter_events(self, **params: Unpack[EventsQuery]) -> Iterator[WorkspaceEvent]:
+        """Yield all that happened in the workspace, page by page.
+
+        Args:
+            **params: the conditions of `get_events`, but for `page`.
+
+        Raises:
+            TypeError: there is no such condition, or a page was given.
+            KalbioAPIError: the server refused.
+
+        API operation: `listWorkspaceEvents`.
+
+        Example:
+            >>> events = [event for event in client.workspace.iter_events(page_size=50)]
+        """
+        if "page" in params:
+            raise TypeError("iter_events() yields all pages; use get_events(page=...) for one")
+        params.setdefault("page_size", 100)
+        pages = Pages()
+        while pages.more:
+            params["page"] = pages.number
+            for event in pages.take(self.get_events(**params)):
+                yield event

@@ -14,6 +14,8 @@
     │   ├── ConnectionFailedError   the connection could not be made, or broke
     │   └── RequestTimeoutError     a time limit passed
     ├── UnknownFateError            a write was sent and its answer lost: it may or may not have been carried out
+    ├── OutcomeError                what was waited for ended badly; `outcome` is what it came to
+    ├── WaitTimeoutError            (also TimeoutError) it did not end in time; `outcome` is its last state
     └── IdentifierError             (also ValueError) what was given does not name one thing
         ├── IdentifierNotFoundError (also LookupError) it names nothing; `suggestions` has the close matches
         └── AmbiguousIdentifierError it names several; `candidates` lists them
@@ -228,6 +230,22 @@ class UnknownFateError(KalbioError):
         super().__init__(
             f"{method} {path}: {reason}. The request was sent and may have been carried out; look before you repeat it."
         )
+
+
+class OutcomeError(KalbioError):
+    """Something that runs in the background ended badly; `outcome` is the object that says how."""
+
+    def __init__(self, text: str, outcome: Any) -> None:
+        self.outcome = outcome
+        super().__init__(text)
+
+
+class WaitTimeoutError(KalbioError, TimeoutError):
+    """Something that runs in the background did not end in time; `outcome` is the last state that was seen."""
+
+    def __init__(self, text: str, outcome: Any) -> None:
+        self.outcome = outcome
+        super().__init__(text)
 
 
 class IdentifierError(KalbioError, ValueError):

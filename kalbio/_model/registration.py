@@ -91,6 +91,17 @@ class RegistrationDraftStatus(Resource):
     message = text("Why.")
 
 
+FAILED = frozenset({"failed", "validation_failed"})
+"""The states that a registration ends badly in."""
+
+
+def has_ended(registration: RegistrationFile | RegistrationSubmission) -> bool:
+    """Whether nothing more is to come. For a dry run, a verdict is the end."""
+    if registration.status == "validated":
+        return isinstance(registration, RegistrationSubmission) and registration.submission_type == "validation"
+    return registration.status == "completed" or registration.status in FAILED
+
+
 def check_results(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the outcomes of single records. Raises ValueError naming one that is incomplete or has an unknown key."""
     known = {"record_id", "status", "data", "error_message"}

@@ -1,0 +1,179 @@
+"""Reads the webhooks by which the platform tells a registrar what to do. No network.
+
+    from kalbio.webhooks import RegistrationSubmitted, parse_webhook
+
+    event = parse_webhook(request_body)
+    if isinstance(event, RegistrationSubmitted):
+        client.files.download_file(event.file_id, event.file_name, activity_id=event.operation_id)
+
+Webhooks have not been seen on the wire; their fields follow the platform's documentation. So the parser takes the
+members at the top or one level down (in `data` or `payload`), keeps what it does not know in `raw`, and refuses a
+payload that lacks an id rather than guess it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+__all__ = [
+    "DraftsSubmitted",
+    "DraftsValidationRequested",
+    "RegistrationSubmitted",
+    "UnknownWebhook",
+    "WebhookError",
+    "WebhookEvent",
+    "parse_webhook",
+    "verify_hmac",
+]
+
+
+class WebhookError(ValueError):
+    """A payload that is no webhook of the platform, or lacks what it must say."""
+
+
+@attrs.frozen
+class WebhookEvent:
+    """Something that the platform tells.
+
+    Attributes:
+        event: its name, e.g. "registration_submitted".
+        raw: the payload as it came.
+    """
+
+    event: str
+    raw: Mapping[str, Any] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class RegistrationSubmitted(WebhookEvent):
+    """A file was registered.
+
+    Attributes:
+        operation_id: the activity it belongs to.
+        file_id: the file.
+        file_url: where it can be downloaded, if the platform says so.
+        file_name: its name.
+        record_ids: the records that go with it.
+    """
+
+    operation_id: str
+    file_id: str
+    file_url: str | None
+    file_name: str | None
+    record_ids: list[str]
+
+
+@attrs.frozen
+class DraftsSubmitted(WebhookEvent):
+    """Drafts were submitted for registration.
+
+    Attributes:
+        operation_id: the activity they belong to.
+        submission_id: the submission.
+        record_ids: the drafts.
+    """
+
+    operation_id: str
+    submission_id: str
+    record_ids: list[str]
+
+
+@attrs.frozen
+class DraftsValidationRequested(DraftsSubmitted):
+    """Verdicts on drafts are asked for; nothing is to be registered."""
+
+
+@attrs.frozen
+class UnknownWebhook(WebhookEvent):
+    """An event that this version does not know; `raw` has all of it."""
+
+
+def parse_webhook(payload: bytes | str | Mapping[str, Any]) -> WebhookEvent:
+    """Return the event that a payload tells of.
+
+    Args:
+        payload: the body of the request, or the object it was parsed to.
+
+    Returns:
+        `RegistrationSubmitted`, `DraftsSubmitted`, `DraftsValidationRequested`, or `UnknownWebhook`.
+
+    Raises:
+        WebhookError: the payload is no JSON object, names no event, or lacks an id that the event must have.
+
+    Example:
+        >>> event = parse_webhook('{"event": "registration_submitted", "operation_id": "o-1", "file_id": "f-1"}')
+        >>> event.file_id
+        'f-1'
+    """
+    raw = _as_object(payload)
+    inner: list[Mapping[str, Any]] = [raw[name] for name in ("data", "payload") if isinstance(raw.get(name), Mapping)]
+    members = {**raw, **(inner[0] if inner else {})}
+    names = (members.get(name) for name in ("event", "event_type", "type"))
+    event = next((name for name in names if isinstance(name, str)), None)
+    if event is None:
+        raise WebhookError(f"the payload names no event; it has {', '.join(sorted(raw)) or 'nothing'}")
+    kind = _KINDS.get(event, UnknownWebhook)
+    known: dict[str, Any] = {}
+    for field in attrs.fields(kind):
+        if field.name in ("event", "raw"):
+            continue
+        value = members.get(field.name)
+        if field.name == "record_ids":
+            known[field.name] = [str(item) for item in value or ()]
+        elif value is not None:
+            known[field.name] = str(value)
+        elif field.name.endswith("_id"):
+            raise WebhookError(f"the webhook {event} lacks {field.name}")
+        else:
+            known[field.name] = None
+    return kind(event=event, raw=raw, **known)
+
+
+_KINDS: dict[str, type[WebhookEvent]] = {
+    "registration_submitted": RegistrationSubmitted,
+    "registration_drafts_submitted": DraftsSubmitted,
+    "registration_drafts_validation_requested": DraftsValidationRequested,
+}
+
+
+def _as_object(payload: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(payload, bytes | str):
+        try:
+            payload = json.loads(payload)
+        except ValueError:
+            raise WebhookError("the payload is not JSON") from None
+    if not isinstance(payload, Mapping):
+        raise WebhookError(f"the payload must be a JSON object, not {type(payload).__name__}")
+    return payload
+
+
+def verify_hmac(body: bytes, signature: str, secret: str | bytes, *, algorithm: str = "sha256") -> bool:
+    """Return whether a signature is the HMAC of a body, compared in constant time.
+
+    How, and whether, the platform signs its webhooks is not known. This serves receivers behind a gateway that signs.
+    Without a signature, trust nothing but the ids: read the file and the records with the client.
+
+    Args:
+        body: the body of the request, byte for byte.
+        signature: the hexadecimal digest, with or without a prefix such as "sha256=".
+        secret: the shared secret.
+        algorithm: a name that `hashlib` knows.
+
+    Raises:
+        ValueError: there is no such algorithm.
+
+    Example:
+        >>> verify_hmac(b"{}", "sha256=00", "secret")
+        False
+    """
+    if algorithm not in hashlib.algorithms_available:
+        raise ValueError(f"there is no hash algorithm {algorithm!r}")
+    key = secret.encode("utf-8") if isinstance(secret, str) else secret
+    expected = hmac.new(key, body, algorithm).hexdigest()
+    return hmac.compare_digest(expected.encode("ascii"), signature.rpartition("=")[2].strip().lower().encode("utf-8"))
