@@ -34,6 +34,7 @@ def test_what_the_sandbox_sends_is_understood() -> None:
         batch = api.activities.create_activity("B", "experiment", activity_definition_id="Batch registration")
         api.registration.stage_drafts(batch, ["Compound"], [{"Compound": "CPD-9"}])
         dry = api.registration.validate_drafts(batch)
+        api.registration.submit_submission_results(batch, dry.id, "success")
         real = api.registration.submit_drafts(batch)
         assert lab.sandbox.wait_for_webhooks()
 
