@@ -156,6 +156,8 @@ EVERY_ERROR = [
     RequestTimeoutError("GET", "/a", "late"),
     UnknownFateError("POST", "/a", "lost", b"{}"),
     UnknownFateError("POST", "/a", "500", None, answer=KalbioAPIError.for_status("POST", "/a", 500, b"boom")),
+    errors.OutcomeError("it failed", {"state": "failed"}),
+    errors.WaitTimeoutError("it goes on", {"state": "running"}),
     errors.IdentifierError("field", "a", "text"),
     IdentifierNotFoundError("field", "logp", ["logP"], "try again"),
     AmbiguousIdentifierError("field", "logP", ["1", "2"]),
