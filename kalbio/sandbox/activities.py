@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from kalbio.sandbox import membership, views
+from kalbio.sandbox import events, membership, views
 from kalbio.sandbox.calls import Call, Refusal, operation
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.properties import add_property
@@ -26,7 +26,8 @@ _DELTAS = {
     "reviewer_ids": "user",
     "subscriber_ids": "user",
 }
-_PLAIN = {"title", "description", "priority", "duration", "aggregate_scheduling", "external_id"}
+_SCHEDULING = {"shift_dependency_mode", "avoid_weekends", "extend_in_progress_items"}
+_PLAIN = {"title", "description", "duration", "aggregate_scheduling", "external_id"}
 
 
 @operation("listActivities")
@@ -51,11 +52,8 @@ def create_activity(call: Call) -> list[Document]:
     body = call.body
     if body["activity_type"] not in load_contract().known_values("ActivityType"):
         raise Refusal(400, f"activity_type {body['activity_type']!r} is unknown")
-    definition = call.need("definition", body["definition_id"], status=400) if body.get("definition_id") else None
-    if definition and definition["activity_type"] != body["activity_type"]:
-        raise Refusal(
-            400, f"definition {definition['title']!r} is for activities of type {definition['activity_type']}"
-        )
+    definition_id = body.get("definition_id")
+    definition = _need_definition(call, definition_id, body["activity_type"]) if definition_id else None
     for name, kind in (("program_ids", "program"), ("assigned_user_ids", "user"), ("subscriber_ids", "user")):
         for id_ in body.get(name, ()):
             call.need(kind, id_, status=400)
@@ -73,23 +71,23 @@ def create_activity(call: Call) -> list[Document]:
     if body.get("record_ids"):
         membership.need_operation(call.store, activity["id"], status=400)
         membership.attach(call.store, activity, membership.need_records(call.store, body["record_ids"]))
+        events.log(call.store, "task", "updated", activity["id"], {"added_record_ids": body["record_ids"]})
     return shown_activities(call.store, [activity])
 
 
 @operation("updateActivity")
 def update_activity(call: Call) -> Document:
-    """Change the keys that were sent; lists change by add_ and remove_ deltas.
-
-    Keys that are not known here are taken too, as the server does; the event of the change names them.
-    """
+    """Change the keys that were sent; lists change by add_ and remove_ deltas. Keys without an effect are refused."""
     store, body = call.store, call.body
     activity = call.need("activity", call.path["activity_id"])
     before = json.loads(json.dumps(activity))
-    unused = []
+    comment_id = None
     for key, value in body.items():
         verb, _, name = key.partition("_")
         if key in _PLAIN:
             activity[key] = value
+        elif key == "priority":
+            activity[key] = _known("ActivityPriority", key, value)
         elif key == "status":
             _set_status(call, activity, value)
         elif key in ("due_date", "start_date"):
@@ -97,25 +95,28 @@ def update_activity(call: Call) -> Document:
         elif key == "parent_id":
             _move(call, activity, value)
         elif key == "definition_id":
-            activity[key] = call.need("definition", value, status=400)["id"] if value else None
+            _set_definition(call, activity, value)
         elif verb in ("add", "remove") and name in _DELTAS:
             for id_ in value:
                 call.need(_DELTAS[name], id_, status=400)
+            if key == "add_dependencies" and activity["id"] in value:
+                raise Refusal(400, "an activity cannot depend on itself")
             kept = [id_ for id_ in activity[name] if id_ not in value]
             activity[name] = activity[name] + [i for i in value if i not in activity[name]] if verb == "add" else kept
         elif key == "comment":
-            add_comment(store, activity["id"], value)
+            comment_id = add_comment(store, activity["id"], value)
+        elif key in _SCHEDULING:
+            raise Refusal(400, f"the sandbox does no scheduling: {key!r} is not supported")
         else:
-            unused.append(key)
+            raise Refusal(400, f"the sandbox does not know the key {key!r} of an activity")
     for user_id in body.get("add_assigned_user_ids", ()):
         if user_id not in activity["subscriber_ids"]:
             activity["subscriber_ids"].append(user_id)
     activity["last_activity_at"] = store.stamp()
     store.put("activity", activity)
-    changes = [{"field": k, "old": before[k], "new": activity[k]} for k in before if before[k] != activity[k]]
-    changes = [change for change in changes if change["field"] != "last_activity_at"]
-    attrs: Document = {"changes": changes} | ({"not_applied": unused} if unused else {})
-    add_event(store, activity["id"], "task.updated", attrs)
+    _touch_blockers(store, before, activity)
+    attrs = events.changes(before, activity) | ({"comment_id": comment_id} if comment_id else {})
+    events.log(store, "task", "updated", activity["id"], attrs)
     return shown_activities(store, [activity])[0]
 
 
@@ -210,40 +211,17 @@ def add_activity(
         },
     )
     if definition:
-        for property_ in store.all("property", definition["id"]):
-            field = property_ | {"id": property_["property_field_id"]}
-            add_property(store, field, activity["id"], "task", property_["content"])
+        _copy_properties(store, activity, definition)
     if activity_type in membership.OPERATION_TYPES:
         views.make_tables(store, activity, definition)
         if definition:
             views.make_staging_table(store, activity, definition)
-    add_event(store, activity["id"], "task.created", {"title": title})
+    events.log(store, "task", "created", activity["id"], {"title": title})
     return activity
 
 
-def add_event(store: Store, activity_id: str, event_type: str, attrs: Document) -> None:
-    """Note what happened to an activity."""
-    event = {
-        "id": store.new_id(),
-        "event_type": event_type,
-        "event_type_version": 1,
-        "event_attrs": attrs,
-        "event_user_id": store.user_id,
-        "created_at": store.stamp(),
-        "resource_id": activity_id,
-        "resource_type": "task",
-        "workspace_id": store.workspace_id,
-        "parent_bulk_event_id": None,
-        "is_bulk": False,
-        "request_id": None,
-        "session_id": None,
-        "log": None,
-    }
-    store.add("event", event, parent=activity_id)
-
-
-def add_comment(store: Store, activity_id: str, content: Document) -> None:
-    """Post a comment on an activity."""
+def add_comment(store: Store, activity_id: str, content: Document) -> str:
+    """Post a comment on an activity; gives its id."""
     now = store.stamp()
     comment: Document = {
         "id": store.new_id(),
@@ -258,6 +236,7 @@ def add_comment(store: Store, activity_id: str, content: Document) -> None:
         "updated_at": now,
     }
     store.add("comment", comment, parent=activity_id)
+    return str(comment["id"])
 
 
 def shown_activities(store: Store, activities: list[Document]) -> list[Document]:
@@ -311,6 +290,14 @@ def shown_activities(store: Store, activities: list[Document]) -> list[Document]
     return shown
 
 
+def _touch_blockers(store: Store, before: Document, after: Document) -> None:
+    """A change of dependencies is activity at both ends, at the same instant."""
+    for id_ in set(before["dependencies"]) ^ set(after["dependencies"]):
+        other = store.get("activity", id_)
+        if other:
+            store.put("activity", other | {"last_activity_at": after["last_activity_at"]})
+
+
 def _date(text: str | None) -> str | None:
     if text is None:
         return None
@@ -320,10 +307,43 @@ def _date(text: str | None) -> str | None:
     return date
 
 
+def _known(enumeration: str, key: str, value: Json) -> Json:
+    if value is not None and value not in load_contract().known_values(enumeration):
+        raise Refusal(400, f"{key} {value!r} is unknown")
+    return value
+
+
+def _need_definition(call: Call, definition_id: str, activity_type: str) -> Document:
+    definition = call.need("definition", definition_id, status=400)
+    if definition["activity_type"] != activity_type:
+        raise Refusal(
+            400, f"definition {definition['title']!r} is for activities of type {definition['activity_type']}"
+        )
+    return definition
+
+
+def _set_definition(call: Call, activity: Document, definition_id: str | None) -> None:
+    """Change the definition: properties and tables that the activity lacks are added, those it has stay."""
+    activity["definition_id"] = definition_id
+    if definition_id is None:
+        return
+    definition = _need_definition(call, definition_id, activity["activity_type"])
+    _copy_properties(call.store, activity, definition)
+    if activity["activity_type"] in membership.OPERATION_TYPES:
+        views.ensure_tables(call.store, activity, definition)
+        views.make_staging_table(call.store, activity, definition)
+
+
+def _copy_properties(store: Store, activity: Document, definition: Document) -> None:
+    own = {property_["property_field_id"] for property_ in store.all("property", activity["id"])}
+    for property_ in store.all("property", definition["id"]):
+        if property_["property_field_id"] not in own:
+            field = property_ | {"id": property_["property_field_id"]}
+            add_property(store, field, activity["id"], "task", property_["content"])
+
+
 def _set_status(call: Call, activity: Document, status: str) -> None:
-    if status not in load_contract().known_values("ActivityStatus"):
-        raise Refusal(400, f"status {status!r} is unknown")
-    activity["status"] = status
+    activity["status"] = _known("ActivityStatus", "status", status)
     activity["completed_at_date"] = call.store.stamp() if status in _COMPLETE else None
 
 

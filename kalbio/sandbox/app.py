@@ -22,8 +22,9 @@ from kalbio.sandbox.webhooks import Delivery, Webhooks
 
 # Importing a module registers its operations.
 for _module in (
-    "activities", "definitions", "exports", "fields", "files", "imports", "operations", "programs", "properties",
-    "queries", "records", "registration", "submissions", "values", "views", "workspace",
+    "activities", "dashboards", "definitions", "events", "exports", "fields", "files", "imports", "key_changes",
+    "operations", "programs", "properties", "queries", "records", "registration", "submissions", "templates", "values",
+    "views", "workspace",
 ):  # fmt: skip
     import_module(f"kalbio.sandbox.{_module}")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from kalbio.sandbox import views
+import json
+
+from kalbio.sandbox import events, views
 from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.properties import shown as shown_property
 from kalbio.sandbox.store import Document, Json, Store
 
@@ -11,6 +14,7 @@ _PLAIN = {
     "title", "description", "status", "priority", "is_archived", "external_id", "duration", "aggregate_scheduling",
     "is_external", "inventory_enabled", "data_schema", "naming_convention",
 }  # fmt: skip
+_NAMED = {"status": "ActivityStatus", "priority": "ActivityPriority"}
 _DELTAS = {
     "assigned_user_ids": "user",
     "assigned_group_ids": "group",
@@ -39,6 +43,7 @@ def list_activity_definitions(call: Call) -> list[Document]:
 def update_activity_definition(call: Call) -> Document:
     """Change the keys that were sent. Registration settings act at once on all activities of the type."""
     definition = call.need("definition", call.path["definition_id"])
+    before = json.loads(json.dumps(definition))
     body = dict(call.body)
     propagate = body.pop("propagate_to_instances", False)
     for key, value in body.items():
@@ -59,8 +64,12 @@ def update_activity_definition(call: Call) -> Document:
             sent = {key.removeprefix("add_").removeprefix("remove_") for key in body}
             changed = {key: definition[key] for key in shared if key in sent}
             activity = call.store.put("activity", activity | changed)
-        if body.get("registration_staging_template_view_id"):
+        if definition["registration_staging_template_view_id"]:
             views.make_staging_table(call.store, activity, definition)
+        else:
+            views.remove_staging_table(call.store, activity)
+    attrs = events.changes(before, definition) | ({"propagated": True} if propagate else {})
+    events.log(call.store, "task_definition", "updated", definition["id"], attrs)
     return shown_definition(call.store, definition)
 
 
@@ -112,6 +121,8 @@ def shown_definition(store: Store, definition: Document) -> Document:
 def _change(call: Call, definition: Document, key: str, value: Json) -> None:
     verb, _, name = key.partition("_")
     if key in _PLAIN:
+        if key in _NAMED and value is not None and value not in load_contract().known_values(_NAMED[key]):
+            raise Refusal(400, f"{key} {value!r} is unknown")
         definition[key] = value
     elif key in _POINTERS:
         if value is not None:

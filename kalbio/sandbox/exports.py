@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from kalbio.sandbox import views
+from kalbio.sandbox import membership, views
 from kalbio.sandbox.calls import Answer, Call, Refusal, operation
 from kalbio.sandbox.content import as_text
 from kalbio.sandbox.files import disposition
@@ -21,6 +21,9 @@ def export_records_csv(call: Call) -> Answer:
     piece = call.need("slice", query["entity_slice_id"], status=400)
     identifiers = query.get("identifier_ids")
     record_ids = select_records(store, query, identifiers.split(",") if identifiers else None)
+    if query.get("record_view_id"):
+        view = call.need("view", query["record_view_id"], status=400)
+        record_ids = membership.allowed_by(store, view, record_ids)
     chosen = [call.need("key_field", id_, status=400) for id_ in piece["key_field_ids"]]
     chosen += _data_fields(call, record_ids)
     columns = Columns(store, query.get("operation_id"))

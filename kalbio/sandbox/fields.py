@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from kalbio.sandbox import events
 from kalbio.sandbox.calls import Call, Refusal, operation
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.store import Document, Store
@@ -22,7 +23,10 @@ def list_key_fields(call: Call) -> list[Document]:
 @operation("getOrCreateKeyField")
 def get_or_create_key_field(call: Call) -> Document:
     """The key field of a name. The slice it makes on its own comes with its first record."""
-    return shown_key_field(call.store, ensure_key_field(call.store, call.body["field_name"])[0])
+    field, is_new = ensure_key_field(call.store, call.body["field_name"])
+    if is_new:
+        events.log(call.store, "key_field", "created", field["id"], {"field_name": field["field_name"]})
+    return shown_key_field(call.store, field)
 
 
 @operation("updateKeyField")
@@ -30,13 +34,20 @@ def update_key_field(call: Call) -> Document:
     """Change the keys that were sent."""
     field = call.need("key_field", call.path["field_id"])
     _refuse_taken_name(call, "key_field", field)
+    enforcement = call.body.get("format_enforcement")
+    if enforcement == "generate":
+        raise Refusal(400, "the sandbox has no serial generator: format_enforcement 'generate' is not supported")
+    contract = load_contract()
+    for key, enumeration in (("format_enforcement", "KeyFieldFormatEnforcement"), ("role", "KeyFieldRole")):
+        if call.body.get(key) is not None and call.body[key] not in contract.known_values(enumeration):
+            raise Refusal(400, f"{key} {call.body[key]!r} is unknown")
     pattern = call.body.get("regex_format")
     if pattern is not None:
         try:
             re.compile(pattern)
         except re.error as error:
             raise Refusal(400, f"regex_format is no regular expression: {error}") from None
-    field = call.store.put("key_field", field | call.body | {"updated_at": call.store.stamp()})
+    field = _update(call, "key_field", field)
     return {"resource": shown_key_field(call.store, field), "event": None}
 
 
@@ -52,9 +63,11 @@ def get_or_create_data_field(call: Call) -> Document:
     name, kind = call.body["field_name"], call.body["field_type"]
     if kind not in load_contract().known_values("FieldType"):
         raise Refusal(400, f"field_type {kind!r} is unknown")
-    field, _ = ensure_data_field(call.store, name, kind, call.body.get("attrs"))
+    field, is_new = ensure_data_field(call.store, name, kind, call.body.get("attrs"))
     if field["field_type"] != kind:
         raise Refusal(400, f"data field {name!r} exists with type {field['field_type']!r}, not {kind!r}")
+    if is_new:
+        events.log(call.store, "data_field", "created", field["id"], {"field_name": name, "field_type": kind})
     return field
 
 
@@ -63,7 +76,7 @@ def update_data_field(call: Call) -> Document:
     """Change the keys that were sent."""
     field = call.need("data_field", call.path["field_id"])
     _refuse_taken_name(call, "data_field", field)
-    field = call.store.put("data_field", field | call.body | {"updated_at": call.store.stamp()})
+    field = _update(call, "data_field", field)
     return {"resource": {"field": field, "validation": {}}, "event": None}
 
 
@@ -154,6 +167,31 @@ def find_slice(store: Store, key_field_ids: Iterable[str]) -> Document | None:
     return next((piece for piece in store.all("slice") if piece["key_field_ids"] == ids), None)
 
 
+class Misfit(Refusal):
+    """A key value breaks the format of its key field."""
+
+    def __init__(self, field: Document, value: str) -> None:
+        """Name the field and the format."""
+        name, pattern = field["field_name"], field["regex_format"]
+        super().__init__(400, f"key field {name!r}: {value!r} has not the format {pattern!r}")
+        self.field = field
+        self.value = value
+
+
+def check_formats(store: Store, keys: Mapping[str, str]) -> None:
+    """Refuse key values of new records that break an enforced format. The format covers the whole value."""
+    for field_id, value in keys.items():
+        field = store.get("key_field", field_id)
+        pattern = field["regex_format"] if field and field.get("format_enforcement") == "enforce_only" else None
+        if field and pattern is not None and not re.fullmatch(pattern, value):
+            raise Misfit(field, value)
+
+
+def find_field(store: Store, id: str | None) -> Document | None:
+    """The data field or key field with this id."""
+    return store.get("data_field", id) or store.get("key_field", id)
+
+
 def named(fields: Iterable[Document], name: str) -> Document | None:
     """The field of exactly this name."""
     return next((field for field in fields if field["field_name"] == name), None)
@@ -183,6 +221,12 @@ def _refuse_taken_name(call: Call, kind: str, field: Document) -> None:
     other = named(call.store.all(kind), name) if name else None
     if other and other["id"] != field["id"]:
         raise Refusal(400, f"a field named {name!r} exists")
+
+
+def _update(call: Call, kind: str, field: Document) -> Document:
+    changed = field | call.body | {"updated_at": call.store.stamp()}
+    events.log(call.store, kind, "updated", field["id"], events.changes(field, changed))
+    return call.store.put(kind, changed)
 
 
 def _common(store: Store, name: str, kind: str, id: str | None) -> Document:

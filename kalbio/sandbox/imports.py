@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kalbio.sandbox import drafts, fields, membership, records, values, views
+from kalbio.sandbox import drafts, events, fields, membership, records, values, views
 from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
 from kalbio.sandbox.content import Json, as_text, inferred_type
 from kalbio.sandbox.store import Document, Store
@@ -35,6 +35,11 @@ class Report:
     updated: int = 0
     errors: list[Document] = field(default_factory=list)
     skipped: int = 0
+
+    def leave_out(self, errors: list[Document]) -> None:
+        """Count a row that is left out, and say why."""
+        self.errors += errors
+        self.skipped += 1
 
     def result(self, table: Table) -> Document:
         """The `import_result` of an import."""
@@ -113,7 +118,9 @@ def create_import(call: Call) -> Document:
     if not body["is_draft"]:
         raise Refusal(400, "only imports of drafts can be staged")
     extra = {"is_draft": True, "source_type": body["source_type"], "attrs": body["attrs"], "rows": body["data_json"]}
-    return _shown(call.store.put("import", _keep(call, body["operation_id"], None) | extra))
+    import_ = call.store.put("import", _keep(call, body["operation_id"], None) | extra)
+    events.log(call.store, "import", "created", import_["id"], {"operation_id": body["operation_id"]})
+    return _shown(import_)
 
 
 @operation("runImport")
@@ -178,7 +185,11 @@ def _push(call: Call, table: Table, view_ids: list[str], source_id: str | None) 
         keys, cells = _read_row(store, table, row, report)
         if keys is None:
             continue
-        record_id, new = records.ensure_record(store, piece, keys, operation_id)
+        try:
+            record_id, new = records.ensure_record(store, piece, keys, operation_id)
+        except fields.Misfit as misfit:
+            report.leave_out(_misfit_errors(misfit, keys))
+            continue
         report.created += new
         report.updated += not new
         loaded.append(record_id)
@@ -237,7 +248,11 @@ def _load_drafts(store: Store, table: Table, activity: Document, view: Document,
         if keys is None:
             continue
         keys[draft_key["id"]] = f"DRAFT-{store.counter('draft', 1)}"
-        record_id = records.add_draft(store, piece, keys, activity["id"])
+        try:
+            record_id = records.add_draft(store, piece, keys, activity["id"])
+        except fields.Misfit as misfit:
+            report.leave_out(_misfit_errors(misfit, keys))
+            continue
         report.created += 1
         for column, content in cells:
             values.write(store, record_id, column, content, activity["id"], view["id"], import_["id"])
@@ -264,8 +279,7 @@ def _read_row(
             except Refusal as refusal:
                 errors.append(_row_error(column, content, identifier, refusal.message))
     if errors:
-        report.errors += errors
-        report.skipped += 1
+        report.leave_out(errors)
         return None, []
     return keys, cells
 
@@ -279,6 +293,10 @@ def _row_error(column: Document, value: Json, identifier: str, text: str) -> Doc
         "incoming_record_identifier": identifier,
         "error_details": text,
     }
+
+
+def _misfit_errors(misfit: fields.Misfit, keys: dict[str, str]) -> list[Document]:
+    return [_row_error(misfit.field, misfit.value, records.SEPARATOR.join(keys.values()), misfit.message)]
 
 
 def _record_set(store: Store, name: str) -> str:
@@ -313,14 +331,19 @@ def _keep(call: Call, operation_id: str | None, source_id: str | None) -> Docume
 
 
 def _finish(call: Call, import_: Document, table: Table, report: Report) -> None:
+    result = report.result(table)
     outcome = {
         "import_status": "completed",
         "is_complete": True,
         "completed_at": call.store.stamp(),
-        "import_result": report.result(table),
+        "import_result": result,
     }
     started = {"started_at": import_["created_at"], "has_run": True, "polls": call.settings.import_polls, "rows": []}
     call.store.put("import", import_ | started | {"outcome": outcome})
+    # one event for all of it, however many rows there are
+    counts = {key: number for key, number in result.items() if key != "validation_result"}
+    attrs = {"operation_id": import_["operation_id"], "entity_slice_id": import_["entity_slice_id"]} | counts
+    events.log(call.store, "import", "completed", import_["id"], attrs, bulk=True)
 
 
 def _shown(import_: Document) -> Document:

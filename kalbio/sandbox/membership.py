@@ -57,11 +57,35 @@ def leave(store: Store, operation_id: str, record_ids: Iterable[str], view_id: s
 
 
 def table_of(store: Store, operation_id: str, template_id: str) -> str | None:
-    """The operation's own table made from a template."""
+    """The operation's own table made from a template; its staging table is another matter."""
+    activity = store.get("activity", operation_id)
+    staging_id = activity["registration_staging_record_view_id"] if activity else None
     for view in store.all("view", operation_id):
-        if template_id in (view["parent_record_view_id"], view["id"]):
+        if template_id in (view["parent_record_view_id"], view["id"]) and view["id"] != staging_id:
             return str(view["id"])
     return None
+
+
+def records_of_view(store: Store, view: Document) -> list[str]:
+    """What a view shows: the members of a table, or else the records of its slice that its lists allow."""
+    if view["operation_ids"]:
+        found = [record_id for id_ in view["operation_ids"] for record_id in members(store, id_, view["id"])]
+    else:
+        sql = "select id from record where slice_id = ? and archived = 0 and draft_of is null order by id"
+        found = [row[0] for row in store.rows(sql, view["entity_slice_id"])]
+    return allowed_by(store, view, found)
+
+
+def allowed_by(store: Store, view: Document, record_ids: list[str]) -> list[str]:
+    """Those of these records that a view is not limited to exclude: by record sets, and by record ids."""
+    if view["record_set_ids_filter"]:
+        sql = "select record_id from record_set_member where set_id in (select value from json_each(?))"
+        in_sets = {row[0] for row in store.rows(sql, id_list(view["record_set_ids_filter"]))}
+        record_ids = [record_id for record_id in record_ids if record_id in in_sets]
+    if view["record_ids_filter"]:
+        chosen = set(view["record_ids_filter"])
+        record_ids = [record_id for record_id in record_ids if record_id in chosen]
+    return record_ids
 
 
 def need_operation(store: Store, operation_id: str, status: int = 404) -> Document:

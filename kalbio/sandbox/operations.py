@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalbio.sandbox import membership
+from kalbio.sandbox import events, membership
 from kalbio.sandbox.activities import CLOSED, shown_activities
 from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
 from kalbio.sandbox.records import shown_records
@@ -20,7 +20,9 @@ def list_operation_records(call: Call) -> list[Document]:
 def add_operation_records(call: Call) -> Answer:
     """Attach records; those that are there stay."""
     activity = membership.need_operation(call.store, call.path["operation_id"])
-    membership.attach(call.store, activity, membership.need_records(call.store, call.body["record_ids"]))
+    added = membership.need_records(call.store, call.body["record_ids"])
+    membership.attach(call.store, activity, added)
+    events.log(call.store, "task", "updated", activity["id"], {"added_record_ids": added})
     call.store.put("activity", activity | {"last_activity_at": call.store.stamp()})
     return NO_CONTENT
 
@@ -40,4 +42,17 @@ def remove_operation_records(call: Call) -> Document:
         raise Refusal(400, f"records are not in operation {activity['id']}: {', '.join(strangers[:5])}")
     membership.leave(store, activity["id"], call.body["record_ids"], view_id)
     activity = store.put("activity", activity | {"last_activity_at": store.stamp()})
+    attrs = {"removed_record_ids": call.body["record_ids"], "record_view_id": view_id}
+    events.log(store, "task", "updated", activity["id"], attrs)
     return shown_activities(store, [activity])[0]
+
+
+@operation("postOperationCallback")
+def post_operation_callback(call: Call) -> Answer:
+    """Keep what an outside service reports about work it was given; it shows as an event of the activity."""
+    activity = membership.need_operation(call.store, call.path["operation_id"])
+    callback = {"id": call.store.new_id(), "operation_id": activity["id"], "payload": call.body}
+    call.store.add("callback", callback, parent=activity["id"])
+    attrs = {"callback_id": callback["id"], "payload": call.body}
+    events.log(call.store, "task", "callback_received", activity["id"], attrs)
+    return NO_CONTENT

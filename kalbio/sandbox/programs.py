@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kalbio.sandbox import events
 from kalbio.sandbox.calls import Call, operation
 from kalbio.sandbox.store import Document, Store
 
@@ -15,14 +16,18 @@ def list_programs(call: Call) -> list[Document]:
 @operation("createProgram")
 def create_program(call: Call) -> Document:
     """A new program; titles need not be unique."""
-    return add_program(call.store, call.body["title"])
+    program = add_program(call.store, call.body["title"])
+    events.log(call.store, "program", "created", program["id"], {"title": program["title"]})
+    return program
 
 
 @operation("updateProgram")
 def update_program(call: Call) -> Document:
     """Rename a program."""
     program = call.need("program", call.path["program_id"])
-    return call.store.put("program", program | {"title": call.body["title"]})
+    changed = program | {"title": call.body["title"]}
+    events.log(call.store, "program", "updated", program["id"], events.changes(program, changed))
+    return call.store.put("program", changed)
 
 
 def add_program(store: Store, title: str, id: str | None = None) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalbio.sandbox import files
+from kalbio.sandbox import events, files
 from kalbio.sandbox.calls import Call, Refusal, operation
 from kalbio.sandbox.content import FILE_TYPES, Json, WrongContent, stored
 from kalbio.sandbox.store import Document, Store
@@ -71,4 +71,7 @@ def shown(property_: Document) -> Document:
 
 
 def _set(store: Store, property_: Document, content: Json) -> Document:
-    return store.put("property", property_ | {"content": content, "last_updated_by": store.user_id})
+    changed = property_ | {"content": content, "last_updated_by": store.user_id}
+    attrs = {"property_id": property_["id"]} | events.changes(property_, changed)
+    events.log(store, property_["resource_type"], "updated", property_["resource_id"], attrs)
+    return store.put("property", changed)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from kalbio.sandbox import fields
+from kalbio.sandbox import events, fields
 from kalbio.sandbox.activities import shown_activities
 from kalbio.sandbox.calls import Call, Refusal, operation
 from kalbio.sandbox.membership import need_record
@@ -40,7 +40,9 @@ def get_or_create_record(call: Call) -> Document:
         if not value:
             raise Refusal(400, f"key field {field_id} has no value")
     piece = fields.ensure_slice(call.store, keys)
-    record_id, _ = ensure_record(call.store, piece, keys)
+    record_id, is_new = ensure_record(call.store, piece, keys)
+    if is_new:
+        events.log(call.store, "record", "created", record_id, {"entity_slice_id": piece["id"]})
     return shown_records(call.store, [record_id], "single")[0]
 
 
@@ -86,11 +88,11 @@ def ensure_record(
     found = find_record(store, piece, keys)
     if found:
         return found, False
+    fields.check_formats(store, keys)
     record_id = id or store.new_id()
-    identifier = SEPARATOR.join(keys[field_id] for field_id in piece["key_field_ids"])
     store.run(
         "insert into record (id, slice_id, identity, identifier, created, initial_operation_id) values (?,?,?,?,?,?)",
-        *(record_id, piece["id"], _identity(piece, keys), identifier, store.tick(), operation_id),
+        *(record_id, piece["id"], _identity(piece, keys), _identifier(piece, keys), store.tick(), operation_id),
     )
     _link_keys(store, record_id, piece, keys)
     _link_relatives(store, record_id, piece, keys)
@@ -99,15 +101,37 @@ def ensure_record(
 
 def add_draft(store: Store, piece: Document, keys: Mapping[str, str], operation_id: str) -> str:
     """A draft of an operation. Its slice is hidden and contains a key that makes every draft unique."""
+    fields.check_formats(store, keys)
     record_id = store.new_id()
-    identifier = SEPARATOR.join(keys[field_id] for field_id in piece["key_field_ids"])
     store.run(
         "insert into record (id, slice_id, identity, identifier, created, initial_operation_id, draft_of)"
         " values (?,?,?,?,?,?,?)",
-        *(record_id, piece["id"], None, identifier, store.tick(), operation_id, operation_id),
+        *(record_id, piece["id"], None, _identifier(piece, keys), store.tick(), operation_id, operation_id),
     )
     _link_keys(store, record_id, piece, keys)
     return record_id
+
+
+def move(store: Store, piece: Document, keys_by_record: Mapping[str, Mapping[str, str]]) -> None:
+    """Move records to a slice under new keys. They keep their ids, values and places in operations and sets."""
+    chosen = id_list(keys_by_record)
+    store.run("update record set identity = null where id in (select value from json_each(?))", chosen)
+    for table, column in (("record_key", "record_id"), ("sub_record", "parent_id"), ("sub_record", "child_id")):
+        store.run(f"delete from {table} where {column} in (select value from json_each(?))", chosen)  # noqa: S608
+    for record_id, keys in keys_by_record.items():
+        fields.check_formats(store, keys)
+        if find_record(store, piece, keys):
+            raise Refusal(400, f"a record {_identifier(piece, keys)!r} exists already")
+        store.run(
+            "update record set slice_id = ?, identity = ?, identifier = ? where id = ?",
+            *(piece["id"], _identity(piece, keys), _identifier(piece, keys), record_id),
+        )
+        _link_keys(store, record_id, piece, keys)
+        _link_relatives(store, record_id, piece, keys)
+
+
+def _identifier(piece: Document, keys: Mapping[str, str]) -> str:
+    return SEPARATOR.join(keys[field_id] for field_id in piece["key_field_ids"])
 
 
 def _identity(piece: Document, keys: Mapping[str, str]) -> str:

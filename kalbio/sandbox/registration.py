@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalbio.sandbox import membership, results, values
+from kalbio.sandbox import events, membership, results, values
 from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.store import Document, Store
@@ -49,6 +49,7 @@ def register_file(call: Call) -> Document:
         } | begun
         store.add("registration", registration, parent=activity["id"])
     _track(store, registration)
+    events.log(store, "registration_file", "created", registration["id"], {"operation_id": activity["id"]})
     path = load_contract().path_of("downloadActivityFile", activity_id=activity["id"], file_id=file_id)
     call.events.append(
         {
@@ -168,6 +169,8 @@ def _advance(store: Store, registration: Document, status: str, message: str | N
     old = registration["status"]
     if old in _ENDED or _STEPS[status] < _STEPS[old]:
         raise Refusal(409, f"registration is {old} and cannot become {status}")
+    attrs = {"changes": [{"field": "status", "old": old, "new": status}], "message": message}
+    events.log(store, "registration_file", "updated", registration["id"], attrs)
     registration |= {"status": status, "message": message, "error_message": message, "updated_at": store.stamp()}
     store.put("registration", registration)
 

@@ -118,6 +118,10 @@ class Store:
         """Hang a document under another one."""
         self.connection.execute("update document set parent = ? where kind = ? and id = ?", (parent, kind, id))
 
+    def retire(self, kind: str, id: str) -> None:
+        """Delete softly: the document stays in the database, under a kind that nothing looks for."""
+        self.connection.execute("update document set kind = 'deleted_' || kind where kind = ? and id = ?", (kind, id))
+
     def get(self, kind: str, id: str | None) -> Document | None:
         """The document, or None."""
         row = self.connection.execute("select body from document where kind = ? and id = ?", (kind, id)).fetchone()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalbio.sandbox import drafts, fields, membership, records, results, values
+from kalbio.sandbox import drafts, events, fields, membership, records, results, values
 from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
 from kalbio.sandbox.store import Document, Json, Store
 
@@ -82,7 +82,9 @@ def clear_drafts(call: Call) -> Answer:
     activity = membership.need_operation(call.store, call.path["operation_id"])
     if not call.body["record_ids"]:
         raise Refusal(400, "record_ids is empty: nothing is selected")
-    drafts.archive(call.store, drafts.need_free(call.store, activity["id"], call.body["record_ids"]))
+    cleared = drafts.need_free(call.store, activity["id"], call.body["record_ids"])
+    drafts.archive(call.store, cleared)
+    events.log(call.store, "task", "updated", activity["id"], {"cleared_draft_record_ids": cleared})
     return NO_CONTENT
 
 
@@ -115,6 +117,8 @@ def _submit(call: Call, submission_type: str, status: str, event: str) -> Docume
         "record_errors": [],
     }
     store.add("submission", submission, parent=activity["id"])
+    attrs = {"operation_id": activity["id"], "submission_type": submission_type, "record_ids": chosen}
+    events.log(store, "registration_submission", "created", submission["id"], attrs)
     for record_id in chosen:
         _set_status(store, submission, record_id, status, None)
     call.events.append(
@@ -162,6 +166,8 @@ def _need_open(call: Call) -> Document:
 
 
 def _close(store: Store, submission: Document, status: str, message: str | None, *, closed: bool) -> None:
+    attrs = {"changes": [{"field": "status", "old": submission["status"], "new": status}], "message": message}
+    events.log(store, "registration_submission", "updated", submission["id"], attrs)
     submission |= {"status": status, "message": message, "updated_at": store.stamp(), "is_closed": closed}
     store.put("submission", submission)
 

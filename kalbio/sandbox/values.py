@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from kalbio.sandbox import files
+from kalbio.sandbox import events, files
 from kalbio.sandbox.calls import Call, Refusal, operation
 from kalbio.sandbox.content import FILE_TYPES, Json, WrongContent, stored
 from kalbio.sandbox.membership import need_record
@@ -48,7 +48,7 @@ def add_record_value(call: Call) -> Document:
     need_record(call.store, record_id)
     field, operation_id, view_id = _target(call, body)
     content = checked(call.store, field, body["content"])
-    return {"resource": write(call.store, record_id, field, content, operation_id, view_id)}
+    return {"resource": _logged(call, write(call.store, record_id, field, content, operation_id, view_id))}
 
 
 @operation("uploadRecordValueFile")
@@ -61,7 +61,7 @@ def upload_record_value_file(call: Call) -> Document:
         raise Refusal(400, f"data field {field['field_name']!r} has type {field['field_type']!r} and takes no file")
     assert call.file is not None
     content = files.keep(call.store, call.file, activity_id=operation_id)
-    return {"resource": write(call.store, record_id, field, content, operation_id, view_id)}
+    return {"resource": _logged(call, write(call.store, record_id, field, content, operation_id, view_id))}
 
 
 def checked(store: Store, field: Document, content: Json) -> Json:
@@ -106,6 +106,13 @@ def write(
         "workspace_id": store.workspace_id,
         "record_view_id": view_id,
     }
+
+
+def _logged(call: Call, value: Document) -> Document:
+    keys = ("field_id", "content", "operation_id", "record_view_id")
+    attrs = {"value_id": value["id"]} | {key: value[key] for key in keys}
+    events.log(call.store, "record", "updated", value["record_id"], attrs)
+    return value
 
 
 def _target(call: Call, body: Document) -> tuple[Document, str | None, str | None]:

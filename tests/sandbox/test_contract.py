@@ -8,26 +8,19 @@ from kalbio.sandbox import Sandbox, calls
 from kalbio.sandbox.contract import Operation, load_contract
 from tests.sandbox.wire import Api
 
-_LATER = {
-    *("listDashboards", "listDashboardCategories", "createDashboardCategory", "deleteDashboardCategory"),
-    *("addDashboardRecord", "removeDashboardRecord", "addDashboardSet", "removeDashboardSet"),
-    *("addRecordViewKeyField", "replaceRecordViewKeyFields", "createRecordViewTemplate", "updateRecordViewTemplate"),
-    *("deleteRecordViewTemplate", "duplicateRecordViewTemplate", "promoteRecordView", "linkRecordViewTemplate"),
-    *("unlinkRecordViewTemplate", "bulkLinkRecordViewTemplate", "bulkUnlinkRecordViewTemplate"),
-    *("listWorkspaceEvents", "postOperationCallback"),
-}
 
-
-def test_every_operation_is_answered_or_named_as_missing() -> None:
-    """The operations without a handler are exactly those listed here."""
+def test_every_operation_is_served() -> None:
+    """All 85 operations of the description have a handler, and nothing else has."""
     described = {operation.id for operation in load_contract().operations}
 
-    assert described - calls.HANDLERS.keys() == _LATER
-    assert calls.HANDLERS.keys() <= described
+    assert len(described) == 85
+    assert calls.HANDLERS.keys() == described
 
 
-def test_an_operation_not_implemented_says_its_name(api: Api) -> None:
-    """501 and the operationId."""
+def test_an_operation_that_is_not_implemented_says_its_name(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """501 and the operationId, when the description grows faster than the sandbox."""
+    monkeypatch.delitem(calls.HANDLERS, "listDashboards")
+
     answer = api.get("/dashboards")
 
     assert answer.status == 501
@@ -155,10 +148,7 @@ def test_nonsense_is_refused_in_a_described_way(api: Api, operation: Operation) 
 
     answers = [api.send(operation.method, path, body, kind) for body in bodies for kind in kinds]
 
-    assert {answer.status for answer in answers} <= {200, 204, 400, 401, 404, 409, 415, 501}
-    for answer in answers:
-        if answer.status == 501:
-            assert operation.id in _LATER
+    assert {answer.status for answer in answers} <= {200, 204, 400, 401, 404, 409, 415}
 
 
 def test_a_nested_query_that_is_too_deep_is_refused(api: Api) -> None:
