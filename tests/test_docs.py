@@ -1,12 +1,13 @@
-"""The documentation: every Python block runs, outputs are as shown, links lead somewhere, and nothing public is missing.
+"""The documentation: its Python blocks run, outputs are as shown, links lead somewhere, nothing public is missing.
 
-The blocks of a page run in order in one namespace, in an empty directory, with a fresh sandbox of the seed `demo` behind
-`KALEIDOSCOPE_API_URL`, so that `KaleidoscopeClient()` works as it stands in the text. In the blocks
+The blocks of a page run in order in one namespace, in an empty directory, with a fresh sandbox of the seed `demo`
+behind `KALEIDOSCOPE_API_URL`, so that `KaleidoscopeClient()` works as it stands in the text. In the blocks
 
 * `# -> text` beside or below a statement is its output: what it prints, or the value when it is an expression;
 * `# raises Error: text` is the error that the statement raises;
 
-with `...` for anything in both. `await` may stand anywhere, and functions named `test_...` are called with their fixtures.
+with `...` for anything in both. `await` may stand anywhere, and functions named `test_...` are called, each with
+fixtures of its own.
 A block that cannot run is fenced as `python no-run`, and begins with a comment that says why.
 """
 
@@ -31,6 +32,7 @@ from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
 from kalbio._service import Service
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.server import serve
+from kalbio.testing import InProcess
 
 ROOT = Path(__file__).parent.parent
 GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
@@ -141,9 +143,7 @@ class Page:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=names(PAGES))
-def test_the_blocks_of_a_page_run(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
+def test_the_blocks_of_a_page_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of a page run one after the other against a fresh sandbox, and give what the text says."""
     monkeypatch.chdir(tmp_path)
     with Sandbox() as sandbox, serve(sandbox) as server, asyncio.Runner() as runner:
@@ -155,10 +155,10 @@ def test_the_blocks_of_a_page_run(
             for block in blocks(path):
                 if block.info == "python":
                     page.run(block)
-            for name, test in list(page.namespace.items()):
-                if name.startswith("test_"):
-                    wanted = inspect.signature(test).parameters
-                    test(**{fixture: request.getfixturevalue(fixture) for fixture in wanted})
+            for test in [value for name, value in page.namespace.items() if name.startswith("test_")]:
+                with InProcess() as lab:
+                    fixtures = {"kalbio_sandbox": lab, "kalbio_client": lab.client}
+                    test(**{name: fixtures[name] for name in inspect.signature(test).parameters})
         finally:
             page.close()
 
@@ -175,7 +175,7 @@ def test_a_wrong_output_is_noticed(tmp_path: Path) -> None:
     """A page whose text and code differ, in an output or in an error, fails."""
     page = tmp_path / "page.md"
     with asyncio.Runner() as runner:
-        for code in ("1 + 1  # -> 3", "print(2)\n# -> 3", "int('x')  # raises TypeError: ...", "2  # raises ValueError: ..."):
+        for code in ("1 + 1  # -> 3", "print(2)\n# -> 3", "int('x')  # raises TypeError: ...", "2  # raises E: ..."):
             page.write_text(f"```python\n{code}\n```\n", encoding="utf-8")
             with pytest.raises(AssertionError, match=r"page.md:2 (gave|raised)"):
                 Page(runner).run(blocks(page)[0])
@@ -213,7 +213,7 @@ def test_the_guide_mentions_every_error_and_every_service() -> None:
 
 
 def test_the_navigation_holds_every_page() -> None:
-    """Each page under docs is in the navigation of the site, and each public module of the client has a reference page."""
+    """Each page under docs is in the navigation of the site, and each public module of the client has a page."""
     navigation = (ROOT / "scripts" / "mkdocs.yml").read_text(encoding="utf-8")
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
     modules = [path.stem for path in (ROOT / "kalbio" / "aio").glob("*.py") if not path.stem.startswith("_")]
