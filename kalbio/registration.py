@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest a8c0615fe1ce)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 38b01402b6f5)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -369,10 +369,12 @@ class RegistrationService(Service):
         return view
 
     def _check_keys(self, view: RecordView, keys: Sequence[str]) -> None:
+        fields = self._client.entity_fields.key_fields
         kind = self._client.entity_types.types.find(view.entity_slice_id or "")
         if kind is None:
-            return  # an entity type that the server does not list cannot be checked against
-        fields = self._client.entity_fields.key_fields
+            # The type of a staging table need not be listed; its keys must be key fields of the workspace at least.
+            fields.require_ids(keys)
+            return
         # An id that no listed key field has tells that the listing is older than the type.
         fields.get_many(kind.key_field_ids)
         known = fields.catalog()

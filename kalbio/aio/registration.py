@@ -368,10 +368,12 @@ class RegistrationService(Service):
         return view
 
     async def _check_keys(self, view: RecordView, keys: Sequence[str]) -> None:
+        fields = self._client.entity_fields.key_fields
         kind = await self._client.entity_types.types.find(view.entity_slice_id or "")
         if kind is None:
-            return  # an entity type that the server does not list cannot be checked against
-        fields = self._client.entity_fields.key_fields
+            # The type of a staging table need not be listed; its keys must be key fields of the workspace at least.
+            await fields.require_ids(keys)
+            return
         # An id that no listed key field has tells that the listing is older than the type.
         await fields.get_many(kind.key_field_ids)
         known = await fields.catalog()
