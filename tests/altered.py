@@ -22,7 +22,11 @@ def alter(lab: Lab, operation: str, change: Callable[[Any], Any], *, status: int
         response = original(request, body)
         if request.extensions.get("operation") != operation:
             return response
-        given = change(json.loads(response.content) if response.content else None)
+        try:
+            decoded = json.loads(response.content)
+        except ValueError:  # a file, or nothing
+            decoded = None
+        given = change(decoded)
         content = given if isinstance(given, bytes) else json.dumps(given).encode()
         return httpx.Response(
             status or response.status_code,
