@@ -1,0 +1,178 @@
+"""The older error policy: failures are logged, and every method gives its neutral value."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from typing import Any
+
+import pytest
+
+from kalbio import AuthenticationError
+from tests.altered import replace
+from tests.conftest import Lab, World
+
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def old(world: World) -> Any:
+    """A lab whose client follows the older policy."""
+    made = Lab(world, retries=0, on_error="log")
+    yield made
+    made.close()
+
+
+# What fails, and the neutral value. The record, the activity and the definition are those of the demo seed.
+UNKNOWN: dict[str, tuple[Any, Any]] = {
+    "add_value": (lambda api, it: it.record.add_value("Coment", 1), None),
+    "add_value_in_activity": (lambda api, it: it.record.add_value("Comment", 1, "Kinase sceen"), None),
+    "update_field_file": (lambda api, it: it.record.update_field_file("Spectrm", "a", b"", "text/plain"), None),
+    "get_value_content": (lambda api, it: it.record.get_value_content("Comment", "Kinase sceen"), None),
+    "get_activity_data": (lambda api, it: it.record.get_activity_data("Kinase sceen"), {}),
+    "get_record_by_id": (lambda api, it: api.records.get_record_by_id({"Compond": "x"}), None),
+    "get_records_by_ids": (lambda api, it: api.records.get_records_by_ids([{"Compond": "x"}]), []),
+    "get_or_create_record": (lambda api, it: api.records.get_or_create_record({"Compond": "x"}), None),
+    "search_records": (lambda api, it: api.records.search_records(operation_id="Kinase sceen"), []),
+    "create_activity": (lambda api, it: api.activities.create_activity("x", "task", activity_definition_id="no"), None),
+    "search_activities": (lambda api, it: api.activities.search_activities(label_ids=["no"]), []),
+    "activity.update": (lambda api, it: it.activity.update(definition_id="no"), None),
+    "add_records": (lambda api, it: it.activity.add_records([{"Compound": "nobody"}]), None),
+    "has_record": (lambda api, it: it.activity.has_record({"Compond": "x"}), False),
+    "definition.update": (lambda api, it: it.definition.update(add_label_ids=["no"]), None),
+    "push_status": (lambda api, it: api.registration.push_status("no", NOWHERE, "validated"), False),
+    "submit_results": (lambda api, it: api.registration.submit_results("no", NOWHERE, "success"), False),
+    "stage_drafts": (lambda api, it: api.registration.stage_drafts("no", ["a"], [{"a": "b"}]), None),
+    "push_data": (lambda api, it: api.imports.push_data(["Compound"], [], operation_id="no"), None),
+    "pull_data": (lambda api, it: api.exports.pull_data("never.csv", "Compoud"), None),
+    "download_file": (lambda api, it: api.files.download_file("no id"), None),
+    "get_types_with_key_fields": (lambda api, it: api.entity_types.get_types_with_key_fields(["no"]), []),
+    "update_program": (lambda api, it: api.programs.update_program("no", "x"), None),
+}
+
+
+class Things:
+    """The objects that the calls work on."""
+
+    def __init__(self, lab: Lab, world: World) -> None:
+        self.record = world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+        self.activity = world(lab.api.activities.get_activity_by_id("Kinase screen"))
+        self.definition = world(self.activity.activity_definition)
+
+
+def same(given: Any, neutral: Any) -> bool:
+    """Whether the value is the neutral one, of its very type."""
+    return bool(given == neutral and (given is None) == (neutral is None) and isinstance(given, type(neutral)))
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_is_known_to_be_wrong_is_logged_once_and_not_sent(
+    old: Lab, world: World, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A name that names nothing gives the neutral value and one log line, and only look-ups go out."""
+    call, neutral = UNKNOWN[name]
+    things = Things(old, world)
+    caplog.clear()
+    before = len(old.operations())
+    assert same(world(call(old.api, things)), neutral)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert all(item.startswith(("list", "identify", "getActivity")) for item in old.operations()[before:])
+
+
+FAILING: dict[str, tuple[str, Any, Any]] = {
+    "get_activities": ("listActivities", lambda api, it: api.activities.get_activities(use_cache=False), []),
+    "get_definitions": ("listActivityDefinitions", lambda api, it: api.activities.get_definitions(use_cache=False), []),
+    "get_key_fields": ("listKeyFields", lambda api, it: api.entity_fields.get_key_fields(use_cache=False), []),
+    "get_data_fields": ("listDataFields", lambda api, it: api.entity_fields.get_data_fields(use_cache=False), []),
+    "get_types": ("listEntitySlices", lambda api, it: api.entity_types.get_types(use_cache=False), []),
+    "get_programs": ("listPrograms", lambda api, it: api.programs.get_programs(use_cache=False), []),
+    "create_program": ("createProgram", lambda api, it: api.programs.create_program("x"), None),
+    "get_record": ("getRecord", lambda api, it: api.records.get_record_by_id(NOWHERE), None),
+    "get_records": ("listRecords", lambda api, it: api.records.get_records_by_ids([NOWHERE]), []),
+    "get_values": ("listRecordValues", lambda api, it: it.record.get_values(), []),
+    "refetch": ("getRecord", lambda api, it: it.record.refetch(), None),
+    "add_value": ("addRecordValue", lambda api, it: it.record.add_value("Comment", "x"), None),
+    "records": ("listOperationRecords", lambda api, it: it.activity.records, []),
+    "get_events": ("listActivityEvents", lambda api, it: it.activity.get_events(), []),
+    "get_comments": ("listActivityComments", lambda api, it: it.activity.get_comments(), []),
+    "update": ("updateActivity", lambda api, it: it.activity.update(title="x"), None),
+    "remove_records": ("removeOperationRecords", lambda api, it: it.activity.remove_records([it.record]), None),
+    "update_property": ("updateProperty", lambda api, it: it.activity.properties[0].update_property("x"), None),
+    "search_records": ("searchRecords", lambda api, it: api.records.search_records(), []),
+    "search_activities": ("searchActivities", lambda api, it: api.activities.search_activities(), []),
+    "push_data": ("pushImport", lambda api, it: api.imports.push_data(["Compound"], []), None),
+    "get_imports": ("listImports", lambda api, it: api.imports.get_imports(), []),
+    "get_import": ("getImport", lambda api, it: api.imports.get_import(NOWHERE), None),
+    "clear_drafts": ("clearDrafts", lambda api, it: api.registration.clear_drafts(NOWHERE, [NOWHERE]), False),
+    "register_file": ("registerFile", lambda api, it: api.registration.register_file(NOWHERE, NOWHERE), None),
+    "get_files": ("listRegistrationFiles", lambda api, it: api.registration.get_registration_files(NOWHERE), []),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_failing_server_is_logged_once(old: Lab, world: World, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A refusal of the server gives the neutral value and one log line that names the method."""
+    operation, call, neutral = FAILING[name]
+    things = Things(old, world)
+    replace(old, operation, {"message": "not today"}, status=403)
+    caplog.clear()
+    assert same(world(call(old.api, things)), neutral)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert "not today" in caplog.text
+
+
+def test_a_failure_is_never_remembered(old: Lab, world: World) -> None:
+    """The neutral value of a failed listing is not cached: the next call asks again."""
+    replace(old, "listPrograms", {"message": "down"}, status=403)
+    assert world(old.api.programs.get_programs()) == []
+    old.transport.__dict__.pop("_answer")
+    assert len(world(old.api.programs.get_programs())) == 2
+
+
+def test_an_object_is_unchanged_by_a_failed_refresh(old: Lab, world: World) -> None:
+    """When a refresh fails, the object keeps what it knew."""
+    things = Things(old, world)
+    before = things.activity.to_dict()
+    replace(old, "getActivity", {"message": "down"}, status=403)
+    world(things.activity.refetch())
+    assert things.activity.to_dict() == before
+
+
+def test_programming_errors_raise_under_either_policy(old: Lab, world: World) -> None:
+    """Arguments that can never be right raise even under the older policy."""
+    with pytest.raises(TypeError, match="no condition"):
+        world(old.api.records.search_records(serch_text="x"))
+    with pytest.raises(ValueError, match="title"):
+        world(old.api.activities.create_activity("", "task"))
+
+
+def test_a_refused_login_is_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The policy covers the login: under the older one it is logged, else it raises."""
+    lab = Lab(world, retries=0)
+    wrong = {"client_secret": "wrong", "transport": lab.transport, "retries": 0}
+    with pytest.raises(AuthenticationError):
+        world(world.connect(**wrong).programs.get_programs())
+    assert world(world.connect(**wrong, on_error="log").programs.get_programs()) == []
+    assert "wrong" not in caplog.text
+    lab.close()
+
+
+def test_every_method_that_sends_follows_the_policy() -> None:
+    """Each public coroutine of the services and objects is guarded, so that the policy applies to all alike."""
+    import importlib
+
+    unguarded = []
+    for name in ("activities", "entity_fields", "entity_types", "exports", "files", "imports", "programs", "records",
+                 "registration"):  # fmt: skip
+        module = importlib.import_module(f"kalbio.aio.{name}")
+        for owner in vars(module).values():
+            if not inspect.isclass(owner) or owner.__module__ != module.__name__:
+                continue
+            for attribute, value in vars(owner).items():
+                function = value.fget if isinstance(value, property) else value
+                if attribute.startswith("_") or "API operation" not in (getattr(function, "__doc__", "") or ""):
+                    continue
+                # An iterator has no neutral value: what fails half-way raises.
+                if not hasattr(function, "__wrapped__") and not inspect.isasyncgenfunction(function):
+                    unguarded.append(f"{owner.__name__}.{attribute}")
+    assert unguarded == []

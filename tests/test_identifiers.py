@@ -1,0 +1,90 @@
+"""How a thing is named: ids, objects and names, decided without a network."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from kalbio import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
+from kalbio._model.identifiers import Catalog, as_id, close_matches, is_uuid, plain_id, plain_ids
+from kalbio._model.records import match_identified
+from kalbio.entity_fields import DataField, KeyField
+
+ID = "0a1b2c3d-0000-4000-8000-000000000001"
+OTHER = "0a1b2c3d-0000-4000-8000-000000000002"
+
+
+@pytest.mark.parametrize("given", [ID, ID.upper(), UUID(ID), KeyField({"id": ID})])
+def test_ids_and_objects_give_the_id(given: Any) -> None:
+    """Text of the shape of a uuid, a UUID and an object of the right type give the id in lower case."""
+    assert as_id(given, "key field", KeyField) == ID
+
+
+@pytest.mark.parametrize("given", ["Compound", ID[:-1], f"{{{ID}}}", f" {ID}"])
+def test_other_text_is_a_name(given: str) -> None:
+    """Text of any other shape is a name, to be looked up."""
+    assert as_id(given, "key field", KeyField) is None
+    assert not is_uuid(given)
+    with pytest.raises(IdentifierNotFoundError, match="uuid"):
+        plain_id(given, "file")
+
+
+@pytest.mark.parametrize("given", ["", "  ", None, 5, True, [ID], DataField({"id": ID}), KeyField({})])
+def test_anything_else_names_nothing(given: Any) -> None:
+    """Empty text, other types, objects of another kind and objects without an id raise."""
+    with pytest.raises(IdentifierError):
+        as_id(given, "key field", KeyField)
+
+
+@pytest.mark.parametrize("given", [ID, {ID: 1}.get(ID), None])
+def test_a_list_of_ids_is_a_list(given: Any) -> None:
+    """A single id in place of a list is refused: it would be taken letter by letter."""
+    with pytest.raises(IdentifierError, match="list"):
+        plain_ids(given, "label")
+
+
+def test_a_catalog_finds_by_id_before_name() -> None:
+    """An id wins over a name; names are exact; a name of several raises with the candidates."""
+    one, two, three = (KeyField({"id": i, "field_name": n}) for i, n in ((ID, "a"), (OTHER, "A"), ("x", "A")))
+    catalog = Catalog("key field", [one, two, three], lambda field: field.field_name)
+    assert catalog.find(ID) is one
+    assert catalog.find(ID.upper()) is one
+    assert catalog.find("a") is one
+    assert catalog.find("b") is None
+    with pytest.raises(AmbiguousIdentifierError) as caught:
+        catalog.find("A")
+    assert caught.value.candidates == [OTHER, "x"]
+
+
+def test_close_matches_ignore_case_and_come_nearest_first() -> None:
+    """Up to three names that look alike are suggested, in their own spelling; far ones are not."""
+    assert close_matches("potency", ["Potency (nM)", "POTENCY", "Purity"]) == ["POTENCY", "Potency (nM)"]
+    assert close_matches("zzz", ["Potency"]) == []
+    assert close_matches(5, ["Potency"]) == []
+
+
+def found(name: str, content: str, field: str = "f") -> dict[str, Any]:
+    """One element of the answer to a look-up."""
+    return {"record": {"id": name, "record_values": {field: [{"id": "k", "content": content}]}}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ([found("1", "a"), found("2", "b")], ["1", "2"]),
+        ([found("2", "b"), found("1", "a")], ["1", "2"]),
+        ([found("2", "b")], [None, "2"]),
+        ([{"record": None}, found("2", "b")], [None, "2"]),
+        ([found("1", "A "), found("2", "b")], ["1", "2"]),
+        ([found("1", "x", "other"), found("2", "b")], [None, "2"]),
+        ([{"record": {"id": "1"}}, found("2", "b")], ["1", "2"]),
+        ([], [None, None]),
+        ([None, 5], [None, None]),
+    ],
+)
+def test_answers_are_matched_to_what_was_asked(answer: list[Any], expected: list[str | None]) -> None:
+    """Records are told by their key values, by place where they show another spelling, never by a foreign key."""
+    matched = match_identified([{"f": "a"}, {"f": "b"}], answer)
+    assert [None if record is None else record["id"] for record in matched] == expected
