@@ -26,6 +26,7 @@ from typing import Any
 
 import attrs
 import pytest
+from kaleidoscope_api.models import SearchFilterRuleType
 
 import kalbio
 from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
@@ -210,6 +211,16 @@ def test_the_guide_mentions_every_error_and_every_service() -> None:
     assert len(services) > 10
     assert [name for name in errors if not re.search(rf"\b{name}\b", text)] == []
     assert [name for name in services if f"client.{name}" not in text] == []
+
+
+def test_the_guide_lists_every_rule_of_a_search() -> None:
+    """Each filter rule that a record search takes stands in the table of rules, and no other."""
+    table = (ROOT / "docs" / "guide" / "searching.md").read_text(encoding="utf-8").partition("## Rules")[2]
+    listed = re.findall(
+        r"`([a-z_]+)`", "".join(row.split("|")[2] for row in re.findall(r"^\| .*", table, re.MULTILINE))
+    )
+
+    assert sorted(listed) == sorted(rule.value for rule in SearchFilterRuleType)
 
 
 def test_the_navigation_holds_every_page() -> None:
