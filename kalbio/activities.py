@@ -1,13 +1,14 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest d5b898d6fb82)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest e22bdc755c6d)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kaleidoscope_api.api.activities import (
     create_activity,
@@ -29,7 +30,7 @@ from kalbio._core import constants, jsontext
 from kalbio._core.answers import as_json, as_list, as_optional_object
 from kalbio._core.errors import IdentifierNotFoundError, KalbioError, NotFoundError
 from kalbio._core.sync.cache import Cache
-from kalbio._core.uploads import as_file
+from kalbio._core.uploads import FileData, opened
 from kalbio._model.activities import (
     ActivityData,
     ActivityDefinitionData,
@@ -114,14 +115,17 @@ class Property(PropertyData):
 
     @on_failure(nothing)
     def update_property_file(
-        self, file_name: str, file_data: BinaryIO | bytes, file_type: str
+        self,
+        file_name: str | os.PathLike[str],
+        file_data: FileData | None = None,
+        file_type: str | None = None,
     ) -> dict[str, Any] | None:
         """Upload a file into a property of type file.
 
         Args:
-            file_name: the name to keep it under.
-            file_data: bytes, or a file opened for reading bytes.
-            file_type: its content type, e.g. "text/csv".
+            file_name: the name to keep it under; without `file_data`, the path of the file.
+            file_data: bytes, a file opened for reading bytes (sent from where it stands), or a path.
+            file_type: its content type, e.g. "text/csv"; by default it follows from the name.
 
         Returns:
             What the server says of the file, as it came; None when it says nothing.
@@ -141,8 +145,9 @@ class Property(PropertyData):
         from kaleidoscope_api.models import UploadPropertyFileBody
 
         client = self._require_client()
-        body = UploadPropertyFileBody(file=as_file(file_name, file_data, file_type))
-        response = client.call(upload_property_file.build_request(self.id, body=body))
+        with opened(file_name, file_data, file_type) as file:
+            body = UploadPropertyFileBody(file=file)
+            response = client.call(upload_property_file.build_request(self.id, body=body))
         client.activities.drop()
         answer = as_json(response)
         return answer if isinstance(answer, dict) and answer else None

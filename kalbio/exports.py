@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 10130c654476)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 0fe20bd4bc67)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from kaleidoscope_api.api.records import export_records_csv
 
 from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
-from kalbio._core.sync.downloads import refuse_existing, save
+from kalbio._core.sync.downloads import Progress, refuse_existing, save
 from kalbio._model.checks import renamed
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.records import FieldFilter, FieldSort, ViewFieldFilter, ViewFieldSort
@@ -46,6 +46,7 @@ class ExportsService(Service):
         search_text: str | None = None,
         *,
         overwrite: bool = False,
+        progress: Progress | None = None,
         record_set_id: str | None = None,
         record_set_filters: Sequence[str] | None = None,
     ) -> str | None:
@@ -67,6 +68,7 @@ class ExportsService(Service):
             entity_field_sorts: order by field, as a list or as JSON text.
             search_text: free text.
             overwrite: whether an existing file may be replaced.
+            progress: called with the bytes that have come, and with all that will come where the server says it.
             record_set_id: older name of `record_set_ids`.
             record_set_filters: sent as it is, for servers that still know it.
 
@@ -112,7 +114,7 @@ class ExportsService(Service):
         response = self._client.call_or_none(build(**query), stream=True)
         if response is None:
             return None
-        save(response, target, overwrite=overwrite)
+        save(response, target, overwrite=overwrite, progress=progress)
         return str(target)
 
 

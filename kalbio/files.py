@@ -1,19 +1,24 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 97c13a8a1ee2)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 13a8b5b9767d)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kaleidoscope_api.api.activities import download_activity_file
 from kaleidoscope_api.api.files import download_file
 
 from kalbio._core.filenames import safe_name
-from kalbio._core.sync.downloads import refuse_existing, save
+from kalbio._core.sync.downloads import Progress, check_sha256, pieces, refuse_existing, save
 from kalbio._model.identifiers import plain_id
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
 from kalbio.activities import ActivityIdentifier
+
+if TYPE_CHECKING:
+    from kalbio._core._http import Response
 
 __all__ = ["FilesService"]
 
@@ -30,6 +35,8 @@ class FilesService(Service):
         activity_id: ActivityIdentifier | None = None,
         *,
         overwrite: bool = False,
+        progress: Progress | None = None,
+        sha256: str | None = None,
     ) -> str | None:
         """Save a file.
 
@@ -39,6 +46,8 @@ class FilesService(Service):
             destination: directory to save in, created if need be; by default the current one.
             activity_id: the activity it belongs to: object, id, or title.
             overwrite: whether an existing file may be replaced.
+            progress: called with the bytes that have come, and with all that will come where the server says it.
+            sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
             The path of the file, None when there is no such file on the server.
@@ -47,7 +56,7 @@ class FilesService(Service):
             FileExistsError: the file exists here and must not be replaced; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
-            ConnectionFailedError: the download broke; an existing file is as it was.
+            ConnectionFailedError: the download broke, or the checksum is wrong; an existing file is as it was.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
 
@@ -57,13 +66,60 @@ class FilesService(Service):
         wanted = plain_id(file_id, "file")
         target = Path(destination if destination is not None else ".") / safe_name(filename, wanted)
         refuse_existing(target, overwrite)
-        if activity_id is None:
-            request = download_file.build_request(wanted)
-        else:
-            operation = self._client.activities.resolve(activity_id)
-            request = download_activity_file.build_request(operation, wanted)
-        response = self._client.call_or_none(request, stream=True)
+        check_sha256(sha256)
+        response = self._open(wanted, activity_id)
         if response is None:
             return None
-        save(response, target, overwrite=overwrite)
+        save(response, target, overwrite=overwrite, progress=progress, sha256=sha256)
         return str(target)
+
+    @on_failure(nothing)
+    def read_file(self, file_id: str, activity_id: ActivityIdentifier | None = None) -> bytes | None:
+        """Return the bytes of a file, None when there is no such file on the server.
+
+        Args:
+            file_id: its id.
+            activity_id: the activity it belongs to: object, id, or title.
+
+        Raises:
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            KalbioAPIError: the server refused.
+            ConnectionFailedError: the download broke.
+
+        API operation: `downloadFile`; `downloadActivityFile` with an activity.
+
+        Example:
+            >>> data = client.files.read_file("6f1c0d5e-0000-4000-8000-000000000000")
+        """
+        response = self._open(plain_id(file_id, "file"), activity_id)
+        return None if response is None else b"".join([piece for piece in pieces(response)])
+
+    def iter_file(self, file_id: str, activity_id: ActivityIdentifier | None = None) -> Iterator[bytes]:
+        """Yield a file piece by piece, for files that are too large to hold.
+
+        Args:
+            file_id: its id.
+            activity_id: the activity it belongs to: object, id, or title.
+
+        Raises:
+            NotFoundError: there is no such file on the server.
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            KalbioAPIError: the server refused.
+            ConnectionFailedError: the download broke.
+
+        API operation: `downloadFile`; `downloadActivityFile` with an activity.
+
+        Example:
+            >>> size = sum([len(piece) for piece in client.files.iter_file(file_id)])
+        """
+        response = self._client.call(self._request(plain_id(file_id, "file"), activity_id), stream=True)
+        for piece in pieces(response):
+            yield piece
+
+    def _open(self, file_id: str, activity_id: ActivityIdentifier | None) -> Response | None:
+        return self._client.call_or_none(self._request(file_id, activity_id), stream=True)
+
+    def _request(self, file_id: str, activity_id: ActivityIdentifier | None) -> dict[str, Any]:
+        if activity_id is None:
+            return download_file.build_request(file_id)
+        return download_activity_file.build_request(self._client.activities.resolve(activity_id), file_id)

@@ -24,7 +24,7 @@ TOKEN_MARGIN_SHARE = 0.2
 IAP_TOKEN_LIFETIME = 3000.0
 
 # Servers commonly refuse request lines of more than 8 kB; the method, the version and a path prefix need some of it.
-MAX_TARGET = 8_100
+MAX_TARGET = 7_990
 
 # What an error keeps of a body.
 MAX_ERROR_BODY = 4_096

@@ -9,7 +9,7 @@ from typing import Any
 
 from kaleidoscope_api.api.records import export_records_csv
 
-from kalbio._core.aio.downloads import refuse_existing, save
+from kalbio._core.aio.downloads import Progress, refuse_existing, save
 from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
 from kalbio._model.checks import renamed
@@ -45,6 +45,7 @@ class ExportsService(Service):
         search_text: str | None = None,
         *,
         overwrite: bool = False,
+        progress: Progress | None = None,
         record_set_id: str | None = None,
         record_set_filters: Sequence[str] | None = None,
     ) -> str | None:
@@ -66,6 +67,7 @@ class ExportsService(Service):
             entity_field_sorts: order by field, as a list or as JSON text.
             search_text: free text.
             overwrite: whether an existing file may be replaced.
+            progress: called with the bytes that have come, and with all that will come where the server says it.
             record_set_id: older name of `record_set_ids`.
             record_set_filters: sent as it is, for servers that still know it.
 
@@ -111,7 +113,7 @@ class ExportsService(Service):
         response = await self._client.call_or_none(build(**query), stream=True)
         if response is None:
             return None
-        await save(response, target, overwrite=overwrite)
+        await save(response, target, overwrite=overwrite, progress=progress)
         return str(target)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from kaleidoscope_api.api.records import (
     add_record_value,
@@ -23,7 +24,7 @@ from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.answers import as_json, as_list, unusable
 from kalbio._core.batches import cut
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError
-from kalbio._core.uploads import as_file
+from kalbio._core.uploads import FileData, opened
 from kalbio._model.activities import ActivityData
 from kalbio._model.checks import renamed, whole
 from kalbio._model.enums import FilterRuleTypeEnum
@@ -173,9 +174,9 @@ class Record(RecordData):
     async def update_field_file(
         self,
         field_id: EntityFieldIdentifier,
-        file_name: str,
-        file_data: BinaryIO | bytes,
-        file_type: str,
+        file_name: str | os.PathLike[str],
+        file_data: FileData | None = None,
+        file_type: str | None = None,
         activity_id: ActivityIdentifier | None = None,
         record_view_id: str | None = None,
     ) -> RecordValue | None:
@@ -183,9 +184,9 @@ class Record(RecordData):
 
         Args:
             field_id: the data field, of type file: object, id, or name.
-            file_name: the name to keep it under.
-            file_data: bytes, or a file opened for reading bytes.
-            file_type: its content type, e.g. "text/csv".
+            file_name: the name to keep it under; without `file_data`, the path of the file.
+            file_data: bytes, a file opened for reading bytes (sent from where it stands), or a path.
+            file_type: its content type, e.g. "text/csv"; by default it follows from the name.
             activity_id: the activity: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
 
@@ -204,9 +205,9 @@ class Record(RecordData):
             >>> value = await record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
         client = self._require_client()
-        file = as_file(file_name, file_data, file_type)
-        scope = await _scope(client, field_id, activity_id, record_view_id)
-        return await _upload(client, self, file, scope)
+        with opened(file_name, file_data, file_type) as file:
+            scope = await _scope(client, field_id, activity_id, record_view_id)
+            return await _upload(client, self, file, scope)
 
     @on_failure(nothing)
     async def get_value_content(
@@ -667,9 +668,9 @@ class RecordsService(Service):
         self,
         record_id: RecordIdentifier,
         field_id: EntityFieldIdentifier,
-        file_name: str,
-        file_data: BinaryIO | bytes,
-        file_type: str,
+        file_name: str | os.PathLike[str],
+        file_data: FileData | None = None,
+        file_type: str | None = None,
         activity_id: ActivityIdentifier | None = None,
     ) -> RecordValue | None:
         """Upload a file as a value of a record.
@@ -677,9 +678,9 @@ class RecordsService(Service):
         Args:
             record_id: the record: object, id, or key-field dict.
             field_id: the data field, of type file: object, id, or name.
-            file_name: the name to keep it under.
-            file_data: bytes, or a file opened for reading bytes.
-            file_type: its content type, e.g. "text/csv".
+            file_name: the name to keep it under; without `file_data`, the path of the file.
+            file_data: bytes, a file opened for reading bytes (sent from where it stands), or a path.
+            file_type: its content type, e.g. "text/csv"; by default it follows from the name.
             activity_id: the activity: object, id, or title. None writes it on the record itself.
 
         Returns:
@@ -697,20 +698,18 @@ class RecordsService(Service):
             ...     {"Compound": "CPD-1"}, "Spectrum", "nmr.txt", b"1 2 3", "text/plain"
             ... )
         """
-        file = as_file(file_name, file_data, file_type)
-        scope = await _scope(self._client, field_id, activity_id, None)
-        record: Record | None
-        if isinstance(record_id, Record):
-            record = record_id
-        elif isinstance(record_id, Mapping):
-            record = await self.get_record_by_id(record_id)
-        else:
-            wanted = _uuid(record_id)
-            # Nothing of a record that is not at hand is needed to write to it.
-            record = self._by_id.peek(wanted) or Record({"id": wanted}, self._client)
-        if record is None:
-            return None
-        return await _upload(self._client, record, file, scope)
+        with opened(file_name, file_data, file_type) as file:
+            scope = await _scope(self._client, field_id, activity_id, None)
+            record: Record | None
+            if isinstance(record_id, Record):
+                record = record_id
+            elif isinstance(record_id, Mapping):
+                record = await self.get_record_by_id(record_id)
+            else:
+                wanted = _uuid(record_id)
+                # Nothing of a record that is not at hand is needed to write to it.
+                record = self._by_id.peek(wanted) or Record({"id": wanted}, self._client)
+            return None if record is None else await _upload(self._client, record, file, scope)
 
     async def resolve(self, identifier: RecordIdentifier) -> str:
         """Return the id of a record. Ids and objects cost no request; a dict without a record raises."""

@@ -234,7 +234,7 @@ def test_files_whose_descriptor_tells_another_length_arrive_whole(core: Core, tm
         ("  ", b"", "text/csv", "file_name must be text"),
         (None, b"", "text/csv", "file_name must be text"),
         ("a", "text", "text/csv", "file_data must be bytes or a file opened for reading bytes"),
-        ("a", io.StringIO("text"), "text/csv", r"mode 'rb'\); got StringIO"),
+        ("a", io.StringIO("text"), "text/csv", r"mode 'rb'\), or a path; got StringIO"),
         ("a", None, "text/csv", "file_data must be bytes"),
         ("a", b"", "", "file_type must be a content type"),
         ("a", b"", "csv", "file_type must be a content type"),
