@@ -160,7 +160,9 @@ def _link_relatives(store: Store, record_id: str, piece: Document, keys: Mapping
                 store.run("insert into sub_record values (?, ?)", parent, record_id)
         elif own < theirs:
             store.run(
-                """insert into sub_record select ?, k.record_id from record_key k join record r on r.id = k.record_id
+                # cross join: begin with the few records that share a key value, not with all of the slice
+                """insert into sub_record select ?, k.record_id
+                   from record_key k cross join record r on r.id = k.record_id
                    where r.slice_id = ? and k.key_value_id in (select key_value_id from record_key where record_id = ?)
                    group by k.record_id having count(*) = ?""",
                 *(record_id, other["id"], record_id, len(own)),

@@ -1,4 +1,4 @@
-"""What a new database holds: `empty` (a workspace and its admin) or `demo` (a small invented research group).
+"""What a new database holds: `empty` (a workspace and its admin), `demo` (a small invented research group) or `large`.
 
 Ids are derived from names, so they are the same in every sandbox.
 """
@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
 
-from kalbio.sandbox import fields, membership, values, views
+from kalbio.sandbox import fields, membership, seed_large, values, views
 from kalbio.sandbox.activities import add_activity
 from kalbio.sandbox.content import Json
+from kalbio.sandbox.dashboards import add_category
 from kalbio.sandbox.definitions import add_definition
 from kalbio.sandbox.programs import add_program
 from kalbio.sandbox.properties import add_property
@@ -24,6 +25,8 @@ from kalbio.sandbox.times import Clock
 _NAMESPACE = uuid.UUID("6b1d0f0e-3c1c-4a7e-9a55-9d6a3d0c2f10")
 _BEGIN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 _PACE = timedelta(seconds=61, microseconds=23_450)
+# so many instants at the pace of the others would reach into the future
+_PACES = {"large": timedelta(seconds=1, microseconds=23_450)}
 
 
 def seed_id(kind: str, name: str) -> str:
@@ -41,8 +44,8 @@ def image(name: str) -> bytes:
         connection.executescript(SCHEMA)
         ids = {"workspace_id": seed_id("workspace", "sandbox"), "user_id": seed_id("user", "admin")}
         connection.executemany("insert into meta values (?, ?)", ids.items())
-        numbers, moments = count(), count()
-        clock = Clock(lambda: _BEGIN + next(moments) * _PACE)
+        numbers, moments, pace = count(), count(), _PACES.get(name, _PACE)
+        clock = Clock(lambda: _BEGIN + next(moments) * pace)
         store = Store(connection, clock, lambda: seed_id(name, str(next(numbers))))
         SEEDS[name](store)
         connection.commit()
@@ -93,6 +96,7 @@ def _demo(store: Store) -> None:
     )
     _definitions(store, columns, compounds, batches)
     _content(store, columns, compounds, programs)
+    _dashboards(store, columns, compounds)
 
 
 def _definitions(store: Store, columns: dict[str, Document], compounds: Document, batches: Document) -> None:
@@ -188,6 +192,36 @@ def _content(store: Store, columns: dict[str, Document], compounds: Document, pr
             values.write(store, record_id, column, values.checked(store, column, potency), screening["id"])
 
 
+def _dashboards(store: Store, columns: dict[str, Document], compounds: Document) -> None:
+    references = {"id": seed_id("record_set", "references"), "set_name": "Reference compounds"}
+    store.add("record_set", references)
+    leads = [seed_id("record", name) for name in ("SBX-1", "SBX-3")]
+    store.run_many("insert into record_set_member values (?, ?)", [(references["id"], id_) for id_ in leads])
+    for name, kind, record_ids, set_ids in (
+        ("Lead candidates", "decision", leads, [references["id"]]),
+        ("Screening overview", "summary", [], []),
+    ):
+        dashboard: Document = {
+            "id": seed_id("dashboard", name),
+            "dashboard_name": name,
+            "dashboard_description": "",
+            "dashboard_type": kind,
+            "record_ids": record_ids,
+            "record_set_ids": set_ids,
+        }
+        store.add("dashboard", dashboard)
+        if record_ids:
+            definitions, labels = [seed_id("definition", "screening")], [[seed_id("label", "in vitro")]]
+            fields_shown = [columns["Potency (nM)"]["id"], compounds["key_field_ids"][0]]
+            id_ = seed_id("category", "Potency")
+            add_category(store, dashboard, "Potency", definitions, labels, fields_shown, id_)
+
+
+def _large(store: Store) -> None:
+    _empty(store)
+    seed_large.fill(store)
+
+
 def _user(name: str, full_name: str, access_level: str) -> Document:
     return {
         "id": seed_id("user", name),
@@ -238,4 +272,4 @@ def _result_table(store: Store, name: str, piece: Document, columns: list[str], 
     return table, place
 
 
-SEEDS = {"empty": _empty, "demo": _demo}
+SEEDS = {"empty": _empty, "demo": _demo, "large": _large}

@@ -1,0 +1,103 @@
+"""The seed `large`: a workspace big enough to feel what listings, searches and pages cost. All of it is invented."""
+
+from __future__ import annotations
+
+from random import Random
+
+from kalbio.sandbox import fields, membership, values, views
+from kalbio.sandbox.activities import add_activity
+from kalbio.sandbox.content import Json
+from kalbio.sandbox.definitions import add_definition
+from kalbio.sandbox.layouts import place
+from kalbio.sandbox.programs import add_program
+from kalbio.sandbox.records import ensure_record
+from kalbio.sandbox.store import Document, Store
+
+DATA_FIELDS = 200
+PROJECTS, EXPERIMENTS, ACTIVITIES = 100, 2_500, 5_000
+COMPOUNDS, BATCHES = 15_000, 5_000
+
+_KINDS = ("number", "number", "text", "boolean", "date")
+_STATUSES = ("to do", "in progress", "in review", "complete", "blocked")
+_IN_EXPERIMENT = 8
+
+
+def fill(store: Store) -> None:
+    """Fill a workspace that has only its admin."""
+    draw = Random(7)  # noqa: S311  not for secrets
+    programs = [add_program(store, f"Program {number:02}")["id"] for number in range(1, 21)]
+    for number in range(1, 31):
+        store.add("label", {"id": store.new_id(), "label_name": f"Label {number:02}"})
+    labels = [label["id"] for label in store.all("label")]
+    compound_key, batch_key = (fields.ensure_key_field(store, name)[0]["id"] for name in ("Compound", "Batch"))
+    compounds = fields.ensure_slice(store, [compound_key])
+    batches = fields.ensure_slice(store, [compound_key, batch_key])
+    columns = [
+        fields.ensure_data_field(store, f"Property {number:03}", _KINDS[number % len(_KINDS)])[0]
+        for number in range(1, DATA_FIELDS + 1)
+    ]
+    views.add_view(store, "Main", compounds["id"], [column["id"] for column in columns[:20]])
+    definitions = [_definition(store, f"Assay {letter}", compounds, columns[at : at + 10])
+                   for at, letter in zip(range(0, 50, 10), "ABCDE", strict=True)]  # fmt: skip
+    experiments = _activities(store, draw, definitions, programs, labels)
+
+    record_ids = []
+    for number in range(1, COMPOUNDS + 1):
+        name = f"CPD-{number:05}"
+        record_ids.append(ensure_record(store, compounds, {compound_key: name})[0])
+        if number <= BATCHES:
+            record_ids.append(ensure_record(store, batches, {compound_key: name, batch_key: "1"})[0])
+    for record_id in record_ids:
+        for column in draw.sample(columns, 4):
+            values.write(store, record_id, column, _content(draw, column))
+    for experiment in experiments:
+        chosen = draw.sample(record_ids, _IN_EXPERIMENT)
+        membership.attach(store, experiment, chosen)
+        for record_id in chosen:
+            values.write(store, record_id, columns[0], _content(draw, columns[0]), experiment["id"])
+
+
+def _definition(store: Store, title: str, piece: Document, columns: list[Document]) -> Document:
+    table = views.add_view(store, "Results", piece["id"], [column["id"] for column in columns], is_template=True)
+    definition = add_definition(store, title, "experiment", view_ids_to_add_to_when_record_attached=[table["id"]])
+    place(store, definition, table["id"], None)
+    store.put("view", table | {"operation_definition_ids": [definition["id"]]})
+    return store.put("definition", definition)
+
+
+def _activities(
+    store: Store, draw: Random, definitions: list[Document], programs: list[str], labels: list[str]
+) -> list[Document]:
+    """Projects with tasks and experiments below them; gives the experiments."""
+    projects: list[Document] = []
+    experiments: list[Document] = []
+    for number in range(ACTIVITIES):
+        program_ids = [programs[number % len(programs)]]
+        if number < PROJECTS:
+            activity = add_activity(store, f"Project {number + 1:03}", "project", program_ids=program_ids)
+            projects.append(activity)
+        elif number < PROJECTS + EXPERIMENTS:
+            definition, title = definitions[number % len(definitions)], f"Experiment {number - PROJECTS + 1:04}"
+            activity = add_activity(store, title, "experiment", definition, program_ids=program_ids)
+            experiments.append(activity)
+        else:
+            activity = add_activity(store, f"Task {number - PROJECTS - EXPERIMENTS + 1:04}", "task")
+        activity |= {"status": draw.choice(_STATUSES), "label_ids": draw.sample(labels, 2)}
+        if activity["status"] == "complete":
+            activity["completed_at_date"] = activity["created_at"]
+        if number >= PROJECTS:
+            activity["parent_id"] = projects[number % PROJECTS]["id"]
+            store.set_parent("activity", activity["id"], activity["parent_id"])
+        store.put("activity", activity)
+    return experiments
+
+
+def _content(draw: Random, column: Document) -> Json:
+    kind = column["field_type"]
+    if kind == "number":
+        return f"{draw.lognormvariate(3, 1.5):.2f}"
+    if kind == "boolean":
+        return draw.random() < 0.5
+    if kind == "date":
+        return f"2025-{draw.randint(1, 12):02}-{draw.randint(1, 28):02}"
+    return f"Note {draw.randint(1, 500)}"
