@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest ddde38f0d9c5)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest eae5d5df88ee)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -111,7 +111,14 @@ class RecordView(RecordViewData):
 
         Example:
             >>> view = (client.record_views.get_record_views())[0]
-            >>> copy = view.replace_key_fields({"add_key_field_names": ["Salt form"], "records_to_transfer": []})
+            >>> ids = client.records.search_records(entity_slice_id=view.entity_slice_id)
+            >>> transfers = [
+            ...     {"record_id": record, "key_field_name_to_value": {"Compound": str(record), "Salt form": "none"}}
+            ...     for record in client.records.get_records_by_ids(ids)
+            ... ]
+            >>> copy = view.replace_key_fields(
+            ...     {"add_key_field_names": ["Salt form"], "records_to_transfer": transfers}
+            ... )
         """
         sent = self._body(body)
         client = self._require_client()

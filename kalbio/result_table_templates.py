@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 89a16660b874)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest e9da0e162a50)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -331,7 +331,8 @@ class ResultTableTemplatesService(Service):
         API operation: `promoteRecordView`.
 
         Example:
-            >>> view = (client.record_views.get_record_views())[0]
+            >>> activity = client.activities.get_activity_by_id("Kinase screen")
+            >>> view = (activity.record_views)[0]
             >>> template = client.result_table_templates.promote_view_to_template(
             ...     source_view_id=view, operation_definition_id="Screening experiment", view_name="Potency"
             ... )
@@ -485,8 +486,9 @@ class ResultTableTemplatesService(Service):
 
         Example:
             >>> template = (client.result_table_templates.get_templates())[0]
+            >>> linked = template.operation_definition_ids
             >>> client.result_table_templates.bulk_unlink_from_operation_definitions(
-            ...     template, operation_definition_ids=["Screening experiment"]
+            ...     template, operation_definition_ids=linked
             ... )
         """
         body = self._bulk(template_view_id, operation_definition_ids)

@@ -110,7 +110,14 @@ class RecordView(RecordViewData):
 
         Example:
             >>> view = (await client.record_views.get_record_views())[0]
-            >>> copy = await view.replace_key_fields({"add_key_field_names": ["Salt form"], "records_to_transfer": []})
+            >>> ids = await client.records.search_records(entity_slice_id=view.entity_slice_id)
+            >>> transfers = [
+            ...     {"record_id": record, "key_field_name_to_value": {"Compound": str(record), "Salt form": "none"}}
+            ...     for record in await client.records.get_records_by_ids(ids)
+            ... ]
+            >>> copy = await view.replace_key_fields(
+            ...     {"add_key_field_names": ["Salt form"], "records_to_transfer": transfers}
+            ... )
         """
         sent = await self._body(body)
         client = self._require_client()

@@ -330,7 +330,8 @@ class ResultTableTemplatesService(Service):
         API operation: `promoteRecordView`.
 
         Example:
-            >>> view = (await client.record_views.get_record_views())[0]
+            >>> activity = await client.activities.get_activity_by_id("Kinase screen")
+            >>> view = (await activity.record_views)[0]
             >>> template = await client.result_table_templates.promote_view_to_template(
             ...     source_view_id=view, operation_definition_id="Screening experiment", view_name="Potency"
             ... )
@@ -484,8 +485,9 @@ class ResultTableTemplatesService(Service):
 
         Example:
             >>> template = (await client.result_table_templates.get_templates())[0]
+            >>> linked = template.operation_definition_ids
             >>> await client.result_table_templates.bulk_unlink_from_operation_definitions(
-            ...     template, operation_definition_ids=["Screening experiment"]
+            ...     template, operation_definition_ids=linked
             ... )
         """
         body = await self._bulk(template_view_id, operation_definition_ids)
