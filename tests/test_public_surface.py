@@ -38,13 +38,14 @@ NAMES = {
 SIGNATURES = {
     "records.Record.add_value": "field_id content activity_id= record_view_id=",
     "records.Record.update_field": "field_id value activity_id record_view_id=",
-    "records.Record.update_field_file": "field_id file_name file_data file_type activity_id= record_view_id=",
+    "records.Record.update_field_file": "field_id file_name file_data= file_type= activity_id= record_view_id=",
     "records.Record.get_value_content": "field_id activity_id= include_sub_record_values= sub_record_id= "
     "record_view_id=",
     "records.RecordsService.get_record_by_id": "record_id use_cache=",
     "records.RecordsService.get_records_by_ids": "record_ids batch_size= use_cache=",
     "records.RecordsService.get_or_create_record": "key_values",
-    "records.RecordsService.create_record_value_file": "record_id field_id file_name file_data file_type activity_id=",
+    "records.RecordsService.create_record_value_file": "record_id field_id file_name file_data= file_type= "
+    "activity_id=",
     "activities.ActivitiesService.create_activity": "title activity_type program_ids= activity_definition_id= "
     "assigned_user_ids= subscriber_ids= start_date= duration=",
     "activities.ActivitiesService.get_activities": "* use_cache=",
@@ -52,7 +53,7 @@ SIGNATURES = {
     "activities.ActivitiesService.search_activities": "* search_text= activity_types= definition_ids= record_ids= "
     "statuses= label_ids= assigned_user_ids= created_by= parent_id= limit= completed_behavior=",
     "activities.Activity.remove_records": "record_ids record_view_id=",
-    "activities.Property.update_property_file": "file_name file_data file_type",
+    "activities.Property.update_property_file": "file_name file_data= file_type=",
     "entity_fields.EntityFieldsService.get_or_create_data_field": "field_name field_type",
     "programs.ProgramsService.update_program": "program_id title",
     "imports.ImportsService.push_data": "key_field_names data source_id= operation_id= program_id= record_view_id= "
@@ -62,8 +63,8 @@ SIGNATURES = {
     "imports.ImportsService.get_imports": "is_complete= page= page_size=",
     "exports.ExportsService.pull_data": "filename entity_slice_id download_path= record_view_id= view_field_ids= "
     "identifier_ids= record_set_ids= program_id= operation_id= view_field_filters= view_field_sorts= "
-    "entity_field_filters= entity_field_sorts= search_text= * overwrite= record_set_id= record_set_filters=",
-    "files.FilesService.download_file": "file_id filename= destination= activity_id= * overwrite=",
+    "entity_field_filters= entity_field_sorts= search_text= * overwrite= progress= record_set_id= record_set_filters=",
+    "files.FilesService.download_file": "file_id filename= destination= activity_id= * overwrite= progress= sha256=",
     "registration.RegistrationService.submit_results": "operation_id file_id status message= key_field_names= "
     "records= * error_message=",
     "registration.RegistrationService.push_status": "operation_id file_id status message=",
