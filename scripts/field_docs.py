@@ -1,6 +1,6 @@
-"""An extension of the documentation build: shows the members of API objects, which are descriptors with a text.
+"""An extension of the documentation build: shows the members of API objects and of enumerations.
 
-`title = text("Its title.")` in a class becomes a documented attribute of the type that `text` reads.
+The members of API objects are descriptors: `title = text("Its title.")` in a class becomes a documented attribute of the type that `text` reads.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class FieldDocs(griffe.Extension):  # type: ignore[misc]
 
         What `__init__` sets stands in the text of the class already.
         """
+        if any(str(base) == "StrEnum" for base in cls.bases):
+            _list_members(cls)
         base = cls.path == "kalbio._model.resource.Resource"
         for name in list(cls.members):
             special = name.startswith("_") and name != "__init__"
@@ -58,6 +60,15 @@ class FieldDocs(griffe.Extension):  # type: ignore[misc]
             return
         attr.docstring = griffe.Docstring(ast.literal_eval(arguments[-1]), parent=attr)
         attr.value = None
+
+
+def _list_members(enumeration: Any) -> None:
+    """Put the members into the text, since forty headings would say no more."""
+    members = [item for item in enumeration.members.values() if item.is_attribute and item.value is not None]
+    rows = [f"| `{item.name}` | `{ast.literal_eval(str(item.value))}` |" for item in members]
+    enumeration.docstring.value += "\n\n" + "\n".join(["| member | text |", "|---|---|", *rows])
+    for item in members:
+        del enumeration.members[item.name]
 
 
 def _set_in_init(member: Any) -> bool:

@@ -229,5 +229,5 @@ def test_the_navigation_holds_every_page() -> None:
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
     modules = [path.stem for path in (ROOT / "kalbio" / "aio").glob("*.py") if not path.stem.startswith("_")]
 
-    assert [page for page in pages if f"- {page}\n" not in navigation] == []
+    assert [page for page in pages if f" {page}\n" not in navigation] == []
     assert [module for module in modules if f"reference/{module}.md" not in pages] == []
