@@ -1,6 +1,7 @@
 """An extension of the documentation build: shows the members of API objects and of enumerations.
 
-The members of API objects are descriptors: `title = text("Its title.")` in a class becomes a documented attribute of the type that `text` reads.
+The members of API objects are descriptors: `title = text("Its title.")` in a class becomes a documented
+attribute of the type that `text` reads.
 """
 
 from __future__ import annotations
