@@ -143,7 +143,10 @@ def _register(store: Store, operation_id: str, draft_id: str, row: Document | No
         draft_key = fields.draft_key(store)["id"]
         keys = {id_: content for id_, content in results.key_values(store, draft_id).items() if id_ != draft_key}
     piece = fields.ensure_slice(store, keys)
-    record_id, _ = records.ensure_record(store, piece, keys, operation_id)
+    try:
+        record_id, _ = records.ensure_record(store, piece, keys, operation_id)
+    except fields.Misfit as misfit:
+        return misfit.message
     membership.join(store, operation_id, [record_id])
     for shown in records.shown_records(store, [draft_id], "list"):
         for field_id, entries in shown["record_values"].items():

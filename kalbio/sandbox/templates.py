@@ -20,7 +20,7 @@ def list_record_view_templates(call: Call) -> list[Document]:
 @operation("getRecordViewTemplate")
 def get_record_view_template(call: Call) -> Document:
     """One template."""
-    return _need_template(call)
+    return _template_of_path(call)
 
 
 @operation("createRecordViewTemplate")
@@ -49,7 +49,7 @@ def create_record_view_template(call: Call) -> Document:
 def update_record_view_template(call: Call) -> Document:
     """Change the keys that were sent; lists are replaced as a whole. Tables that were made from it stay as they are."""
     store, body = call.store, call.body
-    before = _need_template(call)
+    before = _template_of_path(call)
     template = before | {"view_fields": list(before["view_fields"])}
     own = {column["id"]: column["id"] for column in template["view_fields"]}
     added = _add_columns(call, template, {"view_field_ids": _strangers(own, body.get("save_view_field_ids", ()))})
@@ -69,7 +69,7 @@ def update_record_view_template(call: Call) -> Document:
 def delete_record_view_template(call: Call) -> Answer:
     """Delete softly: definitions lose what points at it, and the tables made from it go."""
     store = call.store
-    template = _need_template(call)
+    template = _template_of_path(call)
     for definition in store.all("definition"):
         if _is_linked(definition, template):
             template = _sever(store, template, definition)
@@ -87,7 +87,7 @@ def delete_record_view_template(call: Call) -> Answer:
 def duplicate_record_view_template(call: Call) -> Document:
     """A copy that is linked to nothing."""
     store = call.store
-    source = _need_template(call)
+    source = _template_of_path(call)
     name = f"{source['view_name']} (copy)"
     copy = views.add_view(store, name, source["entity_slice_id"], source=source, is_template=True)
     if source["template_name"] is not None:
@@ -140,7 +140,7 @@ def link_record_view_template(call: Call) -> Document:
 def unlink_record_view_template(call: Call) -> Answer:
     """Remove one placement; with the last one the tables of the definition's operations go."""
     store = call.store
-    template = _need_template(call)
+    template = _template_of_path(call)
     definition = call.need("definition", call.body["operation_definition_id"], status=400)
     layout_id = call.body["content_layout_id"]
     places = [item["id"] for item in layouts.placements(definition, template["id"])]
@@ -176,12 +176,15 @@ def bulk_unlink_record_view_template(call: Call) -> Answer:
     return NO_CONTENT
 
 
-def _need_template(call: Call, id: str | None = None) -> Document:
-    status = 404 if id is None else 400
-    view = call.need("view", id or call.path["template_id"], status)
+def _need_template(call: Call, id: str, status: int = 400) -> Document:
+    view = call.need("view", id, status)
     if not view["is_template"]:
-        raise Refusal(status, f"record view {view['id']} is no template")
+        raise Refusal(status, f"record view {id} is no template")
     return view
+
+
+def _template_of_path(call: Call) -> Document:
+    return _need_template(call, call.path["template_id"], status=404)
 
 
 def _need_plain_view(call: Call, id: str) -> Document:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -157,3 +158,64 @@ def test_a_nested_query_that_is_too_deep_is_refused(api: Api) -> None:
 
     assert api.get("/records/search", entity_field_filters=deep).status == 400
     assert api.send("POST", "/programs", deep.encode(), "application/json").status == 400
+
+
+_BASES: dict[str, dict[str, object]] = {
+    "createDashboardCategory": {"category_name": "C"},
+    "addDashboardRecord": {"record_id": "RECORD"},
+    "addDashboardSet": {"set_id": "SET"},
+    "addRecordViewKeyField": {"new_key_field_name": "Lot"},
+    "replaceRecordViewKeyFields": {"add_key_field_names": ["Lot"]},
+    "createRecordViewTemplate": {"view_name": "V", "entity_slice_id": "SLICE"},
+    "updateRecordViewTemplate": {},
+    "promoteRecordView": {"source_view_id": "VIEW", "operation_definition_id": "DEFINITION", "view_name": "P"},
+    "linkRecordViewTemplate": {"template_view_id": "TEMPLATE", "operation_definition_id": "DEFINITION"},
+    "unlinkRecordViewTemplate": {"operation_definition_id": "DEFINITION", "content_layout_id": "x"},
+    "bulkLinkRecordViewTemplate": {"template_view_id": "TEMPLATE", "operation_definition_ids": ["DEFINITION"]},
+    "bulkUnlinkRecordViewTemplate": {"template_view_id": "TEMPLATE", "operation_definition_ids": ["DEFINITION"]},
+    "postOperationCallback": {"state": "done"},
+    "updateActivity": {},
+    "updateActivityDefinition": {},
+    "updateKeyField": {},
+}
+_NONSENSE = [None, "", "nope", -1, True, {}, {"a": 1}, [], ["nope"], [["nope"]], [{}], [{"key_field_id": "nope"}]]
+
+
+@pytest.mark.parametrize("operation_id", _BASES)
+def test_nonsense_in_one_place_is_refused_in_a_described_way(api: Api, operation_id: str) -> None:
+    """Each key of a body in turn holds something strange, about things that exist; nothing ends in a fault."""
+    operation = next(one for one in load_contract().operations if one.id == operation_id)
+    view = next(v for v in api.read("/record_views") if not v["is_template"])
+    dashboard = api.read("/dashboards")[0]
+    definition = api.definition("Screening experiment")["id"]
+    known = {
+        "RECORD": dashboard["record_ids"][0],
+        "SET": dashboard["record_set_ids"][0],
+        "SLICE": view["entity_slice_id"],
+        "VIEW": view["id"],
+        "TEMPLATE": api.read("/record_view_templates")[0]["id"],
+        "DEFINITION": definition,
+    }
+    path = operation.path.format(
+        dashboard_id=dashboard["id"],
+        view_id=known["VIEW"],
+        template_id=known["TEMPLATE"],
+        operation_id=api.experiment()["id"],
+        activity_id=api.experiment()["id"],
+        definition_id=definition,
+        field_id=api.key("Compound"),
+    )
+    text = json.dumps(_BASES[operation_id])
+    for name, id_ in known.items():
+        text = text.replace(f'"{name}"', f'"{id_}"')
+    name = operation_id[0].upper() + operation_id[1:] + "Body"
+    keys = load_contract().spec["components"]["schemas"][name].get("properties", {"state": {}})
+
+    statuses = {
+        api.call(operation.method, path, json.loads(text) | {key: content}).status
+        for key in keys
+        for content in _NONSENSE
+    }
+
+    assert 400 in statuses or operation_id == "postOperationCallback"
+    assert statuses <= {200, 204, 400}
