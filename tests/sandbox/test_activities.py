@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kalbio.sandbox import Sandbox
 from tests.sandbox.wire import Api, Json
 
 
@@ -258,3 +260,109 @@ def test_definitions_change_by_key(api: Api) -> None:
         {"mood": "good"},
     ):
         api.put(path, wrong, 400)
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({"mood": "good"}, "mood"),
+        ({"shift_dependency_mode": "all"}, "shift_dependency_mode"),
+        ({"avoid_weekends": True}, "avoid_weekends"),
+        ({"extend_in_progress_items": False}, "extend_in_progress_items"),
+        ({"priority": "enormous"}, "enormous"),
+        ({"status": "asleep"}, "asleep"),
+        ({"add_dependencies": ["SELF"]}, "itself"),
+        ({"label_ids": []}, "label_ids"),
+        ({"definition_id": "MILESTONE"}, "milestone"),
+    ],
+    ids=str,
+)
+def test_an_update_without_effect_is_refused_by_name(api: Api, body: Json, word: str) -> None:
+    """Nothing that is sent is left undone silently, and a refusal changes nothing."""
+    activity = api.experiment()
+    if "add_dependencies" in body:
+        body = {"add_dependencies": [activity["id"]]}
+    if "definition_id" in body:
+        body = {"definition_id": api.definition("Milestone")["id"]}
+
+    answer = api.call("PUT", f"/activities/{activity['id']}", {"title": "New", **body})
+
+    assert (answer.status, word in answer.json()["message"]) == (400, True)
+    assert api.read(f"/activities/{activity['id']}") == activity
+
+
+def test_an_update_leaves_nothing_out(api: Api) -> None:
+    """Every key of the description that the sandbox takes shows in the activity."""
+    activity, blocker = api.experiment(), api.experiment("First")
+    users = [user["id"] for user in api.read("/workspaces/members")]
+    ids = {
+        "label_ids": api.read("/activity_labels")[0]["id"],
+        "program_ids": api.read("/programs")[0]["id"],
+        "assigned_user_ids": users[1],
+        "assigned_group_ids": api.read("/workspaces/groups")[0]["id"],
+        "reviewer_ids": users[2],
+        "subscriber_ids": users[2],
+        "dependencies": blocker["id"],
+    }
+    plain = {"duration": 4, "external_id": "X-1", "aggregate_scheduling": True, "priority": "low", "status": "blocked"}
+    path = f"/activities/{activity['id']}"
+
+    changed = api.put(path, plain | {f"add_{key}": [id_] for key, id_ in ids.items()})
+    reduced = api.put(path, {f"remove_{key}": [id_] for key, id_ in ids.items()})
+
+    assert {key: changed[key] for key in plain} == plain
+    assert all(id_ in changed[key] for key, id_ in ids.items())
+    assert not any(id_ in reduced[key] for key, id_ in ids.items())
+    assert users[1] in changed["subscriber_ids"]
+
+
+def test_a_dependency_is_activity_at_both_ends() -> None:
+    """last_activity_at moves to the same instant."""
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    with Sandbox(clock=lambda: now) as sandbox:
+        api = Api(sandbox)
+        activity, blocker = api.experiment(), api.experiment("First")
+        now += timedelta(seconds=1)
+
+        changed = api.put(f"/activities/{activity['id']}", {"add_dependencies": [blocker["id"]]})
+        other = api.read(f"/activities/{blocker['id']}")
+
+    assert other["last_activity_at"] == changed["last_activity_at"] > blocker["last_activity_at"]
+
+
+def test_a_new_definition_gives_what_is_lacking(api: Api) -> None:
+    """Properties and tables of the definition are added, what was there stays."""
+    activity = api.experiment("Run", "Screening experiment")
+    definition = api.definition("Batch registration")
+
+    changed = api.put(f"/activities/{activity['id']}", {"definition_id": definition["id"]})
+
+    tables = [view for view in api.read("/record_views") if activity["id"] in view["operation_ids"]]
+    names = [property_["property_name"] for property_ in changed["properties"]]
+    assert changed["definition_id"] == definition["id"]
+    assert names == [property_["property_name"] for property_ in activity["properties"]]
+    assert [view["view_name"] for view in tables] == ["Run Main", "Run Main", "Run Staging"]
+    assert changed["registration_staging_record_view_id"] == tables[-1]["id"]
+
+
+def test_switching_table_registration_off_takes_staging_tables_along(api: Api) -> None:
+    """An activity has a staging table only while its definition has table-based registration."""
+    definition = api.definition("Batch registration")
+    activity = api.experiment("Run", "Batch registration")
+
+    api.put(f"/activity_definitions/{definition['id']}", {"registration_staging_template_view_id": None})
+
+    after = api.read(f"/activities/{activity['id']}")
+    assert after["registration_staging_record_view_id"] is None
+    assert activity["registration_staging_record_view_id"] not in [view["id"] for view in api.read("/record_views")]
+
+
+def test_titles_are_used_as_given(api: Api) -> None:
+    """A naming convention is kept and shown, and no number is added to a title."""
+    definition = api.definition("Screening experiment")
+    convention = {"separator": "-", "identifier": "incrementing_number", "propagate_to_children": False}
+    changed = api.put(f"/activity_definitions/{definition['id']}", {"naming_convention": convention})
+
+    titles = [api.experiment("Run", "Screening experiment")["title"] for _ in range(2)]
+
+    assert (changed["naming_convention"], titles) == (convention, ["Run", "Run"])

@@ -58,3 +58,61 @@ def test_programs_can_be_made_and_renamed(bare: Api) -> None:
     assert [program["title"] for program in bare.read("/programs")] == ["C", "A"]
     assert set(second) == {"id", "title", "created_at", "created_by", "workspace_id"}
     bare.put("/programs/nope", {"title": "C"}, 404)
+
+
+def _enforced(api: Api, name: str, pattern: str) -> str:
+    key = api.key(name)
+    api.put(f"/key_fields/{key}", {"regex_format": pattern, "format_enforcement": "enforce_only"})
+    return key
+
+
+def test_an_enforced_format_holds_for_new_records(bare: Api) -> None:
+    """The format covers the whole value; records that were there before are still found."""
+    old = bare.record(Drug="old")["id"]
+    key = _enforced(bare, "Drug", r"CPD-\d+")
+
+    for wrong in ("cpd-1", "CPD-1x", "xCPD-1"):
+        answer = bare.call("POST", "/records", {"key_field_to_value": {key: wrong}})
+        assert (answer.status, "'Drug'" in answer.json()["message"]) == (400, True)
+    assert bare.record(Drug="CPD-12")["record_identifier"] == "CPD-12"
+    assert bare.record(Drug="old")["id"] == old
+    assert len(bare.read("/records/search")) == 2
+
+
+def test_an_import_leaves_out_what_breaks_a_format(bare: Api) -> None:
+    """The row is explained with its field and value; known records may be updated whatever they are called."""
+    bare.record(Drug="old")
+    key = _enforced(bare, "Drug", r"CPD-\d+")
+    rows = [{"Drug": name, "Mass": 1} for name in ("CPD-1", "wrong", "old")]
+
+    import_id = bare.post("/push/imports", {"key_field_names": ["Drug"], "data": rows})["import_id"]
+
+    result = bare.read(f"/imports/{import_id}")["import_result"]
+    counts = [result[f"records_{what}"] for what in ("created", "updated", "skipped")]
+    (error,) = result["validation_result"]["errors"]
+    assert counts == [1, 1, 1]
+    assert (error["field_id"], error["value"], error["conflict_type"]) == (key, "wrong", "invalid_format")
+
+
+def test_a_format_that_is_not_enforced_is_a_hint(bare: Api) -> None:
+    """`suggest`, and a format without enforcement, refuse nothing."""
+    key = bare.key("Drug")
+    bare.put(f"/key_fields/{key}", {"regex_format": r"\d+"})
+    assert bare.record(Drug="x")["record_identifier"] == "x"
+    bare.put(f"/key_fields/{key}", {"format_enforcement": "suggest"})
+    assert bare.record(Drug="y")["record_identifier"] == "y"
+
+
+def test_what_key_fields_cannot_do_here_is_refused(bare: Api) -> None:
+    """The serial generator by name, and unknown rules and roles; null clears."""
+    path = f"/key_fields/{bare.key('Drug')}"
+
+    for body, word in (
+        ({"format_enforcement": "generate"}, "generator"),
+        ({"format_enforcement": "pray"}, "pray"),
+        ({"role": "king"}, "king"),
+    ):
+        answer = bare.call("PUT", path, body)
+        assert (answer.status, word in answer.json()["message"]) == (400, True)
+    cleared = bare.put(path, {"format_enforcement": None, "role": None, "regex_format": None})["resource"]
+    assert (cleared["format_enforcement"], cleared["role"]) == (None, None)

@@ -140,3 +140,25 @@ def test_completion_can_take_some_polls() -> None:
 
     assert [(i["import_status"], i["is_complete"]) for i in seen] == [("created", False)] * 2 + [("completed", True)]
     assert seen[0]["import_result"] is None
+
+
+def test_a_record_set_is_good_for_search_export_and_views(bare: Api) -> None:
+    """The set of an import limits a search, an export, and the rows of a view that names it."""
+    done = _push(bare, ["Drug"], [{"Drug": "A", "Mass": 1}, {"Drug": "B", "Mass": 2}], set_name="Both")
+    _push(bare, ["Drug"], [{"Drug": "C", "Mass": 3}])
+    again = _push(bare, ["Drug"], [{"Drug": "D", "Mass": 4}], set_name="Both")
+    set_id, piece = done["record_set_id"], done["entity_slice_id"]
+    body = {"view_name": "Mine", "entity_slice_id": piece, "data_field_ids": [bare.field("Mass", "number")]}
+    view = bare.post("/record_view_templates", body | {"record_set_ids_filter": [set_id]})
+    members = sorted(bare.record(Drug=name)["id"] for name in "ABD")
+
+    def exported(**query: Json) -> set[str]:
+        answer = bare.get("/records/export/csv", filename="x.csv", entity_slice_id=piece, **query)
+        return {line.partition(",")[0] for line in answer.body.decode().split()[1:]}
+
+    assert again["record_set_id"] == set_id
+    assert bare.read("/records/search", record_set_ids=set_id) == members
+    assert exported(record_set_ids=set_id) == {"A", "B", "D"}
+    assert exported(record_view_id=view["id"]) == {"A", "B", "D"}
+    assert exported() == {"A", "B", "C", "D"}
+    assert (view["record_set_ids"], view["record_set_ids_filter"]) == ([set_id], [set_id])

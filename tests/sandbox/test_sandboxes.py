@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from kalbio.sandbox import Request, Sandbox
+from kalbio.sandbox import Request, Sandbox, seed
 from tests.sandbox.wire import Api
 
 _LISTS = (
     *("/activities", "/activity_definitions", "/activity_labels", "/property_fields", "/key_fields", "/data_fields"),
     *("/entity_slices", "/record_views", "/record_view_templates", "/programs", "/imports", "/records/search"),
-    *("/workspaces/members", "/workspaces/groups"),
+    *("/workspaces/members", "/workspaces/groups", "/workspaces/events", "/dashboards"),
 )
 
 
@@ -35,9 +35,32 @@ def test_the_demo_seed_is_the_same_every_time(api: Api) -> None:
         assert {path: api.read(path) for path in _LISTS} == {path: Api(other).read(path) for path in _LISTS}
 
 
+def test_the_large_seed_is_large() -> None:
+    """200 data fields, 5,000 activities and 20,000 records with values, related and in operations; all of it past."""
+    with Sandbox(seed="large") as sandbox:
+        api = Api(sandbox)
+        activities = api.read("/activities")
+        found = api.read("/records/search")
+        experiment = next(a for a in activities if a["activity_type"] == "experiment")
+
+        assert (len(api.read("/data_fields")), len(activities), len(found)) == (200, 5000, 20000)
+        assert len(api.read(f"/operations/{experiment['id']}/records")) == 8
+        assert all(api.read(f"/records/{record_id}/values") for record_id in found[::2000])
+        assert api.record(Compound="CPD-00001")["sub_record_ids"]
+        assert max(activity["created_at"] for activity in activities) < "2026-02"
+
+
+def test_the_large_seed_is_the_same_every_time() -> None:
+    """A second build gives the same bytes."""
+    first = seed.image("large")
+    seed.image.cache_clear()
+
+    assert seed.image("large") == first
+
+
 def test_an_unknown_seed_is_named() -> None:
     """And the known ones are told."""
-    with pytest.raises(ValueError, match="'nope'; known: demo, empty"):
+    with pytest.raises(ValueError, match="'nope'; known: demo, empty, large"):
         Sandbox(seed="nope")
 
 
