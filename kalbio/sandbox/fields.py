@@ -11,6 +11,13 @@ from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.store import Document, Store
 
 DRAFT_KEY = "Draft ID"
+_ENUMERATIONS = {
+    "format_enforcement": "KeyFieldFormatEnforcement",
+    "role": "KeyFieldRole",
+    "display_aggregation_type": "ValueAggregation",
+    "lookup_display_aggregation_type": "ValueAggregation",
+    "lookup_display_operation_scope": "LookupOperationScope",
+}
 _FIRST_SERIAL = 1_000_001
 
 
@@ -37,10 +44,6 @@ def update_key_field(call: Call) -> Document:
     enforcement = call.body.get("format_enforcement")
     if enforcement == "generate":
         raise Refusal(400, "the sandbox has no serial generator: format_enforcement 'generate' is not supported")
-    contract = load_contract()
-    for key, enumeration in (("format_enforcement", "KeyFieldFormatEnforcement"), ("role", "KeyFieldRole")):
-        if call.body.get(key) is not None and call.body[key] not in contract.known_values(enumeration):
-            raise Refusal(400, f"{key} {call.body[key]!r} is unknown")
     pattern = call.body.get("regex_format")
     if pattern is not None:
         try:
@@ -224,6 +227,10 @@ def _refuse_taken_name(call: Call, kind: str, field: Document) -> None:
 
 
 def _update(call: Call, kind: str, field: Document) -> Document:
+    for key, enumeration in _ENUMERATIONS.items():
+        value = call.body.get(key)
+        if value is not None and value not in load_contract().known_values(enumeration):
+            raise Refusal(400, f"{key} {value!r} is unknown")
     changed = field | call.body | {"updated_at": call.store.stamp()}
     events.log(call.store, kind, "updated", field["id"], events.changes(field, changed))
     return call.store.put(kind, changed)

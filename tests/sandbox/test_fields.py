@@ -116,3 +116,15 @@ def test_what_key_fields_cannot_do_here_is_refused(bare: Api) -> None:
         assert (answer.status, word in answer.json()["message"]) == (400, True)
     cleared = bare.put(path, {"format_enforcement": None, "role": None, "regex_format": None})["resource"]
     assert (cleared["format_enforcement"], cleared["role"]) == (None, None)
+
+
+def test_settings_of_data_fields_take_known_values(bare: Api) -> None:
+    """What the description does not list is refused; null clears."""
+    path = f"/data_fields/{bare.field('Mass', 'number')}"
+
+    changed = bare.put(path, {"display_aggregation_type": "mean", "lookup_display_operation_scope": "child"})
+
+    assert changed["resource"]["field"]["display_aggregation_type"] == "mean"
+    bare.put(path, {"display_aggregation_type": None})
+    bare.put(path, {"display_aggregation_type": "guess"}, 400)
+    bare.put(path, {"lookup_display_operation_scope": "guess"}, 400)
