@@ -62,6 +62,7 @@ class KalbioAPIError(KalbioError):
     Attributes:
         method: HTTP method.
         path: relative path of the request; `url` is the same, under its older name.
+        query: the query as it was sent, without secrets; empty when there was none.
         status_code: HTTP status.
         response_body: the body, cut and without secrets.
         request_id: the server's id of the request, where it sent one.
@@ -78,12 +79,14 @@ class KalbioAPIError(KalbioError):
         status_code: int,
         response_body: bytes,
         *,
+        query: str = "",
         request_id: str | None = None,
         retry_after: float | None = None,
         secrets: Iterable[str] = (),
     ) -> None:
         self.method = method
         self.path = url
+        self.query = redact(query, secrets)
         self.status_code = status_code
         self.response_body = clip(response_body, secrets)
         self.request_id = request_id
@@ -274,10 +277,7 @@ class IdentifierNotFoundError(IdentifierError, LookupError):
 class AmbiguousIdentifierError(IdentifierError):
     """Several things have this name; `candidates` lists their ids, one of which is to be given instead."""
 
-    def __init__(self, kind: str, identifier: Any, candidates: Sequence[str]) -> None:
+    def __init__(self, kind: str, identifier: Any, candidates: Sequence[str], hint: str = "") -> None:
         self.candidates = list(candidates)
-        super().__init__(
-            kind,
-            identifier,
-            f"The {kind} {identifier!r} is not unique; give the id of the one you mean: {', '.join(self.candidates)}",
-        )
+        text = f"The {kind} {identifier!r} is not unique; give the id of the one you mean: {', '.join(self.candidates)}"
+        super().__init__(kind, identifier, f"{text}. {hint}" if hint else text)

@@ -123,8 +123,10 @@ class AsyncTokenAuth(Auth):
         try:
             return {"Authorization": f"Bearer {await self._identity.get()}"}
         except Exception as error:  # whatever the library of the credentials raises
-            reason = f"no identity token for the proxy: {redact(str(error), self.secrets())}"
-            raise ConnectionFailedError(request.method, request.url.path, reason) from error
+            told = redact(str(error), self.secrets())
+            cause = error if told == str(error) else None  # its text would stand in tracebacks
+            reason = f"no identity token for the proxy: {told}"
+            raise ConnectionFailedError(request.method, request.url.path, reason) from cause
 
     def _dress(self, request: Request, headers: Mapping[str, str]) -> None:
         request.headers.update(headers)

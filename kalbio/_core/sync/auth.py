@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 2aad3c423ea7)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 7fd979e28501)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -120,8 +120,10 @@ class TokenAuth(Auth):
         try:
             return {"Authorization": f"Bearer {self._identity.get()}"}
         except Exception as error:  # whatever the library of the credentials raises
-            reason = f"no identity token for the proxy: {redact(str(error), self.secrets())}"
-            raise ConnectionFailedError(request.method, request.url.path, reason) from error
+            told = redact(str(error), self.secrets())
+            cause = error if told == str(error) else None  # its text would stand in tracebacks
+            reason = f"no identity token for the proxy: {told}"
+            raise ConnectionFailedError(request.method, request.url.path, reason) from cause
 
     def _dress(self, request: Request, headers: Mapping[str, str]) -> None:
         request.headers.update(headers)

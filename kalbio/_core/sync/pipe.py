@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 8136947297c6)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 4aab0acd5286)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -93,10 +93,13 @@ class Pipe(Client):
         self.auth = auth
 
     def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
-        """Build a request; JSON bodies go through the strict encoder."""
+        """Build a request; JSON bodies and query values go through the strict encoder."""
         if json is not None:
             arguments["content"] = jsontext.encode(json)
             arguments["headers"] = {**(arguments.get("headers") or {}), "Content-Type": "application/json"}
+        if isinstance(arguments.get("params"), Mapping):
+            # The library would write str() of anything.
+            arguments["params"] = {name: jsontext.plain(value) for name, value in arguments["params"].items()}
         request = super().build_request(method, url, **arguments)
         request.extensions["replayable"] = _replayable(request, arguments.get("files"))
         return request
@@ -134,7 +137,8 @@ class Pipe(Client):
                 if decision.wait is None:
                     raise error from None
             except (StreamError, InvalidURL) as error:
-                raise TransportError(request.method, request.url.path, self._without_secrets(error)) from error
+                reason = self._without_secrets(error)
+                raise TransportError(request.method, request.url.path, reason) from self._cause(error)
             else:
                 logger.debug(
                     "%s %s -> %s, attempt %d, %.3f s",
@@ -198,12 +202,12 @@ class Pipe(Client):
         decision = self._decide(request, happened, attempt, started)
         if decision.wait is not None:
             return decision
-        reason = self._without_secrets(error)
+        reason, cause = self._without_secrets(error), self._cause(error)
         if decision.fate_unknown:
-            self._raise_unknown_fate(request, f"the answer was lost ({reason})", error)
+            self._raise_unknown_fate(request, f"the answer was lost ({reason})", cause)
         if isinstance(error, TimeoutException):
-            raise RequestTimeoutError(sent.method, sent.url.path, f"timed out ({type(error).__name__})") from error
-        raise ConnectionFailedError(sent.method, sent.url.path, reason) from error
+            raise RequestTimeoutError(sent.method, sent.url.path, f"timed out ({type(error).__name__})") from cause
+        raise ConnectionFailedError(sent.method, sent.url.path, reason) from cause
 
     def _after_refusal(self, request: Request, response: Response, attempt: int, started: float) -> Decision:
         retry_after = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
@@ -216,6 +220,7 @@ class Pipe(Client):
             request.url.path,
             response.status_code,
             response.content,
+            query=request.url.query.decode("ascii"),
             request_id=next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None),
             retry_after=retry_after,
             secrets=self._secrets(),
@@ -224,7 +229,7 @@ class Pipe(Client):
             self._raise_unknown_fate(request, f"the server failed with status {response.status_code}", error)
         raise error
 
-    def _raise_unknown_fate(self, request: Request, reason: str, cause: Exception) -> NoReturn:
+    def _raise_unknown_fate(self, request: Request, reason: str, cause: Exception | None) -> NoReturn:
         sent = request.content if isinstance(request.stream, ByteStream) else None
         answer = cause if isinstance(cause, KalbioAPIError) else None
         raise UnknownFateError(
@@ -233,6 +238,10 @@ class Pipe(Client):
 
     def _without_secrets(self, error: Exception) -> str:
         return redact(str(error) or type(error).__name__, self._secrets())
+
+    def _cause(self, error: Exception) -> Exception | None:
+        """Return what an error may name as its cause, whose text stands in tracebacks: nothing that shows a secret."""
+        return error if redact(str(error), self._secrets()) == str(error) else None
 
 
 def _read(response: Response) -> None:
