@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 6c7e1f649ef1)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest c9c07c07a0f4)
 """The older error policy: with `on_error="log"` a method logs what went wrong and returns a neutral value."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def on_failure(neutral: Callable[[], Any]) -> Callable[[Method], Method]:
             except KalbioError as error:
                 if self._client is None or self._client.on_error == "raise":
                     raise
-                logger.error("%s: %s", method.__qualname__, error)
+                logger.error("%s: %s", method.__qualname__, " ".join([str(error), *getattr(error, "__notes__", ())]))
                 return neutral()
 
         return guarded  # type: ignore[return-value]  # the same signature, by construction

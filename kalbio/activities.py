@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest e22bdc755c6d)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 3bba146314f5)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Property(PropertyData):
         request = update_property.build_request(self.id, body={"content": property_value})
         response = client.call(request)
         client.activities.drop()
-        self._take_over(as_optional_object(response) or {"content": property_value})
+        self._take_over(as_optional_object(response) or jsontext.plain({"content": property_value}))
 
     @on_failure(nothing)
     def update_property_file(
@@ -450,11 +450,8 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             client.activities.activities.drop()
         self._stale = True
         answer = as_optional_object(response)
-        if answer is None:
-            # The change is made: not being able to read it must not look like a failure of it.
-            with contextlib.suppress(KalbioError):
-                current = client.activities.definitions.find(self.id)
-                answer = None if current is None else current.to_dict()
+        if answer is None or str(answer.get("id")) != self.id:
+            answer = client.activities.definitions.after_write(self.id)
         if answer is not None:
             self._take_over(answer)
 
@@ -906,6 +903,22 @@ class ActivitiesService(Service):
         self._reads_one = False
         return found.to_dict()
 
+    def read_now(self, identifier: ActivityIdentifier) -> dict[str, Any]:
+        """Return the JSON of the activity that an identifier names, as it is now, with one fresh read. Misses raise."""
+        known = as_id(identifier, "activity", ActivityData)
+        if known is None:
+            cached = self.activities.cached()
+            found = None if cached is None else cached.by_name(str(identifier))
+            if found is None:
+                # The listing that the title is looked up in is a fresh read already.
+                catalog = self.activities.catalog(use_cache=False)
+                found = catalog.by_name(str(identifier))
+                if found is None:
+                    raise catalog.not_found(identifier)
+                return found.to_dict()
+            known = found.id
+        return self.read_one(known)
+
     @on_failure(list)
     def get_activities(self, *, use_cache: bool = True) -> list[Activity]:
         """Return all activities of all types, drafts included.
@@ -939,7 +952,7 @@ class ActivitiesService(Service):
         Example:
             >>> experiments = client.activities.get_activity_by_type("experiment")
         """
-        found = [activity for activity in self.activities.all() if activity.activity_type == activity_type]
+        found = (self.activities.all()).only(lambda activity: activity.activity_type == activity_type)
         if not found:
             check_activity_type(activity_type)
         return found

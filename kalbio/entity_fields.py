@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 09aa31284b6d)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 1b931d1ea2b9)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kaleidoscope_api.operations import OPERATIONS
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core import jsontext
-from kalbio._core.answers import as_object, unusable
+from kalbio._core.answers import as_optional_object, unusable
 from kalbio._core.errors import AmbiguousIdentifierError, ConflictError, IdentifierNotFoundError
 from kalbio._model.checks import filled
 from kalbio._model.enums import (
@@ -112,7 +112,8 @@ class KeyField(EntityField):
             client = self._require_client()
             response = client.call(update_key_field.build_request(self.id, body=changes))
             client.entity_fields.key_fields.drop()
-            resource = as_object(response).get("resource")
+            answer = as_optional_object(response)
+            resource = jsontext.plain(changes) if answer is None else answer.get("resource")
             if not isinstance(resource, dict):
                 raise unusable(response, "the answer holds no field")
             self._take_over(resource)
@@ -179,7 +180,8 @@ class DataField(EntityField):
             client = self._require_client()
             response = client.call(update_data_field.build_request(self.id, body=changes))
             client.entity_fields.data_fields.drop()
-            resource = as_object(response).get("resource")
+            answer = as_optional_object(response)
+            resource = jsontext.plain(changes) if answer is None else answer.get("resource")
             # Usually the field stands beside a report of its validation.
             field = resource.get("field", resource) if isinstance(resource, dict) else None
             if not isinstance(field, dict):

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest c323f4ea246b)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 645461b6ff2c)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from kaleidoscope_api.api.records import search_records
 
 from kalbio._core.answers import as_list
 from kalbio._model.fields import EntityTypeData
+from kalbio._model.listing import read_ids
 from kalbio._policy import nothing, on_failure
 from kalbio._service import CachedListing, Service
 from kalbio.entity_fields import EntityFieldIdentifier
@@ -38,7 +39,7 @@ class EntityType(EntityTypeData):
         """
         client = self._require_client()
         response = client.call_or_none(search_records.build_request(entity_slice_id=self.id))
-        return [] if response is None else [str(item) for item in as_list(response)]
+        return [] if response is None else read_ids(as_list(response))
 
 
 EntityTypeIdentifier: TypeAlias = EntityType | str

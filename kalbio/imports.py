@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest a40ca0ada48a)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 7586641c89e1)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class ImportsService(Service):
             query["is_complete"] = int(is_complete)
         build: Any = list_imports.build_request
         response = self._client.call_or_none(build(**query))
-        return [] if response is None else read_items(as_list(response), ImportRecord)
+        return [] if response is None else read_items(as_list(response), lambda item: ImportRecord(item, self._client))
 
     @on_failure(nothing)
     def get_import(self, import_id: str) -> ImportRecord | None:
@@ -186,15 +186,18 @@ class ImportsService(Service):
         response = self._client.call_or_none(get_import.build_request(plain_id(import_id, "import")))
         if response is None:
             return None
-        record = ImportRecord(read_object(response, "import"))
+        record = ImportRecord(read_object(response, "import"), self._client)
         if record.is_complete:
-            # What it brought into being must be seen from now on.
-            client = self._client
-            for service in (
-                client.records, client.entity_fields, client.entity_types, client.activities, client.record_views,
-            ):  # fmt: skip
-                service.clear_caches()
+            self._forget()
         return record
+
+    def _forget(self) -> None:
+        """Forget what an import may have brought into being: it must be seen from now on."""
+        client = self._client
+        for service in (
+            client.records, client.entity_fields, client.entity_types, client.activities, client.record_views,
+        ):  # fmt: skip
+            service.clear_caches()
 
     def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> Iterator[ImportRecord]:
         """Yield all imports, page by page.
@@ -282,10 +285,12 @@ class ImportsService(Service):
 
     def _push(self, request: dict[str, Any]) -> str:
         response = self._client.call(request)
+        # It may have run by the time the answer is here, and nobody has to ask what became of it.
+        self._forget()
         import_id = as_object(response).get("import_id")
-        if not isinstance(import_id, str):
+        if not isinstance(import_id, str | int):
             raise unusable(response, "the answer names no import")
-        return import_id
+        return str(import_id)
 
 
 def _names(name: str, values: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest a8ad26bee9b2)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest d97372a0e851)
 """Labels of activities."""
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from typing import Any
 
 from kaleidoscope_api.api.labels import list_activity_labels
 
-from kalbio._model.identifiers import plain_ids
 from kalbio._model.resource import Resource, text
 from kalbio._policy import on_failure
 from kalbio._service import CachedListing, Service
@@ -73,5 +72,4 @@ class LabelsService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> labels = client.labels.get_labels_by_ids(activity.label_ids)
         """
-        wanted = set(plain_ids(ids, "label"))
-        return [label for label in self.labels.all() if label.id in wanted]
+        return self.labels.with_ids(ids)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest eab6b970711c)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 016ff1ed54ca)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from kaleidoscope_api.api.programs import create_program, list_programs, update_program
 
+from kalbio._core.answers import as_json
 from kalbio._model.checks import filled
-from kalbio._model.identifiers import plain_ids
 from kalbio._model.listing import read_object
 from kalbio._model.resource import Resource, text, timestamp
 from kalbio._policy import nothing, on_failure
@@ -82,8 +82,7 @@ class ProgramsService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> programs = client.programs.get_programs_by_ids(activity.program_ids)
         """
-        wanted = set(plain_ids(ids, "program"))
-        return [program for program in self.programs.all() if program.id in wanted]
+        return self.programs.with_ids(ids)
 
     @on_failure(nothing)
     def create_program(self, title: str) -> Program:
@@ -133,4 +132,6 @@ class ProgramsService(Service):
         resolved = self.programs.require_id(program_id)
         response = self._client.call(update_program.build_request(resolved, body=body))
         self.programs.drop()
+        if as_json(response) is None:
+            return Program(self.programs.after_write(resolved) or {"id": resolved, "title": title}, self._client)
         return Program(read_object(response, "program"), self._client)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest eae5d5df88ee)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 73699daf739c)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -84,11 +84,12 @@ class RecordView(RecordViewData):
         client = self._require_client()
         response = client.call(add_record_view_key_field.build_request(self.id, body=sent))
         self._forget()
+        self._stale = True
         answer = as_optional_object(response)
         if answer is None or answer.get("id") != self.id:
-            found = client.record_views.views.find(self.id)
-            answer = {} if found is None else dict(found.raw)
-        self._take_over(answer)
+            answer = client.record_views.views.after_write(self.id)
+        if answer is not None:
+            self._take_over(answer)
 
     @on_failure(nothing)
     def replace_key_fields(self, body: ReplaceKeyFieldsBody) -> RecordView | None:
@@ -182,7 +183,7 @@ class RecordViewsService(Service):
         Example:
             >>> names = [view.view_name for view in client.record_views.get_record_views()]
         """
-        return [view for view in self.views.all(use_cache=use_cache) if not view.is_template]
+        return (self.views.all(use_cache=use_cache)).only(lambda view: not view.is_template)
 
     @on_failure(list)
     def get_data_fields_on_view(
@@ -203,7 +204,11 @@ class RecordViewsService(Service):
             >>> for view in client.record_views.get_record_views():
             ...     fields = client.record_views.get_data_fields_on_view(view, "number")
         """
-        view = self.views.find(plain_id(view_id, "record view"))
+        return self.columns(plain_id(view_id, "record view"), field_type)
+
+    def columns(self, view_id: str, field_type: str | None = None) -> list[DataField]:
+        """Return the data fields that are columns of a view; unlike a public method, never hides a failure."""
+        view = self.views.find(view_id)
         columns = [] if view is None else [column.data_field_id for column in view.view_fields if column.data_field_id]
         found = self._client.entity_fields.data_fields.get_many(columns)
         return [field for field in found if field is not None and field_type in (None, field.field_type)]

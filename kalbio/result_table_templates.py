@@ -1,8 +1,9 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest e9da0e162a50)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 4c036bdc0bc5)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -21,9 +22,11 @@ from kaleidoscope_api.api.record_view_templates import (
 )
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.answers import as_object, unusable
+from kalbio._core.answers import as_json
+from kalbio._core.errors import KalbioError
 from kalbio._model.checks import filled
 from kalbio._model.identifiers import plain_id
+from kalbio._model.listing import read_object
 from kalbio._model.updates import given
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort
 from kalbio._policy import nothing, on_failure
@@ -101,7 +104,7 @@ class ResultTableTemplatesService(Service):
         """
         request = get_record_view_template.build_request(plain_id(template_id, "result table template"))
         response = self._client.call_or_none(request)
-        return None if response is None else ResultTableTemplate(as_object(response), self._client)
+        return None if response is None else self._read(response)
 
     @on_failure(nothing)
     def create_template(
@@ -255,13 +258,13 @@ class ResultTableTemplatesService(Service):
         changes = {name: value for name, value in given(locals()).items() if name != "template_id"}
         resolved = self.templates.require_id(template_id)
         if not changes:
-            return ResultTableTemplate(
-                as_object(self._client.call(get_record_view_template.build_request(resolved))), self._client
-            )
-        request = update_record_view_template.build_request(resolved, body=self._with_programs(changes))
-        response = self._client.call(request)
+            return self._read(self._client.call(get_record_view_template.build_request(resolved)))
+        body = self._with_programs(changes)
+        response = self._client.call(update_record_view_template.build_request(resolved, body=body))
         self.templates.drop()
-        return ResultTableTemplate(as_object(response), self._client)
+        if as_json(response) is None:
+            return self._reread(resolved)
+        return self._read(response)
 
     @on_failure(nothing)
     def delete_template(self, template_id: ResultTableTemplateIdentifier) -> None:
@@ -389,8 +392,7 @@ class ResultTableTemplatesService(Service):
         self._client.call(link_record_view_template.build_request(body=body))
         self._forget_links()
         # The answer shows the template as it was before.
-        response = self._client.call(get_record_view_template.build_request(resolved))
-        return ResultTableTemplate(as_object(response), self._client)
+        return self._reread(resolved)
 
     @on_failure(nothing)
     def unlink_from_operation_definition(
@@ -498,10 +500,18 @@ class ResultTableTemplatesService(Service):
     def _create(self, request: dict[str, Any]) -> ResultTableTemplate:
         response = self._client.call(request)
         self.templates.drop()
-        answer = as_object(response)
-        if answer.get("id") is None:
-            raise unusable(response, "the answer is no template")
-        return ResultTableTemplate(answer, self._client)
+        return self._read(response)
+
+    def _read(self, response: Any) -> ResultTableTemplate:
+        return ResultTableTemplate(read_object(response, "template"), self._client)
+
+    def _reread(self, template_id: str) -> ResultTableTemplate:
+        """Return a template after a write; stale when it cannot be read, which must not look like a failed write."""
+        with contextlib.suppress(KalbioError):
+            return self._read(self._client.call(get_record_view_template.build_request(template_id)))
+        template = ResultTableTemplate({"id": template_id}, self._client)
+        template._stale = True
+        return template
 
     def _with_programs(self, body: dict[str, Any]) -> dict[str, Any]:
         if body.get("program_ids"):

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest ce68b78ab5b9)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 731934a4928f)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from kaleidoscope_api.api.workspace import (
 )
 
 from kalbio._core import constants, jsontext
-from kalbio._core.answers import as_list, as_optional_object
+from kalbio._core.answers import as_json, as_list
 from kalbio._core.sync.cache import Cache
 from kalbio._model.enums import WorkspaceAccessLevelEnum
-from kalbio._model.identifiers import plain_ids
-from kalbio._model.listing import read_items
+from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
 from kalbio._model.resource import Resource, flag, mapping, number, text, texts, timestamp
 from kalbio._policy import nothing, on_failure
@@ -150,10 +149,9 @@ class WorkspaceService(Service):
         if cached is not None:
             return cached
         response = self._client.call_or_none(get_active_workspace.build_request())
-        answer = None if response is None else as_optional_object(response)
-        if answer is None:
+        if response is None or as_json(response) is None:
             return None
-        workspace = Workspace(answer, self._client)
+        workspace = Workspace(read_object(response, "workspace"), self._client)
         self._workspace.put("active", workspace)
         return workspace
 
@@ -190,8 +188,7 @@ class WorkspaceService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> users = client.workspace.get_members_by_ids(activity.assigned_user_ids)
         """
-        wanted = set(plain_ids(ids, "user"))
-        return [user for user in self.members.all() if user.id in wanted]
+        return self.members.with_ids(ids)
 
     @on_failure(list)
     def get_groups(self, *, use_cache: bool = True) -> list[WorkspaceGroup]:
@@ -226,8 +223,7 @@ class WorkspaceService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> groups = client.workspace.get_groups_by_ids(activity.assigned_group_ids)
         """
-        wanted = set(plain_ids(ids, "group"))
-        return [group for group in self.groups.all() if group.id in wanted]
+        return self.groups.with_ids(ids)
 
     @on_failure(list)
     def get_events(self, **params: Unpack[EventsQuery]) -> list[WorkspaceEvent]:
@@ -258,9 +254,6 @@ class WorkspaceService(Service):
         if "event_user_ids" in query:
             users = [self.members.require_id(item) for item in query["event_user_ids"]]
             query["event_user_ids"] = jsontext.encode_text(users)
-        for name in ("after_date", "before_date"):
-            if isinstance(query.get(name), datetime):
-                query[name] = query[name].isoformat()
         build: Any = list_workspace_events.build_request
         response = self._client.call_or_none(build(**query))
         if response is None:

@@ -76,7 +76,7 @@ def test_drafts_are_staged_with_their_columns_mapped(lab: Lab, world: World, run
     before = len(lab.operations())
     import_id = world(lab.api.registration.stage_drafts("Run", ["Compound"], ROWS))
     assert lab.operations()[before:].count("listActivities") <= 1
-    assert lab.operations()[before:].count("getActivity") == 1
+    assert "getActivity" not in lab.operations()[before:]  # the listing was a fresh read
     assert lab.operations()[before:][-2:] == ["createImport", "runImport"]
     assert body_of(lab, "createImport") == {
         "data_json": ROWS, "attrs": {}, "operation_id": run.id, "is_draft": True, "source_type": "http-post",

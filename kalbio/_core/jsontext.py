@@ -34,6 +34,11 @@ def encode_text(value: Any) -> str:
     return encode(value).decode("utf-8")
 
 
+def plain(value: Any) -> Any:
+    """Return `value` as it reads after a journey as JSON: dates as text, members of enumerations as their values."""
+    return value if value is None or type(value) in (str, int, bool) else decode(encode(value))
+
+
 def decode(data: bytes) -> Any:
     """Parse JSON bytes. Raises ValueError when they are not JSON."""
     return json.loads(data)

@@ -24,6 +24,10 @@ class Listing(list[R]):
         super().__init__(items)
         self.unreadable = list(unreadable)
 
+    def only(self, wanted: Callable[[R], bool]) -> Listing[R]:
+        """Return the objects that `wanted` holds for; what was unreadable stays at hand."""
+        return Listing(filter(wanted, self), self.unreadable)
+
 
 def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R], *, needs_id: bool = True) -> Listing[R]:
     """Make an object of each item. An item that is no object, or has no id, is reported and kept aside."""
@@ -36,6 +40,15 @@ def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R], *, nee
     if listing.unreadable:
         logger.warning("%d items of a list are no objects or have no id; see .unreadable", len(listing.unreadable))
     return listing
+
+
+def read_ids(items: Iterable[Any]) -> list[str]:
+    """Return the ids of a list answer. Numbers count as their text; what is no id is reported and left out."""
+    given = list(items)
+    ids = [str(item) for item in given if isinstance(item, str | int) and not isinstance(item, bool)]
+    if len(ids) < len(given):
+        logger.warning("%d items of a list are no ids; they are left out", len(given) - len(ids))
+    return ids
 
 
 def read_object(response: Response, kind: str) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from kalbio._core import jsontext
 from kalbio._core.errors import IdentifierError
 from kalbio._model.enums import FilterRuleTypeEnum
-from kalbio._model.identifiers import close_matches
+from kalbio._model.identifiers import did_you_mean
 from kalbio._model.resource import Resource, anything, text, texts, timestamp
 from kalbio._model.times import EARLIEST, parse_timestamp
 
@@ -90,7 +90,10 @@ class RecordValue(Resource):
 class RecordData(Resource):
     """What the server says of a record."""
 
-    __slots__ = ()
+    __slots__ = ("_known",)
+
+    # What was looked up before, and the JSON that it is true of.
+    _known: tuple[dict[str, Any], dict[tuple[Any, Any], Any]]
 
     created_at = timestamp("When it was created.")
     entity_slice_id = text("Its entity type.")
@@ -171,13 +174,14 @@ def contents(raw: Mapping[str, Any], *, operation_id: str) -> dict[str, Any]:
     return found
 
 
-_EMBEDDED = ("id", "content", "created_at", "operation_id", "record_id", "record_view_id")
+# Members of a written value that the values inside a record do not have.
+_HISTORY_ONLY = frozenset({"field_id", "field_type", "created_by", "import_id", "workspace_id"})
 _SCOPE = ("record_id", "operation_id", "record_view_id")
 
 
 def with_value(raw: Mapping[str, Any], field_id: str, value: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON of a record after a value was written: the new one first, the old one of the same scope gone."""
-    entry = {name: value.get(name) for name in _EMBEDDED if name in value}
+    entry = {name: item for name, item in value.items() if name not in _HISTORY_ONLY}
     entry.setdefault("record_id", raw.get("id"))
     scope = tuple(entry.get(name) for name in _SCOPE)
     others = [old for old in _entries(raw, field_id) if tuple(old.get(name) for name in _SCOPE) != scope]
@@ -210,25 +214,14 @@ def key_text(value: Any, field: Any) -> str:
     )
 
 
-def key_in(raw: Mapping[str, Any], key_field_ids: Iterable[str]) -> frozenset[tuple[str, str]] | None:
-    """Return the key values that a record holds for these fields, None when one is missing."""
-    found: dict[str, str] = {}
-    for field_id in key_field_ids:
-        entries = _entries(raw, field_id)
-        if not entries:
-            return None
-        found[field_id] = str(entries[0].get("content"))
-    return key_of(found)
-
-
 def own_key(raw: Mapping[str, Any]) -> frozenset[tuple[str, str]] | None:
     """Return the complete key of a record as its values tell it, None when they tell none."""
-    firsts = {field_id: entries[0] for field_id in _values(raw) if (entries := _entries(raw, field_id))}
-    found = {
-        field_id: str(entry.get("content"))
-        for field_id, entry in firsts.items()
-        if entry.get("record_id") is None and entry.get("created_at") is None
-    }
+    found: dict[str, str] = {}
+    for field_id, entries in _values(raw).items():
+        # A key value stands alone, so the first entry tells the kind of the field.
+        first = entries[0] if isinstance(entries, list) and entries else None
+        if isinstance(first, dict) and first.get("record_id") is None and first.get("created_at") is None:
+            found[field_id] = str(first.get("content"))
     return key_of(found) if found else None
 
 
@@ -239,14 +232,8 @@ def match_identified(asked: Sequence[KeyValues], answered: Sequence[Any]) -> lis
     keeps their places with null.
     """
     records = [item["record"] for item in answered if isinstance(item, dict) and isinstance(item.get("record"), dict)]
-    result: list[dict[str, Any] | None] = []
-    indexes: dict[frozenset[str], dict[frozenset[tuple[str, str]], dict[str, Any]]] = {}
-    for key_values in asked:
-        fields = frozenset(key_values)
-        if fields not in indexes:
-            keyed = ((key_in(record, fields), record) for record in records)
-            indexes[fields] = {key: record for key, record in keyed if key is not None and own_key(record) == key}
-        result.append(indexes[fields].get(key_of(key_values)))
+    by_key = {key: record for record in records if (key := own_key(record)) is not None}
+    result: list[dict[str, Any] | None] = [by_key.get(key_of(key_values)) for key_values in asked]
     if len(answered) == len(asked):
         # A record that does not show its key values, or shows them in another spelling, is told by its place.
         claimed = {record.get("id") for record in result if record is not None}
@@ -265,9 +252,7 @@ def check_rule(rule: Any) -> str:
 
     known = [member.value for member in SearchFilterRuleType]
     if rule not in known:
-        close = close_matches(rule, known)
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise ValueError(f"Record search has no filter rule {rule!r}.{hint}")
+        raise ValueError(f"Record search has no filter rule {rule!r}.{did_you_mean(rule, known)}")
     return str(rule)
 
 
@@ -282,15 +267,24 @@ def check_condition(condition: Any) -> Mapping[str, Any]:
     return condition
 
 
-def view_conditions_text(conditions: str | Sequence[Mapping[str, Any]]) -> str:
+def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
+    """Return filters or sorts, each of them checked. Raises ValueError naming the argument when it is no list."""
+    if isinstance(conditions, Mapping) or not isinstance(conditions, Iterable):
+        hint = f"; for a single one, [{conditions!r}]" if isinstance(conditions, Mapping) else ""
+        raise ValueError(f"{name} must be a list of dicts, one for each condition{hint}; got {type(conditions).__name__}")
+    return [check_condition(condition) for condition in conditions]
+
+
+def view_conditions_text(name: str, given: str | Sequence[Mapping[str, Any]]) -> str:
     """Return filters or sorts by column as they stand in a query; text is taken to be prepared already."""
-    if isinstance(conditions, str):
-        return conditions
+    if isinstance(given, str):
+        return given
+    conditions = conditions_of(name, given)
     for condition in conditions:
-        columns = [name for name in ("key_field_id", "view_field_id") if check_condition(condition).get(name)]
+        columns = [name for name in ("key_field_id", "view_field_id") if condition.get(name)]
         if len(columns) != 1:
             raise ValueError(f"A condition on a view needs either a key_field_id or a view_field_id: {condition!r}")
-    return query_text(list(conditions))
+    return query_text(conditions)
 
 
 def query_text(value: Any) -> str:

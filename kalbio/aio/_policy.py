@@ -29,7 +29,7 @@ def on_failure(neutral: Callable[[], Any]) -> Callable[[Method], Method]:
             except KalbioError as error:
                 if self._client is None or self._client.on_error == "raise":
                     raise
-                logger.error("%s: %s", method.__qualname__, error)
+                logger.error("%s: %s", method.__qualname__, " ".join([str(error), *getattr(error, "__notes__", ())]))
                 return neutral()
 
         return guarded  # type: ignore[return-value]  # the same signature, by construction

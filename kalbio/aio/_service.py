@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.answers import as_list
-from kalbio._core.errors import IdentifierError
-from kalbio._model.identifiers import Catalog, as_id
+from kalbio._core.errors import IdentifierError, KalbioError
+from kalbio._model.identifiers import Catalog, as_id, plain_ids
 from kalbio._model.listing import Listing, read_items
 from kalbio._model.resource import Resource
 
@@ -105,6 +106,24 @@ class CachedListing(Generic[R]):
             return []
         found, _ = await self._search(lambda catalog: [catalog.find(item) for item in wanted])
         return found
+
+    async def with_ids(self, ids: Iterable[Any]) -> list[R]:
+        """Return the objects with these ids, in the order of the listing; unknown ids are left out."""
+        wanted = dict.fromkeys(plain_ids(ids, self._kind))
+        if not wanted:
+            return []
+        _, catalog = await self._search(lambda catalog: [catalog.by_id(item) for item in wanted])
+        return [item for item in catalog.items if item.id in wanted]
+
+    async def after_write(self, identifier: str) -> dict[str, Any] | None:
+        """Return the JSON of an object after a write whose answer did not show it; None when it cannot be read.
+
+        The write is done: not being able to read its outcome must not look like its failure.
+        """
+        with contextlib.suppress(KalbioError):
+            found = await self.find(identifier)
+            return None if found is None else found.to_dict()
+        return None
 
     async def require_id(self, identifier: Any) -> str:
         """Return the id that an identifier names. Ids and objects cost no request; unknown names raise."""

@@ -110,7 +110,7 @@ class Property(PropertyData):
         request = update_property.build_request(self.id, body={"content": property_value})
         response = await client.call(request)
         client.activities.drop()
-        self._take_over(as_optional_object(response) or {"content": property_value})
+        self._take_over(as_optional_object(response) or jsontext.plain({"content": property_value}))
 
     @on_failure(nothing)
     async def update_property_file(
@@ -449,11 +449,8 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             client.activities.activities.drop()
         self._stale = True
         answer = as_optional_object(response)
-        if answer is None:
-            # The change is made: not being able to read it must not look like a failure of it.
-            with contextlib.suppress(KalbioError):
-                current = await client.activities.definitions.find(self.id)
-                answer = None if current is None else current.to_dict()
+        if answer is None or str(answer.get("id")) != self.id:
+            answer = await client.activities.definitions.after_write(self.id)
         if answer is not None:
             self._take_over(answer)
 
@@ -905,6 +902,22 @@ class ActivitiesService(Service):
         self._reads_one = False
         return found.to_dict()
 
+    async def read_now(self, identifier: ActivityIdentifier) -> dict[str, Any]:
+        """Return the JSON of the activity that an identifier names, as it is now, with one fresh read. Misses raise."""
+        known = as_id(identifier, "activity", ActivityData)
+        if known is None:
+            cached = self.activities.cached()
+            found = None if cached is None else cached.by_name(str(identifier))
+            if found is None:
+                # The listing that the title is looked up in is a fresh read already.
+                catalog = await self.activities.catalog(use_cache=False)
+                found = catalog.by_name(str(identifier))
+                if found is None:
+                    raise catalog.not_found(identifier)
+                return found.to_dict()
+            known = found.id
+        return await self.read_one(known)
+
     @on_failure(list)
     async def get_activities(self, *, use_cache: bool = True) -> list[Activity]:
         """Return all activities of all types, drafts included.
@@ -938,7 +951,7 @@ class ActivitiesService(Service):
         Example:
             >>> experiments = await client.activities.get_activity_by_type("experiment")
         """
-        found = [activity for activity in await self.activities.all() if activity.activity_type == activity_type]
+        found = (await self.activities.all()).only(lambda activity: activity.activity_type == activity_type)
         if not found:
             check_activity_type(activity_type)
         return found

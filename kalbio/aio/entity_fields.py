@@ -16,7 +16,7 @@ from kaleidoscope_api.operations import OPERATIONS
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core import jsontext
-from kalbio._core.answers import as_object, unusable
+from kalbio._core.answers import as_optional_object, unusable
 from kalbio._core.errors import AmbiguousIdentifierError, ConflictError, IdentifierNotFoundError
 from kalbio._model.checks import filled
 from kalbio._model.enums import (
@@ -27,7 +27,7 @@ from kalbio._model.enums import (
     ValueAggregationTypeEnum,
 )
 from kalbio._model.fields import EntityFieldData
-from kalbio._model.identifiers import as_id, close_matches
+from kalbio._model.identifiers import as_id, close_matches, did_you_mean
 from kalbio._model.listing import read_object
 from kalbio._model.resource import Field
 from kalbio._model.updates import given
@@ -111,7 +111,8 @@ class KeyField(EntityField):
             client = self._require_client()
             response = await client.call(update_key_field.build_request(self.id, body=changes))
             client.entity_fields.key_fields.drop()
-            resource = as_object(response).get("resource")
+            answer = as_optional_object(response)
+            resource = jsontext.plain(changes) if answer is None else answer.get("resource")
             if not isinstance(resource, dict):
                 raise unusable(response, "the answer holds no field")
             self._take_over(resource)
@@ -178,7 +179,8 @@ class DataField(EntityField):
             client = self._require_client()
             response = await client.call(update_data_field.build_request(self.id, body=changes))
             client.entity_fields.data_fields.drop()
-            resource = as_object(response).get("resource")
+            answer = as_optional_object(response)
+            resource = jsontext.plain(changes) if answer is None else answer.get("resource")
             # Usually the field stands beside a report of its validation.
             field = resource.get("field", resource) if isinstance(resource, dict) else None
             if not isinstance(field, dict):
@@ -364,7 +366,11 @@ class EntityFieldsService(Service):
             both: list[EntityField | None] = [data_fields.by_name(name), key_fields.by_name(name)]
             found = [field for field in both if field is not None]
             if len(found) > 1:
-                raise AmbiguousIdentifierError("field", name, [field.id for field in found])
+                hint = (
+                    f"{found[0].id} is the data field (get_data_field_by_id({name!r}) gives it), "
+                    f"{found[1].id} the key field (get_key_field_by_id({name!r}))."
+                )
+                raise AmbiguousIdentifierError("field", name, [field.id for field in found], hint)
             if found:
                 return found[0].id
         names = [field.field_name or "" for field in (*data_fields.items, *key_fields.items)]
@@ -375,6 +381,5 @@ def _field_type(given_type: DataFieldTypeEnum | str) -> str:
     try:
         return DataFieldTypeEnum(given_type).value
     except ValueError:
-        close = close_matches(given_type, [member.value for member in DataFieldTypeEnum])
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        hint = did_you_mean(given_type, [member.value for member in DataFieldTypeEnum])
         raise ValueError(f"There is no field type {given_type!r}.{hint}") from None

@@ -10,6 +10,7 @@ from kaleidoscope_api.api.records import search_records
 
 from kalbio._core.answers import as_list
 from kalbio._model.fields import EntityTypeData
+from kalbio._model.listing import read_ids
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import CachedListing, Service
 from kalbio.aio.entity_fields import EntityFieldIdentifier
@@ -37,7 +38,7 @@ class EntityType(EntityTypeData):
         """
         client = self._require_client()
         response = await client.call_or_none(search_records.build_request(entity_slice_id=self.id))
-        return [] if response is None else [str(item) for item in as_list(response)]
+        return [] if response is None else read_ids(as_list(response))
 
 
 EntityTypeIdentifier: TypeAlias = EntityType | str

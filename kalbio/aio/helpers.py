@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalbio._core.errors import KalbioError
+from kalbio._model.identifiers import is_uuid
 
 if TYPE_CHECKING:
     from kalbio.aio.client import AsyncKaleidoscopeClient
@@ -40,15 +41,17 @@ async def export_data(client: AsyncKaleidoscopeClient, data: Iterable[Mapping[st
     rows = [dict(row) for row in data]
     if not rows:
         return []
+    used = {column for row in rows for column in row}
     try:
-        keys, fields = await client.entity_fields.get_key_fields(), await client.entity_fields.get_data_fields()
+        known = await _fields(client, use_cache=True)
+        if any(is_uuid(column) and column not in known for column in used):
+            known = await _fields(client, use_cache=False)  # made since the fields were listed
     except KalbioError as error:
         if client.on_error == "raise":
             raise
         logger.error("export_data: %s", error)
         return rows
-    used = {column for row in rows for column in row}
-    names = {field.id: field.field_name for field in [*keys, *fields] if field.field_name and field.id in used}
+    names = {column: name for column in used if (name := known.get(column))}
     # A name is also taken when a column that is no field id bears it.
     taken = Counter(names.values())
     taken.update(column for column in used if column not in names)
@@ -56,3 +59,12 @@ async def export_data(client: AsyncKaleidoscopeClient, data: Iterable[Mapping[st
         logger.warning("several columns are called %r; they keep their ids", shared)
     chosen = {column: name for column, name in names.items() if taken[name] == 1}
     return [{chosen.get(column, column): value for column, value in row.items()} for row in rows]
+
+
+async def _fields(client: AsyncKaleidoscopeClient, *, use_cache: bool) -> dict[str, str | None]:
+    fields = client.entity_fields
+    both = [
+        *await fields.get_key_fields(use_cache=use_cache),
+        *await fields.get_data_fields(use_cache=use_cache),
+    ]
+    return {field.id: field.field_name for field in both}

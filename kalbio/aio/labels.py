@@ -7,7 +7,6 @@ from typing import Any
 
 from kaleidoscope_api.api.labels import list_activity_labels
 
-from kalbio._model.identifiers import plain_ids
 from kalbio._model.resource import Resource, text
 from kalbio.aio._policy import on_failure
 from kalbio.aio._service import CachedListing, Service
@@ -72,5 +71,4 @@ class LabelsService(Service):
             >>> activity = (await client.activities.get_activities())[0]
             >>> labels = await client.labels.get_labels_by_ids(activity.label_ids)
         """
-        wanted = set(plain_ids(ids, "label"))
-        return [label for label in await self.labels.all() if label.id in wanted]
+        return await self.labels.with_ids(ids)

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from kaleidoscope_api.api.programs import create_program, list_programs, update_program
 
+from kalbio._core.answers import as_json
 from kalbio._model.checks import filled
-from kalbio._model.identifiers import plain_ids
 from kalbio._model.listing import read_object
 from kalbio._model.resource import Resource, text, timestamp
 from kalbio.aio._policy import nothing, on_failure
@@ -81,8 +81,7 @@ class ProgramsService(Service):
             >>> activity = (await client.activities.get_activities())[0]
             >>> programs = await client.programs.get_programs_by_ids(activity.program_ids)
         """
-        wanted = set(plain_ids(ids, "program"))
-        return [program for program in await self.programs.all() if program.id in wanted]
+        return await self.programs.with_ids(ids)
 
     @on_failure(nothing)
     async def create_program(self, title: str) -> Program:
@@ -132,4 +131,6 @@ class ProgramsService(Service):
         resolved = await self.programs.require_id(program_id)
         response = await self._client.call(update_program.build_request(resolved, body=body))
         self.programs.drop()
+        if as_json(response) is None:
+            return Program(await self.programs.after_write(resolved) or {"id": resolved, "title": title}, self._client)
         return Program(read_object(response, "program"), self._client)

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 FilterRuleType = FilterRuleTypeEnum
-"""How a filter of a view compares: the same enumeration as that of record search, which lacks the last two."""
+"""How a filter of a view compares: the same enumeration as that of record search, which lacks two of its rules."""
 
 
 class RecordView(RecordViewData):
@@ -83,11 +83,12 @@ class RecordView(RecordViewData):
         client = self._require_client()
         response = await client.call(add_record_view_key_field.build_request(self.id, body=sent))
         self._forget()
+        self._stale = True
         answer = as_optional_object(response)
         if answer is None or answer.get("id") != self.id:
-            found = await client.record_views.views.find(self.id)
-            answer = {} if found is None else dict(found.raw)
-        self._take_over(answer)
+            answer = await client.record_views.views.after_write(self.id)
+        if answer is not None:
+            self._take_over(answer)
 
     @on_failure(nothing)
     async def replace_key_fields(self, body: ReplaceKeyFieldsBody) -> RecordView | None:
@@ -181,7 +182,7 @@ class RecordViewsService(Service):
         Example:
             >>> names = [view.view_name for view in await client.record_views.get_record_views()]
         """
-        return [view for view in await self.views.all(use_cache=use_cache) if not view.is_template]
+        return (await self.views.all(use_cache=use_cache)).only(lambda view: not view.is_template)
 
     @on_failure(list)
     async def get_data_fields_on_view(
@@ -202,7 +203,11 @@ class RecordViewsService(Service):
             >>> for view in await client.record_views.get_record_views():
             ...     fields = await client.record_views.get_data_fields_on_view(view, "number")
         """
-        view = await self.views.find(plain_id(view_id, "record view"))
+        return await self.columns(plain_id(view_id, "record view"), field_type)
+
+    async def columns(self, view_id: str, field_type: str | None = None) -> list[DataField]:
+        """Return the data fields that are columns of a view; unlike a public method, never hides a failure."""
+        view = await self.views.find(view_id)
         columns = [] if view is None else [column.data_field_id for column in view.view_fields if column.data_field_id]
         found = await self._client.entity_fields.data_fields.get_many(columns)
         return [field for field in found if field is not None and field_type in (None, field.field_type)]

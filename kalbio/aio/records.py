@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
@@ -29,7 +30,7 @@ from kalbio._model.activities import ActivityData
 from kalbio._model.checks import renamed, whole
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.identifiers import as_id, plain_id, plain_ids
-from kalbio._model.listing import Listing, read_items, read_object
+from kalbio._model.listing import Listing, read_ids, read_items, read_object
 from kalbio._model.records import (
     FieldFilter,
     FieldSort,
@@ -39,7 +40,7 @@ from kalbio._model.records import (
     SearchRecordsQuery,
     ViewFieldFilter,
     ViewFieldSort,
-    check_condition,
+    conditions_of,
     contents,
     current_entry,
     key_of,
@@ -209,7 +210,6 @@ class Record(RecordData):
             scope = await _scope(client, field_id, activity_id, record_view_id)
             return await _upload(client, self, file, scope)
 
-    @on_failure(nothing)
     async def get_value_content(
         self,
         field_id: EntityFieldIdentifier,
@@ -239,13 +239,39 @@ class Record(RecordData):
             >>> await record.get_value_content("Compound")
             'CPD-1'
         """
-        # Ids need no client and no request, which keeps the common loop over many records fast.
+        plain = not include_sub_record_values and sub_record_id is None and record_view_id is None
+        if plain:
+            # The common loop over many records and fields comes here often: what was found once is kept beside the JSON.
+            try:
+                raw, known = self._known
+                if raw is self._raw:
+                    return known[field_id, activity_id]
+            except (AttributeError, KeyError, TypeError):
+                pass
+        return await self._find_content(
+            field_id, activity_id, bool(include_sub_record_values), sub_record_id, record_view_id, keep=plain
+        )
+
+    @on_failure(nothing)
+    async def _find_content(
+        self,
+        field_id: EntityFieldIdentifier,
+        activity_id: ActivityIdentifier | None,
+        include_sub_records: bool,
+        sub_record_id: RecordIdentifier | None,
+        record_view_id: str | None,
+        *,
+        keep: bool,
+    ) -> Any | None:
+        # Ids need no client and no request.
         field = as_id(field_id, "field", EntityField)
+        by_ids = field is field_id
         if field is None:
             field = await self._require_client().entity_fields.resolve(field_id)
         operation: str | None = None
         if activity_id is not None:
             operation = as_id(activity_id, "activity", ActivityData)
+            by_ids = by_ids and operation is activity_id
             operation = operation or await self._require_client().activities.resolve(activity_id)
         sub_record: str | None = None
         if sub_record_id is not None:
@@ -255,15 +281,23 @@ class Record(RecordData):
                 if isinstance(sub_record_id, Mapping)
                 else _uuid(sub_record_id)
             )
+        raw = self._raw
         entry = current_entry(
-            self._raw,
+            raw,
             field,
             operation_id=operation,
             record_view_id=record_view_id,
-            include_sub_records=bool(include_sub_record_values),
+            include_sub_records=include_sub_records,
             sub_record_id=sub_record,
         )
-        return None if entry is None else entry.get("content")
+        content = None if entry is None else entry.get("content")
+        if keep and by_ids and not isinstance(content, dict | list):
+            # Not by names, which may come to mean something else.
+            known = getattr(self, "_known", None)
+            if known is None or known[0] is not raw:
+                known = self._known = (raw, {})
+            known[1][field_id, activity_id] = content
+        return content
 
     @on_failure(dict)
     async def get_activity_data(self, activity_id: ActivityIdentifier) -> dict[str, Any]:
@@ -354,11 +388,14 @@ class RecordsService(Service):
         self._by_key: AsyncCache[frozenset[tuple[str, str]], str] = AsyncCache(
             size=constants.RECORD_CACHE_SIZE, ttl=constants.RECORD_TTL
         )
+        # Cached records whose keys have not been read yet: most are never looked up by key.
+        self._unread: deque[Record] = deque(maxlen=constants.RECORD_CACHE_SIZE)
 
     def clear_caches(self) -> None:
         """Forget the cached records."""
         self._by_id.clear()
         self._by_key.clear()
+        self._unread.clear()
 
     async def clear_record_caches(self) -> None:
         """Forget the cached records, and which activities contain them.
@@ -387,9 +424,20 @@ class RecordsService(Service):
 
     def _keep(self, record: Record, since: int | None) -> None:
         self._by_id.put(record.id, record, since=since)
-        key = own_key(record.raw)
-        if key is not None:
-            self._by_key.put(key, record.id)
+        self._unread.append(record)
+
+    def _cached(self, key: frozenset[tuple[str, str]]) -> Record | None:
+        """Return the cached record with these key values."""
+        while True:
+            try:
+                record = self._unread.popleft()
+            except IndexError:
+                break
+            shown = own_key(record._raw)
+            if shown is not None:
+                self._by_key.put(shown, record.id)
+        record_id = self._by_key.peek(key)
+        return None if record_id is None else self._by_id.peek(record_id)
 
     @on_failure(nothing)
     async def get_record_by_id(self, record_id: RecordIdentifier, use_cache: bool = True) -> Record | None:
@@ -431,9 +479,7 @@ class RecordsService(Service):
         except NotFoundError:
             self.forget(wanted)
             return None
-        key = own_key(record.raw)
-        if key is not None:
-            self._by_key.put(key, record.id)
+        self._unread.append(record)
         return record
 
     @on_failure(list)
@@ -523,10 +569,10 @@ class RecordsService(Service):
         missing: dict[frozenset[tuple[str, str]], KeyValues] = {}
         for key_values in asked:
             key = key_of(key_values)
-            record_id = self._by_key.peek(key)
-            if record_id is not None and not caching:
-                self._by_id.drop(record_id)
-            cached = None if record_id is None else self._by_id.peek(record_id)
+            cached = self._cached(key)
+            if cached is not None and not caching:
+                self._by_id.drop(cached.id)
+                cached = None
             if cached is None:
                 missing[key] = key_values
             else:
@@ -573,8 +619,7 @@ class RecordsService(Service):
 
         wanted = (await self._keys([key_values]))[0]
         if self._client.caching():
-            record_id = self._by_key.peek(key_of(wanted))
-            cached = None if record_id is None else self._by_id.peek(record_id)
+            cached = self._cached(key_of(wanted))
             if cached is not None:
                 return cached
         body = GetOrCreateRecordBody(key_field_to_value=KeyValuesByFieldId.from_dict(dict(wanted)))
@@ -626,7 +671,7 @@ class RecordsService(Service):
             query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value"))
         build: Any = search_records.build_request
         response = await self._client.call_or_none(build(**await self.query(query)))
-        return [] if response is None else [str(item) for item in as_list(response)]
+        return [] if response is None else read_ids(as_list(response))
 
     async def query(self, conditions: Mapping[str, Any]) -> dict[str, Any]:
         """Return the conditions of a search or an export as they stand in the request; None is left out."""
@@ -640,10 +685,10 @@ class RecordsService(Service):
             query["operation_id"] = await client.activities.resolve(query["operation_id"])
         for name in ("entity_field_filters", "entity_field_sorts"):
             if name in query:
-                query[name] = await self._conditions_text(query[name])
+                query[name] = await self._conditions_text(name, query[name])
         for name in ("view_field_filters", "view_field_sorts"):
             if name in query:
-                query[name] = view_conditions_text(query[name])
+                query[name] = view_conditions_text(name, query[name])
         if "record_set_filters" in query:
             warnings.warn("record_set_filters has no known effect any more", DeprecationWarning, stacklevel=4)
             query["record_set_filters"] = query_text(query["record_set_filters"])
@@ -651,13 +696,13 @@ class RecordsService(Service):
             query["record_set_ids"] = ",".join(plain_ids(query["record_set_ids"], "record set"))
         return query
 
-    async def _conditions_text(self, conditions: str | Sequence[Mapping[str, Any]]) -> str:
+    async def _conditions_text(self, name: str, given: str | Sequence[Mapping[str, Any]]) -> str:
         """Return filters or sorts by field as they stand in a query; text is taken to be prepared already."""
-        if isinstance(conditions, str):
-            return conditions
+        if isinstance(given, str):
+            return given
         resolved = []
-        for condition in conditions:
-            if check_condition(condition).get("field_id") is None:
+        for condition in conditions_of(name, given):
+            if condition.get("field_id") is None:
                 raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {condition!r}")
             field = await self._client.entity_fields.resolve(condition["field_id"])
             resolved.append({**condition, "field_id": field})

@@ -270,11 +270,10 @@ class RegistrationService(Service):
 
         what = f"the registration of {file_id or submission_id}"
         ended = await poll(look, has_ended, interval=interval, timeout=timeout, what=what)
+        self._forget()
         if ended.status in FAILED or (ended.record_errors and on_record_errors == "raise"):
             against = f"; {len(ended.record_errors)} records were refused" if ended.record_errors else ""
             raise OutcomeError(f"{what} ended as {ended.status}: {ended.message or 'no message'}{against}", ended)
-        self._client.records.clear_caches()
-        self._client.activities.activities.drop()
         return ended
 
     # -- table-based --------------------------------------------------------------------------------------------------
@@ -319,8 +318,7 @@ class RegistrationService(Service):
         """
         keys, rows = texts_of("key_field_names", key_field_names), rows_of("data", data)
         _check_rows(keys, rows)
-        operation = await self._client.activities.resolve(operation_id)
-        activity = ActivityData(await self._client.activities.read_one(operation))
+        activity = ActivityData(await self._client.activities.read_now(operation_id))
         view = await self._staging_view(activity)
         await self._check_keys(view, keys)
         columns = sorted({name for row in rows for name in row} - set(keys))
@@ -329,7 +327,7 @@ class RegistrationService(Service):
             staged = {
                 "data_json": rows,
                 "attrs": {},
-                "operation_id": operation,
+                "operation_id": activity.id,
                 "is_draft": True,
                 "source_type": "http-post",
             }
@@ -377,20 +375,22 @@ class RegistrationService(Service):
         # An id that no listed key field has tells that the listing is older than the type.
         await fields.get_many(kind.key_field_ids)
         known = await fields.catalog()
-        names = {field.field_name for field in known.items if field.id in kind.key_field_ids}
+        fitting = [field for field in known.items if field.id in kind.key_field_ids]
         for name in keys:
-            if name not in names:
-                raise ValueError(
-                    f"{name!r} is no key field of the staging table; its key fields are {sorted(filter(None, names))}"
-                )
+            found = [field.id for field in fitting if field.field_name == name]
+            if not found:
+                names = sorted(field.field_name or "" for field in fitting)
+                raise ValueError(f"{name!r} is no key field of the staging table; its key fields are {names}")
+            if len(found) > 1:
+                raise AmbiguousIdentifierError("key field", name, found)
 
     async def _map_columns(self, view: RecordView, columns: Sequence[str]) -> dict[str, DataField]:
-        fields = await self._client.record_views.get_data_fields_on_view(view)
+        fields = await self._client.record_views.columns(view.id)
         if set(columns) - {field.field_name for field in fields}:
             # A column may have been added since the listings were read.
             self._client.record_views.views.drop()
             self._client.entity_fields.data_fields.drop()
-            fields = await self._client.record_views.get_data_fields_on_view(view)
+            fields = await self._client.record_views.columns(view.id)
         mapped: dict[str, DataField] = {}
         for name in columns:
             found = [field for field in fields if field.field_name == name]
@@ -655,5 +655,6 @@ def _check_rows(keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
         raise ValueError("data is empty; give at least one row")
     for index, row in enumerate(rows):
         for name in keys:
-            if row.get(name) in (None, ""):
+            value = row.get(name)
+            if value is None or (isinstance(value, str) and not value.strip()):
                 raise ValueError(f"data[{index}] has no value for the key field {name!r}")

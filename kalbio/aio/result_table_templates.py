@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -20,9 +21,11 @@ from kaleidoscope_api.api.record_view_templates import (
 )
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.answers import as_object, unusable
+from kalbio._core.answers import as_json
+from kalbio._core.errors import KalbioError
 from kalbio._model.checks import filled
 from kalbio._model.identifiers import plain_id
+from kalbio._model.listing import read_object
 from kalbio._model.updates import given
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort
 from kalbio.aio._policy import nothing, on_failure
@@ -100,7 +103,7 @@ class ResultTableTemplatesService(Service):
         """
         request = get_record_view_template.build_request(plain_id(template_id, "result table template"))
         response = await self._client.call_or_none(request)
-        return None if response is None else ResultTableTemplate(as_object(response), self._client)
+        return None if response is None else self._read(response)
 
     @on_failure(nothing)
     async def create_template(
@@ -254,13 +257,13 @@ class ResultTableTemplatesService(Service):
         changes = {name: value for name, value in given(locals()).items() if name != "template_id"}
         resolved = await self.templates.require_id(template_id)
         if not changes:
-            return ResultTableTemplate(
-                as_object(await self._client.call(get_record_view_template.build_request(resolved))), self._client
-            )
-        request = update_record_view_template.build_request(resolved, body=await self._with_programs(changes))
-        response = await self._client.call(request)
+            return self._read(await self._client.call(get_record_view_template.build_request(resolved)))
+        body = await self._with_programs(changes)
+        response = await self._client.call(update_record_view_template.build_request(resolved, body=body))
         self.templates.drop()
-        return ResultTableTemplate(as_object(response), self._client)
+        if as_json(response) is None:
+            return await self._reread(resolved)
+        return self._read(response)
 
     @on_failure(nothing)
     async def delete_template(self, template_id: ResultTableTemplateIdentifier) -> None:
@@ -388,8 +391,7 @@ class ResultTableTemplatesService(Service):
         await self._client.call(link_record_view_template.build_request(body=body))
         self._forget_links()
         # The answer shows the template as it was before.
-        response = await self._client.call(get_record_view_template.build_request(resolved))
-        return ResultTableTemplate(as_object(response), self._client)
+        return await self._reread(resolved)
 
     @on_failure(nothing)
     async def unlink_from_operation_definition(
@@ -497,10 +499,18 @@ class ResultTableTemplatesService(Service):
     async def _create(self, request: dict[str, Any]) -> ResultTableTemplate:
         response = await self._client.call(request)
         self.templates.drop()
-        answer = as_object(response)
-        if answer.get("id") is None:
-            raise unusable(response, "the answer is no template")
-        return ResultTableTemplate(answer, self._client)
+        return self._read(response)
+
+    def _read(self, response: Any) -> ResultTableTemplate:
+        return ResultTableTemplate(read_object(response, "template"), self._client)
+
+    async def _reread(self, template_id: str) -> ResultTableTemplate:
+        """Return a template after a write; stale when it cannot be read, which must not look like a failed write."""
+        with contextlib.suppress(KalbioError):
+            return self._read(await self._client.call(get_record_view_template.build_request(template_id)))
+        template = ResultTableTemplate({"id": template_id}, self._client)
+        template._stale = True
+        return template
 
     async def _with_programs(self, body: dict[str, Any]) -> dict[str, Any]:
         if body.get("program_ids"):
