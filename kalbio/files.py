@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 13a8b5b9767d)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 709aadb79482)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -113,8 +113,11 @@ class FilesService(Service):
             >>> size = sum([len(piece) for piece in client.files.iter_file(file_id)])
         """
         response = self._client.call(self._request(plain_id(file_id, "file"), activity_id), stream=True)
-        for piece in pieces(response):
-            yield piece
+        try:
+            for piece in pieces(response):
+                yield piece
+        finally:
+            response.close()  # a reader that stops early does not close the inner iterator at once
 
     def _open(self, file_id: str, activity_id: ActivityIdentifier | None) -> Response | None:
         return self._client.call_or_none(self._request(file_id, activity_id), stream=True)

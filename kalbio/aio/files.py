@@ -112,8 +112,11 @@ class FilesService(Service):
             >>> size = sum([len(piece) async for piece in client.files.iter_file(file_id)])
         """
         response = await self._client.call(await self._request(plain_id(file_id, "file"), activity_id), stream=True)
-        async for piece in pieces(response):
-            yield piece
+        try:
+            async for piece in pieces(response):
+                yield piece
+        finally:
+            await response.aclose()  # a reader that stops early does not close the inner iterator at once
 
     async def _open(self, file_id: str, activity_id: ActivityIdentifier | None) -> Response | None:
         return await self._client.call_or_none(await self._request(file_id, activity_id), stream=True)
