@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 695ef585499b)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 6d32ddbd3c6c)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from kalbio._model.records import (
     SearchRecordsQuery,
     ViewFieldFilter,
     ViewFieldSort,
-    check_condition,
+    conditions_of,
     contents,
     current_entry,
     key_of,
@@ -52,9 +52,10 @@ from kalbio._model.records import (
     view_conditions_text,
     with_value,
 )
+from kalbio._model.views import RecordViewData
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
-from kalbio.entity_fields import EntityField, EntityFieldIdentifier
+from kalbio.entity_fields import EntityField, EntityFieldIdentifier, KeyField
 
 if TYPE_CHECKING:
     from kaleidoscope_api.types import File
@@ -67,6 +68,7 @@ __all__ = [
     "FilterRuleTypeEnum",
     "Record",
     "RecordIdentifier",
+    "RecordKey",
     "RecordValue",
     "RecordsService",
     "SearchRecordsQuery",
@@ -226,7 +228,7 @@ class Record(RecordData):
             activity_id: only values written in this activity: object, id, or title. Key values always count.
             include_sub_record_values: whether values of sub-records count too.
             sub_record_id: only values of this sub-record: object, id, or key-field dict.
-            record_view_id: only values written in this table.
+            record_view_id: only values written in this table: object, or id.
 
         Returns:
             The content: numbers as text, booleans as booleans; None when there is no such value. Local; names are
@@ -242,7 +244,7 @@ class Record(RecordData):
         """
         plain = not include_sub_record_values and sub_record_id is None and record_view_id is None
         if plain:
-            # The common loop over many records and fields comes here often: what was found once is kept beside the JSON.
+            # A loop over many records and fields comes here often: what was found once is kept beside the JSON.
             try:
                 raw, known = self._known
                 if raw is self._raw:
@@ -266,13 +268,13 @@ class Record(RecordData):
     ) -> Any | None:
         # Ids need no client and no request.
         field = as_id(field_id, "field", EntityField)
-        by_ids = field is field_id
+        by_ids = isinstance(field_id, str) and field is not None
         if field is None:
             field = self._require_client().entity_fields.resolve(field_id)
         operation: str | None = None
         if activity_id is not None:
             operation = as_id(activity_id, "activity", ActivityData)
-            by_ids = by_ids and operation is activity_id
+            by_ids = by_ids and isinstance(activity_id, str) and operation is not None
             operation = operation or self._require_client().activities.resolve(activity_id)
         sub_record: str | None = None
         if sub_record_id is not None:
@@ -287,7 +289,7 @@ class Record(RecordData):
             raw,
             field,
             operation_id=operation,
-            record_view_id=record_view_id,
+            record_view_id=_view(record_view_id),
             include_sub_records=include_sub_records,
             sub_record_id=sub_record,
         )
@@ -376,7 +378,12 @@ class Record(RecordData):
 Scope: TypeAlias = tuple[str, str | None, str | None]
 """What a write is aimed at: the ids of the field, the activity and the table."""
 
-RecordIdentifier: TypeAlias = Record | str | Mapping[EntityFieldIdentifier, str]
+RecordKey: TypeAlias = (
+    Mapping[str, str] | Mapping[KeyField, str] | Mapping[EntityField, str] | Mapping[EntityFieldIdentifier, str]
+)
+"""A dict of key field (object, id, or name) to value. Several types, because a mapping is invariant in its keys."""
+
+RecordIdentifier: TypeAlias = Record | str | RecordKey
 """A record, its id, or a dict of key field (object, id, or name) to value."""
 
 
@@ -598,7 +605,7 @@ class RecordsService(Service):
         return [known[key_of(key_values)] for key_values in asked]
 
     @on_failure(nothing)
-    def get_or_create_record(self, key_values: Mapping[EntityFieldIdentifier, str]) -> Record:
+    def get_or_create_record(self, key_values: RecordKey) -> Record:
         """Return the record with these key values, creating it, and its entity type, when there is none.
 
         Args:
@@ -667,7 +674,7 @@ class RecordsService(Service):
         if "limit" in query:
             whole("limit", query["limit"], 1)
         if not isinstance(query.get("identifier_ids", ""), str):
-            query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value"))
+            query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value", RecordValue))
         build: Any = search_records.build_request
         response = self._client.call_or_none(build(**self.query(query)))
         return [] if response is None else read_ids(as_list(response))
@@ -684,10 +691,10 @@ class RecordsService(Service):
             query["operation_id"] = client.activities.resolve(query["operation_id"])
         for name in ("entity_field_filters", "entity_field_sorts"):
             if name in query:
-                query[name] = self._conditions_text(query[name])
+                query[name] = self._conditions_text(name, query[name])
         for name in ("view_field_filters", "view_field_sorts"):
             if name in query:
-                query[name] = view_conditions_text(query[name])
+                query[name] = view_conditions_text(name, query[name])
         if "record_set_filters" in query:
             warnings.warn("record_set_filters has no known effect any more", DeprecationWarning, stacklevel=4)
             query["record_set_filters"] = query_text(query["record_set_filters"])
@@ -695,13 +702,13 @@ class RecordsService(Service):
             query["record_set_ids"] = ",".join(plain_ids(query["record_set_ids"], "record set"))
         return query
 
-    def _conditions_text(self, conditions: str | Sequence[Mapping[str, Any]]) -> str:
+    def _conditions_text(self, name: str, given: str | Sequence[Mapping[str, Any]]) -> str:
         """Return filters or sorts by field as they stand in a query; text is taken to be prepared already."""
-        if isinstance(conditions, str):
-            return conditions
+        if isinstance(given, str):
+            return given
         resolved = []
-        for condition in conditions:
-            if check_condition(condition).get("field_id") is None:
+        for condition in conditions_of(name, given):
+            if condition.get("field_id") is None:
                 raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {condition!r}")
             field = self._client.entity_fields.resolve(condition["field_id"])
             resolved.append({**condition, "field_id": field})
@@ -797,12 +804,29 @@ def _uuid(identifier: Any) -> str:
     return found
 
 
+def _view(identifier: Any) -> str | None:
+    return None if identifier is None else plain_id(identifier, "record view", RecordViewData)
+
+
+def _data_field(client: Any, identifier: Any) -> str:
+    """Return the id of the data field to write to. A key field is refused, saying how key values are given."""
+    try:
+        found: str = client.entity_fields.data_fields.require_id(identifier)
+        return found
+    except IdentifierError as error:
+        keys = client.entity_fields.key_fields.catalog()
+        if isinstance(identifier, KeyField) or any(key.field_name == identifier for key in keys.items):
+            hint = "It is a key field: key values are given when the record is made, with get_or_create_record."
+            raise IdentifierNotFoundError("data field", identifier, hint=hint) from error
+        raise
+
+
 def _scope(client: Any, field_id: Any, activity_id: Any, record_view_id: Any) -> Scope:
     """Return the ids of the field, the activity and the table that a write is aimed at, or raise before it is sent."""
     if record_view_id is not None and activity_id is None:
         raise ValueError("record_view_id needs an activity_id: a table belongs to an activity")
-    view = None if record_view_id is None else plain_id(record_view_id, "record view")
-    field: str = client.entity_fields.data_fields.require_id(field_id)
+    view = _view(record_view_id)
+    field = _data_field(client, field_id)
     operation: str | None = None if activity_id is None else client.activities.resolve(activity_id)
     return field, operation, view
 

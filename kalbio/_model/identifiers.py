@@ -5,13 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
 from kalbio._model.resource import Resource
 
 R = TypeVar("R", bound=Resource)
+
+Accepted: TypeAlias = type[Resource] | tuple[type[Resource], ...]
+"""The kinds of objects that may stand for their ids."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
@@ -21,7 +25,7 @@ def is_uuid(value: Any) -> bool:
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
-def as_id(value: Any, kind: str, accepted: type[Resource] | tuple[type[Resource], ...]) -> str | None:
+def as_id(value: Any, kind: str, accepted: Accepted) -> str | None:
     """Return the id when `value` is one, or an object of the right type; None when it is a name.
 
     Raises IdentifierError for anything that can be neither.
@@ -36,25 +40,29 @@ def as_id(value: Any, kind: str, accepted: type[Resource] | tuple[type[Resource]
         return str(value)
     if isinstance(value, accepted) and value.id:
         return value.id
-    names = accepted if isinstance(accepted, tuple) else (accepted,)
-    wanted = " or ".join(dict.fromkeys(cls.__name__ for cls in names))
-    raise IdentifierError(
-        kind,
-        value,
-        f"{value!r} names no {kind}: give its id, its name or a {wanted} object, not {type(value).__name__}.",
-    )
+    raise IdentifierError(kind, value, _refusal(value, kind, accepted, "its id, its name"))
 
 
-def plain_ids(values: Iterable[Any], kind: str) -> list[str]:
-    """Return a list of ids for arguments that take ids (or objects, or UUIDs) only, refusing everything else."""
+def _refusal(value: Any, kind: str, accepted: Accepted, others: str) -> str:
+    kinds = accepted if isinstance(accepted, tuple) else (accepted,)
+    # The data of a noun without its calls stands in a class of its own, which users do not know.
+    objects = " or ".join(dict.fromkeys(cls.__name__.removesuffix("Data") for cls in kinds))
+    wanted = f"{others} or a {objects} object" if objects else others
+    return f"{value!r} names no {kind}: give {wanted}, not {type(value).__name__}."
+
+
+def plain_ids(values: Iterable[Any], kind: str, accepted: Accepted = ()) -> list[str]:
+    """Return a list of ids for arguments that take ids (or objects of their kind, or UUIDs) only."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise IdentifierError(kind, values, f"A list of {kind} ids is wanted, not {values!r}.")
-    return [plain_id(value, kind) for value in values]
+    return [plain_id(value, kind, accepted) for value in values]
 
 
-def plain_id(value: Any, kind: str) -> str:
-    """Return the id for an argument that takes an id (or an object, or a UUID) only."""
-    found = as_id(value, kind, Resource)
+def plain_id(value: Any, kind: str, accepted: Accepted = ()) -> str:
+    """Return the id for an argument that takes an id (or an object of its kind, or a UUID) only."""
+    if not isinstance(value, str | UUID) and not (isinstance(value, accepted) and value.id):
+        raise IdentifierError(kind, value, _refusal(value, kind, accepted, "its id"))
+    found = as_id(value, kind, accepted)
     if found is None:
         raise IdentifierNotFoundError(kind, value, hint="An id is wanted here: a uuid.")
     return found
@@ -66,12 +74,22 @@ class Catalog(Generic[R]):
     def __init__(self, kind: str, items: Sequence[R], name_of: Callable[[R], str | None]) -> None:
         self.kind = kind
         self.items = tuple(items)
-        self._by_id = {item.id: item for item in self.items}
-        self._by_name: dict[str, list[R]] = {}
+        self._name_of = name_of
+
+    # Made when they are asked for: many listings are only read through.
+
+    @cached_property
+    def _by_id(self) -> dict[str, R]:
+        return {item.id: item for item in self.items}
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[R]]:
+        names: dict[str, list[R]] = {}
         for item in self.items:
-            name = name_of(item)
+            name = self._name_of(item)
             if name:
-                self._by_name.setdefault(name, []).append(item)
+                names.setdefault(name, []).append(item)
+        return names
 
     def by_id(self, identifier: str) -> R | None:
         """Return the object with this id."""
@@ -91,6 +109,12 @@ class Catalog(Generic[R]):
     def not_found(self, identifier: Any) -> IdentifierNotFoundError:
         """Return the error for a name that is not here, with the names that come close."""
         return IdentifierNotFoundError(self.kind, identifier, close_matches(identifier, self._by_name))
+
+
+def did_you_mean(given: Any, known: Iterable[str]) -> str:
+    """Return the sentence that suggests what comes close, with a space before it; empty when nothing does."""
+    close = close_matches(given, known)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:

@@ -51,9 +51,10 @@ from kalbio._model.records import (
     view_conditions_text,
     with_value,
 )
+from kalbio._model.views import RecordViewData
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import Service
-from kalbio.aio.entity_fields import EntityField, EntityFieldIdentifier
+from kalbio.aio.entity_fields import EntityField, EntityFieldIdentifier, KeyField
 
 if TYPE_CHECKING:
     from kaleidoscope_api.types import File
@@ -66,6 +67,7 @@ __all__ = [
     "FilterRuleTypeEnum",
     "Record",
     "RecordIdentifier",
+    "RecordKey",
     "RecordValue",
     "RecordsService",
     "SearchRecordsQuery",
@@ -225,7 +227,7 @@ class Record(RecordData):
             activity_id: only values written in this activity: object, id, or title. Key values always count.
             include_sub_record_values: whether values of sub-records count too.
             sub_record_id: only values of this sub-record: object, id, or key-field dict.
-            record_view_id: only values written in this table.
+            record_view_id: only values written in this table: object, or id.
 
         Returns:
             The content: numbers as text, booleans as booleans; None when there is no such value. Local; names are
@@ -241,7 +243,7 @@ class Record(RecordData):
         """
         plain = not include_sub_record_values and sub_record_id is None and record_view_id is None
         if plain:
-            # The common loop over many records and fields comes here often: what was found once is kept beside the JSON.
+            # A loop over many records and fields comes here often: what was found once is kept beside the JSON.
             try:
                 raw, known = self._known
                 if raw is self._raw:
@@ -265,13 +267,13 @@ class Record(RecordData):
     ) -> Any | None:
         # Ids need no client and no request.
         field = as_id(field_id, "field", EntityField)
-        by_ids = field is field_id
+        by_ids = isinstance(field_id, str) and field is not None
         if field is None:
             field = await self._require_client().entity_fields.resolve(field_id)
         operation: str | None = None
         if activity_id is not None:
             operation = as_id(activity_id, "activity", ActivityData)
-            by_ids = by_ids and operation is activity_id
+            by_ids = by_ids and isinstance(activity_id, str) and operation is not None
             operation = operation or await self._require_client().activities.resolve(activity_id)
         sub_record: str | None = None
         if sub_record_id is not None:
@@ -286,7 +288,7 @@ class Record(RecordData):
             raw,
             field,
             operation_id=operation,
-            record_view_id=record_view_id,
+            record_view_id=_view(record_view_id),
             include_sub_records=include_sub_records,
             sub_record_id=sub_record,
         )
@@ -375,7 +377,12 @@ class Record(RecordData):
 Scope: TypeAlias = tuple[str, str | None, str | None]
 """What a write is aimed at: the ids of the field, the activity and the table."""
 
-RecordIdentifier: TypeAlias = Record | str | Mapping[EntityFieldIdentifier, str]
+RecordKey: TypeAlias = (
+    Mapping[str, str] | Mapping[KeyField, str] | Mapping[EntityField, str] | Mapping[EntityFieldIdentifier, str]
+)
+"""A dict of key field (object, id, or name) to value. Several types, because a mapping is invariant in its keys."""
+
+RecordIdentifier: TypeAlias = Record | str | RecordKey
 """A record, its id, or a dict of key field (object, id, or name) to value."""
 
 
@@ -599,7 +606,7 @@ class RecordsService(Service):
         return [known[key_of(key_values)] for key_values in asked]
 
     @on_failure(nothing)
-    async def get_or_create_record(self, key_values: Mapping[EntityFieldIdentifier, str]) -> Record:
+    async def get_or_create_record(self, key_values: RecordKey) -> Record:
         """Return the record with these key values, creating it, and its entity type, when there is none.
 
         Args:
@@ -668,7 +675,7 @@ class RecordsService(Service):
         if "limit" in query:
             whole("limit", query["limit"], 1)
         if not isinstance(query.get("identifier_ids", ""), str):
-            query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value"))
+            query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value", RecordValue))
         build: Any = search_records.build_request
         response = await self._client.call_or_none(build(**await self.query(query)))
         return [] if response is None else read_ids(as_list(response))
@@ -798,12 +805,29 @@ def _uuid(identifier: Any) -> str:
     return found
 
 
+def _view(identifier: Any) -> str | None:
+    return None if identifier is None else plain_id(identifier, "record view", RecordViewData)
+
+
+async def _data_field(client: Any, identifier: Any) -> str:
+    """Return the id of the data field to write to. A key field is refused, saying how key values are given."""
+    try:
+        found: str = await client.entity_fields.data_fields.require_id(identifier)
+        return found
+    except IdentifierError as error:
+        keys = await client.entity_fields.key_fields.catalog()
+        if isinstance(identifier, KeyField) or any(key.field_name == identifier for key in keys.items):
+            hint = "It is a key field: key values are given when the record is made, with get_or_create_record."
+            raise IdentifierNotFoundError("data field", identifier, hint=hint) from error
+        raise
+
+
 async def _scope(client: Any, field_id: Any, activity_id: Any, record_view_id: Any) -> Scope:
     """Return the ids of the field, the activity and the table that a write is aimed at, or raise before it is sent."""
     if record_view_id is not None and activity_id is None:
         raise ValueError("record_view_id needs an activity_id: a table belongs to an activity")
-    view = None if record_view_id is None else plain_id(record_view_id, "record view")
-    field: str = await client.entity_fields.data_fields.require_id(field_id)
+    view = _view(record_view_id)
+    field = await _data_field(client, field_id)
     operation: str | None = None if activity_id is None else await client.activities.resolve(activity_id)
     return field, operation, view
 

@@ -1,0 +1,175 @@
+"""A loopback server that answers from bytes made beforehand, so that it is never what is measured.
+
+Run as a process of its own: `python -m bench.server`; it prints its port. `GET /bench/counts` tells what was asked
+since it was asked last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import uuid
+from typing import Any
+from urllib.parse import parse_qs
+
+RECORDS, FIELDS, OPERATIONS = 10_000, 10, 3
+ACTIVITIES = 5_000
+_NAMESPACE = uuid.UUID("0f0e6b1d-3c1c-4a7e-9a55-9d6a3d0c2f10")
+
+
+def made_id(kind: str, number: int) -> str:
+    """Return the id of a thing of the bench."""
+    return str(uuid.uuid5(_NAMESPACE, f"{kind}/{number}"))
+
+
+RECORD_IDS = [made_id("record", n) for n in range(RECORDS)]
+FIELD_IDS = [made_id("field", n) for n in range(FIELDS)]
+OPERATION_IDS = [made_id("operation", n) for n in range(OPERATIONS)]
+KEY_FIELD_ID = made_id("key field", 0)
+
+
+def _record(number: int) -> dict[str, Any]:
+    record_id = RECORD_IDS[number]
+    values: dict[str, Any] = {
+        field: [
+            {
+                "id": made_id(f"value/{number}/{f}", o),
+                "content": f"{number * 0.37 + f:.3f}",
+                "created_at": f"2026-01-{o + 10:02}T10:00:00.{100000 + number % 899999}+00:00",
+                "operation_id": OPERATION_IDS[o],
+                "record_id": record_id,
+            }
+            for o in reversed(range(OPERATIONS))
+        ]
+        for f, field in enumerate(FIELD_IDS)
+    }
+    key = made_id("key value", number)
+    values[KEY_FIELD_ID] = [{"id": key, "content": f"CPD-{number}"}]
+    return {
+        "id": record_id,
+        "created_at": "2026-01-05T09:00:00.123Z",
+        "entity_slice_id": made_id("slice", 0),
+        "identifier_ids": [key],
+        "record_identifier": f"CPD-{number}",
+        "initial_operation_id": None,
+        "workspace_id": made_id("workspace", 0),
+        "record_values": values,
+        "sub_record_ids": [],
+        "excluded_operation_ids": [],
+        "operation_records_created_at": {},
+    }
+
+
+def _activity(number: int) -> dict[str, Any]:
+    return {
+        "id": made_id("activity", number),
+        "title": f"Experiment {number}",
+        "activity_type": "experiment",
+        "status": "to do",
+        "created_at": "2026-01-05T09:00:00.123Z",
+        "properties": [],
+        "all_record_ids": [],
+        **{name: [] for name in ("child_ids", "program_ids", "assigned_user_ids", "label_ids", "dependencies")},
+    }
+
+
+class Answers:
+    """Every answer as bytes."""
+
+    def __init__(self) -> None:
+        self.records = {record_id: json.dumps(_record(n)).encode() for n, record_id in enumerate(RECORD_IDS)}
+        self.by_key = {f"CPD-{n}": self.records[record_id] for n, record_id in enumerate(RECORD_IDS)}
+        self.activities = json.dumps([_activity(n) for n in range(ACTIVITIES)]).encode()
+        self.token = json.dumps({"access_token": "t", "refresh_token": "r", "expires_in": 86_400}).encode()
+        self.value = json.dumps(
+            {
+                "resource": {
+                    "id": made_id("value", 0),
+                    "content": "1",
+                    "created_at": "2026-02-01T10:00:00.123Z",
+                    "operation_id": None,
+                    "record_id": RECORD_IDS[0],
+                    "field_id": FIELD_IDS[0],
+                }
+            }
+        ).encode()
+        self.counts = {"requests": 0, "connections": 0, "longest_target": 0}
+
+    def answer(self, method: str, target: str, body: bytes) -> bytes:
+        """Return the body of an answer."""
+        path, _, query = target.partition("?")
+        if path == "/bench/counts":
+            told = json.dumps(self.counts).encode()
+            self.counts = dict.fromkeys(self.counts, 0)
+            return told
+        self.counts["requests"] += 1
+        self.counts["longest_target"] = max(self.counts["longest_target"], len(target))
+        if path == "/records" and method == "GET":
+            ids = parse_qs(query)["record_ids"][0].split(",")
+            return b"[" + b",".join(self.records[record_id] for record_id in ids) + b"]"
+        if path == "/records/identifiers":
+            asked = json.loads(parse_qs(query)["records_key_field_to_value"][0])
+            found = (self.by_key[item[KEY_FIELD_ID]] for item in asked)
+            return b"[" + b",".join(b'{"record":' + record + b"}" for record in found) + b"]"
+        if path == "/records":
+            return self.by_key[json.loads(body)["key_field_to_value"][KEY_FIELD_ID]]
+        if path.endswith("/values"):
+            return self.value
+        if path == "/activities":
+            return self.activities
+        if path.endswith("/token"):
+            return self.token
+        raise ValueError(f"the bench has no answer to {method} {path}")
+
+
+class Connection(asyncio.Protocol):
+    """HTTP/1.1 as far as the bench needs it: whole requests, keep-alive, optional latency."""
+
+    def __init__(self, answers: Answers, latency: float) -> None:
+        self._answers = answers
+        self._latency = latency
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count it."""
+        self._transport = transport
+        self._answers.counts["connections"] += 1
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that is complete."""
+        self._buffer += data
+        while True:
+            head, found, rest = self._buffer.partition(b"\r\n\r\n")
+            if not found:
+                return
+            lines = head.decode("latin-1").split("\r\n")
+            length = next((int(line[15:]) for line in lines if line.lower().startswith("content-length:")), 0)
+            if len(rest) < length:
+                return
+            self._buffer = rest[length:]
+            method, target, _ = lines[0].split(" ", 2)
+            body = self._answers.answer(method, target, rest[:length])
+            head_bytes = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+            if self._latency and not target.startswith("/bench"):
+                asyncio.get_running_loop().call_later(self._latency, self._write, head_bytes + body)
+            else:
+                self._write(head_bytes + body)
+
+    def _write(self, data: bytes) -> None:
+        self._transport.write(data)  # type: ignore[attr-defined]
+
+
+async def serve(latency: float) -> None:
+    """Serve until the process is ended."""
+    answers = Answers()
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(answers, latency), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    sys.exit(asyncio.run(serve(parser.parse_args().latency)))
