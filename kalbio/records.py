@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 6d32ddbd3c6c)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest e3fb2c592327)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from kalbio._model.records import (
     ViewFieldSort,
     conditions_of,
     contents,
+    contents_by_operation,
     current_entry,
     key_of,
     key_text,
@@ -300,6 +301,11 @@ class Record(RecordData):
             if known is None or known[0] is not raw:
                 known = self._known = (raw, {})
             known[1][field_id, activity_id] = content
+            if operation is not None:
+                # Who reads one activity often reads the others next.
+                for other, item in contents_by_operation(raw, field).items():
+                    if not isinstance(item, dict | list):
+                        known[1][field_id, other] = item
         return content
 
     @on_failure(dict)

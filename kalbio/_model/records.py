@@ -160,6 +160,20 @@ def current_entry(
     return best
 
 
+def contents_by_operation(raw: Mapping[str, Any], field_id: str) -> dict[str, Any]:
+    """Return operation id to the current content of a data field there, of the record itself, not of sub-records."""
+    own_id = raw.get("id")
+    newest: dict[str, dict[str, Any]] = {}
+    for entry in _entries(raw, field_id):
+        operation = entry.get("operation_id")
+        if operation is None or entry.get("record_id") != own_id:
+            continue
+        other = newest.get(operation)
+        if other is None or _written(entry) > _written(other):
+            newest[operation] = entry
+    return {operation: entry.get("content") for operation, entry in newest.items()}
+
+
 def _written(entry: Mapping[str, Any]) -> Any:
     return parse_timestamp(entry.get("created_at")) or EARLIEST
 
@@ -271,7 +285,9 @@ def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
     """Return filters or sorts, each of them checked. Raises ValueError naming the argument when it is no list."""
     if isinstance(conditions, Mapping) or not isinstance(conditions, Iterable):
         hint = f"; for a single one, [{conditions!r}]" if isinstance(conditions, Mapping) else ""
-        raise ValueError(f"{name} must be a list of dicts, one for each condition{hint}; got {type(conditions).__name__}")
+        raise ValueError(
+            f"{name} must be a list of dicts, one for each condition{hint}; got {type(conditions).__name__}"
+        )
     return [check_condition(condition) for condition in conditions]
 
 

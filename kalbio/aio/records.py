@@ -42,6 +42,7 @@ from kalbio._model.records import (
     ViewFieldSort,
     conditions_of,
     contents,
+    contents_by_operation,
     current_entry,
     key_of,
     key_text,
@@ -299,6 +300,11 @@ class Record(RecordData):
             if known is None or known[0] is not raw:
                 known = self._known = (raw, {})
             known[1][field_id, activity_id] = content
+            if operation is not None:
+                # Who reads one activity often reads the others next.
+                for other, item in contents_by_operation(raw, field).items():
+                    if not isinstance(item, dict | list):
+                        known[1][field_id, other] = item
         return content
 
     @on_failure(dict)
