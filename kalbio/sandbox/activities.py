@@ -99,8 +99,8 @@ def update_activity(call: Call) -> Document:
         elif verb in ("add", "remove") and name in _DELTAS:
             for id_ in value:
                 call.need(_DELTAS[name], id_, status=400)
-            if key == "add_dependencies" and activity["id"] in value:
-                raise Refusal(400, "an activity cannot depend on itself")
+            if key == "add_dependencies":
+                _refuse_circle(store, activity["id"], value)
             kept = [id_ for id_ in activity[name] if id_ not in value]
             activity[name] = activity[name] + [i for i in value if i not in activity[name]] if verb == "add" else kept
         elif key == "comment":
@@ -288,6 +288,19 @@ def shown_activities(store: Store, activities: list[Document]) -> list[Document]
             }
         )
     return shown
+
+
+def _refuse_circle(store: Store, activity_id: str, blocker_ids: list[str]) -> None:
+    seen: set[str] = set()
+    waiting = list(blocker_ids)
+    while waiting:
+        id_ = waiting.pop()
+        if id_ == activity_id:
+            raise Refusal(400, "an activity cannot depend on itself, directly or by way of others")
+        if id_ not in seen:
+            seen.add(id_)
+            blocker = store.get("activity", id_)
+            waiting += blocker["dependencies"] if blocker else []
 
 
 def _touch_blockers(store: Store, before: Document, after: Document) -> None:

@@ -14,11 +14,11 @@ def placements(definition: Document, view_id: str) -> list[Document]:
     return [item for item in definition["content_layout"] if item["record_view_id"] == view_id]
 
 
-def place(store: Store, definition: Document, view_id: str, position: int | None, id: str | None = None) -> Document:
+def place(store: Store, definition: Document, view_id: str, position: int | None) -> Document:
     """Give a table a place: at a position, those from there on move down, or at the end."""
     layout = definition["content_layout"]
     item: Document = {
-        "id": id or store.new_id(),
+        "id": store.new_id(),
         "component_type": "result_table",
         "position_index": 0,
         "note_section_id": None,

@@ -98,29 +98,22 @@ def duplicate_record_view_template(call: Call) -> Document:
 
 @operation("promoteRecordView")
 def promote_record_view(call: Call) -> Document:
-    """Replace a view of a definition, or of one of its operations, by a template: same place, same records."""
+    """Replace a table of an operation by one that is made from a new template, with the same rows at the same place."""
     store, body = call.store, call.body
     definition = _need_definition(call, body["operation_definition_id"])
     view = _need_plain_view(call, body["source_view_id"])
     operations = [a for a in _instances(store, definition) if a["id"] in view["operation_ids"]]
-    places = layouts.placements(definition, view["id"])
-    if not (operations or places or definition["id"] in view["operation_definition_ids"]):
-        raise Refusal(400, f"record view {view['id']} is no table of {definition['title']!r}")
-    position = body.get("position_index", places[0]["position_index"] if places else None)
+    if not operations:
+        raise Refusal(400, f"record view {view['id']} is no table of an operation of {definition['title']!r}")
+    origin = view["parent_record_view_id"]
+    here = layouts.placements(definition, origin) if origin else []
+    position = body.get("position_index", here[0]["position_index"] if here else None)
     _check_position(definition, position)
-    source = view | {"parent_record_view_id": None}
-    template = views.add_view(store, body["view_name"], view["entity_slice_id"], source=source, is_template=True)
+    template = views.add_view(store, body["view_name"], view["entity_slice_id"], source=view, is_template=True)
     layouts.redirect(definition, view["id"], template["id"])
-    for item in places:
-        item["record_view_id"] = template["id"]
-    if places and "position_index" in body:
-        definition["content_layout"].remove(places[0])
-        layouts.place(store, definition, template["id"], position, places[0]["id"])
-        store.put("definition", definition)
-    template = _link(store, template, definition, position, is_placed=bool(places))
+    template = _link(store, template, definition, position)
     for activity in operations:
-        views.move_rows(store, view["id"], views.ensure_table(store, activity, template))
-    store.retire("view", view["id"])
+        views.remove_table(store, view, views.ensure_table(store, activity, template))
     events.log(store, "record_view", "promoted", template["id"], {"source_view_id": view["id"]})
     return template
 
@@ -215,12 +208,9 @@ def _is_linked(definition: Document, template: Document) -> bool:
     return bool(layouts.placements(definition, template["id"])) or layouts.points_at(definition, template["id"])
 
 
-def _link(
-    store: Store, template: Document, definition: Document, position: int | None, *, is_placed: bool = False
-) -> Document:
-    """Link, with a new place unless it has one; gives the template after that."""
-    if not is_placed:
-        layouts.place(store, definition, template["id"], position)
+def _link(store: Store, template: Document, definition: Document, position: int | None) -> Document:
+    """Give a template a place in a definition, and the operations a table; gives the template after that."""
+    layouts.place(store, definition, template["id"], position)
     store.put("definition", definition)
     linked = list(dict.fromkeys([*template["operation_definition_ids"], definition["id"]]))
     template = store.put("view", template | {"operation_definition_ids": linked, "updated_at": store.stamp()})

@@ -366,3 +366,14 @@ def test_titles_are_used_as_given(api: Api) -> None:
     titles = [api.experiment("Run", "Screening experiment")["title"] for _ in range(2)]
 
     assert (changed["naming_convention"], titles) == (convention, ["Run", "Run"])
+
+
+def test_dependencies_make_no_circle(api: Api) -> None:
+    """What waits for an activity cannot be waited for by it, at any distance."""
+    first, second, third = (api.experiment(title)["id"] for title in ("A", "B", "C"))
+    api.put(f"/activities/{first}", {"add_dependencies": [second]})
+    api.put(f"/activities/{second}", {"add_dependencies": [third]})
+
+    api.put(f"/activities/{third}", {"add_dependencies": [first]}, 400)
+
+    assert api.read(f"/activities/{third}")["dependencies"] == []

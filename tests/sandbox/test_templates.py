@@ -369,3 +369,59 @@ def test_promotion_is_atomic(api: Api) -> None:
         )
 
     assert api.read("/record_views") == before
+
+
+def test_deleting_a_staging_template_leaves_the_drafts(api: Api) -> None:
+    """Staging tables go; the drafts are listed until they are cleared."""
+    definition = api.definition("Batch registration")
+    activity = api.experiment("Run", "Batch registration")
+    staged = {"attrs": {}, "operation_id": activity["id"], "is_draft": True, "source_type": "http-post"}
+    import_id = api.post("/imports", staged | {"data_json": [{"Compound": "A"}]})["id"]
+    config = {"key_field_configurations": [{"name": "Compound"}], "data_field_configurations": []}
+    view = {"record_view_id": activity["registration_staging_record_view_id"]}
+    api.post(f"/imports/{import_id}/run", config | view, 204)
+
+    template = definition["registration_staging_template_view_id"]
+    assert api.call("DELETE", f"/record_view_templates/{template}", {}).status == 204
+
+    after = api.read(f"/activities/{activity['id']}")
+    assert after["registration_staging_record_view_id"] is None
+    assert len(after["data_table_draft_record_ids"]) == 1
+    api.post(f"/operations/{activity['id']}/validate_drafts", {}, 400)
+    cleared = {"record_ids": after["data_table_draft_record_ids"]}
+    api.post(f"/operations/{activity['id']}/clear_draft_records", cleared, 204)
+    assert api.read(f"/activities/{activity['id']}")["data_table_draft_record_ids"] == []
+
+
+def test_promotion_takes_the_position_it_is_given(api: Api) -> None:
+    """The new template is placed between those that are there."""
+    one, two = _template(api, "One"), _template(api, "Two")
+    activity = api.experiment("Run", "Screening experiment")
+    (table,) = _tables(api, activity)
+    for template in (one, two):
+        _link(api, template, "Screening experiment")
+    body = {"source_view_id": table["id"], "operation_definition_id": api.definition("Screening experiment")["id"]}
+
+    promoted = api.post("/record_view_templates/promote", body | {"view_name": "Mid", "position_index": 1})
+
+    layout = api.definition("Screening experiment")["content_layout"]
+    assert [item["record_view_id"] for item in layout] == [one["id"], promoted["id"], two["id"]]
+    assert [item["position_index"] for item in layout] == [0, 1, 2]
+
+
+def test_promotion_stays_where_the_table_was(api: Api) -> None:
+    """The place of the template that the table was made from; settings that named the table name the new template."""
+    one, two = _template(api, "One"), _template(api, "Two")
+    for template in (one, two):
+        _link(api, template, "Screening experiment")
+    activity = api.experiment("Run", "Screening experiment")
+    table = next(v for v in _tables(api, activity) if v["parent_record_view_id"] == one["id"])
+    definition = api.definition("Screening experiment")
+    api.put(f"/activity_definitions/{definition['id']}", {"registration_record_view_id": table["id"]})
+    body = {"source_view_id": table["id"], "operation_definition_id": definition["id"], "view_name": "Better"}
+
+    promoted = api.post("/record_view_templates/promote", body)
+
+    after = api.definition("Screening experiment")
+    assert [i["record_view_id"] for i in after["content_layout"]] == [promoted["id"], one["id"], two["id"]]
+    assert after["registration_record_view_id"] == promoted["id"]
