@@ -1,8 +1,9 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest c9c07c07a0f4)
-"""The older error policy: with `on_error="log"` a method logs what went wrong and returns a neutral value."""
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest d5f786aacb42)
+"""The older error policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable
@@ -28,11 +29,36 @@ def on_failure(neutral: Callable[[], Any]) -> Callable[[Method], Method]:
             try:
                 return method(self, *args, **kwargs)
             except KalbioError as error:
-                if self._client is None or self._client.on_error == "raise":
+                if not _logged(self, method, error):
                     raise
-                logger.error("%s: %s", method.__qualname__, " ".join([str(error), *getattr(error, "__notes__", ())]))
                 return neutral()
 
         return guarded  # type: ignore[return-value]  # the same signature, by construction
 
     return decorate
+
+
+def ends_on_failure(method: Method) -> Method:
+    """Mark an iterator that ends when it fails and the client was made with `on_error="log"`."""
+
+    @functools.wraps(method)
+    def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+        items = method(self, *args, **kwargs)
+        # Closed with this one: what it holds open must not wait for the garbage collector.
+        with contextlib.closing(items):
+            try:
+                for item in items:
+                    yield item
+            except KalbioError as error:
+                if not _logged(self, method, error):
+                    raise
+
+    return guarded  # type: ignore[return-value]  # the same signature, by construction
+
+
+def _logged(owner: Any, method: Any, error: KalbioError) -> bool:
+    """Log the error under the older policy; False when it is to be raised."""
+    if owner._client is None or owner._client.on_error == "raise":
+        return False
+    logger.error("%s: %s", method.__qualname__, " ".join([str(error), *getattr(error, "__notes__", ())]))
+    return True

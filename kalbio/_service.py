@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest cb6a1d71891a)
+# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest 17eece7dd41d)
 """What the services share: calls, and a cached listing that finds things by id or name."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from kalbio._core import constants
 from kalbio._core.answers import as_list
 from kalbio._core.errors import IdentifierError, KalbioError
 from kalbio._core.sync.cache import Cache
-from kalbio._model.identifiers import Catalog, as_id, plain_ids
+from kalbio._model.identifiers import Catalog, as_id
 from kalbio._model.listing import Listing, read_items
 from kalbio._model.resource import Resource
 
@@ -108,13 +108,14 @@ class CachedListing(Generic[R]):
         found, _ = self._search(lambda catalog: [catalog.find(item) for item in wanted])
         return found
 
-    def with_ids(self, ids: Iterable[Any]) -> list[R]:
-        """Return the objects with these ids, in the order of the listing; unknown ids are left out."""
-        wanted = dict.fromkeys(plain_ids(ids, self._kind))
+    def listed(self, identifiers: Iterable[Any]) -> list[R]:
+        """Return what ids, names and objects name, in the order of the listing; unknown ones are left out."""
+        wanted = [as_id(item, self._kind, self._accepted) or item for item in self._several(identifiers)]
         if not wanted:
             return []
-        _, catalog = self._search(lambda catalog: [catalog.by_id(item) for item in wanted])
-        return [item for item in catalog.items if item.id in wanted]
+        found, catalog = self._search(lambda catalog: [catalog.find(item) for item in wanted])
+        ids = {item.id for item in found if item is not None}
+        return [item for item in catalog.items if item.id in ids]
 
     def after_write(self, identifier: str) -> dict[str, Any] | None:
         """Return the JSON of an object after a write whose answer did not show it; None when it cannot be read.

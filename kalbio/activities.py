@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 3bba146314f5)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 08bc7e15d95d)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -51,9 +51,12 @@ from kalbio._model.enums import (
 )
 from kalbio._model.identifiers import as_id, plain_id, plain_ids
 from kalbio._model.listing import Listing, read_items, read_object
+from kalbio._model.resource import Resource
 from kalbio._model.updates import given
+from kalbio._model.views import RecordViewData
 from kalbio._policy import nothing, on_failure
 from kalbio._service import CachedListing, Service
+from kalbio.property_fields import PropertyField
 
 if TYPE_CHECKING:
     from kalbio.entity_fields import EntityFieldIdentifier
@@ -250,6 +253,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             **more: further members of the request, sent as they are.
 
         Raises:
+            TypeError: a further member looks like a misspelt argument; nothing was sent.
             IdentifierNotFoundError: a name names nothing; the change was not sent.
             ValueError: the title is empty, or a value cannot be sent.
             KalbioAPIError: the server refused.
@@ -301,7 +305,11 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             if value is not None and name == "status_field_id":
                 value = self._require_client().entity_fields.data_fields.require_id(value)
             elif value is not None:
-                value = plain_id(value, name.removesuffix("_id").replace("_", " "))
+                if name.endswith("view_id"):
+                    accepted: type[Resource] = RecordViewData
+                else:
+                    accepted = ContentLayoutItem if name.endswith("content_layout_id") else PropertyField
+                value = plain_id(value, name.removesuffix("_id").replace("_", " "), accepted)
             settings[f"registration_{name}"] = value
         self._put(settings)
 
@@ -331,14 +339,20 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         """
         changes: dict[str, Any] = {}
         if not isinstance(add_view_ids, Unset):
-            changes["add_view_ids_to_add_to_when_record_attached"] = plain_ids(add_view_ids, "record view")
+            changes["add_view_ids_to_add_to_when_record_attached"] = plain_ids(
+                add_view_ids, "record view", RecordViewData
+            )
         if not isinstance(remove_view_ids, Unset):
-            changes["remove_view_ids_to_add_to_when_record_attached"] = plain_ids(remove_view_ids, "record view")
+            changes["remove_view_ids_to_add_to_when_record_attached"] = plain_ids(
+                remove_view_ids, "record view", RecordViewData
+            )
         if not isinstance(queue_content_layout_ids, Unset):
             changes["set_queue_content_layout_ids"] = [
                 {
-                    "view_id": plain_id(place.get("view_id"), "record view"),
-                    "content_layout_ids": plain_ids(place.get("content_layout_ids", ()), "content layout item"),
+                    "view_id": plain_id(place.get("view_id"), "record view", RecordViewData),
+                    "content_layout_ids": plain_ids(
+                        place.get("content_layout_ids", ()), "content layout item", ContentLayoutItem
+                    ),
                 }
                 for place in rows_of("queue_content_layout_ids", queue_content_layout_ids)
             ]
@@ -383,7 +397,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         self,
         *,
         view: RecordView | ContentLayoutItem,
-        file_property_field: Property | str,
+        file_property_field: Property | PropertyField | str,
         status_field: EntityFieldIdentifier | None | Unset = UNSET,
         result_view: RecordView | ContentLayoutItem | None | Unset = UNSET,
     ) -> None:
@@ -391,7 +405,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
 
         Args:
             view: the table whose records are sent, or its place.
-            file_property_field: the file property whose upload can be registered, or the id of its property field.
+            file_property_field: the file property whose upload can be registered, or its property field: object, or id.
             status_field: the data field that shows the progress; None clears.
             result_view: the table for results, or its place; None clears.
 
@@ -411,7 +425,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         if isinstance(file_property_field, Property):
             property_field_id = file_property_field.property_field_id
         else:
-            property_field_id = plain_id(file_property_field, "property field")
+            property_field_id = plain_id(file_property_field, "property field", PropertyField)
         changes: dict[str, Any] = {
             "registration_property_field_id": property_field_id,
             "registration_record_view_id": view_id,
@@ -431,7 +445,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             if view.record_view_id is None:
                 raise ValueError(f"The place {view.id} of the content layout holds no table.")
             return view.record_view_id, view.id
-        view_id = plain_id(view, "record view")
+        view_id = plain_id(view, "record view", RecordViewData)
         places = self.content_layout_ids_for_view(view_id)
         if len(places) != 1:
             found = "has no place" if not places else f"stands at {len(places)} places"
@@ -547,7 +561,7 @@ class Activity(_WithProperties, ActivityData):
             >>> for view in activity.record_views:
             ...     records = activity.records_on_view(view.id)
         """
-        ids = self.data_table_record_mapping.get(plain_id(view_id, "record view"), [])
+        ids = self.data_table_record_mapping.get(plain_id(view_id, "record view", RecordViewData), [])
         records: list[Record] = self._require_client().records.get_records_by_ids(ids) if ids else []
         return records
 
@@ -657,6 +671,7 @@ class Activity(_WithProperties, ActivityData):
             **more: further members of the request, sent as they are.
 
         Raises:
+            TypeError: a further member looks like a misspelt argument; nothing was sent.
             IdentifierNotFoundError: a name names nothing; the change was not sent.
             ValueError: the title is empty, or a value cannot be sent.
             KalbioAPIError: the server refused.
@@ -739,7 +754,7 @@ class Activity(_WithProperties, ActivityData):
             return
         body = RemoveOperationRecordsBody(
             record_ids=ids,
-            record_view_id=UNSET if record_view_id is None else plain_id(record_view_id, "record view"),
+            record_view_id=UNSET if record_view_id is None else plain_id(record_view_id, "record view", RecordViewData),
         )
         response = client.call(remove_operation_records.build_request(self.id, body=body))
         # The change is made: whatever the answer looks like, nothing cached may contradict it.

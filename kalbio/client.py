@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 595ed8443ebb)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest f285e7da5e73)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -125,6 +125,7 @@ class KaleidoscopeClient:
         proxy: URL of an HTTP proxy; by default the environment decides.
         http2: whether to speak HTTP/2; by default when the extra `kalbio[http2]` is installed.
         max_connections: connections open at a time.
+        max_in_flight: requests at a time of one bulk call, e.g. `get_records_by_ids`; 1 sends them one after the other.
         on_error: "raise" for typed errors, "log" for the older contract: log the error and return None, [] or False.
             By default `KALEIDOSCOPE_ON_ERROR`, else "raise".
         use_cache: False asks the server for every read.
@@ -152,12 +153,16 @@ class KaleidoscopeClient:
         proxy: str | None = None,
         http2: bool | None = None,
         max_connections: int = constants.MAX_CONNECTIONS,
+        max_in_flight: int = constants.MAX_IN_FLIGHT,
         on_error: OnError | None = None,
         use_cache: bool = True,
         transport: Any = None,
     ) -> None:
         self.additional_headers: dict[str, str] = dict(additional_headers or {})
         self.on_error: OnError = _policy(on_error)
+        if isinstance(max_in_flight, bool) or not isinstance(max_in_flight, int) or max_in_flight < 1:
+            raise ValueError(f"max_in_flight must be a whole number of at least 1; got {max_in_flight!r}")
+        self.max_in_flight = max_in_flight
         self._use_cache = use_cache
         self._settings = Settings(
             base_url=_base_url(url),

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 02fda8894d04)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest bdba80a565ae)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ class DashboardCategory(Resource):
     operation_definition_ids = texts("The definitions whose activities it shows.")
     label_ids = Field(_groups, "The labels it shows: groups of ids.")
     field_ids = texts("The fields it shows.")
+
+    def _label(self) -> str | None:
+        return self.category_name
 
     def __str__(self) -> str:
         return f"{self.id}:{self.category_name}"
@@ -124,7 +127,7 @@ class Dashboard(Resource):
             >>> category = dashboard.add_category("Potency", [], [], [])
             >>> dashboard.remove_category(category)
         """
-        wanted = plain_id(category_id, "dashboard category")
+        wanted = plain_id(category_id, "dashboard category", DashboardCategory)
         self._require_client().call(delete_dashboard_category.build_request(self.id, wanted, body={}))
 
     @on_failure(list)

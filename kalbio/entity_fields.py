@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 1b931d1ea2b9)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest e6dda52fd5d3)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kalbio._model.enums import (
     ValueAggregationTypeEnum,
 )
 from kalbio._model.fields import EntityFieldData
-from kalbio._model.identifiers import as_id, close_matches
+from kalbio._model.identifiers import as_id, close_matches, did_you_mean
 from kalbio._model.listing import read_object
 from kalbio._model.resource import Field
 from kalbio._model.updates import given
@@ -367,7 +367,11 @@ class EntityFieldsService(Service):
             both: list[EntityField | None] = [data_fields.by_name(name), key_fields.by_name(name)]
             found = [field for field in both if field is not None]
             if len(found) > 1:
-                raise AmbiguousIdentifierError("field", name, [field.id for field in found])
+                hint = (
+                    f"{found[0].id} is the data field (get_data_field_by_id({name!r}) gives it), "
+                    f"{found[1].id} the key field (get_key_field_by_id({name!r}))."
+                )
+                raise AmbiguousIdentifierError("field", name, [field.id for field in found], hint)
             if found:
                 return found[0].id
         names = [field.field_name or "" for field in (*data_fields.items, *key_fields.items)]
@@ -378,6 +382,5 @@ def _field_type(given_type: DataFieldTypeEnum | str) -> str:
     try:
         return DataFieldTypeEnum(given_type).value
     except ValueError:
-        close = close_matches(given_type, [member.value for member in DataFieldTypeEnum])
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        hint = did_you_mean(given_type, [member.value for member in DataFieldTypeEnum])
         raise ValueError(f"There is no field type {given_type!r}.{hint}") from None

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 645461b6ff2c)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest e0f58671d17f)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -23,6 +23,14 @@ class EntityType(EntityTypeData):
     """A class of records: those whose keys are values of the same set of key fields."""
 
     __slots__ = ()
+
+    def _label(self) -> str | None:
+        if self.slice_name or self._client is None:
+            return self.slice_name
+        # A type that arose from a combination of key fields has no name; their names are known without a request.
+        keys = self._client.entity_fields.key_fields.cached()
+        names = [] if keys is None else [field.field_name for field in keys.items if field.id in self.key_field_ids]
+        return " + ".join(filter(None, names)) or None
 
     @on_failure(list)
     def get_record_ids(self) -> list[str]:

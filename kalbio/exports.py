@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 0fe20bd4bc67)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 65e712e4bf21)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from kalbio._core.filenames import safe_name
 from kalbio._core.sync.downloads import Progress, refuse_existing, save
 from kalbio._model.checks import renamed
 from kalbio._model.identifiers import plain_id, plain_ids
-from kalbio._model.records import FieldFilter, FieldSort, ViewFieldFilter, ViewFieldSort
+from kalbio._model.records import FieldFilter, FieldSort, RecordValue, ViewFieldFilter, ViewFieldSort
+from kalbio._model.resource import Resource
+from kalbio._model.views import RecordViewData, ViewField
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
 from kalbio.activities import ActivityIdentifier
@@ -96,9 +98,11 @@ class ExportsService(Service):
             {
                 "filename": name,
                 "entity_slice_id": entity_slice_id,
-                "record_view_id": None if record_view_id is None else plain_id(record_view_id, "record view"),
-                "view_field_ids": _joined(view_field_ids, "view field"),
-                "identifier_ids": _joined(identifier_ids, "key value"),
+                "record_view_id": None
+                if record_view_id is None
+                else plain_id(record_view_id, "record view", RecordViewData),
+                "view_field_ids": _joined(view_field_ids, "view field", ViewField),
+                "identifier_ids": _joined(identifier_ids, "key value", RecordValue),
                 "record_set_ids": record_set_ids,
                 "record_set_filters": record_set_filters,
                 "program_id": program_id,
@@ -118,5 +122,5 @@ class ExportsService(Service):
         return str(target)
 
 
-def _joined(value: str | Sequence[str] | None, kind: str) -> str | None:
-    return value if value is None or isinstance(value, str) else ",".join(plain_ids(value, kind))
+def _joined(value: str | Sequence[str] | None, kind: str, accepted: type[Resource]) -> str | None:
+    return value if value is None or isinstance(value, str) else ",".join(plain_ids(value, kind, accepted))

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 709aadb79482)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 30a0191aa81c)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kaleidoscope_api.api.files import download_file
 from kalbio._core.filenames import safe_name
 from kalbio._core.sync.downloads import Progress, check_sha256, pieces, refuse_existing, save
 from kalbio._model.identifiers import plain_id
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import ends_on_failure, nothing, on_failure
 from kalbio._service import Service
 from kalbio.activities import ActivityIdentifier
 
@@ -94,6 +94,7 @@ class FilesService(Service):
         response = self._open(plain_id(file_id, "file"), activity_id)
         return None if response is None else b"".join([piece for piece in pieces(response)])
 
+    @ends_on_failure
     def iter_file(self, file_id: str, activity_id: ActivityIdentifier | None = None) -> Iterator[bytes]:
         """Yield a file piece by piece, for files that are too large to hold.
 

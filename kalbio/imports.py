@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 7586641c89e1)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest fa890a1106c8)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from kaleidoscope_api.api.imports import (
 from kalbio._core.answers import as_list, as_object, unusable
 from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
 from kalbio._core.sync.waiting import poll
-from kalbio._model.checks import rows_of, texts_of, whole
+from kalbio._model.checks import check_keys, rows_of, texts_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
-from kalbio._policy import nothing, on_failure
+from kalbio._model.views import RecordViewData
+from kalbio._policy import ends_on_failure, nothing, on_failure
 from kalbio._service import Service
 
 __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValidationResult", "ImportsService"]
@@ -49,7 +50,8 @@ class ImportsService(Service):
 
         Args:
             key_field_names: the columns that identify a record.
-            data: rows of column name to value.
+            data: rows of column name to value; each has a value for every key column. An import without rows ends
+                at once and changes nothing, so that a load that has found nothing new needs no case of its own.
             source_id: id of the source they come from.
             operation_id: the activity that the records join: object, id, or title.
             program_id: the program: object, id, or title.
@@ -63,7 +65,7 @@ class ImportsService(Service):
 
         Raises:
             IdentifierNotFoundError: no such activity or program; nothing was sent.
-            ValueError: no key field is named, or a row cannot be sent.
+            ValueError: no key field is named, a row has no value for one, or cannot be sent; nothing was sent.
             UnknownFateError: the answer was lost; look before you load again.
             KalbioAPIError: the server refused.
 
@@ -78,12 +80,15 @@ class ImportsService(Service):
             warnings.warn("record_view_ids has no effect here; give record_view_id", DeprecationWarning, stacklevel=3)
         if record_view_id is not None and operation_id is None:
             raise ValueError("record_view_id needs an operation_id: a table belongs to an activity")
-        table = {"key_field_names": _names("key_field_names", key_field_names), "data": rows_of("data", data)}
-        body = {**table, **self._body(operation_id, program_id, set_name)}
+        keys, rows = _names("key_field_names", key_field_names), rows_of("data", data)
+        check_keys(rows, {name: name for name in keys})
+        body = {"key_field_names": keys, "data": rows, **self._body(operation_id, program_id, set_name)}
         if record_view_id is not None:
-            body["record_view_id"] = plain_id(record_view_id, "record view")
+            body["record_view_id"] = plain_id(record_view_id, "record view", RecordViewData)
         if add_fields_to_record_view_ids is not None:
-            body["add_fields_to_record_view_ids"] = plain_ids(add_fields_to_record_view_ids, "record view")
+            body["add_fields_to_record_view_ids"] = plain_ids(
+                add_fields_to_record_view_ids, "record view", RecordViewData
+            )
         if source_id is None:
             return self._push(push_import.build_request(body=body))
         return self._push(push_import_from_source.build_request(plain_id(source_id, "source"), body=body))
@@ -102,7 +107,7 @@ class ImportsService(Service):
 
         Args:
             key_field_ids: the key fields that identify a record: ids, names, or objects.
-            data: rows of field (id, name, or object) to value.
+            data: rows of field (id, name, or object) to value; each has a value for every key field. There may be none.
             operation_id: the activity that the records join: object, id, or title.
             program_id: the program: object, id, or title.
             record_view_ids: ids of the tables to load into.
@@ -113,7 +118,7 @@ class ImportsService(Service):
 
         Raises:
             IdentifierNotFoundError: no such field, activity or program; nothing was sent.
-            ValueError: no key field is named, or a row cannot be sent.
+            ValueError: no key field is named, a row has no value for one, or cannot be sent; nothing was sent.
             UnknownFateError: the answer was lost; look before you load again.
             KalbioAPIError: the server refused.
 
@@ -128,11 +133,19 @@ class ImportsService(Service):
         keys = fields.key_fields.require_ids(key_field_ids)
         if not keys:
             raise ValueError("key_field_ids is empty; name the key fields that identify a record")
-        columns = {column: fields.resolve(column) for column in dict.fromkeys(name for row in rows for name in row)}
+        columns = dict(zip(key_field_ids, keys, strict=True))
+        for column in dict.fromkeys(name for row in rows for name in row):
+            if column not in columns:
+                columns[column] = fields.resolve(column)
+        by_id = [{columns[column]: value for column, value in row.items()} for row in rows]
+        for index, row in enumerate(rows):
+            if len(by_id[index]) < len(row):
+                raise ValueError(f"data[{index}] names a field twice: {list(row)!r}")
+        check_keys(by_id, dict(zip(keys, key_field_ids, strict=True)))
         body = {
             "key_field_ids": keys,
-            "data": [{columns[column]: value for column, value in row.items()} for row in rows],
-            "record_view_ids": plain_ids(record_view_ids or (), "record view"),
+            "data": by_id,
+            "record_view_ids": plain_ids(record_view_ids or (), "record view", RecordViewData),
             **self._body(operation_id, program_id, set_name),
         }
         return self._push(push_import_by_field_id.build_request(body=body))
@@ -156,6 +169,9 @@ class ImportsService(Service):
         Example:
             >>> running = client.imports.get_imports(is_complete=False)
         """
+        return self._page(is_complete, page, page_size)
+
+    def _page(self, is_complete: bool | None, page: int | None, page_size: int | None) -> list[ImportRecord]:
         query: dict[str, Any] = {
             "page": None if page is None else whole("page", page, 0),
             "page_size": None if page_size is None else whole("page_size", page_size, 1),
@@ -183,7 +199,7 @@ class ImportsService(Service):
             >>> (client.imports.get_import(import_id)).is_complete
             True
         """
-        response = self._client.call_or_none(get_import.build_request(plain_id(import_id, "import")))
+        response = self._client.call_or_none(get_import.build_request(plain_id(import_id, "import", ImportRecord)))
         if response is None:
             return None
         record = ImportRecord(read_object(response, "import"), self._client)
@@ -199,6 +215,7 @@ class ImportsService(Service):
         ):  # fmt: skip
             service.clear_caches()
 
+    @ends_on_failure
     def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> Iterator[ImportRecord]:
         """Yield all imports, page by page.
 
@@ -216,7 +233,7 @@ class ImportsService(Service):
         """
         pages = Pages()
         while pages.more:
-            for item in pages.take(self.get_imports(is_complete, pages.number, page_size)):
+            for item in pages.take(self._page(is_complete, pages.number, page_size)):
                 yield item
 
     @on_failure(nothing)

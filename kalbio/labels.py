@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest d97372a0e851)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest f6e2e0b2c15b)
 """Labels of activities."""
 
 from __future__ import annotations
@@ -57,13 +57,14 @@ class LabelsService(Service):
         return self.labels.all(use_cache=use_cache)
 
     @on_failure(list)
-    def get_labels_by_ids(self, ids: Iterable[str]) -> list[Label]:
-        """Return the labels with these ids, in the order of the listing; unknown ids are left out.
+    def get_labels_by_ids(self, ids: Iterable[Label | str]) -> list[Label]:
+        """Return the labels with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids of labels, or label objects.
+            ids: ids, names and label objects, in any mixture.
 
         Raises:
+            AmbiguousIdentifierError: several labels have one of the names.
             KalbioAPIError: the server refused.
 
         API operation: `listActivityLabels`.
@@ -72,4 +73,4 @@ class LabelsService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> labels = client.labels.get_labels_by_ids(activity.label_ids)
         """
-        return self.labels.with_ids(ids)
+        return self.labels.listed(ids)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 016ff1ed54ca)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 5d0cce30033c)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -67,13 +67,14 @@ class ProgramsService(Service):
         return self.programs.all(use_cache=use_cache)
 
     @on_failure(list)
-    def get_programs_by_ids(self, ids: Iterable[str]) -> list[Program]:
-        """Return the programs with these ids, in the order of the listing; unknown ids are left out.
+    def get_programs_by_ids(self, ids: Iterable[ProgramIdentifier]) -> list[Program]:
+        """Return the programs with these ids or titles, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids of programs, or program objects.
+            ids: ids, titles and program objects, in any mixture.
 
         Raises:
+            AmbiguousIdentifierError: several programs have one of the titles.
             KalbioAPIError: the server refused.
 
         API operation: `listPrograms`.
@@ -82,7 +83,7 @@ class ProgramsService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> programs = client.programs.get_programs_by_ids(activity.program_ids)
         """
-        return self.programs.with_ids(ids)
+        return self.programs.listed(ids)
 
     @on_failure(nothing)
     def create_program(self, title: str) -> Program:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 73699daf739c)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 26bfb7bf25cb)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 FilterRuleType = FilterRuleTypeEnum
-"""How a filter of a view compares: the same enumeration as that of record search, which lacks the last two."""
+"""How a filter of a view compares: the same enumeration as that of record search, which lacks two of its rules."""
 
 
 class RecordView(RecordViewData):
@@ -204,7 +204,7 @@ class RecordViewsService(Service):
             >>> for view in client.record_views.get_record_views():
             ...     fields = client.record_views.get_data_fields_on_view(view, "number")
         """
-        return self.columns(plain_id(view_id, "record view"), field_type)
+        return self.columns(plain_id(view_id, "record view", RecordViewData), field_type)
 
     def columns(self, view_id: str, field_type: str | None = None) -> list[DataField]:
         """Return the data fields that are columns of a view; unlike a public method, never hides a failure."""

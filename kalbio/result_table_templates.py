@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 4c036bdc0bc5)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 5038705c55b4)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ class ResultTableTemplate(RecordView):
 
     def __str__(self) -> str:
         return self.template_name or self.view_name or self.id
+
+    def _label(self) -> str | None:
+        return self.template_name or self.view_name
 
 
 ResultTableTemplateIdentifier: TypeAlias = ResultTableTemplate | str
@@ -102,7 +105,9 @@ class ResultTableTemplatesService(Service):
             >>> for template in client.result_table_templates.get_templates():
             ...     fresh = client.result_table_templates.get_template_by_id(template.id)
         """
-        request = get_record_view_template.build_request(plain_id(template_id, "result table template"))
+        request = get_record_view_template.build_request(
+            plain_id(template_id, "result table template", ResultTableTemplate)
+        )
         response = self._client.call_or_none(request)
         return None if response is None else self._read(response)
 
@@ -194,7 +199,10 @@ class ResultTableTemplatesService(Service):
             ...     source_view_id=view, view_name="Potency"
             ... )
         """
-        body = {"source_view_id": plain_id(source_view_id, "record view"), "view_name": filled("view_name", view_name)}
+        body = {
+            "source_view_id": plain_id(source_view_id, "record view", RecordView),
+            "view_name": filled("view_name", view_name),
+        }
         if template_name is not None:
             body["template_name"] = template_name
         return self._create(create_record_view_template.build_request(body=body))
@@ -341,7 +349,7 @@ class ResultTableTemplatesService(Service):
             ... )
         """
         body: dict[str, Any] = {
-            "source_view_id": plain_id(source_view_id, "record view"),
+            "source_view_id": plain_id(source_view_id, "record view", RecordView),
             "operation_definition_id": self._client.activities.definitions.require_id(operation_definition_id),
             "view_name": filled("view_name", view_name),
         }
@@ -430,7 +438,7 @@ class ResultTableTemplatesService(Service):
         resolved = self.templates.require_id(template_id)
         body = {
             "operation_definition_id": self._client.activities.definitions.require_id(operation_definition_id),
-            "content_layout_id": plain_id(content_layout_id, "place of a content layout"),
+            "content_layout_id": plain_id(content_layout_id, "place of a content layout", ContentLayoutItem),
         }
         self._client.call(unlink_record_view_template.build_request(resolved, body=body))
         self._forget_links()

@@ -1,9 +1,9 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 731934a4928f)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 3da57c356036)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
@@ -21,7 +21,7 @@ from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
 from kalbio._model.resource import Resource, flag, mapping, number, text, texts, timestamp
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import ends_on_failure, nothing, on_failure
 from kalbio._service import CachedListing, Service
 
 __all__ = [
@@ -90,6 +90,9 @@ class WorkspaceEvent(Resource):
     event_user_id = text("The id of who did it.")
     parent_bulk_event_id = text("The bulk event it is a part of.")
     is_bulk = flag("Whether it stands for many.")
+
+    def _label(self) -> str | None:
+        return self.event_type
 
     def __str__(self) -> str:
         return f"{self.id}:{self.event_type}"
@@ -173,13 +176,14 @@ class WorkspaceService(Service):
         return self.members.all(use_cache=use_cache)
 
     @on_failure(list)
-    def get_members_by_ids(self, ids: Iterable[str]) -> list[WorkspaceUser]:
-        """Return the members with these ids, in the order of the listing; unknown ids are left out.
+    def get_members_by_ids(self, ids: Iterable[WorkspaceUser | str]) -> list[WorkspaceUser]:
+        """Return the members with these ids or addresses, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids of members, or member objects.
+            ids: ids, e-mail addresses and member objects, in any mixture.
 
         Raises:
+            AmbiguousIdentifierError: several members have one of the e-mail addresses.
             KalbioAPIError: the server refused.
 
         API operation: `listWorkspaceMembers`.
@@ -188,7 +192,7 @@ class WorkspaceService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> users = client.workspace.get_members_by_ids(activity.assigned_user_ids)
         """
-        return self.members.with_ids(ids)
+        return self.members.listed(ids)
 
     @on_failure(list)
     def get_groups(self, *, use_cache: bool = True) -> list[WorkspaceGroup]:
@@ -208,13 +212,14 @@ class WorkspaceService(Service):
         return self.groups.all(use_cache=use_cache)
 
     @on_failure(list)
-    def get_groups_by_ids(self, ids: Iterable[str]) -> list[WorkspaceGroup]:
-        """Return the groups with these ids, in the order of the listing; unknown ids are left out.
+    def get_groups_by_ids(self, ids: Iterable[WorkspaceGroup | str]) -> list[WorkspaceGroup]:
+        """Return the groups with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids of groups, or group objects.
+            ids: ids, names and group objects, in any mixture.
 
         Raises:
+            AmbiguousIdentifierError: several groups have one of the names.
             KalbioAPIError: the server refused.
 
         API operation: `listWorkspaceGroups`.
@@ -223,7 +228,7 @@ class WorkspaceService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> groups = client.workspace.get_groups_by_ids(activity.assigned_group_ids)
         """
-        return self.groups.with_ids(ids)
+        return self.groups.listed(ids)
 
     @on_failure(list)
     def get_events(self, **params: Unpack[EventsQuery]) -> list[WorkspaceEvent]:
@@ -244,6 +249,9 @@ class WorkspaceService(Service):
         Example:
             >>> events = client.workspace.get_events(resource_type="record", page_size=20)
         """
+        return self._page(params)
+
+    def _page(self, params: Mapping[str, Any]) -> list[WorkspaceEvent]:
         query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
         known = WorkspaceService.EventsQuery.__annotations__
         unknown = sorted(set(query) - set(known))
@@ -260,6 +268,7 @@ class WorkspaceService(Service):
             return []
         return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
 
+    @ends_on_failure
     def iter_events(self, **params: Unpack[EventsQuery]) -> Iterator[WorkspaceEvent]:
         """Yield all that happened in the workspace, page by page.
 
@@ -281,5 +290,5 @@ class WorkspaceService(Service):
         pages = Pages()
         while pages.more:
             params["page"] = pages.number
-            for event in pages.take(self.get_events(**params)):
+            for event in pages.take(self._page(params)):
                 yield event

@@ -130,11 +130,11 @@ def test_equality_is_by_exact_type_and_id() -> None:
         (Record({"id": ID, "record_identifier": "CPD-1"}), "CPD-1", "<Record 'CPD-1' 0a1b2c3d>"),
         (Record({"id": ID}), "Record 0a1b2c3d", "<Record 0a1b2c3d>"),
         (RecordValue({"id": ID, "content": True}), "True", "<RecordValue 'True' 0a1b2c3d>"),
-        (Activity({"id": ID, "title": "Run"}), 'Activity("Run")', '<Activity("Run")>'),
-        (ActivityDefinition({"id": ID, "title": "Run"}), f"{ID}:Run", f"<ActivityDefinition '{ID}:Run' 0a1b2c3d>"),
+        (Activity({"id": ID, "title": "Run"}), 'Activity("Run")', "<Activity 'Run' 0a1b2c3d>"),
+        (ActivityDefinition({"id": ID, "title": "Run"}), f"{ID}:Run", "<ActivityDefinition 'Run' 0a1b2c3d>"),
         (KeyField({"id": ID, "field_name": "Batch"}), "Batch", "<KeyField 'Batch' 0a1b2c3d>"),
         (EntityType({"id": ID, "slice_name": ""}), "EntityType 0a1b2c3d", "<EntityType 0a1b2c3d>"),
-        (ResultTableTemplate({"id": ID}), ID, f"<ResultTableTemplate '{ID}' 0a1b2c3d>"),
+        (ResultTableTemplate({"id": ID}), ID, "<ResultTableTemplate 0a1b2c3d>"),
     ],
 )  # fmt: skip
 def test_texts_and_representations(item: Any, text: str, representation: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
-from kalbio._model.identifiers import close_matches
+from kalbio._model.identifiers import did_you_mean
 from kalbio._model.resource import (
     Field,
     Resource,
@@ -131,6 +131,9 @@ class ActivityDefinitionData(Resource):
     is_archived = flag_or_false("Whether it is archived.")
     is_draft = flag_or_false("Whether it is a draft.")
 
+    def _label(self) -> str | None:
+        return self.title
+
     def __str__(self) -> str:
         return f"{self.id}:{self.title}"
 
@@ -165,6 +168,9 @@ class ActivityData(Resource):
     data_table_draft_record_ids = texts("The open registration drafts.")
     registration_staging_record_view_id = text("Its staging table, where its definition has table-based registration.")
 
+    def _label(self) -> str | None:
+        return self.title
+
     def __str__(self) -> str:
         return f'Activity("{self.title}")'
 
@@ -172,6 +178,6 @@ class ActivityData(Resource):
 def check_activity_type(given: Any) -> str:
     """Return the text of an activity type. Raises ValueError naming the close ones when there is none such."""
     if not isinstance(given, str) or given not in ACTIVITY_TYPE_TO_LABEL:
-        close = close_matches(given, ACTIVITY_TYPE_TO_LABEL) or list(ACTIVITY_TYPE_TO_LABEL)
-        raise ValueError(f"There is no activity type {given!r}; there are {', '.join(close)}.")
+        hint = did_you_mean(given, ACTIVITY_TYPE_TO_LABEL) or f" There are {', '.join(ACTIVITY_TYPE_TO_LABEL)}."
+        raise ValueError(f"There is no activity type {given!r}.{hint}")
     return str(given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -40,6 +40,15 @@ def rows_of(name: str, data: Any) -> list[dict[Any, Any]]:
             raise ValueError(f"{name}[{index}] must be a dict of column to value; got {row!r}")
         rows.append(dict(row))
     return rows
+
+
+def check_keys(rows: Sequence[Mapping[Any, Any]], keys: Mapping[Any, Any]) -> None:
+    """Raise ValueError naming row and key field where a row has no value for one; `keys` is column to name."""
+    for index, row in enumerate(rows):
+        for column, name in keys.items():
+            value = row.get(column)
+            if value is None or (isinstance(value, str) and not value.strip()):
+                raise ValueError(f"data[{index}] has no value for the key field {str(name)!r}")
 
 
 def renamed(old: str, value: Any, new: str, other: Any) -> Any:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class FilterRuleTypeEnum(StrEnum):
-    """How a filter compares. Record search knows all but the last two, which only views take."""
+    """How a filter compares. Record search lacks is_not_any_of_text and subfield_rule, which only views take."""
 
     IS_SET = "is_set"
     IS_EMPTY = "is_empty"

@@ -67,5 +67,8 @@ class ImportRecord(Resource):
         checked = None if result is None else result.validation_result
         return [] if checked is None else checked.errors
 
+    def _label(self) -> str | None:
+        return self.import_status
+
     def __str__(self) -> str:
         return f"ImportRecord {self.id[:8]} {self.import_status}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from kalbio._model.checks import rows_of
 from kalbio._model.identifiers import plain_id
+from kalbio._model.records import RecordData
 from kalbio._model.resource import Resource, objects, text, texts, texts_or_none
 
 
@@ -40,6 +41,9 @@ class RegistrationFile(Resource):
         value = self._raw.get("message")
         return value if value is not None else self._raw.get("error_message")
 
+    def _label(self) -> str | None:
+        return self.status
+
     def __str__(self) -> str:
         return f"RegistrationFile {self.id[:8]} {self.status}"
 
@@ -69,6 +73,9 @@ class RegistrationSubmission(Resource):
     created_at = text("When it was submitted, as the server wrote it.")
     updated_at = text("When it was changed, as the server wrote it.")
 
+    def _label(self) -> str | None:
+        return self.status
+
     def __str__(self) -> str:
         return f"RegistrationSubmission {self.id[:8]} {self.status}"
 
@@ -87,7 +94,7 @@ class RegistrationDraftStatus(Resource):
     __slots__ = ()
 
     record_id = text("The draft.")
-    status = text("The registrar's verdict, or the state of the submission.")
+    status = text("What became of it, in the server's words, which need not be those of the registrar's verdict.")
     message = text("Why.")
 
 
@@ -116,7 +123,7 @@ def check_results(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 f"records[{index}] has an unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}"
             )
         outcome = {name: value for name, value in record.items() if value is not None}
-        outcome["record_id"] = plain_id(record["record_id"], "record")
+        outcome["record_id"] = plain_id(record["record_id"], "record", RecordData)
         if not isinstance(outcome.get("data", {}), Mapping):
             raise ValueError(f"records[{index}]['data'] must be a dict of field name to value; got {record['data']!r}")
         checked.append(outcome)

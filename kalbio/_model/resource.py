@@ -204,10 +204,15 @@ class Resource:
     def __str__(self) -> str:
         return f"{type(self).__name__} {self.id[:8]}"
 
+    def _label(self) -> str | None:
+        """What a person calls it, for `repr`; None when there is nothing but the id."""
+        text = str(self)
+        return None if text == Resource.__str__(self) else text
+
     def __repr__(self) -> str:
-        label = str(self)
-        kind = type(self).__name__
-        return f"<{label}>" if label.startswith(kind) else f"<{kind} {label!r} {self.id[:8]}>"
+        label = self._label()
+        parts = [type(self).__name__, repr(label) if label else "", self.id[:8]]
+        return f"<{' '.join(part for part in parts if part)}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(

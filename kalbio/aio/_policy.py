@@ -1,7 +1,8 @@
-"""The older error policy: with `on_error="log"` a method logs what went wrong and returns a neutral value."""
+"""The older error policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable
@@ -27,11 +28,36 @@ def on_failure(neutral: Callable[[], Any]) -> Callable[[Method], Method]:
             try:
                 return await method(self, *args, **kwargs)
             except KalbioError as error:
-                if self._client is None or self._client.on_error == "raise":
+                if not _logged(self, method, error):
                     raise
-                logger.error("%s: %s", method.__qualname__, " ".join([str(error), *getattr(error, "__notes__", ())]))
                 return neutral()
 
         return guarded  # type: ignore[return-value]  # the same signature, by construction
 
     return decorate
+
+
+def ends_on_failure(method: Method) -> Method:
+    """Mark an iterator that ends when it fails and the client was made with `on_error="log"`."""
+
+    @functools.wraps(method)
+    async def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+        items = method(self, *args, **kwargs)
+        # Closed with this one: what it holds open must not wait for the garbage collector.
+        async with contextlib.aclosing(items):  # sync: with contextlib.closing(items):
+            try:
+                async for item in items:
+                    yield item
+            except KalbioError as error:
+                if not _logged(self, method, error):
+                    raise
+
+    return guarded  # type: ignore[return-value]  # the same signature, by construction
+
+
+def _logged(owner: Any, method: Any, error: KalbioError) -> bool:
+    """Log the error under the older policy; False when it is to be raised."""
+    if owner._client is None or owner._client.on_error == "raise":
+        return False
+    logger.error("%s: %s", method.__qualname__, " ".join([str(error), *getattr(error, "__notes__", ())]))
+    return True

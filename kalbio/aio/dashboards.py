@@ -45,6 +45,9 @@ class DashboardCategory(Resource):
     label_ids = Field(_groups, "The labels it shows: groups of ids.")
     field_ids = texts("The fields it shows.")
 
+    def _label(self) -> str | None:
+        return self.category_name
+
     def __str__(self) -> str:
         return f"{self.id}:{self.category_name}"
 
@@ -123,7 +126,7 @@ class Dashboard(Resource):
             >>> category = await dashboard.add_category("Potency", [], [], [])
             >>> await dashboard.remove_category(category)
         """
-        wanted = plain_id(category_id, "dashboard category")
+        wanted = plain_id(category_id, "dashboard category", DashboardCategory)
         await self._require_client().call(delete_dashboard_category.build_request(self.id, wanted, body={}))
 
     @on_failure(list)

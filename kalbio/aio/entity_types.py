@@ -23,6 +23,14 @@ class EntityType(EntityTypeData):
 
     __slots__ = ()
 
+    def _label(self) -> str | None:
+        if self.slice_name or self._client is None:
+            return self.slice_name
+        # A type that arose from a combination of key fields has no name; their names are known without a request.
+        keys = self._client.entity_fields.key_fields.cached()
+        names = [] if keys is None else [field.field_name for field in keys.items if field.id in self.key_field_ids]
+        return " + ".join(filter(None, names)) or None
+
     @on_failure(list)
     async def get_record_ids(self) -> list[str]:
         """Return the ids of all records of this type.

@@ -12,7 +12,7 @@ from kaleidoscope_api.api.files import download_file
 from kalbio._core.aio.downloads import Progress, check_sha256, pieces, refuse_existing, save
 from kalbio._core.filenames import safe_name
 from kalbio._model.identifiers import plain_id
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import ends_on_failure, nothing, on_failure
 from kalbio.aio._service import Service
 from kalbio.aio.activities import ActivityIdentifier
 
@@ -93,6 +93,7 @@ class FilesService(Service):
         response = await self._open(plain_id(file_id, "file"), activity_id)
         return None if response is None else b"".join([piece async for piece in pieces(response)])
 
+    @ends_on_failure
     async def iter_file(self, file_id: str, activity_id: ActivityIdentifier | None = None) -> AsyncIterator[bytes]:
         """Yield a file piece by piece, for files that are too large to hold.
 

@@ -56,13 +56,14 @@ class LabelsService(Service):
         return await self.labels.all(use_cache=use_cache)
 
     @on_failure(list)
-    async def get_labels_by_ids(self, ids: Iterable[str]) -> list[Label]:
-        """Return the labels with these ids, in the order of the listing; unknown ids are left out.
+    async def get_labels_by_ids(self, ids: Iterable[Label | str]) -> list[Label]:
+        """Return the labels with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids of labels, or label objects.
+            ids: ids, names and label objects, in any mixture.
 
         Raises:
+            AmbiguousIdentifierError: several labels have one of the names.
             KalbioAPIError: the server refused.
 
         API operation: `listActivityLabels`.
@@ -71,4 +72,4 @@ class LabelsService(Service):
             >>> activity = (await client.activities.get_activities())[0]
             >>> labels = await client.labels.get_labels_by_ids(activity.label_ids)
         """
-        return await self.labels.with_ids(ids)
+        return await self.labels.listed(ids)

@@ -66,13 +66,14 @@ class ProgramsService(Service):
         return await self.programs.all(use_cache=use_cache)
 
     @on_failure(list)
-    async def get_programs_by_ids(self, ids: Iterable[str]) -> list[Program]:
-        """Return the programs with these ids, in the order of the listing; unknown ids are left out.
+    async def get_programs_by_ids(self, ids: Iterable[ProgramIdentifier]) -> list[Program]:
+        """Return the programs with these ids or titles, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids of programs, or program objects.
+            ids: ids, titles and program objects, in any mixture.
 
         Raises:
+            AmbiguousIdentifierError: several programs have one of the titles.
             KalbioAPIError: the server refused.
 
         API operation: `listPrograms`.
@@ -81,7 +82,7 @@ class ProgramsService(Service):
             >>> activity = (await client.activities.get_activities())[0]
             >>> programs = await client.programs.get_programs_by_ids(activity.program_ids)
         """
-        return await self.programs.with_ids(ids)
+        return await self.programs.listed(ids)
 
     @on_failure(nothing)
     async def create_program(self, title: str) -> Program:

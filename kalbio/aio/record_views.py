@@ -203,7 +203,7 @@ class RecordViewsService(Service):
             >>> for view in await client.record_views.get_record_views():
             ...     fields = await client.record_views.get_data_fields_on_view(view, "number")
         """
-        return await self.columns(plain_id(view_id, "record view"), field_type)
+        return await self.columns(plain_id(view_id, "record view", RecordViewData), field_type)
 
     async def columns(self, view_id: str, field_type: str | None = None) -> list[DataField]:
         """Return the data fields that are columns of a view; unlike a public method, never hides a failure."""

@@ -22,6 +22,7 @@ from kaleidoscope_api.api.records import (
 
 from kalbio._core import constants, jsontext
 from kalbio._core.aio.cache import AsyncCache
+from kalbio._core.aio.locks import each
 from kalbio._core.answers import as_json, as_list, unusable
 from kalbio._core.batches import cut
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError
@@ -564,11 +565,15 @@ class RecordsService(Service):
                 found[record_id] = cached
         if missing:
             overhead = self._client.target_length(list_records.build_request(record_ids=""))
-            for batch in cut(missing, overhead=overhead, separator=",", max_count=batch_size):
-                since = self.generation
+            since = self.generation
+
+            async def ask(batch: slice) -> Listing[Record]:
                 request = list_records.build_request(record_ids=",".join(missing[batch]))
-                # From the answer itself, not from the cache: that may hold fewer than were asked for.
-                listing = self.adopt(as_list(await self._client.call(request)), since)
+                return self.adopt(as_list(await self._client.call(request)), since)
+
+            batches = list(cut(missing, overhead=overhead, separator=",", max_count=batch_size))
+            for listing in await each(ask, batches, self._client.max_in_flight):
+                # From the answers themselves, not from the cache: that may hold fewer than were asked for.
                 found.update((record.id, record) for record in listing)
                 unreadable.extend(listing.unreadable)
         return found
@@ -594,21 +599,22 @@ class RecordsService(Service):
         texts = [jsontext.encode_text(key_values) for key_values in wanted]
         if texts:
             overhead = self._client.target_length(identify_records.build_request(records_key_field_to_value="[]"))
-            for batch in cut(texts, overhead=overhead, separator=",", max_count=batch_size):
-                since = self.generation
+            since = self.generation
+
+            async def ask(batch: slice) -> None:
                 request = identify_records.build_request(records_key_field_to_value=f"[{','.join(texts[batch])}]")
                 response = await self._client.call_or_none(request)
-                if response is None:
-                    known.update((key_of(key_values), None) for key_values in wanted[batch])
-                    continue
-                answered = as_list(response)
+                answered = [] if response is None else as_list(response)
                 for key_values, raw in zip(wanted[batch], match_identified(wanted[batch], answered), strict=True):
-                    if raw is not None and raw.get("id") is None:
+                    if response is not None and raw is not None and raw.get("id") is None:
                         raise unusable(response, "a record of the answer has no id")
                     record = None if raw is None else Record(raw, self._client)
                     known[key_of(key_values)] = record
                     if record is not None:
                         self._keep(record, since)
+
+            batches = list(cut(texts, overhead=overhead, separator=",", max_count=batch_size))
+            await each(ask, batches, self._client.max_in_flight)
         return [known[key_of(key_values)] for key_values in asked]
 
     @on_failure(nothing)

@@ -24,14 +24,16 @@ from kalbio._core.aio.waiting import poll
 from kalbio._core.answers import as_list
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError, KalbioError, OutcomeError
 from kalbio._model.activities import ActivityData
-from kalbio._model.checks import renamed, rows_of, texts_of
+from kalbio._model.checks import check_keys, renamed, rows_of, texts_of
 from kalbio._model.enums import (
     RegistrationFileStatusEnum,
     RegistrationResultStatusEnum,
     RegistrationSubmissionTypeEnum,
 )
 from kalbio._model.identifiers import close_matches, plain_id, plain_ids
+from kalbio._model.imports import ImportRecord
 from kalbio._model.listing import read_items, read_object
+from kalbio._model.records import RecordData
 from kalbio._model.registration import (
     FAILED,
     RegistrationDraftStatus,
@@ -262,7 +264,7 @@ class RegistrationService(Service):
                     if registration.file_id == wanted:
                         return registration
                 raise IdentifierNotFoundError("registration of the file", wanted)
-            wanted = plain_id(submission_id, "submission")
+            wanted = plain_id(submission_id, "submission", RegistrationSubmission)
             for submission in await self.get_registration_submissions(operation):
                 if submission.id == wanted:
                     return submission
@@ -334,7 +336,7 @@ class RegistrationService(Service):
             response = await self._client.call(create_import.build_request(body=staged))
             import_id = str(read_object(response, "import")["id"])
         else:
-            import_id = plain_id(import_id, "import")
+            import_id = plain_id(import_id, "import", ImportRecord)
         run: dict[str, Any] = {
             "key_field_configurations": [{"name": name} for name in keys],
             "data_field_configurations": [
@@ -568,7 +570,9 @@ class RegistrationService(Service):
         """
         body = _status(status, message)
         operation = await self._client.activities.resolve(operation_id)
-        request = update_submission_status.build_request(operation, plain_id(submission_id, "submission"), body=body)
+        request = update_submission_status.build_request(
+            operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
+        )
         await self._client.call(request)
         self._forget()
         return True
@@ -610,14 +614,16 @@ class RegistrationService(Service):
         """
         body = _results(status, message, key_field_names, records)
         operation = await self._client.activities.resolve(operation_id)
-        request = submit_submission_results.build_request(operation, plain_id(submission_id, "submission"), body=body)
+        request = submit_submission_results.build_request(
+            operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
+        )
         await self._client.call(request)
         self._forget()
         return True
 
 
 def _drafts(record_ids: Sequence[str]) -> list[str]:
-    ids = plain_ids(record_ids, "draft")
+    ids = plain_ids(record_ids, "draft", RecordData)
     if not ids:
         raise ValueError("record_ids is empty; name at least one draft")
     return ids
@@ -653,8 +659,4 @@ def _check_rows(keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
         raise ValueError("key_field_names is empty; name the columns that are key fields")
     if not rows:
         raise ValueError("data is empty; give at least one row")
-    for index, row in enumerate(rows):
-        for name in keys:
-            value = row.get(name)
-            if value is None or (isinstance(value, str) and not value.strip()):
-                raise ValueError(f"data[{index}] has no value for the key field {name!r}")
+    check_keys(rows, {name: name for name in keys})

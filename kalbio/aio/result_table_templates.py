@@ -45,6 +45,9 @@ class ResultTableTemplate(RecordView):
     def __str__(self) -> str:
         return self.template_name or self.view_name or self.id
 
+    def _label(self) -> str | None:
+        return self.template_name or self.view_name
+
 
 ResultTableTemplateIdentifier: TypeAlias = ResultTableTemplate | str
 """A template, its id, or its template name."""
@@ -101,7 +104,9 @@ class ResultTableTemplatesService(Service):
             >>> for template in await client.result_table_templates.get_templates():
             ...     fresh = await client.result_table_templates.get_template_by_id(template.id)
         """
-        request = get_record_view_template.build_request(plain_id(template_id, "result table template"))
+        request = get_record_view_template.build_request(
+            plain_id(template_id, "result table template", ResultTableTemplate)
+        )
         response = await self._client.call_or_none(request)
         return None if response is None else self._read(response)
 
@@ -193,7 +198,10 @@ class ResultTableTemplatesService(Service):
             ...     source_view_id=view, view_name="Potency"
             ... )
         """
-        body = {"source_view_id": plain_id(source_view_id, "record view"), "view_name": filled("view_name", view_name)}
+        body = {
+            "source_view_id": plain_id(source_view_id, "record view", RecordView),
+            "view_name": filled("view_name", view_name),
+        }
         if template_name is not None:
             body["template_name"] = template_name
         return await self._create(create_record_view_template.build_request(body=body))
@@ -340,7 +348,7 @@ class ResultTableTemplatesService(Service):
             ... )
         """
         body: dict[str, Any] = {
-            "source_view_id": plain_id(source_view_id, "record view"),
+            "source_view_id": plain_id(source_view_id, "record view", RecordView),
             "operation_definition_id": await self._client.activities.definitions.require_id(operation_definition_id),
             "view_name": filled("view_name", view_name),
         }
@@ -429,7 +437,7 @@ class ResultTableTemplatesService(Service):
         resolved = await self.templates.require_id(template_id)
         body = {
             "operation_definition_id": await self._client.activities.definitions.require_id(operation_definition_id),
-            "content_layout_id": plain_id(content_layout_id, "place of a content layout"),
+            "content_layout_id": plain_id(content_layout_id, "place of a content layout", ContentLayoutItem),
         }
         await self._client.call(unlink_record_view_template.build_request(resolved, body=body))
         self._forget_links()

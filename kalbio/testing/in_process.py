@@ -96,6 +96,12 @@ class InProcess:
         client: a sync client.
         async_client: an async client of the same sandbox.
         exchanges: what both have asked, logins included.
+
+    Example:
+        >>> with InProcess() as lab:
+        ...     programs = lab.client.programs.get_programs()
+
+    With the async client, `async with InProcess() as lab:` closes that one too.
     """
 
     def __init__(self, sandbox: Sandbox | None = None, **options: Any) -> None:
@@ -143,8 +149,20 @@ class InProcess:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
     def close(self) -> None:
-        """Close the sync client and the sandbox."""
+        """Close the sync client and the sandbox. The async client holds no connections, but stays open."""
         if "client" in self.__dict__:
             self.client.close()
         self.sandbox.close()
+
+    async def aclose(self) -> None:
+        """Close both clients and the sandbox."""
+        if "async_client" in self.__dict__:
+            await self.async_client.aclose()
+        self.close()
