@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=8321, help="port to listen on; 0 takes a free one")
     add("--host", default="127.0.0.1", help="loopback address to listen on")
     add("--db", metavar="FILE", help="file that keeps everything; without it all is lost at the end")
-    add("--seed", default="demo", help="what a new database holds: demo or empty")
+    add("--seed", default="demo", help="what a new database holds: demo, empty or large")
     add("--webhook", metavar="URL", help="where registration events are posted to")
     add("--lenient-uploads", action="store_true", help="take multipart bodies whose boundary is not in the header")
     add("--token-lifetime", type=int, default=3600, metavar="S", help="life of access tokens in seconds")

@@ -9,6 +9,7 @@ WRITE_TIMEOUT = 120.0
 POOL_TIMEOUT = 60.0
 
 MAX_CONNECTIONS = 20
+MAX_IN_FLIGHT = 8
 KEEPALIVE_EXPIRY = 30.0
 
 # Retries: attempts in total, first back-off, longest single wait, longest time for one call.
