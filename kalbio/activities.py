@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 08bc7e15d95d)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest c74eec41b5bc)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -521,11 +521,12 @@ class Activity(_WithProperties, ActivityData):
     def child_activities(self) -> list[Activity]:
         """The activities it consists of. Asked for once, and again after this object was refreshed."""
         client = self._require_client()
-        known: list[Activity] | None = self._relations.get("child_activities")
+        known: Listing[Activity] | None = self._relations.get("child_activities")
         if known is None or not client.caching():
             response = client.call_or_none(list_child_activities.build_request(self.id))
-            known = self._relations["child_activities"] = [] if response is None else client.activities.adopt(response)
-        return list(known)
+            known = Listing() if response is None else client.activities.adopt(response)
+            self._relations["child_activities"] = known
+        return Listing(known, known.unreadable)
 
     @property
     @on_failure(list)
@@ -579,7 +580,10 @@ class Activity(_WithProperties, ActivityData):
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
             >>> record = activity.get_record({"Compound": "CPD-1"})
         """
-        record: Record | None = self._require_client().records.get_record_by_id(identifier)
+        records = self._require_client().records
+        if not isinstance(identifier, Mapping) and records.resolve(identifier) not in self.all_record_ids:
+            return None  # the ids are at hand: nothing needs to be read
+        record: Record | None = records.get_record_by_id(identifier)
         return record if record is not None and record.id in self.all_record_ids else None
 
     @on_failure(bool)
@@ -826,6 +830,9 @@ class Activity(_WithProperties, ActivityData):
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
             >>> activity.refetch()
         """
+        self._refresh()
+
+    def _refresh(self) -> None:
         service = self._require_client().activities
         service.activities.drop()
         service.forget_relations()
@@ -845,7 +852,7 @@ class Activity(_WithProperties, ActivityData):
         """Read the outcome of a write. The write is done: not being able to read it must not look like its failure."""
         self._stale = True
         with contextlib.suppress(KalbioError):
-            self.refetch()
+            self._refresh()
 
 
 ActivityIdentifier: TypeAlias = Activity | str

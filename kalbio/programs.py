@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 5d0cce30033c)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 0755c754058d)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -134,5 +134,8 @@ class ProgramsService(Service):
         response = self._client.call(update_program.build_request(resolved, body=body))
         self.programs.drop()
         if as_json(response) is None:
-            return Program(self.programs.after_write(resolved) or {"id": resolved, "title": title}, self._client)
+            current = self.programs.after_write(resolved)
+            program = Program(current or {"id": resolved, "title": title}, self._client)
+            program._stale = current is None
+            return program
         return Program(read_object(response, "program"), self._client)

@@ -520,11 +520,12 @@ class Activity(_WithProperties, ActivityData):
     async def child_activities(self) -> list[Activity]:
         """The activities it consists of. Asked for once, and again after this object was refreshed."""
         client = self._require_client()
-        known: list[Activity] | None = self._relations.get("child_activities")
+        known: Listing[Activity] | None = self._relations.get("child_activities")
         if known is None or not client.caching():
             response = await client.call_or_none(list_child_activities.build_request(self.id))
-            known = self._relations["child_activities"] = [] if response is None else client.activities.adopt(response)
-        return list(known)
+            known = Listing() if response is None else client.activities.adopt(response)
+            self._relations["child_activities"] = known
+        return Listing(known, known.unreadable)
 
     @property
     @on_failure(list)
@@ -578,7 +579,10 @@ class Activity(_WithProperties, ActivityData):
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
             >>> record = await activity.get_record({"Compound": "CPD-1"})
         """
-        record: Record | None = await self._require_client().records.get_record_by_id(identifier)
+        records = self._require_client().records
+        if not isinstance(identifier, Mapping) and await records.resolve(identifier) not in self.all_record_ids:
+            return None  # the ids are at hand: nothing needs to be read
+        record: Record | None = await records.get_record_by_id(identifier)
         return record if record is not None and record.id in self.all_record_ids else None
 
     @on_failure(bool)
@@ -825,6 +829,9 @@ class Activity(_WithProperties, ActivityData):
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
             >>> await activity.refetch()
         """
+        await self._refresh()
+
+    async def _refresh(self) -> None:
         service = self._require_client().activities
         service.activities.drop()
         service.forget_relations()
@@ -844,7 +851,7 @@ class Activity(_WithProperties, ActivityData):
         """Read the outcome of a write. The write is done: not being able to read it must not look like its failure."""
         self._stale = True
         with contextlib.suppress(KalbioError):
-            await self.refetch()
+            await self._refresh()
 
 
 ActivityIdentifier: TypeAlias = Activity | str

@@ -133,5 +133,8 @@ class ProgramsService(Service):
         response = await self._client.call(update_program.build_request(resolved, body=body))
         self.programs.drop()
         if as_json(response) is None:
-            return Program(await self.programs.after_write(resolved) or {"id": resolved, "title": title}, self._client)
+            current = await self.programs.after_write(resolved)
+            program = Program(current or {"id": resolved, "title": title}, self._client)
+            program._stale = current is None
+            return program
         return Program(read_object(response, "program"), self._client)

@@ -362,6 +362,9 @@ class Record(RecordData):
             >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> await record.refetch()
         """
+        await self._refresh()
+
+    async def _refresh(self) -> None:
         client = self._require_client()
         client.records.forget(self.id)
         self._become(read_object(await client.call(get_record.build_request(self.id)), "record"))
@@ -377,7 +380,7 @@ class Record(RecordData):
             self._become(with_value(self._raw, field, resource))
             return RecordValue(resource, client)
         with contextlib.suppress(KalbioError):
-            await self.refetch()
+            await self._refresh()
         return None
 
 
@@ -404,12 +407,15 @@ class RecordsService(Service):
         )
         # Cached records whose keys have not been read yet: most are never looked up by key.
         self._unread: deque[Record] = deque(maxlen=constants.RECORD_CACHE_SIZE)
+        # Keeps nothing: it lets those who ask for the same key values at the same time share one request.
+        self._identifying: AsyncCache[frozenset[tuple[str, str]], Record | None] = AsyncCache(size=0, ttl=0)
 
     def clear_caches(self) -> None:
         """Forget the cached records."""
         self._by_id.clear()
         self._by_key.clear()
         self._unread.clear()
+        self._identifying.clear()
 
     async def clear_record_caches(self) -> None:
         """Forget the cached records, and which activities contain them.
@@ -423,6 +429,7 @@ class RecordsService(Service):
     def forget(self, record_id: str) -> None:
         """Forget one cached record."""
         self._by_id.drop(record_id)
+        self._identifying.clear()
 
     def adopt(self, items: Iterable[Any], since: int | None = None) -> Listing[Record]:
         """Make records of an answer and cache them."""
@@ -447,7 +454,8 @@ class RecordsService(Service):
                 record = self._unread.popleft()
             except IndexError:
                 break
-            shown = own_key(record._raw)
+            # One that is not kept was read before a change, and its keys may be others by now.
+            shown = own_key(record._raw) if self._by_id.peek(record.id) is record else None
             if shown is not None:
                 self._by_key.put(shown, record.id)
         record_id = self._by_key.peek(key)
@@ -478,7 +486,12 @@ class RecordsService(Service):
         if isinstance(record_id, Record):
             return record_id
         if isinstance(record_id, Mapping):
-            return (await self._identify(await self._keys([record_id]), use_cache=use_cache))[0]
+            keys = await self._keys([record_id])
+
+            async def identify() -> Record | None:
+                return (await self._identify(keys, use_cache=use_cache))[0]
+
+            return await self._identifying.get(key_of(keys[0]), identify, fresh=not self._client.caching(use_cache))
         wanted = _uuid(record_id)
         cached = self._by_id.peek(wanted) if self._client.caching(use_cache) else None
         if cached is not None:
