@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 3da57c356036)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 7fc4623f4c55)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class WorkspaceService(Service):
             lambda item: item.group_name,
             WorkspaceGroup,
         )
-        self._workspace: Cache[str, Workspace] = Cache(size=1, ttl=constants.LISTING_TTL)
+        self._workspace: Cache[str, Workspace | None] = Cache(size=1, ttl=constants.LISTING_TTL)
 
     def clear_caches(self) -> None:
         """Forget the cached workspace, members and groups."""
@@ -148,15 +148,15 @@ class WorkspaceService(Service):
         Example:
             >>> workspace = client.workspace.get_workspace()
         """
-        cached = self._workspace.peek("active") if self._client.caching(use_cache) else None
-        if cached is not None:
-            return cached
-        response = self._client.call_or_none(get_active_workspace.build_request())
-        if response is None or as_json(response) is None:
-            return None
-        workspace = Workspace(read_object(response, "workspace"), self._client)
-        self._workspace.put("active", workspace)
-        return workspace
+
+        def load() -> Workspace | None:
+            response = self._client.call_or_none(get_active_workspace.build_request())
+            if response is None or as_json(response) is None:
+                return None
+            return Workspace(read_object(response, "workspace"), self._client)
+
+        # None counts as not cached, so an absent workspace is asked for each time.
+        return self._workspace.get("active", load, fresh=not self._client.caching(use_cache))
 
     @on_failure(list)
     def get_members(self, *, use_cache: bool = True) -> list[WorkspaceUser]:

@@ -211,10 +211,10 @@ class ImportsService(Service):
     def _forget(self) -> None:
         """Forget what an import may have brought into being: it must be seen from now on."""
         client = self._client
-        for service in (
-            client.records, client.entity_fields, client.entity_types, client.activities, client.record_views,
-        ):  # fmt: skip
+        for service in (client.records, client.entity_fields, client.entity_types, client.record_views):
             service.clear_caches()
+        client.activities.activities.drop()
+        client.activities.forget_relations()
 
     @ends_on_failure
     async def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> AsyncIterator[ImportRecord]:

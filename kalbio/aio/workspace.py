@@ -124,7 +124,7 @@ class WorkspaceService(Service):
             lambda item: item.group_name,
             WorkspaceGroup,
         )
-        self._workspace: AsyncCache[str, Workspace] = AsyncCache(size=1, ttl=constants.LISTING_TTL)
+        self._workspace: AsyncCache[str, Workspace | None] = AsyncCache(size=1, ttl=constants.LISTING_TTL)
 
     def clear_caches(self) -> None:
         """Forget the cached workspace, members and groups."""
@@ -147,15 +147,15 @@ class WorkspaceService(Service):
         Example:
             >>> workspace = await client.workspace.get_workspace()
         """
-        cached = self._workspace.peek("active") if self._client.caching(use_cache) else None
-        if cached is not None:
-            return cached
-        response = await self._client.call_or_none(get_active_workspace.build_request())
-        if response is None or as_json(response) is None:
-            return None
-        workspace = Workspace(read_object(response, "workspace"), self._client)
-        self._workspace.put("active", workspace)
-        return workspace
+
+        async def load() -> Workspace | None:
+            response = await self._client.call_or_none(get_active_workspace.build_request())
+            if response is None or as_json(response) is None:
+                return None
+            return Workspace(read_object(response, "workspace"), self._client)
+
+        # None counts as not cached, so an absent workspace is asked for each time.
+        return await self._workspace.get("active", load, fresh=not self._client.caching(use_cache))
 
     @on_failure(list)
     async def get_members(self, *, use_cache: bool = True) -> list[WorkspaceUser]:

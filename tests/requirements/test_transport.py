@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 import logging
@@ -11,7 +10,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -47,6 +45,7 @@ from tests.altered import replace
 from tests.conftest import Lab, World
 from tests.core.conftest import core  # noqa: F401  # a fixture
 from tests.core.wire import Core, Wire, answer, tokens
+from tests.requirements.together import together
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 PATIENT = RetryPolicy(attempts=4, base=0)
@@ -55,19 +54,6 @@ PATIENT = RetryPolicy(attempts=4, base=0)
 def connect(world: World, wire: Wire, **options: Any) -> Any:
     """Make a client on a scripted wire."""
     return world.connect(**{"retries": 0, **options, "transport": wire})
-
-
-def together(world: World, count: int, call: Any) -> list[Any]:
-    """Call several times at once: threads in the sync world, tasks in the async one."""
-    if world.kind == "sync":
-        with ThreadPoolExecutor(count) as pool:
-            return [waiting.result() for waiting in [pool.submit(call) for _ in range(count)]]
-
-    async def gather() -> list[Any]:
-        return await asyncio.gather(*(call() for _ in range(count)))
-
-    results: list[Any] = world(gather())
-    return results
 
 
 class Counting(ThreadingHTTPServer):
@@ -274,11 +260,11 @@ def test_r045_parallel_callers_cause_one_login_and_one_refresh(world: World) -> 
     wire.linger = 0.05
     client = connect(world, wire)
 
-    together(world, 8, lambda: client.programs.get_programs(use_cache=False))
+    together(world, *[lambda: client.programs.get_programs(use_cache=False)] * 8)
     assert [login.form["grant_type"] for login in wire.logins] == ["client_credentials"]
     good.clear()
     good.add("Bearer access-2")
-    together(world, 8, lambda: client.programs.get_programs(use_cache=False))
+    together(world, *[lambda: client.programs.get_programs(use_cache=False)] * 8)
     assert [login.form["grant_type"] for login in wire.logins] == ["client_credentials", "refresh_token"]
 
 
