@@ -179,6 +179,41 @@ def test_further_members_of_an_update_pass_through(lab: Lab, world: World, activ
     assert body_of(lab, "updateActivity") == {"title": "x", "custom_key": [1]}
 
 
+def test_a_type_that_is_misspelt_is_suggested(lab: Lab, world: World) -> None:
+    """The error suggests what comes close, else it lists the types."""
+    with pytest.raises(ValueError, match=r"no activity type 'experimnt'. Did you mean 'experiment'\?"):
+        world(lab.api.activities.create_activity("x", "experimnt"))
+    with pytest.raises(ValueError, match=r"There are task, experiment, project, stage, milestone, cycle\."):
+        world(lab.api.activities.create_activity("x", "zzz"))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("titel", "title"),
+        ("dueDate", "due_date"),
+        ("add_lable_ids", "add_label_ids"),
+        ("add_label_id", "add_label_ids"),
+        ("Status", "status"),
+    ],
+)
+def test_a_misspelt_member_of_an_update_is_suggested(
+    lab: Lab, world: World, activity: Any, given: str, meant: str
+) -> None:
+    """A further member that looks like a named one is taken for a slip, and nothing is sent."""
+    with pytest.raises(TypeError, match=f"{given!r}. Did you mean {meant!r}"):
+        world(activity.update(**{given: "x"}))
+    assert "updateActivity" not in lab.operations()
+
+
+@pytest.mark.parametrize("name", ["label_ids", "set_label_ids", "is_draft", "naming_convention"])
+def test_other_members_of_an_update_are_no_slips(lab: Lab, world: World, activity: Any, name: str) -> None:
+    """A further member of another meaning is sent as it is."""
+    replace(lab, "updateActivity", activity.to_dict())
+    world(activity.update(**{name: []}))
+    assert body_of(lab, "updateActivity") == {name: []}
+
+
 def test_an_update_copies_only_what_the_answer_holds(lab: Lab, world: World, activity: Any) -> None:
     """A partial answer changes the members that it has, and no others."""
     members = activity.all_record_ids

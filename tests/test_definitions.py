@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
+from kaleidoscope_api.models import UpdateActivityDefinitionBody
 
-from kalbio import AmbiguousIdentifierError, IdentifierNotFoundError
+from kalbio import UNSET, AmbiguousIdentifierError, IdentifierNotFoundError
+from kalbio._model.updates import given
 from tests.altered import alter, body_of, replace
 from tests.conftest import Lab, World
 
@@ -64,6 +67,17 @@ def test_update_sends_what_is_given(lab: Lab, world: World, definition: Any) -> 
     world(definition.set_registration_settings())
     world(definition.set_queuing_behavior())
     assert lab.operations()[before:] == []
+
+
+def test_a_misspelt_member_of_an_update_is_suggested(lab: Lab, world: World, definition: Any) -> None:
+    """A further member that looks like a named one is taken for a slip; every member of the description passes."""
+    with pytest.raises(TypeError, match="Did you mean 'title'"):
+        world(definition.update(titel="x"))
+    assert "updateActivityDefinition" not in lab.operations()
+    parameters = dict.fromkeys(inspect.signature(type(definition).update).parameters, UNSET)
+    for name in UpdateActivityDefinitionBody.__annotations__:
+        if name not in parameters:
+            assert given({**parameters, "more": {name: 1}}) == {name: 1}
 
 
 def test_propagation_refreshes_the_activities(lab: Lab, world: World, definition: Any) -> None:

@@ -150,3 +150,15 @@ def test_a_new_type_of_field_does_not_break_the_listing(lab: Lab, world: World) 
     assert world(lab.api.entity_fields.get_data_fields())[0].field_type == "hologram"
     with pytest.raises(IdentifierNotFoundError):
         world(lab.api.entity_types.get_types_with_key_fields(["Comment"]))
+
+
+def test_a_name_of_both_kinds_tells_which_is_which(lab: Lab, world: World) -> None:
+    """A key field may have the name of a data field; where either may stand, the error tells them apart."""
+    data = world(lab.api.entity_fields.get_data_field_by_id("Purity (%)"))
+    key = world(lab.api.entity_fields.get_or_create_key_field("Purity (%)"))
+    record = world(lab.api.records.get_or_create_record({"Purity (%)": "x"}))
+    with pytest.raises(AmbiguousIdentifierError) as caught:
+        world(record.get_value_content("Purity (%)"))
+    assert caught.value.candidates == [data.id, key.id]
+    assert f"{data.id} is the data field" in str(caught.value)
+    assert f"{key.id} the key field (get_key_field_by_id('Purity (%)'))" in str(caught.value)

@@ -60,3 +60,18 @@ def test_bad_input_is_refused(lab: Lab, world: World, call: Any) -> None:
     """Names that are no key fields, and single texts in place of lists, raise."""
     with pytest.raises(ValueError, match=r".+"):
         world(call(lab.api.entity_types))
+
+
+def test_a_type_of_several_keys_is_called_by_them(lab: Lab, world: World) -> None:
+    """A type without a name shows its key fields where they are known already; no request is made for that."""
+    record = world(lab.api.records.get_or_create_record({"Compound": "SBX-1", "Batch": "9"}))
+    kind = next(item for item in world(lab.api.entity_types.get_types()) if item.id == record.entity_slice_id)
+    kind = type(kind)({**kind.to_dict(), "slice_name": None}, lab.api)
+    names = [field.field_name for field in world(lab.api.entity_fields.get_key_fields())]
+    before = len(lab.exchanges)
+    assert {"Compound", "Batch"} <= set(names)
+    shown = " + ".join(name for name in names if name in ("Compound", "Batch"))
+    assert repr(kind) == f"<EntityType '{shown}' {kind.id[:8]}>"
+    lab.api.clear_caches()
+    assert repr(kind) == f"<EntityType {kind.id[:8]}>"
+    assert len(lab.exchanges) == before

@@ -6,9 +6,10 @@ import inspect
 import logging
 from typing import Any
 
+import httpx
 import pytest
 
-from kalbio import AuthenticationError
+from kalbio import AuthenticationError, PermissionDeniedError
 from tests.altered import replace
 from tests.conftest import Lab, World
 
@@ -163,7 +164,7 @@ def test_every_method_that_sends_follows_the_policy() -> None:
 
     unguarded = []
     for name in ("activities", "entity_fields", "entity_types", "exports", "files", "imports", "programs", "records",
-                 "registration"):  # fmt: skip
+                 "registration", "workspace"):  # fmt: skip
         module = importlib.import_module(f"kalbio.aio.{name}")
         for owner in vars(module).values():
             if not inspect.isclass(owner) or owner.__module__ != module.__name__:
@@ -172,7 +173,59 @@ def test_every_method_that_sends_follows_the_policy() -> None:
                 function = value.fget if isinstance(value, property) else value
                 if attribute.startswith("_") or "API operation" not in (getattr(function, "__doc__", "") or ""):
                     continue
-                # An iterator has no neutral value: what fails half-way raises.
-                if not hasattr(function, "__wrapped__") and not inspect.isasyncgenfunction(function):
+                if not hasattr(function, "__wrapped__"):
                     unguarded.append(f"{owner.__name__}.{attribute}")
     assert unguarded == []
+
+
+def listed(world: World, iterator: Any) -> list[Any]:
+    """Return what an iterator of either world yields."""
+    if world.kind == "sync":
+        return list(iterator)
+
+    async def collect() -> list[Any]:
+        return [item async for item in iterator]
+
+    return list(world(collect()))
+
+
+ITERATORS: dict[str, tuple[str, Any]] = {
+    "iter_imports": ("listImports", lambda api: api.imports.iter_imports(page_size=1)),
+    "iter_events": ("listWorkspaceEvents", lambda api: api.workspace.iter_events(page_size=1)),
+    "iter_file": ("downloadFile", lambda api: api.files.iter_file(NOWHERE)),
+}
+
+
+@pytest.mark.parametrize("name", ITERATORS)
+def test_an_iterator_ends_where_it_fails(old: Lab, world: World, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Under the older policy an iterator logs the failure once and ends; else it raises."""
+    operation, iterate = ITERATORS[name]
+    replace(old, operation, {"message": "not today"}, status=403)
+    assert listed(world, iterate(old.api)) == []
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert f".{name}: " in caplog.text
+    with pytest.raises(PermissionDeniedError):
+        listed(world, iterate(world.connect(transport=old.transport, retries=0)))
+
+
+def test_an_iterator_that_fails_half_way_keeps_what_it_had(
+    old: Lab, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What came before the failure was yielded, and no further page is asked for."""
+    for number in range(3):
+        old.client.imports.push_data(["Compound"], [{"Compound": f"I-{number}"}])
+    answers = iter([(200, [{"id": NOWHERE}]), (403, {"message": "not today"})])
+    asked = len(old.operations())
+    original = old.transport._answer
+
+    def answer(request: httpx.Request, body: bytes) -> httpx.Response:
+        response = original(request, body)
+        if request.extensions.get("operation") != "listImports":
+            return response
+        status, content = next(answers)
+        return httpx.Response(status, json=content, request=request)
+
+    old.transport._answer = answer  # type: ignore[method-assign]
+    assert [item.id for item in listed(world, old.api.imports.iter_imports(page_size=1))] == [NOWHERE]
+    assert old.operations()[asked:] == ["listImports"] * 2
+    assert "not today" in caplog.text

@@ -10,10 +10,16 @@ import pytest
 from kalbio import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
 from kalbio._model.identifiers import Catalog, as_id, close_matches, is_uuid, plain_id, plain_ids
 from kalbio._model.records import match_identified
+from kalbio._model.views import RecordViewData
 from kalbio.entity_fields import DataField, KeyField
+from kalbio.programs import Program
+from kalbio.record_views import RecordView
+from kalbio.result_table_templates import ResultTableTemplate
+from tests.conftest import Lab, World
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"
 OTHER = "0a1b2c3d-0000-4000-8000-000000000002"
+NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.mark.parametrize("given", [ID, ID.upper(), UUID(ID), KeyField({"id": ID})])
@@ -88,3 +94,37 @@ def test_answers_are_matched_to_what_was_asked(answer: list[Any], expected: list
     """Records are told by their key values, by place where they show another spelling, never by a foreign key."""
     matched = match_identified([{"f": "a"}, {"f": "b"}], answer)
     assert [None if record is None else record["id"] for record in matched] == expected
+
+
+def test_an_object_of_another_kind_is_refused() -> None:
+    """Where an id is wanted, an object of that kind stands for it; one of another kind is refused, naming both."""
+    view = RecordView({"id": ID})
+    assert plain_id(view, "record view", RecordViewData) == ID
+    assert plain_ids([ResultTableTemplate({"id": ID}), OTHER], "record view", RecordViewData) == [ID, OTHER]
+    with pytest.raises(IdentifierError, match=r"no record view: give its id or a RecordView object, not Program"):
+        plain_id(Program({"id": ID}), "record view", RecordViewData)
+    with pytest.raises(IdentifierError, match=r"no file: give its id, not RecordView"):
+        plain_id(view, "file")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda api, it: api.imports.push_data(["Compound"], [], operation_id=NOWHERE, record_view_id=it),
+        lambda api, it: api.imports.get_import(it),
+        lambda api, it: api.files.download_file(it),
+        lambda api, it: api.registration.validate_drafts(NOWHERE, [it]),
+        lambda api, it: api.registration.push_submission_status(NOWHERE, it, "validated"),
+        lambda api, it: api.result_table_templates.get_template_by_id(it),
+        lambda api, it: api.result_table_templates.save_view_as_template(source_view_id=it, view_name="x"),
+        lambda api, it: api.record_views.get_data_fields_on_view(it),
+        lambda api, it: api.records.search_records(identifier_ids=[it]),
+        lambda api, it: api.records.search_records(record_set_ids=[it]),
+        lambda api, it: api.exports.pull_data("never.csv", NOWHERE, record_view_id=it),
+    ],
+)
+def test_an_object_of_another_kind_is_not_sent(lab: Lab, world: World, call: Any) -> None:
+    """A program in the place of a view, a file, a draft … raises before anything is sent."""
+    with pytest.raises(IdentifierError, match="not Program"):
+        world(call(lab.api, Program({"id": NOWHERE})))
+    assert lab.operations() == []

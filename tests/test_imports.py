@@ -145,3 +145,33 @@ def test_an_answer_without_an_import_is_a_response_error(lab: Lab, world: World,
     replace(lab, "pushImport", answer)
     with pytest.raises(KalbioResponseError, match="POST /push/imports"):
         world(lab.api.imports.push_data(["Compound"], [{"Compound": "I-1"}]))
+
+
+@pytest.mark.parametrize("row", [{}, {"Comment": "x"}, {"Compound": None}, {"Compound": ""}, {"Compound": " "}])
+def test_a_row_without_a_key_is_refused_before_anything_is_sent(lab: Lab, world: World, row: dict[str, Any]) -> None:
+    """A row that has no value for a key column raises, naming the row and the column as they were given."""
+    rows = [{"Compound": "I-1"}, row]
+    for push in (lab.api.imports.push_data, lab.api.imports.push_data_by_field_id):
+        with pytest.raises(ValueError, match=r"data\[1\] has no value for the key field 'Compound'"):
+            world(push(["Compound"], rows))
+    assert not [name for name in lab.operations() if name.startswith("push")]
+
+
+def test_an_import_without_rows_changes_nothing(lab: Lab, world: World) -> None:
+    """No rows are sent as no rows, and the import ends at once, empty."""
+    for push, operation in (
+        (lab.api.imports.push_data, "pushImport"),
+        (lab.api.imports.push_data_by_field_id, "pushImportByFieldId"),
+    ):
+        done = world(lab.api.imports.wait(world(push(["Compound"], []))))
+        assert body_of(lab, operation)["data"] == []
+        assert (done.import_result.records_created, done.import_result.records_updated) == (0, 0)
+
+
+def test_keys_by_field_win_over_data_fields_of_the_same_name(lab: Lab, world: World) -> None:
+    """A column that is named as a key is the key field; a field that is named twice in a row raises."""
+    key = world(lab.api.entity_fields.get_or_create_key_field("Comment"))
+    world(lab.api.imports.push_data_by_field_id(["Comment"], [{"Comment": "I-1"}]))
+    assert body_of(lab, "pushImportByFieldId")["data"] == [{key.id: "I-1"}]
+    with pytest.raises(ValueError, match=r"data\[0\] names a field twice"):
+        world(lab.api.imports.push_data_by_field_id(["Comment"], [{"Comment": "I-1", key.id: "I-2"}]))

@@ -14,6 +14,7 @@ import pytest
 from kalbio._model.listing import Listing, read_items
 from kalbio._model.times import parse_timestamp
 from kalbio.activities import Activity, ActivityDefinition, ContentLayoutItem
+from kalbio.dashboards import DashboardCategory
 from kalbio.entity_fields import DataField, EntityField, KeyField
 from kalbio.entity_types import EntityType
 from kalbio.imports import ImportRecord
@@ -23,6 +24,7 @@ from kalbio.record_views import RecordView
 from kalbio.records import Record, RecordValue
 from kalbio.registration import RegistrationDraftStatus, RegistrationFile, RegistrationSubmissionWithErrors
 from kalbio.result_table_templates import ResultTableTemplate
+from kalbio.workspace import WorkspaceEvent
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
@@ -134,6 +136,11 @@ def test_equality_is_by_exact_type_and_id() -> None:
         (ActivityDefinition({"id": ID, "title": "Run"}), f"{ID}:Run", "<ActivityDefinition 'Run' 0a1b2c3d>"),
         (KeyField({"id": ID, "field_name": "Batch"}), "Batch", "<KeyField 'Batch' 0a1b2c3d>"),
         (EntityType({"id": ID, "slice_name": ""}), "EntityType 0a1b2c3d", "<EntityType 0a1b2c3d>"),
+        (WorkspaceEvent({"id": ID, "event_type": "x"}), f"{ID}:x", "<WorkspaceEvent 'x' 0a1b2c3d>"),
+        (DashboardCategory({"id": ID, "category_name": "x"}), f"{ID}:x", "<DashboardCategory 'x' 0a1b2c3d>"),
+        (ImportRecord({"id": ID, "import_status": "failed"}), "ImportRecord 0a1b2c3d failed",
+         "<ImportRecord 'failed' 0a1b2c3d>"),
+        (RegistrationDraftStatus({"record_id": ID}), "RegistrationDraftStatus ", "<RegistrationDraftStatus>"),
         (ResultTableTemplate({"id": ID}), ID, "<ResultTableTemplate 0a1b2c3d>"),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kalbio import KalbioAPIError, KalbioResponseError
+from kalbio.entity_fields import KeyField
 from tests.altered import body_of, replace
 from tests.conftest import Lab, World
 
@@ -68,3 +69,25 @@ def test_failures_of_the_server_raise(lab: Lab, world: World) -> None:
     with pytest.raises(KalbioAPIError) as caught:
         world(lab.api.programs.get_programs(use_cache=False))
     assert caught.value.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("service", "everything", "chosen", "name"),
+    [
+        ("programs", "get_programs", "get_programs_by_ids", "title"),
+        ("labels", "get_labels", "get_labels_by_ids", "label_name"),
+        ("workspace", "get_members", "get_members_by_ids", "email"),
+        ("workspace", "get_groups", "get_groups_by_ids", "group_name"),
+    ],
+)
+def test_things_are_chosen_by_id_name_or_object(
+    lab: Lab, world: World, service: str, everything: str, chosen: str, name: str
+) -> None:
+    """Ids, names and objects in any mixture give the order of the listing; unknown ones are left out."""
+    api = getattr(lab.api, service)
+    listed = world(getattr(api, everything)())
+    choose = getattr(api, chosen)
+    given = [listed[-1], getattr(listed[0], name), listed[0].id, "no such thing", NOWHERE]
+    assert world(choose(given)) == list(dict.fromkeys([listed[0], listed[-1]]))
+    with pytest.raises(ValueError, match="not KeyField"):
+        world(choose([KeyField({"id": NOWHERE})]))

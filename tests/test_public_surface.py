@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -162,3 +163,10 @@ def test_enumerations_cover_the_description(name: str) -> None:
 def test_both_spellings_of_peptide_are_one() -> None:
     """The historic spelling names the same member."""
     assert enums.DataFieldTypeEnum["PEPTID"] is enums.DataFieldTypeEnum.PEPTIDE
+
+
+def test_rules_that_only_views_know_are_named() -> None:
+    """The enumeration of filter rules names those that record search lacks."""
+    lacking = set(enums.FilterRuleTypeEnum) - set(SCHEMAS["SearchFilterRuleType"]["enum"])
+    named = set(re.findall(r"\w+", enums.FilterRuleTypeEnum.__doc__ or "")) & set(enums.FilterRuleTypeEnum)
+    assert named == lacking

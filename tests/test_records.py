@@ -505,3 +505,44 @@ def test_a_refused_write_raises_and_changes_nothing(lab: Lab, world: World, reco
         world(record.add_value("Potency (nM)", "not a number"))
     assert caught.value.status_code == 400
     assert record.to_dict() == before
+
+
+def test_a_key_field_is_not_written_like_data(lab: Lab, world: World, record: Any) -> None:
+    """Writing to a key field, by name or as an object, says how key values are given; nothing is sent."""
+    key = world(lab.api.entity_fields.get_key_field_by_id("Compound"))
+    for field in ("Compound", key):
+        with pytest.raises(IdentifierNotFoundError, match=r"It is a key field.*get_or_create_record"):
+            world(record.add_value(field, "SBX-6"))
+    with pytest.raises(IdentifierNotFoundError) as caught:
+        world(record.add_value("Compond", "SBX-6"))
+    assert "key field" not in str(caught.value)
+    assert "addRecordValue" not in lab.operations()
+
+
+def test_a_view_to_read_from_is_checked(lab: Lab, world: World, record: Any) -> None:
+    """Reads take a view as writes do, as an id or an object; a name is refused."""
+    view = world(lab.api.record_views.get_record_views())[0]
+    for given in (view, view.id):
+        assert world(record.get_value_content("Comment", record_view_id=given)) is None
+    with pytest.raises(IdentifierNotFoundError, match="uuid"):
+        world(record.get_value_content("Comment", record_view_id="main"))
+    with pytest.raises(IdentifierError, match=r"a RecordView object, not Record"):
+        world(record.get_value_content("Comment", record_view_id=record))
+
+
+@pytest.mark.parametrize(
+    "name", ["entity_field_filters", "entity_field_sorts", "view_field_filters", "view_field_sorts"]
+)
+def test_a_single_condition_is_not_a_list(lab: Lab, world: World, name: str) -> None:
+    """A condition in place of a list of them is refused, naming the argument and saying what is wanted."""
+    condition = {"field_id": "Comment", "filter_type": "is_set", "filter_prop": None}
+    calls: list[Any] = [
+        lambda given: lab.api.records.search_records(**{name: given}),
+        lambda given: lab.api.exports.pull_data("never.csv", "Compound", **{name: given}),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=rf"{name} must be a list of dicts.*\[{{'field_id'.*got dict"):
+            world(call(condition))
+        with pytest.raises(ValueError, match=rf"{name} must be a list of dicts.*got int"):
+            world(call(5))
+    assert set(lab.operations()) <= {"listEntitySlices"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -115,3 +116,23 @@ def test_built_data_loads(lab: Lab, world: World) -> None:
 
     assert world(record.get_value_content("SMILES")) == compounds[6]["SMILES"]
     assert world(record.get_value_content("Active")) in (True, False)
+
+
+def test_both_clients_are_closed() -> None:
+    """As an async context the lab closes its async client too; as a sync one it closes the sync client."""
+
+    async def work() -> InProcess:
+        async with InProcess() as lab:
+            assert await lab.async_client.programs.get_programs()
+            assert lab.client.programs.get_programs()
+        with pytest.raises(RuntimeError, match="closed"):
+            await lab.async_client.programs.get_programs(use_cache=False)
+        return lab
+
+    lab = asyncio.run(work())
+    with pytest.raises(RuntimeError, match="closed"):
+        lab.client.programs.get_programs(use_cache=False)
+    with InProcess() as other:
+        assert other.client.programs.get_programs()
+    with pytest.raises(RuntimeError, match="closed"):
+        other.client.programs.get_programs(use_cache=False)
