@@ -171,6 +171,47 @@ def the_workspace(world: World, client: Any, folder: Path) -> dict[str, Any]:
     }
 
 
+def views_templates_and_dashboards(world: World, client: Any, folder: Path) -> dict[str, Any]:
+    """A template is made, linked and taken away again; a dashboard gains and loses a record."""
+    templates = client.result_table_templates
+    made = world(
+        templates.create_template(
+            view_name="Potency", template_name="Potency table", entity_slice_id="Compound", data_field_ids=["Soluble"]
+        )
+    )
+    linked = world(templates.link_to_operation_definition(made, operation_definition_id="Screening experiment"))
+    definition = world(client.activities.get_definition_by_id("Screening experiment"))
+    screen = world(client.activities.get_activity_by_id("Kinase screen"))
+    tables = world(screen.record_views)
+    during = sorted(str(view) for view in tables)
+    made_table = next(view for view in tables if str(view).endswith("Potency"))
+    columns = [str(field) for field in world(client.record_views.get_data_fields_on_view(made_table))]
+    places = len(definition.content_layout_ids_for_view(made.id))
+    world(templates.update_template(made, template_name=None, sort_order="alphabetical"))
+    world(templates.bulk_unlink_from_operation_definitions(made, operation_definition_ids=[definition]))
+    renamed = world(templates.get_template_by_id(made.id))
+    world(templates.delete_template(made))
+    board = world(client.dashboards.get_dashboards())[0]
+    before = len(board.record_ids)
+    record = world(client.records.get_or_create_record({"Compound": "CPD-77"}))
+    world(board.add_record(record))
+    category = world(board.add_category("Potency", [definition], [["urgent"]], ["Soluble"]))
+    events = world(client.workspace.get_events(resource_type="record", page_size=1))
+    return {
+        "linked": linked.operation_definition_ids == [definition.id],
+        "columns": columns,
+        "during": during,
+        "places": places,
+        "after": sorted(str(view) for view in world(screen.record_views)),
+        "renamed": (renamed.template_name, renamed.sort_order, renamed.operation_definition_ids),
+        "gone": world(templates.get_template_by_id(made.id)) is None,
+        "board": len(world(client.dashboards.get_dashboards(use_cache=False))[0].record_ids) - before,
+        "categories": sorted(str(item.category_name) for item in world(board.get_categories())),
+        "category": (category.category_name, len(category.label_ids[0])),
+        "events": [item.event_type for item in events],
+    }
+
+
 SCENARIOS: list[Scenario] = [
     registration_of_a_file,
     records_and_values,
@@ -178,4 +219,5 @@ SCENARIOS: list[Scenario] = [
     imports_and_exports,
     registration_of_drafts,
     the_workspace,
+    views_templates_and_dashboards,
 ]
