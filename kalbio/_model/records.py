@@ -139,21 +139,21 @@ def current_entry(
     Key values pass every condition but that on a view. Values of sub-records count only when they are asked for.
     """
     best: dict[str, Any] | None = None
-    own_id = raw.get("id")
+    own_id = str(raw.get("id"))  # ids may come as numbers, here and in the entries
     for entry in _entries(raw, field_id):
         owner = entry.get("record_id")
         if owner is None:
             if record_view_id is not None:
                 continue
         else:
-            if operation_id is not None and entry.get("operation_id") != operation_id:
+            if operation_id is not None and str(entry.get("operation_id")) != operation_id:
                 continue
-            if record_view_id is not None and entry.get("record_view_id") != record_view_id:
+            if record_view_id is not None and str(entry.get("record_view_id")) != record_view_id:
                 continue
             if sub_record_id is not None:
-                if owner != sub_record_id:
+                if str(owner) != sub_record_id:
                     continue
-            elif owner != own_id and not include_sub_records:
+            elif str(owner) != own_id and not include_sub_records:
                 continue
         if best is None or _written(entry) > _written(best):
             best = entry
@@ -162,7 +162,7 @@ def current_entry(
 
 def contents_by_operation(raw: Mapping[str, Any], field_id: str) -> dict[str, Any]:
     """Return operation id to the current content of a data field there, of the record itself, not of sub-records."""
-    own_id = raw.get("id")
+    own_id = str(raw.get("id"))  # ids may come as numbers, here and in the entries
     newest: dict[str, dict[str, Any]] = {}
     for entry in _entries(raw, field_id):
         operation = entry.get("operation_id")
