@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest bdba80a565ae)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 4d9dbc9cb6eb)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -97,12 +97,12 @@ class Dashboard(Resource):
         from kaleidoscope_api.models import CreateDashboardCategoryBody
 
         client = self._require_client()
-        definitions, labels = client.activities.definitions, client.labels.labels
+        definitions, labels = client.activities._definitions, client.labels._labels
         body = CreateDashboardCategoryBody(
             category_name=filled("category_name", category_name),
             operation_definition_ids=[definitions.require_id(item) for item in operation_definition_ids],
             label_ids=[[labels.require_id(item) for item in group] for group in label_ids],
-            field_ids=[client.entity_fields.resolve(item) for item in field_ids],
+            field_ids=[client.entity_fields._resolve(item) for item in field_ids],
         )
         response = client.call(create_dashboard_category.build_request(self.id, body=body))
         answer = as_object(response)
@@ -165,7 +165,7 @@ class Dashboard(Resource):
             >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> dashboard.add_record(record)
         """
-        resolved: str = self._require_client().records.resolve(record_id)
+        resolved: str = self._require_client().records._resolve(record_id)
         self._change(add_dashboard_record.build_request(self.id, body={"record_id": resolved}))
         self._hold("record_ids", lambda ids: ids if resolved in ids else [*ids, resolved])
 
@@ -188,7 +188,7 @@ class Dashboard(Resource):
             >>> dashboard.add_record(record)
             >>> dashboard.remove_record(record)
         """
-        resolved: str = self._require_client().records.resolve(record_id)
+        resolved: str = self._require_client().records._resolve(record_id)
         self._change(remove_dashboard_record.build_request(self.id, resolved, body={}))
         self._hold("record_ids", lambda ids: [item for item in ids if item != resolved])
 
@@ -237,7 +237,7 @@ class Dashboard(Resource):
         # What the server answers is not known for sure, so it is not read: the change is made.
         client = self._require_client()
         client.call(request)
-        client.dashboards.dashboards.drop()
+        client.dashboards._dashboards.drop()
 
     def _hold(self, name: Literal["record_ids", "record_set_ids"], change: Callable[[list[str]], list[str]]) -> None:
         self._take_over({name: change(getattr(self, name))})
@@ -252,13 +252,13 @@ class DashboardsService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.dashboards: CachedListing[Dashboard] = CachedListing(
+        self._dashboards: CachedListing[Dashboard] = CachedListing(
             client, "dashboard", list_dashboards.build_request, Dashboard, lambda item: item.dashboard_name, Dashboard
         )
 
     def clear_caches(self) -> None:
         """Forget the cached dashboards."""
-        self.dashboards.drop()
+        self._dashboards.drop()
 
     @on_failure(list)
     def get_dashboards(self, *, use_cache: bool = True) -> list[Dashboard]:
@@ -275,4 +275,4 @@ class DashboardsService(Service):
         Example:
             >>> names = [dashboard.dashboard_name for dashboard in client.dashboards.get_dashboards()]
         """
-        return self.dashboards.all(use_cache=use_cache)
+        return self._dashboards.all(use_cache=use_cache)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest e6dda52fd5d3)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 4cf8a17091b1)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class KeyField(EntityField):
             filled("field_name", changes.get("field_name", "unchanged"))
             client = self._require_client()
             response = client.call(update_key_field.build_request(self.id, body=changes))
-            client.entity_fields.key_fields.drop()
+            client.entity_fields._key_fields.drop()
             answer = as_optional_object(response)
             resource = jsontext.plain(changes) if answer is None else answer.get("resource")
             if not isinstance(resource, dict):
@@ -179,7 +179,7 @@ class DataField(EntityField):
             filled("field_name", changes.get("field_name", "unchanged"))
             client = self._require_client()
             response = client.call(update_data_field.build_request(self.id, body=changes))
-            client.entity_fields.data_fields.drop()
+            client.entity_fields._data_fields.drop()
             answer = as_optional_object(response)
             resource = jsontext.plain(changes) if answer is None else answer.get("resource")
             # Usually the field stands beside a report of its validation.
@@ -199,17 +199,17 @@ class EntityFieldsService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.key_fields: CachedListing[KeyField] = CachedListing(
+        self._key_fields: CachedListing[KeyField] = CachedListing(
             client, "key field", list_key_fields.build_request, KeyField, lambda field: field.field_name, KeyField
         )
-        self.data_fields: CachedListing[DataField] = CachedListing(
+        self._data_fields: CachedListing[DataField] = CachedListing(
             client, "data field", list_data_fields.build_request, DataField, lambda field: field.field_name, DataField
         )
 
     def clear_caches(self) -> None:
         """Forget the cached fields."""
-        self.key_fields.drop()
-        self.data_fields.drop()
+        self._key_fields.drop()
+        self._data_fields.drop()
 
     @on_failure(list)
     def get_key_fields(self, *, use_cache: bool = True) -> list[KeyField]:
@@ -226,7 +226,7 @@ class EntityFieldsService(Service):
         Example:
             >>> names = [field.field_name for field in client.entity_fields.get_key_fields()]
         """
-        return self.key_fields.all(use_cache=use_cache)
+        return self._key_fields.all(use_cache=use_cache)
 
     @on_failure(nothing)
     def get_key_field_by_id(self, identifier: EntityFieldIdentifier) -> KeyField | None:
@@ -248,7 +248,7 @@ class EntityFieldsService(Service):
         """
         if isinstance(identifier, EntityFieldData) and not isinstance(identifier, KeyField):
             return None
-        return self.key_fields.get(identifier)
+        return self._key_fields.get(identifier)
 
     @on_failure(nothing)
     def get_or_create_key_field(self, field_name: str) -> KeyField:
@@ -267,7 +267,7 @@ class EntityFieldsService(Service):
         Example:
             >>> field = client.entity_fields.get_or_create_key_field("Compound")
         """
-        found = self.key_fields.get(field_name)
+        found = self._key_fields.get(field_name)
         if found is not None:
             return found
         if as_id(field_name, "key field", KeyField) is not None:
@@ -276,7 +276,7 @@ class EntityFieldsService(Service):
 
         body = GetOrCreateKeyFieldBody(field_name=field_name)
         response = self._client.call(get_or_create_key_field.build_request(body=body))
-        self.key_fields.drop()
+        self._key_fields.drop()
         return KeyField(read_object(response, "key field"), self._client)
 
     @on_failure(list)
@@ -294,7 +294,7 @@ class EntityFieldsService(Service):
         Example:
             >>> numbers = [f for f in client.entity_fields.get_data_fields() if f.field_type == "number"]
         """
-        return self.data_fields.all(use_cache=use_cache)
+        return self._data_fields.all(use_cache=use_cache)
 
     @on_failure(nothing)
     def get_data_field_by_id(self, identifier: EntityFieldIdentifier) -> DataField | None:
@@ -316,7 +316,7 @@ class EntityFieldsService(Service):
         """
         if isinstance(identifier, EntityFieldData) and not isinstance(identifier, DataField):
             return None
-        return self.data_fields.get(identifier)
+        return self._data_fields.get(identifier)
 
     @on_failure(nothing)
     def get_or_create_data_field(self, field_name: str, field_type: DataFieldTypeEnum | str) -> DataField:
@@ -338,7 +338,7 @@ class EntityFieldsService(Service):
             >>> field = client.entity_fields.get_or_create_data_field("logP", "number")
         """
         wanted = _field_type(field_type)
-        found = self.data_fields.get(field_name)
+        found = self._data_fields.get(field_name)
         if found is None:
             if as_id(field_name, "data field", DataField) is not None:
                 raise IdentifierNotFoundError("data field", field_name, hint="To create one, give its name.")
@@ -346,7 +346,7 @@ class EntityFieldsService(Service):
 
             body = GetOrCreateDataFieldBody.from_dict({"field_name": field_name, "field_type": wanted, "attrs": {}})
             response = self._client.call(get_or_create_data_field.build_request(body=body))
-            self.data_fields.drop()
+            self._data_fields.drop()
             found = DataField(read_object(response, "data field"), self._client)
         if found.field_type not in (None, wanted):
             message = f"data field {field_name!r} exists with the type {found.field_type!r}, not {wanted!r}"
@@ -354,7 +354,7 @@ class EntityFieldsService(Service):
             raise ConflictError("POST", OPERATIONS["getOrCreateDataField"].path, 409, body_text)
         return found
 
-    def resolve(self, identifier: EntityFieldIdentifier) -> str:
+    def _resolve(self, identifier: EntityFieldIdentifier) -> str:
         """Return the id of a key field or data field. A name that both kinds know raises."""
         known = as_id(identifier, "field", EntityFieldData)
         if known is not None:
@@ -362,8 +362,8 @@ class EntityFieldsService(Service):
         name = str(identifier)
         for fresh in (False, True):
             # Both kinds are looked at before either is read again: a name of the one is always unknown to the other.
-            data_fields = self.data_fields.catalog(use_cache=not fresh)
-            key_fields = self.key_fields.catalog(use_cache=not fresh)
+            data_fields = self._data_fields.catalog(use_cache=not fresh)
+            key_fields = self._key_fields.catalog(use_cache=not fresh)
             both: list[EntityField | None] = [data_fields.by_name(name), key_fields.by_name(name)]
             found = [field for field in both if field is not None]
             if len(found) > 1:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest e0f58671d17f)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest a82f45afb806)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class EntityType(EntityTypeData):
         if self.slice_name or self._client is None:
             return self.slice_name
         # A type that arose from a combination of key fields has no name; their names are known without a request.
-        keys = self._client.entity_fields.key_fields.cached()
+        keys = self._client.entity_fields._key_fields.cached()
         names = [] if keys is None else [field.field_name for field in keys.items if field.id in self.key_field_ids]
         return " + ".join(filter(None, names)) or None
 
@@ -59,7 +59,7 @@ class EntityTypesService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.types: CachedListing[EntityType] = CachedListing(
+        self._types: CachedListing[EntityType] = CachedListing(
             client,
             "entity type",
             list_entity_slices.build_request,
@@ -70,7 +70,7 @@ class EntityTypesService(Service):
 
     def clear_caches(self) -> None:
         """Forget the cached types."""
-        self.types.drop()
+        self._types.drop()
 
     @on_failure(list)
     def get_types(self, *, use_cache: bool = True) -> list[EntityType]:
@@ -88,7 +88,7 @@ class EntityTypesService(Service):
             >>> for kind in client.entity_types.get_types():
             ...     print(kind.slice_name)
         """
-        return self.types.all(use_cache=use_cache)
+        return self._types.all(use_cache=use_cache)
 
     @on_failure(nothing)
     def get_type_by_name(self, name: str) -> EntityType | None:
@@ -105,7 +105,7 @@ class EntityTypesService(Service):
         Example:
             >>> compounds = client.entity_types.get_type_by_name("Compound")
         """
-        return self.types.get(name)
+        return self._types.get(name)
 
     @on_failure(list)
     def get_types_with_key_fields(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> list[EntityType]:
@@ -123,7 +123,7 @@ class EntityTypesService(Service):
             >>> kinds = client.entity_types.get_types_with_key_fields(["Compound"])
         """
         wanted = self._key_ids(key_field_ids)
-        return [kind for kind in self.types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
+        return [kind for kind in self._types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
 
     @on_failure(nothing)
     def get_type_exact_keys(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> EntityType | None:
@@ -143,9 +143,9 @@ class EntityTypesService(Service):
         wanted = self._key_ids(key_field_ids)
         if not wanted:
             return None
-        return self.types.search(
+        return self._types.search(
             lambda catalog: next((kind for kind in catalog.items if set(kind.key_field_ids) == wanted), None)
         )
 
     def _key_ids(self, identifiers: Iterable[EntityFieldIdentifier]) -> set[str]:
-        return set(self._client.entity_fields.key_fields.require_ids(identifiers))
+        return set(self._client.entity_fields._key_fields.require_ids(identifiers))

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 65e712e4bf21)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 9a9a8c682152)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class ExportsService(Service):
             record_set_ids = renamed("record_set_id", record_set_id, "record_set_ids", record_set_ids)
         if entity_slice_id is None:
             raise IdentifierError("entity type", None, "pull_data() needs an entity type: give its id or its name.")
-        query = self._client.records.query(
+        query = self._client.records._query(
             {
                 "filename": name,
                 "entity_slice_id": entity_slice_id,

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 30a0191aa81c)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 4eba5098c634)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -126,4 +126,4 @@ class FilesService(Service):
     def _request(self, file_id: str, activity_id: ActivityIdentifier | None) -> dict[str, Any]:
         if activity_id is None:
             return download_file.build_request(file_id)
-        return download_activity_file.build_request(self._client.activities.resolve(activity_id), file_id)
+        return download_activity_file.build_request(self._client.activities._resolve(activity_id), file_id)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest f6e2e0b2c15b)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 5ef43038dbc4)
 """Labels of activities."""
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class LabelsService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.labels: CachedListing[Label] = CachedListing(
+        self._labels: CachedListing[Label] = CachedListing(
             client, "label", list_activity_labels.build_request, Label, lambda label: label.label_name, Label
         )
 
     def clear_caches(self) -> None:
         """Forget the cached labels."""
-        self.labels.drop()
+        self._labels.drop()
 
     @on_failure(list)
     def get_labels(self, *, use_cache: bool = True) -> list[Label]:
@@ -54,7 +54,7 @@ class LabelsService(Service):
         Example:
             >>> names = [label.label_name for label in client.labels.get_labels()]
         """
-        return self.labels.all(use_cache=use_cache)
+        return self._labels.all(use_cache=use_cache)
 
     @on_failure(list)
     def get_labels_by_ids(self, ids: Iterable[Label | str]) -> list[Label]:
@@ -73,4 +73,4 @@ class LabelsService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> labels = client.labels.get_labels_by_ids(activity.label_ids)
         """
-        return self.labels.listed(ids)
+        return self._labels.listed(ids)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 0755c754058d)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 23629bb606b6)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class ProgramsService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.programs: CachedListing[Program] = CachedListing(
+        self._programs: CachedListing[Program] = CachedListing(
             client, "program", list_programs.build_request, Program, lambda program: program.title, Program
         )
 
     def clear_caches(self) -> None:
         """Forget the cached programs."""
-        self.programs.drop()
+        self._programs.drop()
 
     @on_failure(list)
     def get_programs(self, *, use_cache: bool = True) -> list[Program]:
@@ -64,7 +64,7 @@ class ProgramsService(Service):
         Example:
             >>> titles = [program.title for program in client.programs.get_programs()]
         """
-        return self.programs.all(use_cache=use_cache)
+        return self._programs.all(use_cache=use_cache)
 
     @on_failure(list)
     def get_programs_by_ids(self, ids: Iterable[ProgramIdentifier]) -> list[Program]:
@@ -83,7 +83,7 @@ class ProgramsService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> programs = client.programs.get_programs_by_ids(activity.program_ids)
         """
-        return self.programs.listed(ids)
+        return self._programs.listed(ids)
 
     @on_failure(nothing)
     def create_program(self, title: str) -> Program:
@@ -105,7 +105,7 @@ class ProgramsService(Service):
 
         body = CreateProgramBody(title=filled("title", title))
         response = self._client.call(create_program.build_request(body=body))
-        self.programs.drop()
+        self._programs.drop()
         return Program(read_object(response, "program"), self._client)
 
     @on_failure(nothing)
@@ -130,11 +130,11 @@ class ProgramsService(Service):
         from kaleidoscope_api.models import UpdateProgramBody
 
         body = UpdateProgramBody(title=filled("title", title))
-        resolved = self.programs.require_id(program_id)
+        resolved = self._programs.require_id(program_id)
         response = self._client.call(update_program.build_request(resolved, body=body))
-        self.programs.drop()
+        self._programs.drop()
         if as_json(response) is None:
-            current = self.programs.after_write(resolved)
+            current = self._programs.after_write(resolved)
             program = Program(current or {"id": resolved, "title": title}, self._client)
             program._stale = current is None
             return program

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest 690fb6b277df)
+# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest 03772ff5702d)
 """Property fields: what the properties of activities are made from."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class PropertyFieldsService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.property_fields: CachedListing[PropertyField] = CachedListing(
+        self._property_fields: CachedListing[PropertyField] = CachedListing(
             client,
             "property field",
             list_property_fields.build_request,
@@ -43,7 +43,7 @@ class PropertyFieldsService(Service):
 
     def clear_caches(self) -> None:
         """Forget the cached property fields."""
-        self.property_fields.drop()
+        self._property_fields.drop()
 
     @on_failure(list)
     def get_property_fields(self, *, use_cache: bool = True) -> list[PropertyField]:
@@ -60,4 +60,4 @@ class PropertyFieldsService(Service):
         Example:
             >>> names = [field.property_name for field in client.property_fields.get_property_fields()]
         """
-        return self.property_fields.all(use_cache=use_cache)
+        return self._property_fields.all(use_cache=use_cache)

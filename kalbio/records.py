@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 274784b53f3d)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 0b94228f1880)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -272,17 +272,17 @@ class Record(RecordData):
         field = as_id(field_id, "field", EntityField)
         by_ids = isinstance(field_id, str) and field is not None
         if field is None:
-            field = self._require_client().entity_fields.resolve(field_id)
+            field = self._require_client().entity_fields._resolve(field_id)
         operation: str | None = None
         if activity_id is not None:
             operation = as_id(activity_id, "activity", ActivityData)
             by_ids = by_ids and isinstance(activity_id, str) and operation is not None
-            operation = operation or self._require_client().activities.resolve(activity_id)
+            operation = operation or self._require_client().activities._resolve(activity_id)
         sub_record: str | None = None
         if sub_record_id is not None:
             # Ids and objects again without a client.
             sub_record = (
-                self._require_client().records.resolve(sub_record_id)
+                self._require_client().records._resolve(sub_record_id)
                 if isinstance(sub_record_id, Mapping)
                 else _uuid(sub_record_id)
             )
@@ -328,7 +328,7 @@ class Record(RecordData):
             >>> data = record.get_activity_data(activity)
         """
         operation = as_id(activity_id, "activity", ActivityData)
-        operation = operation or self._require_client().activities.resolve(activity_id)
+        operation = operation or self._require_client().activities._resolve(activity_id)
         return contents(self._raw, operation_id=operation)
 
     @on_failure(list)
@@ -367,13 +367,13 @@ class Record(RecordData):
 
     def _refresh(self) -> None:
         client = self._require_client()
-        client.records.forget(self.id)
+        client.records._forget(self.id)
         self._become(read_object(client.call(get_record.build_request(self.id)), "record"))
 
     def _written(self, field: str, response: Any) -> RecordValue | None:
         """Take over the answer of a write. The write is done: nothing that goes wrong here may look like a failure."""
         client = self._require_client()
-        client.records.forget(self.id)
+        client.records._forget(self.id)
         self._stale = True
         answer = as_json(response)
         resource = answer.get("resource") if isinstance(answer, dict) else None
@@ -425,14 +425,14 @@ class RecordsService(Service):
             >>> client.records.clear_record_caches()
         """
         self.clear_caches()
-        self._client.activities.forget_relations()
+        self._client.activities._forget_relations()
 
-    def forget(self, record_id: str) -> None:
+    def _forget(self, record_id: str) -> None:
         """Forget one cached record."""
         self._by_id.drop(record_id)
         self._identifying.clear()
 
-    def adopt(self, items: Iterable[Any], since: int | None = None) -> Listing[Record]:
+    def _adopt(self, items: Iterable[Any], since: int | None = None) -> Listing[Record]:
         """Make records of an answer and cache them."""
         listing = read_items(items, lambda item: Record(item, self._client))
         for record in listing:
@@ -440,7 +440,7 @@ class RecordsService(Service):
         return listing
 
     @property
-    def generation(self) -> int:
+    def _generation(self) -> int:
         """The state of the cache; what was read before a change is not kept after it."""
         return self._by_id.generation
 
@@ -505,7 +505,7 @@ class RecordsService(Service):
         try:
             record = self._by_id.get(wanted, load, fresh=not self._client.caching(use_cache))
         except NotFoundError:
-            self.forget(wanted)
+            self._forget(wanted)
             return None
         self._unread.append(record)
         return record
@@ -577,11 +577,11 @@ class RecordsService(Service):
                 found[record_id] = cached
         if missing:
             overhead = self._client.target_length(list_records.build_request(record_ids=""))
-            since = self.generation
+            since = self._generation
 
             def ask(batch: slice) -> Listing[Record]:
                 request = list_records.build_request(record_ids=",".join(missing[batch]))
-                return self.adopt(as_list(self._client.call(request)), since)
+                return self._adopt(as_list(self._client.call(request)), since)
 
             batches = list(cut(missing, overhead=overhead, separator=",", max_count=batch_size))
             for listing in each(ask, batches, self._client.max_in_flight):
@@ -611,7 +611,7 @@ class RecordsService(Service):
         texts = [jsontext.encode_text(key_values) for key_values in wanted]
         if texts:
             overhead = self._client.target_length(identify_records.build_request(records_key_field_to_value="[]"))
-            since = self.generation
+            since = self._generation
 
             def ask(batch: slice) -> None:
                 request = identify_records.build_request(records_key_field_to_value=f"[{','.join(texts[batch])}]")
@@ -654,11 +654,11 @@ class RecordsService(Service):
             if cached is not None:
                 return cached
         body = GetOrCreateRecordBody(key_field_to_value=KeyValuesByFieldId.from_dict(dict(wanted)))
-        since = self.generation
+        since = self._generation
         response = self._client.call(get_or_create_record.build_request(body=body))
         record = Record(read_object(response, "record"), self._client)
         self._keep(record, since)
-        types = self._client.entity_types.types
+        types = self._client.entity_types._types
         catalog = types.cached()
         if catalog is not None and catalog.by_id(record.entity_slice_id or "") is None:
             types.drop()  # the record has brought its type into being
@@ -701,19 +701,19 @@ class RecordsService(Service):
         if not isinstance(query.get("identifier_ids", ""), str):
             query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value", RecordValue))
         build: Any = search_records.build_request
-        response = self._client.call_or_none(build(**self.query(query)))
+        response = self._client.call_or_none(build(**self._query(query)))
         return [] if response is None else read_ids(as_list(response))
 
-    def query(self, conditions: Mapping[str, Any]) -> dict[str, Any]:
+    def _query(self, conditions: Mapping[str, Any]) -> dict[str, Any]:
         """Return the conditions of a search or an export as they stand in the request; None is left out."""
         query = {name: value for name, value in conditions.items() if value is not None}
         client = self._client
         if "entity_slice_id" in query:
-            query["entity_slice_id"] = client.entity_types.types.require_id(query["entity_slice_id"])
+            query["entity_slice_id"] = client.entity_types._types.require_id(query["entity_slice_id"])
         if "program_id" in query:
-            query["program_id"] = client.programs.programs.require_id(query["program_id"])
+            query["program_id"] = client.programs._programs.require_id(query["program_id"])
         if "operation_id" in query:
-            query["operation_id"] = client.activities.resolve(query["operation_id"])
+            query["operation_id"] = client.activities._resolve(query["operation_id"])
         for name in ("entity_field_filters", "entity_field_sorts"):
             if name in query:
                 query[name] = self._conditions_text(name, query[name])
@@ -735,7 +735,7 @@ class RecordsService(Service):
         for condition in conditions_of(name, given):
             if condition.get("field_id") is None:
                 raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {condition!r}")
-            field = self._client.entity_fields.resolve(condition["field_id"])
+            field = self._client.entity_fields._resolve(condition["field_id"])
             resolved.append({**condition, "field_id": field})
         return query_text(resolved)
 
@@ -787,11 +787,11 @@ class RecordsService(Service):
                 record = self._by_id.peek(wanted) or Record({"id": wanted}, self._client)
             return None if record is None else _upload(self._client, record, file, scope)
 
-    def resolve(self, identifier: RecordIdentifier) -> str:
+    def _resolve(self, identifier: RecordIdentifier) -> str:
         """Return the id of a record. Ids and objects cost no request; a dict without a record raises."""
-        return (self.resolve_many([identifier]))[0]
+        return (self._resolve_many([identifier]))[0]
 
-    def resolve_many(self, identifiers: Iterable[RecordIdentifier]) -> list[str]:
+    def _resolve_many(self, identifiers: Iterable[RecordIdentifier]) -> list[str]:
         """Return the ids of records, in order; all dicts are looked up together."""
         given = identifiers if isinstance(identifiers, str | Mapping | RecordData) else list(identifiers)
         places = self._places(given)
@@ -810,7 +810,7 @@ class RecordsService(Service):
             if not isinstance(given, Mapping) or not given:
                 raise IdentifierError("record", given, f"{given!r} names no record; give a dict of key field: value.")
         names = list(dict.fromkeys(field for given in dicts for field in given))
-        ids = dict(zip(names, self._client.entity_fields.key_fields.require_ids(names), strict=True))
+        ids = dict(zip(names, self._client.entity_fields._key_fields.require_ids(names), strict=True))
         keys: list[KeyValues] = []
         for given in dicts:
             resolved = {ids[field]: key_text(value, str(field)) for field, value in given.items()}
@@ -836,10 +836,10 @@ def _view(identifier: Any) -> str | None:
 def _data_field(client: Any, identifier: Any) -> str:
     """Return the id of the data field to write to. A key field is refused, saying how key values are given."""
     try:
-        found: str = client.entity_fields.data_fields.require_id(identifier)
+        found: str = client.entity_fields._data_fields.require_id(identifier)
         return found
     except IdentifierError as error:
-        keys = client.entity_fields.key_fields.catalog()
+        keys = client.entity_fields._key_fields.catalog()
         if isinstance(identifier, KeyField) or any(key.field_name == identifier for key in keys.items):
             hint = "It is a key field: key values are given when the record is made, with get_or_create_record."
             raise IdentifierNotFoundError("data field", identifier, hint=hint) from error
@@ -852,7 +852,7 @@ def _scope(client: Any, field_id: Any, activity_id: Any, record_view_id: Any) ->
         raise ValueError("record_view_id needs an activity_id: a table belongs to an activity")
     view = _view(record_view_id)
     field = _data_field(client, field_id)
-    operation: str | None = None if activity_id is None else client.activities.resolve(activity_id)
+    operation: str | None = None if activity_id is None else client.activities._resolve(activity_id)
     return field, operation, view
 
 

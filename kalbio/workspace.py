@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 7fc4623f4c55)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 164ac2348a35)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -114,10 +114,10 @@ class WorkspaceService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.members: CachedListing[WorkspaceUser] = CachedListing(
+        self._members: CachedListing[WorkspaceUser] = CachedListing(
             client, "user", list_workspace_members.build_request, WorkspaceUser, lambda user: user.email, WorkspaceUser
         )
-        self.groups: CachedListing[WorkspaceGroup] = CachedListing(
+        self._groups: CachedListing[WorkspaceGroup] = CachedListing(
             client,
             "group",
             list_workspace_groups.build_request,
@@ -129,8 +129,8 @@ class WorkspaceService(Service):
 
     def clear_caches(self) -> None:
         """Forget the cached workspace, members and groups."""
-        self.members.drop()
-        self.groups.drop()
+        self._members.drop()
+        self._groups.drop()
         self._workspace.clear()
 
     @on_failure(nothing)
@@ -173,7 +173,7 @@ class WorkspaceService(Service):
         Example:
             >>> emails = [user.email for user in client.workspace.get_members()]
         """
-        return self.members.all(use_cache=use_cache)
+        return self._members.all(use_cache=use_cache)
 
     @on_failure(list)
     def get_members_by_ids(self, ids: Iterable[WorkspaceUser | str]) -> list[WorkspaceUser]:
@@ -192,7 +192,7 @@ class WorkspaceService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> users = client.workspace.get_members_by_ids(activity.assigned_user_ids)
         """
-        return self.members.listed(ids)
+        return self._members.listed(ids)
 
     @on_failure(list)
     def get_groups(self, *, use_cache: bool = True) -> list[WorkspaceGroup]:
@@ -209,7 +209,7 @@ class WorkspaceService(Service):
         Example:
             >>> names = [group.group_name for group in client.workspace.get_groups()]
         """
-        return self.groups.all(use_cache=use_cache)
+        return self._groups.all(use_cache=use_cache)
 
     @on_failure(list)
     def get_groups_by_ids(self, ids: Iterable[WorkspaceGroup | str]) -> list[WorkspaceGroup]:
@@ -228,7 +228,7 @@ class WorkspaceService(Service):
             >>> activity = (client.activities.get_activities())[0]
             >>> groups = client.workspace.get_groups_by_ids(activity.assigned_group_ids)
         """
-        return self.groups.listed(ids)
+        return self._groups.listed(ids)
 
     @on_failure(list)
     def get_events(self, **params: Unpack[EventsQuery]) -> list[WorkspaceEvent]:
@@ -260,7 +260,7 @@ class WorkspaceService(Service):
         if "event_types" in query:
             query["event_types"] = jsontext.encode_text(list(query["event_types"]))
         if "event_user_ids" in query:
-            users = [self.members.require_id(item) for item in query["event_user_ids"]]
+            users = [self._members.require_id(item) for item in query["event_user_ids"]]
             query["event_user_ids"] = jsontext.encode_text(users)
         build: Any = list_workspace_events.build_request
         response = self._client.call_or_none(build(**query))

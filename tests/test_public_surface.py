@@ -6,6 +6,7 @@ import importlib
 import inspect
 import json
 import re
+from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -170,3 +171,18 @@ def test_rules_that_only_views_know_are_named() -> None:
     lacking = set(enums.FilterRuleTypeEnum) - set(SCHEMAS["SearchFilterRuleType"]["enum"])
     named = set(re.findall(r"\w+", enums.FilterRuleTypeEnum.__doc__ or "")) & set(enums.FilterRuleTypeEnum)
     assert named == lacking
+
+
+@pytest.mark.parametrize("world", ["kalbio", "kalbio.aio"])
+def test_services_show_their_calls_and_nothing_else(world: str) -> None:
+    """What completion offers on a service are its calls, the clearing of its caches and the types of its queries."""
+    kind = lookup(world, "client.KaleidoscopeClient" if world == "kalbio" else "client.AsyncKaleidoscopeClient")
+    client = kind(client_id="x", client_secret="y")
+    others = set()
+    for name in (name for name in dir(type(client)) if isinstance(getattr(type(client), name), cached_property)):
+        service = getattr(client, name)
+        for attribute in (attribute for attribute in dir(service) if not attribute.startswith("_")):
+            value = getattr(type(service), attribute, None)
+            if "API operation" not in (inspect.getdoc(value) or ""):
+                others.add(attribute)
+    assert others == {"clear_caches", "clear_record_caches", "EventsQuery"}

@@ -112,7 +112,7 @@ class Property(PropertyData):
         client = self._require_client()
         request = update_property.build_request(self.id, body={"content": property_value})
         response = await client.call(request)
-        client.activities.drop()
+        client.activities._drop()
         self._take_over(as_optional_object(response) or jsontext.plain({"content": property_value}))
 
     @on_failure(nothing)
@@ -150,7 +150,7 @@ class Property(PropertyData):
         with opened(file_name, file_data, file_type) as file:
             body = UploadPropertyFileBody(file=file)
             response = await client.call(upload_property_file.build_request(self.id, body=body))
-        client.activities.drop()
+        client.activities._drop()
         answer = as_json(response)
         return answer if isinstance(answer, dict) and answer else None
 
@@ -302,7 +302,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         settings: dict[str, str | None] = {}
         for name, value in changes.items():
             if value is not None and name == "status_field_id":
-                value = await self._require_client().entity_fields.data_fields.require_id(value)
+                value = await self._require_client().entity_fields._data_fields.require_id(value)
             elif value is not None:
                 if name.endswith("view_id"):
                     accepted: type[Resource] = RecordViewData
@@ -431,7 +431,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             "registration_content_layout_id": layout_id,
         }
         if not isinstance(status_field, Unset):
-            fields = self._require_client().entity_fields.data_fields
+            fields = self._require_client().entity_fields._data_fields
             changes["registration_status_field_id"] = status_field and await fields.require_id(status_field)
         if not isinstance(result_view, Unset):
             result = (None, None) if result_view is None else self._place(result_view)
@@ -458,13 +458,13 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             return
         client = self._require_client()
         response = await client.call(update_activity_definition.build_request(self.id, body=changes))
-        client.activities.definitions.drop()
+        client.activities._definitions.drop()
         if changes.get("propagate_to_instances"):
-            client.activities.activities.drop()
+            client.activities._activities.drop()
         self._stale = True
         answer = as_optional_object(response)
         if answer is None or str(answer.get("id")) != self.id:
-            answer = await client.activities.definitions.after_write(self.id)
+            answer = await client.activities._definitions.after_write(self.id)
         if answer is not None:
             self._take_over(answer)
 
@@ -484,7 +484,7 @@ class Activity(_WithProperties, ActivityData):
         definition_id = self.definition_id
         if definition_id is None:
             return None
-        definition: ActivityDefinition | None = await self._require_client().activities.definitions.find(definition_id)
+        definition: ActivityDefinition | None = await self._require_client().activities._definitions.find(definition_id)
         return definition
 
     @property
@@ -523,7 +523,7 @@ class Activity(_WithProperties, ActivityData):
         known: Listing[Activity] | None = self._relations.get("child_activities")
         if known is None or not client.caching():
             response = await client.call_or_none(list_child_activities.build_request(self.id))
-            known = Listing() if response is None else client.activities.adopt(response)
+            known = Listing() if response is None else client.activities._adopt(response)
             self._relations["child_activities"] = known
         return Listing(known, known.unreadable)
 
@@ -532,9 +532,9 @@ class Activity(_WithProperties, ActivityData):
     async def records(self) -> list[Record]:
         """The records it contains, asked for at every access."""
         client = self._require_client()
-        since = client.records.generation
+        since = client.records._generation
         response = await client.call_or_none(list_operation_records.build_request(self.id))
-        records: list[Record] = [] if response is None else client.records.adopt(as_list(response), since)
+        records: list[Record] = [] if response is None else client.records._adopt(as_list(response), since)
         return records
 
     @property
@@ -580,7 +580,7 @@ class Activity(_WithProperties, ActivityData):
             >>> record = await activity.get_record({"Compound": "CPD-1"})
         """
         records = self._require_client().records
-        if not isinstance(identifier, Mapping) and await records.resolve(identifier) not in self.all_record_ids:
+        if not isinstance(identifier, Mapping) and await records._resolve(identifier) not in self.all_record_ids:
             return None  # the ids are at hand: nothing needs to be read
         record: Record | None = await records.get_record_by_id(identifier)
         return record if record is not None and record.id in self.all_record_ids else None
@@ -601,7 +601,7 @@ class Activity(_WithProperties, ActivityData):
         """
         if isinstance(identifier, Mapping):
             return await self.get_record(identifier) is not None
-        resolved: str = await self._require_client().records.resolve(identifier)
+        resolved: str = await self._require_client().records._resolve(identifier)
         return resolved in self.all_record_ids
 
     @on_failure(nothing)
@@ -695,8 +695,8 @@ class Activity(_WithProperties, ActivityData):
             # A second comment would stand there twice.
             request["extensions"]["idempotent"] = False
         response = await client.call(request)
-        client.activities.activities.drop()
-        client.activities.forget_relations()
+        client.activities._activities.drop()
+        client.activities._forget_relations()
         await self._take_over_or_reread(response)
 
     @on_failure(nothing)
@@ -720,13 +720,13 @@ class Activity(_WithProperties, ActivityData):
         from kaleidoscope_api.models import AddOperationRecordsBody
 
         client = self._require_client()
-        ids = await client.records.resolve_many(record_ids)
+        ids = await client.records._resolve_many(record_ids)
         if not ids:
             return
         body = AddOperationRecordsBody(record_ids=ids)
         await client.call(add_operation_records.build_request(self.id, body=body))
-        client.activities.activities.drop()
-        client.activities.forget_relations()
+        client.activities._activities.drop()
+        client.activities._forget_relations()
         await self._reread()
 
     @on_failure(nothing)
@@ -752,7 +752,7 @@ class Activity(_WithProperties, ActivityData):
         from kaleidoscope_api.models import RemoveOperationRecordsBody
 
         client = self._require_client()
-        ids = await client.records.resolve_many(record_ids)
+        ids = await client.records._resolve_many(record_ids)
         if not ids:
             return
         body = RemoveOperationRecordsBody(
@@ -761,8 +761,8 @@ class Activity(_WithProperties, ActivityData):
         )
         response = await client.call(remove_operation_records.build_request(self.id, body=body))
         # The change is made: whatever the answer looks like, nothing cached may contradict it.
-        client.activities.activities.drop()
-        client.activities.forget_relations()
+        client.activities._activities.drop()
+        client.activities._forget_relations()
         client.records.clear_caches()
         await self._take_over_or_reread(response)
 
@@ -833,9 +833,9 @@ class Activity(_WithProperties, ActivityData):
 
     async def _refresh(self) -> None:
         service = self._require_client().activities
-        service.activities.drop()
-        service.forget_relations()
-        self._become(await service.read_one(self.id))
+        service._activities.drop()
+        service._forget_relations()
+        self._become(await service._read_one(self.id))
 
     async def _take_over_or_reread(self, response: Any) -> None:
         self._stale = True
@@ -866,10 +866,10 @@ class ActivitiesService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.activities: CachedListing[Activity] = CachedListing(
+        self._activities: CachedListing[Activity] = CachedListing(
             client, "activity", list_activities.build_request, Activity, lambda item: item.title, Activity
         )
-        self.definitions: CachedListing[ActivityDefinition] = CachedListing(
+        self._definitions: CachedListing[ActivityDefinition] = CachedListing(
             client,
             "activity definition",
             list_activity_definitions.build_request,
@@ -885,27 +885,27 @@ class ActivitiesService(Service):
 
     def clear_caches(self) -> None:
         """Forget the cached activities and definitions, and which activities contain a record."""
-        self.drop()
-        self.forget_relations()
+        self._drop()
+        self._forget_relations()
 
-    def drop(self) -> None:
+    def _drop(self) -> None:
         """Forget the listings of activities and definitions."""
-        self.activities.drop()
-        self.definitions.drop()
+        self._activities.drop()
+        self._definitions.drop()
 
-    def forget_relations(self) -> None:
+    def _forget_relations(self) -> None:
         """Forget which activities contain a record."""
         self._of_record.clear()
 
-    def adopt(self, response: Any) -> Listing[Activity]:
+    def _adopt(self, response: Any) -> Listing[Activity]:
         """Make activities of a list answer."""
         return read_items(as_list(response), lambda item: Activity(item, self._client))
 
-    async def resolve(self, identifier: ActivityIdentifier) -> str:
+    async def _resolve(self, identifier: ActivityIdentifier) -> str:
         """Return the id of an activity. Ids and objects cost no request; a title of none, or of several, raises."""
-        return await self.activities.require_id(identifier)
+        return await self._activities.require_id(identifier)
 
-    async def read_one(self, activity_id: str) -> dict[str, Any]:
+    async def _read_one(self, activity_id: str) -> dict[str, Any]:
         """Return the JSON of one activity. Raises NotFoundError when there is none."""
         refusal: NotFoundError | None = None
         if self._reads_one is not False:
@@ -918,27 +918,27 @@ class ActivitiesService(Service):
                     raise
                 refusal = error
         # Either there is no such activity, or the server has no such call: the listing tells.
-        found = (await self.activities.catalog(use_cache=False)).by_id(activity_id)
+        found = (await self._activities.catalog(use_cache=False)).by_id(activity_id)
         if found is None:
             raise refusal or NotFoundError("GET", get_activity.build_request(activity_id)["url"], 404, b"")
         self._reads_one = False
         return found.to_dict()
 
-    async def read_now(self, identifier: ActivityIdentifier) -> dict[str, Any]:
+    async def _read_now(self, identifier: ActivityIdentifier) -> dict[str, Any]:
         """Return the JSON of the activity that an identifier names, as it is now, with one fresh read. Misses raise."""
         known = as_id(identifier, "activity", ActivityData)
         if known is None:
-            cached = self.activities.cached()
+            cached = self._activities.cached()
             found = None if cached is None else cached.by_name(str(identifier))
             if found is None:
                 # The listing that the title is looked up in is a fresh read already.
-                catalog = await self.activities.catalog(use_cache=False)
+                catalog = await self._activities.catalog(use_cache=False)
                 found = catalog.by_name(str(identifier))
                 if found is None:
                     raise catalog.not_found(identifier)
                 return found.to_dict()
             known = found.id
-        return await self.read_one(known)
+        return await self._read_one(known)
 
     @on_failure(list)
     async def get_activities(self, *, use_cache: bool = True) -> list[Activity]:
@@ -955,7 +955,7 @@ class ActivitiesService(Service):
         Example:
             >>> titles = [activity.title for activity in await client.activities.get_activities()]
         """
-        return await self.activities.all(use_cache=use_cache)
+        return await self._activities.all(use_cache=use_cache)
 
     @on_failure(list)
     async def get_activity_by_type(self, activity_type: ActivityType) -> list[Activity]:
@@ -973,7 +973,7 @@ class ActivitiesService(Service):
         Example:
             >>> experiments = await client.activities.get_activity_by_type("experiment")
         """
-        found = (await self.activities.all()).only(lambda activity: activity.activity_type == activity_type)
+        found = (await self._activities.all()).only(lambda activity: activity.activity_type == activity_type)
         if not found:
             check_activity_type(activity_type)
         return found
@@ -1001,13 +1001,13 @@ class ActivitiesService(Service):
             return activity_id
         known = as_id(activity_id, "activity", ActivityData)
         if known is None:
-            return await self.activities.find(activity_id)
-        cached = self.activities.cached()
+            return await self._activities.find(activity_id)
+        cached = self._activities.cached()
         found = None if cached is None else cached.by_id(known)
         if found is not None:
             return found
         try:
-            return Activity(await self.read_one(known), self._client)
+            return Activity(await self._read_one(known), self._client)
         except NotFoundError:
             return None
 
@@ -1027,7 +1027,7 @@ class ActivitiesService(Service):
         Example:
             >>> activities = await client.activities.get_activities_by_ids(["Kinase screen"])
         """
-        return [item for item in await self.activities.get_many(ids) if item is not None]
+        return [item for item in await self._activities.get_many(ids) if item is not None]
 
     @on_failure(nothing)
     async def get_activity_by_external_id(self, external_id: str) -> Activity | None:
@@ -1044,7 +1044,7 @@ class ActivitiesService(Service):
         Example:
             >>> activity = await client.activities.get_activity_by_external_id("LIMS-7")
         """
-        return await self.activities.search(
+        return await self._activities.search(
             lambda catalog: next((item for item in catalog.items if item.external_id == external_id), None)
         )
 
@@ -1088,23 +1088,23 @@ class ActivitiesService(Service):
             warnings.warn("give start_date and duration by name", DeprecationWarning, stacklevel=3)
             given_duration: Any = start_date if duration is None else duration
             subscriber_ids, start_date, duration = None, subscriber_ids, given_duration
-        members = self._client.workspace.members
+        members = self._client.workspace._members
         body: dict[str, Any] = {
             "title": filled("title", title),
             "activity_type": check_activity_type(activity_type),
             "definition_id": None
             if activity_definition_id is None
-            else await self.definitions.require_id(activity_definition_id),
-            "program_ids": await self._client.programs.programs.require_ids(program_ids or ()),
+            else await self._definitions.require_id(activity_definition_id),
+            "program_ids": await self._client.programs._programs.require_ids(program_ids or ()),
             "assigned_user_ids": await members.require_ids(assigned_user_ids or ()),
             "subscriber_ids": await members.require_ids(subscriber_ids or ()),
             "start_date": start_date,
             "duration": None if duration is None else whole("duration", duration, 0),
         }
         response = await self._client.call(create_activity.build_request(body=body))
-        self.activities.drop()
-        self.forget_relations()
-        self._client.record_views.views.drop()
+        self._activities.drop()
+        self._forget_relations()
+        self._client.record_views._views.drop()
         return Activity(read_object(response, "activity"), self._client)
 
     @on_failure(list)
@@ -1129,7 +1129,7 @@ class ActivitiesService(Service):
         """
         records = self._client.records
         try:
-            wanted = await records.resolve(record_id)
+            wanted = await records._resolve(record_id)
         except IdentifierNotFoundError as error:
             # Key values that no record has; a name that is no key field is another matter.
             if error.kind == "record" and isinstance(record_id, Mapping):
@@ -1138,7 +1138,7 @@ class ActivitiesService(Service):
 
         async def load() -> Listing[Activity]:
             response = await self._client.call_or_none(list_record_operations.build_request(wanted))
-            return Listing() if response is None else self.adopt(response)
+            return Listing() if response is None else self._adopt(response)
 
         found = await self._of_record.get(wanted, load, fresh=not self._client.caching(use_cache))
         return Listing(found, found.unreadable)
@@ -1195,21 +1195,21 @@ class ActivitiesService(Service):
             types = [check_activity_type(item) for item in texts_of("activity_types", activity_types)]
             query["activity_types"] = jsontext.encode_text(types)
         if definition_ids is not None:
-            query["definition_ids"] = jsontext.encode_text(await self.definitions.require_ids(definition_ids))
+            query["definition_ids"] = jsontext.encode_text(await self._definitions.require_ids(definition_ids))
         if record_ids is not None:
-            query["record_ids"] = jsontext.encode_text(await client.records.resolve_many(record_ids))
+            query["record_ids"] = jsontext.encode_text(await client.records._resolve_many(record_ids))
         # Lists of lists on the wire: the inner ones are alternatives.
         if statuses is not None:
             query["statuses"] = jsontext.encode_text([texts_of("statuses", statuses)])
         if label_ids is not None:
-            query["label_ids"] = jsontext.encode_text([await client.labels.labels.require_ids(label_ids)])
+            query["label_ids"] = jsontext.encode_text([await client.labels._labels.require_ids(label_ids)])
         if assigned_user_ids is not None:
-            users = await client.workspace.members.require_ids(assigned_user_ids)
+            users = await client.workspace._members.require_ids(assigned_user_ids)
             query["assigned_user_ids"] = jsontext.encode_text([users])
         if created_by is not None:
-            query["created_by"] = await client.workspace.members.require_id(created_by)
+            query["created_by"] = await client.workspace._members.require_id(created_by)
         if not isinstance(parent_id, Unset):
-            query["parent_id"] = "null" if parent_id is None else await self.resolve(parent_id)
+            query["parent_id"] = "null" if parent_id is None else await self._resolve(parent_id)
         if completed_behavior is not None:
             known = [member.value for member in CompletedBehaviorEnum]
             if completed_behavior not in known:
@@ -1217,7 +1217,7 @@ class ActivitiesService(Service):
             query["completed_behavior"] = CompletedBehavior(str(completed_behavior))
         build: Any = search_activities.build_request
         response = await self._client.call_or_none(build(**query))
-        return [] if response is None else self.adopt(response)
+        return [] if response is None else self._adopt(response)
 
     @on_failure(list)
     async def get_definitions(self, *, use_cache: bool = True) -> list[ActivityDefinition]:
@@ -1234,7 +1234,7 @@ class ActivitiesService(Service):
         Example:
             >>> titles = [definition.title for definition in await client.activities.get_definitions()]
         """
-        return await self.definitions.all(use_cache=use_cache)
+        return await self._definitions.all(use_cache=use_cache)
 
     @on_failure(nothing)
     async def get_definition_by_id(self, definition_id: DefinitionIdentifier) -> ActivityDefinition | None:
@@ -1255,7 +1255,7 @@ class ActivitiesService(Service):
         Example:
             >>> definition = await client.activities.get_definition_by_id("Assay results registration")
         """
-        return await self.definitions.get(definition_id)
+        return await self._definitions.get(definition_id)
 
     @on_failure(list)
     async def get_definitions_by_ids(self, ids: Iterable[DefinitionIdentifier]) -> list[ActivityDefinition]:
@@ -1273,7 +1273,7 @@ class ActivitiesService(Service):
         Example:
             >>> definitions = await client.activities.get_definitions_by_ids(["Assay results registration"])
         """
-        return [item for item in await self.definitions.get_many(ids) if item is not None]
+        return [item for item in await self._definitions.get_many(ids) if item is not None]
 
     @on_failure(nothing)
     async def get_activity_definition_by_external_id(self, external_id: str) -> ActivityDefinition | None:
@@ -1290,22 +1290,22 @@ class ActivitiesService(Service):
         Example:
             >>> definition = await client.activities.get_activity_definition_by_external_id("LIMS-7")
         """
-        return await self.definitions.search(
+        return await self._definitions.search(
             lambda catalog: next((item for item in catalog.items if item.external_id == external_id), None)
         )
 
 
 # Where the members of an update that name things are looked up: the service of the client and its listing.
 _NAMED = {
-    "parent_id": ("activities", "activities"),
-    "definition_id": ("activities", "definitions"),
-    "dependencies": ("activities", "activities"),
-    "label_ids": ("labels", "labels"),
-    "program_ids": ("programs", "programs"),
-    "assigned_user_ids": ("workspace", "members"),
-    "reviewer_ids": ("workspace", "members"),
-    "subscriber_ids": ("workspace", "members"),
-    "assigned_group_ids": ("workspace", "groups"),
+    "parent_id": ("activities", "_activities"),
+    "definition_id": ("activities", "_definitions"),
+    "dependencies": ("activities", "_activities"),
+    "label_ids": ("labels", "_labels"),
+    "program_ids": ("programs", "_programs"),
+    "assigned_user_ids": ("workspace", "_members"),
+    "reviewer_ids": ("workspace", "_members"),
+    "subscriber_ids": ("workspace", "_members"),
+    "assigned_group_ids": ("workspace", "_groups"),
 }
 
 

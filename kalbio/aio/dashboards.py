@@ -96,12 +96,12 @@ class Dashboard(Resource):
         from kaleidoscope_api.models import CreateDashboardCategoryBody
 
         client = self._require_client()
-        definitions, labels = client.activities.definitions, client.labels.labels
+        definitions, labels = client.activities._definitions, client.labels._labels
         body = CreateDashboardCategoryBody(
             category_name=filled("category_name", category_name),
             operation_definition_ids=[await definitions.require_id(item) for item in operation_definition_ids],
             label_ids=[[await labels.require_id(item) for item in group] for group in label_ids],
-            field_ids=[await client.entity_fields.resolve(item) for item in field_ids],
+            field_ids=[await client.entity_fields._resolve(item) for item in field_ids],
         )
         response = await client.call(create_dashboard_category.build_request(self.id, body=body))
         answer = as_object(response)
@@ -164,7 +164,7 @@ class Dashboard(Resource):
             >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> await dashboard.add_record(record)
         """
-        resolved: str = await self._require_client().records.resolve(record_id)
+        resolved: str = await self._require_client().records._resolve(record_id)
         await self._change(add_dashboard_record.build_request(self.id, body={"record_id": resolved}))
         self._hold("record_ids", lambda ids: ids if resolved in ids else [*ids, resolved])
 
@@ -187,7 +187,7 @@ class Dashboard(Resource):
             >>> await dashboard.add_record(record)
             >>> await dashboard.remove_record(record)
         """
-        resolved: str = await self._require_client().records.resolve(record_id)
+        resolved: str = await self._require_client().records._resolve(record_id)
         await self._change(remove_dashboard_record.build_request(self.id, resolved, body={}))
         self._hold("record_ids", lambda ids: [item for item in ids if item != resolved])
 
@@ -236,7 +236,7 @@ class Dashboard(Resource):
         # What the server answers is not known for sure, so it is not read: the change is made.
         client = self._require_client()
         await client.call(request)
-        client.dashboards.dashboards.drop()
+        client.dashboards._dashboards.drop()
 
     def _hold(self, name: Literal["record_ids", "record_set_ids"], change: Callable[[list[str]], list[str]]) -> None:
         self._take_over({name: change(getattr(self, name))})
@@ -251,13 +251,13 @@ class DashboardsService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.dashboards: CachedListing[Dashboard] = CachedListing(
+        self._dashboards: CachedListing[Dashboard] = CachedListing(
             client, "dashboard", list_dashboards.build_request, Dashboard, lambda item: item.dashboard_name, Dashboard
         )
 
     def clear_caches(self) -> None:
         """Forget the cached dashboards."""
-        self.dashboards.drop()
+        self._dashboards.drop()
 
     @on_failure(list)
     async def get_dashboards(self, *, use_cache: bool = True) -> list[Dashboard]:
@@ -274,4 +274,4 @@ class DashboardsService(Service):
         Example:
             >>> names = [dashboard.dashboard_name for dashboard in await client.dashboards.get_dashboards()]
         """
-        return await self.dashboards.all(use_cache=use_cache)
+        return await self._dashboards.all(use_cache=use_cache)

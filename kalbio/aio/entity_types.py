@@ -27,7 +27,7 @@ class EntityType(EntityTypeData):
         if self.slice_name or self._client is None:
             return self.slice_name
         # A type that arose from a combination of key fields has no name; their names are known without a request.
-        keys = self._client.entity_fields.key_fields.cached()
+        keys = self._client.entity_fields._key_fields.cached()
         names = [] if keys is None else [field.field_name for field in keys.items if field.id in self.key_field_ids]
         return " + ".join(filter(None, names)) or None
 
@@ -58,7 +58,7 @@ class EntityTypesService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.types: CachedListing[EntityType] = CachedListing(
+        self._types: CachedListing[EntityType] = CachedListing(
             client,
             "entity type",
             list_entity_slices.build_request,
@@ -69,7 +69,7 @@ class EntityTypesService(Service):
 
     def clear_caches(self) -> None:
         """Forget the cached types."""
-        self.types.drop()
+        self._types.drop()
 
     @on_failure(list)
     async def get_types(self, *, use_cache: bool = True) -> list[EntityType]:
@@ -87,7 +87,7 @@ class EntityTypesService(Service):
             >>> for kind in await client.entity_types.get_types():
             ...     print(kind.slice_name)
         """
-        return await self.types.all(use_cache=use_cache)
+        return await self._types.all(use_cache=use_cache)
 
     @on_failure(nothing)
     async def get_type_by_name(self, name: str) -> EntityType | None:
@@ -104,7 +104,7 @@ class EntityTypesService(Service):
         Example:
             >>> compounds = await client.entity_types.get_type_by_name("Compound")
         """
-        return await self.types.get(name)
+        return await self._types.get(name)
 
     @on_failure(list)
     async def get_types_with_key_fields(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> list[EntityType]:
@@ -122,7 +122,7 @@ class EntityTypesService(Service):
             >>> kinds = await client.entity_types.get_types_with_key_fields(["Compound"])
         """
         wanted = await self._key_ids(key_field_ids)
-        return [kind for kind in await self.types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
+        return [kind for kind in await self._types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
 
     @on_failure(nothing)
     async def get_type_exact_keys(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> EntityType | None:
@@ -142,9 +142,9 @@ class EntityTypesService(Service):
         wanted = await self._key_ids(key_field_ids)
         if not wanted:
             return None
-        return await self.types.search(
+        return await self._types.search(
             lambda catalog: next((kind for kind in catalog.items if set(kind.key_field_ids) == wanted), None)
         )
 
     async def _key_ids(self, identifiers: Iterable[EntityFieldIdentifier]) -> set[str]:
-        return set(await self._client.entity_fields.key_fields.require_ids(identifiers))
+        return set(await self._client.entity_fields._key_fields.require_ids(identifiers))

@@ -93,7 +93,7 @@ class ExportsService(Service):
             record_set_ids = renamed("record_set_id", record_set_id, "record_set_ids", record_set_ids)
         if entity_slice_id is None:
             raise IdentifierError("entity type", None, "pull_data() needs an entity type: give its id or its name.")
-        query = await self._client.records.query(
+        query = await self._client.records._query(
             {
                 "filename": name,
                 "entity_slice_id": entity_slice_id,

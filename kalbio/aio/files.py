@@ -125,4 +125,4 @@ class FilesService(Service):
     async def _request(self, file_id: str, activity_id: ActivityIdentifier | None) -> dict[str, Any]:
         if activity_id is None:
             return download_file.build_request(file_id)
-        return download_activity_file.build_request(await self._client.activities.resolve(activity_id), file_id)
+        return download_activity_file.build_request(await self._client.activities._resolve(activity_id), file_id)

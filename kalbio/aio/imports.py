@@ -129,13 +129,13 @@ class ImportsService(Service):
         """
         fields = self._client.entity_fields
         rows = rows_of("data", data)
-        keys = await fields.key_fields.require_ids(key_field_ids)
+        keys = await fields._key_fields.require_ids(key_field_ids)
         if not keys:
             raise ValueError("key_field_ids is empty; name the key fields that identify a record")
         columns = dict(zip(key_field_ids, keys, strict=True))
         for column in dict.fromkeys(name for row in rows for name in row):
             if column not in columns:
-                columns[column] = await fields.resolve(column)
+                columns[column] = await fields._resolve(column)
         by_id = [{columns[column]: value for column, value in row.items()} for row in rows]
         for index, row in enumerate(rows):
             if len(by_id[index]) < len(row):
@@ -213,8 +213,8 @@ class ImportsService(Service):
         client = self._client
         for service in (client.records, client.entity_fields, client.entity_types, client.record_views):
             service.clear_caches()
-        client.activities.activities.drop()
-        client.activities.forget_relations()
+        client.activities._activities.drop()
+        client.activities._forget_relations()
 
     @ends_on_failure
     async def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> AsyncIterator[ImportRecord]:
@@ -294,9 +294,9 @@ class ImportsService(Service):
     async def _body(self, operation_id: Any, program_id: Any, set_name: str | None) -> dict[str, Any]:
         body: dict[str, Any] = {}
         if operation_id is not None:
-            body["operation_id"] = await self._client.activities.resolve(operation_id)
+            body["operation_id"] = await self._client.activities._resolve(operation_id)
         if program_id is not None:
-            body["program_id"] = await self._client.programs.programs.require_id(program_id)
+            body["program_id"] = await self._client.programs._programs.require_id(program_id)
         if set_name is not None:
             body["set_name"] = set_name
         return body

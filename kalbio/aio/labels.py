@@ -30,13 +30,13 @@ class LabelsService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.labels: CachedListing[Label] = CachedListing(
+        self._labels: CachedListing[Label] = CachedListing(
             client, "label", list_activity_labels.build_request, Label, lambda label: label.label_name, Label
         )
 
     def clear_caches(self) -> None:
         """Forget the cached labels."""
-        self.labels.drop()
+        self._labels.drop()
 
     @on_failure(list)
     async def get_labels(self, *, use_cache: bool = True) -> list[Label]:
@@ -53,7 +53,7 @@ class LabelsService(Service):
         Example:
             >>> names = [label.label_name for label in await client.labels.get_labels()]
         """
-        return await self.labels.all(use_cache=use_cache)
+        return await self._labels.all(use_cache=use_cache)
 
     @on_failure(list)
     async def get_labels_by_ids(self, ids: Iterable[Label | str]) -> list[Label]:
@@ -72,4 +72,4 @@ class LabelsService(Service):
             >>> activity = (await client.activities.get_activities())[0]
             >>> labels = await client.labels.get_labels_by_ids(activity.label_ids)
         """
-        return await self.labels.listed(ids)
+        return await self._labels.listed(ids)

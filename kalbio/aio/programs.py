@@ -40,13 +40,13 @@ class ProgramsService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.programs: CachedListing[Program] = CachedListing(
+        self._programs: CachedListing[Program] = CachedListing(
             client, "program", list_programs.build_request, Program, lambda program: program.title, Program
         )
 
     def clear_caches(self) -> None:
         """Forget the cached programs."""
-        self.programs.drop()
+        self._programs.drop()
 
     @on_failure(list)
     async def get_programs(self, *, use_cache: bool = True) -> list[Program]:
@@ -63,7 +63,7 @@ class ProgramsService(Service):
         Example:
             >>> titles = [program.title for program in await client.programs.get_programs()]
         """
-        return await self.programs.all(use_cache=use_cache)
+        return await self._programs.all(use_cache=use_cache)
 
     @on_failure(list)
     async def get_programs_by_ids(self, ids: Iterable[ProgramIdentifier]) -> list[Program]:
@@ -82,7 +82,7 @@ class ProgramsService(Service):
             >>> activity = (await client.activities.get_activities())[0]
             >>> programs = await client.programs.get_programs_by_ids(activity.program_ids)
         """
-        return await self.programs.listed(ids)
+        return await self._programs.listed(ids)
 
     @on_failure(nothing)
     async def create_program(self, title: str) -> Program:
@@ -104,7 +104,7 @@ class ProgramsService(Service):
 
         body = CreateProgramBody(title=filled("title", title))
         response = await self._client.call(create_program.build_request(body=body))
-        self.programs.drop()
+        self._programs.drop()
         return Program(read_object(response, "program"), self._client)
 
     @on_failure(nothing)
@@ -129,11 +129,11 @@ class ProgramsService(Service):
         from kaleidoscope_api.models import UpdateProgramBody
 
         body = UpdateProgramBody(title=filled("title", title))
-        resolved = await self.programs.require_id(program_id)
+        resolved = await self._programs.require_id(program_id)
         response = await self._client.call(update_program.build_request(resolved, body=body))
-        self.programs.drop()
+        self._programs.drop()
         if as_json(response) is None:
-            current = await self.programs.after_write(resolved)
+            current = await self._programs.after_write(resolved)
             program = Program(current or {"id": resolved, "title": title}, self._client)
             program._stale = current is None
             return program

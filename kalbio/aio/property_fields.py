@@ -31,7 +31,7 @@ class PropertyFieldsService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.property_fields: CachedListing[PropertyField] = CachedListing(
+        self._property_fields: CachedListing[PropertyField] = CachedListing(
             client,
             "property field",
             list_property_fields.build_request,
@@ -42,7 +42,7 @@ class PropertyFieldsService(Service):
 
     def clear_caches(self) -> None:
         """Forget the cached property fields."""
-        self.property_fields.drop()
+        self._property_fields.drop()
 
     @on_failure(list)
     async def get_property_fields(self, *, use_cache: bool = True) -> list[PropertyField]:
@@ -59,4 +59,4 @@ class PropertyFieldsService(Service):
         Example:
             >>> names = [field.property_name for field in await client.property_fields.get_property_fields()]
         """
-        return await self.property_fields.all(use_cache=use_cache)
+        return await self._property_fields.all(use_cache=use_cache)

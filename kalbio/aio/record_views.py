@@ -86,7 +86,7 @@ class RecordView(RecordViewData):
         self._stale = True
         answer = as_optional_object(response)
         if answer is None or answer.get("id") != self.id:
-            answer = await client.record_views.views.after_write(self.id)
+            answer = await client.record_views._views.after_write(self.id)
         if answer is not None:
             self._take_over(answer)
 
@@ -123,7 +123,7 @@ class RecordView(RecordViewData):
         sent = await self._body(body)
         client = self._require_client()
         if sent.get("remove_key_field_ids") is not None:
-            fields = client.entity_fields.key_fields
+            fields = client.entity_fields._key_fields
             sent["remove_key_field_ids"] = [await fields.require_id(item) for item in sent["remove_key_field_ids"]]
         response = await client.call(replace_record_view_key_fields.build_request(self.id, body=sent))
         self._forget()
@@ -137,17 +137,17 @@ class RecordView(RecordViewData):
         if transfers is not None:
             records = self._require_client().records
             sent["records_to_transfer"] = [
-                {**transfer, "record_id": await records.resolve(transfer["record_id"])} for transfer in transfers
+                {**transfer, "record_id": await records._resolve(transfer["record_id"])} for transfer in transfers
             ]
         return sent
 
     def _forget(self) -> None:
         """Forget what a change of key fields changes: records move to other types, which may be new."""
         client = self._require_client()
-        client.record_views.views.drop()
+        client.record_views._views.drop()
         client.records.clear_caches()
-        client.entity_types.types.drop()
-        client.entity_fields.key_fields.drop()
+        client.entity_types._types.drop()
+        client.entity_fields._key_fields.drop()
 
 
 RecordViewIdentifier: TypeAlias = RecordView | str
@@ -159,13 +159,13 @@ class RecordViewsService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.views: CachedListing[RecordView] = CachedListing(
+        self._views: CachedListing[RecordView] = CachedListing(
             client, "record view", list_record_views.build_request, RecordView, lambda view: view.view_name, RecordView
         )
 
     def clear_caches(self) -> None:
         """Forget the cached views."""
-        self.views.drop()
+        self._views.drop()
 
     @on_failure(list)
     async def get_record_views(self, *, use_cache: bool = True) -> list[RecordView]:
@@ -182,7 +182,7 @@ class RecordViewsService(Service):
         Example:
             >>> names = [view.view_name for view in await client.record_views.get_record_views()]
         """
-        return (await self.views.all(use_cache=use_cache)).only(lambda view: not view.is_template)
+        return (await self._views.all(use_cache=use_cache)).only(lambda view: not view.is_template)
 
     @on_failure(list)
     async def get_data_fields_on_view(
@@ -203,11 +203,11 @@ class RecordViewsService(Service):
             >>> for view in await client.record_views.get_record_views():
             ...     fields = await client.record_views.get_data_fields_on_view(view, "number")
         """
-        return await self.columns(plain_id(view_id, "record view", RecordViewData), field_type)
+        return await self._columns(plain_id(view_id, "record view", RecordViewData), field_type)
 
-    async def columns(self, view_id: str, field_type: str | None = None) -> list[DataField]:
+    async def _columns(self, view_id: str, field_type: str | None = None) -> list[DataField]:
         """Return the data fields that are columns of a view; unlike a public method, never hides a failure."""
-        view = await self.views.find(view_id)
+        view = await self._views.find(view_id)
         columns = [] if view is None else [column.data_field_id for column in view.view_fields if column.data_field_id]
-        found = await self._client.entity_fields.data_fields.get_many(columns)
+        found = await self._client.entity_fields._data_fields.get_many(columns)
         return [field for field in found if field is not None and field_type in (None, field.field_type)]

@@ -70,8 +70,8 @@ class RegistrationService(Service):
 
     def _forget(self) -> None:
         """Forget what a step of the workflow changes: lists of drafts, memberships, and progress written as values."""
-        self._client.activities.activities.drop()
-        self._client.activities.forget_relations()
+        self._client.activities._activities.drop()
+        self._client.activities._forget_relations()
         self._client.records.clear_caches()
 
     # -- file-based ---------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ class RegistrationService(Service):
             >>> file = await upload.update_property_file("results.csv", b"compound,IC50", "text/csv")
             >>> registration = await client.registration.register_file(activity, file["file_id"])
         """
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
         request = register_file.build_request(operation, plain_id(file_id, "file"), body={})
         response = await self._client.call(request)
         self._forget()
@@ -126,7 +126,7 @@ class RegistrationService(Service):
             >>> for registration in await client.registration.get_registration_files(activity):
             ...     print(registration.status, registration.message)
         """
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
         answer = as_list(await self._client.call(list_registration_files.build_request(operation)))
         return read_items(answer, lambda item: RegistrationFileWithErrors(item, self._client))
 
@@ -161,7 +161,7 @@ class RegistrationService(Service):
             True
         """
         body = _status(status, message)
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
         request = update_registration_file_status.build_request(operation, plain_id(file_id, "file"), body=body)
         await self._client.call(request)
         self._forget()
@@ -209,7 +209,7 @@ class RegistrationService(Service):
         if error_message is not None:
             message = renamed("error_message", error_message, "message", message)
         body = _results(status, message, key_field_names, records)
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
         request = submit_registration_results.build_request(operation, plain_id(file_id, "file"), body=body)
         await self._client.call(request)
         self._forget()
@@ -255,7 +255,7 @@ class RegistrationService(Service):
             raise ValueError("give either file_id or submission_id")
         if on_record_errors not in ("return", "raise"):
             raise ValueError(f'on_record_errors must be "return" or "raise"; got {on_record_errors!r}')
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
 
         async def look() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
             if file_id is not None:
@@ -320,7 +320,7 @@ class RegistrationService(Service):
         """
         keys, rows = texts_of("key_field_names", key_field_names), rows_of("data", data)
         _check_rows(keys, rows)
-        activity = ActivityData(await self._client.activities.read_now(operation_id))
+        activity = ActivityData(await self._client.activities._read_now(operation_id))
         view = await self._staging_view(activity)
         await self._check_keys(view, keys)
         columns = sorted({name for row in rows for name in row} - set(keys))
@@ -352,7 +352,7 @@ class RegistrationService(Service):
             error.import_id = import_id  # type: ignore[attr-defined]  # only this call leaves an import behind
             error.add_note(f"The rows are stored as import {import_id}; stage_drafts(..., import_id=...) starts it.")
             raise
-        self._client.activities.activities.drop()
+        self._client.activities._activities.drop()
         return import_id
 
     async def _staging_view(self, activity: ActivityData) -> RecordView:
@@ -362,14 +362,14 @@ class RegistrationService(Service):
                 f"{activity} has no staging table: its definition needs table-based registration "
                 "(set_registration_settings(staging_template_view_id=...))"
             )
-        view = await self._client.record_views.views.find(view_id)
+        view = await self._client.record_views._views.find(view_id)
         if view is None:
             raise ValueError(f"The staging table {view_id} of {activity} is not among the record views of the server.")
         return view
 
     async def _check_keys(self, view: RecordView, keys: Sequence[str]) -> None:
-        fields = self._client.entity_fields.key_fields
-        kind = await self._client.entity_types.types.find(view.entity_slice_id or "")
+        fields = self._client.entity_fields._key_fields
+        kind = await self._client.entity_types._types.find(view.entity_slice_id or "")
         if kind is None:
             # The type of a staging table need not be listed; its keys must be key fields of the workspace at least.
             await fields.require_ids(keys)
@@ -387,12 +387,12 @@ class RegistrationService(Service):
                 raise AmbiguousIdentifierError("key field", name, found)
 
     async def _map_columns(self, view: RecordView, columns: Sequence[str]) -> dict[str, DataField]:
-        fields = await self._client.record_views.columns(view.id)
+        fields = await self._client.record_views._columns(view.id)
         if set(columns) - {field.field_name for field in fields}:
             # A column may have been added since the listings were read.
-            self._client.record_views.views.drop()
-            self._client.entity_fields.data_fields.drop()
-            fields = await self._client.record_views.columns(view.id)
+            self._client.record_views._views.drop()
+            self._client.entity_fields._data_fields.drop()
+            fields = await self._client.record_views._columns(view.id)
         mapped: dict[str, DataField] = {}
         for name in columns:
             found = [field for field in fields if field.field_name == name]
@@ -462,7 +462,7 @@ class RegistrationService(Service):
         self, build: Any, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None
     ) -> RegistrationSubmission:
         body = {} if record_ids is None else {"record_ids": _drafts(record_ids)}
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
         response = await self._client.call(build(operation, body=body))
         self._forget()
         return RegistrationSubmission(read_object(response, "submission"), self._client)
@@ -484,7 +484,7 @@ class RegistrationService(Service):
             >>> for draft in await client.registration.get_draft_statuses(operation_id):
             ...     print(draft.record_id, draft.status, draft.message)
         """
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
         answer = as_list(await self._client.call(list_draft_statuses.build_request(operation)))
         return read_items(answer, lambda item: RegistrationDraftStatus(item, self._client), needs_id=False)
 
@@ -506,7 +506,7 @@ class RegistrationService(Service):
         Example:
             >>> submissions = await client.registration.get_registration_submissions(operation_id)
         """
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
         answer = as_list(await self._client.call(list_registration_submissions.build_request(operation)))
         return read_items(answer, lambda item: RegistrationSubmissionWithErrors(item, self._client))
 
@@ -533,7 +533,7 @@ class RegistrationService(Service):
             True
         """
         body = {"record_ids": _drafts(record_ids)}
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
         await self._client.call(clear_drafts.build_request(operation, body=body))
         self._forget()
         return True
@@ -569,7 +569,7 @@ class RegistrationService(Service):
             True
         """
         body = _status(status, message)
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
         request = update_submission_status.build_request(
             operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
         )
@@ -613,7 +613,7 @@ class RegistrationService(Service):
             True
         """
         body = _results(status, message, key_field_names, records)
-        operation = await self._client.activities.resolve(operation_id)
+        operation = await self._client.activities._resolve(operation_id)
         request = submit_submission_results.build_request(
             operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
         )

@@ -58,7 +58,7 @@ class ResultTableTemplatesService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.templates: CachedListing[ResultTableTemplate] = CachedListing(
+        self._templates: CachedListing[ResultTableTemplate] = CachedListing(
             client,
             "result table template",
             list_record_view_templates.build_request,
@@ -69,7 +69,7 @@ class ResultTableTemplatesService(Service):
 
     def clear_caches(self) -> None:
         """Forget the cached templates."""
-        self.templates.drop()
+        self._templates.drop()
 
     @on_failure(list)
     async def get_templates(self, *, use_cache: bool = True) -> list[ResultTableTemplate]:
@@ -86,7 +86,7 @@ class ResultTableTemplatesService(Service):
         Example:
             >>> templates = await client.result_table_templates.get_templates()
         """
-        return await self.templates.all(use_cache=use_cache)
+        return await self._templates.all(use_cache=use_cache)
 
     @on_failure(nothing)
     async def get_template_by_id(self, template_id: str) -> ResultTableTemplate | None:
@@ -168,9 +168,9 @@ class ResultTableTemplatesService(Service):
         """
         body = {name: value for name, value in locals().items() if name != "self" and value is not None}
         body["view_name"] = filled("view_name", view_name)
-        body["entity_slice_id"] = await self._client.entity_types.types.require_id(entity_slice_id)
+        body["entity_slice_id"] = await self._client.entity_types._types.require_id(entity_slice_id)
         if data_field_ids is not None:
-            fields = self._client.entity_fields.data_fields
+            fields = self._client.entity_fields._data_fields
             body["data_field_ids"] = [await fields.require_id(item) for item in data_field_ids]
         return await self._create(create_record_view_template.build_request(body=await self._with_programs(body)))
 
@@ -263,12 +263,12 @@ class ResultTableTemplatesService(Service):
             >>> template = await client.result_table_templates.update_template(template, sort_order=None)
         """
         changes = {name: value for name, value in given(locals()).items() if name != "template_id"}
-        resolved = await self.templates.require_id(template_id)
+        resolved = await self._templates.require_id(template_id)
         if not changes:
             return self._read(await self._client.call(get_record_view_template.build_request(resolved)))
         body = await self._with_programs(changes)
         response = await self._client.call(update_record_view_template.build_request(resolved, body=body))
-        self.templates.drop()
+        self._templates.drop()
         if as_json(response) is None:
             return await self._reread(resolved)
         return self._read(response)
@@ -291,7 +291,7 @@ class ResultTableTemplatesService(Service):
             >>> copy = await client.result_table_templates.duplicate_template(template)
             >>> await client.result_table_templates.delete_template(copy)
         """
-        resolved = await self.templates.require_id(template_id)
+        resolved = await self._templates.require_id(template_id)
         await self._client.call(delete_record_view_template.build_request(resolved, body={}))
         self._forget_links()
 
@@ -313,7 +313,7 @@ class ResultTableTemplatesService(Service):
             >>> template = (await client.result_table_templates.get_templates())[0]
             >>> copy = await client.result_table_templates.duplicate_template(template)
         """
-        resolved = await self.templates.require_id(template_id)
+        resolved = await self._templates.require_id(template_id)
         return await self._create(duplicate_record_view_template.build_request(resolved, body={}))
 
     @on_failure(nothing)
@@ -349,7 +349,7 @@ class ResultTableTemplatesService(Service):
         """
         body: dict[str, Any] = {
             "source_view_id": plain_id(source_view_id, "record view", RecordView),
-            "operation_definition_id": await self._client.activities.definitions.require_id(operation_definition_id),
+            "operation_definition_id": await self._client.activities._definitions.require_id(operation_definition_id),
             "view_name": filled("view_name", view_name),
         }
         if position_index is not None:
@@ -389,10 +389,10 @@ class ResultTableTemplatesService(Service):
             ...     template, operation_definition_id="Screening experiment"
             ... )
         """
-        resolved = await self.templates.require_id(template_view_id)
+        resolved = await self._templates.require_id(template_view_id)
         body: dict[str, Any] = {
             "template_view_id": resolved,
-            "operation_definition_id": await self._client.activities.definitions.require_id(operation_definition_id),
+            "operation_definition_id": await self._client.activities._definitions.require_id(operation_definition_id),
         }
         if position_index is not None:
             body["position_index"] = position_index
@@ -434,9 +434,9 @@ class ResultTableTemplatesService(Service):
             ...     template, operation_definition_id=definition, content_layout_id=place
             ... )
         """
-        resolved = await self.templates.require_id(template_id)
+        resolved = await self._templates.require_id(template_id)
         body = {
-            "operation_definition_id": await self._client.activities.definitions.require_id(operation_definition_id),
+            "operation_definition_id": await self._client.activities._definitions.require_id(operation_definition_id),
             "content_layout_id": plain_id(content_layout_id, "place of a content layout", ContentLayoutItem),
         }
         await self._client.call(unlink_record_view_template.build_request(resolved, body=body))
@@ -506,7 +506,7 @@ class ResultTableTemplatesService(Service):
 
     async def _create(self, request: dict[str, Any]) -> ResultTableTemplate:
         response = await self._client.call(request)
-        self.templates.drop()
+        self._templates.drop()
         return self._read(response)
 
     def _read(self, response: Any) -> ResultTableTemplate:
@@ -522,7 +522,7 @@ class ResultTableTemplatesService(Service):
 
     async def _with_programs(self, body: dict[str, Any]) -> dict[str, Any]:
         if body.get("program_ids"):
-            programs = self._client.programs.programs
+            programs = self._client.programs._programs
             body["program_ids"] = [await programs.require_id(item) for item in body["program_ids"]]
         return body
 
@@ -531,14 +531,14 @@ class ResultTableTemplatesService(Service):
     ) -> dict[str, Any]:
         if isinstance(definitions, str) or not definitions:
             raise ValueError(f"operation_definition_ids must be a list of at least one definition; got {definitions!r}")
-        known = self._client.activities.definitions
+        known = self._client.activities._definitions
         return {
-            "template_view_id": await self.templates.require_id(template),
+            "template_view_id": await self._templates.require_id(template),
             "operation_definition_ids": [await known.require_id(item) for item in definitions],
         }
 
     def _forget_links(self) -> None:
         """Forget what a link changes: tables come and go, and with them layouts and registration settings."""
-        self.templates.drop()
-        self._client.record_views.views.drop()
-        self._client.activities.definitions.drop()
+        self._templates.drop()
+        self._client.record_views._views.drop()
+        self._client.activities._definitions.drop()

@@ -113,10 +113,10 @@ class WorkspaceService(Service):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.members: CachedListing[WorkspaceUser] = CachedListing(
+        self._members: CachedListing[WorkspaceUser] = CachedListing(
             client, "user", list_workspace_members.build_request, WorkspaceUser, lambda user: user.email, WorkspaceUser
         )
-        self.groups: CachedListing[WorkspaceGroup] = CachedListing(
+        self._groups: CachedListing[WorkspaceGroup] = CachedListing(
             client,
             "group",
             list_workspace_groups.build_request,
@@ -128,8 +128,8 @@ class WorkspaceService(Service):
 
     def clear_caches(self) -> None:
         """Forget the cached workspace, members and groups."""
-        self.members.drop()
-        self.groups.drop()
+        self._members.drop()
+        self._groups.drop()
         self._workspace.clear()
 
     @on_failure(nothing)
@@ -172,7 +172,7 @@ class WorkspaceService(Service):
         Example:
             >>> emails = [user.email for user in await client.workspace.get_members()]
         """
-        return await self.members.all(use_cache=use_cache)
+        return await self._members.all(use_cache=use_cache)
 
     @on_failure(list)
     async def get_members_by_ids(self, ids: Iterable[WorkspaceUser | str]) -> list[WorkspaceUser]:
@@ -191,7 +191,7 @@ class WorkspaceService(Service):
             >>> activity = (await client.activities.get_activities())[0]
             >>> users = await client.workspace.get_members_by_ids(activity.assigned_user_ids)
         """
-        return await self.members.listed(ids)
+        return await self._members.listed(ids)
 
     @on_failure(list)
     async def get_groups(self, *, use_cache: bool = True) -> list[WorkspaceGroup]:
@@ -208,7 +208,7 @@ class WorkspaceService(Service):
         Example:
             >>> names = [group.group_name for group in await client.workspace.get_groups()]
         """
-        return await self.groups.all(use_cache=use_cache)
+        return await self._groups.all(use_cache=use_cache)
 
     @on_failure(list)
     async def get_groups_by_ids(self, ids: Iterable[WorkspaceGroup | str]) -> list[WorkspaceGroup]:
@@ -227,7 +227,7 @@ class WorkspaceService(Service):
             >>> activity = (await client.activities.get_activities())[0]
             >>> groups = await client.workspace.get_groups_by_ids(activity.assigned_group_ids)
         """
-        return await self.groups.listed(ids)
+        return await self._groups.listed(ids)
 
     @on_failure(list)
     async def get_events(self, **params: Unpack[EventsQuery]) -> list[WorkspaceEvent]:
@@ -259,7 +259,7 @@ class WorkspaceService(Service):
         if "event_types" in query:
             query["event_types"] = jsontext.encode_text(list(query["event_types"]))
         if "event_user_ids" in query:
-            users = [await self.members.require_id(item) for item in query["event_user_ids"]]
+            users = [await self._members.require_id(item) for item in query["event_user_ids"]]
             query["event_user_ids"] = jsontext.encode_text(users)
         build: Any = list_workspace_events.build_request
         response = await self._client.call_or_none(build(**query))
