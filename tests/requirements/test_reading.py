@@ -114,7 +114,7 @@ def test_r030_value_objects_need_nothing(lab: Lab, world: World, it: Any) -> Non
     assert [item.data_field_id for item in world(lab.api.record_views.get_record_views())[0].view_fields] == [None]
     replace(lab, "listActivityDefinitions", [{"id": NOWHERE, "content_layout": [{}]}])
     assert [item.component_type for item in world(lab.api.activities.get_definitions())[0].content_layout] == [None]
-    result = {"validation_result": {"errors": [{}]}}
+    result: dict[str, Any] = {"validation_result": {"errors": [{}]}}
     replace(lab, "getImport", {"id": NOWHERE, "import_result": result})
     assert [item.field_name for item in world(lab.api.imports.get_import(NOWHERE)).row_errors] == [None]
 
@@ -331,7 +331,7 @@ ARGUMENTS: dict[str, Any] = {
     "property_field_id": NOWHERE, "add_view_ids": [NOWHERE],
     "body": {"new_key_field_name": "x", "records_to_transfer": None},
 }  # fmt: skip
-RAW = {"id": NOWHERE, "definition_id": OTHER, "data_table_record_mapping": {NOWHERE: [OTHER]},
+RAW: dict[str, Any] = {"id": NOWHERE, "definition_id": OTHER, "data_table_record_mapping": {NOWHERE: [OTHER]},
        "content_layout": [{"id": OTHER, "record_view_id": NOWHERE}]}  # fmt: skip
 
 
@@ -345,7 +345,7 @@ def test_r037_methods_without_a_client_say_so(world: World, kind: str) -> None:
     called = 0
     for name in sorted({name for base in cls.__mro__ for name in vars(base) if not name.startswith("_")}):
         member = inspect.getattr_static(cls, name)
-        function = member.fget if isinstance(member, property) else member
+        function: Any = member.fget if isinstance(member, property) else member
         if not hasattr(function, "__wrapped__"):  # works on the JSON alone
             continue
         called += 1
