@@ -294,7 +294,7 @@ def test_r096_each_step_leads_to_a_fresh_listing(lab: Lab, world: World, run: An
     api = lab.api.registration
     world(api.stage_drafts(run, ["Compound"], ROWS))
     world(run.refetch())
-    submission = world(api.validate_drafts(run)) if step in ("status", "results") else None
+    submission: Any = world(api.validate_drafts(run)) if step in ("status", "results") else None
     world(lab.api.activities.get_activities())
     calls: dict[str, Callable[[], Any]] = {
         "validate": lambda: api.validate_drafts(run),

@@ -25,7 +25,7 @@ def rows() -> list[tuple[int, str, list[str]]]:
     return found
 
 
-def tests() -> dict[str, list[str]]:
+def functions() -> dict[str, list[str]]:
     """The names of the test functions of this directory, with the modules that have them."""
     found: dict[str, list[str]] = {}
     for path in sorted(HERE.glob("test_*.py")):
@@ -43,7 +43,7 @@ def test_the_table_names_every_requirement_once() -> None:
 
 def test_each_row_names_tests_that_exist() -> None:
     """Each row names at least one test of its own number, and every test that it names is there."""
-    known = tests()
+    known = functions()
     for number, _, named in rows():
         assert named, f"R{number} names no test"
         assert set(named) <= set(known), f"R{number} names tests that are not there"
@@ -53,7 +53,7 @@ def test_each_row_names_tests_that_exist() -> None:
 def test_each_test_of_a_requirement_is_in_the_table() -> None:
     """No test that bears the number of a requirement is missing from its row, and no name is used twice."""
     in_table = {name for _, _, named in rows() for name in named}
-    numbered = {name: modules for name, modules in tests().items() if re.match(r"test_r\d{3}_", name)}
+    numbered = {name: modules for name, modules in functions().items() if re.match(r"test_r\d{3}_", name)}
     assert set(numbered) == in_table
     assert [name for name, modules in numbered.items() if len(modules) > 1] == []
 
