@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 4cf8a17091b1)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 0fbd3cd720fb)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -253,6 +253,8 @@ class EntityFieldsService(Service):
     @on_failure(nothing)
     def get_or_create_key_field(self, field_name: str) -> KeyField:
         """Return the key field of this name, creating it when there is none.
+
+        A data field may have the same name; where a field of either kind may stand, that name is then ambiguous.
 
         Args:
             field_name: its exact name; the id of an existing field does as well.

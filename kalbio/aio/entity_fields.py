@@ -253,6 +253,8 @@ class EntityFieldsService(Service):
     async def get_or_create_key_field(self, field_name: str) -> KeyField:
         """Return the key field of this name, creating it when there is none.
 
+        A data field may have the same name; where a field of either kind may stand, that name is then ambiguous.
+
         Args:
             field_name: its exact name; the id of an existing field does as well.
 

@@ -229,7 +229,7 @@ class Record(RecordData):
             activity_id: only values written in this activity: object, id, or title. Key values always count.
             include_sub_record_values: whether values of sub-records count too.
             sub_record_id: only values of this sub-record: object, id, or key-field dict.
-            record_view_id: only values written in this table: object, or id.
+            record_view_id: id of a table: only values written in it.
 
         Returns:
             The content: numbers as text, booleans as booleans; None when there is no such value. Local; names are
@@ -836,15 +836,17 @@ def _view(identifier: Any) -> str | None:
 
 async def _data_field(client: Any, identifier: Any) -> str:
     """Return the id of the data field to write to. A key field is refused, saying how key values are given."""
+    hint = "It is a key field: key values are given when the record is made, with get_or_create_record."
+    if isinstance(identifier, KeyField):
+        raise IdentifierNotFoundError("data field", identifier, hint=hint)
     try:
         found: str = await client.entity_fields._data_fields.require_id(identifier)
-        return found
-    except IdentifierError as error:
+    except IdentifierNotFoundError as error:
         keys = await client.entity_fields._key_fields.catalog()
-        if isinstance(identifier, KeyField) or any(key.field_name == identifier for key in keys.items):
-            hint = "It is a key field: key values are given when the record is made, with get_or_create_record."
+        if any(key.field_name == identifier for key in keys.items):
             raise IdentifierNotFoundError("data field", identifier, hint=hint) from error
         raise
+    return found
 
 
 async def _scope(client: Any, field_id: Any, activity_id: Any, record_view_id: Any) -> Scope:
