@@ -250,7 +250,8 @@ class ResultTableTemplatesService(Service):
             group_by_field_id: id of what it is grouped by.
 
         Returns:
-            The template as it is now. With nothing given it is read, and nothing is changed.
+            The template as it is now. With nothing given nothing is changed: an object is returned as it is, and what
+            an id or a name names is read.
 
         Raises:
             IdentifierNotFoundError: no such template or program; nothing was sent.
@@ -263,6 +264,8 @@ class ResultTableTemplatesService(Service):
             >>> template = await client.result_table_templates.update_template(template, sort_order=None)
         """
         changes = {name: value for name, value in given(locals()).items() if name != "template_id"}
+        if not changes and isinstance(template_id, ResultTableTemplate):
+            return template_id
         resolved = await self._templates.require_id(template_id)
         if not changes:
             return self._read(await self._client.call(get_record_view_template.build_request(resolved)))
