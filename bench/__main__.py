@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -23,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.server import OPERATION_IDS, RECORD_IDS
-from bench.works import WORKS, look_up, walk
+from bench.works import WORKS, Work, look_up, walk
 from kalbio import KaleidoscopeClient
 
 
@@ -56,6 +57,23 @@ def measure(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, floa
     return {name: statistics.median(values) for name, values in taken.items()}
 
 
+def run_work(
+    work: Work, client: KaleidoscopeClient, http: httpx.Client, counter: httpx.Client, rounds: int
+) -> dict[str, Any]:
+    """Measure one work."""
+
+    def ours() -> float:
+        work.prepare(client)
+        return seconds(partial(work.ours, client))
+
+    ours()  # a first time for modules and the connection
+    counter.get("/bench/counts")
+    ours()
+    counts = counter.get("/bench/counts").json()
+    medians = measure({"ours": ours, "raw": partial(seconds, partial(work.raw, http))}, rounds)
+    return {"work": work.name, "limit": work.limit, **medians, **counts}
+
+
 def run(rounds: int) -> list[dict[str, Any]]:
     """Measure every work."""
     results: list[dict[str, Any]] = []
@@ -65,29 +83,12 @@ def run(rounds: int) -> list[dict[str, Any]]:
         httpx.Client(base_url=url) as http,
         httpx.Client(base_url=url) as counter,
     ):
-        for work in WORKS:
-
-            def ours(work: Any = work) -> float:
-                work.prepare(client)
-                return seconds(lambda: work.ours(client))
-
-            ours()  # a first time for modules and the connection
-            counter.get("/bench/counts")
-            ours()
-            counts = counter.get("/bench/counts").json()
-            medians = measure({"ours": ours, "raw": lambda work=work: seconds(lambda: work.raw(http))}, rounds)
-            results.append({"work": work.name, "limit": work.limit, **medians, **counts})
-
+        results.extend(run_work(work, client, http, counter, rounds) for work in WORKS)
         records = client.records.get_records_by_ids(RECORD_IDS[:1000])
         raws = [record.to_dict() for record in records]
         for name, operation in (("", None), (" of an activity", OPERATION_IDS[-1])):
-            medians = measure(
-                {
-                    "ours": lambda operation=operation: seconds(lambda: look_up(records, operation)),
-                    "raw": lambda: seconds(lambda: walk(raws)),
-                },
-                rounds,
-            )
+            ours, raw = partial(look_up, records, operation), partial(walk, raws)
+            medians = measure({"ours": partial(seconds, ours), "raw": partial(seconds, raw)}, rounds)
             results.append({"work": f"100,000 contents{name}, in memory", "limit": 2.5, **medians, "requests": 0})
     for result in results:
         result["ratio"] = result["ours"] / result["raw"]
