@@ -24,7 +24,7 @@ from tests.altered import alter, body_of, replace
 from tests.conftest import Lab, World
 from tests.requirements.lists import NOWHERE
 
-ROWS = [{"Compound": "R-1", "Purity (%)": 98}, {"Compound": "R-2", "Comment": "pale"}]
+ROWS: list[dict[str, Any]] = [{"Compound": "R-1", "Purity (%)": 98}, {"Compound": "R-2", "Comment": "pale"}]
 WRITES = {"createImport", "runImport", "validateDrafts", "submitDrafts"}
 
 
@@ -97,8 +97,8 @@ def test_r092_a_refused_start_can_be_resumed(lab: Lab, world: World, run: Any) -
     lab.fail("runImport", status=409)
     with pytest.raises(KalbioAPIError) as caught:
         world(stage(run, ["Compound"], ROWS))
-    error = caught.value
-    import_id = error.import_id  # type: ignore[attr-defined]
+    error: Any = caught.value
+    import_id = error.import_id
     assert import_id in "".join(error.__notes__)
     assert copy.copy(error).import_id == pickle.loads(pickle.dumps(error)).import_id == import_id
     assert world(stage(run, ["Compound"], ROWS, import_id=import_id)) == import_id

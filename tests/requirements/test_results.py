@@ -698,6 +698,7 @@ def test_r022_columns_of_views_show_their_own_ids(lab: Lab, world: World, tmp_pa
     assert not {column.id for column in columns} & {column.data_field_id for column in columns}
     first = columns[0]
     assert (first.plot_field_id, first.aggregation_type, first.sort_behavior) == tuple(extra.values())
+    assert {"data_field_id", "lookup_field_id", *extra} <= set(vars(type(first)))
     world(lab.api.exports.pull_data("a.csv", view.entity_slice_id, tmp_path, view.id, [first]))
     assert query_of(lab, "exportRecordsCsv")["view_field_ids"] == first.id
     world(
