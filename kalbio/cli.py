@@ -11,6 +11,11 @@ from kalbio._version import __version__
 
 _EXTRA = {"jsonschema_rs", "python_multipart", "swagger_ui", "uvicorn"}
 
+_FAULT_HELP = (
+    "what goes wrong, as in addRecordValue:lose_answer:rate=0.1 or *:status=503,retry_after=1:times=5; "
+    "may be given several times"
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code."""
@@ -44,17 +49,31 @@ def _parser() -> argparse.ArgumentParser:
     add("--webhook", metavar="URL", help="where registration events are posted to")
     add("--lenient-uploads", action="store_true", help="take multipart bodies whose boundary is not in the header")
     add("--token-lifetime", type=int, default=3600, metavar="S", help="life of access tokens in seconds")
+    add("--fault", metavar="SPEC", action="append", help=_FAULT_HELP)
+    add("--fault-seed", type=int, default=0, metavar="N", help="another one lets rates hit other calls")
+    add("--clock-skew", type=float, default=0, metavar="S", help="seconds by which the Date header is ahead")
     return parser
 
 
 def _sandbox(options: argparse.Namespace) -> int:
-    from kalbio.sandbox import Sandbox, reference
+    from kalbio.sandbox import Faults, Sandbox, reference
+    from kalbio.sandbox.faults import parse_fault
     from kalbio.sandbox.server import serve
 
     reference.check()
-    settings = {"seed": options.seed, "webhook": options.webhook, "lenient_uploads": options.lenient_uploads}
+    faults = Faults(options.fault_seed)
+    for spec in options.fault or ():
+        faults.add(parse_fault(spec))
     with (
-        Sandbox(options.db, token_lifetime=options.token_lifetime, **settings) as sandbox,
+        Sandbox(
+            options.db,
+            seed=options.seed,
+            webhook=options.webhook,
+            lenient_uploads=options.lenient_uploads,
+            token_lifetime=options.token_lifetime,
+            faults=faults,
+            clock_skew=options.clock_skew,
+        ) as sandbox,
         serve(sandbox, options.port, options.host) as server,
     ):
         sys.stdout.write(
@@ -62,6 +81,7 @@ def _sandbox(options: argparse.Namespace) -> int:
 API reference:   {server.reference_url}
 Data:            {options.db or "in memory, lost at the end"}
 Webhooks:        {options.webhook or "none, see --webhook"}
+Faults:          {"  ".join(options.fault or ()) or "none, see --fault"}
 
 Point a client at it:
   export KALEIDOSCOPE_API_URL={server.url}

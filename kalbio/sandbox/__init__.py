@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kalbio.sandbox.app import Request, Response, Sandbox
+from kalbio.sandbox.app import Outcome, Request, Response, Sandbox
+from kalbio.sandbox.faults import Fault, Faults, LedgerEntry
 from kalbio.sandbox.webhooks import Delivery
 
-__all__ = ["Delivery", "Request", "Response", "Sandbox"]
+__all__ = ["Delivery", "Fault", "Faults", "LedgerEntry", "Outcome", "Request", "Response", "Sandbox"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +18,7 @@ from urllib.parse import parse_qsl
 from kalbio.sandbox import oauth, seed, uploads
 from kalbio.sandbox.calls import HANDLERS, Answer, Call, Refusal, Settings, UploadedFile
 from kalbio.sandbox.contract import Contract, Operation, load_contract, loads
+from kalbio.sandbox.faults import Fault, Faults, LedgerEntry, shown_ids
 from kalbio.sandbox.store import Document, Json, Store, connect, dumps, is_empty, last_instant
 from kalbio.sandbox.times import Clock
 from kalbio.sandbox.webhooks import Delivery, Webhooks
@@ -30,6 +33,8 @@ for _module in (
 
 _JSON, _FORM, _MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 _IN_PROCESS_URL = "http://sandbox.invalid"
+_LEDGER_LIMIT = 100_000
+_Route = tuple[Operation, dict[str, str]] | None
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,30 @@ class Response:
         return loads(self.body)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of a request that may meet a fault."""
+
+    response: Response | None
+    """The answer, None when there is none. Whether it arrives, and when, depends on the fault."""
+    fault: Fault | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the connection breaks instead of an answer. An answer without a body cannot break off later."""
+        fault = self.fault
+        if fault is None:
+            return False
+        return fault.reset or fault.lose_answer or (fault.truncate and not (self.response and self.response.body))
+
+
 class Sandbox:
     """A local emulator of the Kaleidoscope API.
 
     `webhook` receives the registration events: a URL gets real POSTs, a callable gets the payload.
     `db` is a file that keeps everything; without it the state lives in memory. A file is seeded only when it is new.
+    `faults` is the plan of what goes wrong on the way, for those who use `meet`; `clock_skew` shifts the Date header of
+    the answers by so many seconds.
     """
 
     def __init__(
@@ -79,10 +103,14 @@ class Sandbox:
         token_lifetime: int = 3600,
         import_polls: int = 0,
         clock: Callable[[], datetime] | None = None,
+        faults: Faults | None = None,
+        clock_skew: float = 0,
     ) -> None:
         """Open the database and, when it is new, fill it with a seed."""
         self.settings = Settings(client_id, client_secret, token_lifetime, lenient_uploads, import_polls)
         self.base_url = _IN_PROCESS_URL
+        self.faults = faults if faults is not None else Faults()
+        self.clock_skew = clock_skew
         self._contract: Contract = load_contract()
         self._lock = threading.RLock()
         self._connection = connect(db)
@@ -93,14 +121,46 @@ class Sandbox:
             raise
         self._store = Store(self._connection, Clock(clock, last_instant(self._connection)))
         self._webhooks = Webhooks(webhook)
+        self._ledger: deque[LedgerEntry] = deque(maxlen=_LEDGER_LIMIT)
+        self._written = 0
 
     def handle(self, request: Request) -> Response:
         """Answer one request. Safe to call from any thread; requests are taken one at a time."""
+        return self._carry_out(request, self._route(request))
+
+    def meet(self, request: Request) -> Outcome:
+        """Answer one request as `handle` does, unless a fault of the plan comes between."""
+        route = self._route(request)
+        fault = self.faults.take(route[0].id if route else None)
+        if fault is None:
+            return Outcome(self._carry_out(request, route))
+        if fault.expire_tokens:
+            self.expire_tokens()
+        elif fault.revoke_tokens:
+            self.revoke_tokens()
+        answer: Response | None = None
+        if fault.carried_out:
+            answer = self._carry_out(request, route, fault)
+        elif route:
+            with self._lock:
+                self._write_down(route[0], request, None, fault)
+        if fault.status is not None:
+            headers, body = fault.error()
+            answer = Response(fault.status, (*headers, *self._date()), b"" if fault.status in (204, 304) else body)
+        elif answer is not None and fault.body is not None:
+            answer = Response(200 if answer.status == 204 else answer.status, answer.headers, fault.body)
+        return Outcome(answer, fault)
+
+    def _route(self, request: Request) -> _Route:
+        return self._contract.route(request.method.upper(), request.target.partition("?")[0])
+
+    def _carry_out(self, request: Request, route: _Route, fault: Fault | None = None) -> Response:
         path, _, query = request.target.partition("?")
-        routed = self._contract.route(request.method.upper(), path)
-        if routed is None:
-            return _respond(Refusal(404, f"Route {request.method}:{path} not found", code="FST_ERR_NOT_FOUND"))
-        operation, path_values = routed
+        if route is None:
+            message = f"Route {request.method.upper()}:{path} not found"
+            return self._respond(Refusal(404, message, code="FST_ERR_NOT_FOUND"))
+        operation, path_values = route
+        answer: Answer | Refusal
         with self._lock:
             call = Call(self._store, self.settings, self.base_url, path_values)
             self._connection.execute("begin immediate")
@@ -110,14 +170,34 @@ class Sandbox:
                 self._connection.execute("commit")
             except Refusal as refusal:
                 self._connection.execute("rollback")
-                return _respond(refusal)
+                answer = refusal
             except BaseException:
                 self._connection.execute("rollback")
                 raise
-        # after the commit, so that a receiver that calls back at once sees what the event speaks of
-        for event in call.events:
-            self._webhooks.send(event)
-        return _respond(answer)
+            self._write_down(operation, request, answer, fault)
+        if isinstance(answer, Answer):
+            # after the commit, so that a receiver that calls back at once sees what the event speaks of
+            for event in call.events:
+                self._webhooks.send(event)
+        return self._respond(answer)
+
+    def _write_down(
+        self, operation: Operation, request: Request, answer: Answer | Refusal | None, fault: Fault | None
+    ) -> None:
+        if operation.method == "GET":
+            return
+        self._written += 1
+        self._ledger.append(
+            LedgerEntry(
+                number=self._written,
+                operation=operation.id,
+                method=operation.method,
+                path=request.target.partition("?")[0],
+                status=answer.status if answer else None,
+                fault=fault.kind if fault else None,
+                ids=shown_ids(answer.body) if isinstance(answer, Answer) else (),
+            )
+        )
 
     def _run(self, operation: Operation, call: Call, query: str, request: Request) -> Answer:
         if not operation.is_open:
@@ -190,6 +270,23 @@ class Sandbox:
             raise Refusal(500, f"the sandbox breaks its own contract: {fault}", code="SANDBOX_CONTRACT")
         return answer
 
+    def _respond(self, answer: Answer | Refusal) -> Response:
+        if isinstance(answer, Refusal):
+            answer = Answer(answer.body(), status=answer.status)
+        headers = (*answer.headers, *self._date())
+        if answer.body is None:
+            return Response(answer.status, headers, b"")
+        if isinstance(answer.body, bytes):
+            return Response(answer.status, headers, answer.body)
+        headers = (("content-type", "application/json; charset=utf-8"), *headers)
+        return Response(answer.status, headers, dumps(answer.body).encode())
+
+    def _date(self) -> tuple[tuple[str, str], ...]:
+        if not self.clock_skew:
+            return ()  # the server knows the time
+        shown = self._store.clock.now() + timedelta(seconds=self.clock_skew)
+        return (("date", format_datetime(shown, usegmt=True)),)
+
     def issue_token(self) -> str:
         """An access token without a login."""
         with self._lock:
@@ -200,6 +297,20 @@ class Sandbox:
         """End every token there is, as an administrator might: the next request of any client gets a 401."""
         with self._lock:
             self._store.run("delete from token")
+
+    def expire_tokens(self) -> None:
+        """End every access token there is, as time does; refresh tokens stay good."""
+        with self._lock:
+            self._store.run("update token set expires = 0 where kind = 'access'")
+
+    @property
+    def ledger(self) -> list[LedgerEntry]:
+        """The writes that reached the sandbox, logins included, in the order in which they were carried out.
+
+        The last 100,000 are kept.
+        """
+        with self._lock:
+            return list(self._ledger)
 
     @property
     def webhook_log(self) -> list[Delivery]:
@@ -240,14 +351,3 @@ def _json_body(body: bytes) -> Json:
         return loads(body)
     except ValueError as error:
         raise Refusal(400, f"Body is not valid JSON: {error}", code="FST_ERR_CTP_INVALID_JSON_BODY") from None
-
-
-def _respond(answer: Answer | Refusal) -> Response:
-    if isinstance(answer, Refusal):
-        answer = Answer(answer.body(), status=answer.status)
-    if answer.body is None:
-        return Response(answer.status, answer.headers, b"")
-    if isinstance(answer.body, bytes):
-        return Response(answer.status, answer.headers, answer.body)
-    headers = (("content-type", "application/json; charset=utf-8"), *answer.headers)
-    return Response(answer.status, headers, dumps(answer.body).encode())

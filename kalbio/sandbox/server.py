@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import struct
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -13,11 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kalbio.sandbox import reference
-from kalbio.sandbox.app import Request, Response, Sandbox
+from kalbio.sandbox.app import Outcome, Request, Response, Sandbox
+from kalbio.sandbox.faults import Fault
 
 _Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
 _START_LIMIT = 10.0
 
 
@@ -45,7 +50,14 @@ def serve(sandbox: Sandbox, port: int = 0, host: str = "127.0.0.1") -> Iterator[
         listener.bind((host, port))
         sandbox.base_url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
-            _Face(sandbox), http="h11", ws="none", loop="asyncio", lifespan="off", access_log=False, log_level="warning"
+            _Face(sandbox),
+            http=_Connection,
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            date_header=not sandbox.clock_skew,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="kalbio-sandbox", daemon=True)
@@ -58,6 +70,29 @@ def serve(sandbox: Sandbox, port: int = 0, host: str = "127.0.0.1") -> Iterator[
             thread.join(_START_LIMIT)
 
 
+class _Connection(H11Protocol):
+    """A connection that the application can break."""
+
+    held = False
+    """Whether the answer is held back, so that nobody waits for it when the server stops."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Put itself where the application finds it."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "connection": self}
+
+    def shutdown(self) -> None:
+        """Close when nothing is under way."""
+        super().shutdown()
+        if self.held:
+            self.transport.abort()
+
+    def reset(self) -> None:
+        """Break it as a crash does: the peer gets a RST."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+
 class _Face:
     """The ASGI application: reads a request, lets the sandbox answer it in a worker thread, sends the answer."""
 
@@ -65,12 +100,7 @@ class _Face:
         """Answer for a sandbox."""
         self._sandbox = sandbox
 
-    async def __call__(
-        self,
-        scope: _Message,
-        receive: Callable[[], Awaitable[_Message]],
-        send: Callable[[_Message], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answer one request."""
         body = bytearray()
         more = True
@@ -85,24 +115,77 @@ class _Face:
             target += "?" + scope["query_string"].decode("latin-1")
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         request = Request(scope["method"], target, headers, bytes(body))
-        answer = await asyncio.to_thread(self._answer, request)
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-        if answer.status != 204:
-            raw.append((b"content-length", str(len(answer.body)).encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-        await send({"type": "http.response.body", "body": answer.body})
+        outcome = await asyncio.to_thread(self._answer, request)
+        if outcome.fault is None:
+            await _send_answer(send, outcome.response)
+        else:
+            await _send_in_trouble(send, outcome, outcome.fault, scope["state"]["connection"], receive)
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request) -> Outcome:
+        page = self._find_page(request)
+        return Outcome(page) if page else self._sandbox.meet(request)
+
+    def _find_page(self, request: Request) -> Response | None:
         path = request.target.partition("?")[0]
-        if request.method == "GET" and path in ("/", reference.PATH):
+        if request.method != "GET":
+            return None
+        if path in ("/", reference.PATH):
             return _page("text/html; charset=utf-8", reference.page(self._sandbox.issue_token()))
-        if request.method == "GET" and path == reference.DESCRIPTION_PATH:
+        if path == reference.DESCRIPTION_PATH:
             return _page("application/json", reference.description(self._sandbox.base_url))
-        if request.method == "GET" and path.startswith(reference.PATH + "/"):
+        if path.startswith(reference.PATH + "/"):
             found = reference.asset(path.removeprefix(reference.PATH + "/"))
-            if found:
-                return _page(*found)
-        return self._sandbox.handle(request)
+            return _page(*found) if found else None
+        return None
+
+
+async def _send_in_trouble(
+    send: _Send, outcome: Outcome, fault: Fault, connection: _Connection, receive: _Receive
+) -> None:
+    """Send what a fault leaves of an answer, and break the connection where it says so."""
+    answer = outcome.response
+    if outcome.is_cut:
+        connection.reset()
+    elif fault.refuse:
+        connection.transport.close()
+    elif fault.truncate and answer is not None:
+        half = Response(answer.status, answer.headers, answer.body[: len(answer.body) // 2])
+        await _send_answer(send, half, promised=len(answer.body))
+        connection.transport.close()
+    else:
+        if (fault.slow is not None or fault.time_out) and await _leaves(connection, receive, within=fault.slow):
+            return
+        await _send_answer(send, answer)
+        return
+    await _is_gone(receive)
+
+
+async def _leaves(connection: _Connection, receive: _Receive, within: float | None) -> bool:
+    """Hold the answer back; whether the client has gone in the meantime."""
+    connection.held = True
+    try:
+        async with asyncio.timeout(within):
+            await _is_gone(receive)
+    except TimeoutError:
+        connection.held = False
+        return False
+    return True
+
+
+async def _is_gone(receive: _Receive) -> None:
+    """Wait until the connection is closed."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_answer(send: _Send, answer: Response | None, promised: int | None = None) -> None:
+    """Send an answer, or the beginning of one that is to have `promised` bytes."""
+    assert answer is not None
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    if answer.status not in (204, 304):
+        headers.append((b"content-length", str(len(answer.body) if promised is None else promised).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": promised is not None})
 
 
 def _page(content_type: str, body: bytes) -> Response:

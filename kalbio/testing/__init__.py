@@ -10,8 +10,8 @@ Needs the extra `kalbio[sandbox]`.
 
 from __future__ import annotations
 
+from kalbio.sandbox.faults import Fault, Faults
 from kalbio.testing.builders import make_assay_results, make_compounds
-from kalbio.testing.faults import Fault, Faults
 from kalbio.testing.in_process import Exchange, InProcess, SandboxTransport
 
 __all__ = [

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Self
 
+import anyio
 import attrs
 
-from kalbio._core._http import AsyncBaseTransport, BaseTransport
+from kalbio._core._http import (
+    AsyncBaseTransport,
+    AsyncByteStream,
+    BaseTransport,
+    ConnectError,
+    ReadError,
+    ReadTimeout,
+    SyncByteStream,
+)
 from kalbio._core._http import Request as HttpRequest
 from kalbio._core._http import Response as HttpResponse
 from kalbio.aio.client import AsyncKaleidoscopeClient
 from kalbio.client import KaleidoscopeClient
-from kalbio.sandbox import Request, Response, Sandbox
-from kalbio.testing.faults import Fault, Faults
+from kalbio.sandbox import Fault, Faults, Outcome, Request, Sandbox
 
 
 @attrs.frozen
@@ -47,41 +56,85 @@ class SandboxTransport(BaseTransport, AsyncBaseTransport):
     Attributes:
         sandbox: the sandbox.
         exchanges: what was asked, in order.
-        faults: what goes wrong, see `Faults.add`.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.exchanges: list[Exchange] = []
-        self.faults = Faults()
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong: the plan of the sandbox."""
+        return self.sandbox.faults
 
     def handle_request(self, request: HttpRequest) -> HttpResponse:
         """Answer a request of a sync client."""
-        return self._answer(request, request.read())
+        outcome = self._meet(request, request.read())
+        if wait := _wait(outcome, request):
+            time.sleep(wait)
+        return _deliver(outcome, request)
 
     async def handle_async_request(self, request: HttpRequest) -> HttpResponse:
         """Answer a request of an async client."""
-        return self._answer(request, await request.aread())
+        outcome = self._meet(request, await request.aread())
+        if wait := _wait(outcome, request):
+            await anyio.sleep(wait)
+        return _deliver(outcome, request)
 
-    def _answer(self, request: HttpRequest, body: bytes) -> HttpResponse:
-        operation = request.extensions.get("operation")
-        fault = self.faults.take(operation)
-        if fault is not None and not fault.carried_out:
-            self._note(request, body, fault.status)
-            return fault.answer(request, None)
+    def _meet(self, request: HttpRequest, body: bytes) -> Outcome:
         headers = tuple(request.headers.multi_items())
-        answer: Response = self.sandbox.handle(
-            Request(request.method, request.url.raw_path.decode("ascii"), headers, body)
-        )
-        self._note(request, body, answer.status)
-        good = HttpResponse(answer.status, headers=list(answer.headers), content=answer.body, request=request)
-        return good if fault is None else fault.answer(request, good)
+        outcome = self.sandbox.meet(Request(request.method, request.url.raw_path.decode("ascii"), headers, body))
+        self._note(request, body, outcome.response.status if outcome.response else None)
+        return outcome
 
     def _note(self, request: HttpRequest, body: bytes, status: int | None) -> None:
         headers = {name: value for name, value in request.headers.multi_items() if name not in _CREDENTIALS}
         target = request.url.raw_path.decode("ascii")
         operation = request.extensions.get("operation")
         self.exchanges.append(Exchange(request.method, target, operation, headers, body, status))
+
+
+def _wait(outcome: Outcome, request: HttpRequest) -> float:
+    """How long the client waits for the answer, at most for as long as it has the patience for."""
+    slow = outcome.fault.slow if outcome.fault else None
+    return min(slow, _patience(request)) if slow else 0
+
+
+def _patience(request: HttpRequest) -> float:
+    limit = request.extensions.get("timeout", {}).get("read")
+    return float("inf") if limit is None else limit
+
+
+def _deliver(outcome: Outcome, request: HttpRequest) -> HttpResponse:
+    """Return what the client gets, or raise what it meets."""
+    fault, answer = outcome.fault, outcome.response
+    if fault is not None:
+        if fault.refuse:
+            raise ConnectError("connection refused (injected)", request=request)
+        if fault.time_out or (fault.slow or 0) > _patience(request):
+            raise ReadTimeout("timed out (injected)", request=request)
+        if outcome.is_cut:
+            raise ReadError("connection reset (injected)", request=request)
+    assert answer is not None
+    if fault is not None and fault.truncate:
+        headers = [*answer.headers, ("content-length", str(len(answer.body)))]
+        return HttpResponse(answer.status, headers=headers, stream=_BrokenStream(answer.body), request=request)
+    return HttpResponse(answer.status, headers=list(answer.headers), content=answer.body, request=request)
+
+
+class _BrokenStream(SyncByteStream, AsyncByteStream):
+    """The first half of a body, then a broken connection."""
+
+    def __init__(self, body: bytes) -> None:
+        self._half = body[: len(body) // 2]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._half
+        raise ReadError("the body is incomplete (injected)")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._half
+        raise ReadError("the body is incomplete (injected)")
 
 
 class InProcess:
@@ -137,7 +190,7 @@ class InProcess:
             >>> lab.fail("addRecordValue", lose_answer=True)
             >>> lab.fail("getRecord", status=503, retry_after=1, times=2)
         """
-        return self.transport.faults.add(Fault(operation, **fault))
+        return self.sandbox.faults.add(Fault(operation, **fault))
 
     def operations(self) -> list[str]:
         """Return the operationIds that were called, in order; logins are left out."""
