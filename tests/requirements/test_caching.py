@@ -18,7 +18,6 @@ import pytest
 from kalbio import KalbioError
 from kalbio.sandbox import Sandbox
 from kalbio.testing import InProcess
-from tests.altered import replace
 from tests.conftest import Lab, World
 from tests.requirements.together import Gate, together
 
@@ -746,15 +745,14 @@ def test_r083_assigned_values_have_their_types(lab: Lab, world: World) -> None:
     assert {type(item).__name__ for item in definition.content_layout} == {"ContentLayoutItem"}
 
 
-@pytest.mark.parametrize("absent", [(404, {"message": "none"}), (200, b""), (200, None)])
-def test_r084_an_absent_workspace_is_not_remembered(lab: Lab, world: World, absent: tuple[int, Any]) -> None:
+@pytest.mark.parametrize("absent", [{"status": 404}, {"body": b""}, {"body": b"null"}])
+def test_r084_an_absent_workspace_is_not_remembered(lab: Lab, world: World, absent: dict[str, Any]) -> None:
     """While there is none it is asked for each time; once there is one, it is found."""
-    status, body = absent
-    replace(lab, "getActiveWorkspace", body, status=status)
+    lab.fail("getActiveWorkspace", **absent, times=2)
     for _ in range(2):
-        assert asked(lab, world, lab.api.workspace.get_workspace) == ["getActiveWorkspace"]
-        assert world(lab.api.workspace.get_workspace()) is None
-    lab.transport.__dict__.pop("_answer")
+        with Asked(lab) as operations:
+            assert world(lab.api.workspace.get_workspace()) is None
+        assert operations == ["getActiveWorkspace"]
 
     assert world(lab.api.workspace.get_workspace()).workspace_name
     assert asked(lab, world, lab.api.workspace.get_workspace) == []
