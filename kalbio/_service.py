@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest 17eece7dd41d)
+# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest 550bf90100df)
 """What the services share: calls, and a cached listing that finds things by id or name."""
 
 from __future__ import annotations
@@ -64,17 +64,17 @@ class CachedListing(Generic[R]):
 
     def catalog(self, *, use_cache: bool = True) -> Catalog[R]:
         """Return the index of the listing."""
-        catalog, _ = self._cache.get("all", self._load, fresh=not self._client.caching(use_cache))
+        catalog, _ = self._cache.get("all", self._load, fresh=not self._client._caching(use_cache))
         return catalog
 
     def all(self, *, use_cache: bool = True) -> Listing[R]:
         """Return everything, as a list of the caller's own."""
-        _, listing = self._cache.get("all", self._load, fresh=not self._client.caching(use_cache))
+        _, listing = self._cache.get("all", self._load, fresh=not self._client._caching(use_cache))
         return Listing(listing, listing.unreadable)
 
     def cached(self) -> Catalog[R] | None:
         """Return the index when it is cached, without a request."""
-        entry = self._cache.peek("all") if self._client.caching() else None
+        entry = self._cache.peek("all") if self._client._caching() else None
         return None if entry is None else entry[0]
 
     def _search(self, look: Callable[[Catalog[R]], list[R | None]]) -> tuple[list[R | None], Catalog[R]]:

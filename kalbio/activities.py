@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 5f899cbcbe71)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest dd810cf93945)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -522,8 +522,8 @@ class Activity(_WithProperties, ActivityData):
         """The activities it consists of. Asked for once, and again after this object was refreshed."""
         client = self._require_client()
         known: Listing[Activity] | None = self._relations.get("child_activities")
-        if known is None or not client.caching():
-            response = client.call_or_none(list_child_activities.build_request(self.id))
+        if known is None or not client._caching():
+            response = client._call_or_none(list_child_activities.build_request(self.id))
             known = Listing() if response is None else client.activities._adopt(response)
             self._relations["child_activities"] = known
         return Listing(known, known.unreadable)
@@ -534,7 +534,7 @@ class Activity(_WithProperties, ActivityData):
         """The records it contains, asked for at every access."""
         client = self._require_client()
         since = client.records._generation
-        response = client.call_or_none(list_operation_records.build_request(self.id))
+        response = client._call_or_none(list_operation_records.build_request(self.id))
         records: list[Record] = [] if response is None else client.records._adopt(as_list(response), since)
         return records
 
@@ -796,7 +796,7 @@ class Activity(_WithProperties, ActivityData):
             >>> events = activity.get_events()
         """
         client = self._require_client()
-        response = client.call_or_none(list_activity_events.build_request(self.id))
+        response = client._call_or_none(list_activity_events.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: ActivityEvent(item, client))
 
     @on_failure(list)
@@ -813,7 +813,7 @@ class Activity(_WithProperties, ActivityData):
             >>> comments = activity.get_comments()
         """
         client = self._require_client()
-        response = client.call_or_none(list_activity_comments.build_request(self.id))
+        response = client._call_or_none(list_activity_comments.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: Comment(item, client))
 
     @on_failure(nothing)
@@ -1138,10 +1138,10 @@ class ActivitiesService(Service):
             raise
 
         def load() -> Listing[Activity]:
-            response = self._client.call_or_none(list_record_operations.build_request(wanted))
+            response = self._client._call_or_none(list_record_operations.build_request(wanted))
             return Listing() if response is None else self._adopt(response)
 
-        found = self._of_record.get(wanted, load, fresh=not self._client.caching(use_cache))
+        found = self._of_record.get(wanted, load, fresh=not self._client._caching(use_cache))
         return Listing(found, found.unreadable)
 
     @on_failure(list)
@@ -1217,7 +1217,7 @@ class ActivitiesService(Service):
                 raise ValueError(f"completed_behavior must be one of {', '.join(known)}; got {completed_behavior!r}")
             query["completed_behavior"] = CompletedBehavior(str(completed_behavior))
         build: Any = search_activities.build_request
-        response = self._client.call_or_none(build(**query))
+        response = self._client._call_or_none(build(**query))
         return [] if response is None else self._adopt(response)
 
     @on_failure(list)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest f285e7da5e73)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 8bb85621f094)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -340,7 +340,7 @@ class KaleidoscopeClient:
         finally:
             _bypassing.reset(token)
 
-    def caching(self, use_cache: bool = True) -> bool:
+    def _caching(self, use_cache: bool = True) -> bool:
         """Whether a read may be answered from a cache now."""
         return use_cache and self._use_cache and id(self) not in _bypassing.get()
 
@@ -356,14 +356,14 @@ class KaleidoscopeClient:
         built = pipe.build_request(**{**request, "extensions": extensions})
         return pipe.send(built, stream=stream)
 
-    def call_or_none(self, request: Mapping[str, Any], *, stream: bool = False) -> Response | None:
+    def _call_or_none(self, request: Mapping[str, Any], *, stream: bool = False) -> Response | None:
         """Send a request for one thing; None when it is not there."""
         try:
             return self.call(request, stream=stream)
         except NotFoundError:
             return None
 
-    def target_length(self, request: Mapping[str, Any]) -> int:
+    def _target_length(self, request: Mapping[str, Any]) -> int:
         """Return the length of the request target, to cut batches by."""
         return len(self._pipe.build_request(**request).url.raw_path)
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 4d9dbc9cb6eb)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest d3c6c7a13d03)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Dashboard(Resource):
             >>> names = [category.category_name for category in dashboard.get_categories()]
         """
         client = self._require_client()
-        response = client.call_or_none(list_dashboard_categories.build_request(self.id))
+        response = client._call_or_none(list_dashboard_categories.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
 
     @on_failure(nothing)

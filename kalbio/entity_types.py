@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest a82f45afb806)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest ba341d3905a8)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class EntityType(EntityTypeData):
             >>> ids = compounds.get_record_ids()
         """
         client = self._require_client()
-        response = client.call_or_none(search_records.build_request(entity_slice_id=self.id))
+        response = client._call_or_none(search_records.build_request(entity_slice_id=self.id))
         return [] if response is None else read_ids(as_list(response))
 
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 9a9a8c682152)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 95cdf2b5a784)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class ExportsService(Service):
             }
         )
         build: Any = export_records_csv.build_request
-        response = self._client.call_or_none(build(**query), stream=True)
+        response = self._client._call_or_none(build(**query), stream=True)
         if response is None:
             return None
         save(response, target, overwrite=overwrite, progress=progress)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 4eba5098c634)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 2f2e68a1fd86)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class FilesService(Service):
             response.close()  # a reader that stops early does not close the inner iterator at once
 
     def _open(self, file_id: str, activity_id: ActivityIdentifier | None) -> Response | None:
-        return self._client.call_or_none(self._request(file_id, activity_id), stream=True)
+        return self._client._call_or_none(self._request(file_id, activity_id), stream=True)
 
     def _request(self, file_id: str, activity_id: ActivityIdentifier | None) -> dict[str, Any]:
         if activity_id is None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 9d60b9975550)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 038c6213b18a)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class ImportsService(Service):
         if is_complete is not None:
             query["is_complete"] = int(is_complete)
         build: Any = list_imports.build_request
-        response = self._client.call_or_none(build(**query))
+        response = self._client._call_or_none(build(**query))
         return [] if response is None else read_items(as_list(response), lambda item: ImportRecord(item, self._client))
 
     @on_failure(nothing)
@@ -199,7 +199,7 @@ class ImportsService(Service):
             >>> (client.imports.get_import(import_id)).is_complete
             True
         """
-        response = self._client.call_or_none(get_import.build_request(plain_id(import_id, "import", ImportRecord)))
+        response = self._client._call_or_none(get_import.build_request(plain_id(import_id, "import", ImportRecord)))
         if response is None:
             return None
         record = ImportRecord(read_object(response, "import"), self._client)

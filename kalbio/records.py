@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest f424de43b9db)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 81b71275b556)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -346,7 +346,7 @@ class Record(RecordData):
             ...     print(value.created_at, value.field_id, value.content)
         """
         client = self._require_client()
-        response = client.call_or_none(list_record_values.build_request(self.id))
+        response = client._call_or_none(list_record_values.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: RecordValue(item, client))
 
     @on_failure(nothing)
@@ -492,9 +492,9 @@ class RecordsService(Service):
             def identify() -> Record | None:
                 return (self._identify(keys, use_cache=use_cache))[0]
 
-            return self._identifying.get(key_of(keys[0]), identify, fresh=not self._client.caching(use_cache))
+            return self._identifying.get(key_of(keys[0]), identify, fresh=not self._client._caching(use_cache))
         wanted = _uuid(record_id)
-        cached = self._by_id.peek(wanted) if self._client.caching(use_cache) else None
+        cached = self._by_id.peek(wanted) if self._client._caching(use_cache) else None
         if cached is not None:
             return cached
 
@@ -503,7 +503,7 @@ class RecordsService(Service):
             return Record(read_object(response, "record"), self._client)
 
         try:
-            record = self._by_id.get(wanted, load, fresh=not self._client.caching(use_cache))
+            record = self._by_id.get(wanted, load, fresh=not self._client._caching(use_cache))
         except NotFoundError:
             self._forget(wanted)
             return None
@@ -566,7 +566,7 @@ class RecordsService(Service):
         """Return the records with these ids, cached ones without a request."""
         found: dict[str, Record] = {}
         missing: list[str] = []
-        caching = self._client.caching(use_cache)
+        caching = self._client._caching(use_cache)
         if not caching:
             self._by_id.drop(*ids)
         for record_id in dict.fromkeys(ids):
@@ -576,7 +576,7 @@ class RecordsService(Service):
             else:
                 found[record_id] = cached
         if missing:
-            overhead = self._client.target_length(list_records.build_request(record_ids=""))
+            overhead = self._client._target_length(list_records.build_request(record_ids=""))
             since = self._generation
 
             def ask(batch: slice) -> Listing[Record]:
@@ -594,7 +594,7 @@ class RecordsService(Service):
         self, asked: Sequence[KeyValues], *, use_cache: bool = True, batch_size: int = 250
     ) -> list[Record | None]:
         """Return the records with these key values, in order; one request for many of them."""
-        caching = self._client.caching(use_cache)
+        caching = self._client._caching(use_cache)
         known: dict[frozenset[tuple[str, str]], Record | None] = {}
         missing: dict[frozenset[tuple[str, str]], KeyValues] = {}
         for key_values in asked:
@@ -610,12 +610,12 @@ class RecordsService(Service):
         wanted = list(missing.values())
         texts = [jsontext.encode_text(key_values) for key_values in wanted]
         if texts:
-            overhead = self._client.target_length(identify_records.build_request(records_key_field_to_value="[]"))
+            overhead = self._client._target_length(identify_records.build_request(records_key_field_to_value="[]"))
             since = self._generation
 
             def ask(batch: slice) -> None:
                 request = identify_records.build_request(records_key_field_to_value=f"[{','.join(texts[batch])}]")
-                response = self._client.call_or_none(request)
+                response = self._client._call_or_none(request)
                 answered = [] if response is None else as_list(response)
                 for key_values, raw in zip(wanted[batch], match_identified(wanted[batch], answered), strict=True):
                     if response is not None and raw is not None and raw.get("id") is None:
@@ -649,7 +649,7 @@ class RecordsService(Service):
         from kaleidoscope_api.models import GetOrCreateRecordBody, KeyValuesByFieldId
 
         wanted = (self._keys([key_values]))[0]
-        if self._client.caching():
+        if self._client._caching():
             cached = self._cached(key_of(wanted))
             if cached is not None:
                 return cached
@@ -701,7 +701,7 @@ class RecordsService(Service):
         if not isinstance(query.get("identifier_ids", ""), str):
             query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value", RecordValue))
         build: Any = search_records.build_request
-        response = self._client.call_or_none(build(**self._query(query)))
+        response = self._client._call_or_none(build(**self._query(query)))
         return [] if response is None else read_ids(as_list(response))
 
     def _query(self, conditions: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest f2c6c64cf73d)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 89f261217525)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class ResultTableTemplatesService(Service):
         request = get_record_view_template.build_request(
             plain_id(template_id, "result table template", ResultTableTemplate)
         )
-        response = self._client.call_or_none(request)
+        response = self._client._call_or_none(request)
         return None if response is None else self._read(response)
 
     @on_failure(nothing)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 164ac2348a35)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 4c82b2ad670c)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -150,13 +150,13 @@ class WorkspaceService(Service):
         """
 
         def load() -> Workspace | None:
-            response = self._client.call_or_none(get_active_workspace.build_request())
+            response = self._client._call_or_none(get_active_workspace.build_request())
             if response is None or as_json(response) is None:
                 return None
             return Workspace(read_object(response, "workspace"), self._client)
 
         # None counts as not cached, so an absent workspace is asked for each time.
-        return self._workspace.get("active", load, fresh=not self._client.caching(use_cache))
+        return self._workspace.get("active", load, fresh=not self._client._caching(use_cache))
 
     @on_failure(list)
     def get_members(self, *, use_cache: bool = True) -> list[WorkspaceUser]:
@@ -263,7 +263,7 @@ class WorkspaceService(Service):
             users = [self._members.require_id(item) for item in query["event_user_ids"]]
             query["event_user_ids"] = jsontext.encode_text(users)
         build: Any = list_workspace_events.build_request
-        response = self._client.call_or_none(build(**query))
+        response = self._client._call_or_none(build(**query))
         if response is None:
             return []
         return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))

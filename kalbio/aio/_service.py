@@ -63,17 +63,17 @@ class CachedListing(Generic[R]):
 
     async def catalog(self, *, use_cache: bool = True) -> Catalog[R]:
         """Return the index of the listing."""
-        catalog, _ = await self._cache.get("all", self._load, fresh=not self._client.caching(use_cache))
+        catalog, _ = await self._cache.get("all", self._load, fresh=not self._client._caching(use_cache))
         return catalog
 
     async def all(self, *, use_cache: bool = True) -> Listing[R]:
         """Return everything, as a list of the caller's own."""
-        _, listing = await self._cache.get("all", self._load, fresh=not self._client.caching(use_cache))
+        _, listing = await self._cache.get("all", self._load, fresh=not self._client._caching(use_cache))
         return Listing(listing, listing.unreadable)
 
     def cached(self) -> Catalog[R] | None:
         """Return the index when it is cached, without a request."""
-        entry = self._cache.peek("all") if self._client.caching() else None
+        entry = self._cache.peek("all") if self._client._caching() else None
         return None if entry is None else entry[0]
 
     async def _search(self, look: Callable[[Catalog[R]], list[R | None]]) -> tuple[list[R | None], Catalog[R]]:

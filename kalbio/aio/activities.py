@@ -521,8 +521,8 @@ class Activity(_WithProperties, ActivityData):
         """The activities it consists of. Asked for once, and again after this object was refreshed."""
         client = self._require_client()
         known: Listing[Activity] | None = self._relations.get("child_activities")
-        if known is None or not client.caching():
-            response = await client.call_or_none(list_child_activities.build_request(self.id))
+        if known is None or not client._caching():
+            response = await client._call_or_none(list_child_activities.build_request(self.id))
             known = Listing() if response is None else client.activities._adopt(response)
             self._relations["child_activities"] = known
         return Listing(known, known.unreadable)
@@ -533,7 +533,7 @@ class Activity(_WithProperties, ActivityData):
         """The records it contains, asked for at every access."""
         client = self._require_client()
         since = client.records._generation
-        response = await client.call_or_none(list_operation_records.build_request(self.id))
+        response = await client._call_or_none(list_operation_records.build_request(self.id))
         records: list[Record] = [] if response is None else client.records._adopt(as_list(response), since)
         return records
 
@@ -795,7 +795,7 @@ class Activity(_WithProperties, ActivityData):
             >>> events = await activity.get_events()
         """
         client = self._require_client()
-        response = await client.call_or_none(list_activity_events.build_request(self.id))
+        response = await client._call_or_none(list_activity_events.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: ActivityEvent(item, client))
 
     @on_failure(list)
@@ -812,7 +812,7 @@ class Activity(_WithProperties, ActivityData):
             >>> comments = await activity.get_comments()
         """
         client = self._require_client()
-        response = await client.call_or_none(list_activity_comments.build_request(self.id))
+        response = await client._call_or_none(list_activity_comments.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: Comment(item, client))
 
     @on_failure(nothing)
@@ -1137,10 +1137,10 @@ class ActivitiesService(Service):
             raise
 
         async def load() -> Listing[Activity]:
-            response = await self._client.call_or_none(list_record_operations.build_request(wanted))
+            response = await self._client._call_or_none(list_record_operations.build_request(wanted))
             return Listing() if response is None else self._adopt(response)
 
-        found = await self._of_record.get(wanted, load, fresh=not self._client.caching(use_cache))
+        found = await self._of_record.get(wanted, load, fresh=not self._client._caching(use_cache))
         return Listing(found, found.unreadable)
 
     @on_failure(list)
@@ -1216,7 +1216,7 @@ class ActivitiesService(Service):
                 raise ValueError(f"completed_behavior must be one of {', '.join(known)}; got {completed_behavior!r}")
             query["completed_behavior"] = CompletedBehavior(str(completed_behavior))
         build: Any = search_activities.build_request
-        response = await self._client.call_or_none(build(**query))
+        response = await self._client._call_or_none(build(**query))
         return [] if response is None else self._adopt(response)
 
     @on_failure(list)

@@ -341,7 +341,7 @@ class AsyncKaleidoscopeClient:
         finally:
             _bypassing.reset(token)
 
-    def caching(self, use_cache: bool = True) -> bool:
+    def _caching(self, use_cache: bool = True) -> bool:
         """Whether a read may be answered from a cache now."""
         return use_cache and self._use_cache and id(self) not in _bypassing.get()
 
@@ -357,14 +357,14 @@ class AsyncKaleidoscopeClient:
         built = pipe.build_request(**{**request, "extensions": extensions})
         return await pipe.send(built, stream=stream)
 
-    async def call_or_none(self, request: Mapping[str, Any], *, stream: bool = False) -> Response | None:
+    async def _call_or_none(self, request: Mapping[str, Any], *, stream: bool = False) -> Response | None:
         """Send a request for one thing; None when it is not there."""
         try:
             return await self.call(request, stream=stream)
         except NotFoundError:
             return None
 
-    def target_length(self, request: Mapping[str, Any]) -> int:
+    def _target_length(self, request: Mapping[str, Any]) -> int:
         """Return the length of the request target, to cut batches by."""
         return len(self._pipe.build_request(**request).url.raw_path)
 

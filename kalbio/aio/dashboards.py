@@ -143,7 +143,7 @@ class Dashboard(Resource):
             >>> names = [category.category_name for category in await dashboard.get_categories()]
         """
         client = self._require_client()
-        response = await client.call_or_none(list_dashboard_categories.build_request(self.id))
+        response = await client._call_or_none(list_dashboard_categories.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
 
     @on_failure(nothing)

@@ -45,7 +45,7 @@ class EntityType(EntityTypeData):
             >>> ids = await compounds.get_record_ids()
         """
         client = self._require_client()
-        response = await client.call_or_none(search_records.build_request(entity_slice_id=self.id))
+        response = await client._call_or_none(search_records.build_request(entity_slice_id=self.id))
         return [] if response is None else read_ids(as_list(response))
 
 

@@ -114,7 +114,7 @@ class ExportsService(Service):
             }
         )
         build: Any = export_records_csv.build_request
-        response = await self._client.call_or_none(build(**query), stream=True)
+        response = await self._client._call_or_none(build(**query), stream=True)
         if response is None:
             return None
         await save(response, target, overwrite=overwrite, progress=progress)

@@ -120,7 +120,7 @@ class FilesService(Service):
             await response.aclose()  # a reader that stops early does not close the inner iterator at once
 
     async def _open(self, file_id: str, activity_id: ActivityIdentifier | None) -> Response | None:
-        return await self._client.call_or_none(await self._request(file_id, activity_id), stream=True)
+        return await self._client._call_or_none(await self._request(file_id, activity_id), stream=True)
 
     async def _request(self, file_id: str, activity_id: ActivityIdentifier | None) -> dict[str, Any]:
         if activity_id is None:

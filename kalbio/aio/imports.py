@@ -178,7 +178,7 @@ class ImportsService(Service):
         if is_complete is not None:
             query["is_complete"] = int(is_complete)
         build: Any = list_imports.build_request
-        response = await self._client.call_or_none(build(**query))
+        response = await self._client._call_or_none(build(**query))
         return [] if response is None else read_items(as_list(response), lambda item: ImportRecord(item, self._client))
 
     @on_failure(nothing)
@@ -198,7 +198,7 @@ class ImportsService(Service):
             >>> (await client.imports.get_import(import_id)).is_complete
             True
         """
-        response = await self._client.call_or_none(
+        response = await self._client._call_or_none(
             get_import.build_request(plain_id(import_id, "import", ImportRecord))
         )
         if response is None:

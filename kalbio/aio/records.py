@@ -345,7 +345,7 @@ class Record(RecordData):
             ...     print(value.created_at, value.field_id, value.content)
         """
         client = self._require_client()
-        response = await client.call_or_none(list_record_values.build_request(self.id))
+        response = await client._call_or_none(list_record_values.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: RecordValue(item, client))
 
     @on_failure(nothing)
@@ -491,9 +491,9 @@ class RecordsService(Service):
             async def identify() -> Record | None:
                 return (await self._identify(keys, use_cache=use_cache))[0]
 
-            return await self._identifying.get(key_of(keys[0]), identify, fresh=not self._client.caching(use_cache))
+            return await self._identifying.get(key_of(keys[0]), identify, fresh=not self._client._caching(use_cache))
         wanted = _uuid(record_id)
-        cached = self._by_id.peek(wanted) if self._client.caching(use_cache) else None
+        cached = self._by_id.peek(wanted) if self._client._caching(use_cache) else None
         if cached is not None:
             return cached
 
@@ -502,7 +502,7 @@ class RecordsService(Service):
             return Record(read_object(response, "record"), self._client)
 
         try:
-            record = await self._by_id.get(wanted, load, fresh=not self._client.caching(use_cache))
+            record = await self._by_id.get(wanted, load, fresh=not self._client._caching(use_cache))
         except NotFoundError:
             self._forget(wanted)
             return None
@@ -567,7 +567,7 @@ class RecordsService(Service):
         """Return the records with these ids, cached ones without a request."""
         found: dict[str, Record] = {}
         missing: list[str] = []
-        caching = self._client.caching(use_cache)
+        caching = self._client._caching(use_cache)
         if not caching:
             self._by_id.drop(*ids)
         for record_id in dict.fromkeys(ids):
@@ -577,7 +577,7 @@ class RecordsService(Service):
             else:
                 found[record_id] = cached
         if missing:
-            overhead = self._client.target_length(list_records.build_request(record_ids=""))
+            overhead = self._client._target_length(list_records.build_request(record_ids=""))
             since = self._generation
 
             async def ask(batch: slice) -> Listing[Record]:
@@ -595,7 +595,7 @@ class RecordsService(Service):
         self, asked: Sequence[KeyValues], *, use_cache: bool = True, batch_size: int = 250
     ) -> list[Record | None]:
         """Return the records with these key values, in order; one request for many of them."""
-        caching = self._client.caching(use_cache)
+        caching = self._client._caching(use_cache)
         known: dict[frozenset[tuple[str, str]], Record | None] = {}
         missing: dict[frozenset[tuple[str, str]], KeyValues] = {}
         for key_values in asked:
@@ -611,12 +611,12 @@ class RecordsService(Service):
         wanted = list(missing.values())
         texts = [jsontext.encode_text(key_values) for key_values in wanted]
         if texts:
-            overhead = self._client.target_length(identify_records.build_request(records_key_field_to_value="[]"))
+            overhead = self._client._target_length(identify_records.build_request(records_key_field_to_value="[]"))
             since = self._generation
 
             async def ask(batch: slice) -> None:
                 request = identify_records.build_request(records_key_field_to_value=f"[{','.join(texts[batch])}]")
-                response = await self._client.call_or_none(request)
+                response = await self._client._call_or_none(request)
                 answered = [] if response is None else as_list(response)
                 for key_values, raw in zip(wanted[batch], match_identified(wanted[batch], answered), strict=True):
                     if response is not None and raw is not None and raw.get("id") is None:
@@ -650,7 +650,7 @@ class RecordsService(Service):
         from kaleidoscope_api.models import GetOrCreateRecordBody, KeyValuesByFieldId
 
         wanted = (await self._keys([key_values]))[0]
-        if self._client.caching():
+        if self._client._caching():
             cached = self._cached(key_of(wanted))
             if cached is not None:
                 return cached
@@ -702,7 +702,7 @@ class RecordsService(Service):
         if not isinstance(query.get("identifier_ids", ""), str):
             query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value", RecordValue))
         build: Any = search_records.build_request
-        response = await self._client.call_or_none(build(**await self._query(query)))
+        response = await self._client._call_or_none(build(**await self._query(query)))
         return [] if response is None else read_ids(as_list(response))
 
     async def _query(self, conditions: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class ResultTableTemplatesService(Service):
         request = get_record_view_template.build_request(
             plain_id(template_id, "result table template", ResultTableTemplate)
         )
-        response = await self._client.call_or_none(request)
+        response = await self._client._call_or_none(request)
         return None if response is None else self._read(response)
 
     @on_failure(nothing)

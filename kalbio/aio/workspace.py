@@ -149,13 +149,13 @@ class WorkspaceService(Service):
         """
 
         async def load() -> Workspace | None:
-            response = await self._client.call_or_none(get_active_workspace.build_request())
+            response = await self._client._call_or_none(get_active_workspace.build_request())
             if response is None or as_json(response) is None:
                 return None
             return Workspace(read_object(response, "workspace"), self._client)
 
         # None counts as not cached, so an absent workspace is asked for each time.
-        return await self._workspace.get("active", load, fresh=not self._client.caching(use_cache))
+        return await self._workspace.get("active", load, fresh=not self._client._caching(use_cache))
 
     @on_failure(list)
     async def get_members(self, *, use_cache: bool = True) -> list[WorkspaceUser]:
@@ -262,7 +262,7 @@ class WorkspaceService(Service):
             users = [await self._members.require_id(item) for item in query["event_user_ids"]]
             query["event_user_ids"] = jsontext.encode_text(users)
         build: Any = list_workspace_events.build_request
-        response = await self._client.call_or_none(build(**query))
+        response = await self._client._call_or_none(build(**query))
         if response is None:
             return []
         return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
