@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -178,7 +179,20 @@ _BASES: dict[str, dict[str, object]] = {
     "updateActivityDefinition": {},
     "updateKeyField": {},
 }
-_NONSENSE = [None, "", "nope", -1, True, {}, {"a": 1}, [], ["nope"], [["nope"]], [{}], [{"key_field_id": "nope"}]]
+_NONSENSE: list[Any] = [
+    None,
+    "",
+    "nope",
+    -1,
+    True,
+    {},
+    {"a": 1},
+    [],
+    ["nope"],
+    [["nope"]],
+    [{}],
+    [{"key_field_id": "nope"}],
+]
 
 
 @pytest.mark.parametrize("operation_id", _BASES)
