@@ -47,6 +47,7 @@ class Exchange:
     status: int | None
 
 
+_DELAY = "sandbox_delay"
 _CREDENTIALS = ("authorization", "x-kal-authorization")
 
 
@@ -69,23 +70,23 @@ class SandboxTransport(BaseTransport, AsyncBaseTransport):
 
     def handle_request(self, request: HttpRequest) -> HttpResponse:
         """Answer a request of a sync client."""
-        outcome = self._meet(request, request.read())
-        if wait := _wait(outcome, request):
+        answer = self._answer(request, request.read())
+        if wait := _wait_for(answer, request):
             time.sleep(wait)
-        return _deliver(outcome, request)
+        return _in_time(answer, request)
 
     async def handle_async_request(self, request: HttpRequest) -> HttpResponse:
         """Answer a request of an async client."""
-        outcome = self._meet(request, await request.aread())
-        if wait := _wait(outcome, request):
+        answer = self._answer(request, await request.aread())
+        if wait := _wait_for(answer, request):
             await anyio.sleep(wait)
-        return _deliver(outcome, request)
+        return _in_time(answer, request)
 
-    def _meet(self, request: HttpRequest, body: bytes) -> Outcome:
+    def _answer(self, request: HttpRequest, body: bytes) -> HttpResponse:
         headers = tuple(request.headers.multi_items())
         outcome = self.sandbox.meet(Request(request.method, request.url.raw_path.decode("ascii"), headers, body))
         self._note(request, body, outcome.response.status if outcome.response else None)
-        return outcome
+        return _deliver(outcome, request)
 
     def _note(self, request: HttpRequest, body: bytes, status: int | None) -> None:
         headers = {name: value for name, value in request.headers.multi_items() if name not in _CREDENTIALS}
@@ -94,24 +95,13 @@ class SandboxTransport(BaseTransport, AsyncBaseTransport):
         self.exchanges.append(Exchange(request.method, target, operation, headers, body, status))
 
 
-def _wait(outcome: Outcome, request: HttpRequest) -> float:
-    """How long the client waits for the answer, at most for as long as it has the patience for."""
-    slow = outcome.fault.slow if outcome.fault else None
-    return min(slow, _patience(request)) if slow else 0
-
-
-def _patience(request: HttpRequest) -> float:
-    limit = request.extensions.get("timeout", {}).get("read")
-    return float("inf") if limit is None else limit
-
-
 def _deliver(outcome: Outcome, request: HttpRequest) -> HttpResponse:
     """Return what the client gets, or raise what it meets."""
     fault, answer = outcome.fault, outcome.response
     if fault is not None:
         if fault.refuse:
             raise ConnectError("connection refused (injected)", request=request)
-        if fault.time_out or (fault.slow or 0) > _patience(request):
+        if fault.time_out:
             raise ReadTimeout("timed out (injected)", request=request)
         if outcome.is_cut:
             raise ReadError("connection reset (injected)", request=request)
@@ -119,7 +109,27 @@ def _deliver(outcome: Outcome, request: HttpRequest) -> HttpResponse:
     if fault is not None and fault.truncate:
         headers = [*answer.headers, ("content-length", str(len(answer.body)))]
         return HttpResponse(answer.status, headers=headers, stream=_BrokenStream(answer.body), request=request)
-    return HttpResponse(answer.status, headers=list(answer.headers), content=answer.body, request=request)
+    good = HttpResponse(answer.status, headers=list(answer.headers), content=answer.body, request=request)
+    if fault is not None and fault.slow:
+        good.extensions[_DELAY] = fault.slow
+    return good
+
+
+def _wait_for(answer: HttpResponse, request: HttpRequest) -> float:
+    """How long the client waits for an answer: no longer than it has the patience to."""
+    delay: float = answer.extensions.get(_DELAY, 0)
+    return min(delay, _patience(request))
+
+
+def _in_time(answer: HttpResponse, request: HttpRequest) -> HttpResponse:
+    if answer.extensions.get(_DELAY, 0) > _patience(request):
+        raise ReadTimeout("timed out (injected)", request=request)
+    return answer
+
+
+def _patience(request: HttpRequest) -> float:
+    limit: float | None = request.extensions.get("timeout", {}).get("read")
+    return float("inf") if limit is None else limit
 
 
 class _BrokenStream(SyncByteStream, AsyncByteStream):
