@@ -73,8 +73,7 @@ def serve(sandbox: Sandbox, port: int = 0, host: str = "127.0.0.1") -> Iterator[
 class _Connection(H11Protocol):
     """A connection that the application can break."""
 
-    held = False
-    """Whether the answer is held back, so that nobody waits for it when the server stops."""
+    _held = _stopping = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put itself where the application finds it."""
@@ -84,7 +83,13 @@ class _Connection(H11Protocol):
     def shutdown(self) -> None:
         """Close when nothing is under way."""
         super().shutdown()
-        if self.held:
+        self._stopping = True
+        self.hold(self._held)
+
+    def hold(self, held: bool) -> None:
+        """Tell that an answer is held back, so that nobody waits for it when the server stops."""
+        self._held = held
+        if held and self._stopping:
             self.transport.abort()
 
     def reset(self) -> None:
@@ -162,12 +167,12 @@ async def _send_in_trouble(
 
 async def _leaves(connection: _Connection, receive: _Receive, within: float | None) -> bool:
     """Hold the answer back; whether the client has gone in the meantime."""
-    connection.held = True
+    connection.hold(True)
     try:
         async with asyncio.timeout(within):
             await _is_gone(receive)
     except TimeoutError:
-        connection.held = False
+        connection.hold(False)
         return False
     return True
 
