@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -17,7 +19,9 @@ from kalbio import (
     ServerError,
     UnknownFateError,
 )
-from kalbio.testing import Fault, InProcess, make_assay_results, make_compounds
+from kalbio.sandbox import Sandbox
+from kalbio.sandbox.server import serve
+from kalbio.testing import Fault, Faults, InProcess, make_assay_results, make_compounds
 from tests.conftest import Lab, World
 
 
@@ -50,21 +54,73 @@ def record_of(lab: Lab, world: World) -> Any:
         ({"lose_answer": True}, UnknownFateError, 1),
         ({"time_out": True}, UnknownFateError, 1),
         ({"body": b"<html>"}, KalbioResponseError, 1),
+        ({"reset": True}, UnknownFateError, 0),
+        ({"truncate": True}, UnknownFateError, 1),
+        ({"slow": 60}, UnknownFateError, 1),
+        ({"status": 504, "after": True}, UnknownFateError, 1),
+        ({"status": 502, "body": b"<html>"}, UnknownFateError, 0),
     ],
 )
+@pytest.mark.parametrize("carrier", ["in process", "port"])
 def test_a_fault_hits_a_write(
-    lab: Lab, world: World, fault: dict[str, Any], error: type[Exception], stored: int
+    world: World, carrier: str, fault: dict[str, Any], error: type[Exception], stored: int
 ) -> None:
-    """A write meets the fault that was ordered, and the sandbox holds what was carried out."""
-    record = record_of(lab, world)
-    lab.fail("addRecordValue", **fault)
+    """A write meets the fault that was ordered, in process as on a port, and the sandbox holds what was carried out."""
+    with contextlib.ExitStack() as stack:
+        lab = stack.enter_context(Lab(world, retries=0))
+        api = lab.api
+        record = record_of(lab, world)
+        if carrier == "port":
+            server = stack.enter_context(serve(lab.sandbox))
+            api = world.connect(url=server.url, retries=0)
+            record = world(api.records.get_record_by_id({"compound": "CPD-1"}))
+            # A closed connection is all that a server can do when it has the request: what became of it is not known.
+            error = UnknownFateError if "refuse" in fault else error
+        lab.fail("addRecordValue", **fault)
 
-    with pytest.raises(error):
-        world(record.add_value("logP", 1))
+        patience = api.timeout(0.5) if fault.keys() & {"slow", "time_out"} else contextlib.nullcontext()
+        with patience, pytest.raises(error):
+            world(record.add_value("logP", 1))
 
-    assert len(world(record.get_values())) == stored
-    world(record.add_value("logP", 2))
-    assert len(world(record.get_values())) == stored + 1
+        assert len(world(record.get_values())) == stored
+        writes = [(item.fault, item.done) for item in lab.sandbox.ledger if item.operation == "addRecordValue"]
+        assert writes == [(next(iter(fault)), bool(stored))]
+        world(record.add_value("logP", 2))
+        assert len(world(record.get_values())) == stored + 1
+
+
+def test_a_slow_answer_is_waited_for(lab: Lab, world: World) -> None:
+    """A client that has the patience gets the answer."""
+    lab.fail("listPrograms", slow=0.01)
+
+    assert world(lab.api.programs.get_programs())
+
+
+@pytest.mark.parametrize(
+    ("fault", "logins"),
+    [({"expire_tokens": True}, ["refresh_token"]), ({"revoke_tokens": True}, ["refresh_token", "client_credentials"])],
+)
+def test_tokens_end_unnoticed(lab: Lab, world: World, fault: dict[str, Any], logins: list[str]) -> None:
+    """The client renews its tokens, or logs in again when all are revoked, and the call goes through."""
+    world(lab.api.programs.get_programs())
+    seen = len(lab.exchanges)
+    lab.fail("listPrograms", **fault)
+
+    assert world(lab.api.programs.get_programs(use_cache=False))
+
+    asked = [item for item in lab.exchanges[seen:] if item.operation == "createToken"]
+    assert [dict(parse_qsl(item.body.decode()))["grant_type"] for item in asked] == logins
+
+
+def test_faults_belong_to_the_sandbox(world: World) -> None:
+    """What a sandbox was made with, what its plan gets later and what the lab orders are one plan."""
+    plan = Faults()
+    first = plan.add(Fault("getRecord", reset=True))
+    with Lab(world, Sandbox(faults=plan)) as lab:
+        second = lab.fail("getRecord", refuse=True)
+
+        assert [lab.sandbox.faults.take("getRecord") for _ in range(3)] == [first, second, None]
+        assert lab.transport.faults is plan
 
 
 def test_a_fault_hits_as_often_as_it_says(world: World) -> None:
@@ -85,10 +141,28 @@ def test_a_read_that_times_out_says_so(lab: Lab, world: World) -> None:
         world(lab.api.programs.get_programs())
 
 
-@pytest.mark.parametrize("arguments", [{}, {"status": 500, "refuse": True}, {"refuse": True, "retry_after": 1}])
+def test_an_operation_that_does_not_exist_is_no_fault(lab: Lab) -> None:
+    """A fault that could never happen is refused when it is ordered, with what comes close."""
+    with pytest.raises(ValueError, match="did you mean addRecordValue"):
+        lab.fail("add_record_value", reset=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"status": 500, "refuse": True},
+        {"refuse": True, "retry_after": 1},
+        {"reset": True, "body": b""},
+        {"lose_answer": True, "after": True},
+        {"status": 99},
+        {"reset": True, "rate": -0.1},
+        {"reset": True, "times": 0},
+    ],
+)
 def test_a_fault_must_be_one_thing(arguments: dict[str, Any]) -> None:
     """A fault that is none, or several, is refused when it is ordered."""
-    with pytest.raises(ValueError, match=r"fault|retry_after"):
+    with pytest.raises(ValueError, match=r"fault|retry_after|must be"):
         Fault("getRecord", **arguments)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -94,7 +95,8 @@ class _Connection(H11Protocol):
 
     def reset(self) -> None:
         """Break it as a crash does: the peer gets a RST."""
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        no_linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
         self.transport.abort()
 
 

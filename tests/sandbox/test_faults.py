@@ -78,7 +78,7 @@ def test_a_connection_really_breaks(
     """The client meets the broken connection; the write is there if the fault says so; the next call is good."""
     title = request.node.name
     port.sandbox.faults.add(Fault("createProgram", **fault))
-    port.http.timeout = httpx.Timeout(10, read=0.2 if met is httpx.ReadTimeout else 10)
+    port.http.timeout = httpx.Timeout(10, read=0.5 if met is httpx.ReadTimeout else 10)
 
     with pytest.raises(met):
         port.create(title)
