@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -114,6 +115,8 @@ class Sandbox:
         self._contract: Contract = load_contract()
         self._lock = threading.RLock()
         self._connection = connect(db)
+        # A sandbox that nobody closed takes its database along without a warning.
+        weakref.finalize(self, self._connection.close)
         try:
             _fill_when_empty(self._connection, seed)
         except BaseException:
