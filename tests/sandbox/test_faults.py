@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from kalbio import cli
-from kalbio.sandbox import Fault, Faults, Request, Sandbox
+from kalbio.sandbox import Fault, Faults, Request, Sandbox, app, server
 from kalbio.sandbox.faults import parse_fault
 from kalbio.sandbox.server import Server, serve
 from tests.sandbox.wire import Api
@@ -47,8 +47,8 @@ class Port:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Port]:
     """One server for all faults."""
-    with Sandbox(seed="empty") as sandbox, serve(sandbox) as server:
-        port = Port(sandbox, server.url)
+    with Sandbox(seed="empty") as sandbox, serve(sandbox) as running:
+        port = Port(sandbox, running.url)
         yield port
         port.http.close()
 
@@ -164,8 +164,8 @@ def test_a_server_stops_while_an_answer_is_held_back() -> None:
     faults = Faults()
     faults.add(Fault(time_out=True))
     with Sandbox(seed="empty", faults=faults) as sandbox, contextlib.ExitStack() as stack:
-        with serve(sandbox) as server:
-            address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        with serve(sandbox) as running:
+            address = ("127.0.0.1", int(running.url.rpartition(":")[2]))
             wire = stack.enter_context(socket.create_connection(address, timeout=5))
             wire.sendall(b"POST /programs HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
             while not sandbox.ledger:
@@ -177,10 +177,10 @@ def test_a_server_stops_while_an_answer_is_held_back() -> None:
 
 def test_an_answer_without_a_body_cannot_break_off_later() -> None:
     """Instead the connection breaks, after the call was carried out."""
-    with Sandbox() as sandbox, serve(sandbox) as server:
+    with Sandbox() as sandbox, serve(sandbox) as running:
         api = Api(sandbox)
         operation, record = api.experiment()["id"], api.record(Compound="A")["id"]
-        port = Port(sandbox, server.url)
+        port = Port(sandbox, running.url)
         sandbox.faults.add(Fault("addOperationRecords", truncate=True))
 
         with port.http, pytest.raises(httpx.ReadError):
@@ -265,9 +265,9 @@ def test_the_ledger_tells_what_was_done(bare: Api) -> None:
     assert {entry.fault for entry in bare.sandbox.ledger} == {None}
 
 
-def test_the_ledger_keeps_the_last(bare: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ledger_keeps_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is bounded, and its numbers go on."""
-    monkeypatch.setattr("kalbio.sandbox.app._LEDGER_LIMIT", 2)
+    monkeypatch.setattr(app, "_LEDGER_LIMIT", 2)
     with Sandbox(seed="empty") as sandbox:
         api = Api(sandbox)
         api.post("/programs", {"title": "A"})
@@ -285,8 +285,8 @@ def test_handle_knows_no_faults(bare: Api) -> None:
 
 def test_clocks_differ() -> None:
     """The Date header is ahead or behind; there is one, in process and over HTTP."""
-    with Sandbox(seed="empty", clock_skew=-7200) as sandbox, serve(sandbox) as server:
-        answers = [httpx.get(server.url + "/programs", trust_env=False).headers.get_list("date")]
+    with Sandbox(seed="empty", clock_skew=-7200) as sandbox, serve(sandbox) as running:
+        answers = [httpx.get(running.url + "/programs", trust_env=False).headers.get_list("date")]
         answers.append([v for n, v in sandbox.handle(Request("GET", "/programs")).headers if n == "date"])
 
     for (date,) in answers:
@@ -342,7 +342,7 @@ def test_the_command_plans_faults(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         served.append(sandbox)
         yield Server("http://x")
 
-    monkeypatch.setattr("kalbio.sandbox.server.serve", note)
+    monkeypatch.setattr(server, "serve", note)
     monkeypatch.setattr(cli, "threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None)))
     given = ["--fault=*:reset:rate=0.3", "--fault=getRecord:status=500", "--fault-seed=7", "--clock-skew=60"]
 
