@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 81b71275b556)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest ac4986acd943)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ import contextlib
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from kaleidoscope_api.api.records import (
@@ -25,10 +25,12 @@ from kalbio._core import constants, jsontext
 from kalbio._core.answers import as_json, as_list, unusable
 from kalbio._core.batches import cut
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError
+from kalbio._core.sync.bulk import run_rows
 from kalbio._core.sync.cache import Cache
 from kalbio._core.sync.locks import each
 from kalbio._core.uploads import FileData, opened
 from kalbio._model.activities import ActivityData
+from kalbio._model.bulk import BulkResult, Progress, RowOutcome, outcome_of
 from kalbio._model.checks import renamed, whole
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.identifiers import as_id, plain_id, plain_ids
@@ -40,8 +42,10 @@ from kalbio._model.records import (
     RecordData,
     RecordValue,
     SearchRecordsQuery,
+    ValueToWrite,
     ViewFieldFilter,
     ViewFieldSort,
+    check_value_row,
     conditions_of,
     contents,
     contents_by_operation,
@@ -65,6 +69,7 @@ if TYPE_CHECKING:
     from kalbio.activities import Activity, ActivityIdentifier
 
 __all__ = [
+    "BulkResult",
     "FieldFilter",
     "FieldSort",
     "FilterRuleTypeEnum",
@@ -73,7 +78,9 @@ __all__ = [
     "RecordKey",
     "RecordValue",
     "RecordsService",
+    "RowOutcome",
     "SearchRecordsQuery",
+    "ValueToWrite",
     "ViewFieldFilter",
     "ViewFieldSort",
 ]
@@ -136,12 +143,16 @@ class Record(RecordData):
             >>> record.add_value("Potency (nM)", 2.5)
             <RecordValue '2.5' ...>
         """
+        client = self._require_client()
+        return self._write(_scope(client, field_id, activity_id, record_view_id), content)
+
+    def _write(self, scope: Scope, content: Any) -> RecordValue | None:
+        """Write a value at a place that is resolved already."""
         from kaleidoscope_api.models import AddRecordValueBody
 
-        client = self._require_client()
-        field, operation, view = _scope(client, field_id, activity_id, record_view_id)
+        field, operation, view = scope
         body = AddRecordValueBody(field_id=field, content=content, operation_id=operation, record_view_id=view)
-        response = client.call(add_record_value.build_request(self.id, body=body))
+        response = self._require_client().call(add_record_value.build_request(self.id, body=body))
         return self._written(field, response)
 
     @on_failure(nothing)
@@ -646,9 +657,12 @@ class RecordsService(Service):
         Example:
             >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
         """
+        return self._get_or_create((self._keys([key_values]))[0])
+
+    def _get_or_create(self, wanted: KeyValues) -> Record:
+        """Return the record with these key values, which are resolved already."""
         from kaleidoscope_api.models import GetOrCreateRecordBody, KeyValuesByFieldId
 
-        wanted = (self._keys([key_values]))[0]
         if self._client._caching():
             cached = self._cached(key_of(wanted))
             if cached is not None:
@@ -663,6 +677,103 @@ class RecordsService(Service):
         if catalog is not None and catalog.by_id(record.entity_slice_id or "") is None:
             types.drop()  # the record has brought its type into being
         return record
+
+    @on_failure(BulkResult)
+    def get_or_create_records(
+        self,
+        rows: Iterable[RecordKey],
+        *,
+        stop_on_error: bool = False,
+        progress: Progress | None = None,
+    ) -> BulkResult[Record]:
+        """Get or create many records, a few at a time.
+
+        Args:
+            rows: dicts of key field (object, id, or name) to value.
+            stop_on_error: whether no further row is sent once one has failed.
+            progress: called with the rows that have ended, and with all of them.
+
+        Returns:
+            The outcome of each row, in order; a row that is refused does not keep the others from going in.
+
+        Raises:
+            IdentifierNotFoundError: a name is no key field; nothing was sent.
+            ValueError: a dict is empty, or a value is no text; nothing was sent.
+
+        API operation: `getOrCreateRecord` for each row.
+
+        Example:
+            >>> result = client.records.get_or_create_records([{"Compound": f"CPD-{n}"} for n in range(3)])
+            >>> print(result)
+            3 rows: 3 done
+        """
+        keys = self._keys(list(rows))
+        return self._bulk(self._get_or_create, keys, stop_on_error, progress)
+
+    @on_failure(BulkResult)
+    def add_values(
+        self,
+        rows: Iterable[ValueToWrite],
+        *,
+        stop_on_error: bool = False,
+        progress: Progress | None = None,
+    ) -> BulkResult[RecordValue]:
+        """Write many values, a few at a time.
+
+        Args:
+            rows: what to write, see `ValueToWrite`: `record`, `field` and `content`, and optionally `activity` and
+                `record_view_id`; each named as in `Record.add_value`.
+            stop_on_error: whether no further row is sent once one has failed.
+            progress: called with the rows that have ended, and with all of them.
+
+        Returns:
+            The outcome of each row, in order; a row that is refused does not keep the others from going in. A row whose
+            answer was lost is "unknown": look before you write it again. Record objects show what was written.
+
+        Raises:
+            IdentifierNotFoundError: a row names something that is not there; nothing was sent.
+            ValueError: a row is incomplete, or has an unknown member; nothing was sent.
+
+        API operation: `addRecordValue` for each row.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> result = client.records.add_values(
+            ...     [{"record": record, "field": "Purity (%)", "content": 99.1}]
+            ... )
+            >>> result.ok
+            True
+        """
+        given = [check_value_row(index, row) for index, row in enumerate(rows)]
+        ids = self._resolve_many([row["record"] for row in given]) if given else []
+        bodies: list[tuple[str, Scope, Any]] = []
+        for record_id, row in zip(ids, given, strict=True):
+            jsontext.encode(row["content"])  # what cannot be sent is said before anything is
+            scope = _scope(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
+            bodies.append((record_id, scope, row["content"]))
+
+        def write(body: tuple[str, Scope, Any]) -> RecordValue | None:
+            record_id, scope, content = body
+            # An object of its own: many rows may write to one record at a time.
+            record = Record({"id": record_id}, self._client)
+            return record._write(scope, content)
+
+        result: BulkResult[RecordValue] = self._bulk(write, bodies, stop_on_error, progress)
+        for outcome, row, (_, (field, _, _), _) in zip(result, given, bodies, strict=True):
+            if isinstance(row["record"], Record) and outcome.value is not None:
+                row["record"]._raw = with_value(row["record"]._raw, field, outcome.value._raw)
+        return result
+
+    def _bulk(
+        self,
+        write: Callable[[Any], Any],
+        rows: Sequence[Any],
+        stop_on_error: bool,
+        progress: Progress | None,
+    ) -> BulkResult[Any]:
+        limit = self._client.max_in_flight
+        found = run_rows(write, rows, limit=limit, stop_on_error=stop_on_error, progress=progress)
+        return BulkResult([outcome_of(index, item) for index, item in enumerate(found)])
 
     @on_failure(list)
     def search_records(self, **params: Unpack[SearchRecordsQuery]) -> list[str]:

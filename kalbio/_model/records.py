@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from kalbio._core import jsontext
 from kalbio._core.errors import IdentifierError
@@ -65,6 +65,30 @@ class SearchRecordsQuery(TypedDict, total=False):
     limit: int | None
     record_set_id: str | None
     record_set_filters: Sequence[str] | None
+
+
+class ValueToWrite(TypedDict):
+    """One row of `records.add_values`; everything is named as in `Record.add_value`."""
+
+    record: Any
+    field: Any
+    content: Any
+    activity: NotRequired[Any]
+    record_view_id: NotRequired[Any]
+
+
+def check_value_row(index: int, row: Any) -> Mapping[str, Any]:
+    """Return a row to write. Raises ValueError naming the row that is incomplete or has an unknown member."""
+    if not isinstance(row, Mapping):
+        raise ValueError(f"rows[{index}] must be a dict; got {row!r}")
+    lacking = [name for name in ("record", "field", "content") if name not in row]
+    if lacking:
+        raise ValueError(f"rows[{index}] has no {lacking[0]!r}: {dict(row)!r}")
+    unknown = sorted(set(row) - set(ValueToWrite.__annotations__))
+    if unknown:
+        known = ", ".join(ValueToWrite.__annotations__)
+        raise ValueError(f"rows[{index}] has an unknown member {unknown[0]!r}; known are {known}")
+    return row
 
 
 class RecordValue(Resource):

@@ -1,0 +1,127 @@
+"""What became of the rows of a bulk write."""
+
+from __future__ import annotations
+
+import csv
+import html
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+import attrs
+
+from kalbio._core.errors import KalbioError, OutcomeError, UnknownFateError
+from kalbio._core.rows import SKIPPED
+
+T = TypeVar("T")
+
+Status = Literal["done", "failed", "unknown", "skipped"]
+Progress = Callable[[int, int], object]
+"""Called with the rows that have ended, and with all of them."""
+
+
+@attrs.frozen
+class RowOutcome(Generic[T]):
+    """What became of one row.
+
+    Attributes:
+        index: its place in what was given.
+        status: "done"; "failed": it was refused or never arrived; "unknown": it was sent and its answer lost, so look
+            before you send it again; "skipped": it was not sent, because an earlier row failed.
+        value: what the server made of it, when it is done.
+        error: why it is not.
+    """
+
+    index: int
+    status: Status
+    value: T | None = None
+    error: KalbioError | None = None
+
+
+class BulkResult(Sequence[RowOutcome[T]]):
+    """The outcome of every row, in the order in which the rows were given."""
+
+    def __init__(self, outcomes: Sequence[RowOutcome[T]] = ()) -> None:
+        self._outcomes = tuple(outcomes)
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._outcomes[place]
+
+    def __iter__(self) -> Iterator[RowOutcome[T]]:
+        return iter(self._outcomes)
+
+    def _of(self, status: Status) -> list[RowOutcome[T]]:
+        return [outcome for outcome in self._outcomes if outcome.status == status]
+
+    @property
+    def done(self) -> list[RowOutcome[T]]:
+        """The rows that are in."""
+        return self._of("done")
+
+    @property
+    def failed(self) -> list[RowOutcome[T]]:
+        """The rows that certainly are not in."""
+        return self._of("failed")
+
+    @property
+    def unknown(self) -> list[RowOutcome[T]]:
+        """The rows that may or may not be in: look before you send them again."""
+        return self._of("unknown")
+
+    @property
+    def skipped(self) -> list[RowOutcome[T]]:
+        """The rows that were not sent, because an earlier one failed."""
+        return self._of("skipped")
+
+    @property
+    def values(self) -> list[T | None]:
+        """What the server made of each row, None where it is not done."""
+        return [outcome.value for outcome in self._outcomes]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row is in."""
+        return all(outcome.status == "done" for outcome in self._outcomes)
+
+    def raise_for_failures(self) -> None:
+        """Raise OutcomeError, whose `outcome` is this result, unless every row is in."""
+        if not self.ok:
+            first = next(outcome for outcome in self._outcomes if outcome.status != "done")
+            raise OutcomeError(f"{self}; the first one: row {first.index}: {first.error or first.status}", self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a table of the outcomes as CSV: index, status, the id of what was made, and the error."""
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["index", "status", "id", "error"])
+            for outcome in self._outcomes:
+                made = getattr(outcome.value, "id", "") if outcome.value is not None else ""
+                writer.writerow([outcome.index, outcome.status, made, "" if outcome.error is None else outcome.error])
+
+    def __str__(self) -> str:
+        counts = ((name, len(self._of(name))) for name in ("done", "failed", "unknown", "skipped"))
+        return f"{len(self)} rows: " + (", ".join(f"{n} {name}" for name, n in counts if n) or "none")
+
+    def __repr__(self) -> str:
+        return f"<BulkResult {self}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{outcome.index}</td><td>{outcome.status}</td><td>{html.escape(str(outcome.error))}</td></tr>"
+            for outcome in self._outcomes
+            if outcome.status != "done"
+        )
+        return f"<table><caption>{html.escape(str(self))}</caption>{rows}</table>"
+
+
+def outcome_of(index: int, came: Any) -> RowOutcome[Any]:
+    """Return the outcome of a row from what came of it: a value, an error, or SKIPPED."""
+    if came is SKIPPED:
+        return RowOutcome(index, "skipped")
+    if isinstance(came, KalbioError):
+        return RowOutcome(index, "unknown" if isinstance(came, UnknownFateError) else "failed", error=came)
+    return RowOutcome(index, "done", came)

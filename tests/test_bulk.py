@@ -1,0 +1,121 @@
+"""Writes of many rows: each has an outcome of its own."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalbio import IdentifierNotFoundError, OutcomeError
+from tests.conftest import Lab, World
+
+
+def rows_of(count: int) -> list[dict[str, str]]:
+    """Return keys of so many records."""
+    return [{"Compound": f"B-{n}"} for n in range(count)]
+
+
+def test_many_records_are_made_or_found(lab: Lab, world: World) -> None:
+    """Every row has its record, in order, whether it was there before or not; a second run makes nothing."""
+    world(lab.api.records.get_or_create_record({"Compound": "B-3"}))
+    told: list[tuple[int, int]] = []
+
+    result = world(lab.api.records.get_or_create_records(rows_of(25), progress=lambda *state: told.append(state)))
+    lab.api.clear_caches()
+    again = world(lab.api.records.get_or_create_records(rows_of(25)))
+
+    assert [str(outcome.value) for outcome in result] == [f"B-{n}" for n in range(25)]
+    assert result.ok
+    assert [record.id for record in again.values] == [record.id for record in result.values]
+    assert told == [(n, 25) for n in range(1, 26)]
+    assert str(result) == "25 rows: 25 done"
+
+
+def test_values_go_in_and_records_show_them(lab: Lab, world: World) -> None:
+    """Rows name records by object, id and key; what was written is stored once, and the objects show it."""
+    first, second, third = (world(lab.api.records.get_or_create_record(key)) for key in rows_of(3))
+    rows = [
+        {"record": first, "field": "Purity (%)", "content": 99},
+        {"record": second.id, "field": "Purity (%)", "content": 98},
+        {"record": {"Compound": "B-2"}, "field": "Purity (%)", "content": 97},
+        {"record": first, "field": "Comment", "content": "dry"},
+    ]
+
+    result = world(lab.api.records.add_values(rows))
+
+    assert [value.content for value in result.values] == ["99", "98", "97", "dry"]
+    assert world(first.get_value_content("Purity (%)")) == "99"
+    assert world(first.get_value_content("Comment")) == "dry"
+    for record, contents in ((first, {"99", "dry"}), (second, {"98"}), (third, {"97"})):
+        assert {value.content for value in world(record.get_values())} == contents
+
+
+def test_rows_that_fail_do_not_keep_the_others_out(lab: Lab, world: World, tmp_path: Path) -> None:
+    """A refused row is failed, one whose answer was lost unknown, the rest done; the account agrees with the lab."""
+    record = world(lab.api.records.get_or_create_record({"Compound": "B-1"}))
+    contents: list[Any] = [1, "much", 3, 4]
+    lab.fail("addRecordValue", lose_answer=True)
+
+    rows = [{"record": record, "field": "Purity (%)", "content": content} for content in contents]
+    result = world(lab.api.records.add_values(rows))
+
+    assert len(result.failed) + len(result.unknown) + len(result.done) == 4
+    assert len(result.unknown) == 1
+    assert 1 not in [outcome.index for outcome in result.done]
+    stored = {value.content for value in world(record.get_values())}
+    assert stored == {str(contents[outcome.index]) for outcome in [*result.done, *result.unknown]} - {"much"}
+    with pytest.raises(OutcomeError, match="4 rows") as caught:
+        result.raise_for_failures()
+    assert caught.value.outcome is result
+
+    result.save(tmp_path / "outcome.csv")
+    with (tmp_path / "outcome.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == [outcome.status for outcome in result]
+
+
+def test_a_failure_can_end_it(world: World) -> None:
+    """With stop_on_error nothing is sent after the first failure; what was not sent is skipped."""
+    lab = Lab(world, retries=0, max_in_flight=1)
+    lab.fail("getOrCreateRecord", status=400)
+
+    result = world(lab.api.records.get_or_create_records(rows_of(5), stop_on_error=True))
+
+    assert [outcome.status for outcome in result] == ["failed", *["skipped"] * 4]
+    assert lab.operations().count("getOrCreateRecord") == 1
+    lab.close()
+
+
+@pytest.mark.parametrize(
+    ("row", "error"),
+    [
+        ({"record": {"Compound": "B-0"}, "field": "Purty", "content": 1}, IdentifierNotFoundError),
+        ({"record": {"Compound": "no such"}, "field": "Purity (%)", "content": 1}, IdentifierNotFoundError),
+        ({"record": {"Compound": "B-0"}, "field": "Purity (%)"}, ValueError),
+        ({"record": {"Compound": "B-0"}, "field": "Purity (%)", "content": 1, "value": 2}, ValueError),
+        ({"record": {"Compound": "B-0"}, "field": "Purity (%)", "content": float("nan")}, ValueError),
+        (
+            {"record": {"Compound": "B-0"}, "field": "Purity (%)", "content": 1, "activity": "none"},
+            IdentifierNotFoundError,
+        ),
+        ("B-0", ValueError),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_said_before_anything_is_sent(
+    lab: Lab, world: World, row: Any, error: type[Exception]
+) -> None:
+    """One wrong row among good ones raises, and no value is written."""
+    world(lab.api.records.get_or_create_record({"Compound": "B-0"}))
+    good = {"record": {"Compound": "B-0"}, "field": "Purity (%)", "content": 99}
+
+    with pytest.raises(error):
+        world(lab.api.records.add_values([good, row, good]))
+    assert "addRecordValue" not in lab.operations()
+
+
+def test_nothing_to_do_is_done(lab: Lab, world: World) -> None:
+    """No rows are no requests and an empty result."""
+    assert list(world(lab.api.records.add_values([]))) == []
+    assert list(world(lab.api.records.get_or_create_records([]))) == []
+    assert lab.exchanges == []
