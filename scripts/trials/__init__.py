@@ -1,0 +1,1 @@
+"""Trials of the client under faults: nothing lost, nothing doubled."""
