@@ -1,6 +1,6 @@
 """Runs the trials and prints their figures; exits 1 when one fails.
 
-scripts/reliability [--calls N] [--share X] [--seed N]
+scripts/reliability [--calls N] [--share X] [--seed N] [--ends N] [--kills N]
 """
 
 from __future__ import annotations
@@ -8,8 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
-from scripts.trials import mixed_calls
+from scripts.trials import many_callers, mixed_calls
+
+Figures = dict[str, Any]
 
 
 def main() -> int:
@@ -18,16 +22,41 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=10_000, help="mixed calls to make (default: 10000)")
     parser.add_argument("--share", type=float, default=0.3, help="share of requests that go wrong (default: 0.3)")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other faults (default: 1)")
-    arguments = parser.parse_args()
+    parser.add_argument("--ends", type=int, default=20, help="ends of the token under many callers (default: 20)")
+    parser.add_argument("--kills", type=int, default=50, help="downloads to kill (default: 50)")
+    given = parser.parse_args()
 
-    started = time.monotonic()
-    figures = mixed_calls.run(arguments.calls, arguments.share, arguments.seed)
-    print(f"mixed calls under {arguments.share:.0%} faults, {time.monotonic() - started:.1f} s")
-    for name, value in figures.items():
-        print(f"  {name}: {value}")
-    held = not (figures["lost"] or figures["doubled"] or figures["unreported"])
-    print("held" if held else "FAILED: something was lost, doubled, or written without being told")
-    return 0 if held else 1
+    def once(figures: Figures) -> bool:
+        told = (figures["logins"], figures["refused"], figures["failures"])
+        return told == (1, 0, []) and figures["renewals"] == given.ends
+
+    trials: list[tuple[str, Callable[[], Figures], Callable[[Figures], bool]]] = [
+        (
+            f"mixed calls under {given.share:.0%} faults: none lost, doubled, or carried out untold",
+            lambda: mixed_calls.run(given.calls, given.share, given.seed),
+            lambda figures: not (figures["lost"] or figures["doubled"] or figures["unreported"]),
+        ),
+        (
+            "64 threads on one client: one login, one renewal each time",
+            lambda: many_callers.threads(64, given.ends),
+            once,
+        ),
+        (
+            "500 tasks on one client: one login, one renewal each time",
+            lambda: many_callers.tasks(500, given.ends),
+            once,
+        ),
+    ]
+    failed = 0
+    for title, run, held in trials:
+        started = time.monotonic()
+        figures = run()
+        good = held(figures)
+        failed += not good
+        print(f"{'held  ' if good else 'FAILED'} {title} ({time.monotonic() - started:.0f} s)")
+        for name, value in figures.items():
+            print(f"         {name}: {value}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""Downloads that are killed at any moment: never a partial file under the final name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from kalbio import KaleidoscopeClient
+from kalbio.sandbox import Sandbox
+from kalbio.sandbox.server import serve
+
+SIZE = 24_000_000
+OLD = b"the earlier file"
+CHILD = """
+import sys
+from kalbio import KaleidoscopeClient
+url, client_id, secret, file_id, folder = sys.argv[1:]
+with KaleidoscopeClient(client_id, secret, url) as client:
+    print("begun", flush=True)
+    client.files.download_file(file_id, "data.bin", folder, overwrite=True)
+"""
+
+
+def run(kills: int, seed: int) -> dict[str, Any]:
+    """Kill so many downloads, and count what stood under the final name afterwards."""
+    draw = Random(seed)  # noqa: S311  # a trial that can be repeated
+    new = draw.randbytes(SIZE)
+    found: Counter[str] = Counter()
+    with Sandbox() as sandbox, serve(sandbox) as server, tempfile.TemporaryDirectory() as folder:
+        credentials = (sandbox.settings.client_id, sandbox.settings.client_secret)
+        with KaleidoscopeClient(*credentials, server.url) as client:
+            client.entity_fields.get_or_create_data_field("Raw data", "file")
+            record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            value = record.update_field_file("Raw data", "data.bin", new)
+            assert value is not None
+            file_id = value.content["file_id"]
+        target = Path(folder) / "data.bin"
+        for _ in range(kills):
+            target.write_bytes(OLD)
+            command = [sys.executable, "-c", CHILD, server.url, *credentials, file_id, folder]
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+                assert child.stdout is not None
+                child.stdout.readline()
+                time.sleep(draw.uniform(0.08, 0.24))
+                child.kill()
+            kept = target.read_bytes()
+            found["earlier file" if kept == OLD else "complete file" if kept == new else "PARTIAL FILE"] += 1
+        begun = len([path for path in Path(folder).iterdir() if path.name.endswith(".part")])
+        return {"kills": kills, **found, "killed while writing": begun}
