@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from httpx import (
     URL,
     USE_CLIENT_DEFAULT,
@@ -16,7 +14,6 @@ from httpx import (
     Client,
     ConnectError,
     ConnectTimeout,
-    DecodingError,
     HTTPError,
     InvalidURL,
     Limits,
@@ -45,7 +42,6 @@ __all__ = [
     "Client",
     "ConnectError",
     "ConnectTimeout",
-    "DecodingError",
     "HTTPError",
     "InvalidURL",
     "Limits",
@@ -60,10 +56,4 @@ __all__ = [
     "Timeout",
     "TimeoutException",
     "UnsupportedProtocol",
-    "http2_available",
 ]
-
-
-def http2_available() -> bool:
-    """Whether the optional HTTP/2 package is installed."""
-    return find_spec("h2") is not None

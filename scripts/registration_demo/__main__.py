@@ -61,7 +61,7 @@ def run(account: Account, lab: KaleidoscopeClient, service: KaleidoscopeClient, 
     register(account, lab, service, registrar, experiment, drugs)
     search(account, lab, drugs)
     read_back(account, lab, experiment, records, drugs)
-    export(account, lab, experiment, drugs)
+    export(account, lab, drugs)
 
     account.step("Nothing twice")
     again = census(lab)
@@ -238,7 +238,7 @@ def read_back(
     account.check(f"identity of {SPOILT} confirmed", None, spoilt.get_value_content("Identity confirmed", experiment))
 
 
-def export(account: Account, lab: KaleidoscopeClient, experiment: Activity, drugs: list[Row]) -> None:
+def export(account: Account, lab: KaleidoscopeClient, drugs: list[Row]) -> None:
     """Export the compounds, and compare the file with the table."""
     account.step("Export")
     with tempfile.TemporaryDirectory() as folder:

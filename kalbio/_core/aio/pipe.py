@@ -111,7 +111,10 @@ class AsyncPipe(AsyncClient):
         auth: Any = USE_CLIENT_DEFAULT,
         follow_redirects: Any = USE_CLIENT_DEFAULT,
     ) -> Response:
-        """Send a request. Returns only answers with a status below 400; everything else raises a typed error."""
+        """Send a request. Returns only answers with a status below 400; everything else raises a typed error.
+
+        Redirects of reads are followed and those of writes refused, whatever `follow_redirects` says.
+        """
         request.extensions.setdefault("replayable", _replayable(request, None))
         started = self._clock()
         attempt = 0

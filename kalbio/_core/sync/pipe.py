@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 4aab0acd5286)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest b5f657644771)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -112,7 +112,10 @@ class Pipe(Client):
         auth: Any = USE_CLIENT_DEFAULT,
         follow_redirects: Any = USE_CLIENT_DEFAULT,
     ) -> Response:
-        """Send a request. Returns only answers with a status below 400; everything else raises a typed error."""
+        """Send a request. Returns only answers with a status below 400; everything else raises a typed error.
+
+        Redirects of reads are followed and those of writes refused, whatever `follow_redirects` says.
+        """
         request.extensions.setdefault("replayable", _replayable(request, None))
         started = self._clock()
         attempt = 0
