@@ -104,7 +104,8 @@ def parse_webhook(payload: bytes | str | Mapping[str, Any]) -> WebhookEvent:
         `RegistrationSubmitted`, `DraftsSubmitted`, `DraftsValidationRequested`, or `UnknownWebhook`.
 
     Raises:
-        WebhookError: the payload is no JSON object, names no event, or lacks an id that the event must have.
+        WebhookError: the payload is no JSON object, names no event, lacks an id that the event must have, or has
+            record_ids that are no list.
 
     Example:
         >>> event = parse_webhook('{"event": "registration_submitted", "operation_id": "o-1", "file_id": "f-1"}')
@@ -125,6 +126,8 @@ def parse_webhook(payload: bytes | str | Mapping[str, Any]) -> WebhookEvent:
             continue
         value = members.get(field.name)
         if field.name == "record_ids":
+            if not isinstance(value, list | None):
+                raise WebhookError(f"record_ids of the webhook {event} is no list")
             known[field.name] = [str(item) for item in value or ()]
         elif value is not None:
             known[field.name] = str(value)

@@ -74,10 +74,14 @@ def test_an_unknown_event_is_kept() -> None:
         ({}, "names no event"),
         ({"event": "registration_submitted", "operation_id": "o"}, "lacks file_id"),
         ({"event": "registration_drafts_submitted", "operation_id": "o"}, "lacks submission_id"),
+        (
+            {"event": "registration_submitted", "operation_id": "o", "file_id": "f", "record_ids": "r"},
+            "record_ids .* is no list",
+        ),
     ],
 )
 def test_a_payload_that_says_too_little_is_refused(payload: Any, text: str) -> None:
-    """The error says what is missing; no id is made up."""
+    """The error says what is missing or wrong; no id is made up."""
     with pytest.raises(WebhookError, match=text):
         parse_webhook(payload)
 
