@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest dd810cf93945)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 97f88360f763)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -185,14 +185,14 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
     @property
     @on_failure(list)
     def activities(self) -> list[Activity]:
-        """The activities made from it."""
+        """The activities made from it. API operation: `listActivities`."""
         client = self._require_client()
         return [activity for activity in client.activities.get_activities() if activity.definition_id == self.id]
 
     @property
     @on_failure(list)
     def record_views(self) -> list[RecordView]:
-        """The record views that belong to it; templates are not among them."""
+        """The record views that belong to it; templates are not among them. API operation: `listRecordViews`."""
         client = self._require_client()
         views: list[RecordView] = client.record_views.get_record_views()
         return [view for view in views if self.id in (view.operation_definition_ids or ())]
@@ -200,7 +200,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
     @property
     @on_failure(list)
     def templates(self) -> list[ResultTableTemplate]:
-        """The result table templates that are linked to it."""
+        """The result table templates that are linked to it. API operation: `listRecordViewTemplates`."""
         client = self._require_client()
         templates: list[ResultTableTemplate] = client.result_table_templates.get_templates()
         return [template for template in templates if self.id in (template.operation_definition_ids or ())]
@@ -481,7 +481,7 @@ class Activity(_WithProperties, ActivityData):
     @property
     @on_failure(nothing)
     def activity_definition(self) -> ActivityDefinition | None:
-        """Its definition, None when it has none."""
+        """Its definition, None when it has none. API operation: `listActivityDefinitions`."""
         definition_id = self.definition_id
         if definition_id is None:
             return None
@@ -491,35 +491,38 @@ class Activity(_WithProperties, ActivityData):
     @property
     @on_failure(list)
     def assigned_users(self) -> list[WorkspaceUser]:
-        """The users that are assigned; unknown ones are left out."""
+        """The users that are assigned; unknown ones are left out. API operation: `listWorkspaceMembers`."""
         users: list[WorkspaceUser] = self._require_client().workspace.get_members_by_ids(self.assigned_user_ids)
         return users
 
     @property
     @on_failure(list)
     def assigned_groups(self) -> list[WorkspaceGroup]:
-        """The groups that are assigned; unknown ones are left out."""
+        """The groups that are assigned; unknown ones are left out. API operation: `listWorkspaceGroups`."""
         groups: list[WorkspaceGroup] = self._require_client().workspace.get_groups_by_ids(self.assigned_group_ids)
         return groups
 
     @property
     @on_failure(list)
     def labels(self) -> list[Label]:
-        """Its labels; unknown ones are left out."""
+        """Its labels; unknown ones are left out. API operation: `listActivityLabels`."""
         labels: list[Label] = self._require_client().labels.get_labels_by_ids(self.label_ids)
         return labels
 
     @property
     @on_failure(list)
     def programs(self) -> list[Program]:
-        """Its programs; unknown ones are left out."""
+        """Its programs; unknown ones are left out. API operation: `listPrograms`."""
         programs: list[Program] = self._require_client().programs.get_programs_by_ids(self.program_ids)
         return programs
 
     @property
     @on_failure(list)
     def child_activities(self) -> list[Activity]:
-        """The activities it consists of. Asked for once, and again after this object was refreshed."""
+        """The activities it consists of. Asked for once, and again after this object was refreshed.
+
+        API operation: `listChildActivities`.
+        """
         client = self._require_client()
         known: Listing[Activity] | None = self._relations.get("child_activities")
         if known is None or not client._caching():
@@ -531,7 +534,7 @@ class Activity(_WithProperties, ActivityData):
     @property
     @on_failure(list)
     def records(self) -> list[Record]:
-        """The records it contains, asked for at every access."""
+        """The records it contains, asked for at every access. API operation: `listOperationRecords`."""
         client = self._require_client()
         since = client.records._generation
         response = client._call_or_none(list_operation_records.build_request(self.id))
@@ -541,7 +544,7 @@ class Activity(_WithProperties, ActivityData):
     @property
     @on_failure(list)
     def record_views(self) -> list[RecordView]:
-        """Its tables; templates are not among them."""
+        """Its tables; templates are not among them. API operation: `listRecordViews`."""
         views: list[RecordView] = self._require_client().record_views.get_record_views()
         return [view for view in views if self.id in (view.operation_ids or ())]
 
