@@ -38,8 +38,8 @@ NAMES = {
 
 # Method to its leading parameters; `name=` has a default, `*` begins those by keyword only.
 SIGNATURES = {
-    "records.Record.add_value": "field_id content activity_id= record_view_id=",
-    "records.Record.update_field": "field_id value activity_id record_view_id=",
+    "records.Record.add_value": "field_id content activity_id= record_view_id= * verify=",
+    "records.Record.update_field": "field_id value activity_id record_view_id= * verify=",
     "records.Record.update_field_file": "field_id file_name file_data= file_type= activity_id= record_view_id=",
     "records.Record.get_value_content": "field_id activity_id= include_sub_record_values= sub_record_id= "
     "record_view_id=",

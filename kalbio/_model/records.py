@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NotRequired, TypedDict
 
 from kalbio._core import jsontext
@@ -224,6 +224,57 @@ def with_value(raw: Mapping[str, Any], field_id: str, value: Mapping[str, Any]) 
     scope = tuple(entry.get(name) for name in _SCOPE)
     others = [old for old in _entries(raw, field_id) if tuple(old.get(name) for name in _SCOPE) != scope]
     return {**raw, "record_values": {**_values(raw), field_id: [entry, *others]}}
+
+
+def new_values(
+    history: Sequence[Mapping[str, Any]],
+    known: Set[str],
+    record_id: str,
+    field_id: str,
+    operation_id: str | None,
+    record_view_id: str | None,
+) -> list[Mapping[str, Any]]:
+    """Return the values of one place that a history holds beyond the known ids, the newest first.
+
+    Ids tell what is new, not times: the clocks of the server and of this machine may differ.
+    """
+    aim = {"record_id": record_id, "field_id": field_id, "operation_id": operation_id, "record_view_id": record_view_id}
+
+    def aimed(value: Mapping[str, Any]) -> bool:
+        # Older servers leave record_view_id out; None and absent are one.
+        return all(_id_text(value.get(name)) == wanted for name, wanted in aim.items() if name in value)
+
+    found = [value for value in history if str(value["id"]) not in known and aimed(value)]
+    return sorted(found, key=_written, reverse=True)
+
+
+def _id_text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def holds(value: Mapping[str, Any], content: Any) -> bool:
+    """Whether a value of the history is what the server makes of this content: numbers are kept as text."""
+    sent, stored, kind = jsontext.plain(content), value.get("content"), value.get("field_type")
+    if isinstance(sent, bool) or isinstance(stored, bool):
+        return sent is stored
+    if sent is None or stored is None:
+        return sent is stored
+    if kind == "number" or isinstance(sent, int | float):
+        number = _as_number(stored)
+        return number is not None and number == _as_number(sent)
+    if isinstance(stored, list) and not isinstance(sent, list):
+        return stored == [sent]
+    if kind == "date" and sent != stored:
+        moment = parse_timestamp(stored)
+        return moment is not None and moment == parse_timestamp(sent)
+    return bool(stored == sent)
+
+
+def _as_number(content: Any) -> float | None:
+    try:
+        return float(content)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 KeyValues = Mapping[str, str]

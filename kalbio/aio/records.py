@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import warnings
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -23,10 +24,11 @@ from kaleidoscope_api.api.records import (
 from kalbio._core import constants, jsontext
 from kalbio._core.aio.bulk import run_rows
 from kalbio._core.aio.cache import AsyncCache
-from kalbio._core.aio.locks import each
+from kalbio._core.aio.locks import each, sleep
 from kalbio._core.answers import as_json, as_list, unusable
 from kalbio._core.batches import cut
-from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError
+from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError, UnknownFateError
+from kalbio._core.retry import Happened, decide
 from kalbio._core.uploads import FileData, opened
 from kalbio._model.activities import ActivityData
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome, outcome_of
@@ -49,9 +51,11 @@ from kalbio._model.records import (
     contents,
     contents_by_operation,
     current_entry,
+    holds,
     key_of,
     key_text,
     match_identified,
+    new_values,
     own_key,
     query_text,
     view_conditions_text,
@@ -117,6 +121,8 @@ class Record(RecordData):
         content: Any,
         activity_id: ActivityIdentifier | None = None,
         record_view_id: str | None = None,
+        *,
+        verify: bool = False,
     ) -> RecordValue | None:
         """Write a value. Values are append-only: this one becomes the current one, the older ones stay in the history.
 
@@ -125,6 +131,8 @@ class Record(RecordData):
             content: the value. Numbers may be numbers or text, dates `date` or `datetime`; NaN is refused.
             activity_id: the activity to write it in: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
+            verify: whether to look, when the answer is lost, for the value in the history, and to write it again only
+                when it is not there. Reads the history once before writing.
 
         Returns:
             The written value. The record holds it at once, without being read again.
@@ -132,10 +140,10 @@ class Record(RecordData):
         Raises:
             IdentifierNotFoundError: no such field or activity; nothing was sent.
             ValueError: the content cannot be sent.
-            UnknownFateError: the answer was lost; look before you write again.
+            UnknownFateError: the answer was lost, and with `verify` looking did not help; look before you write again.
             KalbioAPIError: the server refused.
 
-        API operation: `addRecordValue`.
+        API operation: `addRecordValue`; with `verify` also `listRecordValues`.
 
         Example:
             >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
@@ -143,16 +151,70 @@ class Record(RecordData):
             <RecordValue '2.5' ...>
         """
         client = self._require_client()
-        return await self._write(await _scope(client, field_id, activity_id, record_view_id), content)
+        scope = await _scope(client, field_id, activity_id, record_view_id)
+        return await self._write(scope, content, verify=verify)
 
-    async def _write(self, scope: Scope, content: Any) -> RecordValue | None:
+    async def _write(self, scope: Scope, content: Any, *, verify: bool = False) -> RecordValue | None:
         """Write a value at a place that is resolved already."""
         from kaleidoscope_api.models import AddRecordValueBody
 
         field, operation, view = scope
         body = AddRecordValueBody(field_id=field, content=content, operation_id=operation, record_view_id=view)
-        response = await self._require_client().call(add_record_value.build_request(self.id, body=body))
-        return await self._written(field, response)
+        request = add_record_value.build_request(self.id, body=body)
+        if verify:
+            jsontext.encode(content)  # what cannot be sent is said before anything is
+            return await self._write_and_look(request, scope, content)
+        return await self._written(field, await self._require_client().call(request))
+
+    async def _write_and_look(self, request: Mapping[str, Any], scope: Scope, content: Any) -> RecordValue | None:
+        """Write a value; after a lost answer look for it in the history, and repeat the write when it is not there."""
+        client = self._require_client()
+        try:
+            known = {str(value["id"]) for value in await self._history()}
+        except NotFoundError:
+            # The write itself tells best that there is no such record. Should it not, there is nothing to compare with.
+            return await self._written(scope[0], await client.call(request))
+        lost: UnknownFateError | None = None
+        started, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            try:
+                response = await client.call(request)
+            except UnknownFateError as error:
+                lost = lost or error
+                wait = _wait_to_repeat(client, error, attempt, time.monotonic() - started)
+            except KalbioError as error:
+                if lost is None:
+                    raise
+                lost.add_note(f"It was not in the history; writing it again failed: {error}")
+                raise lost from lost.__cause__
+            else:
+                return await self._written(scope[0], response)
+            # First the wait, then the look: what is still under way may arrive meanwhile.
+            await sleep(wait or 0)
+            try:
+                new = new_values(await self._history(), known, self.id, *scope)
+            except KalbioError as error:
+                lost.add_note(f"The history could not be read: {error}")
+                raise lost from lost.__cause__
+            own = next((value for value in new if holds(value, content)), None)
+            if own is not None:
+                client.records._forget(self.id)
+                self._become(with_value(self._raw, scope[0], own))
+                return RecordValue(dict(own), client)
+            if new:
+                # Somebody else's, or ours in a form that is not known here: writing again might double it.
+                lost.add_note("The history has a new value in the same place, with another content.")
+            if new or wait is None:
+                raise lost
+
+    async def _history(self) -> list[dict[str, Any]]:
+        """Return the whole history of the values as JSON; raises when any of it cannot be read."""
+        response = await self._require_client().call(list_record_values.build_request(self.id))
+        values = as_list(response)
+        if not all(isinstance(value, dict) and value.get("id") is not None for value in values):
+            raise unusable(response, "the history has values without an id")
+        return values
 
     @on_failure(nothing)
     async def update_field(
@@ -161,6 +223,8 @@ class Record(RecordData):
         value: Any,
         activity_id: ActivityIdentifier | None,
         record_view_id: str | None = None,
+        *,
+        verify: bool = False,
     ) -> RecordValue | None:
         """Write a value, saying where: the same as `add_value`, with an activity that must be named.
 
@@ -169,6 +233,7 @@ class Record(RecordData):
             value: the value, see `add_value`.
             activity_id: the activity: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
+            verify: whether to look after a lost answer, see `add_value`.
 
         Returns:
             The written value.
@@ -178,13 +243,13 @@ class Record(RecordData):
             UnknownFateError: the answer was lost; look before you write again.
             KalbioAPIError: the server refused.
 
-        API operation: `addRecordValue`.
+        API operation: `addRecordValue`; with `verify` also `listRecordValues`.
 
         Example:
             >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> value = await record.update_field("Potency (nM)", "2.6", None)
         """
-        return await self.add_value(field_id, value, activity_id, record_view_id)
+        return await self.add_value(field_id, value, activity_id, record_view_id, verify=verify)
 
     @on_failure(nothing)
     async def update_field_file(
@@ -718,6 +783,7 @@ class RecordsService(Service):
         *,
         stop_on_error: bool = False,
         progress: Progress | None = None,
+        verify: bool = False,
     ) -> BulkResult[RecordValue]:
         """Write many values, a few at a time.
 
@@ -726,6 +792,7 @@ class RecordsService(Service):
                 `record_view_id`; each named as in `Record.add_value`.
             stop_on_error: whether no further row is sent once one has failed.
             progress: called with the rows that have ended, and with all of them.
+            verify: whether to look after a lost answer, see `Record.add_value`; reads a history before each row.
 
         Returns:
             The outcome of each row, in order; a row that is refused does not keep the others from going in. A row whose
@@ -735,7 +802,7 @@ class RecordsService(Service):
             IdentifierNotFoundError: a row names something that is not there; nothing was sent.
             ValueError: a row is incomplete, or has an unknown member; nothing was sent.
 
-        API operation: `addRecordValue` for each row.
+        API operation: `addRecordValue` for each row; with `verify` also `listRecordValues`.
 
         Example:
             >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
@@ -757,7 +824,7 @@ class RecordsService(Service):
             record_id, scope, content = body
             # An object of its own: many rows may write to one record at a time.
             record = Record({"id": record_id}, self._client)
-            return await record._write(scope, content)
+            return await record._write(scope, content, verify=verify)
 
         result: BulkResult[RecordValue] = await self._bulk(write, bodies, stop_on_error, progress)
         for outcome, row, (_, (field, _, _), _) in zip(result, given, bodies, strict=True):
@@ -968,6 +1035,22 @@ async def _scope(client: Any, field_id: Any, activity_id: Any, record_view_id: A
     field = await _data_field(client, field_id)
     operation: str | None = None if activity_id is None else await client.activities._resolve(activity_id)
     return field, operation, view
+
+
+def _wait_to_repeat(client: Any, error: UnknownFateError, attempt: int, elapsed: float) -> float | None:
+    """Return how long to wait before a write whose answer was lost is repeated, None when that is enough."""
+    import random
+
+    return decide(
+        client._settings.retry,
+        Happened.LOST,
+        idempotent=True,  # it is repeated only when it was looked for
+        replayable=True,
+        attempt=attempt,
+        elapsed=elapsed,
+        retry_after=None if error.answer is None else error.answer.retry_after,
+        random=random.random,
+    ).wait
 
 
 async def _upload(client: Any, record: Record, file: File, scope: Scope) -> RecordValue | None:
