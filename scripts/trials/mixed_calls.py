@@ -29,8 +29,8 @@ KINDS: list[dict[str, Any]] = [
 ]
 
 
-def run(calls: int, share: float, seed: int) -> dict[str, Any]:
-    """Make the calls, and count what was lost, doubled and reported as unknown, and what the ledger says."""
+def run(calls: int, share: float, seed: int, *, verify: bool = False) -> dict[str, Any]:
+    """Make the calls, and count what was lost, doubled and reported as unknown, and what is really there."""
     draw = Random(seed)  # noqa: S311  # a trial that can be repeated
     faults = Faults(seed)
     with InProcess(Sandbox(faults=faults), retries=RetryPolicy(attempts=6, base=0)) as lab:
@@ -57,7 +57,7 @@ def run(calls: int, share: float, seed: int) -> dict[str, Any]:
                     api.records.get_or_create_record({key: name})
                     made.add(name)
                 elif what == "write":
-                    anchor.add_value(field, number)
+                    anchor.add_value(field, number, verify=verify)
                     written.add(str(number))
                 elif what == "read":
                     api.records.get_record_by_id(anchor.id, use_cache=False)
