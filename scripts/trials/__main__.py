@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from scripts.trials import many_callers, mixed_calls
+from scripts.trials import killed_downloads, many_callers, mixed_calls
 
 Figures = dict[str, Any]
 
@@ -37,14 +37,16 @@ def main() -> int:
             lambda figures: not (figures["lost"] or figures["doubled"] or figures["unreported"]),
         ),
         (
-            "64 threads on one client: one login, one renewal each time",
-            lambda: many_callers.threads(64, given.ends),
-            once,
+            "the same with verify=True: no write remains unknown either",
+            lambda: mixed_calls.run(given.calls // 4, given.share, given.seed, verify=True),
+            lambda figures: not any(figures[name] for name in ("lost", "doubled", "unreported", "unknown writes")),
         ),
+        ("64 threads on one client: one login, no call refused", lambda: many_callers.threads(64, given.ends), once),
+        ("500 tasks on one client: one login, no call refused", lambda: many_callers.tasks(500, given.ends), once),
         (
-            "500 tasks on one client: one login, one renewal each time",
-            lambda: many_callers.tasks(500, given.ends),
-            once,
+            "downloads killed in the middle: never a partial file under the final name",
+            lambda: killed_downloads.run(given.kills, given.seed),
+            lambda figures: "PARTIAL FILE" not in figures and figures["killed while writing"] > 0,
         ),
     ]
     failed = 0
