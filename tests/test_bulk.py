@@ -119,3 +119,17 @@ def test_nothing_to_do_is_done(lab: Lab, world: World) -> None:
     assert list(world(lab.api.records.add_values([]))) == []
     assert list(world(lab.api.records.get_or_create_records([]))) == []
     assert lab.exchanges == []
+
+
+def test_a_call_that_was_only_logged_does_not_look_done(world: World) -> None:
+    """With on_error="log", rows that could not be sent at all give a result that is not ok; no rows are."""
+    lab = Lab(world, retries=0, on_error="log")
+
+    result = world(lab.api.records.add_values([{"record": {"no such": "B-0"}, "field": "Purity (%)", "content": 1}]))
+
+    assert list(result) == []
+    assert not result.ok
+    with pytest.raises(OutcomeError, match="no row was sent"):
+        result.raise_for_failures()
+    assert world(lab.api.records.add_values([])).ok
+    lab.close()

@@ -40,10 +40,14 @@ class RowOutcome(Generic[T]):
 
 
 class BulkResult(Sequence[RowOutcome[T]]):
-    """The outcome of every row, in the order in which the rows were given."""
+    """The outcome of every row, in the order in which the rows were given.
 
-    def __init__(self, outcomes: Sequence[RowOutcome[T]] = ()) -> None:
-        self._outcomes = tuple(outcomes)
+    With `on_error="log"`, a call that failed before any row was sent gives one without rows that is not `ok`.
+    """
+
+    def __init__(self, outcomes: Sequence[RowOutcome[T]] | None = None) -> None:
+        self._outcomes = tuple(outcomes or ())
+        self._sent = outcomes is not None
 
     def __len__(self) -> int:
         return len(self._outcomes)
@@ -85,10 +89,12 @@ class BulkResult(Sequence[RowOutcome[T]]):
     @property
     def ok(self) -> bool:
         """Whether every row is in."""
-        return all(outcome.status == "done" for outcome in self._outcomes)
+        return self._sent and all(outcome.status == "done" for outcome in self._outcomes)
 
     def raise_for_failures(self) -> None:
         """Raise OutcomeError, whose `outcome` is this result, unless every row is in."""
+        if not self._sent:
+            raise OutcomeError("no row was sent, see the log", self)
         if not self.ok:
             first = next(outcome for outcome in self._outcomes if outcome.status != "done")
             raise OutcomeError(f"{self}; the first one: row {first.index}: {first.error or first.status}", self)
