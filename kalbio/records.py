@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 6ef5729575ca)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest ebf459e0a92d)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -828,7 +828,7 @@ class RecordsService(Service):
         result: BulkResult[RecordValue] = self._bulk(write, bodies, stop_on_error, progress)
         for outcome, row, (_, (field, _, _), _) in zip(result, given, bodies, strict=True):
             if isinstance(row["record"], Record) and outcome.value is not None:
-                row["record"]._raw = with_value(row["record"]._raw, field, outcome.value._raw)
+                row["record"]._become(with_value(row["record"]._raw, field, outcome.value._raw))
         return result
 
     def _bulk(

@@ -161,8 +161,9 @@ class AsyncKaleidoscopeClient:
     ) -> None:
         self.additional_headers: dict[str, str] = dict(additional_headers or {})
         self.on_error: OnError = _policy(on_error)
-        if isinstance(max_in_flight, bool) or not isinstance(max_in_flight, int) or max_in_flight < 1:
-            raise ValueError(f"max_in_flight must be a whole number of at least 1; got {max_in_flight!r}")
+        for name, number in (("max_in_flight", max_in_flight), ("max_connections", max_connections)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1; got {number!r}")
         self.max_in_flight = max_in_flight
         self._use_cache = use_cache
         self._settings = Settings(
@@ -459,8 +460,8 @@ def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
         return given
     if given is None:
         return RetryPolicy()
-    if isinstance(given, bool) or given < 0:
-        raise ValueError(f"retries must be a RetryPolicy or a number from 0; got {given!r}")
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise ValueError(f"retries must be a RetryPolicy or a whole number from 0; got {given!r}")
     return RetryPolicy(attempts=given + 1)
 
 

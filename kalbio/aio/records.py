@@ -829,7 +829,7 @@ class RecordsService(Service):
         result: BulkResult[RecordValue] = await self._bulk(write, bodies, stop_on_error, progress)
         for outcome, row, (_, (field, _, _), _) in zip(result, given, bodies, strict=True):
             if isinstance(row["record"], Record) and outcome.value is not None:
-                row["record"]._raw = with_value(row["record"]._raw, field, outcome.value._raw)
+                row["record"]._become(with_value(row["record"]._raw, field, outcome.value._raw))
         return result
 
     async def _bulk(

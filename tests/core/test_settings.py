@@ -405,3 +405,21 @@ def test_threads_that_start_with_one_client_share_its_connection(world: World, o
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: client.programs.get_programs(use_cache=False), range(32)))
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"retries": 1.5},
+        {"retries": -1},
+        {"retries": True},
+        {"max_connections": 0},
+        {"max_in_flight": 0},
+        {"timeout": 0},
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_at_once(world: World, arguments: dict[str, Any]) -> None:
+    """The error names the argument and what it was given; no client is made."""
+    (name,) = arguments
+    with pytest.raises(ValueError, match=f"{name} must be.*{arguments[name]}"):
+        world.connect(**arguments)
