@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest ebf459e0a92d)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest f349389ac80c)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from kaleidoscope_api.api.records import (
@@ -773,7 +773,7 @@ class RecordsService(Service):
             3 rows: 3 done
         """
         keys = self._keys(list(rows))
-        return self._bulk(self._get_or_create, keys, stop_on_error, progress)
+        return self._bulk(self._get_or_create, keys, key_of, stop_on_error, progress)
 
     @on_failure(BulkResult)
     def add_values(
@@ -795,7 +795,8 @@ class RecordsService(Service):
 
         Returns:
             The outcome of each row, in order; a row that is refused does not keep the others from going in. A row whose
-            answer was lost is "unknown": look before you write it again. Record objects show what was written.
+            answer was lost is "unknown": look before you write it again. Rows for the same place are written in their
+            order, so the last one is the current value. Record objects show what was written.
 
         Raises:
             IdentifierNotFoundError: a row names something that is not there; nothing was sent.
@@ -825,7 +826,7 @@ class RecordsService(Service):
             record = Record({"id": record_id}, self._client)
             return record._write(scope, content, verify=verify)
 
-        result: BulkResult[RecordValue] = self._bulk(write, bodies, stop_on_error, progress)
+        result: BulkResult[RecordValue] = self._bulk(write, bodies, lambda body: body[:2], stop_on_error, progress)
         for outcome, row, (_, (field, _, _), _) in zip(result, given, bodies, strict=True):
             if isinstance(row["record"], Record) and outcome.value is not None:
                 row["record"]._become(with_value(row["record"]._raw, field, outcome.value._raw))
@@ -835,11 +836,18 @@ class RecordsService(Service):
         self,
         write: Callable[[Any], Any],
         rows: Sequence[Any],
+        place_of: Callable[[Any], Hashable],
         stop_on_error: bool,
         progress: Progress | None,
     ) -> BulkResult[Any]:
-        limit = self._client.max_in_flight
-        found = run_rows(write, rows, limit=limit, stop_on_error=stop_on_error, progress=progress)
+        found = run_rows(
+            write,
+            rows,
+            place_of=place_of,
+            limit=self._client.max_in_flight,
+            stop_on_error=stop_on_error,
+            progress=progress,
+        )
         return BulkResult([outcome_of(index, item) for index, item in enumerate(found)])
 
     @on_failure(list)

@@ -52,6 +52,17 @@ def test_values_go_in_and_records_show_them(lab: Lab, world: World) -> None:
         assert {value.content for value in world(record.get_values())} == contents
 
 
+def test_rows_for_one_place_keep_their_order(lab: Lab, world: World) -> None:
+    """However many rows are under way, those for one field of one record arrive in order: the last one is current."""
+    records = [world(lab.api.records.get_or_create_record(key)) for key in rows_of(3)]
+    rows = [{"record": record, "field": "Purity (%)", "content": n} for n in range(40) for record in records]
+
+    assert world(lab.api.records.add_values(rows)).ok
+    for record in records:
+        assert [value.content for value in world(record.get_values())] == [str(n) for n in reversed(range(40))]
+        assert world(record.get_value_content("Purity (%)")) == "39"
+
+
 def test_rows_that_fail_do_not_keep_the_others_out(lab: Lab, world: World, tmp_path: Path) -> None:
     """A refused row is failed, one whose answer was lost unknown, the rest done; the account agrees with the lab."""
     record = world(lab.api.records.get_or_create_record({"Compound": "B-1"}))
