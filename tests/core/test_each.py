@@ -27,6 +27,7 @@ class Work:
         self.begun: list[Any] = []
         self.context: set[str] = set()
         self.broken: Any = None
+        self.slow: Any = None
 
     def _begin(self, item: Any) -> None:
         with self._lock:
@@ -48,14 +49,14 @@ class Work:
 
             def work(item: Any) -> Any:
                 self._begin(item)
-                time.sleep(0.002)
+                time.sleep(0.1 if item == self.slow else 0.002)
                 return self._end(item)
 
             return sync_locks.each(work, items, limit)
 
         async def work_in_task(item: Any) -> Any:
             self._begin(item)
-            await aio_locks.sleep(0.002)
+            await aio_locks.sleep(0.1 if item == self.slow else 0.002)
             return self._end(item)
 
         async def run() -> Any:
@@ -79,6 +80,16 @@ def test_the_first_failure_ends_it(world: World) -> None:
     """The failure itself is raised, not a group of them, and what had not begun is not done."""
     work = Work(world)
     work.broken = 1
+
+    with pytest.raises(ValueError, match="1 is broken"):
+        work.do(list(range(100)), 2)
+    assert len(work.begun) < 50
+
+
+def test_a_failure_counts_when_it_happens_not_when_its_turn_comes(world: World) -> None:
+    """An early item that takes its time does not keep the failure of a later one from ending the rest."""
+    work = Work(world)
+    work.broken, work.slow = 1, 0
 
     with pytest.raises(ValueError, match="1 is broken"):
         work.do(list(range(100)), 2)

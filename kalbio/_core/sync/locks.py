@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from threading import Event, Lock
 from time import sleep
@@ -36,7 +36,9 @@ def each(work: Callable[[T], R], items: Sequence[T], limit: int) -> list[R]:
         # Each thread sees the blocks (`client.timeout`, `cache_disabled`) that the caller stands in.
         pending = [threads.submit(copy_context().run, work, item) for item in items]
         try:
-            return [future.result() for future in pending]
+            wait(pending, return_when=FIRST_EXCEPTION)
         finally:
             for future in pending:
                 future.cancel()
+        failed = next((one for one in pending if one.done() and not one.cancelled() and one.exception()), None)
+        return [future.result() for future in (pending if failed is None else [failed])]
