@@ -41,15 +41,24 @@ def run(kills: int, seed: int) -> dict[str, Any]:
             assert value is not None
             file_id = value.content["file_id"]
         target = Path(folder) / "data.bin"
+        begun = 0
         for _ in range(kills):
             target.write_bytes(OLD)
             command = [sys.executable, "-c", CHILD, server.url, *credentials, file_id, folder]
             with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
                 assert child.stdout is not None
                 child.stdout.readline()
-                time.sleep(draw.uniform(0.08, 0.24))
+                # Half of them at any moment, half as soon as bytes are on their way to the disk.
+                limit = time.monotonic() + draw.uniform(0.08, 0.24)
+                hit_writing = draw.random() < 0.5
+                while time.monotonic() < limit and not (hit_writing and _being_written(folder) > begun):
+                    time.sleep(0.0005)
                 child.kill()
+            begun = _being_written(folder)
             kept = target.read_bytes()
             found["earlier file" if kept == OLD else "complete file" if kept == new else "PARTIAL FILE"] += 1
-        begun = len([path for path in Path(folder).iterdir() if path.name.endswith(".part")])
         return {"kills": kills, **found, "killed while writing": begun}
+
+
+def _being_written(folder: str) -> int:
+    return len(list(Path(folder).glob(".*.part")))
