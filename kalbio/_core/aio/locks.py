@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from math import inf
 from typing import TypeVar
 
 from anyio import CapacityLimiter, Event, Lock, create_task_group, sleep
 from anyio.to_thread import run_sync
 
-__all__ = ["Event", "Lock", "each", "here", "off_loop", "sleep"]
+__all__ = ["Event", "Lock", "each", "here", "off_loop", "sleep", "stream"]
 
 
 T = TypeVar("T")
@@ -51,3 +53,62 @@ async def each(work: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int
         # One failure is one failure, however many tasks there were.
         raise group.exceptions[0] from None
     return [done[place] for place in range(len(items))]
+
+
+async def stream(
+    work: Callable[[T], Awaitable[R]], items: Iterable[T] | AsyncIterable[T], limit: int
+) -> AsyncGenerator[R, None]:
+    """Do the work for each item as it comes, at most `limit` at a time; yield the results in order.
+
+    Items are taken one by one, while fewer than twice `limit` results are under way or not handed out yet. A failure,
+    of the work or of the items, is raised after the results before it. After a failure, and when this is closed,
+    nothing new is begun; what is under way ends, unless the caller is cancelled.
+    """
+    source = aiter(items) if isinstance(items, AsyncIterable) else _lazily(items)
+    free = asyncio.Semaphore(limit)
+    waiting: deque[asyncio.Task[R]] = deque()
+    taken = 0
+    last = inf  # what comes after this place is not begun
+    more, broken = True, None
+
+    async def one(place: int, item: T) -> R:
+        nonlocal last
+        async with free:
+            if place > last:
+                raise asyncio.CancelledError
+            try:
+                return await work(item)
+            except BaseException:
+                last = min(last, place)
+                raise
+
+    try:
+        while more or waiting:
+            full = len(waiting) >= 2 * limit
+            if more and not full:
+                try:
+                    item = await anext(source)
+                except StopAsyncIteration:
+                    more = False
+                except Exception as error:
+                    more, broken = False, error
+                else:
+                    waiting.append(asyncio.create_task(one(taken, item)))
+                    taken += 1
+            more = more and last == inf
+            if waiting and (full or not more or waiting[0].done()):
+                yield await waiting.popleft()
+        if broken is not None:
+            raise broken
+    except asyncio.CancelledError:
+        for task in waiting:
+            task.cancel()
+        raise
+    finally:
+        last = min(last, -1)
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def _lazily(items: Iterable[T]) -> AsyncIterator[T]:
+    for item in items:
+        yield item

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
+from math import inf
 from threading import Event, Lock
 from time import sleep
 from typing import TypeVar
 
-__all__ = ["Event", "Lock", "each", "here", "off_loop", "sleep"]
+__all__ = ["Event", "Lock", "each", "here", "off_loop", "sleep", "stream"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -42,3 +44,50 @@ def each(work: Callable[[T], R], items: Sequence[T], limit: int) -> list[R]:
                 future.cancel()
         failed = next((one for one in pending if one.done() and not one.cancelled() and one.exception()), None)
         return [future.result() for future in (pending if failed is None else [failed])]
+
+
+def stream(work: Callable[[T], R], items: Iterable[T], limit: int) -> Generator[R, None, None]:
+    """Do the work for each item as it comes, at most `limit` at a time; yield the results in order.
+
+    Items are taken one by one, while fewer than twice `limit` results are under way or not handed out yet. A failure,
+    of the work or of the items, is raised after the results before it. After a failure, and when this is closed,
+    nothing new is begun; what is under way ends.
+    """
+    source = iter(items)
+    waiting: deque[Future[R]] = deque()
+    taken = 0
+    last = inf  # what comes after this place is not begun
+    more, broken = True, None
+
+    def one(place: int, item: T) -> R:
+        nonlocal last
+        if place > last:
+            raise CancelledError
+        try:
+            return work(item)
+        except BaseException:
+            last = min(last, place)
+            raise
+
+    with ThreadPoolExecutor(limit, "kalbio") as threads:
+        try:
+            while more or waiting:
+                full = len(waiting) >= 2 * limit
+                if more and not full:
+                    try:
+                        item = next(source)
+                    except StopIteration:
+                        more = False
+                    except Exception as error:
+                        more, broken = False, error
+                    else:
+                        # The thread sees the blocks that the caller stands in, as in `each`.
+                        waiting.append(threads.submit(copy_context().run, one, taken, item))
+                        taken += 1
+                more = more and last == inf
+                if waiting and (full or not more or waiting[0].done()):
+                    yield waiting.popleft().result()
+            if broken is not None:
+                raise broken
+        finally:
+            last = min(last, -1)
