@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 97f88360f763)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 0adeecaf0f26)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -538,7 +538,7 @@ class Activity(_WithProperties, ActivityData):
         client = self._require_client()
         since = client.records._generation
         response = client._call_or_none(list_operation_records.build_request(self.id))
-        records: list[Record] = [] if response is None else client.records._adopt(as_list(response), since)
+        records: list[Record] = [] if response is None else client.records._adopt(response, since)
         return records
 
     @property

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
 from kalbio import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
 from kalbio._model.identifiers import Catalog, as_id, close_matches, is_uuid, plain_id, plain_ids
-from kalbio._model.records import match_identified
+from kalbio._model.records import RecordData, match_identified, read_identified
 from kalbio._model.views import RecordViewData
 from kalbio.entity_fields import DataField, KeyField
 from kalbio.programs import Program
@@ -92,8 +93,9 @@ def found(name: str, content: str, field: str = "f") -> dict[str, Any]:
 )
 def test_answers_are_matched_to_what_was_asked(answer: list[Any], expected: list[str | None]) -> None:
     """Records are told by their key values, by place where they show another spelling, never by a foreign key."""
-    matched = match_identified([{"f": "a"}, {"f": "b"}], answer)
-    assert [None if record is None else record["id"] for record in matched] == expected
+    response = httpx.Response(200, json=answer)
+    matched = match_identified([{"f": "a"}, {"f": "b"}], read_identified(response, RecordData))
+    assert [None if record is None else record.id for record in matched] == expected
 
 
 def test_an_object_of_another_kind_is_refused() -> None:

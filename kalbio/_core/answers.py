@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kalbio._core import jsontext
+from kalbio._core import undecoded
 from kalbio._core._http import Response
 from kalbio._core.errors import KalbioResponseError
 
@@ -14,7 +14,7 @@ def as_json(response: Response) -> Any:
     if not response.content.strip():
         return None
     try:
-        return jsontext.decode(response.content)
+        return undecoded.decode(response.content)
     except (ValueError, RecursionError):
         raise unusable(response, "the answer is not JSON") from None
 

@@ -11,6 +11,7 @@ POOL_TIMEOUT = 60.0
 MAX_CONNECTIONS = 20
 MAX_IN_FLIGHT = 8
 KEEPALIVE_EXPIRY = 30.0
+URL_CACHE_SIZE = 512
 
 # Retries: attempts in total, first back-off, longest single wait, longest time for one call.
 RETRY_ATTEMPTS = 4

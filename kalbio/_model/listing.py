@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from kalbio._core._http import Response
-from kalbio._core.answers import as_object, unusable
+from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._core.undecoded import Undecoded, cut_list, cut_object
 from kalbio._model.resource import Resource
 
 logger = logging.getLogger("kalbio")
@@ -40,6 +41,17 @@ def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R], *, nee
     if listing.unreadable:
         logger.warning("%d items of a list are no objects or have no id; see .unreadable", len(listing.unreadable))
     return listing
+
+
+def read_undecoded(response: Response, make: Callable[[dict[str, Any] | Undecoded], R]) -> Listing[R]:
+    """Make an object of each item of a list answer, from its text where the list is what it should be."""
+    texts = cut_list(response.content)
+    return read_items(as_list(response), make) if texts is None else Listing(map(make, texts))
+
+
+def read_undecoded_object(response: Response, kind: str) -> dict[str, Any] | Undecoded:
+    """Return the one object of an answer, as its text where the answer is what it should be."""
+    return cut_object(response.content) or read_object(response, kind)
 
 
 def read_ids(items: Iterable[Any]) -> list[str]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from datetime import datetime
+from threading import Lock
+from typing import Any, NotRequired, TypedDict, TypeVar
 
-from kalbio._core import jsontext
+import msgspec
+
+from kalbio._core import jsontext, undecoded
+from kalbio._core._http import Response
+from kalbio._core.answers import as_list, unusable
 from kalbio._core.errors import IdentifierError
+from kalbio._core.undecoded import Undecoded
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.identifiers import did_you_mean
-from kalbio._model.resource import Resource, anything, text, texts, timestamp
+from kalbio._model.resource import Resource, anything, copied, text, texts, timestamp
 from kalbio._model.times import EARLIEST, parse_timestamp
 
 
@@ -112,12 +119,17 @@ class RecordValue(Resource):
 
 
 class RecordData(Resource):
-    """What the server says of a record."""
+    """What the server says of a record.
 
-    __slots__ = ("_known",)
+    A record of a list is kept as the JSON text that came. What is asked for is decoded: a field when one of its values
+    is read, the whole when anything else is.
+    """
 
-    # What was looked up before, and the JSON that it is true of.
-    _known: tuple[dict[str, Any], dict[tuple[Any, Any], Any]]
+    __slots__ = ("_contents", "_state")
+
+    _state: dict[str, Any] | Undecoded
+    # Field id to activity id to content: what was looked up before. It goes when the state is replaced.
+    _contents: dict[Any, dict[Any, Any]]
 
     created_at = timestamp("When it was created.")
     entity_slice_id = text("Its entity type.")
@@ -126,6 +138,34 @@ class RecordData(Resource):
     initial_operation_id = text("The activity it was created in; it may have left that since.")
     sub_record_ids = texts("Its sub-records.")
     workspace_id = text("Its workspace.")
+
+    def __init__(self, raw: dict[str, Any] | Undecoded, client: Any = None) -> None:
+        super().__init__(raw, client)  # type: ignore[arg-type]  # `_raw` takes both
+
+    @property
+    def id(self) -> str:
+        """The id, a UUID as text."""
+        state = self._state
+        return state.id if isinstance(state, Undecoded) else str(state.get("id", ""))
+
+    @property
+    def _raw(self) -> dict[str, Any]:
+        state = self._state
+        if isinstance(state, Undecoded):
+            whole: dict[str, Any] = undecoded.decode(state.text)
+            with _replacing:
+                # Not what somebody has written meanwhile.
+                if self._state is state:
+                    self._state = whole
+            return whole
+        return state
+
+    @_raw.setter
+    def _raw(self, state: dict[str, Any] | Undecoded) -> None:
+        with _replacing:
+            self._state = state
+            # The state first: who reads the old state puts what he finds into the old contents.
+            self._contents = {}
 
     @property
     def record_values(self) -> dict[str, list[RecordValue]]:
@@ -139,6 +179,29 @@ class RecordData(Resource):
         return self.record_identifier or super().__str__()
 
 
+R = TypeVar("R", bound=RecordData)
+
+_replacing = Lock()
+
+
+class Entry(msgspec.Struct, gc=False):
+    """What decides which value of a field is current."""
+
+    content: Any = None
+    created_at: Any = None
+    operation_id: Any = None
+    record_id: Any = None
+    record_view_id: Any = None
+
+
+class _Parts(msgspec.Struct):
+    record_values: dict[str, msgspec.Raw]
+
+
+_PARTS = msgspec.json.Decoder(_Parts)
+_ENTRIES = msgspec.json.Decoder(list[Entry])
+
+
 def _values(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     values = raw.get("record_values")
     return values if isinstance(values, dict) else {}
@@ -149,30 +212,59 @@ def _entries(raw: Mapping[str, Any], field_id: str) -> list[dict[str, Any]]:
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
+def field_ids(state: Mapping[str, Any] | Undecoded) -> Iterable[str]:
+    """Return the fields that a record holds values of."""
+    if isinstance(state, Undecoded):
+        try:
+            return _parts(state).keys()
+        except ValueError:
+            return _values(undecoded.decode(state.text)).keys()
+    return _values(state).keys()
+
+
+def entries_of(state: Mapping[str, Any] | Undecoded, field_id: str) -> list[Entry]:
+    """Return the entries of a field, from the JSON of a record or its text."""
+    if isinstance(state, Undecoded):
+        try:
+            part = _parts(state).get(field_id)
+            return [] if part is None else _ENTRIES.decode(part)
+        except ValueError:
+            # Of another shape than all records that were ever seen, but still readable as far as it goes.
+            return entries_of(undecoded.decode(state.text), field_id)
+    return [Entry(*map(entry.get, Entry.__struct_fields__)) for entry in _entries(state, field_id)]
+
+
+def _parts(state: Undecoded) -> dict[str, msgspec.Raw]:
+    parts: dict[str, msgspec.Raw] | None = state.parts
+    if parts is None:
+        parts = state.parts = _PARTS.decode(state.text).record_values
+    return parts
+
+
 def current_entry(
-    raw: Mapping[str, Any],
-    field_id: str,
+    entries: Iterable[Entry],
+    own_id: str,
     *,
     operation_id: str | None = None,
     record_view_id: str | None = None,
     include_sub_records: bool = False,
     sub_record_id: str | None = None,
-) -> dict[str, Any] | None:
+) -> Entry | None:
     """Return the newest entry of a field that passes the conditions, None when there is none.
 
     Key values pass every condition but that on a view. Values of sub-records count only when they are asked for.
     """
-    best: dict[str, Any] | None = None
-    own_id = str(raw.get("id"))  # ids may come as numbers, here and in the entries
-    for entry in _entries(raw, field_id):
-        owner = entry.get("record_id")
+    best: Entry | None = None
+    for entry in entries:
+        owner = entry.record_id
         if owner is None:
             if record_view_id is not None:
                 continue
         else:
-            if operation_id is not None and str(entry.get("operation_id")) != operation_id:
+            # Ids may come as numbers.
+            if operation_id is not None and str(entry.operation_id) != operation_id:
                 continue
-            if record_view_id is not None and str(entry.get("record_view_id")) != record_view_id:
+            if record_view_id is not None and str(entry.record_view_id) != record_view_id:
                 continue
             if sub_record_id is not None:
                 if str(owner) != sub_record_id:
@@ -184,31 +276,30 @@ def current_entry(
     return best
 
 
-def contents_by_operation(raw: Mapping[str, Any], field_id: str) -> dict[str, Any]:
+def contents_by_operation(entries: Iterable[Entry], own_id: str) -> dict[str, Any]:
     """Return operation id to the current content of a data field there, of the record itself, not of sub-records."""
-    own_id = str(raw.get("id"))  # ids may come as numbers, here and in the entries
-    newest: dict[str, dict[str, Any]] = {}
-    for entry in _entries(raw, field_id):
-        operation = entry.get("operation_id")
-        if operation is None or entry.get("record_id") != own_id:
+    newest: dict[str, Entry] = {}
+    for entry in entries:
+        operation = entry.operation_id
+        if operation is None or entry.record_id != own_id:
             continue
         other = newest.get(operation)
         if other is None or _written(entry) > _written(other):
             newest[operation] = entry
-    return {operation: entry.get("content") for operation, entry in newest.items()}
+    return {operation: entry.content for operation, entry in newest.items()}
 
 
-def _written(entry: Mapping[str, Any]) -> Any:
-    return parse_timestamp(entry.get("created_at")) or EARLIEST
+def _written(entry: Entry) -> datetime:
+    return parse_timestamp(entry.created_at) or EARLIEST
 
 
-def contents(raw: Mapping[str, Any], *, operation_id: str) -> dict[str, Any]:
+def contents(state: Mapping[str, Any] | Undecoded, own_id: str, *, operation_id: str) -> dict[str, Any]:
     """Return field id to content for everything the record holds in an operation, its key values included."""
     found: dict[str, Any] = {}
-    for field_id in _values(raw):
-        entry = current_entry(raw, field_id, operation_id=operation_id)
-        if entry is not None and entry.get("content") is not None:
-            found[field_id] = entry["content"]
+    for field_id in field_ids(state):
+        entry = current_entry(entries_of(state, field_id), own_id, operation_id=operation_id)
+        if entry is not None and entry.content is not None:
+            found[field_id] = copied(entry.content)
     return found
 
 
@@ -245,7 +336,7 @@ def new_values(
         return all(_id_text(value.get(name)) == wanted for name, wanted in aim.items() if name in value)
 
     found = [value for value in history if str(value["id"]) not in known and aimed(value)]
-    return sorted(found, key=_written, reverse=True)
+    return sorted(found, key=lambda value: parse_timestamp(value.get("created_at")) or EARLIEST, reverse=True)
 
 
 def _id_text(value: Any) -> str | None:
@@ -303,34 +394,47 @@ def key_text(value: Any, field: Any) -> str:
     )
 
 
-def own_key(raw: Mapping[str, Any]) -> frozenset[tuple[str, str]] | None:
+def own_key(state: Mapping[str, Any] | Undecoded) -> frozenset[tuple[str, str]] | None:
     """Return the complete key of a record as its values tell it, None when they tell none."""
     found: dict[str, str] = {}
-    for field_id, entries in _values(raw).items():
+    for field_id in field_ids(state):
         # A key value stands alone, so the first entry tells the kind of the field.
-        first = entries[0] if isinstance(entries, list) and entries else None
-        if isinstance(first, dict) and first.get("record_id") is None and first.get("created_at") is None:
-            found[field_id] = str(first.get("content"))
+        first = next(iter(entries_of(state, field_id)), None)
+        if first is not None and first.record_id is None and first.created_at is None:
+            found[field_id] = str(first.content)
     return key_of(found) if found else None
 
 
-def match_identified(asked: Sequence[KeyValues], answered: Sequence[Any]) -> list[dict[str, Any] | None]:
-    """Assign the answers of a look-up by key values to what was asked for.
+def read_identified(response: Response, make: Callable[[dict[str, Any] | Undecoded], R]) -> list[R | None]:
+    """Return what an answer to a look-up by key values holds, in its order; None where there is no record."""
+    texts = undecoded.cut_members(response.content, "record")
+    if texts is not None:
+        return [None if text is None else make(text) for text in texts]
+    found: list[R | None] = []
+    for item in as_list(response):
+        record = item.get("record") if isinstance(item, dict) else None
+        if isinstance(record, dict) and record.get("id") is None:
+            raise unusable(response, "a record of the answer has no id")
+        found.append(make(record) if isinstance(record, dict) else None)
+    return found
+
+
+def match_identified(asked: Sequence[KeyValues], answered: Sequence[R | None]) -> list[R | None]:
+    """Assign the records that came for a look-up by key values to what was asked for.
 
     The records are matched by their key values, so a server that leaves misses out is understood as well as one that
-    keeps their places with null.
+    keeps their places with None.
     """
-    records = [item["record"] for item in answered if isinstance(item, dict) and isinstance(item.get("record"), dict)]
-    by_key = {key: record for record in records if (key := own_key(record)) is not None}
-    result: list[dict[str, Any] | None] = [by_key.get(key_of(key_values)) for key_values in asked]
+    shown = [None if record is None else own_key(record._state) for record in answered]
+    by_key = {key: record for key, record in zip(shown, answered, strict=True) if key is not None}
+    result = [by_key.get(key_of(key_values)) for key_values in asked]
     if len(answered) == len(asked):
         # A record that does not show its key values, or shows them in another spelling, is told by its place.
-        claimed = {record.get("id") for record in result if record is not None}
-        for place, item in enumerate(answered):
-            record = item.get("record") if isinstance(item, dict) else None
-            if result[place] is None and isinstance(record, dict) and record.get("id") not in claimed:
-                shown = own_key(record)
-                if shown is None or {field for field, _ in shown} == set(asked[place]):
+        claimed = {record.id for record in result if record is not None}
+        for place, record in enumerate(answered):
+            if result[place] is None and record is not None and record.id not in claimed:
+                key = shown[place]
+                if key is None or {field for field, _ in key} == set(asked[place]):
                     result[place] = record
     return result
 

@@ -537,7 +537,7 @@ class Activity(_WithProperties, ActivityData):
         client = self._require_client()
         since = client.records._generation
         response = await client._call_or_none(list_operation_records.build_request(self.id))
-        records: list[Record] = [] if response is None else client.records._adopt(as_list(response), since)
+        records: list[Record] = [] if response is None else client.records._adopt(response, since)
         return records
 
     @property

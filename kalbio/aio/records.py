@@ -35,7 +35,14 @@ from kalbio._model.bulk import BulkResult, Progress, RowOutcome, outcome_of
 from kalbio._model.checks import renamed, whole
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.identifiers import as_id, plain_id, plain_ids
-from kalbio._model.listing import Listing, read_ids, read_items, read_object
+from kalbio._model.listing import (
+    Listing,
+    read_ids,
+    read_items,
+    read_object,
+    read_undecoded,
+    read_undecoded_object,
+)
 from kalbio._model.records import (
     FieldFilter,
     FieldSort,
@@ -51,6 +58,7 @@ from kalbio._model.records import (
     contents,
     contents_by_operation,
     current_entry,
+    entries_of,
     holds,
     key_of,
     key_text,
@@ -58,9 +66,11 @@ from kalbio._model.records import (
     new_values,
     own_key,
     query_text,
+    read_identified,
     view_conditions_text,
     with_value,
 )
+from kalbio._model.resource import copied
 from kalbio._model.views import RecordViewData
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import Service
@@ -323,10 +333,8 @@ class Record(RecordData):
         if plain:
             # A loop over many records and fields comes here often: what was found once is kept beside the JSON.
             try:
-                raw, known = self._known
-                if raw is self._raw:
-                    return known[field_id, activity_id]
-            except (AttributeError, KeyError, TypeError):
+                return self._contents[field_id][activity_id]
+            except (KeyError, TypeError):
                 pass
         return await self._find_content(
             field_id, activity_id, bool(include_sub_record_values), sub_record_id, record_view_id, keep=plain
@@ -361,27 +369,29 @@ class Record(RecordData):
                 if isinstance(sub_record_id, Mapping)
                 else _uuid(sub_record_id)
             )
-        raw = self._raw
+        # In this order: what the older state says must not come to stand among the contents of the newer.
+        known, own_id = self._contents, self.id
+        entries = entries_of(self._state, field)
         entry = current_entry(
-            raw,
-            field,
+            entries,
+            own_id,
             operation_id=operation,
             record_view_id=_view(record_view_id),
             include_sub_records=include_sub_records,
             sub_record_id=sub_record,
         )
-        content = None if entry is None else entry.get("content")
-        if keep and by_ids and not isinstance(content, dict | list):
+        content = None if entry is None else entry.content
+        if isinstance(content, dict | list):
+            return copied(content)
+        if keep and by_ids:
             # Not by names, which may come to mean something else.
-            known = getattr(self, "_known", None)
-            if known is None or known[0] is not raw:
-                known = self._known = (raw, {})
-            known[1][field_id, activity_id] = content
+            found = known.setdefault(field_id, {})
+            found[activity_id] = content
             if operation is not None:
                 # Who reads one activity often reads the others next.
-                for other, item in contents_by_operation(raw, field).items():
+                for other, item in contents_by_operation(entries, own_id).items():
                     if not isinstance(item, dict | list):
-                        known[1][field_id, other] = item
+                        found.setdefault(other, item)
         return content
 
     @on_failure(dict)
@@ -404,7 +414,7 @@ class Record(RecordData):
         """
         operation = as_id(activity_id, "activity", ActivityData)
         operation = operation or await self._require_client().activities._resolve(activity_id)
-        return contents(self._raw, operation_id=operation)
+        return contents(self._state, self.id, operation_id=operation)
 
     @on_failure(list)
     async def get_values(self) -> list[RecordValue]:
@@ -507,9 +517,9 @@ class RecordsService(Service):
         self._by_id.drop(record_id)
         self._identifying.clear()
 
-    def _adopt(self, items: Iterable[Any], since: int | None = None) -> Listing[Record]:
-        """Make records of an answer and cache them."""
-        listing = read_items(items, lambda item: Record(item, self._client))
+    def _adopt(self, response: Any, since: int | None = None) -> Listing[Record]:
+        """Make records of a list answer and cache them."""
+        listing = read_undecoded(response, lambda item: Record(item, self._client))
         for record in listing:
             self._keep(record, since)
         return listing
@@ -531,7 +541,7 @@ class RecordsService(Service):
             except IndexError:
                 break
             # One that is not kept was read before a change, and its keys may be others by now.
-            shown = own_key(record._raw) if self._by_id.peek(record.id) is record else None
+            shown = own_key(record._state) if self._by_id.peek(record.id) is record else None
             if shown is not None:
                 self._by_key.put(shown, record.id)
         record_id = self._by_key.peek(key)
@@ -575,7 +585,7 @@ class RecordsService(Service):
 
         async def load() -> Record:
             response = await self._client.call(get_record.build_request(wanted))
-            return Record(read_object(response, "record"), self._client)
+            return Record(read_undecoded_object(response, "record"), self._client)
 
         try:
             record = await self._by_id.get(wanted, load, fresh=not self._client._caching(use_cache))
@@ -658,7 +668,7 @@ class RecordsService(Service):
 
             async def ask(batch: slice) -> Listing[Record]:
                 request = list_records.build_request(record_ids=",".join(missing[batch]))
-                return self._adopt(as_list(await self._client.call(request)), since)
+                return self._adopt(await self._client.call(request), since)
 
             batches = list(cut(missing, overhead=overhead, separator=",", max_count=batch_size))
             for listing in await each(ask, batches, self._client.max_in_flight):
@@ -693,11 +703,10 @@ class RecordsService(Service):
             async def ask(batch: slice) -> None:
                 request = identify_records.build_request(records_key_field_to_value=f"[{','.join(texts[batch])}]")
                 response = await self._client._call_or_none(request)
-                answered = [] if response is None else as_list(response)
-                for key_values, raw in zip(wanted[batch], match_identified(wanted[batch], answered), strict=True):
-                    if response is not None and raw is not None and raw.get("id") is None:
-                        raise unusable(response, "a record of the answer has no id")
-                    record = None if raw is None else Record(raw, self._client)
+                answered = (
+                    [] if response is None else read_identified(response, lambda item: Record(item, self._client))
+                )
+                for key_values, record in zip(wanted[batch], match_identified(wanted[batch], answered), strict=True):
                     known[key_of(key_values)] = record
                     if record is not None:
                         self._keep(record, since)
@@ -736,7 +745,7 @@ class RecordsService(Service):
         body = GetOrCreateRecordBody(key_field_to_value=KeyValuesByFieldId.from_dict(dict(wanted)))
         since = self._generation
         response = await self._client.call(get_or_create_record.build_request(body=body))
-        record = Record(read_object(response, "record"), self._client)
+        record = Record(read_undecoded_object(response, "record"), self._client)
         self._keep(record, since)
         types = self._client.entity_types._types
         catalog = types.cached()

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from kalbio._core import constants, jsontext
 from kalbio._core._http import (
+    URL,
     USE_CLIENT_DEFAULT,
     AsyncClient,
     ByteStream,
@@ -87,6 +88,7 @@ class AsyncPipe(AsyncClient):
         self._clock = clock
         self._draw = draw
         self._pause = pause
+        self._urls: dict[Any, URL] = {}
         auth = make_auth(self)
         self._secrets = auth.secrets
         self.auth = auth
@@ -99,7 +101,12 @@ class AsyncPipe(AsyncClient):
         if isinstance(arguments.get("params"), Mapping):
             # The library would write str() of anything.
             arguments["params"] = {name: jsontext.plain(value) for name, value in arguments["params"].items()}
-        request = super().build_request(method, url, **arguments)
+        # The library parses a url twice to make it absolute: a seventh of the cost of a small request.
+        request = super().build_request(method, self._urls.get(url, url), **arguments)
+        if url not in self._urls:
+            if len(self._urls) >= constants.URL_CACHE_SIZE:
+                self._urls.clear()
+            self._urls[url] = request.url.copy_with(query=None) if arguments.get("params") else request.url
         request.extensions["replayable"] = _replayable(request, arguments.get("files"))
         return request
 

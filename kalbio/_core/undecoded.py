@@ -1,0 +1,78 @@
+"""JSON that comes in: decoded whole, or cut into the texts of its objects, which are decoded when they are read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+
+class Undecoded:
+    """The JSON text of one object, and its id."""
+
+    __slots__ = ("id", "parts", "text")
+
+    def __init__(self, own_id: str, text: bytes) -> None:
+        self.id = own_id
+        self.text = text
+        # Room for those who have cut the text further.
+        self.parts: Any = None
+
+
+class _Head(msgspec.Struct):
+    id: str | int
+
+
+_HEADS = msgspec.json.Decoder(list[_Head])
+_TEXTS = msgspec.json.Decoder(list[msgspec.Raw])
+_HEAD = msgspec.json.Decoder(_Head)
+_MEMBERS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+
+
+def decode(data: bytes) -> Any:
+    """Return JSON as plain dictionaries and lists. Raises ValueError when it is none."""
+    try:
+        return msgspec.json.decode(data)
+    except ValueError:
+        # Half of a pair of surrogates, numbers without bounds, UTF-16: the standard library takes what others refuse.
+        return json.loads(data)
+
+
+def cut_list(data: bytes) -> list[Undecoded] | None:
+    """Return the objects of a list, each with an id; None when it is anything else, which has to be decoded then.
+
+    The syntax is checked, so that decoding an object later on finds nothing wrong with it.
+    """
+    try:
+        heads, texts = _HEADS.decode(data), _TEXTS.decode(data)
+        _check_unicode(data)
+    except ValueError:
+        return None
+    # Copies: an object that is kept must not keep the whole answer alive.
+    return [Undecoded(str(head.id), bytes(text)) for head, text in zip(heads, texts, strict=True)]
+
+
+def cut_members(data: bytes, name: str) -> list[Undecoded | None] | None:
+    """Return the member `name` of each object of a list, None where it is null; None when it is anything else."""
+    try:
+        _check_unicode(data)
+        texts = [bytes(item.get(name, b"null")) for item in _MEMBERS.decode(data)]
+        return [None if text == b"null" else Undecoded(str(_HEAD.decode(text).id), text) for text in texts]
+    except ValueError:
+        return None
+
+
+def cut_object(data: bytes) -> Undecoded | None:
+    """Return the one object, which has an id; None when it is anything else."""
+    try:
+        _check_unicode(data)
+        return Undecoded(str(_HEAD.decode(data).id), data)
+    except ValueError:
+        return None
+
+
+def _check_unicode(data: bytes) -> None:
+    # Texts that are cut only are not looked into.
+    if not data.isascii():
+        data.decode()
