@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 3d4bf8425ae6)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 2c66ea3099ad)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from kaleidoscope_api.api.records import (
@@ -29,7 +29,7 @@ from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, Kalbio
 from kalbio._core.retry import Happened, decide
 from kalbio._core.sync.bulk import run_rows
 from kalbio._core.sync.cache import Cache
-from kalbio._core.sync.locks import each, sleep
+from kalbio._core.sync.locks import each, sleep, stream
 from kalbio._core.uploads import FileData, opened
 from kalbio._model.activities import ActivityData
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome, outcome_of
@@ -73,7 +73,7 @@ from kalbio._model.records import (
 )
 from kalbio._model.resource import copied
 from kalbio._model.views import RecordViewData
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import ends_on_failure, nothing, on_failure
 from kalbio._service import Service
 from kalbio.entity_fields import EntityField, EntityFieldIdentifier, KeyField
 
@@ -883,11 +883,61 @@ class RecordsService(Service):
             ...     entity_field_filters=[{"field_id": "Potency (nM)", "filter_type": "is_less_than", "filter_prop": 5}]
             ... )
         """
+        return self._search("search_records", params)
+
+    @ends_on_failure
+    def iter_search(self, *, batch_size: int = 250, **params: Unpack[SearchRecordsQuery]) -> Iterator[Record]:
+        """Yield the records that fulfil all conditions, in the server's order, while further ones are on their way.
+
+        Takes as little memory for a million records as for a thousand: only a few batches are held, and the records
+        are not cached. The first record comes before the second batch is asked for.
+
+        Args:
+            batch_size: most records to ask for at once; batches are cut by the length of the URL as well.
+            **params: the conditions, as in `search_records`.
+
+        Returns:
+            An iterator of records; those that have gone since the search are left out.
+
+        Raises:
+            TypeError: there is no such condition.
+            IdentifierNotFoundError: a condition names something that is not there; the search was not sent.
+            ValueError: a filter has an unknown rule, or a condition makes no sense.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`, `listRecords` for each batch.
+
+        Example:
+            >>> names = [record.record_identifier for record in client.records.iter_search(search_text="CPD")]
+        """
+        whole("batch_size", batch_size, 1)
+        ids = self._search("iter_search", params)
+        overhead = self._client._target_length(list_records.build_request(record_ids=""))
+
+        def ask(batch: Sequence[str]) -> list[Record]:
+            response = self._client.call(list_records.build_request(record_ids=",".join(batch)))
+            listing = read_undecoded(response, lambda item: Record(item, self._client))
+            found = {record.id: record for record in listing}
+            return [found[record_id] for record_id in batch if record_id in found]
+
+        first = ids[: min(batch_size, constants.FIRST_BATCH)]
+        for record in ask(first) if first else ():
+            yield record
+        rest = ids[len(first) :]
+        parts = cut(rest, overhead=overhead, separator=",", max_count=batch_size)
+        batches = stream(ask, (rest[part] for part in parts), self._client.max_in_flight)
+        # Closed with this iterator: what is under way must not wait for the garbage collector.
+        with contextlib.closing(batches):
+            for batch in batches:
+                for record in batch:
+                    yield record
+
+    def _search(self, name: str, params: Mapping[str, Any]) -> list[str]:
         query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
         unknown = sorted(set(query) - set(SearchRecordsQuery.__annotations__))
         if unknown:
             known = ", ".join(SearchRecordsQuery.__annotations__)
-            raise TypeError(f"search_records() has no condition {unknown[0]!r}; it has {known}")
+            raise TypeError(f"{name}() has no condition {unknown[0]!r}; it has {known}")
         if "record_set_id" in query:
             older, newer = query.pop("record_set_id"), query.get("record_set_ids")
             query["record_set_ids"] = renamed("record_set_id", older, "record_set_ids", newer)

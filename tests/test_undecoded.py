@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -119,7 +120,12 @@ def test_a_kept_record_does_not_keep_its_answer() -> None:
 
 def test_copies_and_pickles_are_whole() -> None:
     """A record of a list survives copying and pickling before anything was read of it."""
-    for copier in (copy.copy, copy.deepcopy, lambda record: pickle.loads(pickle.dumps(record))):
+    copiers: list[Callable[[Record], Record]] = [
+        copy.copy,
+        copy.deepcopy,
+        lambda record: pickle.loads(pickle.dumps(record)),
+    ]
+    for copier in copiers:
         listing = read_undecoded(httpx.Response(200, json=[{"id": ID, **SHAPES["ordinary"]}]), Record)
         assert copier(listing[0]).to_dict() == {"id": ID, **SHAPES["ordinary"]}
 

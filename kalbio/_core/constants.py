@@ -37,5 +37,8 @@ RECORD_CACHE_SIZE = 10_000
 RELATION_TTL = 10.0
 RELATION_CACHE_SIZE = 128
 
+# The first records of a search come with a small request, before the look-ahead begins.
+FIRST_BATCH = 25
+
 DOWNLOAD_CHUNK = 65_536
 MAX_FILE_NAME = 150

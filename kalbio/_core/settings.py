@@ -69,6 +69,7 @@ class Settings:
     proxy: str | None = attrs.field(default=None, repr=False)  # may hold a password
     http2: bool = False
     max_connections: int = constants.MAX_CONNECTIONS
+    max_in_flight: int = constants.MAX_IN_FLIGHT
     transport: Any = None
 
     def tls(self) -> bool | ssl.SSLContext:

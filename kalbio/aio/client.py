@@ -126,7 +126,8 @@ class AsyncKaleidoscopeClient:
         proxy: URL of an HTTP proxy; by default the environment decides.
         http2: whether to speak HTTP/2; by default when the extra `kalbio[http2]` is installed.
         max_connections: connections open at a time.
-        max_in_flight: requests at a time of one bulk call, e.g. `get_records_by_ids`; 1 sends them one after the other.
+        max_in_flight: requests under way at a time, of all calls together; downloads do not count. After a 429 they
+            are halved for a while. 1 sends the requests of bulk calls one after the other.
         on_error: "raise" for typed errors, "log" for the older contract: log the error and return None, [] or False.
             By default `KALEIDOSCOPE_ON_ERROR`, else "raise".
         use_cache: False asks the server for every read.
@@ -164,7 +165,6 @@ class AsyncKaleidoscopeClient:
         for name, number in (("max_in_flight", max_in_flight), ("max_connections", max_connections)):
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1; got {number!r}")
-        self.max_in_flight = max_in_flight
         self._use_cache = use_cache
         self._settings = Settings(
             base_url=_base_url(url),
@@ -176,6 +176,7 @@ class AsyncKaleidoscopeClient:
             proxy=proxy,
             http2=_http2(http2),
             max_connections=max_connections,
+            max_in_flight=max_in_flight,
             transport=transport,
         )
         self._tokens = Tokens(
@@ -295,6 +296,11 @@ class AsyncKaleidoscopeClient:
         from kalbio.aio.workspace import WorkspaceService
 
         return WorkspaceService(self)
+
+    @property
+    def max_in_flight(self) -> int:
+        """How many requests may be under way at a time."""
+        return self._settings.max_in_flight
 
     # -- settings of a call -----------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from kaleidoscope_api.api.records import (
@@ -24,7 +24,7 @@ from kaleidoscope_api.api.records import (
 from kalbio._core import constants, jsontext
 from kalbio._core.aio.bulk import run_rows
 from kalbio._core.aio.cache import AsyncCache
-from kalbio._core.aio.locks import each, sleep
+from kalbio._core.aio.locks import each, sleep, stream
 from kalbio._core.answers import as_json, as_list, unusable
 from kalbio._core.batches import cut
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError, UnknownFateError
@@ -72,7 +72,7 @@ from kalbio._model.records import (
 )
 from kalbio._model.resource import copied
 from kalbio._model.views import RecordViewData
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import ends_on_failure, nothing, on_failure
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import EntityField, EntityFieldIdentifier, KeyField
 
@@ -886,11 +886,63 @@ class RecordsService(Service):
             ...     entity_field_filters=[{"field_id": "Potency (nM)", "filter_type": "is_less_than", "filter_prop": 5}]
             ... )
         """
+        return await self._search("search_records", params)
+
+    @ends_on_failure
+    async def iter_search(
+        self, *, batch_size: int = 250, **params: Unpack[SearchRecordsQuery]
+    ) -> AsyncIterator[Record]:
+        """Yield the records that fulfil all conditions, in the server's order, while further ones are on their way.
+
+        Takes as little memory for a million records as for a thousand: only a few batches are held, and the records
+        are not cached. The first record comes before the second batch is asked for.
+
+        Args:
+            batch_size: most records to ask for at once; batches are cut by the length of the URL as well.
+            **params: the conditions, as in `search_records`.
+
+        Returns:
+            An iterator of records; those that have gone since the search are left out.
+
+        Raises:
+            TypeError: there is no such condition.
+            IdentifierNotFoundError: a condition names something that is not there; the search was not sent.
+            ValueError: a filter has an unknown rule, or a condition makes no sense.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`, `listRecords` for each batch.
+
+        Example:
+            >>> names = [record.record_identifier async for record in client.records.iter_search(search_text="CPD")]
+        """
+        whole("batch_size", batch_size, 1)
+        ids = await self._search("iter_search", params)
+        overhead = self._client._target_length(list_records.build_request(record_ids=""))
+
+        async def ask(batch: Sequence[str]) -> list[Record]:
+            response = await self._client.call(list_records.build_request(record_ids=",".join(batch)))
+            listing = read_undecoded(response, lambda item: Record(item, self._client))
+            found = {record.id: record for record in listing}
+            return [found[record_id] for record_id in batch if record_id in found]
+
+        first = ids[: min(batch_size, constants.FIRST_BATCH)]
+        for record in await ask(first) if first else ():
+            yield record
+        rest = ids[len(first) :]
+        parts = cut(rest, overhead=overhead, separator=",", max_count=batch_size)
+        batches = stream(ask, (rest[part] for part in parts), self._client.max_in_flight)
+        # Closed with this iterator: what is under way must not wait for the garbage collector.
+        async with contextlib.aclosing(batches):  # sync: with contextlib.closing(batches):
+            async for batch in batches:
+                for record in batch:
+                    yield record
+
+    async def _search(self, name: str, params: Mapping[str, Any]) -> list[str]:
         query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
         unknown = sorted(set(query) - set(SearchRecordsQuery.__annotations__))
         if unknown:
             known = ", ".join(SearchRecordsQuery.__annotations__)
-            raise TypeError(f"search_records() has no condition {unknown[0]!r}; it has {known}")
+            raise TypeError(f"{name}() has no condition {unknown[0]!r}; it has {known}")
         if "record_set_id" in query:
             older, newer = query.pop("record_set_id"), query.get("record_set_ids")
             query["record_set_ids"] = renamed("record_set_id", older, "record_set_ids", newer)

@@ -30,6 +30,7 @@ from kalbio._core._http import (
     UnsupportedProtocol,
 )
 from kalbio._core.aio.auth import AsyncTokenAuth
+from kalbio._core.aio.gate import AsyncGate
 from kalbio._core.aio.locks import sleep
 from kalbio._core.answers import Answer
 from kalbio._core.errors import (
@@ -89,9 +90,10 @@ class AsyncPipe(AsyncClient):
         self._draw = draw
         self._pause = pause
         self._urls: dict[Any, URL] = {}
+        self._gate = AsyncGate(settings.max_in_flight)
         auth = make_auth(self)
         self._secrets = auth.secrets
-        self.auth = auth
+        self.auth = self._login = auth
 
     def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
         """Build a request; JSON bodies and query values go through the strict encoder."""
@@ -128,7 +130,7 @@ class AsyncPipe(AsyncClient):
         while True:
             attempt += 1
             try:
-                response = await self._send_once(request, auth)
+                response = await self._send_once(request, auth) if stream else await self._send_in_turn(request, auth)
                 if response.is_success and stream:
                     return response
                 await _read(response)
@@ -163,6 +165,25 @@ class AsyncPipe(AsyncClient):
             assert decision.wait is not None
             logger.info("%s %s: next try in %.2f s", request.method, request.url.path, decision.wait)
             await self._pause(decision.wait)
+
+    async def _send_in_turn(self, request: Request, auth: Any) -> Response:
+        """Send a request when it is its turn, and read the answer.
+
+        Downloads take no turn: they last as long as whoever reads them likes.
+        """
+        # Who waits for his turn while a login fails shares that failure, and does not present the credentials again.
+        request.extensions["failed_logins"] = self._login.failures
+        entered = await self._gate.enter()
+        try:
+            response = await self._send_once(request, auth)
+            await _read(response)
+        finally:
+            self._gate.leave()
+        if response.status_code == 429:
+            self._gate.slow_down(entered)
+        else:
+            self._gate.speed_up()
+        return response
 
     async def _send_once(self, request: Request, auth: Any) -> Response:
         response = await super().send(request, stream=True, auth=auth, follow_redirects=False)

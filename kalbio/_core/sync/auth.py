@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 7fd979e28501)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 5bf5b07610fd)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class TokenAuth(Auth):
         self._extra_headers = extra_headers
         self._identity = identity
         self._lock = Lock()
-        self._failures = 0
+        self.failures = 0  # logins and renewals that failed
         self._failure: KalbioError | None = None
 
     def secrets(self) -> tuple[str, ...]:
@@ -89,10 +89,10 @@ class TokenAuth(Auth):
             identity = self._proxy_header(request)
             token = self._tokens.usable()
             if token is None:
-                failures = self._failures
+                failures = request.extensions.pop("failed_logins", self.failures)
                 with self._lock:
                     token = self._tokens.usable()
-                    if token is None and self._failure is not None and self._failures != failures:
+                    if token is None and self._failure is not None and self.failures != failures:
                         raise copy.copy(self._failure)
                     while token is None:
                         grant = self._tokens.next_grant()
@@ -106,7 +106,7 @@ class TokenAuth(Auth):
                             token = self._read_answer(grant, answer)
                         except KalbioError as error:
                             # A copy: the traceback of this one would be kept alive, and shared.
-                            self._failures, self._failure = self._failures + 1, copy.copy(error)
+                            self.failures, self._failure = self.failures + 1, copy.copy(error)
                             raise
             self._dress(request, {**identity, self._header: f"Bearer {token}"})
             response = yield request

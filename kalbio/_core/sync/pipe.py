@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest d943a4a2ffe7)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 1917d7ec80a5)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from kalbio._core.redact import redact
 from kalbio._core.retry import Decision, Happened, classify, decide, read_retry_after
 from kalbio._core.settings import Settings
 from kalbio._core.sync.auth import TokenAuth
+from kalbio._core.sync.gate import Gate
 from kalbio._core.sync.locks import sleep
 
 logger = logging.getLogger("kalbio")
@@ -90,9 +91,10 @@ class Pipe(Client):
         self._draw = draw
         self._pause = pause
         self._urls: dict[Any, URL] = {}
+        self._gate = Gate(settings.max_in_flight)
         auth = make_auth(self)
         self._secrets = auth.secrets
-        self.auth = auth
+        self.auth = self._login = auth
 
     def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
         """Build a request; JSON bodies and query values go through the strict encoder."""
@@ -129,7 +131,7 @@ class Pipe(Client):
         while True:
             attempt += 1
             try:
-                response = self._send_once(request, auth)
+                response = self._send_once(request, auth) if stream else self._send_in_turn(request, auth)
                 if response.is_success and stream:
                     return response
                 _read(response)
@@ -164,6 +166,25 @@ class Pipe(Client):
             assert decision.wait is not None
             logger.info("%s %s: next try in %.2f s", request.method, request.url.path, decision.wait)
             self._pause(decision.wait)
+
+    def _send_in_turn(self, request: Request, auth: Any) -> Response:
+        """Send a request when it is its turn, and read the answer.
+
+        Downloads take no turn: they last as long as whoever reads them likes.
+        """
+        # Who waits for his turn while a login fails shares that failure, and does not present the credentials again.
+        request.extensions["failed_logins"] = self._login.failures
+        entered = self._gate.enter()
+        try:
+            response = self._send_once(request, auth)
+            _read(response)
+        finally:
+            self._gate.leave()
+        if response.status_code == 429:
+            self._gate.slow_down(entered)
+        else:
+            self._gate.speed_up()
+        return response
 
     def _send_once(self, request: Request, auth: Any) -> Response:
         response = super().send(request, stream=True, auth=auth, follow_redirects=False)
