@@ -113,9 +113,11 @@ class AsyncTokenAuth(Auth):
                             raise
             self._dress(request, {**identity, self._header: f"Bearer {token}"})
             response = yield request
-            if response.status_code != 401 or last_try or not request.extensions.get("replayable", True):
+            if response.status_code != 401 or last_try:
                 return
-            self._tokens.reject(token)
+            self._tokens.reject(token)  # also for those who cannot try again: the next caller needs another one
+            if not request.extensions.get("replayable", True):
+                return
 
     async def _proxy_header(self, request: Request) -> dict[str, str]:
         if self._identity is None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 5bf5b07610fd)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 19b61ab9dfa3)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -110,9 +110,11 @@ class TokenAuth(Auth):
                             raise
             self._dress(request, {**identity, self._header: f"Bearer {token}"})
             response = yield request
-            if response.status_code != 401 or last_try or not request.extensions.get("replayable", True):
+            if response.status_code != 401 or last_try:
                 return
-            self._tokens.reject(token)
+            self._tokens.reject(token)  # also for those who cannot try again: the next caller needs another one
+            if not request.extensions.get("replayable", True):
+                return
 
     def _proxy_header(self, request: Request) -> dict[str, str]:
         if self._identity is None:
