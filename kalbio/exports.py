@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 95cdf2b5a784)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 9d1138d45f25)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from kaleidoscope_api.api.records import export_records_csv
 
 from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
-from kalbio._core.sync.downloads import Progress, refuse_existing, save
+from kalbio._core.sync.downloads import PACKED, Progress, check_target, save
 from kalbio._model.checks import renamed
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.records import FieldFilter, FieldSort, RecordValue, ViewFieldFilter, ViewFieldSort
@@ -78,7 +78,7 @@ class ExportsService(Service):
             The path of the file, None when the server has nothing to export.
 
         Raises:
-            FileExistsError: the file exists and must not be replaced; nothing was sent.
+            OSError: the file cannot be written. FileExistsError: it exists and must not be replaced; nothing was sent.
             IdentifierNotFoundError: no such entity type, program, activity or field; nothing was sent.
             KalbioAPIError: the server refused.
 
@@ -89,7 +89,7 @@ class ExportsService(Service):
         """
         name = safe_name(filename, "export.csv")
         target = Path(download_path if download_path is not None else tempfile.gettempdir()) / name
-        refuse_existing(target, overwrite)
+        check_target(target, overwrite)
         if record_set_id is not None:
             record_set_ids = renamed("record_set_id", record_set_id, "record_set_ids", record_set_ids)
         if entity_slice_id is None:
@@ -115,7 +115,7 @@ class ExportsService(Service):
             }
         )
         build: Any = export_records_csv.build_request
-        response = self._client._call_or_none(build(**query), stream=True)
+        response = self._client._call_or_none({**build(**query), "headers": PACKED}, stream=True)
         if response is None:
             return None
         save(response, target, overwrite=overwrite, progress=progress)

@@ -1,17 +1,26 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 2f2e68a1fd86)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 1f0290065bee)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kaleidoscope_api.api.activities import download_activity_file
 from kaleidoscope_api.api.files import download_file
 
 from kalbio._core.filenames import safe_name
-from kalbio._core.sync.downloads import Progress, check_sha256, pieces, refuse_existing, save
+from kalbio._core.sync.downloads import (
+    AS_STORED,
+    Progress,
+    check_sha256,
+    check_target,
+    check_writable,
+    pieces,
+    save,
+    save_into,
+)
 from kalbio._model.identifiers import plain_id
 from kalbio._policy import ends_on_failure, nothing, on_failure
 from kalbio._service import Service
@@ -53,7 +62,7 @@ class FilesService(Service):
             The path of the file, None when there is no such file on the server.
 
         Raises:
-            FileExistsError: the file exists here and must not be replaced; nothing was sent.
+            OSError: the file cannot be written. FileExistsError: it exists and must not be replaced; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
             ConnectionFailedError: the download broke, or the checksum is wrong; an existing file is as it was.
@@ -65,7 +74,7 @@ class FilesService(Service):
         """
         wanted = plain_id(file_id, "file")
         target = Path(destination if destination is not None else ".") / safe_name(filename, wanted)
-        refuse_existing(target, overwrite)
+        check_target(target, overwrite)
         check_sha256(sha256)
         response = self._open(wanted, activity_id)
         if response is None:
@@ -74,48 +83,114 @@ class FilesService(Service):
         return str(target)
 
     @on_failure(nothing)
-    def read_file(self, file_id: str, activity_id: ActivityIdentifier | None = None) -> bytes | None:
+    def write_file(
+        self,
+        file_id: str,
+        file: BinaryIO,
+        activity_id: ActivityIdentifier | None = None,
+        *,
+        progress: Progress | None = None,
+        sha256: str | None = None,
+    ) -> int | None:
+        """Write a file into one that is open, from where it stands.
+
+        Args:
+            file_id: its id.
+            file: opened for writing bytes. A failure leaves what was written until then in it.
+            activity_id: the activity it belongs to: object, id, or title.
+            progress: called with the bytes that have come, and with all that will come where the server says it.
+            sha256: checksum that the file must have, 64 hexadecimal digits.
+
+        Returns:
+            How many bytes were written, None when there is no such file on the server.
+
+        Raises:
+            TypeError: `file` does not take bytes; nothing was sent.
+            IdentifierNotFoundError: no such activity; nothing was sent.
+            KalbioAPIError: the server refused.
+            ConnectionFailedError: the download broke, or the checksum is wrong.
+
+        API operation: `downloadFile`; `downloadActivityFile` with an activity.
+
+        Example:
+            >>> with open("results.csv", "wb") as file:
+            ...     size = client.files.write_file("6f1c0d5e-0000-4000-8000-000000000000", file)
+        """
+        wanted = plain_id(file_id, "file")
+        check_writable(file)
+        check_sha256(sha256)
+        response = self._open(wanted, activity_id)
+        return None if response is None else save_into(response, file, progress=progress, sha256=sha256)
+
+    @on_failure(nothing)
+    def read_file(
+        self,
+        file_id: str,
+        activity_id: ActivityIdentifier | None = None,
+        *,
+        progress: Progress | None = None,
+        sha256: str | None = None,
+    ) -> bytes | None:
         """Return the bytes of a file, None when there is no such file on the server.
 
         Args:
             file_id: its id.
             activity_id: the activity it belongs to: object, id, or title.
+            progress: called with the bytes that have come, and with all that will come where the server says it.
+            sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Raises:
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
-            ConnectionFailedError: the download broke.
+            ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
 
         Example:
             >>> data = client.files.read_file("6f1c0d5e-0000-4000-8000-000000000000")
         """
-        response = self._open(plain_id(file_id, "file"), activity_id)
-        return None if response is None else b"".join([piece for piece in pieces(response)])
+        wanted = plain_id(file_id, "file")
+        check_sha256(sha256)
+        response = self._open(wanted, activity_id)
+        if response is None:
+            return None
+        return b"".join([piece for piece in pieces(response, progress=progress, sha256=sha256)])
 
     @ends_on_failure
-    def iter_file(self, file_id: str, activity_id: ActivityIdentifier | None = None) -> Iterator[bytes]:
+    def iter_file(
+        self,
+        file_id: str,
+        activity_id: ActivityIdentifier | None = None,
+        *,
+        progress: Progress | None = None,
+        sha256: str | None = None,
+    ) -> Iterator[bytes]:
         """Yield a file piece by piece, for files that are too large to hold.
+
+        The connection is given back when the iterator ends or is closed.
 
         Args:
             file_id: its id.
             activity_id: the activity it belongs to: object, id, or title.
+            progress: called with the bytes that have come, and with all that will come where the server says it.
+            sha256: checksum that the file must have, 64 hexadecimal digits; checked behind the last piece.
 
         Raises:
             NotFoundError: there is no such file on the server.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
-            ConnectionFailedError: the download broke.
+            ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
 
         Example:
             >>> size = sum([len(piece) for piece in client.files.iter_file(file_id)])
         """
-        response = self._client.call(self._request(plain_id(file_id, "file"), activity_id), stream=True)
+        wanted = plain_id(file_id, "file")
+        check_sha256(sha256)
+        response = self._client.call(self._request(wanted, activity_id), stream=True)
         try:
-            for piece in pieces(response):
+            for piece in pieces(response, progress=progress, sha256=sha256):
                 yield piece
         finally:
             response.close()  # a reader that stops early does not close the inner iterator at once
@@ -125,5 +200,8 @@ class FilesService(Service):
 
     def _request(self, file_id: str, activity_id: ActivityIdentifier | None) -> dict[str, Any]:
         if activity_id is None:
-            return download_file.build_request(file_id)
-        return download_activity_file.build_request(self._client.activities._resolve(activity_id), file_id)
+            request = download_file.build_request(file_id)
+        else:
+            activity = self._client.activities._resolve(activity_id)
+            request = download_activity_file.build_request(activity, file_id)
+        return {**request, "headers": AS_STORED}

@@ -40,5 +40,9 @@ RELATION_CACHE_SIZE = 128
 # The first records of a search come with a small request, before the look-ahead begins.
 FIRST_BATCH = 25
 
+# What is read of a file at once, and unpacked of a body at most.
+UPLOAD_CHUNK = 131_072
 DOWNLOAD_CHUNK = 65_536
+# Parts of killed downloads are removed when nobody has written to them for so long.
+PART_LIFETIME = 86_400.0
 MAX_FILE_NAME = 150

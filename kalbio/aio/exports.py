@@ -9,7 +9,7 @@ from typing import Any
 
 from kaleidoscope_api.api.records import export_records_csv
 
-from kalbio._core.aio.downloads import Progress, refuse_existing, save
+from kalbio._core.aio.downloads import PACKED, Progress, check_target, save
 from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
 from kalbio._model.checks import renamed
@@ -77,7 +77,7 @@ class ExportsService(Service):
             The path of the file, None when the server has nothing to export.
 
         Raises:
-            FileExistsError: the file exists and must not be replaced; nothing was sent.
+            OSError: the file cannot be written. FileExistsError: it exists and must not be replaced; nothing was sent.
             IdentifierNotFoundError: no such entity type, program, activity or field; nothing was sent.
             KalbioAPIError: the server refused.
 
@@ -88,7 +88,7 @@ class ExportsService(Service):
         """
         name = safe_name(filename, "export.csv")
         target = Path(download_path if download_path is not None else tempfile.gettempdir()) / name
-        refuse_existing(target, overwrite)
+        check_target(target, overwrite)
         if record_set_id is not None:
             record_set_ids = renamed("record_set_id", record_set_id, "record_set_ids", record_set_ids)
         if entity_slice_id is None:
@@ -114,7 +114,7 @@ class ExportsService(Service):
             }
         )
         build: Any = export_records_csv.build_request
-        response = await self._client._call_or_none(build(**query), stream=True)
+        response = await self._client._call_or_none({**build(**query), "headers": PACKED}, stream=True)
         if response is None:
             return None
         await save(response, target, overwrite=overwrite, progress=progress)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import os
 import stat
+import time
+from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import quote_plus
@@ -14,7 +17,7 @@ import httpx
 import pytest
 
 from kalbio._core import batches
-from kalbio._core.constants import MAX_FILE_NAME, MAX_TARGET
+from kalbio._core.constants import DOWNLOAD_CHUNK, MAX_FILE_NAME, MAX_TARGET
 from kalbio._core.errors import ConnectionFailedError
 from kalbio._core.filenames import safe_name
 from kalbio._core.uploads import as_file
@@ -189,6 +192,120 @@ def test_a_target_that_cannot_be_written_closes_the_answer(core: Core, tmp_path:
     assert names(tmp_path) == ["dir", "file"]
 
 
+def test_a_file_that_appears_this_very_moment_is_not_replaced(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the last look and the new name there is no moment in which somebody else's file could be lost."""
+    target, link = tmp_path / "x.csv", os.link
+
+    def late(source: Any, name: Any) -> None:
+        target.write_text("mine")
+        link(source, name)
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        download(core, answer(200, b"theirs"), target)
+    assert (target.read_text(), names(tmp_path)) == ("mine", ["x.csv"])
+
+
+def test_a_file_system_without_links_takes_downloads_too(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a file has one name only it is renamed, after a look."""
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    download(core, answer(200, b"theirs"), tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_bytes() == b"theirs"
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        download(core, answer(200, b"others"), tmp_path / "x.csv")
+    assert ((tmp_path / "x.csv").read_bytes(), names(tmp_path)) == (b"theirs", ["x.csv"])
+
+
+def packed(core: Core, target: Path, *parts: bytes) -> list[int]:
+    """Save what is packed; return how much of it came in each piece."""
+    from kalbio._core.aio import downloads
+    from kalbio._core.sync import downloads as sync_downloads
+
+    sizes = [0]
+    response = core.call(
+        core.open(Wire(lambda request: httpx.Response(200, headers=GZIP, stream=Pieces(*parts)))), stream=True
+    )
+    save: Any = sync_downloads.save if core.world.kind == "sync" else downloads.save
+    core.world(save(response, target, overwrite=True, progress=lambda done, _: sizes.append(done)))
+    return [after - before for before, after in pairwise(sizes)]
+
+
+GZIP = {"content-encoding": "gzip"}
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 5 * 65_536, 50_000_000])
+def test_a_little_that_unpacks_to_a_lot_is_unpacked_in_small_pieces(core: Core, tmp_path: Path, size: int) -> None:
+    """A table of nothing but commas packs to a thousandth; unpacking it takes no more memory than any other."""
+    sizes = packed(core, tmp_path / "x.csv", gzip.compress(bytes(size)))
+    assert (sum(sizes), (tmp_path / "x.csv").stat().st_size) == (size, size)
+    assert max(sizes, default=0) <= DOWNLOAD_CHUNK
+
+
+def test_what_was_packed_in_parts_is_unpacked_whole(core: Core, tmp_path: Path) -> None:
+    """Several packings one after the other are one file, however the network cuts them."""
+    data = os.urandom(300_000)
+    both = gzip.compress(data[:100_000]) + gzip.compress(data[100_000:])
+    for cut in (1, 1000, 150_000, len(both)):
+        packed(core, tmp_path / "x.csv", *(both[at : at + cut] for at in range(0, len(both), cut)))
+        assert (tmp_path / "x.csv").read_bytes() == data
+
+
+@pytest.mark.parametrize("missing", [1, 8, 9, 5000])
+def test_a_packed_body_without_its_end_is_not_a_file(core: Core, tmp_path: Path, missing: int) -> None:
+    """The end of what was packed says that it is all; without it nothing is saved, also where no length was stated."""
+    body = gzip.compress(os.urandom(100_000))
+    with pytest.raises(ConnectionFailedError, match="the download broke"):
+        packed(core, tmp_path / "x.csv", body[:-missing])
+    assert names(tmp_path) == []
+
+
+def test_what_killed_downloads_left_goes_with_the_next_one(core: Core, tmp_path: Path) -> None:
+    """Parts of the same file that nobody has written to for a day are removed, and nothing else is."""
+    old = [".x.csv.0123abcd.part", ".x.csv.89ef4567.part"]
+    kept = [
+        ".x.csv.01234567.part",
+        ".y.csv.0123abcd.part",
+        ".x.csv.part",
+        ".x.csv.0123abcd.part.gz",
+        "x.csv.0123abcd.part",
+    ]
+    for name in old + kept:
+        (tmp_path / name).write_bytes(b"half")
+        if name != kept[0]:  # that one is being written to
+            os.utime(tmp_path / name, times=(time.time() - 90_000,) * 2)
+
+    download(core, answer(200, b"whole"), tmp_path / "x.csv")
+
+    assert names(tmp_path) == sorted([*kept, "x.csv"])
+
+
+def test_a_full_disk_leaves_everything_as_it_was(core: Core, tmp_path: Path) -> None:
+    """When the disk takes no more, its own error comes out, the old file is whole and the connection is given back."""
+    resource = pytest.importorskip("resource", reason="this system has no limits for the size of files")
+    (tmp_path / "x.csv").write_text("old and good")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in (10_000, 1_000_000):  # found out when the file is closed, and in the middle
+        body = Pieces(bytes(size))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                download(
+                    core, lambda _, body=body: httpx.Response(200, stream=body), tmp_path / "x.csv", overwrite=True
+                )
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert body.closed
+        assert ((tmp_path / "x.csv").read_text(), names(tmp_path)) == ("old and good", ["x.csv"])
+
+
 # -- uploads ----------------------------------------------------------------------------------------------------------
 
 
@@ -251,6 +368,83 @@ def test_what_is_no_file_is_refused_before_anything_is_sent(name: Any, data: Any
 def test_a_content_type_may_have_parameters() -> None:
     """The charset of a table, say."""
     assert as_file("a.csv", b"", "text/csv; charset=utf-8").mime_type == "text/csv; charset=utf-8"
+
+
+class Odd(io.BytesIO):
+    """A file that reads in its own way."""
+
+    def __init__(self, read: Any, *, seeks: bool = True) -> None:
+        super().__init__(b"0123456789")
+        self.read, self.seekable = (lambda size=-1: read(self, size)), (lambda: seeks)  # type: ignore[method-assign]
+
+
+async def promised() -> bytes:
+    """What files of async libraries give."""
+    return b""
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        (Odd(lambda file, size: ""), "got Odd"),
+        (Odd(lambda file, size: promised()), "got Odd"),
+        (Odd(lambda file, size: None, seeks=False), "got Odd"),
+        (codecs.getreader("utf-8")(io.BytesIO(b"text")), "got StreamReader"),
+    ],
+    ids=["text", "async", "nothing", "decoded"],
+)
+def test_what_reads_something_else_than_bytes_is_refused_before_anything_is_sent(file: Any, says: str) -> None:
+    """Text and promises of bytes are noticed without reading any of the file."""
+    with pytest.raises(TypeError, match=says):
+        as_file("a.csv", file, "text/csv")
+
+
+def test_a_file_that_is_closed_or_for_writing_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    """The file says itself what is wrong with it."""
+    with (tmp_path / "a").open("wb") as file, pytest.raises(OSError, match="read"):
+        as_file("a.csv", file, "text/csv")
+    with (tmp_path / "a").open("rb") as closed:
+        pass
+    with pytest.raises(ValueError, match="closed"):
+        as_file("a.csv", closed, "text/csv")
+
+
+def test_a_name_that_no_encoding_takes_is_refused() -> None:
+    """Names of files that are not UTF-8 read as lone surrogates, which cannot be sent."""
+    with pytest.raises(ValueError, match="file_name must be text that can be sent as UTF-8"):
+        as_file(os.fsdecode(b"a\xff.csv") if os.name == "posix" else "a\udcff.csv", b"", "text/csv")
+
+
+def test_what_is_appended_during_an_upload_is_not_sent(core: Core, tmp_path: Path) -> None:
+    """A file that grows is sent as it was when its length was stated, on every try."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a" * 1000)
+
+    def grow(_: httpx.Request) -> httpx.Response:
+        with path.open("ab") as more:
+            more.write(b"later")
+        return answer(429)
+
+    wire = Wire(grow)
+    with path.open("rb") as file:
+        core.call(core.open(wire), "POST", files={"file": as_file("a.csv", file, "text/csv").to_tuple()})
+    assert len({seen.body for seen in wire.requests}) == 1
+    assert b"a" * 1000 + b"\r\n--" in wire.requests[1].body
+    assert wire.requests[1].headers["content-length"] == str(len(wire.requests[1].body))
+
+
+@pytest.mark.parametrize(
+    ("read", "seeks", "says"),
+    [
+        (lambda file, size: b"" if file.tell() == 0 and size else io.BytesIO.read(file, size), True, "ended 10 bytes"),
+        (lambda file, size: None if size else b"", False, "nothing to read yet"),
+    ],
+    ids=["shorter", "not yet"],
+)
+def test_half_a_file_is_not_passed_off_as_a_whole_one(core: Core, read: Any, seeks: bool, says: str) -> None:
+    """A file that got shorter, or that has nothing just now, raises; it is not taken for one that ends there."""
+    with pytest.raises(OSError, match=says):
+        upload(core, Odd(read, seeks=seeks))
 
 
 # -- long lists -------------------------------------------------------------------------------------------------------

@@ -158,16 +158,22 @@ def test_r068_overwriting_is_a_choice(world: World, tmp_path: Path, operation: s
 def test_r068_streams_are_closed(world: World, tmp_path: Path, operation: str) -> None:
     """The connection is given back after success, after a break, and when the target cannot be written."""
     blocked = tmp_path / "blocked"
-    blocked.write_bytes(b"")
     for pieces, folder in (
         ((b"a",), tmp_path),
         ((b"a", httpx.ReadError("reset")), tmp_path),
         ((b"a",), blocked / "below"),
     ):
         answer, body = serve(*pieces)
-        client, _ = connect(world, answer)
+
+        def blocking(_: httpx.Request, answer: httpx.Response = answer) -> httpx.Response:
+            blocked.write_bytes(b"")  # in the way of its directory, now that the target has been looked at
+            return answer
+
+        client, wire = connect(world, blocking)
         with suppress(ConnectionFailedError, OSError):
             download(world, client, operation, "x.csv", folder, overwrite=True)
+        assert len(wire.requests) == 1
+        blocked.unlink()
         assert body.closed
 
 

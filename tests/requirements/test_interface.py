@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import io
 import json
 import re
 import subprocess
@@ -79,6 +80,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "update_field_file": {"file_data": b"a"},
     "create_record_value_file": {"file_data": b"a"},
     "update_property_file": {"file_data": b"a"},
+    "write_file": {"file": io.BytesIO()},
     "get_or_create_records": {"rows": [{"Compound": "SBX-9"}]},
     "add_values": {"rows": [{"record": NOWHERE, "field": "Comment", "content": "x"}]},
     "push_status": {"status": "validated"},

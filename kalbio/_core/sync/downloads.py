@@ -1,13 +1,21 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 941d63fcafe1)
-"""Saves a streamed answer: to a temporary file beside the target, renamed when it is complete."""
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 765080bfc6c9)
+"""Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
+import inspect
+import io
+import os
 import re
 import secrets
+import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from kalbio._core import constants
 from kalbio._core._http import HTTPError, Response
@@ -16,17 +24,42 @@ from kalbio._core.errors import ConnectionFailedError
 Progress = Callable[[int, int | None], object]
 """Called with the bytes that have come, and with all that will come where the server says it."""
 
+AS_STORED = {"Accept-Encoding": "identity"}
+"""Headers of a request for a file. Most files do not get smaller; unpacked ones have a length that can be checked."""
+PACKED = {"Accept-Encoding": "gzip"}
+"""Headers of a request for text. No packing is asked for that `pieces` cannot undo in constant memory."""
+
 
 def check_sha256(sha256: str | None) -> None:
     """Raise ValueError when a checksum is none."""
-    if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+    if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch(r"[0-9a-fA-F]{64}", sha256)):
         raise ValueError(f"sha256 must be 64 hexadecimal digits; got {sha256!r}")
 
 
-def refuse_existing(target: Path, overwrite: bool) -> None:
-    """Raise FileExistsError when the target is there and must not be replaced."""
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists already; give overwrite=True to replace it, or another file name")
+def check_target(target: Path, overwrite: bool) -> None:
+    """Raise OSError when no file can stand there, or one stands there that must not be replaced."""
+    folder = next((folder for folder in target.parents if os.path.lexists(folder)), target.parent)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "no directory to save in", str(folder))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a directory has the name of the file", str(target))
+    if not overwrite and os.path.lexists(target):  # a link that leads nowhere is something too
+        raise FileExistsError(
+            errno.EEXIST, "the file exists already; give overwrite=True to replace it, or another name", str(target)
+        )
+
+
+def check_writable(file: Any) -> None:
+    """Raise TypeError, or what the file itself raises, when it does not take bytes."""
+    try:
+        answer = file.write(b"")
+        if inspect.iscoroutine(answer):
+            answer.close()
+            raise TypeError("its write() must be awaited")
+    except (AttributeError, TypeError) as error:
+        raise TypeError(
+            f"file must be open for writing bytes (mode 'wb'); got {type(file).__name__}: {error}"
+        ) from None
 
 
 def pieces(response: Response, *, progress: Progress | None = None, sha256: str | None = None) -> Iterator[bytes]:
@@ -39,12 +72,19 @@ def pieces(response: Response, *, progress: Progress | None = None, sha256: str 
     total = (
         int(stated) if stated is not None and stated.isdigit() and "content-encoding" not in response.headers else None
     )
-    digest = hashlib.sha256()
+    digest = None if sha256 is None else hashlib.sha256()
     done = 0
     try:
-        for piece in response.iter_bytes(constants.DOWNLOAD_CHUNK):
+        if not streamed:
+            body = response.iter_bytes(constants.DOWNLOAD_CHUNK)
+        elif response.headers.get("content-encoding", "").lower() == "gzip":
+            body = _unpacked(response)
+        else:
+            # As they come: cutting them anew would copy each byte twice.
+            body = response.iter_bytes()
+        for piece in body:
             done += len(piece)
-            if sha256 is not None:
+            if digest is not None:
                 digest.update(piece)
             yield piece
             if progress is not None:
@@ -52,12 +92,31 @@ def pieces(response: Response, *, progress: Progress | None = None, sha256: str 
         received = response.num_bytes_downloaded
         if streamed and stated is not None and stated != str(received):
             raise _broken(response, f"{received} of {stated} bytes came")
-        if sha256 is not None and digest.hexdigest() != sha256.lower():
+        if digest is not None and sha256 is not None and digest.hexdigest() != sha256.lower():
             raise _broken(response, f"its SHA-256 is {digest.hexdigest()}, not {sha256.lower()}")
-    except HTTPError as error:
+    except (HTTPError, zlib.error) as error:
         raise _broken(response, str(error) or type(error).__name__) from error
     finally:
         response.close()
+
+
+def _unpacked(response: Response) -> Iterator[bytes]:
+    """Unpack gzip a little at a time, and to its end.
+
+    The HTTP library unpacks a piece as a whole, to a thousand times its length if need be, and misses a missing end.
+    """
+    unpack = None
+    for packed in response.iter_raw():
+        while packed:
+            if unpack is None or unpack.eof:  # there may be several, one after the other
+                unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            if piece := unpack.decompress(packed, constants.DOWNLOAD_CHUNK):
+                yield piece
+            packed = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
+    if unpack is not None and not unpack.eof:
+        yield unpack.flush()
+        if not unpack.eof:
+            raise _broken(response, "the end of what was packed is missing")
 
 
 def save(
@@ -67,20 +126,60 @@ def save(
 
     A failure leaves an existing file as it was and no partial file behind.
     """
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
+    ours = f".{target.name[:40]}."
+    temporary = target.with_name(f"{ours}{secrets.token_hex(4)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(target.parent, re.compile(rf"{re.escape(ours)}[0-9a-f]{{8}}\.part"))
         try:
             # Not the tempfile module: it makes files that only their owner may read, whatever the umask says.
             with temporary.open("xb") as file:
                 for piece in pieces(response, progress=progress, sha256=sha256):
                     file.write(piece)
-            refuse_existing(target, overwrite)
-            temporary.replace(target)
+            _put_in_place(temporary, target, overwrite)
         finally:
             temporary.unlink(missing_ok=True)
     finally:
         response.close()
+
+
+def save_into(
+    response: Response, file: BinaryIO, *, progress: Progress | None = None, sha256: str | None = None
+) -> int:
+    """Write the body of a streamed `response` to an open file and close the response; return how much it was."""
+    size = 0
+    try:
+        for piece in pieces(response, progress=progress, sha256=sha256):
+            size += len(piece)
+            written = file.write(piece)
+            while isinstance(file, io.RawIOBase) and written != len(piece):  # without a buffer it takes what it can
+                if written is None:
+                    raise BlockingIOError("file takes nothing more now; give one that waits")
+                piece = piece[written:]
+                written = file.write(piece)
+    finally:
+        response.close()
+    return size
+
+
+def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
+    if not overwrite:
+        # A rename would replace a file that has appeared this very moment; a second name is refused.
+        with contextlib.suppress(OSError):  # the name is taken, or the file system knows one name for a file
+            os.link(temporary, target)
+            return
+    check_target(target, overwrite)
+    temporary.replace(target)
+
+
+def _remove_left(folder: Path, name: re.Pattern[str]) -> None:
+    """Remove what downloads of this file left behind that were killed: parts that nobody has written to for a day."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if name.fullmatch(entry.name):
+                with contextlib.suppress(OSError):  # another download may do the same, or it is not ours to remove
+                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - constants.PART_LIFETIME:
+                        Path(entry.path).unlink()
 
 
 def _broken(response: Response, reason: str) -> ConnectionFailedError:
