@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench import file_server, memory
+from kalbio import KaleidoscopeClient
 from kalbio._core.retry import decide
-from scripts.trials import mixed_calls
+from scripts.trials import large_files, mixed_calls
 
 
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
@@ -27,3 +30,28 @@ def test_the_trial_notices_a_client_that_repeats_writes(monkeypatch: pytest.Monk
     monkeypatch.setattr("kalbio._core.sync.pipe.decide", careless)
 
     assert mixed_calls.run(1000, 0.3, seed=5)["doubled"] > 0
+
+
+def test_files_go_up_and_down_whole_and_in_constant_memory() -> None:
+    """Files of 30 MB arrive as they were sent, and take at most 4 MB of memory above the start."""
+    figures = large_files.run(30, ["upload from a path", "download to a path"])
+
+    assert large_files.held(figures), figures
+    assert len(figures) == 5 + (not memory.can_be_measured())
+
+
+@pytest.mark.skipif(not memory.can_be_measured(), reason="this system does not tell the peak of resident memory")
+def test_the_trial_notices_a_client_that_holds_files_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A client that reads all of a file before it writes it is above the limit, and one that spoils it is found out."""
+
+    def greedy(files: Any, file_id: str, name: str, folder: Path, **_: Any) -> str:
+        (folder / name).write_bytes(files.read_file(file_id).replace(b"a", b"b"))
+        return str(folder / name)
+
+    monkeypatch.setattr("kalbio.files.FilesService.download_file", greedy)
+    with file_server.serving() as url, KaleidoscopeClient("trial", "trial", url) as client:
+        told = large_files._measured(client, lambda value: value, "download to a path", tmp_path, 30_000_000)
+
+    right = file_server.sha256(30_000_000)
+    assert not large_files.held({"": told["peak"], "arrived with other bytes": []})
+    assert (told["sha256"] == right, len(told["sha256"])) == (False, len(right))

@@ -1,6 +1,6 @@
 """Runs the trials and prints their figures; exits 1 when one fails.
 
-scripts/reliability [--calls N] [--share X] [--seed N] [--ends N] [--kills N]
+scripts/reliability [--calls N] [--share X] [--seed N] [--ends N] [--kills N] [--megabytes N]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from scripts.trials import killed_downloads, many_callers, mixed_calls
+from scripts.trials import killed_downloads, large_files, many_callers, mixed_calls
 
 Figures = dict[str, Any]
 
@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="another seed, other faults (default: 1)")
     parser.add_argument("--ends", type=int, default=20, help="ends of the token under many callers (default: 20)")
     parser.add_argument("--kills", type=int, default=50, help="downloads to kill (default: 50)")
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of the large files (default: 1000)")
     given = parser.parse_args()
 
     def once(figures: Figures) -> bool:
@@ -46,7 +47,16 @@ def main() -> int:
         (
             "downloads killed in the middle: never a partial file under the final name",
             lambda: killed_downloads.run(given.kills, given.seed),
-            lambda figures: "PARTIAL FILE" not in figures and figures["killed while writing"] > 0,
+            lambda figures: (
+                "PARTIAL FILE" not in figures
+                and figures["killed while writing"] > 0
+                and figures["parts left a day later"] == 0
+            ),
+        ),
+        (
+            f"{given.megabytes} MB up and down: all bytes the same, peak memory above the start at most 4 MB",
+            lambda: large_files.run(given.megabytes),
+            large_files.held,
         ),
     ]
     failed = 0
