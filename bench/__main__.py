@@ -1,8 +1,8 @@
-"""Measures the client against the HTTP library alone, side by side in one run, and prints ratios.
+"""Measures our clients against the HTTP library alone, side by side in one run, and prints ratios and their limits.
 
-    scripts/bench [--rounds N] [--json FILE]
+    scripts/bench [--quick] [--rounds N] [--only TEXT] [--json FILE] [--picture FILE]
 
-Both ways of each work alternate; the figures are medians. Exits 1 when a ratio is above its limit.
+All ways of a work take turns; the figures are medians. Exits 1 when one is above its limit.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -17,15 +19,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.server import OPERATION_IDS, RECORD_IDS
-from bench.works import WORKS, Work, look_up, walk
+from bench import files
+from bench.contenders import NAMES, Contenders, connected
+from bench.picture import draw
+from bench.server import FIELD_IDS, OPERATION_IDS, RECORD_IDS
+from bench.works import WORKS, Work, look_up, walk, walk_in_operation
 from kalbio import KaleidoscopeClient
+
+Figures = dict[str, Any]
+SIZES = (1_000, 10_000, 100_000)
+BARE, HTTPX = "pass", "import httpx"
 
 
 @contextmanager
@@ -48,79 +59,197 @@ def seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def measure(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Return the median of each way over alternating rounds."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
+def figure(work: str, value: float, limit: float, **more: Any) -> Figures:
+    """One line of the table: a value that must not be above its limit."""
+    return {"work": work, "ratio": value, "limit": limit, **more}
+
+
+def measure_work(work: Work, contenders: Contenders, http: httpx.Client, url: str, rounds: int) -> list[Figures]:
+    """Measure a work by all contenders, in both worlds."""
+    http.get("/bench/counts", params={"latency": str(work.latency)})
+    names = [name for name in NAMES if getattr(work, name) is not None]
+    counts: dict[str, dict[str, int]] = {}
+    for name in names:
+        contenders.do(name, work)  # a first time for modules and connections
+        http.get("/bench/counts")
+        contenders.do(name, work)
+        counts[name] = http.get("/bench/counts").json()
+    efforts: dict[str, list[Any]] = {name: [] for name in names}
     for _ in range(rounds):
-        for name, way in ways.items():
-            taken[name].append(way())
-    return {name: statistics.median(values) for name, values in taken.items()}
+        for name in names:
+            efforts[name].append(contenders.do(name, work))
+    wall = {name: statistics.median(effort.seconds for effort in taken) for name, taken in efforts.items()}
+    cpu = {name: statistics.median(effort.cpu for effort in taken) for name, taken in efforts.items()}
+    http.get("/bench/counts", params={"latency": "0"})
+    peaks = {name: peak(url, name, work.name)["peak"] for name in names} if work.memory else {}
+
+    found: list[Figures] = []
+    for world in ("", "_async"):
+        ours, raw = f"ours{world}", f"raw{world}"
+        title = f"{work.name}{', async' if world else ''}"
+        bound = wall[raw] if work.ideal is None else work.ideal
+        more = {"ours": wall[ours], "raw": bound, "cpu": cpu[ours], "cpu raw": cpu.get(raw), **counts[ours]}
+        if peaks.get(ours) is not None:
+            more |= {"peak": peaks[ours], "peak raw": peaks[raw]}
+            found.append(figure(f"{title}: memory", peaks[ours] / peaks[raw], 1.0))
+        found.insert(0, figure(title, wall[ours] / bound, work.limit, **more))
+        if work.max_requests is not None:
+            found.append(figure(f"{title}: requests", counts[ours]["requests"], work.max_requests, unit=""))
+    return found
 
 
-def run_work(
-    work: Work, client: KaleidoscopeClient, http: httpx.Client, counter: httpx.Client, rounds: int
-) -> dict[str, Any]:
-    """Measure one work."""
-
-    def ours() -> float:
-        work.prepare(client)
-        return seconds(partial(work.ours, client))
-
-    ours()  # a first time for modules and the connection
-    counter.get("/bench/counts")
-    ours()
-    counts = counter.get("/bench/counts").json()
-    medians = measure({"ours": ours, "raw": partial(seconds, partial(work.raw, http))}, rounds)
-    return {"work": work.name, "limit": work.limit, **medians, **counts}
+def peak(url: str, name: str, work: str) -> Figures:
+    """Let a process of its own do a work once, and return the peak of its memory above the start."""
+    command = [sys.executable, "-m", "bench.contenders", url, name, work]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    told: Figures = json.loads(done.stdout)
+    return told
 
 
-def run(rounds: int) -> list[dict[str, Any]]:
-    """Measure every work."""
-    results: list[dict[str, Any]] = []
-    with (
-        server() as url,
-        KaleidoscopeClient("bench", "bench", url) as client,
-        httpx.Client(base_url=url) as http,
-        httpx.Client(base_url=url) as counter,
+def measure_look_ups(client: KaleidoscopeClient, rounds: int) -> list[Figures]:
+    """Measure 100,000 look-ups in memory against a bare walk through dictionaries."""
+    records = client.records.get_records_by_ids(RECORD_IDS[:1000])
+    raws = [record.to_dict() for record in records]
+    last = OPERATION_IDS[-1]
+    found = []
+    for name, ours, raw in (
+        ("", partial(look_up, records, None), partial(walk, raws)),
+        (" of an activity", partial(look_up, records, last), partial(walk_in_operation, raws, last)),
     ):
-        results.extend(run_work(work, client, http, counter, rounds) for work in WORKS)
-        records = client.records.get_records_by_ids(RECORD_IDS[:1000])
-        raws = [record.to_dict() for record in records]
-        for name, operation in (("", None), (" of an activity", OPERATION_IDS[-1])):
-            ours, raw = partial(look_up, records, operation), partial(walk, raws)
-            medians = measure({"ours": partial(seconds, ours), "raw": partial(seconds, raw)}, rounds)
-            results.append({"work": f"100,000 contents{name}, in memory", "limit": 2.5, **medians, "requests": 0})
+        pairs = [(seconds(ours), seconds(raw)) for _ in range(rounds)]
+        mine, bare = (statistics.median(times) for times in zip(*pairs, strict=True))
+        found.append(figure(f"100,000 contents{name}, in memory", mine / bare, 2.5, ours=mine, raw=bare))
+    return found
+
+
+def measure_growth(client: KaleidoscopeClient, rounds: int) -> list[Figures]:
+    """Measure what a record costs the processor among few and among many, one value read of each."""
+
+    def cost(size: int) -> float:
+        gc.collect()
+        started = time.process_time()
+        for _ in range(max(1, 10_000 // size)):
+            client.clear_caches()
+            for record in client.records.get_records_by_ids(RECORD_IDS[:size]):
+                record.get_value_content(FIELD_IDS[0])
+        return (time.process_time() - started) / max(size, 10_000)
+
+    taken = [[cost(size) for size in SIZES] for _ in range(rounds)]
+    small, middle, large = (statistics.median(costs) for costs in zip(*taken, strict=True))
+    return [
+        figure("a record among 10,000 against one among 1,000", middle / small, 1.15, ours=middle, raw=small),
+        figure("a record among 100,000 against one among 10,000", large / middle, 1.15, ours=large, raw=middle),
+    ]
+
+
+def measure_search(url: str) -> list[Figures]:
+    """Measure what going through 100,000 records takes of memory, and what the first record takes of requests."""
+    told = peak(url, "ours", "iter_search")
+    assert told["records"] == len(RECORD_IDS)
+    asked = told["requests before the first"]
+    found = [figure("iter_search: requests before the first of 100,000 records", asked, 2, unit="")]
+    if told["peak"] is not None:
+        found.append(figure("iter_search over 100,000 records: memory above start", told["peak"], 60, unit=" MB"))
+    return found
+
+
+def measure_files(rounds: int) -> list[Figures]:
+    """Measure an upload and a download of 200 MB."""
+    found: list[Figures] = []
+    for told in files.run(200, rounds):
+        memory = told.pop("memory above start")
+        found.append(told)
+        if memory is not None:
+            found.append(figure(f"{told['work']}: memory above start", memory, 4, unit=" MB"))
+    return found
+
+
+def measure_imports(rounds: int) -> list[Figures]:
+    """Measure what importing costs over bare Python, against importing the HTTP library."""
+    ours = {
+        "import kalbio": (1 / 3, "import kalbio"),
+        "a client made": (1.5, "import kalbio; kalbio.KaleidoscopeClient('id', 'secret')"),
+    }
+    best = dict.fromkeys([BARE, HTTPX, *(code for _, code in ours.values())], float("inf"))
+    for _ in range(max(rounds, 7)):
+        for code in best:
+            taken = seconds(partial(subprocess.run, [sys.executable, "-c", code], check=True))
+            best[code] = min(best[code], taken)  # a noisy machine only ever adds time
+    bare = best.pop(BARE)
+    over = {code: taken - bare for code, taken in best.items()}
+    return [
+        figure(f"{name}, against import httpx", over[code] / over[HTTPX], limit, ours=over[code], raw=over[HTTPX])
+        for name, (limit, code) in ours.items()
+    ]
+
+
+def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
+    """Measure everything whose name has this text in it."""
+    with server() as url, connected(url) as contenders, httpx.Client(base_url=url) as http:
+        for work in WORKS:
+            if only in work.name and (work.quick or not quick):
+                yield from measure_work(work, contenders, http, url, rounds)
+        with KaleidoscopeClient("bench", "bench", url) as client:
+            if only in "100,000 contents, in memory":
+                yield from measure_look_ups(client, rounds)
+            if only in "a record among growth" and not quick:
+                yield from measure_growth(client, 3)
+        if only in "iter_search":
+            yield from measure_search(url)
+    if only in "upload and download of 200 MB":
+        yield from measure_files(rounds)
+    if only in "imports":
+        yield from measure_imports(rounds)
+
+
+def show(results: list[Figures], rounds: int) -> None:
+    """Print the table."""
+
+    def both(result: Figures, name: str, other: str, scale: float = 1.0, digits: int = 0) -> str:
+        values = [result.get(name), result.get(other)]
+        return " / ".join("–" if value is None else f"{scale * value:.{digits}f}" for value in values)
+
+    table = Table(title=f"ours / httpx and orjson alone, medians of {rounds} rounds", title_justify="left")
+    for heading in ("work", "ms", "ratio", "limit", "requests", "connections", "CPU ms", "peak MB"):
+        table.add_column(heading, justify="left" if heading == "work" else "right")
     for result in results:
-        result["ratio"] = result["ours"] / result["raw"]
-    return results
+        unit = result.get("unit")
+        shown = f"{result['ratio']:.2f}" if unit is None else f"{result['ratio']:.3g}{unit}"
+        table.add_row(
+            result["work"],
+            both(result, "ours", "raw", 1000, 3 if result.get("ours", 1) < 0.001 else 0) if "ours" in result else "",
+            f"[{'green' if result['ratio'] <= result['limit'] else 'red'}]{shown}[/]",
+            f"{result['limit']:.3g}",
+            str(result.get("requests", "")),
+            str(result.get("connections", "")),
+            both(result, "cpu", "cpu raw", 1000) if "cpu" in result else "",
+            both(result, "peak", "peak raw") if "peak" in result else "",
+        )
+    Console(width=150).print(table)
 
 
 def main() -> int:
-    """Measure, print, and say whether every ratio is within its limit."""
+    """Measure, print, and say whether every figure is within its limit."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each work (default: 5)")
+    parser.add_argument("--rounds", type=int, help="rounds of each work (default: 7, 5 with --quick)")
+    parser.add_argument("--quick", action="store_true", help="leave out what takes long; under two minutes")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only works with this text in their name")
     parser.add_argument("--json", metavar="FILE", help="write the figures to a file")
+    parser.add_argument("--picture", metavar="FILE", help="draw the ratios as SVG")
     arguments = parser.parse_args()
 
-    results = run(arguments.rounds)
-    table = Table(title=f"medians of {arguments.rounds} alternating rounds", title_justify="left")
-    for heading in ("work", "ours", "httpx + orjson", "ratio", "limit", "requests"):
-        table.add_column(heading, justify="left" if heading == "work" else "right")
-    for result in results:
-        held = result["ratio"] <= result["limit"]
-        table.add_row(
-            result["work"],
-            f"{1000 * result['ours']:.1f} ms",
-            f"{1000 * result['raw']:.1f} ms",
-            f"[{'green' if held else 'red'}]{result['ratio']:.2f}[/]",
-            f"{result['limit']:.2f}",
-            str(result["requests"]),
-        )
-    Console().print(table)
+    rounds = arguments.rounds or (5 if arguments.quick else 7)
+    results = list(run(rounds, quick=arguments.quick, only=arguments.only))
+    show(results, rounds)
     if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:  # noqa: PTH123
-            json.dump(results, file, indent=2)
-    return 0 if all(result["ratio"] <= result["limit"] for result in results) else 1
+        about = {"python": platform.python_version(), "cores": os.cpu_count(), "httpx": version("httpx")}
+        Path(arguments.json).write_text(json.dumps({**about, "rounds": rounds, "figures": results}, indent=2))
+    if arguments.picture:
+        Path(arguments.picture).write_text(draw([result for result in results if "unit" not in result]))
+    over = [result for result in results if result["ratio"] > result["limit"]]
+    for result in over:
+        print(f"above its limit: {result['work']}: {result['ratio']:.3g} > {result['limit']:.3g}")
+    return 1 if over else 0
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """A loopback server that answers from bytes made beforehand, so that it is never what is measured.
 
 Run as a process of its own: `python -m bench.server`; it prints its port. `GET /bench/counts` tells what was asked
-since it was asked last.
+since it was asked last, and `?latency=0.02` makes each answer wait so many seconds from then on.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
@@ -14,7 +13,8 @@ import uuid
 from typing import Any
 from urllib.parse import parse_qs
 
-RECORDS, FIELDS, OPERATIONS = 10_000, 10, 3
+RECORDS, FIELDS, OPERATIONS = 100_000, 10, 3
+BODIES = 10_000  # records that differ in more than their ids
 ACTIVITIES = 5_000
 _NAMESPACE = uuid.UUID("0f0e6b1d-3c1c-4a7e-9a55-9d6a3d0c2f10")
 
@@ -24,14 +24,19 @@ def made_id(kind: str, number: int) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{kind}/{number}"))
 
 
-RECORD_IDS = [made_id("record", n) for n in range(RECORDS)]
+def record_id(number: int) -> str:
+    """Return the id of a record, which tells its number."""
+    return f"5eb0c0de-0000-4000-8000-{number:012x}"
+
+
+RECORD_IDS = [record_id(n) for n in range(RECORDS)]
 FIELD_IDS = [made_id("field", n) for n in range(FIELDS)]
 OPERATION_IDS = [made_id("operation", n) for n in range(OPERATIONS)]
 KEY_FIELD_ID = made_id("key field", 0)
 
 
 def _record(number: int) -> dict[str, Any]:
-    record_id = RECORD_IDS[number]
+    own_id = record_id(number)
     values: dict[str, Any] = {
         field: [
             {
@@ -39,7 +44,7 @@ def _record(number: int) -> dict[str, Any]:
                 "content": f"{number * 0.37 + f:.3f}",
                 "created_at": f"2026-01-{o + 10:02}T10:00:00.{100000 + number % 899999}+00:00",
                 "operation_id": OPERATION_IDS[o],
-                "record_id": record_id,
+                "record_id": own_id,
             }
             for o in reversed(range(OPERATIONS))
         ]
@@ -48,7 +53,7 @@ def _record(number: int) -> dict[str, Any]:
     key = made_id("key value", number)
     values[KEY_FIELD_ID] = [{"id": key, "content": f"CPD-{number}"}]
     return {
-        "id": record_id,
+        "id": own_id,
         "created_at": "2026-01-05T09:00:00.123Z",
         "entity_slice_id": made_id("slice", 0),
         "identifier_ids": [key],
@@ -79,8 +84,9 @@ class Answers:
     """Every answer as bytes."""
 
     def __init__(self) -> None:
-        self.records = {record_id: json.dumps(_record(n)).encode() for n, record_id in enumerate(RECORD_IDS)}
-        self.by_key = {f"CPD-{n}": self.records[record_id] for n, record_id in enumerate(RECORD_IDS)}
+        self.bodies = [json.dumps(_record(number)).encode() for number in range(BODIES)]
+        self.by_key = {f"CPD-{number}": body for number, body in enumerate(self.bodies)}
+        self.found = json.dumps(RECORD_IDS).encode()
         self.activities = json.dumps([_activity(n) for n in range(ACTIVITIES)]).encode()
         self.token = json.dumps({"access_token": "t", "refresh_token": "r", "expires_in": 86_400}).encode()
         self.value = json.dumps(
@@ -96,11 +102,19 @@ class Answers:
             }
         ).encode()
         self.counts = {"requests": 0, "connections": 0, "longest_target": 0}
+        self.latency = 0.0
+
+    def record(self, wanted: str) -> bytes:
+        """Return a record. Those beyond the bodies are an earlier one with another id."""
+        number = int(wanted[-12:], 16)
+        body = self.bodies[number % BODIES]
+        return body if number < BODIES else body.replace(record_id(number % BODIES).encode(), wanted.encode())
 
     def answer(self, method: str, target: str, body: bytes) -> bytes:
         """Return the body of an answer."""
         path, _, query = target.partition("?")
         if path == "/bench/counts":
+            self.latency = float(parse_qs(query).get("latency", [self.latency])[0])
             told = json.dumps(self.counts).encode()
             self.counts = dict.fromkeys(self.counts, 0)
             return told
@@ -108,11 +122,13 @@ class Answers:
         self.counts["longest_target"] = max(self.counts["longest_target"], len(target))
         if path == "/records" and method == "GET":
             ids = parse_qs(query)["record_ids"][0].split(",")
-            return b"[" + b",".join(self.records[record_id] for record_id in ids) + b"]"
+            return b"[" + b",".join(map(self.record, ids)) + b"]"
         if path == "/records/identifiers":
             asked = json.loads(parse_qs(query)["records_key_field_to_value"][0])
             found = (self.by_key[item[KEY_FIELD_ID]] for item in asked)
             return b"[" + b",".join(b'{"record":' + record + b"}" for record in found) + b"]"
+        if path == "/records/search":
+            return self.found
         if path == "/records":
             return self.by_key[json.loads(body)["key_field_to_value"][KEY_FIELD_ID]]
         if path.endswith("/values"):
@@ -127,9 +143,8 @@ class Answers:
 class Connection(asyncio.Protocol):
     """HTTP/1.1 as far as the bench needs it: whole requests, keep-alive, optional latency."""
 
-    def __init__(self, answers: Answers, latency: float) -> None:
+    def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._latency = latency
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -152,8 +167,8 @@ class Connection(asyncio.Protocol):
             method, target, _ = lines[0].split(" ", 2)
             body = self._answers.answer(method, target, rest[:length])
             head_bytes = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-            if self._latency and not target.startswith("/bench"):
-                asyncio.get_running_loop().call_later(self._latency, self._write, head_bytes + body)
+            if self._answers.latency and not target.startswith("/bench"):
+                asyncio.get_running_loop().call_later(self._answers.latency, self._write, head_bytes + body)
             else:
                 self._write(head_bytes + body)
 
@@ -161,15 +176,13 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)  # type: ignore[attr-defined]
 
 
-async def serve(latency: float) -> None:
+async def serve() -> None:
     """Serve until the process is ended."""
     answers = Answers()
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(answers, latency), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(answers), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
-    sys.exit(asyncio.run(serve(parser.parse_args().latency)))
+    sys.exit(asyncio.run(serve()))

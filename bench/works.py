@@ -1,108 +1,277 @@
-"""The works that are measured: each by our client, and by the HTTP library with a fast JSON parser and nothing else."""
+"""The works that are measured: each by our clients, and by the HTTP library with a fast JSON parser and nothing else.
+
+Both sides of a work do the same at the same concurrency: threads against threads, tasks against tasks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
 import httpx
 import orjson
 
-from bench.server import FIELD_IDS, KEY_FIELD_ID, OPERATION_IDS, RECORD_IDS
-from kalbio import KaleidoscopeClient
+from bench.server import BODIES, FIELD_IDS, KEY_FIELD_ID, OPERATION_IDS, RECORD_IDS
+from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
 from kalbio._core.batches import cut
+from kalbio.aio.records import Record as AsyncRecord
+from kalbio.records import Record
 
+IN_FLIGHT = 8
+IDS = RECORD_IDS[:BODIES]
 KEYS = [{KEY_FIELD_ID: f"CPD-{n}"} for n in range(1000)]
+SOME_KEYS = KEYS[:500]
 FIRST = FIELD_IDS[0]
+
+Sync = Callable[[KaleidoscopeClient], Any]
+Async = Callable[[AsyncKaleidoscopeClient], Awaitable[Any]]
+RawSync = Callable[[httpx.Client], Any]
+RawAsync = Callable[[httpx.AsyncClient], Awaitable[Any]]
 
 
 @attrs.frozen
 class Work:
-    """One thing to do, in two ways, and the ratio that ours may take."""
+    """One thing to do, by each of the contenders.
+
+    Attributes:
+        name: what it is.
+        limit: the most that ours may take, as a ratio to the other of its world.
+        ours: by our sync client; `ours_async` by the async one.
+        raw: by the HTTP library; `raw_async` with its async client. Without them, `ideal` is the bound.
+        ideal: seconds that latency and concurrency make necessary.
+        latency: seconds that each answer takes.
+        max_requests: the most that ours may send.
+        memory: whether the peak of memory is compared too.
+        quick: whether it belongs to the quick mode.
+    """
 
     name: str
     limit: float
-    ours: Callable[[KaleidoscopeClient], Any]
-    raw: Callable[[httpx.Client], Any]
-    prepare: Callable[[KaleidoscopeClient], Any] = lambda client: client.clear_caches()
+    ours: Sync
+    ours_async: Async
+    raw: RawSync | None = None
+    raw_async: RawAsync | None = None
+    ideal: float | None = None
+    latency: float = 0.0
+    max_requests: int | None = None
+    memory: bool = False
+    quick: bool = True
 
 
-def _raw_records(http: httpx.Client) -> list[Any]:
-    records: list[Any] = []
-    for part in cut(RECORD_IDS, overhead=20, separator=",", max_count=250):
-        answer = http.get("/records", params={"record_ids": ",".join(RECORD_IDS[part])})
-        records += orjson.loads(answer.content)
-    return records
+# -- by the HTTP library and orjson -----------------------------------------------------------------------------------
 
 
-def _raw_identified(http: httpx.Client) -> list[Any]:
+def _record_requests() -> list[dict[str, str]]:
+    parts = cut(IDS, overhead=20, separator=",", max_count=250)
+    return [{"record_ids": ",".join(IDS[part])} for part in parts]
+
+
+def _identify_requests() -> list[dict[str, str]]:
     texts = [orjson.dumps(key).decode() for key in KEYS]
-    records: list[Any] = []
-    for part in cut(texts, overhead=60, separator=",", max_count=250):
-        asked = f"[{','.join(texts[part])}]"
-        answer = http.get("/records/identifiers", params={"records_key_field_to_value": asked})
-        records += [item["record"] for item in orjson.loads(answer.content)]
-    return records
+    parts = cut(texts, overhead=60, separator=",", max_count=250)
+    return [{"records_key_field_to_value": f"[{','.join(texts[part])}]"} for part in parts]
+
+
+def _read(http: httpx.Client, path: str, queries: Sequence[dict[str, str]]) -> list[Any]:
+    def ask(query: dict[str, str]) -> list[Any]:
+        answer: list[Any] = orjson.loads(http.get(path, params=query).content)
+        return answer
+
+    with ThreadPoolExecutor(IN_FLIGHT) as threads:
+        return [item for page in threads.map(ask, queries) for item in page]
+
+
+async def _read_async(http: httpx.AsyncClient, path: str, queries: Sequence[dict[str, str]]) -> list[Any]:
+    free = asyncio.Semaphore(IN_FLIGHT)
+
+    async def ask(query: dict[str, str]) -> list[Any]:
+        async with free:
+            answer: list[Any] = orjson.loads((await http.get(path, params=query)).content)
+            return answer
+
+    return [item for page in await asyncio.gather(*map(ask, queries)) for item in page]
+
+
+def _value_body(number: int) -> dict[str, Any]:
+    return {"field_id": FIRST, "content": number, "operation_id": None, "record_view_id": None}
 
 
 def _raw_get_or_create(http: httpx.Client) -> None:
-    for key in KEYS[:500]:
+    for key in SOME_KEYS:
         orjson.loads(http.post("/records", json={"key_field_to_value": key}).content)
+
+
+async def _raw_get_or_create_async(http: httpx.AsyncClient) -> None:
+    for key in SOME_KEYS:
+        orjson.loads((await http.post("/records", json={"key_field_to_value": key})).content)
 
 
 def _raw_add_value(http: httpx.Client) -> None:
     for number in range(500):
-        body = {"field_id": FIRST, "content": number, "operation_id": None, "record_view_id": None}
-        orjson.loads(http.post(f"/records/{RECORD_IDS[0]}/values", json=body).content)
+        orjson.loads(http.post(f"/records/{IDS[0]}/values", json=_value_body(number)).content)
+
+
+async def _raw_add_value_async(http: httpx.AsyncClient) -> None:
+    for number in range(500):
+        orjson.loads((await http.post(f"/records/{IDS[0]}/values", json=_value_body(number))).content)
+
+
+def _one(records: list[Any]) -> list[Any]:
+    return [record["record_values"][FIRST][0]["content"] for record in records]
+
+
+def _all(records: list[Any]) -> list[Any]:
+    return [[entry["content"] for field in FIELD_IDS for entry in record["record_values"][field]] for record in records]
+
+
+# -- by our clients ---------------------------------------------------------------------------------------------------
+
+
+def _one_value(client: KaleidoscopeClient) -> list[Any]:
+    return [record.get_value_content(FIRST) for record in client.records.get_records_by_ids(IDS)]
+
+
+async def _one_value_async(client: AsyncKaleidoscopeClient) -> list[Any]:
+    return [await record.get_value_content(FIRST) for record in await client.records.get_records_by_ids(IDS)]
+
+
+def _all_values(client: KaleidoscopeClient) -> list[Any]:
+    return [
+        [record.get_value_content(field, operation) for field in FIELD_IDS for operation in OPERATION_IDS]
+        for record in client.records.get_records_by_ids(IDS)
+    ]
+
+
+async def _all_values_async(client: AsyncKaleidoscopeClient) -> list[Any]:
+    return [
+        [await record.get_value_content(field, operation) for field in FIELD_IDS for operation in OPERATION_IDS]
+        for record in await client.records.get_records_by_ids(IDS)
+    ]
+
+
+async def _get_or_create_async(client: AsyncKaleidoscopeClient) -> None:
+    for key in SOME_KEYS:
+        await client.records.get_or_create_record(key)
+
+
+def _record(client: Any) -> Any:
+    kind: Any = AsyncRecord if isinstance(client, AsyncKaleidoscopeClient) else Record
+    return kind({"id": IDS[0]}, client)
 
 
 def _add_value(client: KaleidoscopeClient) -> None:
-    record = client.records.get_record_by_id(KEYS[0])
-    assert record is not None
+    record = _record(client)
     for number in range(500):
         record.add_value(FIRST, number)
 
 
-def _all_values(record: dict[str, Any]) -> list[Any]:
-    values = record["record_values"]
-    return [entry["content"] for field in FIELD_IDS for entry in values[field]]
+async def _add_value_async(client: AsyncKaleidoscopeClient) -> None:
+    record = _record(client)
+    for number in range(500):
+        await record.add_value(FIRST, number)
+
+
+async def _titles_async(client: AsyncKaleidoscopeClient) -> list[Any]:
+    return [activity.title for activity in await client.activities.get_activities()]
+
+
+def _raw_titles(answer: httpx.Response) -> list[Any]:
+    return [activity["title"] for activity in orjson.loads(answer.content)]
+
+
+async def _raw_titles_async(http: httpx.AsyncClient) -> list[Any]:
+    return _raw_titles(await http.get("/activities"))
+
+
+async def _raw_one_async(http: httpx.AsyncClient) -> list[Any]:
+    return _one(await _read_async(http, "/records", _record_requests()))
+
+
+async def _raw_all_async(http: httpx.AsyncClient) -> list[Any]:
+    return _all(await _read_async(http, "/records", _record_requests()))
+
+
+async def _raw_identified_async(http: httpx.AsyncClient) -> list[Any]:
+    found = await _read_async(http, "/records/identifiers", _identify_requests())
+    return [item["record"] for item in found]
 
 
 WORKS = [
     Work(
         "10,000 records by uuid, one value of each",
         1.3,
-        lambda client: [r.get_value_content(FIRST) for r in client.records.get_records_by_ids(RECORD_IDS)],
-        lambda http: [r["record_values"][FIRST][0]["content"] for r in _raw_records(http)],
+        _one_value,
+        _one_value_async,
+        lambda http: _one(_read(http, "/records", _record_requests())),
+        _raw_one_async,
+        memory=True,
     ),
     Work(
         "10,000 records by uuid, all 30 values of each",
         1.8,
-        lambda client: [
-            [record.get_value_content(field, operation) for field in FIELD_IDS for operation in OPERATION_IDS]
-            for record in client.records.get_records_by_ids(RECORD_IDS)
-        ],
-        lambda http: [_all_values(record) for record in _raw_records(http)],
+        _all_values,
+        _all_values_async,
+        lambda http: _all(_read(http, "/records", _record_requests())),
+        _raw_all_async,
+        memory=True,
+    ),
+    Work(
+        "10,000 records by uuid, one value of each, 80 ms latency",
+        1.3,
+        _one_value,
+        _one_value_async,
+        lambda http: _one(_read(http, "/records", _record_requests())),
+        _raw_one_async,
+        latency=0.08,
+        quick=False,
     ),
     Work(
         "1,000 key-field dicts to records",
         1.5,
         lambda client: client.records.get_records_by_ids(KEYS),
-        _raw_identified,
+        lambda client: client.records.get_records_by_ids(KEYS),
+        lambda http: [item["record"] for item in _read(http, "/records/identifiers", _identify_requests())],
+        _raw_identified_async,
+        max_requests=12,
     ),
     Work(
         "500 get-or-create, one by one",
         1.25,
-        lambda client: [client.records.get_or_create_record(key) for key in KEYS[:500]],
+        lambda client: [client.records.get_or_create_record(key) for key in SOME_KEYS],
+        _get_or_create_async,
         _raw_get_or_create,
+        _raw_get_or_create_async,
+        max_requests=500,
     ),
-    Work("500 add_value, one by one", 1.25, _add_value, _raw_add_value),
+    Work(
+        "500 get-or-create in bulk, 20 ms latency, against the ideal",
+        1.15,
+        lambda client: client.records.get_or_create_records(SOME_KEYS),
+        lambda client: client.records.get_or_create_records(SOME_KEYS),
+        ideal=500 * 0.02 / IN_FLIGHT,
+        latency=0.02,
+        max_requests=500,
+    ),
+    Work(
+        "500 add_value, one by one",
+        1.25,
+        _add_value,
+        _add_value_async,
+        _raw_add_value,
+        _raw_add_value_async,
+        max_requests=500,
+    ),
     Work(
         "5,000 activities, titles read",
         1.4,
         lambda client: [activity.title for activity in client.activities.get_activities()],
-        lambda http: [activity["title"] for activity in orjson.loads(http.get("/activities").content)],
+        _titles_async,
+        lambda http: _raw_titles(http.get("/activities")),
+        _raw_titles_async,
+        max_requests=1,
     ),
 ]
 
@@ -115,6 +284,18 @@ def walk(records: list[dict[str, Any]]) -> None:
             for field in FIELD_IDS:
                 for entry in record["record_values"].get(field, ()):
                     if entry.get("record_id") == own:
+                        entry["content"]
+                        break
+
+
+def walk_in_operation(records: list[dict[str, Any]], operation: str) -> None:
+    """Read 100,000 contents of an activity as a bare walk through dictionaries that does the same."""
+    for _ in range(10):
+        for record in records:
+            own = record["id"]
+            for field in FIELD_IDS:
+                for entry in record["record_values"].get(field, ()):
+                    if entry.get("record_id") == own and entry.get("operation_id") == operation:
                         entry["content"]
                         break
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 2c66ea3099ad)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 483d1903adbc)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -886,7 +886,7 @@ class RecordsService(Service):
         return self._search("search_records", params)
 
     @ends_on_failure
-    def iter_search(self, *, batch_size: int = 250, **params: Unpack[SearchRecordsQuery]) -> Iterator[Record]:
+    def iter_search(self, *, batch_size: int = 100, **params: Unpack[SearchRecordsQuery]) -> Iterator[Record]:
         """Yield the records that fulfil all conditions, in the server's order, while further ones are on their way.
 
         Takes as little memory for a million records as for a thousand: only a few batches are held, and the records
@@ -914,22 +914,25 @@ class RecordsService(Service):
         ids = self._search("iter_search", params)
         overhead = self._client._target_length(list_records.build_request(record_ids=""))
 
-        def ask(batch: Sequence[str]) -> list[Record]:
-            response = self._client.call(list_records.build_request(record_ids=",".join(batch)))
-            listing = read_undecoded(response, lambda item: Record(item, self._client))
-            found = {record.id: record for record in listing}
+        def ask(batch: Sequence[str]) -> tuple[Sequence[str], Any]:
+            return batch, self._client.call(list_records.build_request(record_ids=",".join(batch)))
+
+        def read(batch: Sequence[str], response: Any) -> list[Record]:
+            # Here and not where it was asked for: small pieces from many threads would leave holes in the memory.
+            found = {record.id: record for record in read_undecoded(response, lambda item: Record(item, self._client))}
             return [found[record_id] for record_id in batch if record_id in found]
 
         first = ids[: min(batch_size, constants.FIRST_BATCH)]
-        for record in ask(first) if first else ():
+        for record in read(*ask(first)) if first else ():
             yield record
         rest = ids[len(first) :]
         parts = cut(rest, overhead=overhead, separator=",", max_count=batch_size)
-        batches = stream(ask, (rest[part] for part in parts), self._client.max_in_flight)
+        limit = self._client.max_in_flight
+        answers = stream(ask, (rest[part] for part in parts), limit, ahead=limit)
         # Closed with this iterator: what is under way must not wait for the garbage collector.
-        with contextlib.closing(batches):
-            for batch in batches:
-                for record in batch:
+        with contextlib.closing(answers):
+            for answer in answers:
+                for record in read(*answer):
                     yield record
 
     def _search(self, name: str, params: Mapping[str, Any]) -> list[str]:

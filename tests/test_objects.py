@@ -211,3 +211,10 @@ def test_view_fields_show_their_own_ids_and_all_members() -> None:
     (column,) = RecordView({"id": ID, "view_fields": [raw]}).view_fields
     assert (column.id, column.data_field_id, column.aggregation_type, column.width) == ("vf", "d", "mean", 80)
     assert column.to_dict() == raw
+
+
+def test_a_long_list_shows_its_beginning_and_its_length() -> None:
+    """A list of many objects shows the first thirty and how many more there are; a short one shows all."""
+    programs = [Program({"id": str(number), "title": f"P-{number}"}) for number in range(10_000)]
+    assert repr(Listing(programs[:30])) == repr(programs[:30])
+    assert repr(Listing(programs)) == f"{repr(programs[:30])[:-1]}, ... 9970 more]"

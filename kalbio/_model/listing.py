@@ -15,6 +15,8 @@ logger = logging.getLogger("kalbio")
 
 R = TypeVar("R", bound=Resource)
 
+_SHOWN = 30
+
 
 class Listing(list[R]):
     """A list of objects; `unreadable` holds the items of the answer that were none, as they came."""
@@ -24,6 +26,12 @@ class Listing(list[R]):
     def __init__(self, items: Iterable[R] = (), unreadable: Iterable[Any] = ()) -> None:
         super().__init__(items)
         self.unreadable = list(unreadable)
+
+    def __repr__(self) -> str:
+        # Whoever shows ten thousand records wants to see that there are so many, and what they look like.
+        if len(self) <= _SHOWN:
+            return super().__repr__()
+        return f"[{', '.join(map(repr, self[:_SHOWN]))}, ... {len(self) - _SHOWN} more]"
 
     def only(self, wanted: Callable[[R], bool]) -> Listing[R]:
         """Return the objects that `wanted` holds for; what was unreadable stays at hand."""

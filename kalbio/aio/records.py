@@ -890,7 +890,7 @@ class RecordsService(Service):
 
     @ends_on_failure
     async def iter_search(
-        self, *, batch_size: int = 250, **params: Unpack[SearchRecordsQuery]
+        self, *, batch_size: int = 100, **params: Unpack[SearchRecordsQuery]
     ) -> AsyncIterator[Record]:
         """Yield the records that fulfil all conditions, in the server's order, while further ones are on their way.
 
@@ -919,22 +919,25 @@ class RecordsService(Service):
         ids = await self._search("iter_search", params)
         overhead = self._client._target_length(list_records.build_request(record_ids=""))
 
-        async def ask(batch: Sequence[str]) -> list[Record]:
-            response = await self._client.call(list_records.build_request(record_ids=",".join(batch)))
-            listing = read_undecoded(response, lambda item: Record(item, self._client))
-            found = {record.id: record for record in listing}
+        async def ask(batch: Sequence[str]) -> tuple[Sequence[str], Any]:
+            return batch, await self._client.call(list_records.build_request(record_ids=",".join(batch)))
+
+        def read(batch: Sequence[str], response: Any) -> list[Record]:
+            # Here and not where it was asked for: small pieces from many threads would leave holes in the memory.
+            found = {record.id: record for record in read_undecoded(response, lambda item: Record(item, self._client))}
             return [found[record_id] for record_id in batch if record_id in found]
 
         first = ids[: min(batch_size, constants.FIRST_BATCH)]
-        for record in await ask(first) if first else ():
+        for record in read(*await ask(first)) if first else ():
             yield record
         rest = ids[len(first) :]
         parts = cut(rest, overhead=overhead, separator=",", max_count=batch_size)
-        batches = stream(ask, (rest[part] for part in parts), self._client.max_in_flight)
+        limit = self._client.max_in_flight
+        answers = stream(ask, (rest[part] for part in parts), limit, ahead=limit)
         # Closed with this iterator: what is under way must not wait for the garbage collector.
-        async with contextlib.aclosing(batches):  # sync: with contextlib.closing(batches):
-            async for batch in batches:
-                for record in batch:
+        async with contextlib.aclosing(answers):  # sync: with contextlib.closing(answers):
+            async for answer in answers:
+                for record in read(*answer):
                     yield record
 
     async def _search(self, name: str, params: Mapping[str, Any]) -> list[str]:

@@ -56,11 +56,12 @@ async def each(work: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int
 
 
 async def stream(
-    work: Callable[[T], Awaitable[R]], items: Iterable[T] | AsyncIterable[T], limit: int
+    work: Callable[[T], Awaitable[R]], items: Iterable[T] | AsyncIterable[T], limit: int, *, ahead: int | None = None
 ) -> AsyncGenerator[R, None]:
     """Do the work for each item as it comes, at most `limit` at a time; yield the results in order.
 
-    Items are taken one by one, while fewer than twice `limit` results are under way or not handed out yet. A failure,
+    Items are taken one by one, while fewer than `ahead` results (by default twice `limit`) are under way or not handed
+    out yet. A failure,
     of the work or of the items, is raised after the results before it. After a failure, and when this is closed,
     nothing new is begun; what is under way ends, unless the caller is cancelled.
     """
@@ -84,7 +85,7 @@ async def stream(
 
     try:
         while more or waiting:
-            full = len(waiting) >= 2 * limit
+            full = len(waiting) >= (ahead or 2 * limit)
             if more and not full:
                 try:
                     item = await anext(source)

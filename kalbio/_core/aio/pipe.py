@@ -280,6 +280,8 @@ async def _read(response: Response) -> None:
     except BaseException:
         await response.aclose()  # what cannot be unpacked would keep its connection
         raise
+    # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
+    response.stream = ByteStream(b"")
 
 
 def _misled(request: Request, reason: str) -> KalbioResponseError:

@@ -46,10 +46,13 @@ def each(work: Callable[[T], R], items: Sequence[T], limit: int) -> list[R]:
         return [future.result() for future in (pending if failed is None else [failed])]
 
 
-def stream(work: Callable[[T], R], items: Iterable[T], limit: int) -> Generator[R, None, None]:
+def stream(
+    work: Callable[[T], R], items: Iterable[T], limit: int, *, ahead: int | None = None
+) -> Generator[R, None, None]:
     """Do the work for each item as it comes, at most `limit` at a time; yield the results in order.
 
-    Items are taken one by one, while fewer than twice `limit` results are under way or not handed out yet. A failure,
+    Items are taken one by one, while fewer than `ahead` results (by default twice `limit`) are under way or not handed
+    out yet. A failure,
     of the work or of the items, is raised after the results before it. After a failure, and when this is closed,
     nothing new is begun; what is under way ends.
     """
@@ -72,7 +75,7 @@ def stream(work: Callable[[T], R], items: Iterable[T], limit: int) -> Generator[
     with ThreadPoolExecutor(limit, "kalbio") as threads:
         try:
             while more or waiting:
-                full = len(waiting) >= 2 * limit
+                full = len(waiting) >= (ahead or 2 * limit)
                 if more and not full:
                     try:
                         item = next(source)

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 1917d7ec80a5)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 9aeb077f023f)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -281,6 +281,8 @@ def _read(response: Response) -> None:
     except BaseException:
         response.close()  # what cannot be unpacked would keep its connection
         raise
+    # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
+    response.stream = ByteStream(b"")
 
 
 def _misled(request: Request, reason: str) -> KalbioResponseError:

@@ -1,0 +1,109 @@
+"""Those who do the works: our clients and the HTTP library, sync and async.
+
+python -m bench.contenders URL CONTENDER WORK     prints the peak of memory above the start, in MB
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import httpx
+
+from bench.memory import peak_above_start
+from bench.server import RECORD_IDS
+from bench.works import WORKS, Work
+from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
+
+NAMES = ("ours", "raw", "ours_async", "raw_async")
+
+
+@attrs.frozen
+class Effort:
+    """What a work took: seconds of time, and of the processor in this process."""
+
+    seconds: float
+    cpu: float
+
+
+class Contenders:
+    """Our clients and those of the HTTP library, connected to one server."""
+
+    def __init__(self, url: str, stack: contextlib.ExitStack) -> None:
+        self._runner = stack.enter_context(asyncio.Runner())
+        self._ours = stack.enter_context(KaleidoscopeClient("bench", "bench", url))
+        self._raw = stack.enter_context(httpx.Client(base_url=url))
+        self._ours_async = AsyncKaleidoscopeClient("bench", "bench", url)
+        self._raw_async = httpx.AsyncClient(base_url=url)
+        stack.callback(lambda: self._runner.run(self._ours_async.aclose()))
+        stack.callback(lambda: self._runner.run(self._raw_async.aclose()))
+
+    def do(self, name: str, work: Work) -> Effort:
+        """Let one of them do a work, with empty caches and a clean heap."""
+        self._ours.clear_caches()
+        self._ours_async.clear_caches()
+        gc.collect()
+        started, busy = time.perf_counter(), time.process_time()
+        way = getattr(work, name)
+        kept: list[Any] = []  # until the clock has been stopped
+        if name.endswith("_async"):
+            client: Any = self._ours_async if name == "ours_async" else self._raw_async
+
+            async def run() -> None:
+                kept.append(await way(client))
+
+            self._runner.run(run())
+        else:
+            kept.append(way(self._ours if name == "ours" else self._raw))
+        return Effort(time.perf_counter() - started, time.process_time() - busy)
+
+    def warm_up(self, name: str) -> None:
+        """Load the modules and open the connection."""
+        if name == "ours":
+            self._ours.records.get_records_by_ids(RECORD_IDS[:2])
+        elif name == "ours_async":
+            self._runner.run(self._ours_async.records.get_records_by_ids(RECORD_IDS[:2]))
+        elif name == "raw":
+            self._raw.get("/bench/counts")
+        else:
+            self._runner.run(self._raw_async.get("/bench/counts"))
+
+    def iterate(self) -> dict[str, Any]:
+        """Go through all records of a search; returns how many there were, and the requests before the first one."""
+        records = self._ours.records.iter_search()
+        self._raw.get("/bench/counts")
+        next(records)
+        asked = self._raw.get("/bench/counts").json()["requests"]
+        return {"records": 1 + sum(1 for _ in records), "requests before the first": asked}
+
+
+@contextlib.contextmanager
+def connected(url: str) -> Iterator[Contenders]:
+    """Yield the contenders, connected to a server."""
+    with contextlib.ExitStack() as stack:
+        yield Contenders(url, stack)
+
+
+def main(url: str, name: str, title: str) -> None:
+    """Do a work once and print the peak of memory above the start."""
+    told: dict[str, Any] = {}
+    with connected(url) as contenders:
+        contenders.warm_up(name)
+        if title == "iter_search":
+            contenders.warm_up("raw")
+            peak = peak_above_start(lambda: told.update(contenders.iterate()))
+        else:
+            work = next(work for work in WORKS if work.name == title)
+            peak = peak_above_start(lambda: contenders.do(name, work))
+    print(json.dumps({"peak": peak, **told}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
