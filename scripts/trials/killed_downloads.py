@@ -42,18 +42,20 @@ def run(kills: int, seed: int) -> dict[str, Any]:
             assert value is not None
             file_id = value.content["file_id"]
         target = Path(folder) / "data.bin"
+        command = [sys.executable, "-c", CHILD, server.url, *credentials, file_id, folder]
+        with _begun(command) as child:
+            started = time.monotonic()
+            child.wait()
+        takes = time.monotonic() - started
         begun = 0
         for _ in range(kills):
             target.write_bytes(OLD)
-            command = [sys.executable, "-c", CHILD, server.url, *credentials, file_id, folder]
-            with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-                assert child.stdout is not None
-                child.stdout.readline()
-                # Half of them at any moment, half as soon as bytes are on their way to the disk.
-                limit = time.monotonic() + draw.uniform(0.08, 0.24)
-                hit_writing = draw.random() < 0.5
-                while time.monotonic() < limit and not (hit_writing and _being_written(folder) > begun):
-                    time.sleep(0.0005)
+            with _begun(command) as child:
+                if draw.random() < 0.5:  # at any moment
+                    time.sleep(draw.uniform(0, takes))
+                else:  # as soon as bytes are on their way to the disk
+                    while child.poll() is None and _being_written(folder) == begun:
+                        time.sleep(0.0005)
                 child.kill()
             begun = _being_written(folder)
             kept = target.read_bytes()
@@ -65,6 +67,13 @@ def run(kills: int, seed: int) -> dict[str, Any]:
             client.files.download_file(file_id, "data.bin", folder, overwrite=True)
         left = _being_written(folder)
         return {"kills": kills, **found, "killed while writing": begun, "parts left a day later": left}
+
+
+def _begun(command: list[str]) -> subprocess.Popen[bytes]:
+    child = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    return child
 
 
 def _being_written(folder: str) -> int:

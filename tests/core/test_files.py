@@ -287,6 +287,21 @@ def test_what_killed_downloads_left_goes_with_the_next_one(core: Core, tmp_path:
     assert names(tmp_path) == sorted([*kept, "x.csv"])
 
 
+def test_a_directory_that_cannot_be_listed_takes_downloads(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cleaning up is a courtesy: where it is not possible, the download goes on."""
+
+    def refuse(_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        download(core, answer(200, b"whole"), tmp_path / "x.csv")
+
+    assert (tmp_path / "x.csv").read_bytes() == b"whole"
+
+
 def test_a_full_disk_leaves_everything_as_it_was(core: Core, tmp_path: Path) -> None:
     """When the disk takes no more, its own error comes out, the old file is whole and the connection is given back."""
     resource = pytest.importorskip("resource", reason="this system has no limits for the size of files")

@@ -175,12 +175,14 @@ def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
 
 def _remove_left(folder: Path, name: re.Pattern[str]) -> None:
     """Remove what downloads of this file left behind that were killed: parts that nobody has written to for a day."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if name.fullmatch(entry.name):
-                with contextlib.suppress(OSError):  # another download may do the same, or it is not ours to remove
-                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - constants.PART_LIFETIME:
-                        Path(entry.path).unlink()
+    try:
+        found = [entry for entry in os.scandir(folder) if name.fullmatch(entry.name)]
+    except OSError:  # one may write in a directory without being let to look around in it
+        return
+    for entry in found:
+        with contextlib.suppress(OSError):  # another download may do the same, or it is not ours to remove
+            if entry.stat(follow_symlinks=False).st_mtime < time.time() - constants.PART_LIFETIME:
+                Path(entry.path).unlink()
 
 
 def _broken(response: Response, reason: str) -> ConnectionFailedError:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 765080bfc6c9)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 27b1e7e9ab75)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -174,12 +174,14 @@ def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
 
 def _remove_left(folder: Path, name: re.Pattern[str]) -> None:
     """Remove what downloads of this file left behind that were killed: parts that nobody has written to for a day."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if name.fullmatch(entry.name):
-                with contextlib.suppress(OSError):  # another download may do the same, or it is not ours to remove
-                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - constants.PART_LIFETIME:
-                        Path(entry.path).unlink()
+    try:
+        found = [entry for entry in os.scandir(folder) if name.fullmatch(entry.name)]
+    except OSError:  # one may write in a directory without being let to look around in it
+        return
+    for entry in found:
+        with contextlib.suppress(OSError):  # another download may do the same, or it is not ours to remove
+            if entry.stat(follow_symlinks=False).st_mtime < time.time() - constants.PART_LIFETIME:
+                Path(entry.path).unlink()
 
 
 def _broken(response: Response, reason: str) -> ConnectionFailedError:
