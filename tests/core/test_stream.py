@@ -22,11 +22,14 @@ seen_in_block: ContextVar[str] = ContextVar("seen_in_block", default="outside")
 class Stream:
     """Work of a moment on items that come one by one; notes what was taken and begun, and how much ran at a time."""
 
-    def __init__(self, world: World, items: Any, limit: int, *, broken: Any = None, held: Any = ()) -> None:
+    def __init__(
+        self, world: World, items: Any, limit: int, *, broken: Any = None, held: Any = (), patience: int = 0
+    ) -> None:
         self._world = world
         self._lock = threading.Lock()
         self._running = 0
         self._broken, self._held = broken, held
+        self._patience = patience  # no work ends before so many items were taken
         self.gate = threading.Event()
         self.most = 0
         self.taken: list[Any] = []
@@ -65,6 +68,8 @@ class Stream:
     def _work(self, item: Any) -> Any:
         self._begin(item)
         time.sleep(0.002)
+        while len(self.taken) < self._patience:
+            time.sleep(0.002)
         if item in self._held:
             self.gate.wait()
         return self._end(item)
@@ -72,7 +77,7 @@ class Stream:
     async def _work_in_task(self, item: Any) -> Any:
         self._begin(item)
         await aio_locks.sleep(0.002)
-        while item in self._held and not self.gate.is_set():
+        while (item in self._held and not self.gate.is_set()) or len(self.taken) < self._patience:
             await aio_locks.sleep(0.002)
         return self._end(item)
 
@@ -191,7 +196,7 @@ def test_items_that_break_off_lose_no_result(world: World) -> None:
 
 def test_closing_ends_what_is_under_way_and_begins_nothing(world: World) -> None:
     """After closing, everything that was begun has ended, and what had been taken but not begun is not done."""
-    stream = Stream(world, itertools.count(), 2, held=range(1, 100))
+    stream = Stream(world, itertools.count(), 2, held=range(1, 100), patience=4)
     assert stream.next() == 0
 
     threading.Timer(0.2, stream.gate.set).start()
