@@ -86,6 +86,7 @@ class Answers:
     def __init__(self) -> None:
         self.bodies = [json.dumps(_record(number)).encode() for number in range(BODIES)]
         self.by_key = {f"CPD-{number}": body for number, body in enumerate(self.bodies)}
+        self.of_operation = b"[" + b",".join(self.bodies[:1000]) + b"]"
         self.found = json.dumps(RECORD_IDS).encode()
         self.activities = json.dumps([_activity(n) for n in range(ACTIVITIES)]).encode()
         self.token = json.dumps({"access_token": "t", "refresh_token": "r", "expires_in": 86_400}).encode()
@@ -133,6 +134,8 @@ class Answers:
             return self.by_key[json.loads(body)["key_field_to_value"][KEY_FIELD_ID]]
         if path.endswith("/values"):
             return self.value
+        if path.startswith("/operations/") and path.endswith("/records"):
+            return self.of_operation
         if path == "/activities":
             return self.activities
         if path.endswith("/token"):

@@ -17,6 +17,8 @@ import orjson
 from bench.server import BODIES, FIELD_IDS, KEY_FIELD_ID, OPERATION_IDS, RECORD_IDS
 from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
 from kalbio._core.batches import cut
+from kalbio.activities import Activity
+from kalbio.aio.activities import Activity as AsyncActivity
 from kalbio.aio.records import Record as AsyncRecord
 from kalbio.records import Record
 
@@ -174,6 +176,28 @@ async def _add_value_async(client: AsyncKaleidoscopeClient) -> None:
         await record.add_value(FIRST, number)
 
 
+def _activity(client: Any) -> Any:
+    kind: Any = AsyncActivity if isinstance(client, AsyncKaleidoscopeClient) else Activity
+    return kind({"id": OPERATION_IDS[0]}, client)
+
+
+def _data(answer: httpx.Response) -> list[dict[str, Any]]:
+    operation = OPERATION_IDS[0]
+    return [
+        {
+            field: entry["content"]
+            for field, entries in record["record_values"].items()
+            for entry in entries
+            if entry.get("operation_id", operation) == operation
+        }
+        for record in orjson.loads(answer.content)
+    ]
+
+
+async def _raw_data_async(http: httpx.AsyncClient) -> list[dict[str, Any]]:
+    return _data(await http.get(f"/operations/{OPERATION_IDS[0]}/records"))
+
+
 async def _titles_async(client: AsyncKaleidoscopeClient) -> list[Any]:
     return [activity.title for activity in await client.activities.get_activities()]
 
@@ -263,6 +287,15 @@ WORKS = [
         _raw_add_value,
         _raw_add_value_async,
         max_requests=500,
+    ),
+    Work(
+        "1,000 records of an activity, as data",
+        1.8,
+        lambda client: _activity(client).get_record_data(),
+        lambda client: _activity(client).get_record_data(),
+        lambda http: _data(http.get(f"/operations/{OPERATION_IDS[0]}/records")),
+        _raw_data_async,
+        max_requests=1,
     ),
     Work(
         "5,000 activities, titles read",
