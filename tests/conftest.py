@@ -13,6 +13,8 @@ import pytest
 from kalbio.sandbox import Sandbox
 from kalbio.testing import InProcess
 
+pytest_plugins = ["tests.leaks"]
+
 WORLDS = ["sync", "async"]
 
 

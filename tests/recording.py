@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ _BOUNDARY = re.compile(r"boundary=[0-9a-f]+")
 
 def recorder(mode: str, folder: Path = CASSETTES) -> Any:
     """Return a recorder: mode "none" plays back only, "all" records anew."""
+    logging.getLogger("vcr").setLevel(logging.INFO)  # at DEBUG it shows what it records before it is cleaned
     return vcr.VCR(
         cassette_library_dir=str(folder),
         record_mode=vcr.mode(mode),

@@ -26,11 +26,14 @@ Errors carry the relative path, never the host; bodies are cut and free of secre
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kalbio._core.constants import MAX_ERROR_BODY
 from kalbio._core.redact import redact, redact_all
+
+_NEEDLESS_ESCAPE = re.compile(r"\\u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 
 
 class KalbioError(Exception):
@@ -51,7 +54,9 @@ def _rebuild(kind: type[KalbioError], args: tuple[Any, ...], state: dict[str, An
 def clip(body: bytes, secrets: Iterable[str] = ()) -> bytes:
     """Return what an error may keep of a body: no secrets, and not more than a few kilobytes."""
     # Redact a margin more than is kept, so that a secret across the cut is still seen whole.
-    text = redact(body[: MAX_ERROR_BODY * 4].decode("utf-8", "replace"), secrets)
+    text = body[: MAX_ERROR_BODY * 4].decode("utf-8", "replace")
+    # A letter may be written as an escape in JSON, and a secret would pass unseen.
+    text = redact(_NEEDLESS_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text), secrets)
     kept = text.encode("utf-8", "replace")
     return kept if len(kept) <= MAX_ERROR_BODY else kept[:MAX_ERROR_BODY] + b" ... (cut)"
 

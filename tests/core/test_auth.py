@@ -39,7 +39,7 @@ def test_the_first_call_logs_in_with_a_form_and_carries_the_token(core: Core) ->
     assert login.form == LOGIN
     assert login.headers["content-type"] == "application/x-www-form-urlencoded"
     assert "x-token" not in login.headers
-    assert call.headers["x-token"] == "Bearer access-1"
+    assert call.headers["x-token"] == "Bearer sandbox-token-access-1"
     assert "authorization" not in call.headers
 
 
@@ -50,7 +50,7 @@ def test_one_login_serves_many_calls(core: Core) -> None:
     for _ in range(3):
         core.call(pipe)
     assert len(wire.logins) == 1
-    assert wire.bearers == ["Bearer access-1"] * 3
+    assert wire.bearers == ["Bearer sandbox-token-access-1"] * 3
 
 
 def test_a_refresh_sends_the_newest_refresh_token_and_nothing_else(core: Core) -> None:
@@ -62,10 +62,10 @@ def test_a_refresh_sends_the_newest_refresh_token_and_nothing_else(core: Core) -
         core.clock.now += 3600
     assert [login.form for login in wire.logins] == [
         LOGIN,
-        {"grant_type": "refresh_token", "refresh_token": "refresh-1"},
-        {"grant_type": "refresh_token", "refresh_token": "refresh-2"},
+        {"grant_type": "refresh_token", "refresh_token": "sandbox-token-refresh-1"},
+        {"grant_type": "refresh_token", "refresh_token": "sandbox-token-refresh-2"},
     ]
-    assert wire.bearers == ["Bearer access-1", "Bearer access-2", "Bearer access-3"]
+    assert wire.bearers == [f"Bearer sandbox-token-access-{number}" for number in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(("lifetime", "good_for"), [(3600, 3000), (86_400, 85_800), (300, 240), (10, 8)])
@@ -105,7 +105,7 @@ def test_a_refused_refresh_leads_to_a_login(core: Core, status: int) -> None:
     assert [login.form["grant_type"] for login in wire.logins] == [
         "client_credentials", "refresh_token", "client_credentials",
     ]  # fmt: skip
-    assert wire.bearers[-1] == "Bearer access-9"
+    assert wire.bearers[-1] == "Bearer sandbox-token-access-9"
     assert core.clock.pauses == []
 
 
@@ -162,7 +162,7 @@ def test_a_refresh_token_is_presented_twice_only_when_it_was_not_looked_at(
     core.call(pipe)
     assert [login.form["grant_type"] for login in wire.logins[1:]] == ["refresh_token", next_grant]
     if next_grant == "refresh_token":
-        assert wire.logins[2].form["refresh_token"] == "refresh-1"
+        assert wire.logins[2].form["refresh_token"] == "sandbox-token-refresh-1"
 
 
 def test_an_answer_without_refresh_token_leads_to_logins(core: Core) -> None:
@@ -180,7 +180,7 @@ def test_a_401_on_a_call_renews_once_and_replays_once(core: Core) -> None:
     wire = Wire(answer(401), answer(200, {"ok": True}))
     response = core.call(core.open(wire), "POST", json={"a": 1})
     assert response.json() == {"ok": True}
-    assert wire.bearers == ["Bearer access-1", "Bearer access-2"]
+    assert wire.bearers == ["Bearer sandbox-token-access-1", "Bearer sandbox-token-access-2"]
     assert [seen.body for seen in wire.requests] == [b'{"a":1}'] * 2
     assert wire.logins[1].form["grant_type"] == "refresh_token"
 
@@ -202,9 +202,9 @@ def test_a_refusal_that_comes_late_does_not_cost_the_new_token() -> None:
     held = Tokens(client_id="i", client_secret="s", clock=lambda: 0.0)
     held.accept(tokens(1).content)
     held.accept(tokens(2).content)
-    held.reject("access-1")
-    assert held.usable() == "access-2"
-    held.reject("access-2")
+    held.reject("sandbox-token-access-1")
+    assert held.usable() == "sandbox-token-access-2"
+    held.reject("sandbox-token-access-2")
     assert held.usable() is None
 
 
@@ -302,7 +302,7 @@ def test_any_number_of_callers_cause_one_login_or_renewal(core: Core, occasion: 
     if occasion == "expiry":
         core.clock.now += 3600
     if occasion == "revoked token":
-        revoked.add("Bearer access-1")
+        revoked.add("Bearer sandbox-token-access-1")
     wire.linger = 0.02
 
     results = in_parallel(core, lambda: pipe.send(pipe.build_request("GET", "/things")), number)
@@ -364,21 +364,21 @@ def test_the_identity_token_of_a_proxy_goes_on_both_calls_and_is_renewed(core: C
     fetched: list[str] = []
 
     def fetch() -> str:
-        fetched.append(f"identity-{len(fetched) + 1}")
+        fetched.append(f"sandbox-token-identity-{len(fetched) + 1}")
         return fetched[-1]
 
     wire = Wire(lifetime=100_000)
     pipe = core.open(wire, fetch_identity=fetch)
     core.call(pipe)
     core.call(pipe)
-    assert fetched == ["identity-1"]
-    assert wire.logins[0].headers["authorization"] == "Bearer identity-1"
-    assert wire.requests[0].headers["authorization"] == "Bearer identity-1"
-    assert wire.requests[0].headers["x-token"] == "Bearer access-1"
+    assert fetched == ["sandbox-token-identity-1"]
+    assert wire.logins[0].headers["authorization"] == "Bearer sandbox-token-identity-1"
+    assert wire.requests[0].headers["authorization"] == "Bearer sandbox-token-identity-1"
+    assert wire.requests[0].headers["x-token"] == "Bearer sandbox-token-access-1"
 
     core.clock.now += 3001
     core.call(pipe)
-    assert wire.requests[-1].headers["authorization"] == "Bearer identity-2"
+    assert wire.requests[-1].headers["authorization"] == "Bearer sandbox-token-identity-2"
     assert len(wire.logins) == 1
 
 
@@ -418,6 +418,6 @@ def test_the_time_limits_of_a_call_hold_for_its_login(core: Core) -> None:
 
 def test_tokens_do_not_show_in_their_representation() -> None:
     """Neither the secret nor a token stands in repr()."""
-    held = Tokens(client_id="i", client_secret="s3cret", clock=lambda: 0.0)
+    held = Tokens(client_id="i", client_secret="sandbox-secret-s3cret", clock=lambda: 0.0)
     held.accept(tokens(1).content)
     assert repr(held) == "Tokens([hidden])"

@@ -250,14 +250,15 @@ def test_a_server_that_echoes_secrets_does_not_spread_them(
     """Token, client secret, proxy token and confidential headers: not in text, attributes, pickles or DEBUG logs."""
     caplog.set_level(logging.DEBUG)
     number = 2 if status == 401 else 1  # a refused token is renewed once
-    secrets = [SECRET, f"access-{number}", f"refresh-{number}", "identity-1", "my-api-key"]
+    given = [f"sandbox-token-access-{number}", f"sandbox-token-refresh-{number}"]
+    secrets = [SECRET, *given, "sandbox-token-identity-1", "sandbox-secret-api-key"]
     echo = " ".join(SPELLINGS[spelling](secret) for secret in secrets)
     body = json.dumps({"code": echo, "message": echo, "details": {echo: [echo]}}).encode()
     pipe = core.open(
         Wire(answer(status, body), answer(status, body)),
         retry=ONCE,
-        extra_headers={"X-Api-Key": "my-api-key"},
-        fetch_identity=lambda: "identity-1",
+        extra_headers={"X-Api-Key": "sandbox-secret-api-key"},
+        fetch_identity=lambda: "sandbox-token-identity-1",
     )
     with pytest.raises(KalbioAPIError) as caught:
         core.call(pipe)
@@ -268,18 +269,20 @@ def test_a_server_that_echoes_secrets_does_not_spread_them(
 
 
 def test_a_secret_in_needless_escapes_is_hidden_once_it_is_parsed(core: Core) -> None:
-    """A server may escape any letter; message and details are looked at after parsing too."""
-    body = rb'{"code": "\u0061ccess-1", "message": "\u0061ccess-1", "details": ["\u0061ccess-1"]}'
+    """A server may escape any letter: neither the members nor the text of the error show it then."""
+    escaped = rb'"sandbox-token-\u0061ccess-1"'
+    body = b'{"code": %b, "message": %b, "details": [%b]}' % (escaped, escaped, escaped)
     with pytest.raises(NotFoundError) as caught:
         core.call(core.open(Wire(answer(404, body))))
     assert (caught.value.code, caught.value.message, caught.value.details) == (HIDDEN, HIDDEN, [HIDDEN])
+    assert "ccess-1" not in str(caught.value)
 
 
 def test_a_failing_token_endpoint_that_echoes_the_grant_does_not_spread_it(core: Core) -> None:
     """The refresh token that was presented is hidden though the client has given it up."""
 
     def echo(request: httpx.Request) -> httpx.Response:
-        return answer(500, b"you sent: " + request.content + b" (" + b"refresh-1" + b")")
+        return answer(500, b"you sent: " + request.content + b" (" + b"sandbox-token-refresh-1" + b")")
 
     pipe = core.open(Wire(logins=[tokens(1, lifetime=9), echo]), retry=ONCE)
     core.call(pipe)
@@ -287,7 +290,7 @@ def test_a_failing_token_endpoint_that_echoes_the_grant_does_not_spread_it(core:
     with pytest.raises(ServerError) as caught:
         core.call(pipe)
     assert "you sent" in str(caught.value)
-    assert "refresh-1" not in str(caught.value) + str(vars(caught.value))
+    assert "sandbox-token-refresh-1" not in str(caught.value) + str(vars(caught.value))
 
 
 def test_a_refused_login_that_echoes_the_form_does_not_spread_the_secret(core: Core) -> None:
@@ -304,24 +307,25 @@ def test_a_refused_login_that_echoes_the_form_does_not_spread_the_secret(core: C
 
 def test_a_write_of_unknown_fate_shows_its_body_without_secrets(core: Core) -> None:
     """What was sent is kept for the caller, but a secret in it is not."""
+    wire = Wire(httpx.ReadTimeout("Bearer sandbox-token-access-1"))
     with pytest.raises(UnknownFateError) as caught:
-        core.call(core.open(Wire(httpx.ReadTimeout("Bearer access-1"))), "POST", json={"note": f"my {SECRET}", "n": 1})
+        core.call(core.open(wire), "POST", json={"note": f"my {SECRET}", "n": 1})
     assert caught.value.sent == b'{"note":"my [hidden]","n":1}'
-    assert "access-1" not in str(caught.value)
+    assert "sandbox-token-access-1" not in str(caught.value)
 
 
 def test_a_library_error_that_shows_a_header_does_not_spread_it(core: Core) -> None:
     """Some texts of the HTTP library quote what they could not send."""
-    wire = Wire(httpx.LocalProtocolError("Illegal header value b'access-1\\n'"))
+    wire = Wire(httpx.LocalProtocolError("Illegal header value b'sandbox-token-access-1\\n'"))
     with pytest.raises(ConnectionFailedError) as caught:
         core.call(core.open(wire, retry=ONCE))
     assert "Illegal header value" in str(caught.value)
-    assert "access-1" not in str(caught.value)
+    assert "sandbox-token-access-1" not in str(caught.value)
 
 
 def test_an_unusable_answer_that_echoes_the_token_does_not_spread_it(core: Core) -> None:
     """The error of a 2xx answer hides secrets as well."""
     with pytest.raises(KalbioResponseError) as caught:
-        core.call(core.open(Wire(answer(200, b"<html>access-1")))).json()
+        core.call(core.open(Wire(answer(200, b"<html>sandbox-token-access-1")))).json()
     assert caught.value.response_body == b"<html>[hidden]"
-    assert "access-1" not in str(caught.value)
+    assert "sandbox-token-access-1" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import logging
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import hpack
 import httpx
 import pytest
 from kaleidoscope_api.api.programs import list_programs
@@ -19,6 +21,7 @@ from kaleidoscope_api.models import AddRecordValueBody
 from kalbio import (
     AuthenticationError,
     ConnectionFailedError,
+    KalbioError,
     KalbioResponseError,
     NotFoundError,
     RetryPolicy,
@@ -119,7 +122,7 @@ def test_a_request_of_another_maker_may_be_sent_too(core: Core) -> None:
     wire = Wire(503, answer(404))
     with pytest.raises(NotFoundError):
         core.world(core.open(wire).send(httpx.Request("GET", "https://api.invalid/mine")))
-    assert wire.bearers == ["Bearer access-1"] * 2
+    assert wire.bearers == ["Bearer sandbox-token-access-1"] * 2
 
 
 # -- redirects --------------------------------------------------------------------------------------------------------
@@ -131,7 +134,7 @@ def test_a_redirect_on_the_same_host_keeps_the_login(core: Core) -> None:
     response = core.call(core.open(wire, extra_headers={"X-Lab": "7"}), params={"q": "1"})
     assert response.json() == [1]
     assert [seen.path for seen in wire.requests] == ["/things", "/moved"]
-    assert wire.bearers == ["Bearer access-1"] * 2
+    assert wire.bearers == ["Bearer sandbox-token-access-1"] * 2
     assert wire.requests[1].headers["x-lab"] == "7"
 
 
@@ -141,7 +144,8 @@ def test_a_redirect_on_the_same_host_keeps_the_login(core: Core) -> None:
 def test_nothing_of_ours_goes_to_another_host(core: Core, location: str) -> None:
     """Neither credentials nor cookies nor the user's headers follow a redirect to another host, scheme or port."""
     wire = Wire(answer(302, location=location, set_cookie="session=1"), answer(200, b"file"))
-    pipe = core.open(wire, extra_headers={"X-Lab": "7", "Authorization": "Basic x"}, fetch_identity=lambda: "id-token")
+    headers = {"X-Lab": "7", "Authorization": "sandbox-secret-basic"}
+    pipe = core.open(wire, extra_headers=headers, fetch_identity=lambda: "sandbox-token-identity")
     assert core.call(pipe).content == b"file"
     sent = {name.lower() for name in wire.requests[1].headers}
     assert sent == {"host", "user-agent"}
@@ -160,6 +164,43 @@ def test_another_host_cannot_send_the_credentials_back(core: Core) -> None:
         core.call(core.open(wire))
     assert [seen.url.host for seen in wire.requests] == ["api.invalid", "other.invalid", "api.invalid"]
     assert ["x-token" in seen.headers for seen in wire.requests] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("location", "home"),
+    [
+        ("https://api.invalid@files.invalid/f", False),
+        ("https://api.invalid:443@files.invalid/f", False),
+        ("https://api.invalid.files.invalid/f", False),
+        ("https://api.invalid./f", False),
+        ("https://files.invalid#@api.invalid/f", False),
+        ("https://files.invalid/?@api.invalid/f", False),
+        ("///files.invalid/f", None),
+        ("https:files.invalid/f", None),
+        (r"https://files.invalid\@api.invalid/f", None),
+        (r"\\files.invalid\f", None),
+        ("https://files.invalid%2f@api.invalid/f", True),
+        ("https://user:word@api.invalid/f", True),
+        ("https://API.INVALID:443/f", True),
+        ("HTTPS://API.INVALID:443/f", None),
+        ("//api.invalid/f", True),
+        ("../f", True),
+        ("?f=1", True),
+    ],
+)
+def test_however_a_place_is_written_only_our_host_gets_the_token(core: Core, location: str, home: bool | None) -> None:
+    """What counts is where the request goes: elsewhere nothing of ours goes along, at home the token does."""
+    wire = Wire(answer(302, location=location), answer(200, b"file"))
+    pipe = core.open(wire, extra_headers={"X-Lab": "7"})
+    with contextlib.suppress(KalbioError):  # some of these are no places at all
+        core.call(pipe, params={"mine": "only-for-home"})
+    assert home is None or len(wire.requests) == 2
+    for seen in wire.requests[1:]:
+        at_home = (seen.url.scheme, seen.url.host, seen.url.port) == ("https", "api.invalid", None)
+        assert home is None or at_home == home
+        assert seen.headers.get("x-token") == ("Bearer sandbox-token-access-1" if at_home else None)
+        assert ("x-lab" in seen.headers) == at_home
+        assert "only-for-home" not in str(seen.url)
 
 
 def test_a_redirect_loop_ends_with_a_response_error(core: Core) -> None:
@@ -197,6 +238,50 @@ def test_a_redirect_to_nonsense_is_a_typed_error(core: Core) -> None:
         assert core.clock.pauses == []
 
 
+# -- logs of the libraries below ---------------------------------------------------------------------------------------
+
+
+def test_the_logs_show_no_signed_url(core: Core, caplog: pytest.LogCaptureFixture) -> None:
+    """The HTTP library names each URL; one that a download is led to opens the file to everybody who reads it."""
+    caplog.set_level(logging.DEBUG)
+    signed = (
+        "https://user:sandbox-secret-word@files.invalid/f?X-Amz-Signature=sandbox-secret-1&part=2&sig=sandbox-secret-2"
+    )
+    core.call(core.open(Wire(answer(302, location=signed), answer(200, b"file"))))
+    assert (
+        "HTTP Request: GET https://[hidden]@files.invalid/f?X-Amz-Signature=[hidden]&part=2&sig=[hidden]" in caplog.text
+    )
+    assert "sandbox-secret" not in caplog.text
+
+
+def test_the_logs_of_http2_show_no_headers(core: Core, caplog: pytest.LogCaptureFixture) -> None:
+    """The library that packs the headers of HTTP/2 would log each of them at DEBUG, the token among them."""
+    caplog.set_level(logging.DEBUG)
+    core.call(core.open(Wire()))
+    packed = hpack.Encoder().encode([("x-kal-authorization", "Bearer sandbox-token-1")])
+    assert hpack.Decoder().decode(packed)
+    assert not [record.name for record in caplog.records if record.name.startswith("hpack")]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("headers=[(b'Set-Cookie', b'a=sandbox-secret')]", "headers=[(b'Set-Cookie', [hidden])]"),
+        ("headers=[(b'Location', b'https://f.invalid/?sig=sandbox-secret')]", "headers=[(b'Location', b'https://f.invalid/?sig=[hidden]')]"),
+        ("headers=[(b'X-Echo', b'Bearer sandbox-token-1')]", "headers=[(b'X-Echo', b'Bearer [hidden]')]"),
+        ("connect_tcp.started host='api.invalid' port=80", "connect_tcp.started host='api.invalid' port=80"),
+    ],
+)  # fmt: skip
+def test_the_logs_of_connections_show_no_credentials(
+    core: Core, caplog: pytest.LogCaptureFixture, said: str, shown: str
+) -> None:
+    """The library that holds the connections logs the headers of answers at DEBUG; what is harmless is left alone."""
+    caplog.set_level(logging.DEBUG)
+    core.open(Wire())
+    logging.getLogger("httpcore.http11").debug(said)
+    assert caplog.messages == [shown]
+
+
 # -- raw calls --------------------------------------------------------------------------------------------------------
 
 
@@ -213,7 +298,7 @@ def test_a_raw_call_has_the_manners_of_a_curated_one(world: World) -> None:
     result = raw(world, get_record, RECORD, client=client)
     assert result.parsed.id == RECORD
     assert [seen.headers["x-kal-authorization"] for seen in wire.requests] == [
-        "Bearer access-1", "Bearer access-1", "Bearer access-2",
+        "Bearer sandbox-token-access-1", "Bearer sandbox-token-access-1", "Bearer sandbox-token-access-2",
     ]  # fmt: skip
     assert wire.requests[0].extensions["operation"] == "getRecord"
 
@@ -267,7 +352,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
-        self._answer(json.dumps({"access_token": "sock-token", "refresh_token": "sock-refresh", "expires_in": 99}))
+        pair = {"access_token": "sandbox-token-sock", "refresh_token": "sandbox-token-sock-2"}
+        self._answer(json.dumps({**pair, "expires_in": 99}))
 
     def do_GET(self) -> None:
         type(self).ports.add(self.client_address[1])
@@ -310,12 +396,12 @@ def test_calls_share_a_connection_and_leave_no_token_in_debug_logs(
 ) -> None:
     """Over a real socket: one connection for all calls, and no secret in the logs of any library at DEBUG."""
     caplog.set_level(logging.DEBUG)
-    client = world.connect(url=origin, client_secret="sock-secret")
+    client = world.connect(url=origin, client_secret="sandbox-secret-sock")
     world(client.programs.get_programs(use_cache=False))
     world(client.programs.get_programs(use_cache=False))
     assert len(Handler.ports) == 1
     assert "GET /programs -> 200" in caplog.text
-    assert not [secret for secret in ("sock-token", "sock-refresh", "sock-secret") if secret in caplog.text]
+    assert not [mark for mark in ("sandbox-token-", "sandbox-secret") if mark in caplog.text]
 
 
 def test_a_cut_answer_over_a_real_socket_is_a_typed_error(world: World, origin: str) -> None:

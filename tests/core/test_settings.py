@@ -281,7 +281,7 @@ def test_the_environment_is_read_when_a_client_is_made(world: World, monkeypatch
     nothing = {"client_id": None, "client_secret": None, "url": None}
     for number in (1, 2):
         monkeypatch.setenv("KALEIDOSCOPE_API_CLIENT_ID", f"env-id-{number}")
-        monkeypatch.setenv("KALEIDOSCOPE_API_CLIENT_SECRET", "env-secret")
+        monkeypatch.setenv("KALEIDOSCOPE_API_CLIENT_SECRET", "sandbox-secret-env")
         monkeypatch.setenv("KALEIDOSCOPE_API_URL", f"https://env{number}.invalid/")
         listing(world, world.connect(transport=wire, **nothing))
         assert wire.logins[-1].form["client_id"] == f"env-id-{number}"
@@ -373,18 +373,18 @@ def test_a_client_that_was_never_used_closes_without_opening(world: World, opene
 
 def test_a_client_shows_its_url_and_no_secret(world: World) -> None:
     """repr() of a client and of its services."""
-    client = world.connect(client_secret="s3cret", additional_headers={"X-Key": "k3y"})
+    client = world.connect(client_secret="sandbox-secret-s3cret", additional_headers={"X-Key": "sandbox-secret-k3y"})
     shown = repr(client) + repr(client.records) + repr(client._settings) + repr(client._tokens)
     assert "http://sandbox.invalid" in shown
-    assert "s3cret" not in shown
-    assert "k3y" not in shown
+    assert "sandbox-secret-s3cret" not in shown
+    assert "sandbox-secret-k3y" not in shown
 
 
 def test_an_async_client_outlives_its_event_loop(world: World, opened: list[dict[str, Any]]) -> None:
     """A script may call asyncio.run() again and again: each loop has its own connections, one login serves them all."""
     if world.kind == "sync":
         pytest.skip("event loops belong to the async world")
-    client = AsyncKaleidoscopeClient("an-id", "a-secret", retries=0)
+    client = AsyncKaleidoscopeClient("an-id", "sandbox-secret-a", retries=0)
 
     async def scene() -> None:
         for _ in range(2):

@@ -17,7 +17,7 @@ from kalbio._core.settings import Settings, Timeouts
 from kalbio._core.tokens import Grant, Tokens
 from tests.conftest import World
 
-SECRET = 'very/secret "ü" +1'
+SECRET = 'sandbox-secret/very "ü" +1'
 TOKEN_PATH = "/auth/oauth/token"
 
 Step = int | httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
@@ -52,9 +52,9 @@ def answer(status: int = 200, body: Any = None, **headers: str) -> httpx.Respons
 
 
 def tokens(number: int, lifetime: float = 3600) -> httpx.Response:
-    """The answer of the token endpoint that gives access-<number> and refresh-<number>."""
-    body = {"access_token": f"access-{number}", "refresh_token": f"refresh-{number}", "expires_in": lifetime}
-    return answer(200, body)
+    """The answer of the token endpoint that gives the access and the refresh token of that number."""
+    access, refresh = (f"sandbox-token-{kind}-{number}" for kind in ("access", "refresh"))
+    return answer(200, {"access_token": access, "refresh_token": refresh, "expires_in": lifetime})
 
 
 class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):

@@ -220,7 +220,10 @@ def test_r043_a_refused_token_is_renewed_once(world: World) -> None:
     client = connect(world, wire)
 
     assert world(client.programs.get_programs(use_cache=False)) == []
-    assert [seen.headers["x-kal-authorization"] for seen in wire.requests] == ["Bearer access-1", "Bearer access-2"]
+    assert [seen.headers["x-kal-authorization"] for seen in wire.requests] == [
+        "Bearer sandbox-token-access-1",
+        "Bearer sandbox-token-access-2",
+    ]
     assert [login.form["grant_type"] for login in wire.logins] == ["client_credentials", "refresh_token"]
     with pytest.raises(AuthenticationError):
         world(client.programs.get_programs(use_cache=False))
@@ -251,7 +254,7 @@ def test_r044_a_busy_token_endpoint_is_asked_again_later(core: Core, status: int
 
 def test_r045_parallel_callers_cause_one_login_and_one_refresh(world: World) -> None:
     """Eight callers at once: one login; when the token is refused for all of them: one refresh."""
-    good = {"Bearer access-1"}
+    good = {"Bearer sandbox-token-access-1"}
 
     def play(request: httpx.Request) -> httpx.Response:
         return answer(200, []) if request.headers["x-kal-authorization"] in good else answer(401)
@@ -263,7 +266,7 @@ def test_r045_parallel_callers_cause_one_login_and_one_refresh(world: World) -> 
     together(world, *[lambda: client.programs.get_programs(use_cache=False)] * 8)
     assert [login.form["grant_type"] for login in wire.logins] == ["client_credentials"]
     good.clear()
-    good.add("Bearer access-2")
+    good.add("Bearer sandbox-token-access-2")
     together(world, *[lambda: client.programs.get_programs(use_cache=False)] * 8)
     assert [login.form["grant_type"] for login in wire.logins] == ["client_credentials", "refresh_token"]
 
@@ -591,7 +594,7 @@ def test_r060_secrets_are_never_shown(
     world: World, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither logs nor errors nor representations nor standard output show a credential, even one that is echoed."""
-    secret = 'top/secret "7" ü'
+    secret = 'sandbox-secret/top "7" ü'
     caplog.set_level(logging.DEBUG)
 
     def echo(status: int) -> Any:
@@ -606,12 +609,12 @@ def test_r060_secrets_are_never_shown(
         Wire(echo(400)),
         Wire(echo(500)),
         Wire(echo(401), echo(401)),
-        Wire(answer(200, f"no json: {secret} access-1 refresh-1")),
-        Wire(httpx.ConnectError(f"proxy said: {secret} access-1")),
+        Wire(answer(200, f"no json: {secret} sandbox-token-access-1 sandbox-token-refresh-1")),
+        Wire(httpx.ConnectError(f"proxy said: {secret} sandbox-token-access-1")),
         Wire(logins=[answer(401, {"error": f"bad secret {secret}"})]),
-        Wire(logins=[answer(200, {"access_token": 1, "refresh_token": "refresh-1", "was": secret})]),
+        Wire(logins=[answer(200, {"access_token": 1, "refresh_token": "sandbox-token-refresh-1", "was": secret})]),
     ):
-        client = connect(world, wire, client_secret=secret, additional_headers={"X-Api-Key": "key-4711"})
+        client = connect(world, wire, client_secret=secret, additional_headers={"X-Api-Key": "sandbox-secret-key-4711"})
         for call in (client.programs.get_programs, lambda c=client: c.programs.create_program(secret)):
             try:
                 world(call())
@@ -625,5 +628,6 @@ def test_r060_secrets_are_never_shown(
 
     assert (output.out, output.err) == ("", "")
     assert "POST" in "".join(shown)
-    for hidden in (secret, json.dumps(secret)[1:-1], "access-1", "refresh-1", "key-4711"):
+    given = ("sandbox-token-access-1", "sandbox-token-refresh-1", "sandbox-secret-key-4711")
+    for hidden in (secret, json.dumps(secret)[1:-1], *given):
         assert hidden not in "\n".join(shown)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from kalbio._core import constants, jsontext
+from kalbio._core import constants, jsontext, veil
 from kalbio._core._http import (
     URL,
     USE_CLIENT_DEFAULT,
@@ -69,6 +69,7 @@ class AsyncPipe(AsyncClient):
         draw: Callable[[], float] = random.random,
         pause: Callable[[float], Awaitable[None]] = sleep,
     ) -> None:
+        veil.draw()
         super().__init__(
             base_url=settings.base_url,
             headers={"User-Agent": settings.user_agent},

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 9aeb077f023f)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 2acdef4b970c)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from kalbio._core import constants, jsontext
+from kalbio._core import constants, jsontext, veil
 from kalbio._core._http import (
     URL,
     USE_CLIENT_DEFAULT,
@@ -70,6 +70,7 @@ class Pipe(Client):
         draw: Callable[[], float] = random.random,
         pause: Callable[[float], None] = sleep,
     ) -> None:
+        veil.draw()
         super().__init__(
             base_url=settings.base_url,
             headers={"User-Agent": settings.user_agent},
