@@ -43,11 +43,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = sandbox.add_argument
     add("--port", type=int, default=8321, help="port to listen on; 0 takes a free one")
-    add("--host", default="127.0.0.1", help="loopback address to listen on")
+    add("--host", default="127.0.0.1", help="address to listen on: a loopback address, unless --allow-remote is given")
+    add("--allow-remote", action="store_true", help="let other machines in, where --host is an address that they reach")
+    add(
+        "--allow-origin",
+        metavar="URL",
+        action="append",
+        help="let web pages of this origin in; may be given several times",
+    )
     add("--db", metavar="FILE", help="file that keeps everything; without it all is lost at the end")
     add("--seed", default="demo", help="what a new database holds: demo, empty or large")
     add("--webhook", metavar="URL", help="where registration events are posted to")
     add("--lenient-uploads", action="store_true", help="take multipart bodies whose boundary is not in the header")
+    add("--json-limit", type=int, default=32, metavar="MIB", help="largest body of a request")
+    add("--upload-limit", type=int, default=512, metavar="MIB", help="largest body of an upload")
     add("--token-lifetime", type=int, default=3600, metavar="S", help="life of access tokens in seconds")
     add("--fault", metavar="SPEC", action="append", help=_FAULT_HELP)
     add("--fault-seed", type=int, default=0, metavar="N", help="another one lets rates hit other calls")
@@ -73,9 +82,21 @@ def _sandbox(options: argparse.Namespace) -> int:
             token_lifetime=options.token_lifetime,
             faults=faults,
             clock_skew=options.clock_skew,
+            json_limit=options.json_limit * 1024 * 1024,
+            upload_limit=options.upload_limit * 1024 * 1024,
         ) as sandbox,
-        serve(sandbox, options.port, options.host) as server,
+        serve(
+            sandbox,
+            options.port,
+            options.host,
+            allow_remote=options.allow_remote,
+            allow_origins=options.allow_origin or (),
+        ) as server,
     ):
+        if options.allow_remote:
+            sys.stderr.write(
+                "Warning: every machine that reaches this port can use the sandbox; its secret is no secret.\n"
+            )
         sys.stdout.write(
             f"""Kaleidoscope sandbox at {server.url}
 API reference:   {server.reference_url}

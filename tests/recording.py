@@ -21,7 +21,7 @@ _BOUNDARY = re.compile(r"boundary=[0-9a-f]+")
 
 def recorder(mode: str, folder: Path = CASSETTES) -> Any:
     """Return a recorder: mode "none" plays back only, "all" records anew."""
-    logging.getLogger("vcr").setLevel(logging.INFO)  # at DEBUG it shows what it records before it is cleaned
+    logging.getLogger("vcr").setLevel(logging.WARNING)  # at INFO it shows answers before they are cleaned
     return vcr.VCR(
         cassette_library_dir=str(folder),
         record_mode=vcr.mode(mode),

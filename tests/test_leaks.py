@@ -58,7 +58,7 @@ PLACES: dict[str, Callable[[], object]] = {
     "an error that nobody raised": lambda: KalbioAPIError("GET", "/", 400, SECRET.encode()),
     "an attribute of an error": lambda: KalbioAPIError("GET", "/", 400, b"", request_id=SECRET),
     "a pickle": lambda: pickle.dumps({"token": SECRET}),
-    "a log at DEBUG": lambda: logging.getLogger("uvicorn.error").debug("header %s", SECRET),
+    "a log at DEBUG": lambda: logging.getLogger("asyncio").debug("header %s", SECRET),
     "an argument of a log": lambda: logging.getLogger("httpx").info("%.1s", SECRET),
     "the error in a log": lambda: logging.getLogger("asyncio").error("no", exc_info=ValueError(SECRET)),
     "the output of a process": lambda: subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import weakref
@@ -35,6 +36,9 @@ for _module in (
 _JSON, _FORM, _MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 _IN_PROCESS_URL = "http://sandbox.invalid"
 _LEDGER_LIMIT = 100_000
+_MIB = 1024 * 1024
+_LARGEST = 1_000_000_000  # what SQLite takes for one cell
+_VISIBLE = re.compile(r"[ -~]+")
 _Route = tuple[Operation, dict[str, str]] | None
 
 
@@ -89,7 +93,7 @@ class Sandbox:
     `webhook` receives the registration events: a URL gets real POSTs, a callable gets the payload.
     `db` is a file that keeps everything; without it the state lives in memory. A file is seeded only when it is new.
     `faults` is the plan of what goes wrong on the way, for those who use `meet`; `clock_skew` shifts the Date header of
-    the answers by so many seconds.
+    the answers by so many seconds. `json_limit` and `upload_limit` are the largest bodies it takes, in bytes.
     """
 
     def __init__(
@@ -106,8 +110,14 @@ class Sandbox:
         clock: Callable[[], datetime] | None = None,
         faults: Faults | None = None,
         clock_skew: float = 0,
+        json_limit: int = 32 * _MIB,
+        upload_limit: int = 512 * _MIB,
     ) -> None:
         """Open the database and, when it is new, fill it with a seed."""
+        for name, limit in (("json_limit", json_limit), ("upload_limit", upload_limit)):
+            if not 0 < limit <= _LARGEST:
+                raise ValueError(f"{name} must be from 1 to {_LARGEST} bytes; got {limit!r}")
+        self._limits = (json_limit, upload_limit)
         self.settings = Settings(client_id, client_secret, token_lifetime, lenient_uploads, import_polls)
         self.base_url = _IN_PROCESS_URL
         self.faults = faults if faults is not None else Faults()
@@ -153,6 +163,15 @@ class Sandbox:
         elif answer is not None and fault.body is not None:
             answer = Response(200 if answer.status == 204 else answer.status, answer.headers, fault.body)
         return Outcome(answer, fault)
+
+    def body_limit(self, method: str, target: str) -> int:
+        """How many bytes the body of such a request may have."""
+        route = self._contract.route(method.upper(), target.partition("?")[0])
+        return self._limits[1 if route and _MULTIPART in route[0].body_types() else 0]
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """The answer to a request that does not get as far as an operation."""
+        return self._respond(refusal)
 
     def _route(self, request: Request) -> _Route:
         return self._contract.route(request.method.upper(), request.target.partition("?")[0])
@@ -208,6 +227,9 @@ class Sandbox:
         handler = HANDLERS.get(operation.id)
         if handler is None:
             raise Refusal(501, f"the sandbox does not implement {operation.id}")
+        limit = self.body_limit(request.method, request.target)
+        if len(request.body) > limit:
+            raise too_large(limit)
         call.query = self._contract.read_query(operation, query)
         self._read_body(operation, call, request)
         try:
@@ -255,7 +277,9 @@ class Sandbox:
             if name in fields:
                 raise Refusal(400, f"part {name!r} is given twice", code="FST_ERR_VALIDATION")
             if "filename" in part.disposition:
-                kind = part.headers.get("content-type", "application/octet-stream")
+                kind = part.headers.get("content-type", "")
+                if not _VISIBLE.fullmatch(kind):  # it becomes a header again when the file is downloaded
+                    kind = "application/octet-stream"
                 call.file = UploadedFile(part.disposition["filename"], kind, bytes(part.data))
                 fields[name] = ""
             else:
@@ -347,6 +371,11 @@ def _fill_when_empty(connection: sqlite3.Connection, name: str) -> None:
             template.backup(connection)
         finally:
             template.close()
+
+
+def too_large(limit: int) -> Refusal:
+    """The refusal of a body that is larger than it may be."""
+    return Refusal(413, f"Request body is too large: {limit} bytes at most", code="FST_ERR_CTP_BODY_TOO_LARGE")
 
 
 def _json_body(body: bytes) -> Json:

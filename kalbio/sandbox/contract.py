@@ -20,6 +20,9 @@ from kalbio.sandbox.store import Document, Json
 
 _BASE = "urn:kaleidoscope"
 
+_DEPTH = 100
+_TOO_DEEP = f"it is nested too deeply: {_DEPTH} levels at most"
+
 # Query parameters of old clients that the description no longer lists, and what they mean today.
 _LEGACY_QUERY = {
     "searchRecords": {"record_set_id": "record_set_ids", "record_set_filters": None},
@@ -242,11 +245,29 @@ def load_contract() -> Contract:
 
 
 def loads(text: str | bytes) -> Json:
-    """JSON as the standard has it: without NaN and infinities, and without numbers too large to keep."""
+    """JSON as the standard has it: without NaN and infinities, numbers too large to keep, and endless nesting."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+    _refuse_depth(value)
+    return value
+
+
+def _refuse_depth(value: Json) -> None:
+    # Whatever handles or shows the value later may call itself once for each level.
+    level = [value]
+    for _ in range(_DEPTH):
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, dict | list)
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
 
 
 def _refuse_constant(name: str) -> None:

@@ -31,7 +31,7 @@ _PAGE = """<!doctype html>
 const page = SwaggerUIBundle({
   url: "%(description)s", dom_id: "#reference", deepLinking: true, tryItOutEnabled: true, docExpansion: "none",
   validatorUrl: null,
-  onComplete: () => page.preauthorizeApiKey("kaleidoscopeToken", %(token)s),
+  onComplete: () => { const token = %(token)s; if (token) page.preauthorizeApiKey("kaleidoscopeToken", token); },
 });
 </script>
 </body>
@@ -44,9 +44,10 @@ def check() -> None:
     _assets_directory()
 
 
-def page(token: str) -> bytes:
-    """The page, with a token filled in so that "Try it out" works at once."""
-    values = {"path": PATH, "description": DESCRIPTION_PATH, "token": json.dumps(f"Bearer {token}")}
+def page(token: str | None) -> bytes:
+    """The page, with a token filled in so that "Try it out" works at once, or without one."""
+    filled = json.dumps(f"Bearer {token}" if token else None)
+    values = {"path": PATH, "description": DESCRIPTION_PATH, "token": filled}
     return (_PAGE % values).encode()
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import struct
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +17,23 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kalbio.sandbox import reference
-from kalbio.sandbox.app import Outcome, Request, Response, Sandbox
+from kalbio.sandbox.app import Outcome, Request, Response, Sandbox, too_large
+from kalbio.sandbox.calls import Refusal
+from kalbio.sandbox.door import Door, check_origin, is_loopback
 from kalbio.sandbox.faults import Fault
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _START_LIMIT = 10.0
+_HEADER_LIMIT = 64 * 1024
+_CONNECTION_LIMIT = 1000
+# The page holds a token: no other page may frame it, load it as something else, or find it in a cache.
+_KEEP_TO_ITSELF = (
+    ("cache-control", "no-store"),
+    ("content-security-policy", "frame-ancestors 'none'"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,10 +49,23 @@ class Server:
 
 
 @contextmanager
-def serve(sandbox: Sandbox, port: int = 0, host: str = "127.0.0.1") -> Iterator[Server]:
-    """Serve a sandbox from a background thread. Port 0 takes a free one."""
-    if not _is_loopback(host):
-        raise ValueError(f"the sandbox serves loopback addresses only, not {host!r}")
+def serve(
+    sandbox: Sandbox,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    *,
+    allow_remote: bool = False,
+    allow_origins: Iterable[str] = (),
+) -> Iterator[Server]:
+    """Serve a sandbox from a background thread. Port 0 takes a free one.
+
+    Only loopback addresses are served, unless `allow_remote` lets other machines in. Web pages are let in when they
+    come from one of `allow_origins`.
+    """
+    local = is_loopback(host)
+    if not (local or allow_remote):
+        raise ValueError(f"the sandbox serves loopback addresses only, not {host!r}, unless other machines are let in")
+    door = Door(local, tuple(check_origin(origin) for origin in allow_origins))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named so that asyncio switches Nagle's algorithm off: with it each answer waits 40 ms for an ACK.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -51,7 +73,7 @@ def serve(sandbox: Sandbox, port: int = 0, host: str = "127.0.0.1") -> Iterator[
         listener.bind((host, port))
         sandbox.base_url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
-            _Face(sandbox),
+            _Face(sandbox, door),
             http=_Connection,
             ws="none",
             loop="asyncio",
@@ -59,6 +81,8 @@ def serve(sandbox: Sandbox, port: int = 0, host: str = "127.0.0.1") -> Iterator[
             access_log=False,
             log_level="warning",
             date_header=not sandbox.clock_skew,
+            h11_max_incomplete_event_size=_HEADER_LIMIT,
+            limit_concurrency=_CONNECTION_LIMIT,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="kalbio-sandbox", daemon=True)
@@ -103,30 +127,58 @@ class _Connection(H11Protocol):
 class _Face:
     """The ASGI application: reads a request, lets the sandbox answer it in a worker thread, sends the answer."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        """Answer for a sandbox."""
+    def __init__(self, sandbox: Sandbox, door: Door) -> None:
+        """Answer for a sandbox to those who pass the door."""
         self._sandbox = sandbox
+        self._door = door
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answer one request."""
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
         target = scope["raw_path"].decode("latin-1")
         if scope["query_string"]:
             target += "?" + scope["query_string"].decode("latin-1")
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        request = Request(scope["method"], target, headers, bytes(body))
-        outcome = await asyncio.to_thread(self._answer, request)
+        named = dict(headers)
+        try:
+            if sum(len(name) + len(value) for name, value in headers) > _HEADER_LIMIT:
+                raise Refusal(431, f"the headers are too large: {_HEADER_LIMIT} bytes at most")
+            self._door.check(named)
+            body = await self._read(scope["method"], target, named, receive)
+        except Refusal as refusal:
+            await _send_answer(send, self._sandbox.refuse(refusal), leaving=True)
+            return
+        if body is None:
+            return
+        admission = self._door.admission(named)
+        if scope["method"] == "OPTIONS" and admission:
+            await _send_answer(send, Response(204, admission, b""))
+            return
+        outcome = await asyncio.to_thread(self._answer, Request(scope["method"], target, headers, body))
+        if admission and outcome.response is not None:
+            answer = outcome.response
+            outcome = Outcome(Response(answer.status, (*answer.headers, *admission), answer.body), outcome.fault)
         if outcome.fault is None:
             await _send_answer(send, outcome.response)
         else:
             await _send_in_trouble(send, outcome, outcome.fault, scope["state"]["connection"], receive)
+
+    async def _read(self, method: str, target: str, headers: dict[str, str], receive: _Receive) -> bytes | None:
+        """The body, None when the client has gone. One that is too large is refused before it is read."""
+        limit = self._sandbox.body_limit(method, target)
+        stated = headers.get("content-length", "")
+        body = bytearray()
+        more = True
+        while more:
+            if max(len(body), int(stated) if stated.isdecimal() else 0) > limit:
+                raise too_large(limit)
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        if len(body) > limit:
+            raise too_large(limit)
+        return bytes(body)
 
     def _answer(self, request: Request) -> Outcome:
         page = self._find_page(request)
@@ -137,7 +189,9 @@ class _Face:
         if request.method != "GET":
             return None
         if path in ("/", reference.PATH):
-            return _page("text/html; charset=utf-8", reference.page(self._sandbox.issue_token()))
+            # On a port that others reach, the page would hand everybody a token.
+            token = self._sandbox.issue_token() if self._door.local else None
+            return _page("text/html; charset=utf-8", reference.page(token))
         if path == reference.DESCRIPTION_PATH:
             return _page("application/json", reference.description(self._sandbox.base_url))
         if path.startswith(reference.PATH + "/"):
@@ -185,27 +239,22 @@ async def _is_gone(receive: _Receive) -> None:
         pass
 
 
-async def _send_answer(send: _Send, answer: Response | None, promised: int | None = None) -> None:
-    """Send an answer, or the beginning of one that is to have `promised` bytes."""
+async def _send_answer(
+    send: _Send, answer: Response | None, promised: int | None = None, leaving: bool = False
+) -> None:
+    """Send an answer, or the beginning of one that is to have `promised` bytes; close afterwards when `leaving`."""
     assert answer is not None
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     if answer.status not in (204, 304):
         headers.append((b"content-length", str(len(answer.body) if promised is None else promised).encode()))
+    if leaving:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body, "more_body": promised is not None})
 
 
 def _page(content_type: str, body: bytes) -> Response:
-    return Response(200, (("content-type", content_type),), body)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return Response(200, (("content-type", content_type), *_KEEP_TO_ITSELF), body)
 
 
 def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:

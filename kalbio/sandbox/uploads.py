@@ -9,6 +9,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from kalbio.sandbox.calls import Refusal
 
+_MOST_PARTS = 16
+
 
 @dataclass
 class Part:
@@ -20,7 +22,9 @@ class Part:
     @property
     def disposition(self) -> dict[str, str]:
         """The parameters of its Content-Disposition."""
-        _, options = parse_options_header(self.headers.get("content-disposition", ""))
+        # The parser wants each byte as one character; names are UTF-8 all the same.
+        given = self.headers.get("content-disposition", "").encode().decode("latin-1")
+        _, options = parse_options_header(given)
         return {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in options.items()}
 
 
@@ -52,10 +56,15 @@ def read_parts(body: bytes, boundary: bytes) -> list[Part]:
         nonlocal ended
         ended = True
 
+    def begin() -> None:
+        if len(parts) == _MOST_PARTS:
+            raise Refusal(400, f"body has more than {_MOST_PARTS} parts", code="FST_PARTS_LIMIT")
+        parts.append(Part())
+
     parser = MultipartParser(
         boundary,
         {
-            "on_part_begin": lambda: parts.append(Part()),
+            "on_part_begin": begin,
             "on_header_field": lambda data, start, stop: name.extend(data[start:stop]),
             "on_header_value": lambda data, start, stop: text.extend(data[start:stop]),
             "on_header_end": header_end,

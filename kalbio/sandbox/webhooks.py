@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -15,6 +16,16 @@ from kalbio.sandbox.store import Document, dumps
 _ATTEMPTS = 3
 _PAUSE = 0.2
 _TIMEOUT = 10.0
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Events go where the user has said, and nowhere else."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Take the redirect for the answer, which is a failure."""
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
 
 
 @dataclass
@@ -33,6 +44,8 @@ class Webhooks:
 
     def __init__(self, target: str | Callable[[Document], None] | None) -> None:
         """Send to a URL, a function, or nobody."""
+        if isinstance(target, str) and not re.match(r"https?://[^/?#\s]", target, re.IGNORECASE):
+            raise ValueError(f"a webhook goes to an http:// or https:// URL; got {target!r}")
         self._target = target
         self._pending: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._under_way = 0
@@ -93,7 +106,7 @@ class Webhooks:
                 return
             delivery.attempts += 1
             try:
-                with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
+                with _opener.open(request, timeout=_TIMEOUT) as answer:
                     delivery.status, delivery.delivered, delivery.error = answer.status, True, None
                     return
             except urllib.error.HTTPError as error:

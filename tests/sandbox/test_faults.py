@@ -95,7 +95,7 @@ def test_a_truncated_answer_promises_its_whole_length(port: Port) -> None:
     port.sandbox.faults.add(Fault("listPrograms", truncate=True))
     token = port.http.headers["x-kal-authorization"]
     with socket.create_connection((port.http.base_url.host, port.http.base_url.port or 0), timeout=10) as wire:
-        wire.sendall(f"GET /programs HTTP/1.1\r\nhost: x\r\nx-kal-authorization: {token}\r\n\r\n".encode())
+        wire.sendall(f"GET /programs HTTP/1.1\r\nhost: localhost\r\nx-kal-authorization: {token}\r\n\r\n".encode())
         received = b"".join(iter(lambda: wire.recv(65536), b""))
 
     head, _, body = received.partition(b"\r\n\r\n")
@@ -167,7 +167,7 @@ def test_a_server_stops_while_an_answer_is_held_back() -> None:
         with serve(sandbox) as running:
             address = ("127.0.0.1", int(running.url.rpartition(":")[2]))
             wire = stack.enter_context(socket.create_connection(address, timeout=5))
-            wire.sendall(b"POST /programs HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+            wire.sendall(b"POST /programs HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n")
             while not sandbox.ledger:
                 time.sleep(0.001)
 
@@ -338,7 +338,7 @@ def test_the_command_plans_faults(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     served: list[Sandbox] = []
 
     @contextlib.contextmanager
-    def note(sandbox: Sandbox, *_: Any) -> Iterator[Server]:
+    def note(sandbox: Sandbox, *_: Any, **__: Any) -> Iterator[Server]:
         served.append(sandbox)
         yield Server("http://x")
 

@@ -1,0 +1,75 @@
+"""Who may talk to the sandbox on its port. A web page that the user happens to look at may not."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from kalbio.sandbox.calls import Refusal
+
+_METHODS = "GET, POST, PUT, DELETE"
+
+
+@dataclass(frozen=True)
+class Door:
+    """The rules of one server: whether it is for this machine only, and which web pages may use it."""
+
+    local: bool
+    origins: tuple[str, ...] = ()
+
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Refuse what comes under a foreign name or from a foreign page."""
+        host = headers.get("host", "")
+        if self.local and host and not is_loopback(_name(host)):
+            # A page whose name was turned to this machine after it was loaded would be of the same origin.
+            raise Refusal(421, f"this sandbox is for this machine only, and does not answer as {host}")
+        origin = headers.get("origin")
+        if origin in self.origins:
+            return
+        if origin is not None and origin.lower() != f"http://{host}".lower():
+            raise Refusal(403, f"pages of {origin} may not use this sandbox", code="forbidden")
+        embedded = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) != ("navigate", "document")
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and embedded:
+            raise Refusal(403, "pages of other origins may not use this sandbox", code="forbidden")
+
+    def admission(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """The headers that let a page read the answer, for the pages that may."""
+        origin = headers.get("origin")
+        if origin is None or origin not in self.origins:
+            return ()
+        asked = headers.get("access-control-request-headers", "")
+        return (
+            ("access-control-allow-origin", origin),
+            ("access-control-allow-methods", _METHODS),
+            ("access-control-allow-headers", asked),
+            ("access-control-expose-headers", "content-disposition"),
+            ("vary", "origin"),
+        )
+
+
+def check_origin(origin: str) -> str:
+    """An origin as browsers write it; anything else is a ValueError."""
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError(f"an origin is like http://localhost:3000, without a path; got {origin!r}")
+    return origin
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address can only mean this machine."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _name(host: str) -> str:
+    """A Host header without the port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
