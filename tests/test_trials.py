@@ -10,7 +10,7 @@ import pytest
 from bench import file_server, memory
 from kalbio import KaleidoscopeClient
 from kalbio._core.retry import decide
-from scripts.trials import large_files, mixed_calls
+from scripts.trials import large_files, leaks, mixed_calls
 
 
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
@@ -55,3 +55,22 @@ def test_the_trial_notices_a_client_that_holds_files_in_memory(monkeypatch: pyte
     right = file_server.sha256(30_000_000)
     assert not large_files.held({"": told["peak"], "arrived with other bytes": []})
     assert (told["sha256"] == right, len(told["sha256"])) == (False, len(right))
+
+
+def test_a_day_of_mishaps_leaks_no_secret() -> None:
+    """With every logger at DEBUG, all errors printed and things pickled and recorded, no secret is said or written."""
+    figures = leaks.run()
+
+    assert (figures["leaks"], figures["redirected requests"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        "from kalbio._core import veil; veil.draw = lambda: None\n",
+        "from kalbio._core import errors; errors.redact = lambda text, secrets=(): text\n",
+    ],
+)
+def test_the_trial_notices_a_client_that_leaks(mutation: str) -> None:
+    """A client whose logs or errors are not cleaned is caught."""
+    assert leaks.run(mutation)["leaks"] > 0

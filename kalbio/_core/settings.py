@@ -72,6 +72,9 @@ class Settings:
     max_in_flight: int = constants.MAX_IN_FLIGHT
     transport: Any = None
 
+    def __reduce__(self) -> Any:
+        raise TypeError("the settings of a client hold secrets and cannot be pickled or copied")
+
     def tls(self) -> bool | ssl.SSLContext:
         """Return what the HTTP library needs to check certificates; a path names a file of trusted ones."""
         if isinstance(self.verify, str | Path):

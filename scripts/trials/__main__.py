@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from scripts.trials import killed_downloads, large_files, many_callers, mixed_calls
+from scripts.trials import killed_downloads, large_files, leaks, many_callers, mixed_calls
 
 Figures = dict[str, Any]
 
@@ -57,6 +57,11 @@ def main() -> int:
             f"{given.megabytes} MB up and down: all bytes the same, peak memory above the start at most 4 MB",
             lambda: large_files.run(given.megabytes),
             large_files.held,
+        ),
+        (
+            "a day of mishaps, all logs on: no secret in output, logs, errors, pickles, cassettes, redirects",
+            leaks.run,
+            lambda figures: figures["leaks"] == 0 and figures["redirected requests"] == 2,
         ),
     ]
     failed = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -369,6 +370,14 @@ def test_a_client_that_was_never_used_closes_without_opening(world: World, opene
     client = world.connect()
     world(client.close() if world.kind == "sync" else client.aclose())
     assert opened == []
+
+
+def test_neither_a_client_nor_its_settings_can_be_pickled(world: World) -> None:
+    """A pickle would carry secrets to wherever it goes."""
+    client = world.connect(additional_headers={"X-Key": "sandbox-secret-k3y"})
+    for thing in (client, client._settings, client._tokens):
+        with pytest.raises(TypeError, match="pickle"):
+            pickle.dumps(thing)
 
 
 def test_a_client_shows_its_url_and_no_secret(world: World) -> None:

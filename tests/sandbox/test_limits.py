@@ -9,13 +9,15 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from kalbio.cli import main
+from kalbio import cli
 from kalbio.sandbox import Sandbox
+from kalbio.sandbox import server as server_module
 from kalbio.sandbox.server import Server, serve
 from tests.sandbox.wire import Api, multipart
 
@@ -296,6 +298,43 @@ def test_other_machines_are_let_in_only_when_asked() -> None:
     assert foreign.status_code == 403
 
 
+def test_the_command_lets_others_in_only_when_asked_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without consent an open address is an error; with it the sandbox starts, and warns on standard error."""
+    monkeypatch.setattr(cli, "threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None)))
+    command = ["sandbox", "--port", "0", "--host", "0.0.0.0", "--seed", "empty"]
+
+    assert cli.main(command) == 1
+    assert "loopback addresses only" in capsys.readouterr().err
+    assert cli.main([*command, "--allow-remote"]) == 0
+    assert capsys.readouterr().err.startswith("Warning: every machine that reaches this port can use the sandbox")
+    assert cli.main(["sandbox", "--port", "0"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_command_passes_limits_and_origins_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Limits are given in MiB; what makes no sense is an error."""
+    seen: list[Any] = []
+
+    @contextlib.contextmanager
+    def note(sandbox: Sandbox, *_: Any, allow_origins: Any, **__: Any) -> Iterator[Server]:
+        upload = "/records/1/values/file"
+        seen.extend([sandbox.body_limit("GET", "/"), sandbox.body_limit("POST", upload), list(allow_origins)])
+        yield Server("http://x")
+
+    monkeypatch.setattr(server_module, "serve", note)
+    monkeypatch.setattr(cli, "threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None)))
+    given = ["--json-limit", "2", "--upload-limit", "3", "--allow-origin", "http://localhost:3000"]
+
+    assert cli.main(["sandbox", *given]) == 0
+    assert seen == [2 << 20, 3 << 20, ["http://localhost:3000"]]
+    assert cli.main(["sandbox", "--json-limit", "0"]) == 1
+    assert "json_limit must be" in capsys.readouterr().err
+
+
 # -- webhooks ---------------------------------------------------------------------------------------------------------
 
 
@@ -307,7 +346,7 @@ def test_a_webhook_goes_over_http_only(url: str, capsys: pytest.CaptureFixture[s
     with pytest.raises(ValueError, match="a webhook goes to"):
         Sandbox(webhook=url)
     if url:
-        assert main(["sandbox", "--port", "0", "--webhook", url]) == 1
+        assert cli.main(["sandbox", "--port", "0", "--webhook", url]) == 1
         assert "a webhook goes to" in capsys.readouterr().err
 
 
