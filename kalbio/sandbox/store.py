@@ -170,7 +170,10 @@ def id_list(ids: Iterable[str]) -> str:
 
 def connect(path: str | Path | None) -> sqlite3.Connection:
     """A connection in autocommit mode: the sandbox begins and ends its transactions itself."""
-    connection = sqlite3.connect(":memory:" if path is None else path, isolation_level=None, check_same_thread=False)
+    try:
+        connection = sqlite3.connect(_place(path), isolation_level=None, check_same_thread=False)
+    except sqlite3.OperationalError as error:
+        raise ValueError(f"{path} cannot be used: {error}") from None
     if path is not None:
         try:
             connection.execute("pragma journal_mode = wal")
@@ -179,6 +182,13 @@ def connect(path: str | Path | None) -> sqlite3.Connection:
             connection.close()
             raise ValueError(f"{path} cannot be used: {error}") from None
     return connection
+
+
+def _place(path: str | Path | None) -> str:
+    if path is None:
+        return ":memory:"
+    # SQLite may take a name that begins so for a URI, with options that say how to open it.
+    return f"./{path}" if str(path).startswith("file:") else str(path)
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:

@@ -175,6 +175,15 @@ def test_names_of_files_stay_names(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert {path.name.split("-")[0] for path in tmp_path.rglob("*")} == {"a", "b", "lab.db"}
 
 
+def test_the_name_of_the_database_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks like a URI is the name of a file all the same, and a place that is not there is a ValueError."""
+    monkeypatch.chdir(tmp_path)
+    with Sandbox("file:lab.db?mode=memory", seed="empty"):
+        assert (tmp_path / "file:lab.db?mode=memory").exists()
+    with pytest.raises(ValueError, match="cannot be used: unable to open database file"):
+        Sandbox(tmp_path / "nowhere" / "lab.db")
+
+
 def test_a_type_that_is_no_header_is_not_given_back(small: httpx.Client) -> None:
     """The type of an upload becomes a header of its download: one that cannot be a header is replaced."""
     with Sandbox() as sandbox, serve(sandbox) as server:
