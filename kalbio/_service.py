@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest 550bf90100df)
+# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest 75532d771919)
 """What the services share: calls, and a cached listing that finds things by id or name."""
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kalbio._core import constants
 from kalbio._core.answers import as_list
-from kalbio._core.errors import IdentifierError, KalbioError
+from kalbio._core.errors import KalbioError
 from kalbio._core.sync.cache import Cache
-from kalbio._model.identifiers import Catalog, as_id
+from kalbio._model.identifiers import Catalog, as_id, several
 from kalbio._model.listing import Listing, read_items
 from kalbio._model.resource import Resource
 
@@ -102,7 +102,7 @@ class CachedListing(Generic[R]):
 
     def get_many(self, identifiers: Iterable[Any]) -> list[R | None]:
         """Return what ids, names and objects name, in order, None where there is none; lists once at most."""
-        wanted = [as_id(item, self._kind, self._accepted) or item for item in self._several(identifiers)]
+        wanted = [as_id(item, self._kind, self._accepted) or item for item in several(identifiers, self._kind)]
         if not wanted:
             return []
         found, _ = self._search(lambda catalog: [catalog.find(item) for item in wanted])
@@ -110,7 +110,7 @@ class CachedListing(Generic[R]):
 
     def listed(self, identifiers: Iterable[Any]) -> list[R]:
         """Return what ids, names and objects name, in the order of the listing; unknown ones are left out."""
-        wanted = [as_id(item, self._kind, self._accepted) or item for item in self._several(identifiers)]
+        wanted = [as_id(item, self._kind, self._accepted) or item for item in several(identifiers, self._kind)]
         if not wanted:
             return []
         found, catalog = self._search(lambda catalog: [catalog.find(item) for item in wanted])
@@ -133,7 +133,7 @@ class CachedListing(Generic[R]):
 
     def require_ids(self, identifiers: Iterable[Any]) -> list[str]:
         """Return the ids that identifiers name, in order. Ids and objects cost no request; unknown names raise."""
-        given = self._several(identifiers)
+        given = several(identifiers, self._kind)
         known = [as_id(item, self._kind, self._accepted) for item in given]
         names = list(dict.fromkeys(item for item, found in zip(given, known, strict=True) if found is None))
         by_name: dict[str, str] = {}
@@ -144,11 +144,6 @@ class CachedListing(Generic[R]):
                     raise catalog.not_found(name)
                 by_name[name] = item.id
         return [by_name[item] if found is None else found for item, found in zip(given, known, strict=True)]
-
-    def _several(self, identifiers: Iterable[Any]) -> list[Any]:
-        if isinstance(identifiers, str | bytes | Mapping) or not isinstance(identifiers, Iterable):
-            raise IdentifierError(self._kind, identifiers, f"A list of {self._kind}s is wanted, not {identifiers!r}.")
-        return list(identifiers)
 
     def drop(self) -> None:
         """Forget the listing."""

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest d3c6c7a13d03)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest f672bb17976c)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kaleidoscope_api.api.dashboards import (
 )
 
 from kalbio._core.answers import as_list, as_object, unusable
-from kalbio._model.checks import filled
+from kalbio._model.checks import filled, listed
 from kalbio._model.identifiers import plain_id
 from kalbio._model.listing import read_items
 from kalbio._model.resource import Field, Resource, text, texts
@@ -100,9 +100,9 @@ class Dashboard(Resource):
         definitions, labels = client.activities._definitions, client.labels._labels
         body = CreateDashboardCategoryBody(
             category_name=filled("category_name", category_name),
-            operation_definition_ids=[definitions.require_id(item) for item in operation_definition_ids],
-            label_ids=[[labels.require_id(item) for item in group] for group in label_ids],
-            field_ids=[client.entity_fields._resolve(item) for item in field_ids],
+            operation_definition_ids=definitions.require_ids(operation_definition_ids),
+            label_ids=[labels.require_ids(group) for group in listed("label_ids", label_ids)],
+            field_ids=[client.entity_fields._resolve(item) for item in listed("field_ids", field_ids)],
         )
         response = client.call(create_dashboard_category.build_request(self.id, body=body))
         answer = as_object(response)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 0fbd3cd720fb)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 3781d1a1ced8)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kaleidoscope_api.types import UNSET, Unset
 from kalbio._core import jsontext
 from kalbio._core.answers import as_optional_object, unusable
 from kalbio._core.errors import AmbiguousIdentifierError, ConflictError, IdentifierNotFoundError
+from kalbio._core.shown import shown
 from kalbio._model.checks import filled
 from kalbio._model.enums import (
     DataFieldTypeEnum,
@@ -339,7 +340,7 @@ class EntityFieldsService(Service):
         Example:
             >>> field = client.entity_fields.get_or_create_data_field("logP", "number")
         """
-        wanted = _field_type(field_type)
+        wanted = checked_field_type(field_type)
         found = self._data_fields.get(field_name)
         if found is None:
             if as_id(field_name, "data field", DataField) is not None:
@@ -380,9 +381,10 @@ class EntityFieldsService(Service):
         raise IdentifierNotFoundError("field", name, close_matches(name, names))
 
 
-def _field_type(given_type: DataFieldTypeEnum | str) -> str:
+def checked_field_type(given_type: DataFieldTypeEnum | str) -> str:
+    """Return the text of a field type. Raises ValueError naming the close ones when there is no such type."""
     try:
         return DataFieldTypeEnum(given_type).value
     except ValueError:
         hint = did_you_mean(given_type, [member.value for member in DataFieldTypeEnum])
-        raise ValueError(f"There is no field type {given_type!r}.{hint}") from None
+        raise ValueError(f"There is no field type {shown(given_type)}.{hint}") from None

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest ba341d3905a8)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 183a666f148b)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class EntityTypesService(Service):
         return self._types.all(use_cache=use_cache)
 
     @on_failure(nothing)
-    def get_type_by_name(self, name: str) -> EntityType | None:
+    def get_type_by_name(self, name: EntityTypeIdentifier) -> EntityType | None:
         """Return the entity type of this exact name, None when there is none.
 
         Args:

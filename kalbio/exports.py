@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 9d1138d45f25)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 566dc6325ec5)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
 from kalbio._core.sync.downloads import PACKED, Progress, check_target, save
 from kalbio._model.checks import renamed
-from kalbio._model.identifiers import plain_id, plain_ids
+from kalbio._model.identifiers import joined_ids, plain_id
 from kalbio._model.records import FieldFilter, FieldSort, RecordValue, ViewFieldFilter, ViewFieldSort
 from kalbio._model.resource import Resource
 from kalbio._model.views import RecordViewData, ViewField
@@ -93,7 +93,9 @@ class ExportsService(Service):
         if record_set_id is not None:
             record_set_ids = renamed("record_set_id", record_set_id, "record_set_ids", record_set_ids)
         if entity_slice_id is None:
-            raise IdentifierError("entity type", None, "pull_data() needs an entity type: give its id or its name.")
+            raise IdentifierError(
+                "entity type", None, "pull_data() needs an entity type: give its id or its name as entity_slice_id."
+            )
         query = self._client.records._query(
             {
                 "filename": name,
@@ -123,4 +125,4 @@ class ExportsService(Service):
 
 
 def _joined(value: str | Sequence[str] | None, kind: str, accepted: type[Resource]) -> str | None:
-    return value if value is None or isinstance(value, str) else ",".join(plain_ids(value, kind, accepted))
+    return None if value is None else joined_ids(value, kind, accepted)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 038c6213b18a)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest a0ee9c748d78)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kaleidoscope_api.api.imports import (
 
 from kalbio._core.answers import as_list, as_object, unusable
 from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
+from kalbio._core.shown import shown
 from kalbio._core.sync.waiting import poll
 from kalbio._model.checks import check_keys, rows_of, texts_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
@@ -268,7 +269,7 @@ class ImportsService(Service):
             'completed'
         """
         if on_row_errors not in ("return", "raise"):
-            raise ValueError(f'on_row_errors must be "return" or "raise"; got {on_row_errors!r}')
+            raise ValueError(f'on_row_errors must be "return" or "raise"; got {shown(on_row_errors)}')
 
         def look() -> ImportRecord:
             record = self.get_import(import_id)

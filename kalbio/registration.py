@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 50bbe4d90ef5)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 6ce5ac893004)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from kaleidoscope_api.api.registration import (
 
 from kalbio._core.answers import as_list
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError, KalbioError, OutcomeError
+from kalbio._core.shown import shown
 from kalbio._core.sync.waiting import poll
 from kalbio._model.activities import ActivityData
 from kalbio._model.checks import check_keys, renamed, rows_of, texts_of
@@ -255,7 +256,7 @@ class RegistrationService(Service):
         if (file_id is None) == (submission_id is None):
             raise ValueError("give either file_id or submission_id")
         if on_record_errors not in ("return", "raise"):
-            raise ValueError(f'on_record_errors must be "return" or "raise"; got {on_record_errors!r}')
+            raise ValueError(f'on_record_errors must be "return" or "raise"; got {shown(on_record_errors)}')
         operation = self._client.activities._resolve(operation_id)
 
         def look() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
@@ -631,7 +632,7 @@ def _drafts(record_ids: Sequence[str]) -> list[str]:
 def _status(status: RegistrationFileStatusEnum | str, message: str | None) -> dict[str, Any]:
     known = [member.value for member in RegistrationFileStatusEnum]
     if status not in known:
-        raise ValueError(f"status must be one of {', '.join(known)}; got {status!r}")
+        raise ValueError(f"status must be one of {', '.join(known)}; got {shown(status)}")
     return {"status": str(status)} if message is None else {"status": str(status), "message": message}
 
 
@@ -642,7 +643,7 @@ def _results(
     records: Iterable[Mapping[str, Any]] | None,
 ) -> dict[str, Any]:
     if status not in [member.value for member in RegistrationResultStatusEnum]:
-        raise ValueError(f'status must be "success" or "error"; got {status!r}')
+        raise ValueError(f'status must be "success" or "error"; got {shown(status)}')
     body: dict[str, Any] = {"status": str(status)}
     if message is not None:
         body["message"] = message

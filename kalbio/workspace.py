@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 4c82b2ad670c)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest dc0c35629229)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kaleidoscope_api.api.workspace import (
 from kalbio._core import constants, jsontext
 from kalbio._core.answers import as_json, as_list
 from kalbio._core.sync.cache import Cache
+from kalbio._model.checks import moment, texts_of, unicode_text, whole
 from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
@@ -257,10 +258,18 @@ class WorkspaceService(Service):
         unknown = sorted(set(query) - set(known))
         if unknown:
             raise TypeError(f"get_events() has no condition {unknown[0]!r}; it has {', '.join(known)}")
+        for name, least in (("page", 0), ("page_size", 1)):
+            if name in query:
+                whole(name, query[name], least)
+        for name in ("after_date", "before_date"):
+            if name in query:
+                moment(name, query[name])
+        if "resource_type" in query:
+            unicode_text("resource_type", query["resource_type"])
         if "event_types" in query:
-            query["event_types"] = jsontext.encode_text(list(query["event_types"]))
+            query["event_types"] = jsontext.encode_text(texts_of("event_types", query["event_types"]))
         if "event_user_ids" in query:
-            users = [self._members.require_id(item) for item in query["event_user_ids"]]
+            users = self._members.require_ids(query["event_user_ids"])
             query["event_user_ids"] = jsontext.encode_text(users)
         build: Any = list_workspace_events.build_request
         response = self._client._call_or_none(build(**query))

@@ -32,6 +32,7 @@ from typing import Any
 
 from kalbio._core.constants import MAX_ERROR_BODY
 from kalbio._core.redact import redact, redact_all
+from kalbio._core.shown import shown
 
 _NEEDLESS_ESCAPE = re.compile(r"\\u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 
@@ -275,8 +276,10 @@ class IdentifierNotFoundError(IdentifierError, LookupError):
 
     def __init__(self, kind: str, identifier: Any, suggestions: Sequence[str] = (), hint: str = "") -> None:
         self.suggestions = list(suggestions)
-        close = f" Did you mean {' or '.join(repr(name) for name in self.suggestions)}?" if self.suggestions else ""
-        super().__init__(kind, identifier, f"There is no {kind} {identifier!r}.{close}{' ' + hint if hint else ''}")
+        close = f" Did you mean {' or '.join(map(shown, self.suggestions))}?" if self.suggestions else ""
+        super().__init__(
+            kind, identifier, f"There is no {kind} {shown(identifier)}.{close}{' ' + hint if hint else ''}"
+        )
 
 
 class AmbiguousIdentifierError(IdentifierError):
@@ -284,5 +287,6 @@ class AmbiguousIdentifierError(IdentifierError):
 
     def __init__(self, kind: str, identifier: Any, candidates: Sequence[str], hint: str = "") -> None:
         self.candidates = list(candidates)
-        text = f"The {kind} {identifier!r} is not unique; give the id of the one you mean: {', '.join(self.candidates)}"
+        several = ", ".join(self.candidates)
+        text = f"The {kind} {shown(identifier)} is not unique; give the id of the one you mean: {several}"
         super().__init__(kind, identifier, f"{text}. {hint}" if hint else text)

@@ -12,9 +12,11 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
+from kalbio._core.shown import shown
 
-def encode(value: Any) -> bytes:
-    """Return `value` as compact UTF-8 JSON.
+
+def encode(value: Any, place: str = "body") -> bytes:
+    """Return `value` as compact UTF-8 JSON. `place` says in errors where it stands.
 
     Dates and times become ISO text, UUIDs, paths and Decimals (all digits kept) text, enumeration members their values,
     numbers of array libraries plain numbers, tuples lists. NaN, infinities, bytes, sets and anything else raise
@@ -25,18 +27,22 @@ def encode(value: Any) -> bytes:
         _check_keys(value)
         return text.encode("utf-8")
     except (ValueError, TypeError, RecursionError) as error:
-        _complain(value, "body")
+        _complain(value, place)
         raise ValueError(f"This cannot be sent as JSON: {error}") from None
 
 
-def encode_text(value: Any) -> str:
+def encode_text(value: Any, place: str = "body") -> str:
     """Return `value` as JSON text, for query parameters that carry JSON."""
-    return encode(value).decode("utf-8")
+    return encode(value, place).decode("utf-8")
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, place: str = "body") -> Any:
     """Return `value` as it reads after a journey as JSON: dates as text, members of enumerations as their values."""
-    return value if value is None or type(value) in (str, int, bool) else decode(encode(value))
+    if value is None or type(value) is bool:
+        return value
+    if (type(value) is str and value.isascii()) or (type(value) is int and value.bit_length() < 64):
+        return value
+    return decode(encode(value, place))
 
 
 def decode(data: bytes) -> Any:
@@ -85,27 +91,32 @@ def _check_keys(value: Any) -> None:
 def _complain(value: Any, place: str, depth: int = 0) -> None:
     """Raise an error that names the first place in `value` which cannot be sent."""
     if depth > 200:
-        raise ValueError(f"{place} is nested too deeply, or contains itself")
+        raise ValueError(f"{place[:100]} is nested too deeply, or contains itself")
     if isinstance(value, str):
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
-            raise ValueError(f"{place} is {value!r}, which is not valid Unicode text") from None
+            raise ValueError(f"{place} is {shown(value)}, which is not valid Unicode text") from None
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{place} is {value}, which JSON cannot carry; leave the value out or send text")
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise TypeError(f"{place} has the key {key!r}; keys must be text")
+                raise TypeError(f"{place} has the key {shown(key)}; keys must be text")
             _complain(key, f"a key of {place}", depth + 1)
-            _complain(item, f"{place}[{key!r}]", depth + 1)
+            _complain(item, f"{place}[{shown(key)}]", depth + 1)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _complain(item, f"{place}[{index}]", depth + 1)
-    elif value is not None and not isinstance(value, bool | int):
+    elif isinstance(value, int) and not isinstance(value, bool):
+        try:
+            str(value)
+        except ValueError:
+            raise ValueError(f"{place} is {shown(value)}: it has too many digits") from None
+    elif value is not None and not isinstance(value, bool):
         try:
             converted = _convert(value)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{place} is {value!r}: {error}") from None
+            raise type(error)(f"{place} is {shown(value)}: {error}") from None
         _complain(converted, place, depth + 1)

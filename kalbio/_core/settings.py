@@ -13,11 +13,18 @@ import attrs
 
 from kalbio._core import constants
 from kalbio._core.retry import RetryPolicy
+from kalbio._core.shown import shown
+
+
+def _is_limit(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _check_limit(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and (isinstance(value, bool) or not 0 < value < math.inf):
-        raise ValueError(f"{attribute.name} must be a number of seconds above 0, or None for no limit; got {value!r}")
+    if value is not None and (not _is_limit(value)):
+        raise ValueError(
+            f"{attribute.name} must be a number of seconds above 0, or None for no limit; got {shown(value)}"
+        )
 
 
 def _limit(default: float) -> Any:
@@ -47,8 +54,8 @@ class Timeouts:
             return cls()
         if isinstance(value, Timeouts):
             return value
-        if isinstance(value, bool) or not 0 < value < math.inf:
-            raise ValueError(f"timeout must be a number of seconds above 0, or a Timeouts object; got {value!r}")
+        if not _is_limit(value):
+            raise ValueError(f"timeout must be a number of seconds above 0, or a Timeouts object; got {shown(value)}")
         return cls(connect=value, read=value, write=value, pool=value)
 
     def as_dict(self) -> dict[str, float | None]:

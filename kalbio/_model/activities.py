@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from kalbio._core.shown import shown
 from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
 from kalbio._model.identifiers import did_you_mean
 from kalbio._model.resource import (
@@ -179,5 +180,5 @@ def check_activity_type(given: Any) -> str:
     """Return the text of an activity type. Raises ValueError naming the close ones when there is none such."""
     if not isinstance(given, str) or given not in ACTIVITY_TYPE_TO_LABEL:
         hint = did_you_mean(given, ACTIVITY_TYPE_TO_LABEL) or f" There are {', '.join(ACTIVITY_TYPE_TO_LABEL)}."
-        raise ValueError(f"There is no activity type {given!r}.{hint}")
+        raise ValueError(f"There is no activity type {shown(given)}.{hint}")
     return str(given)

@@ -2,34 +2,79 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
+
+from kalbio._core.shown import shown
+from kalbio._model.times import parse_timestamp
+
+Check = Callable[[str, Any], Any]
+
+
+def unicode_text(name: str, value: Any) -> str:
+    """Return text, which may be empty. Raises ValueError naming the argument."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text; got {shown(value)}")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} is {shown(value)}, which is not valid Unicode text") from None
+    return value
 
 
 def filled(name: str, value: Any) -> str:
     """Return text that says something. Raises ValueError naming the argument."""
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name} must be text that is not empty; got {value!r}")
+        raise ValueError(f"{name} must be text that is not empty; got {shown(value)}")
+    return unicode_text(name, value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return a yes or no. Raises ValueError naming the argument: "no" would count as yes."""
+    if not isinstance(value, bool) and getattr(getattr(value, "dtype", None), "kind", None) != "b":
+        raise ValueError(f"{name} must be True or False; got {shown(value)}")
+    return bool(value)
+
+
+def moment(name: str, value: Any) -> Any:
+    """Return a date, a datetime, or the ISO text of one. Raises ValueError naming the argument."""
+    good = parse_timestamp(value) is not None if isinstance(value, str) else isinstance(value, date) and value == value
+    if not good:
+        raise ValueError(f"{name} must be a date or a datetime; got {shown(value)}")
     return value
 
 
 def texts_of(name: str, values: Any) -> list[str]:
     """Return a list of texts that say something. A single text is refused: it would be taken letter by letter."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise ValueError(f"{name} must be a list of texts; got {values!r}")
+        raise ValueError(f"{name} must be a list of texts; got {shown(values)}")
     return [filled(f"{name}[{index}]", value) for index, value in enumerate(values)]
+
+
+def listed(name: str, values: Any) -> list[Any]:
+    """Return what a list holds. Raises ValueError naming the argument: a text would be taken letter by letter."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise ValueError(f"{name} must be a list; got {shown(values)}")
+    return list(values)
 
 
 def whole(name: str, value: Any, least: int) -> int:
     """Return a whole number of at least `least`. Raises ValueError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}; got {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least {least}; got {shown(value)}")
     return value
 
 
-def rows_of(name: str, data: Any) -> list[dict[Any, Any]]:
-    """Return a table as a list of dicts. Raises ValueError naming the row that is none."""
+def rows_of(name: str, data: Any, members: type | None = None) -> list[dict[Any, Any]]:
+    """Return a table as a list of dicts. Raises ValueError naming the row that is none.
+
+    With a class of `members`, rows must have no others.
+    """
     if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
         raise ValueError(f"{name} must be a list of dicts, one for each row; got {type(data).__name__}")
     if hasattr(data, "to_dict"):
@@ -37,7 +82,11 @@ def rows_of(name: str, data: Any) -> list[dict[Any, Any]]:
     rows = []
     for index, row in enumerate(data):
         if not isinstance(row, Mapping):
-            raise ValueError(f"{name}[{index}] must be a dict of column to value; got {row!r}")
+            raise ValueError(f"{name}[{index}] must be a dict of column to value; got {shown(row)}")
+        unknown = [] if members is None else [key for key in row if key not in members.__annotations__]
+        if members is not None and unknown:
+            known = ", ".join(members.__annotations__)
+            raise ValueError(f"{name}[{index}] has an unknown member {shown(unknown[0])}; known are {known}")
         rows.append(dict(row))
     return rows
 
@@ -57,3 +106,69 @@ def renamed(old: str, value: Any, new: str, other: Any) -> Any:
         raise ValueError(f"{new} and {old} mean the same; give {new} only")
     warnings.warn(f"{old} is now called {new}", DeprecationWarning, stacklevel=4)
     return value
+
+
+def _number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not (isinstance(value, int) or callable(getattr(value, "__index__", None))):
+        raise ValueError(f"{name} must be a whole number; got {shown(value)}")
+
+
+def _document(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a dict; got {shown(value)}")
+
+
+def _path(name: str, value: Any) -> None:
+    if not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
+        raise ValueError(f"{name} must be a path; got {shown(value)}")
+
+
+def _callback(name: str, value: Any) -> None:
+    if not callable(value):
+        raise ValueError(f"{name} must be a function to call; got {shown(value)}")
+
+
+_SIMPLE: dict[str, Check] = {
+    "bool": flag,
+    "int": _number,
+    "str": unicode_text,
+    "dict[str, Any]": _document,
+    "Progress": _callback,
+    "Path | str": _path,
+}
+
+
+# Their names end like those of arguments that name a thing of the platform.
+_PLAIN = ("external_id", "group_by_field_id")
+
+
+def simple_arguments(method: Callable[..., Any]) -> dict[str, tuple[Check, bool]]:
+    """Return name to check, and whether None may be given, of the parameters that take no more than a plain type.
+
+    What names a thing has a check of its own, where it is resolved.
+    """
+    found: dict[str, tuple[Check, bool]] = {}
+    for parameter in list(inspect.signature(method).parameters.values())[1:]:
+        kinds = set(re.split(r" \| (?![^\[]*\])", str(parameter.annotation)))
+        plain = {kind for kind in kinds - {"None", "Unset"} if not kind.endswith("Enum")}
+        check = _SIMPLE.get(" | ".join(sorted(plain)))
+        is_name = parameter.name.endswith(("_id", "_by")) and parameter.name not in _PLAIN
+        if check is not None and not is_name and parameter.kind is not parameter.VAR_KEYWORD:
+            found[parameter.name] = (check, "None" in kinds)
+    return found
+
+
+def checker_of(method: Callable[..., Any]) -> Callable[[tuple[Any, ...], Mapping[str, Any]], None]:
+    """Return a function that checks what a method is called with, before anything is done. It raises ValueError."""
+    from kaleidoscope_api.types import UNSET
+
+    names = list(inspect.signature(method).parameters)[1:]
+    checks = simple_arguments(method)
+
+    def check(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
+        for name, value in (*zip(names, args, strict=False), *keywords.items()):
+            known = checks.get(name)
+            if known is not None and value is not UNSET and not (value is None and known[1]):
+                known[0](name, value)
+
+    return check

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
+from kalbio._core.shown import shown
 from kalbio._model.resource import Resource
 
 R = TypeVar("R", bound=Resource)
@@ -34,7 +35,9 @@ def as_id(value: Any, kind: str, accepted: Accepted) -> str | None:
         if _UUID.fullmatch(value):
             return value.lower()
         if not value.strip():
-            raise IdentifierError(kind, value, f"An empty text names no {kind}.")
+            raise IdentifierError(
+                kind, value, f"An empty text ({shown(value)}) names no {kind}; give its id or its name."
+            )
         return None
     if isinstance(value, UUID):
         return str(value)
@@ -48,14 +51,25 @@ def _refusal(value: Any, kind: str, accepted: Accepted, others: str) -> str:
     # The data of a noun without its calls stands in a class of its own, which users do not know.
     objects = " or ".join(dict.fromkeys(cls.__name__.removesuffix("Data") for cls in kinds))
     wanted = f"{others} or a {objects} object" if objects else others
-    return f"{value!r} names no {kind}: give {wanted}, not {type(value).__name__}."
+    return f"{shown(value)} names no {kind}: give {wanted}, not {type(value).__name__}."
+
+
+def several(values: Any, kind: str) -> list[Any]:
+    """Return what a list holds. Anything else is refused: a text would be taken letter by letter."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise IdentifierError(kind, values, f"A list is wanted, each naming one {kind}, not {shown(values)}.")
+    return list(values)
 
 
 def plain_ids(values: Iterable[Any], kind: str, accepted: Accepted = ()) -> list[str]:
     """Return a list of ids for arguments that take ids (or objects of their kind, or UUIDs) only."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise IdentifierError(kind, values, f"A list of {kind} ids is wanted, not {values!r}.")
-    return [plain_id(value, kind, accepted) for value in values]
+    return [plain_id(value, kind, accepted) for value in several(values, kind)]
+
+
+def joined_ids(values: Any, kind: str, accepted: Accepted = ()) -> str:
+    """Return ids joined with commas, from a list of them or from such a text."""
+    given = [part.strip() for part in values.split(",") if values.strip()] if isinstance(values, str) else values
+    return ",".join(plain_ids(given, kind, accepted))
 
 
 def plain_id(value: Any, kind: str, accepted: Accepted = ()) -> str:
@@ -114,7 +128,7 @@ class Catalog(Generic[R]):
 def did_you_mean(given: Any, known: Iterable[str]) -> str:
     """Return the sentence that suggests what comes close, with a space before it; empty when nothing does."""
     close = close_matches(given, known)
-    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return f" Did you mean {' or '.join(map(shown, close))}?" if close else ""
 
 
 def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:

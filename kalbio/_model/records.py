@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from threading import Lock
@@ -13,11 +15,15 @@ from kalbio._core import jsontext, undecoded
 from kalbio._core._http import Response
 from kalbio._core.answers import as_list, unusable
 from kalbio._core.errors import IdentifierError
+from kalbio._core.shown import shown
 from kalbio._core.undecoded import Undecoded
+from kalbio._model.checks import flag, unicode_text
 from kalbio._model.enums import FilterRuleTypeEnum
-from kalbio._model.identifiers import did_you_mean
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.identifiers import did_you_mean, plain_id
 from kalbio._model.resource import Resource, anything, copied, text, texts, timestamp
 from kalbio._model.times import EARLIEST, parse_timestamp
+from kalbio._model.views import ViewField
 
 
 class ViewFieldFilter(TypedDict):
@@ -87,14 +93,14 @@ class ValueToWrite(TypedDict):
 def check_value_row(index: int, row: Any) -> Mapping[str, Any]:
     """Return a row to write. Raises ValueError naming the row that is incomplete or has an unknown member."""
     if not isinstance(row, Mapping):
-        raise ValueError(f"rows[{index}] must be a dict; got {row!r}")
+        raise ValueError(f"rows[{index}] must be a dict; got {shown(row)}")
     lacking = [name for name in ("record", "field", "content") if name not in row]
     if lacking:
-        raise ValueError(f"rows[{index}] has no {lacking[0]!r}: {dict(row)!r}")
-    unknown = sorted(set(row) - set(ValueToWrite.__annotations__))
+        raise ValueError(f"rows[{index}] has no {lacking[0]!r}: {shown(row)}")
+    unknown = [name for name in row if name not in ValueToWrite.__annotations__]
     if unknown:
         known = ", ".join(ValueToWrite.__annotations__)
-        raise ValueError(f"rows[{index}] has an unknown member {unknown[0]!r}; known are {known}")
+        raise ValueError(f"rows[{index}] has an unknown member {shown(unknown[0])}; known are {known}")
     return row
 
 
@@ -382,16 +388,17 @@ def key_text(value: Any, field: Any) -> str:
     """Return the text of a key value. Whole numbers count as their digits; anything else that is no text is refused."""
     if isinstance(value, str):
         if not value.strip():
-            raise IdentifierError("record", value, f"The value of key field {field!r} is empty.")
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    # Whole numbers of array libraries
+            raise IdentifierError("record", value, f"The value of key field {shown(field)} is empty.")
+        return unicode_text(f"The value of key field {shown(field)}", value)
+    # Numbers, those of array libraries included
     index = getattr(value, "__index__", None)
     if callable(index) and not isinstance(value, bool):
-        return str(index())
+        with contextlib.suppress(ValueError):  # too many digits
+            return str(index())
     raise IdentifierError(
-        "record", value, f"The value of key field {field!r} must be text, not {type(value).__name__} ({value!r})."
+        "record",
+        value,
+        f"The value of key field {shown(field)} must be text, not {type(value).__name__} ({shown(value)}).",
     )
 
 
@@ -466,25 +473,27 @@ def check_rule(rule: Any) -> str:
 
     known = [member.value for member in SearchFilterRuleType]
     if rule not in known:
-        raise ValueError(f"Record search has no filter rule {rule!r}.{did_you_mean(rule, known)}")
+        raise ValueError(f"Record search has no filter rule {shown(rule)}.{did_you_mean(rule, known)}")
     return str(rule)
 
 
 def check_condition(condition: Any) -> Mapping[str, Any]:
     """Return a filter or a sort. Raises ValueError when it is none, or has an unknown rule."""
     if not isinstance(condition, Mapping):
-        raise ValueError(f"A search filter or sort is a dict; got {condition!r}")
+        raise ValueError(f"A search filter or sort is a dict; got {shown(condition)}")
     if "filter_type" in condition:
         check_rule(condition["filter_type"])
     elif "filter_prop" in condition:
-        raise ValueError(f"A search filter needs a filter_type: {condition!r}")
+        raise ValueError(f"A search filter needs a filter_type: {shown(condition)}")
+    if "descending" in condition:
+        flag("descending", condition["descending"])
     return condition
 
 
 def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
     """Return filters or sorts, each of them checked. Raises ValueError naming the argument when it is no list."""
-    if isinstance(conditions, Mapping) or not isinstance(conditions, Iterable):
-        hint = f"; for a single one, [{conditions!r}]" if isinstance(conditions, Mapping) else ""
+    if isinstance(conditions, bytes | Mapping) or not isinstance(conditions, Iterable):
+        hint = f"; for a single one, [{shown(conditions)}]" if isinstance(conditions, Mapping) else ""
         raise ValueError(
             f"{name} must be a list of dicts, one for each condition{hint}; got {type(conditions).__name__}"
         )
@@ -494,13 +503,28 @@ def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
 def view_conditions_text(name: str, given: str | Sequence[Mapping[str, Any]]) -> str:
     """Return filters or sorts by column as they stand in a query; text is taken to be prepared already."""
     if isinstance(given, str):
-        return given
-    conditions = conditions_of(name, given)
-    for condition in conditions:
-        columns = [name for name in ("key_field_id", "view_field_id") if condition.get(name)]
+        return prepared(name, given)
+    resolved = []
+    for condition in conditions_of(name, given):
+        columns = [key for key in ("key_field_id", "view_field_id") if condition.get(key)]
         if len(columns) != 1:
-            raise ValueError(f"A condition on a view needs either a key_field_id or a view_field_id: {condition!r}")
-    return query_text(conditions)
+            raise ValueError(
+                f"A condition on a view needs either a key_field_id or a view_field_id: {shown(condition)}"
+            )
+        kind, accepted = ("key field", EntityFieldData) if columns[0] == "key_field_id" else ("column", ViewField)
+        resolved.append({**condition, columns[0]: plain_id(condition[columns[0]], kind, accepted)})
+    return jsontext.encode_text(resolved, name)
+
+
+def prepared(name: str, text: str) -> str:
+    """Return conditions that are JSON text already. Raises ValueError naming the argument when they are not."""
+    try:
+        known = json.loads(text)
+    except (ValueError, RecursionError):
+        known = None
+    if not isinstance(known, list):
+        raise ValueError(f"{name} must be a list, or one as JSON text; got {shown(text)}")
+    return text
 
 
 def query_text(value: Any) -> str:

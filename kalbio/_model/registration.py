@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kalbio._model.checks import rows_of
+from kalbio._core.shown import shown
+from kalbio._model.checks import rows_of, unicode_text
 from kalbio._model.identifiers import plain_id
 from kalbio._model.records import RecordData
 from kalbio._model.resource import Resource, objects, text, texts, texts_or_none
@@ -116,15 +117,20 @@ def check_results(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for index, record in enumerate(rows_of("records", records)):
         missing = [name for name in ("record_id", "status") if not record.get(name)]
         if missing:
-            raise ValueError(f"records[{index}] has no {missing[0]}: {record!r}")
-        unknown = sorted(set(record) - known)
+            raise ValueError(f"records[{index}] has no {missing[0]}: {shown(record)}")
+        unknown = [name for name in record if name not in known]
         if unknown:
             raise ValueError(
-                f"records[{index}] has an unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}"
+                f"records[{index}] has an unknown key {shown(unknown[0])}; known are {', '.join(sorted(known))}"
             )
+        for name in ("status", "error_message"):
+            if record.get(name) is not None:
+                unicode_text(f"records[{index}][{name!r}]", record[name])
         outcome = {name: value for name, value in record.items() if value is not None}
         outcome["record_id"] = plain_id(record["record_id"], "record", RecordData)
         if not isinstance(outcome.get("data", {}), Mapping):
-            raise ValueError(f"records[{index}]['data'] must be a dict of field name to value; got {record['data']!r}")
+            raise ValueError(
+                f"records[{index}]['data'] must be a dict of field name to value; got {shown(record['data'])}"
+            )
         checked.append(outcome)
     return checked

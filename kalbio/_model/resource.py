@@ -10,6 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, Self, TypeVar, overload
 
+from kalbio._core.shown import shown
 from kalbio._model.times import parse_timestamp
 
 T = TypeVar("T")
@@ -211,7 +212,7 @@ class Resource:
 
     def __repr__(self) -> str:
         label = self._label()
-        parts = [type(self).__name__, repr(label) if label else "", self.id[:8]]
+        parts = [type(self).__name__, shown(label) if label else "", self.id[:8]]
         return f"<{' '.join(part for part in parts if part)}>"
 
     def _repr_html_(self) -> str:

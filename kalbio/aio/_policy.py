@@ -1,4 +1,7 @@
-"""The older error policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end."""
+"""What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
+
+The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kalbio._core.errors import KalbioError
+from kalbio._model.checks import checker_of
 
 logger = logging.getLogger("kalbio")
 
@@ -23,8 +27,11 @@ def on_failure(neutral: Callable[[], Any]) -> Callable[[Method], Method]:
     """Mark a method that returns `neutral()` when it fails and the client was made with `on_error="log"`."""
 
     def decorate(method: Method) -> Method:
+        check = checker_of(method)
+
         @functools.wraps(method)
         async def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+            check(args, kwargs)
             try:
                 return await method(self, *args, **kwargs)
             except KalbioError as error:
@@ -40,8 +47,11 @@ def on_failure(neutral: Callable[[], Any]) -> Callable[[Method], Method]:
 def ends_on_failure(method: Method) -> Method:
     """Mark an iterator that ends when it fails and the client was made with `on_error="log"`."""
 
+    check = checker_of(method)
+
     @functools.wraps(method)
     async def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+        check(args, kwargs)
         items = method(self, *args, **kwargs)
         # Closed with this one: what it holds open must not wait for the garbage collector.
         async with contextlib.aclosing(items):  # sync: with contextlib.closing(items):

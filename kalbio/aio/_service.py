@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.answers import as_list
-from kalbio._core.errors import IdentifierError, KalbioError
-from kalbio._model.identifiers import Catalog, as_id
+from kalbio._core.errors import KalbioError
+from kalbio._model.identifiers import Catalog, as_id, several
 from kalbio._model.listing import Listing, read_items
 from kalbio._model.resource import Resource
 
@@ -101,7 +101,7 @@ class CachedListing(Generic[R]):
 
     async def get_many(self, identifiers: Iterable[Any]) -> list[R | None]:
         """Return what ids, names and objects name, in order, None where there is none; lists once at most."""
-        wanted = [as_id(item, self._kind, self._accepted) or item for item in self._several(identifiers)]
+        wanted = [as_id(item, self._kind, self._accepted) or item for item in several(identifiers, self._kind)]
         if not wanted:
             return []
         found, _ = await self._search(lambda catalog: [catalog.find(item) for item in wanted])
@@ -109,7 +109,7 @@ class CachedListing(Generic[R]):
 
     async def listed(self, identifiers: Iterable[Any]) -> list[R]:
         """Return what ids, names and objects name, in the order of the listing; unknown ones are left out."""
-        wanted = [as_id(item, self._kind, self._accepted) or item for item in self._several(identifiers)]
+        wanted = [as_id(item, self._kind, self._accepted) or item for item in several(identifiers, self._kind)]
         if not wanted:
             return []
         found, catalog = await self._search(lambda catalog: [catalog.find(item) for item in wanted])
@@ -132,7 +132,7 @@ class CachedListing(Generic[R]):
 
     async def require_ids(self, identifiers: Iterable[Any]) -> list[str]:
         """Return the ids that identifiers name, in order. Ids and objects cost no request; unknown names raise."""
-        given = self._several(identifiers)
+        given = several(identifiers, self._kind)
         known = [as_id(item, self._kind, self._accepted) for item in given]
         names = list(dict.fromkeys(item for item, found in zip(given, known, strict=True) if found is None))
         by_name: dict[str, str] = {}
@@ -143,11 +143,6 @@ class CachedListing(Generic[R]):
                     raise catalog.not_found(name)
                 by_name[name] = item.id
         return [by_name[item] if found is None else found for item, found in zip(given, known, strict=True)]
-
-    def _several(self, identifiers: Iterable[Any]) -> list[Any]:
-        if isinstance(identifiers, str | bytes | Mapping) or not isinstance(identifiers, Iterable):
-            raise IdentifierError(self._kind, identifiers, f"A list of {self._kind}s is wanted, not {identifiers!r}.")
-        return list(identifiers)
 
     def drop(self) -> None:
         """Forget the listing."""

@@ -29,6 +29,7 @@ from kalbio._core import constants, jsontext
 from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.answers import as_json, as_list, as_optional_object
 from kalbio._core.errors import IdentifierNotFoundError, KalbioError, NotFoundError
+from kalbio._core.shown import shown
 from kalbio._core.uploads import FileData, opened
 from kalbio._model.activities import (
     ActivityData,
@@ -41,7 +42,7 @@ from kalbio._model.activities import (
     QueueContentLayoutMapping,
     check_activity_type,
 )
-from kalbio._model.checks import filled, rows_of, texts_of, whole
+from kalbio._model.checks import filled, listed, moment, rows_of, texts_of, whole
 from kalbio._model.enums import (
     ACTIVITY_TYPE_TO_LABEL,
     ActivityStatusEnum,
@@ -353,7 +354,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
                         place.get("content_layout_ids", ()), "content layout item", ContentLayoutItem
                     ),
                 }
-                for place in rows_of("queue_content_layout_ids", queue_content_layout_ids)
+                for place in rows_of("queue_content_layout_ids", queue_content_layout_ids, QueueContentLayoutMapping)
             ]
         await self._put(changes)
 
@@ -361,9 +362,10 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         """Return the ids of the places where a view stands, in the order of the layout. Local.
 
         Args:
-            view_id: id of the record view.
+            view_id: the record view, or its id.
         """
-        return [item.id for item in self.content_layout if item.record_view_id == view_id]
+        wanted = plain_id(view_id, "record view", RecordViewData)
+        return [item.id for item in self.content_layout if item.record_view_id == wanted]
 
     @on_failure(nothing)
     async def queue_to_views(self, views: Sequence[RecordView | ContentLayoutItem]) -> None:
@@ -383,7 +385,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             >>> await definition.queue_to_views([])
         """
         places: dict[str, list[str]] = {}
-        for view in views:
+        for view in listed("views", views):
             view_id, layout_id = self._place(view)
             places.setdefault(view_id, []).append(layout_id)
         mapping: list[QueueContentLayoutMapping] = [
@@ -432,7 +434,8 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         }
         if not isinstance(status_field, Unset):
             fields = self._require_client().entity_fields._data_fields
-            changes["registration_status_field_id"] = status_field and await fields.require_id(status_field)
+            known = None if status_field is None else await fields.require_id(status_field)
+            changes["registration_status_field_id"] = known
         if not isinstance(result_view, Unset):
             result = (None, None) if result_view is None else self._place(result_view)
             changes["registration_result_record_view_id"], changes["registration_result_content_layout_id"] = result
@@ -654,7 +657,7 @@ class Activity(_WithProperties, ActivityData):
             add_dependencies: activities that block it: objects, ids, or titles.
             remove_dependencies: activities that block it no more.
             due_date: when it is due.
-            start_date: when it starts.
+            start_date: when it starts; a datetime without a zone is sent without one.
             duration: days.
             aggregate_scheduling: whether the dates of children are rolled up.
             add_label_ids: labels to add: objects, ids, or names.
@@ -1072,7 +1075,7 @@ class ActivitiesService(Service):
             activity_definition_id: its definition: object, id, or title.
             assigned_user_ids: members of the workspace: objects, ids, or e-mail addresses.
             subscriber_ids: members to tell of changes; the creator and the assigned are told anyway.
-            start_date: when it starts.
+            start_date: when it starts; a datetime without a zone is sent without one.
             duration: days.
 
         Raises:
@@ -1101,7 +1104,7 @@ class ActivitiesService(Service):
             "program_ids": await self._client.programs._programs.require_ids(program_ids or ()),
             "assigned_user_ids": await members.require_ids(assigned_user_ids or ()),
             "subscriber_ids": await members.require_ids(subscriber_ids or ()),
-            "start_date": start_date,
+            "start_date": None if start_date is None else moment("start_date", start_date),
             "duration": None if duration is None else whole("duration", duration, 0),
         }
         response = await self._client.call(create_activity.build_request(body=body))
@@ -1216,7 +1219,9 @@ class ActivitiesService(Service):
         if completed_behavior is not None:
             known = [member.value for member in CompletedBehaviorEnum]
             if completed_behavior not in known:
-                raise ValueError(f"completed_behavior must be one of {', '.join(known)}; got {completed_behavior!r}")
+                raise ValueError(
+                    f"completed_behavior must be one of {', '.join(known)}; got {shown(completed_behavior)}"
+                )
             query["completed_behavior"] = CompletedBehavior(str(completed_behavior))
         build: Any = search_activities.build_request
         response = await self._client._call_or_none(build(**query))
@@ -1318,7 +1323,13 @@ async def _resolved(client: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
     resolved: dict[str, Any] = {}
     for name, value in changes.items():
         place = _NAMED.get(name.removeprefix("add_").removeprefix("remove_"))
-        if place is None or value is None:
+        if name in ("due_date", "start_date") and value is not None:
+            moment(name, value)
+        if name == "duration" and value is not None:
+            whole(name, value, 0)
+        if name == "status":
+            filled(name, value)
+        if place is None or (value is None and name == "parent_id"):
             resolved[name] = value
             continue
         listing = getattr(getattr(client, place[0]), place[1])

@@ -17,7 +17,7 @@ from kaleidoscope_api.api.dashboards import (
 )
 
 from kalbio._core.answers import as_list, as_object, unusable
-from kalbio._model.checks import filled
+from kalbio._model.checks import filled, listed
 from kalbio._model.identifiers import plain_id
 from kalbio._model.listing import read_items
 from kalbio._model.resource import Field, Resource, text, texts
@@ -99,9 +99,9 @@ class Dashboard(Resource):
         definitions, labels = client.activities._definitions, client.labels._labels
         body = CreateDashboardCategoryBody(
             category_name=filled("category_name", category_name),
-            operation_definition_ids=[await definitions.require_id(item) for item in operation_definition_ids],
-            label_ids=[[await labels.require_id(item) for item in group] for group in label_ids],
-            field_ids=[await client.entity_fields._resolve(item) for item in field_ids],
+            operation_definition_ids=await definitions.require_ids(operation_definition_ids),
+            label_ids=[await labels.require_ids(group) for group in listed("label_ids", label_ids)],
+            field_ids=[await client.entity_fields._resolve(item) for item in listed("field_ids", field_ids)],
         )
         response = await client.call(create_dashboard_category.build_request(self.id, body=body))
         answer = as_object(response)

@@ -18,6 +18,7 @@ from kaleidoscope_api.types import UNSET, Unset
 from kalbio._core import jsontext
 from kalbio._core.answers import as_optional_object, unusable
 from kalbio._core.errors import AmbiguousIdentifierError, ConflictError, IdentifierNotFoundError
+from kalbio._core.shown import shown
 from kalbio._model.checks import filled
 from kalbio._model.enums import (
     DataFieldTypeEnum,
@@ -338,7 +339,7 @@ class EntityFieldsService(Service):
         Example:
             >>> field = await client.entity_fields.get_or_create_data_field("logP", "number")
         """
-        wanted = _field_type(field_type)
+        wanted = checked_field_type(field_type)
         found = await self._data_fields.get(field_name)
         if found is None:
             if as_id(field_name, "data field", DataField) is not None:
@@ -379,9 +380,10 @@ class EntityFieldsService(Service):
         raise IdentifierNotFoundError("field", name, close_matches(name, names))
 
 
-def _field_type(given_type: DataFieldTypeEnum | str) -> str:
+def checked_field_type(given_type: DataFieldTypeEnum | str) -> str:
+    """Return the text of a field type. Raises ValueError naming the close ones when there is no such type."""
     try:
         return DataFieldTypeEnum(given_type).value
     except ValueError:
         hint = did_you_mean(given_type, [member.value for member in DataFieldTypeEnum])
-        raise ValueError(f"There is no field type {given_type!r}.{hint}") from None
+        raise ValueError(f"There is no field type {shown(given_type)}.{hint}") from None

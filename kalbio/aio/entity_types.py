@@ -90,7 +90,7 @@ class EntityTypesService(Service):
         return await self._types.all(use_cache=use_cache)
 
     @on_failure(nothing)
-    async def get_type_by_name(self, name: str) -> EntityType | None:
+    async def get_type_by_name(self, name: EntityTypeIdentifier) -> EntityType | None:
         """Return the entity type of this exact name, None when there is none.
 
         Args:

@@ -17,6 +17,7 @@ from kaleidoscope_api.api.imports import (
 from kalbio._core.aio.waiting import poll
 from kalbio._core.answers import as_list, as_object, unusable
 from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
+from kalbio._core.shown import shown
 from kalbio._model.checks import check_keys, rows_of, texts_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
@@ -269,7 +270,7 @@ class ImportsService(Service):
             'completed'
         """
         if on_row_errors not in ("return", "raise"):
-            raise ValueError(f'on_row_errors must be "return" or "raise"; got {on_row_errors!r}')
+            raise ValueError(f'on_row_errors must be "return" or "raise"; got {shown(on_row_errors)}')
 
         async def look() -> ImportRecord:
             record = await self.get_import(import_id)

@@ -11,7 +11,10 @@ from kaleidoscope_api.api.record_views import (
     replace_record_view_key_fields,
 )
 
+from kalbio._core import jsontext
 from kalbio._core.answers import as_optional_object
+from kalbio._core.shown import shown
+from kalbio._model.checks import filled, rows_of, texts_of
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
 from kalbio._model.identifiers import plain_id
 from kalbio._model.views import (
@@ -24,7 +27,7 @@ from kalbio._model.views import (
 )
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import CachedListing, Service
-from kalbio.aio.entity_fields import DataField
+from kalbio.aio.entity_fields import DataField, checked_field_type
 
 __all__ = [
     "FilterRuleType",
@@ -79,8 +82,9 @@ class RecordView(RecordViewData):
             >>> view = (await client.record_views.get_record_views())[0]
             >>> await view.extend_view({"new_key_field_name": "Salt form", "records_to_transfer": None})
         """
-        sent = await self._body(body)
         client = self._require_client()
+        sent = await self._body(body, RecordView.ExtendViewBody)
+        filled("new_key_field_name", sent.get("new_key_field_name"))
         response = await client.call(add_record_view_key_field.build_request(self.id, body=sent))
         self._forget()
         self._stale = True
@@ -120,25 +124,33 @@ class RecordView(RecordViewData):
             ...     {"add_key_field_names": ["Salt form"], "records_to_transfer": transfers}
             ... )
         """
-        sent = await self._body(body)
         client = self._require_client()
+        sent = await self._body(body, RecordView.ReplaceKeyFieldsBody)
+        if not sent:
+            raise ValueError("body is empty; give add_key_field_names, remove_key_field_ids or both")
+        if sent.get("add_key_field_names") is not None:
+            sent["add_key_field_names"] = texts_of("add_key_field_names", sent["add_key_field_names"])
         if sent.get("remove_key_field_ids") is not None:
             fields = client.entity_fields._key_fields
-            sent["remove_key_field_ids"] = [await fields.require_id(item) for item in sent["remove_key_field_ids"]]
+            sent["remove_key_field_ids"] = await fields.require_ids(sent["remove_key_field_ids"])
         response = await client.call(replace_record_view_key_fields.build_request(self.id, body=sent))
         self._forget()
         answer = as_optional_object(response)
         return None if answer is None else RecordView(answer, client)
 
-    async def _body(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def _body(self, body: Mapping[str, Any], members: type) -> dict[str, Any]:
         """Return a body whose records to transfer are named by their ids."""
-        sent = dict(body)
+        if not isinstance(body, Mapping):
+            raise ValueError(f"body must be a dict with {', '.join(members.__annotations__)}; got {shown(body)}")
+        (sent,) = rows_of("body", [body], members)
         transfers = sent.get("records_to_transfer")
         if transfers is not None:
-            records = self._require_client().records
+            moved = rows_of("records_to_transfer", transfers, RecordTransfer)
+            records = await self._require_client().records._resolve_many([item.get("record_id") for item in moved])
             sent["records_to_transfer"] = [
-                {**transfer, "record_id": await records._resolve(transfer["record_id"])} for transfer in transfers
+                {**item, "record_id": record} for item, record in zip(moved, records, strict=True)
             ]
+            jsontext.encode(sent["records_to_transfer"], "records_to_transfer")
         return sent
 
     def _forget(self) -> None:
@@ -203,7 +215,8 @@ class RecordViewsService(Service):
             >>> for view in await client.record_views.get_record_views():
             ...     fields = await client.record_views.get_data_fields_on_view(view, "number")
         """
-        return await self._columns(plain_id(view_id, "record view", RecordViewData), field_type)
+        kind = None if field_type is None else checked_field_type(field_type)
+        return await self._columns(plain_id(view_id, "record view", RecordViewData), kind)
 
     async def _columns(self, view_id: str, field_type: str | None = None) -> list[DataField]:
         """Return the data fields that are columns of a view; unlike a public method, never hides a failure."""

@@ -29,12 +29,13 @@ from kalbio._core.answers import as_json, as_list, unusable
 from kalbio._core.batches import cut
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError, UnknownFateError
 from kalbio._core.retry import Happened, decide
+from kalbio._core.shown import shown
 from kalbio._core.uploads import FileData, opened
 from kalbio._model.activities import ActivityData
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome, outcome_of
-from kalbio._model.checks import renamed, whole
+from kalbio._model.checks import listed, renamed, texts_of, unicode_text, whole
 from kalbio._model.enums import FilterRuleTypeEnum
-from kalbio._model.identifiers import as_id, plain_id, plain_ids
+from kalbio._model.identifiers import as_id, joined_ids, plain_id, plain_ids, several
 from kalbio._model.listing import (
     Listing,
     read_ids,
@@ -65,6 +66,7 @@ from kalbio._model.records import (
     match_identified,
     new_values,
     own_key,
+    prepared,
     query_text,
     read_identified,
     view_conditions_text,
@@ -329,7 +331,8 @@ class Record(RecordData):
             >>> await record.get_value_content("Compound")
             'CPD-1'
         """
-        plain = not include_sub_record_values and sub_record_id is None and record_view_id is None
+        include_sub_record_values = False if include_sub_record_values is None else include_sub_record_values
+        plain = include_sub_record_values is False and sub_record_id is None and record_view_id is None
         if plain:
             # A loop over many records and fields comes here often: what was found once is kept beside the JSON.
             try:
@@ -337,7 +340,7 @@ class Record(RecordData):
             except (KeyError, TypeError):
                 pass
         return await self._find_content(
-            field_id, activity_id, bool(include_sub_record_values), sub_record_id, record_view_id, keep=plain
+            field_id, activity_id, include_sub_record_values, sub_record_id, record_view_id, keep=plain
         )
 
     @on_failure(nothing)
@@ -345,7 +348,7 @@ class Record(RecordData):
         self,
         field_id: EntityFieldIdentifier,
         activity_id: ActivityIdentifier | None,
-        include_sub_records: bool,
+        include_sub_record_values: bool,
         sub_record_id: RecordIdentifier | None,
         record_view_id: str | None,
         *,
@@ -377,7 +380,7 @@ class Record(RecordData):
             own_id,
             operation_id=operation,
             record_view_id=_view(record_view_id),
-            include_sub_records=include_sub_records,
+            include_sub_records=include_sub_record_values,
             sub_record_id=sub_record,
         )
         content = None if entry is None else entry.content
@@ -635,9 +638,7 @@ class RecordsService(Service):
 
     async def _places(self, identifiers: Iterable[Any]) -> list[Record | str | KeyValues]:
         """Return each identifier as a record, an id, or key values; every name of a key field is looked up once."""
-        if isinstance(identifiers, str | Mapping | RecordData) or not isinstance(identifiers, Iterable):
-            raise IdentifierError("record", identifiers, f"A list of records is wanted, not {identifiers!r}.")
-        given = list(identifiers)
+        given = several(identifiers, "record")
         keys = iter(await self._keys([item for item in given if isinstance(item, Mapping)]))
         places: list[Record | str | KeyValues] = []
         for item in given:
@@ -782,7 +783,7 @@ class RecordsService(Service):
             >>> print(result)
             3 rows: 3 done
         """
-        keys = await self._keys(list(rows))
+        keys = await self._keys(listed("rows", rows))
         return await self._bulk(self._get_or_create, keys, key_of, stop_on_error, progress)
 
     @on_failure(BulkResult)
@@ -822,11 +823,13 @@ class RecordsService(Service):
             >>> result.ok
             True
         """
-        given = [check_value_row(index, row) for index, row in enumerate(rows)]
+        given = [check_value_row(index, row) for index, row in enumerate(listed("rows", rows))]
         ids = await self._resolve_many([row["record"] for row in given]) if given else []
         bodies: list[tuple[str, Scope, Any]] = []
-        for record_id, row in zip(ids, given, strict=True):
-            jsontext.encode(row["content"])  # what cannot be sent is said before anything is
+        for index, (record_id, row) in enumerate(zip(ids, given, strict=True)):
+            jsontext.encode(
+                row["content"], f"rows[{index}]['content']"
+            )  # what cannot be sent is said before anything is
             scope = await _scope(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
             bodies.append((record_id, scope, row["content"]))
 
@@ -951,7 +954,9 @@ class RecordsService(Service):
             query["record_set_ids"] = renamed("record_set_id", older, "record_set_ids", newer)
         if "limit" in query:
             whole("limit", query["limit"], 1)
-        if not isinstance(query.get("identifier_ids", ""), str):
+        if isinstance(query.get("identifier_ids"), str):
+            prepared("identifier_ids", query["identifier_ids"])
+        elif "identifier_ids" in query:
             query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value", RecordValue))
         build: Any = search_records.build_request
         response = await self._client._call_or_none(build(**await self._query(query)))
@@ -961,6 +966,8 @@ class RecordsService(Service):
         """Return the conditions of a search or an export as they stand in the request; None is left out."""
         query = {name: value for name, value in conditions.items() if value is not None}
         client = self._client
+        if "search_text" in query:
+            unicode_text("search_text", query["search_text"])
         if "entity_slice_id" in query:
             query["entity_slice_id"] = await client.entity_types._types.require_id(query["entity_slice_id"])
         if "program_id" in query:
@@ -975,22 +982,27 @@ class RecordsService(Service):
                 query[name] = view_conditions_text(name, query[name])
         if "record_set_filters" in query:
             warnings.warn("record_set_filters has no known effect any more", DeprecationWarning, stacklevel=4)
-            query["record_set_filters"] = query_text(query["record_set_filters"])
-        if not isinstance(query.get("record_set_ids", ""), str):
-            query["record_set_ids"] = ",".join(plain_ids(query["record_set_ids"], "record set"))
+            given = query["record_set_filters"]
+            if isinstance(given, str):
+                given = prepared("record_set_filters", given)
+            query["record_set_filters"] = query_text(
+                given if isinstance(given, str) else texts_of("record_set_filters", given)
+            )
+        if "record_set_ids" in query:
+            query["record_set_ids"] = joined_ids(query["record_set_ids"], "record set")
         return query
 
     async def _conditions_text(self, name: str, given: str | Sequence[Mapping[str, Any]]) -> str:
         """Return filters or sorts by field as they stand in a query; text is taken to be prepared already."""
         if isinstance(given, str):
-            return given
+            return prepared(name, given)
         resolved = []
         for condition in conditions_of(name, given):
             if condition.get("field_id") is None:
-                raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {condition!r}")
+                raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {shown(condition)}")
             field = await self._client.entity_fields._resolve(condition["field_id"])
             resolved.append({**condition, "field_id": field})
-        return query_text(resolved)
+        return jsontext.encode_text(resolved, name)
 
     @on_failure(nothing)
     async def create_record_value_file(
@@ -1046,7 +1058,7 @@ class RecordsService(Service):
 
     async def _resolve_many(self, identifiers: Iterable[RecordIdentifier]) -> list[str]:
         """Return the ids of records, in order; all dicts are looked up together."""
-        given = identifiers if isinstance(identifiers, str | Mapping | RecordData) else list(identifiers)
+        given = several(identifiers, "record")
         places = await self._places(given)
         identified = iter(await self._identify([place for place in places if isinstance(place, Mapping)]))
         ids: list[str] = []
@@ -1061,14 +1073,16 @@ class RecordsService(Service):
         """Return each dict as key field id to text. Names cost a request when the key fields are not cached."""
         for given in dicts:
             if not isinstance(given, Mapping) or not given:
-                raise IdentifierError("record", given, f"{given!r} names no record; give a dict of key field: value.")
+                raise IdentifierError(
+                    "record", given, f"{shown(given)} names no record; give a dict of key field: value."
+                )
         names = list(dict.fromkeys(field for given in dicts for field in given))
         ids = dict(zip(names, await self._client.entity_fields._key_fields.require_ids(names), strict=True))
         keys: list[KeyValues] = []
         for given in dicts:
             resolved = {ids[field]: key_text(value, str(field)) for field, value in given.items()}
             if len(resolved) < len(given):
-                raise IdentifierError("record", given, f"A key field is given twice: {dict(given)!r}")
+                raise IdentifierError("record", given, f"A key field is given twice: {shown(given)}")
             keys.append(resolved)
         return keys
 

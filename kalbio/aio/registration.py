@@ -23,6 +23,7 @@ from kaleidoscope_api.api.registration import (
 from kalbio._core.aio.waiting import poll
 from kalbio._core.answers import as_list
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError, KalbioError, OutcomeError
+from kalbio._core.shown import shown
 from kalbio._model.activities import ActivityData
 from kalbio._model.checks import check_keys, renamed, rows_of, texts_of
 from kalbio._model.enums import (
@@ -254,7 +255,7 @@ class RegistrationService(Service):
         if (file_id is None) == (submission_id is None):
             raise ValueError("give either file_id or submission_id")
         if on_record_errors not in ("return", "raise"):
-            raise ValueError(f'on_record_errors must be "return" or "raise"; got {on_record_errors!r}')
+            raise ValueError(f'on_record_errors must be "return" or "raise"; got {shown(on_record_errors)}')
         operation = await self._client.activities._resolve(operation_id)
 
         async def look() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
@@ -632,7 +633,7 @@ def _drafts(record_ids: Sequence[str]) -> list[str]:
 def _status(status: RegistrationFileStatusEnum | str, message: str | None) -> dict[str, Any]:
     known = [member.value for member in RegistrationFileStatusEnum]
     if status not in known:
-        raise ValueError(f"status must be one of {', '.join(known)}; got {status!r}")
+        raise ValueError(f"status must be one of {', '.join(known)}; got {shown(status)}")
     return {"status": str(status)} if message is None else {"status": str(status), "message": message}
 
 
@@ -643,7 +644,7 @@ def _results(
     records: Iterable[Mapping[str, Any]] | None,
 ) -> dict[str, Any]:
     if status not in [member.value for member in RegistrationResultStatusEnum]:
-        raise ValueError(f'status must be "success" or "error"; got {status!r}')
+        raise ValueError(f'status must be "success" or "error"; got {shown(status)}')
     body: dict[str, Any] = {"status": str(status)}
     if message is not None:
         body["message"] = message

@@ -23,11 +23,13 @@ from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core.answers import as_json
 from kalbio._core.errors import KalbioError
-from kalbio._model.checks import filled
-from kalbio._model.identifiers import plain_id
+from kalbio._core.shown import shown
+from kalbio._model.checks import filled, listed, rows_of, whole
+from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.listing import read_object
+from kalbio._model.resource import Resource
 from kalbio._model.updates import given
-from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort
+from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import CachedListing, Service
 from kalbio.aio.activities import ContentLayoutItem, DefinitionIdentifier
@@ -170,8 +172,7 @@ class ResultTableTemplatesService(Service):
         body["view_name"] = filled("view_name", view_name)
         body["entity_slice_id"] = await self._client.entity_types._types.require_id(entity_slice_id)
         if data_field_ids is not None:
-            fields = self._client.entity_fields._data_fields
-            body["data_field_ids"] = [await fields.require_id(item) for item in data_field_ids]
+            body["data_field_ids"] = await self._client.entity_fields._data_fields.require_ids(data_field_ids)
         return await self._create(create_record_view_template.build_request(body=await self._with_programs(body)))
 
     @on_failure(nothing)
@@ -264,6 +265,7 @@ class ResultTableTemplatesService(Service):
             >>> template = await client.result_table_templates.update_template(template, sort_order=None)
         """
         changes = {name: value for name, value in given(locals()).items() if name != "template_id"}
+        filled("view_name", changes.get("view_name", "unchanged"))
         if not changes and isinstance(template_id, ResultTableTemplate):
             return template_id
         resolved = await self._templates.require_id(template_id)
@@ -356,7 +358,7 @@ class ResultTableTemplatesService(Service):
             "view_name": filled("view_name", view_name),
         }
         if position_index is not None:
-            body["position_index"] = position_index
+            body["position_index"] = whole("position_index", position_index, 0)
         template = await self._create(promote_record_view.build_request(body=body))
         self._forget_links()
         return template
@@ -398,7 +400,7 @@ class ResultTableTemplatesService(Service):
             "operation_definition_id": await self._client.activities._definitions.require_id(operation_definition_id),
         }
         if position_index is not None:
-            body["position_index"] = position_index
+            body["position_index"] = whole("position_index", position_index, 0)
         await self._client.call(link_record_view_template.build_request(body=body))
         self._forget_links()
         # The answer shows the template as it was before.
@@ -524,20 +526,26 @@ class ResultTableTemplatesService(Service):
         return template
 
     async def _with_programs(self, body: dict[str, Any]) -> dict[str, Any]:
-        if body.get("program_ids"):
-            programs = self._client.programs._programs
-            body["program_ids"] = [await programs.require_id(item) for item in body["program_ids"]]
+        """Return a body with ids in the place of programs and objects. Raises before anything is sent."""
+        if "program_ids" in body:
+            body["program_ids"] = await self._client.programs._programs.require_ids(body["program_ids"])
+        for name, value in body.items():
+            if name in _IDS:
+                body[name] = plain_ids(value, *_IDS[name])
+            elif name in ("filters", "sorts", "color_filters"):
+                body[name] = rows_of(name, value)
         return body
 
     async def _bulk(
         self, template: ResultTableTemplateIdentifier, definitions: Sequence[DefinitionIdentifier]
     ) -> dict[str, Any]:
-        if isinstance(definitions, str) or not definitions:
-            raise ValueError(f"operation_definition_ids must be a list of at least one definition; got {definitions!r}")
-        known = self._client.activities._definitions
+        if not listed("operation_definition_ids", definitions):
+            raise ValueError(
+                f"operation_definition_ids must be a list of at least one definition; got {shown(definitions)}"
+            )
         return {
             "template_view_id": await self._templates.require_id(template),
-            "operation_definition_ids": [await known.require_id(item) for item in definitions],
+            "operation_definition_ids": await self._client.activities._definitions.require_ids(definitions),
         }
 
     def _forget_links(self) -> None:
@@ -545,3 +553,15 @@ class ResultTableTemplatesService(Service):
         self._templates.drop()
         self._client.record_views._views.drop()
         self._client.activities._definitions.drop()
+
+
+# What is named by ids alone, and the objects that stand for them.
+_IDS: dict[str, tuple[str, type[Resource] | tuple[type[Resource], ...]]] = {
+    "view_field_ids": ("view field", ViewField),
+    "save_view_field_ids": ("view field", ViewField),
+    "remove_view_field_ids": ("view field", ViewField),
+    "reorder_view_field_ids": ("view field", ViewField),
+    "lookup_field_ids": ("look-up", ()),
+    "plot_field_ids": ("plot", ()),
+    "record_set_ids_filter": ("record set", ()),
+}

@@ -16,6 +16,7 @@ from kaleidoscope_api.api.workspace import (
 from kalbio._core import constants, jsontext
 from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.answers import as_json, as_list
+from kalbio._model.checks import moment, texts_of, unicode_text, whole
 from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
@@ -256,10 +257,18 @@ class WorkspaceService(Service):
         unknown = sorted(set(query) - set(known))
         if unknown:
             raise TypeError(f"get_events() has no condition {unknown[0]!r}; it has {', '.join(known)}")
+        for name, least in (("page", 0), ("page_size", 1)):
+            if name in query:
+                whole(name, query[name], least)
+        for name in ("after_date", "before_date"):
+            if name in query:
+                moment(name, query[name])
+        if "resource_type" in query:
+            unicode_text("resource_type", query["resource_type"])
         if "event_types" in query:
-            query["event_types"] = jsontext.encode_text(list(query["event_types"]))
+            query["event_types"] = jsontext.encode_text(texts_of("event_types", query["event_types"]))
         if "event_user_ids" in query:
-            users = [await self._members.require_id(item) for item in query["event_user_ids"]]
+            users = await self._members.require_ids(query["event_user_ids"])
             query["event_user_ids"] = jsontext.encode_text(users)
         build: Any = list_workspace_events.build_request
         response = await self._client._call_or_none(build(**query))

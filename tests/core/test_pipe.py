@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import logging
+import math
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -115,6 +116,24 @@ def test_json_bodies_go_through_the_strict_encoder(core: Core) -> None:
     with pytest.raises(ValueError, match=r"body\['a'\]\[1\] is nan"):
         core.call(core.open(wire), "POST", json={"a": [1, float("nan")]})
     assert wire.requests == wire.logins == []
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("half \ud800", "not valid Unicode"),
+        (math.nan, "JSON cannot carry"),
+        (10**5000, "digits"),
+        ("x" * 99_999, "long"),
+    ],
+    ids=["half a character", "nan", "huge number", "long text"],
+)
+def test_a_query_value_that_cannot_be_sent_is_named(core: Core, value: Any, reason: str) -> None:
+    """Half a character, NaN, a number without end and text without end raise ValueError, and nothing is sent."""
+    wire = Wire()
+    with pytest.raises(ValueError, match=f"^wanted .*{reason}"):
+        core.call(core.open(wire), params={"other": "x", "wanted": value})
+    assert (wire.requests, wire.logins) == ([], [])
 
 
 def test_a_request_of_another_maker_may_be_sent_too(core: Core) -> None:

@@ -103,9 +103,14 @@ class AsyncPipe(AsyncClient):
             arguments["headers"] = {**(arguments.get("headers") or {}), "Content-Type": "application/json"}
         if isinstance(arguments.get("params"), Mapping):
             # The library would write str() of anything.
-            arguments["params"] = {name: jsontext.plain(value) for name, value in arguments["params"].items()}
+            arguments["params"] = {name: jsontext.plain(value, name) for name, value in arguments["params"].items()}
         # The library parses a url twice to make it absolute: a seventh of the cost of a small request.
-        request = super().build_request(method, self._urls.get(url, url), **arguments)
+        try:
+            request = super().build_request(method, self._urls.get(url, url), **arguments)
+        except InvalidURL as error:
+            asked = arguments.get("params") or {}
+            longest = max(asked, key=lambda name: len(str(asked[name])), default="url")
+            raise ValueError(f"{longest} cannot be asked for: {error}") from None
         if url not in self._urls:
             if len(self._urls) >= constants.URL_CACHE_SIZE:
                 self._urls.clear()

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from kalbio._core.aio.locks import sleep
 from kalbio._core.errors import WaitTimeoutError
+from kalbio._core.shown import shown
 
 T = TypeVar("T")
 
@@ -19,8 +20,9 @@ async def poll(
 
     It is looked at once in any case. Raises WaitTimeoutError with the last state.
     """
-    if not interval > 0 or not timeout >= 0:
-        raise ValueError(f"interval must be above 0 and timeout at least 0; got {interval!r} and {timeout!r}")
+    if not _is_seconds(interval) or not interval > 0 or not _is_seconds(timeout) or not timeout >= 0:
+        given = f"{shown(interval)} and {shown(timeout)}"
+        raise ValueError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
     limit = time.monotonic() + timeout
     while True:
         state = await look()
@@ -29,3 +31,7 @@ async def poll(
         if time.monotonic() + interval > limit:
             raise WaitTimeoutError(f"{what} has not ended after {timeout:g} s", state)
         await sleep(interval)
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

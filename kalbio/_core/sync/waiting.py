@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/waiting.py by scripts/regenerate; edit that file. (digest d823a711368c)
+# Derived from kalbio/_core/aio/waiting.py by scripts/regenerate; edit that file. (digest 9bd2146b17b0)
 """Waits for something that runs in the background."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kalbio._core.errors import WaitTimeoutError
+from kalbio._core.shown import shown
 from kalbio._core.sync.locks import sleep
 
 T = TypeVar("T")
@@ -18,8 +19,9 @@ def poll(look: Callable[[], T], ended: Callable[[T], bool], *, interval: float, 
 
     It is looked at once in any case. Raises WaitTimeoutError with the last state.
     """
-    if not interval > 0 or not timeout >= 0:
-        raise ValueError(f"interval must be above 0 and timeout at least 0; got {interval!r} and {timeout!r}")
+    if not _is_seconds(interval) or not interval > 0 or not _is_seconds(timeout) or not timeout >= 0:
+        given = f"{shown(interval)} and {shown(timeout)}"
+        raise ValueError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
     limit = time.monotonic() + timeout
     while True:
         state = look()
@@ -28,3 +30,7 @@ def poll(look: Callable[[], T], ended: Callable[[T], bool], *, interval: float, 
         if time.monotonic() + interval > limit:
             raise WaitTimeoutError(f"{what} has not ended after {timeout:g} s", state)
         sleep(interval)
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
