@@ -19,6 +19,7 @@ def test_nothing_is_lost_or_doubled_under_faults() -> None:
 
     assert (figures["lost"], figures["doubled"], figures["unreported"]) == (0, 0, 0)
     assert 0 < figures["of these carried out"] < figures["unknown writes"]
+    assert figures["unknown writes"] == figures["unknown writes by the ledger"]
 
 
 def test_the_trial_notices_a_client_that_repeats_writes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +30,9 @@ def test_the_trial_notices_a_client_that_repeats_writes(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("kalbio._core.sync.pipe.decide", careless)
 
-    assert mixed_calls.run(1000, 0.3, seed=5)["doubled"] > 0
+    figures = mixed_calls.run(1000, 0.3, seed=5)
+    assert figures["doubled"] > 0
+    assert figures["unknown writes"] < figures["unknown writes by the ledger"]
 
 
 def test_files_go_up_and_down_whole_and_in_constant_memory() -> None:
