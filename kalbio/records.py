@@ -1,14 +1,16 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 21f870fd09ab)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 020f7cfcedc1)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from kaleidoscope_api.api.records import (
@@ -23,17 +25,20 @@ from kaleidoscope_api.api.records import (
 )
 
 from kalbio._core import constants, jsontext
-from kalbio._core.answers import as_json, as_list, unusable
+from kalbio._core.answers import as_json, as_list
 from kalbio._core.batches import cut
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError, UnknownFateError
+from kalbio._core.journal import digest
 from kalbio._core.retry import Happened, decide
 from kalbio._core.shown import shown
-from kalbio._core.sync.bulk import run_rows
+from kalbio._core.sync.bulk import Load
 from kalbio._core.sync.cache import Cache
 from kalbio._core.sync.locks import each, sleep, stream
 from kalbio._core.uploads import FileData, opened
+from kalbio._loads import Scope, ValueTraces, Write, known_before, load_all, load_each, read_history
+from kalbio._loads import opened as opened_journal
 from kalbio._model.activities import ActivityData
-from kalbio._model.bulk import BulkResult, Progress, RowOutcome, outcome_of
+from kalbio._model.bulk import BulkResult, Progress, RowOutcome
 from kalbio._model.checks import listed, renamed, texts_of, unicode_text, whole
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.identifiers import as_id, joined_ids, plain_id, plain_ids, several
@@ -167,8 +172,10 @@ class Record(RecordData):
         scope = _scope(client, field_id, activity_id, record_view_id)
         return self._write(scope, content, verify=verify)
 
-    def _write(self, scope: Scope, content: Any, *, verify: bool = False) -> RecordValue | None:
-        """Write a value at a place that is resolved already."""
+    def _write(
+        self, scope: Scope, content: Any, *, verify: bool = False, before: str | None = None
+    ) -> RecordValue | None:
+        """Write a value at a place that is resolved already. `before` is the current value there, where it is known."""
         from kaleidoscope_api.models import AddRecordValueBody
 
         field, operation, view = scope
@@ -176,14 +183,18 @@ class Record(RecordData):
         request = add_record_value.build_request(self.id, body=body)
         if verify:
             jsontext.encode(content)  # what cannot be sent is said before anything is
-            return self._write_and_look(request, scope, content)
+            return self._write_and_look(request, scope, content, before)
         return self._written(field, self._require_client().call(request))
 
-    def _write_and_look(self, request: Mapping[str, Any], scope: Scope, content: Any) -> RecordValue | None:
+    def _write_and_look(
+        self, request: Mapping[str, Any], scope: Scope, content: Any, before: str | None
+    ) -> RecordValue | None:
         """Write a value; after a lost answer look for it in the history, and repeat the write when it is not there."""
         client = self._require_client()
+        known: set[str] | None = None
         try:
-            known = {str(value["id"]) for value in self._history()}
+            if before is None:
+                known = {str(value["id"]) for value in read_history(client, self.id)}
         except NotFoundError:
             # The write itself tells best that there is no such record. Should it not, there is nothing to compare with.
             return self._written(scope[0], client.call(request))
@@ -206,10 +217,16 @@ class Record(RecordData):
             # First the wait, then the look: what is still under way may arrive meanwhile.
             sleep(wait or 0)
             try:
-                new = new_values(self._history(), known, self.id, *scope)
+                history = read_history(client, self.id)
             except KalbioError as error:
                 lost.add_note(f"The history could not be read: {error}")
                 raise lost from lost.__cause__
+            if before is not None:
+                known = known_before(history, before, self.id, scope)
+            if known is None:
+                lost.add_note("The history does not have the value that was there before.")
+                raise lost
+            new = new_values(history, known, self.id, *scope)
             own = next((value for value in new if holds(value, content)), None)
             if own is not None:
                 client.records._forget(self.id)
@@ -220,14 +237,6 @@ class Record(RecordData):
                 lost.add_note("The history has a new value in the same place, with another content.")
             if new or wait is None:
                 raise lost
-
-    def _history(self) -> list[dict[str, Any]]:
-        """Return the whole history of the values as JSON; raises when any of it cannot be read."""
-        response = self._require_client().call(list_record_values.build_request(self.id))
-        values = as_list(response)
-        if not all(isinstance(value, dict) and value.get("id") is not None for value in values):
-            raise unusable(response, "the history has values without an id")
-        return values
 
     @on_failure(nothing)
     def update_field(
@@ -473,9 +482,6 @@ class Record(RecordData):
             self._refresh()
         return None
 
-
-Scope: TypeAlias = tuple[str, str | None, str | None]
-"""What a write is aimed at: the ids of the field, the activity and the table."""
 
 RecordKey: TypeAlias = (
     Mapping[str, str] | Mapping[KeyField, str] | Mapping[EntityField, str] | Mapping[EntityFieldIdentifier, str]
@@ -760,6 +766,7 @@ class RecordsService(Service):
         *,
         stop_on_error: bool = False,
         progress: Progress | None = None,
+        journal: str | Path | None = None,
     ) -> BulkResult[Record]:
         """Get or create many records, a few at a time.
 
@@ -767,6 +774,8 @@ class RecordsService(Service):
             rows: dicts of key field (object, id, or name) to value.
             stop_on_error: whether no further row is sent once one has failed.
             progress: called with the rows that have ended, and with all of them.
+            journal: path of a file that keeps what became of each row. A load that was killed is run again with the
+                same rows and the same file: rows that are done are not sent again, their outcomes have the `id` only.
 
         Returns:
             The outcome of each row, in order; a row that is refused does not keep the others from going in.
@@ -774,8 +783,9 @@ class RecordsService(Service):
         Raises:
             IdentifierNotFoundError: a name is no key field; nothing was sent.
             ValueError: a dict is empty, or a value is no text; nothing was sent.
+            JournalError: the journal belongs to other rows, is in use, or is no journal; nothing was sent.
 
-        API operation: `getOrCreateRecord` for each row.
+        API operation: `getOrCreateRecord` for each row; with a journal also `getActiveWorkspace`.
 
         Example:
             >>> result = client.records.get_or_create_records([{"Compound": f"CPD-{n}"} for n in range(3)])
@@ -783,7 +793,64 @@ class RecordsService(Service):
             3 rows: 3 done
         """
         keys = self._keys(listed("rows", rows))
-        return self._bulk(self._get_or_create, keys, key_of, stop_on_error, progress)
+        with opened_journal(self._client, journal, "records to get or create") as opened:
+            return load_all(self._record_load(opened, stop_on_error, _counting(progress, len(keys))), keys)
+
+    @ends_on_failure
+    def iter_get_or_create_records(
+        self,
+        rows: Iterable[RecordKey] | Iterable[RecordKey],
+        *,
+        stop_on_error: bool = False,
+        journal: str | Path | None = None,
+        batch_size: int = constants.BULK_CHUNK,
+    ) -> Iterator[RowOutcome[Record]]:
+        """Get or create records as they come, from any number of rows in constant memory; yield the outcome of each.
+
+        Rows are taken a batch at a time, and the next batch when the outcomes of the last one have been taken.
+
+        Args:
+            rows: as in `get_or_create_records`; a generator may go on without end.
+            stop_on_error: whether it ends with the batch in which a row has failed.
+            journal: as in `get_or_create_records`.
+            batch_size: rows to take, and to look names up for, at a time.
+
+        Returns:
+            An iterator of outcomes, in the order of the rows. A row that makes no sense is "failed"; the others go in.
+
+        Raises:
+            JournalError: the journal belongs to other rows, is in use, or is no journal.
+            KalbioAPIError: names could not be looked up.
+
+        API operation: `getOrCreateRecord` for each row; with a journal also `getActiveWorkspace`.
+
+        Example:
+            >>> rows = ({"Compound": f"CPD-{n}"} for n in range(3))
+            >>> statuses = [outcome.status for outcome in client.records.iter_get_or_create_records(rows)]
+        """
+
+        def prepare(first: int, chunk: Sequence[RecordKey]) -> Sequence[KeyValues]:
+            return self._keys(chunk)
+
+        with opened_journal(self._client, journal, "records to get or create") as opened:
+            outcomes = load_each(self._record_load(opened, stop_on_error), rows, prepare, batch_size)
+            with contextlib.closing(outcomes):
+                for outcome in outcomes:
+                    yield outcome
+
+    def _record_load(self, journal: Any, stop_on_error: bool, progress: Callable[[], object] | None = None) -> Any:
+        def write(keys: KeyValues, before: str | None) -> Record:
+            return self._get_or_create(keys)
+
+        return Load(
+            write,
+            spot_of=key_of,
+            limit=self._client.max_in_flight,
+            stop_on_error=stop_on_error,
+            progress=progress,
+            journal=journal,
+            digest_of=lambda keys: digest(jsontext.encode(sorted(keys.items()))),
+        )
 
     @on_failure(BulkResult)
     def add_values(
@@ -793,6 +860,7 @@ class RecordsService(Service):
         stop_on_error: bool = False,
         progress: Progress | None = None,
         verify: bool = False,
+        journal: str | Path | None = None,
     ) -> BulkResult[RecordValue]:
         """Write many values, a few at a time.
 
@@ -801,18 +869,26 @@ class RecordsService(Service):
                 `record_view_id`; each named as in `Record.add_value`.
             stop_on_error: whether no further row is sent once one has failed.
             progress: called with the rows that have ended, and with all of them.
-            verify: whether to look after a lost answer, see `Record.add_value`; reads a history before each row.
+            verify: whether to look after a lost answer, see `Record.add_value`; reads a history before each row,
+                but for those of a journal.
+            journal: path of a file that keeps what became of each row. A load that was killed is run again with the
+                same rows and the same file: rows that are done are not sent again, their outcomes have the `id` only;
+                rows that were under way, or whose answer was lost, are looked for before they are sent again. With it,
+                a row that may or may not be in, or did not arrive, holds back the later rows for the same place.
 
         Returns:
             The outcome of each row, in order; a row that is refused does not keep the others from going in. A row whose
-            answer was lost is "unknown": look before you write it again. Rows for the same place are written in their
-            order, so the last one is the current value. Record objects show what was written.
+            answer was lost is "unknown": look before you write it again, or run it again with the same journal. Rows
+            for the same place are written in their order, so the last one is the current value. Record objects show
+            what was written.
 
         Raises:
             IdentifierNotFoundError: a row names something that is not there; nothing was sent.
             ValueError: a row is incomplete, or has an unknown member; nothing was sent.
+            JournalError: the journal belongs to other rows, is in use, or is no journal; nothing was sent.
 
-        API operation: `addRecordValue` for each row; with `verify` also `listRecordValues`.
+        API operation: `addRecordValue` for each row; with `verify` also `listRecordValues`; with a journal also
+        `getActiveWorkspace`, `listRecords` for some 200 rows, and `listRecordValues` where a value is looked for.
 
         Example:
             >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
@@ -822,45 +898,89 @@ class RecordsService(Service):
             >>> result.ok
             True
         """
-        given = [check_value_row(index, row) for index, row in enumerate(listed("rows", rows))]
-        ids = self._resolve_many([row["record"] for row in given]) if given else []
-        bodies: list[tuple[str, Scope, Any]] = []
-        for index, (record_id, row) in enumerate(zip(ids, given, strict=True)):
-            jsontext.encode(
-                row["content"], f"rows[{index}]['content']"
-            )  # what cannot be sent is said before anything is
-            scope = _scope(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
-            bodies.append((record_id, scope, row["content"]))
-
-        def write(body: tuple[str, Scope, Any]) -> RecordValue | None:
-            record_id, scope, content = body
-            # An object of its own: many rows may write to one record at a time.
-            record = Record({"id": record_id}, self._client)
-            return record._write(scope, content, verify=verify)
-
-        result: BulkResult[RecordValue] = self._bulk(write, bodies, lambda body: body[:2], stop_on_error, progress)
-        for outcome, row, (_, (field, _, _), _) in zip(result, given, bodies, strict=True):
-            if isinstance(row["record"], Record) and outcome.value is not None:
-                row["record"]._become(with_value(row["record"]._raw, field, outcome.value._raw))
+        given = listed("rows", rows)
+        writes = self._writes(0, given)
+        with opened_journal(self._client, journal, "values to add") as opened:
+            load = self._value_load(opened, verify, stop_on_error, _counting(progress, len(writes)))
+            result: BulkResult[RecordValue] = load_all(load, writes)
+        for row, write, outcome in zip(given, writes, result, strict=True):
+            _show(row, write, outcome)
         return result
 
-    def _bulk(
+    @ends_on_failure
+    def iter_add_values(
         self,
-        write: Callable[[Any], Any],
-        rows: Sequence[Any],
-        place_of: Callable[[Any], Hashable],
-        stop_on_error: bool,
-        progress: Progress | None,
-    ) -> BulkResult[Any]:
-        found = run_rows(
+        rows: Iterable[ValueToWrite] | Iterable[ValueToWrite],
+        *,
+        stop_on_error: bool = False,
+        verify: bool = False,
+        journal: str | Path | None = None,
+        batch_size: int = constants.BULK_CHUNK,
+    ) -> Iterator[RowOutcome[RecordValue]]:
+        """Write values as they come, from any number of rows in constant memory; yield the outcome of each.
+
+        Rows are taken a batch at a time, and the next batch when the outcomes of the last one have been taken.
+
+        Args:
+            rows: as in `add_values`; a generator may go on without end.
+            stop_on_error: whether it ends with the batch in which a row has failed.
+            verify: whether to look after a lost answer, as in `add_values`.
+            journal: as in `add_values`.
+            batch_size: rows to take, and to look names up for, at a time.
+
+        Returns:
+            An iterator of outcomes, in the order of the rows. A row that makes no sense is "failed"; the others go in.
+
+        Raises:
+            JournalError: the journal belongs to other rows, is in use, or is no journal.
+            KalbioAPIError: names could not be looked up.
+
+        API operation: as `add_values`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> rows = ({"record": record, "field": "Purity (%)", "content": 90 + n} for n in range(3))
+            >>> statuses = [outcome.status for outcome in client.records.iter_add_values(rows)]
+        """
+        with opened_journal(self._client, journal, "values to add") as opened:
+            load = self._value_load(opened, verify, stop_on_error)
+            outcomes = load_each(load, rows, self._writes, batch_size, _show)
+            with contextlib.closing(outcomes):
+                for outcome in outcomes:
+                    yield outcome
+
+    def _writes(self, first: int, rows: Sequence[Any]) -> list[Write]:
+        """Resolve what rows name, or raise before anything is sent."""
+        given = [check_value_row(first + index, row) for index, row in enumerate(rows)]
+        ids = self._resolve_many([row["record"] for row in given]) if given else []
+        writes: list[Write] = []
+        for index, (record_id, row) in enumerate(zip(ids, given, strict=True), first):
+            # What cannot be sent is said before anything is.
+            jsontext.encode(row["content"], f"rows[{index}]['content']")
+            scope = _scope(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
+            writes.append((record_id, scope, row["content"]))
+        return writes
+
+    def _value_load(
+        self, journal: Any, verify: bool, stop_on_error: bool, progress: Callable[[], object] | None = None
+    ) -> Any:
+        def write(row: Write, before: str | None) -> RecordValue | None:
+            record_id, scope, content = row
+            # An object of its own: many rows may write to one record at a time.
+            record = Record({"id": record_id}, self._client)
+            return record._write(scope, content, verify=verify, before=before)
+
+        return Load(
             write,
-            rows,
-            place_of=place_of,
+            # Not the table: older servers do not tell one from another.
+            spot_of=lambda row: (row[0], row[1][:2]),
             limit=self._client.max_in_flight,
             stop_on_error=stop_on_error,
             progress=progress,
+            journal=journal,
+            digest_of=lambda row: digest(jsontext.encode(row)),
+            traces=None if journal is None else ValueTraces(self._client, journal),
         )
-        return BulkResult([outcome_of(index, item) for index, item in enumerate(found)])
 
     @on_failure(list)
     def search_records(self, **params: Unpack[SearchRecordsQuery]) -> list[str]:
@@ -1080,6 +1200,21 @@ class RecordsService(Service):
                 raise IdentifierError("record", given, f"A key field is given twice: {shown(given)}")
             keys.append(resolved)
         return keys
+
+
+def _counting(progress: Progress | None, total: int) -> Callable[[], object] | None:
+    """Return what is to be called when a row has ended, one at a time."""
+    if progress is None:
+        return None
+    count = itertools.count(1)
+    return lambda: progress(next(count), total)
+
+
+def _show(row: Any, write: Write, outcome: RowOutcome[RecordValue]) -> None:
+    """Let a record object that was given show what was written."""
+    if outcome.value is not None and isinstance(row["record"], Record):
+        record, value = row["record"], outcome.value
+        record._become(with_value(record._raw, write[1][0], value._raw))
 
 
 def _uuid(identifier: Any) -> str:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest dc0c35629229)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 40ea3c80e41c)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -149,7 +149,9 @@ class WorkspaceService(Service):
         Example:
             >>> workspace = client.workspace.get_workspace()
         """
+        return self._active(use_cache=use_cache)
 
+    def _active(self, *, use_cache: bool = True) -> Workspace | None:
         def load() -> Workspace | None:
             response = self._client._call_or_none(get_active_workspace.build_request())
             if response is None or as_json(response) is None:

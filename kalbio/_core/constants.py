@@ -42,6 +42,12 @@ FIRST_BATCH = 25
 
 # What is read of a file at once, and unpacked of a body at most.
 UPLOAD_CHUNK = 131_072
+
+# Rows of a bulk write that are prepared, and noted in a journal, at a time.
+BULK_CHUNK = 200
+# A server gets this long to finish what it was sent by a load that was killed, before it is looked for.
+JOURNAL_REST = 2.0
+
 DOWNLOAD_CHUNK = 65_536
 # Parts of killed downloads are removed when nobody has written to them for so long.
 PART_LIFETIME = 86_400.0

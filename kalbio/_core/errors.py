@@ -15,6 +15,7 @@
     │   └── RequestTimeoutError     a time limit passed
     ├── UnknownFateError            a write was sent and its answer lost: it may or may not have been carried out
     ├── OutcomeError                what was waited for ended badly; `outcome` is what it came to
+    ├── JournalError            the journal of a load cannot be used, or a row of it not sent
     ├── WaitTimeoutError            (also TimeoutError) it did not end in time; `outcome` is its last state
     └── IdentifierError             (also ValueError) what was given does not name one thing
         ├── IdentifierNotFoundError (also LookupError) it names nothing; `suggestions` has the close matches
@@ -247,6 +248,10 @@ class OutcomeError(KalbioError):
     def __init__(self, text: str, outcome: Any) -> None:
         self.outcome = outcome
         super().__init__(text)
+
+
+class JournalError(KalbioError):
+    """The journal of a load belongs to other rows, is in use, or is no journal; or a row must not be sent by it."""
 
 
 class WaitTimeoutError(KalbioError, TimeoutError):

@@ -11,8 +11,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 import attrs
 
-from kalbio._core.errors import KalbioError, OutcomeError, UnknownFateError
-from kalbio._core.rows import SKIPPED
+from kalbio._core.errors import OutcomeError
+from kalbio._core.rows import SKIPPED, UNKNOWN, Earlier
 
 T = TypeVar("T")
 
@@ -28,15 +28,20 @@ class RowOutcome(Generic[T]):
     Attributes:
         index: its place in what was given.
         status: "done"; "failed": it was refused or never arrived; "unknown": it was sent and its answer lost, so look
-            before you send it again; "skipped": it was not sent, because an earlier row failed.
-        value: what the server made of it, when it is done.
+            before you send it again; "skipped": it was not sent, because an earlier row failed (with a journal: an
+            earlier row for the same place).
+        value: what the server made of it, when it is done; None when an earlier run with the same journal did it.
         error: why it is not.
+        id: the id of what the server made of it, also when an earlier run did it.
+        earlier: whether an earlier run with the same journal did it, so that it was not sent now.
     """
 
     index: int
     status: Status
     value: T | None = None
-    error: KalbioError | None = None
+    error: Exception | None = None
+    id: str | None = None
+    earlier: bool = False
 
 
 class BulkResult(Sequence[RowOutcome[T]]):
@@ -83,8 +88,13 @@ class BulkResult(Sequence[RowOutcome[T]]):
 
     @property
     def values(self) -> list[T | None]:
-        """What the server made of each row, None where it is not done."""
+        """What the server made of each row, None where it is not done now."""
         return [outcome.value for outcome in self._outcomes]
+
+    @property
+    def ids(self) -> list[str | None]:
+        """The id of what the server made of each row, also in an earlier run; None where it is not done."""
+        return [outcome.id for outcome in self._outcomes]
 
     @property
     def ok(self) -> bool:
@@ -105,8 +115,8 @@ class BulkResult(Sequence[RowOutcome[T]]):
             writer = csv.writer(file)
             writer.writerow(["index", "status", "id", "error"])
             for outcome in self._outcomes:
-                made = getattr(outcome.value, "id", "") if outcome.value is not None else ""
-                writer.writerow([outcome.index, outcome.status, made, "" if outcome.error is None else outcome.error])
+                why = "" if outcome.error is None else outcome.error
+                writer.writerow([outcome.index, outcome.status, outcome.id or "", why])
 
     def __str__(self) -> str:
         counts = ((name, len(self._of(name))) for name in ("done", "failed", "unknown", "skipped"))
@@ -125,9 +135,11 @@ class BulkResult(Sequence[RowOutcome[T]]):
 
 
 def outcome_of(index: int, came: Any) -> RowOutcome[Any]:
-    """Return the outcome of a row from what came of it: a value, an error, or SKIPPED."""
+    """Return the outcome of a row from what came of it: a value, an error, SKIPPED, or what an earlier run has done."""
     if came is SKIPPED:
         return RowOutcome(index, "skipped")
-    if isinstance(came, KalbioError):
-        return RowOutcome(index, "unknown" if isinstance(came, UnknownFateError) else "failed", error=came)
-    return RowOutcome(index, "done", came)
+    if isinstance(came, Exception):
+        return RowOutcome(index, "unknown" if isinstance(came, UNKNOWN) else "failed", error=came)
+    if isinstance(came, Earlier):
+        return RowOutcome(index, "done", id=came.made, earlier=True)
+    return RowOutcome(index, "done", came, id=getattr(came, "id", None))

@@ -346,6 +346,38 @@ def new_values(
     return sorted(found, key=lambda value: parse_timestamp(value.get("created_at")) or EARLIEST, reverse=True)
 
 
+def ids_until(
+    history: Sequence[Mapping[str, Any]], last: str, record_id: str, field_id: str, operation_id: str | None
+) -> set[str] | None:
+    """Return the ids of the values of a field that a history holds up to the one with the id `last`.
+
+    The order is that of the history, in whatever table of the activity they were written. None when it lacks that one.
+    """
+    aim = {"record_id": record_id, "field_id": field_id, "operation_id": operation_id}
+    values = [
+        value
+        for value in history
+        if all(_id_text(value.get(name)) == wanted for name, wanted in aim.items() if name in value)
+    ]
+    ids = [str(value["id"]) for value in sorted(values, key=_moment, reverse=True)]
+    return set(ids[ids.index(last) :]) if last in ids else None
+
+
+def current_at(raw: Mapping[str, Any], field_id: str, operation_id: str | None) -> dict[str, Any] | None:
+    """Return the newest entry of a field written in exactly this activity, or on the record itself; in any table."""
+    own_id = str(raw.get("id"))
+    entries = [
+        entry
+        for entry in _entries(raw, field_id)
+        if _id_text(entry.get("record_id")) == own_id and _id_text(entry.get("operation_id")) == operation_id
+    ]
+    return max(entries, key=_moment, default=None)
+
+
+def _moment(value: Mapping[str, Any]) -> datetime:
+    return parse_timestamp(value.get("created_at")) or EARLIEST
+
+
 def _id_text(value: Any) -> str | None:
     return None if value is None else str(value)
 

@@ -148,7 +148,9 @@ class WorkspaceService(Service):
         Example:
             >>> workspace = await client.workspace.get_workspace()
         """
+        return await self._active(use_cache=use_cache)
 
+    async def _active(self, *, use_cache: bool = True) -> Workspace | None:
         async def load() -> Workspace | None:
             response = await self._client._call_or_none(get_active_workspace.build_request())
             if response is None or as_json(response) is None:

@@ -157,6 +157,7 @@ EVERY_ERROR = [
     UnknownFateError("POST", "/a", "lost", b"{}"),
     UnknownFateError("POST", "/a", "500", None, answer=KalbioAPIError.for_status("POST", "/a", 500, b"boom")),
     errors.OutcomeError("it failed", {"state": "failed"}),
+    errors.JournalError("The journal load.db is in use."),
     errors.WaitTimeoutError("it goes on", {"state": "running"}),
     errors.IdentifierError("field", "a", "text"),
     IdentifierNotFoundError("field", "logp", ["logP"], "try again"),

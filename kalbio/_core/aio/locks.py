@@ -11,7 +11,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter, Event, Lock, create_task_group, sleep
 from anyio.to_thread import run_sync
 
-__all__ = ["Event", "Lock", "each", "here", "off_loop", "sleep", "stream"]
+__all__ = ["Event", "Lock", "each", "here", "off_loop", "one_by_one", "sleep", "stream"]
 
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ async def stream(
     of the work or of the items, is raised after the results before it. After a failure, and when this is closed,
     nothing new is begun; what is under way ends, unless the caller is cancelled.
     """
-    source = aiter(items) if isinstance(items, AsyncIterable) else _lazily(items)
+    source = one_by_one(items)
     free = asyncio.Semaphore(limit)
     waiting: deque[asyncio.Task[R]] = deque()
     taken = 0
@@ -110,6 +110,11 @@ async def stream(
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def _lazily(items: Iterable[T]) -> AsyncIterator[T]:
-    for item in items:
-        yield item
+async def one_by_one(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
+    """Yield items that may be there, or have to be awaited."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item

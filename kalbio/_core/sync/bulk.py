@@ -1,18 +1,31 @@
-# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest a9f6123ee1ab)
+# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest cbcde159f643)
 """Does the same for many rows, a few at a time, and keeps account of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import partial
 from threading import Lock as ShortLock
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from kalbio._core.errors import KalbioError
-from kalbio._core.rows import SKIPPED, Skipped
-from kalbio._core.sync.locks import each
+from kalbio._core.errors import (
+    ConflictError,
+    JournalError,
+    KalbioError,
+    NotFoundError,
+    UnknownFateError,
+    ValidationError,
+)
+from kalbio._core.journal import Entry, Journal, Note
+from kalbio._core.rows import SKIPPED, UNKNOWN, Earlier, Skipped
+from kalbio._core.sync.locks import each, off_loop, sleep
 
 T = TypeVar("T")
 R = TypeVar("R")
+Row = TypeVar("Row", contravariant=True)
+
+_REFUSED = (ValidationError, NotFoundError, ConflictError)
+"""What says that the row itself is the reason, so that it would be refused again."""
 
 
 def run_rows(
@@ -53,3 +66,213 @@ def run_rows(
 
     each(write_place, list(places.values()), limit)
     return outcomes
+
+
+def in_chunks(items: Iterable[T] | Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items, so many at a time; what comes is handed out before a failure of the items is raised."""
+    chunk: list[T] = []
+    try:
+        for item in items:
+            chunk.append(item)
+            if len(chunk) == size:
+                full, chunk = chunk, []
+                yield full
+    except Exception:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
+
+
+class Traces(Protocol[Row, R]):
+    """How a row that must not be sent twice is looked for at its place."""
+
+    def before(self, rows: Sequence[Row]) -> list[str | None]:
+        """Return, in short, what is at the place of each row; None when that cannot be told."""
+
+    def find(self, rows: Sequence[tuple[Row, str | None]]) -> list[R | UnknownFateError | None]:
+        """Return what was made of each row, given what was there before it.
+
+        None when it certainly is not in, an error when that cannot be told.
+        """
+
+
+class Load(Generic[T, R]):
+    """A bulk write that goes chunk by chunk, and with a journal from where an earlier run of it ended.
+
+    With a journal, a row for a place (its spot) is begun only when all earlier rows for it are in, or were refused for
+    what they are: so at most one row for a spot is under way, and a row that is sent again is still the newest there.
+    What is there is noted before a row is sent, and what was made of it after; a row of which only the first is known
+    is looked for.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[T, str | None], R],
+        *,
+        spot_of: Callable[[T], Hashable],
+        limit: int,
+        stop_on_error: bool,
+        progress: Callable[[], object] | None = None,
+        journal: Journal | None = None,
+        digest_of: Callable[[T], bytes] | None = None,
+        traces: Traces[T, R] | None = None,
+    ) -> None:
+        """Prepare a load. Rows are written with what was there before; without `traces` they may be sent twice."""
+        self._write = write
+        self._spot_of = spot_of
+        self._limit = limit
+        self.stop_on_error = stop_on_error
+        self._progress = progress
+        self.journal = journal
+        self._digest_of = digest_of
+        self._traces = traces
+        self._held: set[Hashable] = set()
+        self._refused: dict[Hashable, list[Note]] = {}
+        self.stopped = False
+
+    def claim(self, rows: Sequence[T]) -> None:
+        """Say that these are all rows. Raises JournalError when the journal is about others."""
+        if self.journal is not None and self._digest_of is not None:
+            self.journal.claim(map(self._digest_of, rows))
+
+    def run(self, numbers: Sequence[int], rows: Sequence[T]) -> list[R | KalbioError | Skipped | Earlier]:
+        """Write rows, which the journal knows by their numbers, and return what came of each."""
+        if self.stopped:
+            self._ended(len(rows))
+            return [SKIPPED] * len(rows)
+        if self.journal is None:
+            found: list[Any] = self._send([(row, None) for row in rows])
+        else:
+            found = self._go_on(self.journal, numbers, rows)
+        self.stopped = self.stop_on_error and any(isinstance(item, KalbioError) for item in found)
+        return found
+
+    def _send(self, rows: Sequence[tuple[T, str | None]]) -> list[Any]:
+        def write(row: tuple[T, str | None]) -> R:
+            return self._write(*row)
+
+        return run_rows(
+            write,
+            rows,
+            place_of=lambda row: self._spot_of(row[0]),
+            limit=self._limit,
+            stop_on_error=self.stop_on_error,
+            progress=lambda *_: self._ended(),
+        )
+
+    def _ended(self, count: int = 1) -> None:
+        if self._progress is not None:
+            for _ in range(count):
+                self._progress()
+
+    def _go_on(self, journal: Journal, numbers: Sequence[int], rows: Sequence[T]) -> list[Any]:
+        assert self._digest_of is not None
+        digests = [self._digest_of(row) for row in rows]
+        known = off_loop(lambda: journal.read(dict(zip(numbers, digests, strict=True))))
+        entries = [known.get(number) for number in numbers]
+        found: list[Any] = [_came_of(number, entry) for number, entry in zip(numbers, entries, strict=True)]
+        left = [place for place, item in enumerate(found) if item is SKIPPED]
+        self._ended(len(rows) - len(left))
+
+        def note(place: int) -> Note:
+            entry = entries[place]
+            before = None if entry is None else entry.before
+            return Note(numbers[place], digests[place], _entry(found[place], before))
+
+        if self._traces is None:
+            sent = self._send([(rows[place], None) for place in left])
+            for place, item in zip(left, sent, strict=True):
+                found[place] = item
+            off_loop(lambda: journal.note([note(place) for place in left]))
+            return found
+        for wave in _waves([self._spot_of(row) for row in rows], left):
+            free = [place for place in wave if not self.stopped and self._spot_of(rows[place]) not in self._held]
+            self._look(journal, self._traces, rows, entries, found, free)
+            send = [place for place in free if found[place] is SKIPPED]
+            marks = [Note(numbers[place], digests[place], entries[place]) for place in send]
+            off_loop(partial(journal.note, marks))
+            sent = self._send([(rows[place], (entries[place] or _SENT).before) for place in send])
+            for place, item in zip(send, sent, strict=True):
+                found[place] = item
+            notes = [note(place) for place in free]
+            for place in free:
+                notes += self._judge(self._spot_of(rows[place]), numbers[place], digests[place], found[place])
+            off_loop(partial(journal.note, notes))
+            self._ended(len(wave) - len(send))
+            self.stopped = self.stop_on_error and any(isinstance(found[place], KalbioError) for place in free)
+        return found
+
+    def _look(
+        self,
+        journal: Journal,
+        traces: Traces[T, R],
+        rows: Sequence[T],
+        entries: list[Entry | None],
+        found: list[Any],
+        wave: Sequence[int],
+    ) -> None:
+        """Find what an earlier run has sent, and see what is at the places of the other rows before they are sent."""
+        again = [(place, entry.before) for place in wave if (entry := entries[place]) is not None]
+        if again:
+            sleep(journal.rest)
+            came = traces.find([(rows[place], before) for place, before in again])
+            for (place, _), item in zip(again, came, strict=True):
+                found[place] = SKIPPED if item is None else item
+        fresh = [place for place in wave if entries[place] is None]
+        try:
+            befores = traces.before([rows[place] for place in fresh]) if fresh else []
+        except KalbioError as error:
+            for place in fresh:
+                found[place] = JournalError(f"It was not sent, because its place could not be looked at: {error}")
+        else:
+            for place, before in zip(fresh, befores, strict=True):
+                entries[place] = Entry("sent", None, before)
+
+    def _judge(self, spot: Hashable, number: int, digest: bytes, came: Any) -> list[Note]:
+        """Decide what the end of a row means for the later and the earlier ones of its spot."""
+        if isinstance(came, _REFUSED):
+            self._refused.setdefault(spot, []).append(Note(number, digest, Entry("passed", None, None)))
+        elif isinstance(came, KalbioError | Skipped):
+            self._held.add(spot)
+        else:
+            return self._refused.pop(spot, [])
+        return []
+
+
+_SENT = Entry("sent", None, None)
+
+
+def _came_of(number: int, entry: Entry | None) -> Earlier | JournalError | Skipped:
+    """Return what an earlier run has settled, SKIPPED for what is left to do."""
+    if entry is not None and entry.state == "done":
+        return Earlier(entry.made)
+    if entry is not None and entry.state == "passed":
+        return JournalError(
+            f"Row {number} was refused in an earlier run, and a later row for the same place is in; "
+            "sent now, it would become the current one."
+        )
+    return SKIPPED
+
+
+def _entry(came: Any, before: str | None) -> Entry | None:
+    """Return what is to be kept of a row after a try, None when it is not in."""
+    if isinstance(came, UNKNOWN):
+        return Entry("sent", None, before)
+    if isinstance(came, KalbioError | Skipped):
+        return None
+    made = getattr(came, "id", None)
+    return Entry("done", made if made is None else str(made), None)
+
+
+def _waves(spots: Sequence[Hashable], places: Sequence[int]) -> list[list[int]]:
+    """Return the places in as few lists as there can be, so that no list has a spot twice and each keeps its order."""
+    waves: list[list[int]] = []
+    seen: dict[Hashable, int] = {}
+    for place in places:
+        turn = seen[spots[place]] = seen.get(spots[place], -1) + 1
+        if turn == len(waves):
+            waves.append([])
+        waves[turn].append(place)
+    return waves
