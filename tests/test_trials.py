@@ -10,7 +10,7 @@ import pytest
 from bench import file_server, memory
 from kalbio import KaleidoscopeClient
 from kalbio._core.retry import decide
-from scripts.trials import large_files, leaks, mixed_calls
+from scripts.trials import killed_loads, large_files, leaks, mixed_calls
 
 
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
@@ -33,6 +33,18 @@ def test_the_trial_notices_a_client_that_repeats_writes(monkeypatch: pytest.Monk
     figures = mixed_calls.run(1000, 0.3, seed=5)
     assert figures["doubled"] > 0
     assert figures["unknown writes"] < figures["unknown writes by the ledger"]
+
+
+def test_a_load_that_is_killed_goes_on() -> None:
+    """Of 1,000 rows killed three times none is lost, doubled or out of order; kills hit rows that were in already."""
+    figures = killed_loads.run(1000, 3, seed=1)
+
+    assert killed_loads.held(figures), figures
+
+
+def test_the_trial_notices_a_load_without_a_journal() -> None:
+    """A load that begins again after a kill doubles rows, and the trial counts them."""
+    assert killed_loads.run(300, 1, seed=1, journal=False)["doubled"] > 0
 
 
 def test_files_go_up_and_down_whole_and_in_constant_memory() -> None:

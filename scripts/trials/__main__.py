@@ -1,6 +1,6 @@
 """Runs the trials and prints their figures; exits 1 when one fails.
 
-scripts/reliability [--calls N] [--share X] [--seed N] [--ends N] [--kills N] [--megabytes N]
+scripts/reliability [--calls N] [--share X] [--seed N] [--ends N] [--kills N] [--rows N] [--megabytes N]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from scripts.trials import killed_downloads, large_files, leaks, many_callers, mixed_calls
+from scripts.trials import killed_downloads, killed_loads, large_files, leaks, many_callers, mixed_calls
 
 Figures = dict[str, Any]
 
@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="another seed, other faults (default: 1)")
     parser.add_argument("--ends", type=int, default=20, help="ends of the token under many callers (default: 20)")
     parser.add_argument("--kills", type=int, default=50, help="downloads to kill (default: 50)")
+    parser.add_argument("--rows", type=int, default=20_000, help="rows of the load to kill ten times (default: 20000)")
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the large files (default: 1000)")
     given = parser.parse_args()
 
@@ -55,6 +56,11 @@ def main() -> int:
                 and figures["killed while writing"] > 0
                 and figures["parts left a day later"] == 0
             ),
+        ),
+        (
+            f"a load of {given.rows} rows killed ten times and run again: none lost, doubled, or out of order",
+            lambda: killed_loads.run(given.rows, 10, given.seed),
+            killed_loads.held,
         ),
         (
             f"{given.megabytes} MB up and down: all bytes the same, peak memory above the start at most 4 MB",
