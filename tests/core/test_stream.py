@@ -152,7 +152,8 @@ def test_a_result_waits_for_one_more_item_at_most(world: World) -> None:
 
     stream = Stream(world, slowly() if world.kind == "sync" else slowly_in_task(), 8)
 
-    assert [len(stream.taken) for _ in stream.rest()] == [2, 3, 4, 4]
+    taken = [len(stream.taken) for _ in stream.rest()]
+    assert all(count <= most for count, most in zip(taken, [2, 3, 4, 4], strict=True)), taken
 
 
 @pytest.mark.parametrize("limit", [1, 3])
