@@ -171,6 +171,7 @@ TABLE_VIEW = Kind(lambda it: it.place, lambda it: [*NO_TEXT, "", " ", it.program
 FOLDER = Kind(lambda _: Path("folder"), lambda _: [5, True, math.nan, b"x", object(), [], {}, "nul\x00", 10**5000])
 FILE_NAME = Kind(lambda _: "file.txt", lambda _: [5, True, math.nan, object(), [], {}, 10**5000])
 UPLOAD_NAME = plus(FILE_NAME, [None, "", " "])
+JOURNAL = Kind(lambda _: None, lambda _: [5, True, math.nan, object(), [], {}, b"x", "a\0b"])
 FILE_DATA = Kind(lambda _: b"data", lambda _: [5, True, math.nan, object(), [], {}, "text", io.StringIO("x")])
 FILE_TYPE = Kind(
     lambda _: "text/csv", lambda _: [5, True, b"x", object(), [], {}, "", "csv", "a/b\r\nX: y", HOSTILE[0]]
@@ -253,6 +254,7 @@ BY_NAME: dict[str, Kind] = {
     "priority": MAYBE_EMPTY,
     "program_id": optional(PROGRAM),
     "program_ids": optional(several(PROGRAM)),
+    "journal": JOURNAL,
     "progress": CALLBACK,
     "property_field_id": optional(PROPERTY_FIELD),
     "property_value": CONTENT,
@@ -380,6 +382,11 @@ BY_METHOD: dict[str, Kind] = {
     "RecordView.replace_key_fields.body": EXCHANGE,
     "RecordsService.create_record_value_file.field_id": FILE_FIELD,
     "RecordsService.get_or_create_record.key_values": attrs.evolve(RECORD, unknown=lambda _: []),
+    # What is wrong with a single row is the outcome of that row.
+    "RecordsService.iter_add_values.rows": Kind(VALUES.good, lambda _: [5, True, None, "text", b"x", {}, object()]),
+    "RecordsService.iter_get_or_create_records.rows": Kind(
+        lambda it: [RECORD.good(it)], lambda _: [5, True, None, "text", b"x", {}, object()]
+    ),
     "RecordsService.get_or_create_records.rows": several(attrs.evolve(RECORD, unknown=lambda _: [])),
     "RegistrationService.clear_drafts.record_ids": several(DRAFT, empty=False),
     "RegistrationService.stage_drafts.data": FULL_ROWS,
