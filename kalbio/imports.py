@@ -1,12 +1,15 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest a0ee9c748d78)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 7138476dc29f)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, overload
 
+import attrs
 from kaleidoscope_api.api.imports import (
     get_import,
     list_imports,
@@ -15,10 +18,21 @@ from kaleidoscope_api.api.imports import (
     push_import_from_source,
 )
 
+from kalbio._core import jsontext
 from kalbio._core.answers import as_list, as_object, unusable
-from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
+from kalbio._core.errors import (
+    IdentifierNotFoundError,
+    KalbioError,
+    OutcomeError,
+    UnknownFateError,
+    WaitTimeoutError,
+)
+from kalbio._core.journal import Journal, digest
 from kalbio._core.shown import shown
-from kalbio._core.sync.waiting import poll
+from kalbio._core.sync.bulk import Load
+from kalbio._core.sync.waiting import check_times, poll
+from kalbio._loads import opened
+from kalbio._model.bulk import BulkResult, Progress, RowOutcome, outcome_of
 from kalbio._model.checks import check_keys, rows_of, texts_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
@@ -34,6 +48,40 @@ __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValid
 class ImportsService(Service):
     """Bulk loads (`client.imports`)."""
 
+    @overload
+    def push_data(
+        self,
+        key_field_names: Sequence[str],
+        data: Sequence[Mapping[str, Any]],
+        source_id: str | None = None,
+        operation_id: str | None = None,
+        program_id: str | None = None,
+        record_view_id: str | None = None,
+        add_fields_to_record_view_ids: Sequence[str] | None = None,
+        set_name: str | None = None,
+        record_view_ids: Sequence[str] | None = None,
+    ) -> str: ...
+
+    @overload
+    def push_data(
+        self,
+        key_field_names: Sequence[str],
+        data: Sequence[Mapping[str, Any]],
+        source_id: str | None = None,
+        operation_id: str | None = None,
+        program_id: str | None = None,
+        record_view_id: str | None = None,
+        add_fields_to_record_view_ids: Sequence[str] | None = None,
+        set_name: str | None = None,
+        record_view_ids: Sequence[str] | None = None,
+        *,
+        batch_size: int,
+        journal: str | Path | None = None,
+        stop_on_error: bool = False,
+        progress: Progress | None = None,
+        timeout: float = 300.0,
+    ) -> BulkResult[ImportRecord]: ...
+
     @on_failure(nothing)
     def push_data(
         self,
@@ -46,7 +94,13 @@ class ImportsService(Service):
         add_fields_to_record_view_ids: Sequence[str] | None = None,
         set_name: str | None = None,
         record_view_ids: Sequence[str] | None = None,
-    ) -> str:
+        *,
+        batch_size: int | None = None,
+        journal: str | Path | None = None,
+        stop_on_error: bool = False,
+        progress: Progress | None = None,
+        timeout: float = 300.0,
+    ) -> str | BulkResult[ImportRecord]:
         """Load rows: records are created or updated, and columns without a field make one.
 
         Args:
@@ -60,17 +114,27 @@ class ImportsService(Service):
             add_fields_to_record_view_ids: ids of views that get columns for new fields too.
             set_name: name of the record set that the records join.
             record_view_ids: without effect, and not sent; older releases had it, in the place of `record_view_id`.
+            batch_size: rows of one import, where there are to be several, one after the other, each waited for.
+            journal: path of a file that keeps what became of each batch: a load that was killed is run again with the
+                same rows, the same batch size and the same file. Needs a `batch_size`.
+            stop_on_error: whether no further batch is sent once one has failed.
+            progress: called with the batches that have ended, and with all of them.
+            timeout: seconds to wait for the import of a batch at most.
 
         Returns:
-            The id of the import, to poll with `get_import`.
+            The id of the import, to poll with `get_import`. With a `batch_size` the outcome of each batch, with its
+            import as `value`: "failed" also when rows were left out (see `value.row_errors`), "unknown" when the answer
+            was lost or the import has not ended in time; later batches are then skipped.
 
         Raises:
             IdentifierNotFoundError: no such activity or program; nothing was sent.
             ValueError: no key field is named, a row has no value for one, or cannot be sent; nothing was sent.
             UnknownFateError: the answer was lost; look before you load again.
+            JournalError: the journal belongs to other rows, is in use, or is no journal; nothing was sent.
             KalbioAPIError: the server refused.
 
-        API operation: `pushImport`, `pushImportFromSource`.
+        API operation: `pushImport`, `pushImportFromSource`; with a `batch_size` also `getImport`, with a journal
+        `listImports` and `getActiveWorkspace`.
 
         Example:
             >>> import_id = client.imports.push_data(["Compound"], [{"Compound": "CPD-1", "Potency (nM)": 2.5}])
@@ -79,20 +143,104 @@ class ImportsService(Service):
             record_view_id, record_view_ids = None, record_view_id
         if record_view_ids is not None:
             warnings.warn("record_view_ids has no effect here; give record_view_id", DeprecationWarning, stacklevel=3)
+        check_times(1.0, timeout)
+        if batch_size is None:
+            if journal is not None:
+                raise ValueError("a journal needs a batch_size: a single import is sent as a whole")
+            (request,) = self._requests(
+                key_field_names, data, source_id, operation_id, program_id, record_view_id,
+                add_fields_to_record_view_ids, set_name,
+            )  # fmt: skip
+            return self._push(request)
+        size = whole("batch_size", batch_size, 1)
+        return self._push_in_batches(
+            key_field_names, data, source_id, operation_id, program_id, record_view_id,
+            add_fields_to_record_view_ids, set_name, size, journal, stop_on_error, progress, timeout,
+        )  # fmt: skip
+
+    @on_failure(BulkResult, of="push_data")
+    def _push_in_batches(self, *arguments: Any) -> BulkResult[ImportRecord]:
+        *what, size, path, stop_on_error, progress, timeout = arguments
+        requests = self._requests(*what, size=size)
+        with opened(self._client, path, f"imports of {size} rows") as journal:
+            load = self._load(journal, stop_on_error)
+            load.claim(requests)
+            outcomes: list[RowOutcome[ImportRecord]] = []
+            for number, request in enumerate(requests):
+                (came,) = load.run([number], [request])
+                outcome = self._ended(outcome_of(number, came), timeout)
+                outcomes.append(outcome)
+                if outcome.status == "unknown" or (stop_on_error and outcome.status != "done"):
+                    load.stopped = True
+                if progress is not None:
+                    progress(number + 1, len(requests))
+        return BulkResult(outcomes)
+
+    def _requests(
+        self,
+        key_field_names: Sequence[str],
+        data: Sequence[Mapping[str, Any]],
+        source_id: str | None,
+        operation_id: str | None,
+        program_id: str | None,
+        record_view_id: str | None,
+        add_fields_to_record_view_ids: Sequence[str] | None,
+        set_name: str | None,
+        *,
+        size: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the requests that push so many rows each, all in one by default; raises before anything is sent."""
         if record_view_id is not None and operation_id is None:
             raise ValueError("record_view_id needs an operation_id: a table belongs to an activity")
         keys, rows = _names("key_field_names", key_field_names), rows_of("data", data)
         check_keys(rows, {name: name for name in keys})
-        body = {"key_field_names": keys, "data": rows, **self._body(operation_id, program_id, set_name)}
+        body = {"key_field_names": keys, **self._body(operation_id, program_id, set_name)}
         if record_view_id is not None:
             body["record_view_id"] = plain_id(record_view_id, "record view", RecordViewData)
         if add_fields_to_record_view_ids is not None:
             body["add_fields_to_record_view_ids"] = plain_ids(
                 add_fields_to_record_view_ids, "record view", RecordViewData
             )
+        step = size or len(rows) or 1
+        bodies = [{**body, "data": rows[start : start + step]} for start in range(0, len(rows) or 1, step)]
         if source_id is None:
-            return self._push(push_import.build_request(body=body))
-        return self._push(push_import_from_source.build_request(plain_id(source_id, "source"), body=body))
+            return [push_import.build_request(body=part) for part in bodies]
+        source = plain_id(source_id, "source")
+        return [push_import_from_source.build_request(source, body=part) for part in bodies]
+
+    def _load(self, journal: Journal | None, stop_on_error: bool) -> Load[Any, ImportRecord]:
+        traces = None
+        if journal is not None:
+            ids = [item.id for item in self._all()]
+            traces = _ImportTraces(self._all, journal, set(json.loads(journal.keep("imports", json.dumps(ids)))))
+
+        def write(request: dict[str, Any], before: str | None) -> ImportRecord:
+            return ImportRecord({"id": self._push(request)}, self._client)
+
+        # One after the other, and none behind one whose fate is open: rows of several batches may be for one place.
+        return Load(
+            write,
+            spot_of=lambda request: None,
+            limit=1,
+            stop_on_error=stop_on_error,
+            journal=journal,
+            digest_of=lambda request: digest(jsontext.encode([request["url"], request["json"]])),
+            traces=traces,
+        )
+
+    def _ended(self, outcome: RowOutcome[ImportRecord], timeout: float) -> RowOutcome[ImportRecord]:
+        """Wait for the import of a batch, and return what came of the batch."""
+        if outcome.id is None:
+            return outcome
+        try:
+            value = self._wait(outcome.id, 1.0, timeout, "raise")
+        except WaitTimeoutError as error:
+            return attrs.evolve(outcome, status="unknown", value=error.outcome, error=error)
+        except OutcomeError as error:
+            return attrs.evolve(outcome, status="failed", value=error.outcome, error=error)
+        except KalbioError as error:
+            return attrs.evolve(outcome, status="unknown", value=None, error=error)
+        return attrs.evolve(outcome, value=value)
 
     @on_failure(nothing)
     def push_data_by_field_id(
@@ -200,6 +348,9 @@ class ImportsService(Service):
             >>> (client.imports.get_import(import_id)).is_complete
             True
         """
+        return self._read(import_id)
+
+    def _read(self, import_id: str) -> ImportRecord | None:
         response = self._client._call_or_none(get_import.build_request(plain_id(import_id, "import", ImportRecord)))
         if response is None:
             return None
@@ -232,6 +383,10 @@ class ImportsService(Service):
         Example:
             >>> ids = [item.id for item in client.imports.iter_imports()]
         """
+        for item in self._all(is_complete, page_size):
+            yield item
+
+    def _all(self, is_complete: bool | None = None, page_size: int = 100) -> Iterator[ImportRecord]:
         pages = Pages()
         while pages.more:
             for item in pages.take(self._page(is_complete, pages.number, page_size)):
@@ -268,11 +423,16 @@ class ImportsService(Service):
             >>> (client.imports.wait(import_id)).import_status
             'completed'
         """
+        return self._wait(import_id, interval, timeout, on_row_errors)
+
+    def _wait(
+        self, import_id: str, interval: float, timeout: float, on_row_errors: Literal["return", "raise"]
+    ) -> ImportRecord:
         if on_row_errors not in ("return", "raise"):
             raise ValueError(f'on_row_errors must be "return" or "raise"; got {shown(on_row_errors)}')
 
         def look() -> ImportRecord:
-            record = self.get_import(import_id)
+            record = self._read(import_id)
             if record is None:
                 raise IdentifierNotFoundError("import", import_id)
             return record
@@ -309,6 +469,50 @@ class ImportsService(Service):
         if not isinstance(import_id, str | int):
             raise unusable(response, "the answer names no import")
         return str(import_id)
+
+
+class _ImportTraces:
+    """Looks for an import whose answer was lost among those that are new since the load began.
+
+    A single one with as many rows, for the same activity, is taken for it.
+    """
+
+    def __init__(self, imports: Callable[[], Iterator[ImportRecord]], journal: Journal, known: set[str]) -> None:
+        self._imports = imports
+        self._journal = journal
+        self._known = known
+
+    def before(self, rows: Sequence[dict[str, Any]]) -> list[str | None]:
+        """Return nothing: what was there is known since the load began."""
+        return [None for _ in rows]
+
+    def find(self, rows: Sequence[tuple[dict[str, Any], str | None]]) -> list[ImportRecord | UnknownFateError | None]:
+        """Return the import of each batch, None when there is none, an error when that cannot be told."""
+        return [self._find(request) for request, _ in rows]
+
+    def _find(self, request: dict[str, Any]) -> ImportRecord | UnknownFateError | None:
+        reason = "an earlier run may have sent it, and "
+        try:
+            new = [item for item in self._imports() if item.id not in self._known]
+        except KalbioError as error:
+            return UnknownFateError(request["method"], request["url"], f"{reason}imports cannot be read: {error}", None)
+        made = self._journal.made_before([item.id for item in new])
+        new = [item for item in new if item.id not in made]
+        body = request["json"]
+        if len(new) == 1 and _fits(new[0], len(body["data"]), body.get("operation_id")):
+            return new[0]
+        if not new:
+            return None
+        ids = ", ".join(item.id for item in new)
+        return UnknownFateError(
+            request["method"], request["url"], f"{reason}there are imports since that may be it ({ids})", None
+        )
+
+
+def _fits(record: ImportRecord, rows: int, operation_id: str | None) -> bool:
+    result = record.import_result
+    checked = None if result is None else result.validation_result
+    return checked is not None and checked.total_processed == rows and record.operation_id == operation_id
 
 
 def _names(name: str, values: Sequence[str]) -> list[str]:

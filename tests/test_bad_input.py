@@ -361,6 +361,7 @@ BY_METHOD: dict[str, Kind] = {
     "EntityFieldsService.get_key_field_by_id.identifier": named(lambda it: it.key_field, lambda it: it.record),
     "FilesService.write_file.file": Kind(lambda _: io.BytesIO(), lambda _: [*NO_TEXT, "text", [], io.StringIO()]),
     "ImportsService.iter_imports.page_size": COUNT,
+    "ImportsService.push_data.batch_size": optional(LOCAL_COUNT),
     "ImportsService.push_data.operation_id": optional(ACTIVITY),
     "ImportsService.push_data.record_view_id": attrs.evolve(
         VIEW, refused=lambda it: [item for item in VIEW.refused(it) if item is not None and not isinstance(item, list)]

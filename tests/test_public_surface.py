@@ -59,7 +59,8 @@ SIGNATURES = {
     "entity_fields.EntityFieldsService.get_or_create_data_field": "field_name field_type",
     "programs.ProgramsService.update_program": "program_id title",
     "imports.ImportsService.push_data": "key_field_names data source_id= operation_id= program_id= record_view_id= "
-    "add_fields_to_record_view_ids= set_name= record_view_ids=",
+    "add_fields_to_record_view_ids= set_name= record_view_ids= * batch_size= journal= stop_on_error= progress= "
+    "timeout=",
     "imports.ImportsService.push_data_by_field_id": "key_field_ids data operation_id= program_id= record_view_ids= "
     "set_name=",
     "imports.ImportsService.get_imports": "is_complete= page= page_size=",

@@ -125,6 +125,13 @@ class Journal:
         row = self._db.execute("select value from load where name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
+    def keep(self, name: str, value: str) -> str:
+        """Keep a fact about the load, unless it is kept already; return what is kept."""
+        self._db.execute("insert or ignore into load values (?, ?)", (name, value))
+        kept = self._value(name)
+        assert kept is not None
+        return kept
+
     def claim(self, digests: Iterable[bytes]) -> None:
         """Say which rows it is about, where all are known. Raises JournalError when it is about others."""
         every = blake2b(digest_size=16)

@@ -23,11 +23,16 @@ def nothing() -> None:
     """Give None: the neutral value of calls that return one thing."""
 
 
-def on_failure(neutral: Callable[[], Any]) -> Callable[[Method], Method]:
-    """Mark a method that returns `neutral()` when it fails and the client was made with `on_error="log"`."""
+def on_failure(neutral: Callable[[], Any], *, of: str | None = None) -> Callable[[Method], Method]:
+    """Mark a method that returns `neutral()` when it fails and the client was made with `on_error="log"`.
+
+    `of` names the public method that it is a part of.
+    """
 
     def decorate(method: Method) -> Method:
         check = checker_of(method)
+        owner, _, name = method.__qualname__.rpartition(".")
+        told = f"{owner}.{of or name}"
 
         @functools.wraps(method)
         async def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -35,7 +40,7 @@ def on_failure(neutral: Callable[[], Any]) -> Callable[[Method], Method]:
             try:
                 return await method(self, *args, **kwargs)
             except KalbioError as error:
-                if not _logged(self, method, error):
+                if not _logged(self, told, error):
                     raise
                 return neutral()
 
@@ -59,15 +64,15 @@ def ends_on_failure(method: Method) -> Method:
                 async for item in items:
                     yield item
             except KalbioError as error:
-                if not _logged(self, method, error):
+                if not _logged(self, method.__qualname__, error):
                     raise
 
     return guarded  # type: ignore[return-value]  # the same signature, by construction
 
 
-def _logged(owner: Any, method: Any, error: KalbioError) -> bool:
+def _logged(owner: Any, method: str, error: KalbioError) -> bool:
     """Log the error under the older policy; False when it is to be raised."""
     if owner._client is None or owner._client.on_error == "raise":
         return False
-    logger.error("%s: %s", method.__qualname__, " ".join([str(error), *getattr(error, "__notes__", ())]))
+    logger.error("%s: %s", method, " ".join([str(error), *getattr(error, "__notes__", ())]))
     return True

@@ -13,6 +13,13 @@ from kalbio._core.shown import shown
 T = TypeVar("T")
 
 
+def check_times(interval: float, timeout: float) -> None:
+    """Raise ValueError when it cannot be waited like this."""
+    if not _is_seconds(interval) or not interval > 0 or not _is_seconds(timeout) or not timeout >= 0:
+        given = f"{shown(interval)} and {shown(timeout)}"
+        raise ValueError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
+
+
 async def poll(
     look: Callable[[], Awaitable[T]], ended: Callable[[T], bool], *, interval: float, timeout: float, what: str
 ) -> T:
@@ -20,9 +27,7 @@ async def poll(
 
     It is looked at once in any case. Raises WaitTimeoutError with the last state.
     """
-    if not _is_seconds(interval) or not interval > 0 or not _is_seconds(timeout) or not timeout >= 0:
-        given = f"{shown(interval)} and {shown(timeout)}"
-        raise ValueError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
+    check_times(interval, timeout)
     limit = time.monotonic() + timeout
     while True:
         state = await look()

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/waiting.py by scripts/regenerate; edit that file. (digest 9bd2146b17b0)
+# Derived from kalbio/_core/aio/waiting.py by scripts/regenerate; edit that file. (digest c24251320875)
 """Waits for something that runs in the background."""
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from kalbio._core.sync.locks import sleep
 T = TypeVar("T")
 
 
+def check_times(interval: float, timeout: float) -> None:
+    """Raise ValueError when it cannot be waited like this."""
+    if not _is_seconds(interval) or not interval > 0 or not _is_seconds(timeout) or not timeout >= 0:
+        given = f"{shown(interval)} and {shown(timeout)}"
+        raise ValueError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
+
+
 def poll(look: Callable[[], T], ended: Callable[[T], bool], *, interval: float, timeout: float, what: str) -> T:
     """Look until it has ended, every `interval` seconds, for `timeout` seconds at most; return the last state.
 
     It is looked at once in any case. Raises WaitTimeoutError with the last state.
     """
-    if not _is_seconds(interval) or not interval > 0 or not _is_seconds(timeout) or not timeout >= 0:
-        given = f"{shown(interval)} and {shown(timeout)}"
-        raise ValueError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
+    check_times(interval, timeout)
     limit = time.monotonic() + timeout
     while True:
         state = look()
