@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 020f7cfcedc1)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 420bb6fb23fd)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ from kalbio._model.records import (
     current_entry,
     entries_of,
     holds,
+    is_named,
     key_of,
     key_text,
     match_identified,
@@ -539,9 +540,12 @@ class RecordsService(Service):
         """The state of the cache; what was read before a change is not kept after it."""
         return self._by_id.generation
 
-    def _keep(self, record: Record, since: int | None) -> None:
+    def _keep(self, record: Record, since: int | None, asked: KeyValues | None = None) -> None:
         self._by_id.put(record.id, record, since=since)
-        self._unread.append(record)
+        if asked is not None and is_named(record, asked):
+            self._by_key.put(key_of(asked), record.id)
+        else:
+            self._unread.append(record)
 
     def _cached(self, key: frozenset[tuple[str, str]]) -> Record | None:
         """Return the cached record with these key values."""
@@ -752,7 +756,7 @@ class RecordsService(Service):
         since = self._generation
         response = self._client.call(get_or_create_record.build_request(body=body))
         record = Record(read_undecoded_object(response, "record"), self._client)
-        self._keep(record, since)
+        self._keep(record, since, wanted)
         types = self._client.entity_types._types
         catalog = types.cached()
         if catalog is not None and catalog.by_id(record.entity_slice_id or "") is None:

@@ -459,7 +459,7 @@ def read_identified(response: Response, make: Callable[[dict[str, Any] | Undecod
     return found
 
 
-def _is_named(record: RecordData | None, key_values: KeyValues) -> bool:
+def is_named(record: RecordData | None, key_values: KeyValues) -> bool:
     """Whether a record, still undecoded, shows exactly these key values."""
     state = None if record is None else record._state
     if not isinstance(state, Undecoded):
@@ -483,7 +483,7 @@ def match_identified(asked: Sequence[KeyValues], answered: Sequence[R | None]) -
     The records are matched by their key values, so a server that leaves misses out is understood as well as one that
     keeps their places with None.
     """
-    if len(answered) == len(asked) and all(map(_is_named, answered, asked)):
+    if len(answered) == len(asked) and all(map(is_named, answered, asked)):
         return list(answered)  # as a rule; it takes less than reading the whole key of each
     shown = [None if record is None else own_key(record._state) for record in answered]
     by_key = {key: record for key, record in zip(shown, answered, strict=True) if key is not None}

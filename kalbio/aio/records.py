@@ -64,6 +64,7 @@ from kalbio._model.records import (
     current_entry,
     entries_of,
     holds,
+    is_named,
     key_of,
     key_text,
     match_identified,
@@ -538,9 +539,12 @@ class RecordsService(Service):
         """The state of the cache; what was read before a change is not kept after it."""
         return self._by_id.generation
 
-    def _keep(self, record: Record, since: int | None) -> None:
+    def _keep(self, record: Record, since: int | None, asked: KeyValues | None = None) -> None:
         self._by_id.put(record.id, record, since=since)
-        self._unread.append(record)
+        if asked is not None and is_named(record, asked):
+            self._by_key.put(key_of(asked), record.id)
+        else:
+            self._unread.append(record)
 
     def _cached(self, key: frozenset[tuple[str, str]]) -> Record | None:
         """Return the cached record with these key values."""
@@ -753,7 +757,7 @@ class RecordsService(Service):
         since = self._generation
         response = await self._client.call(get_or_create_record.build_request(body=body))
         record = Record(read_undecoded_object(response, "record"), self._client)
-        self._keep(record, since)
+        self._keep(record, since, wanted)
         types = self._client.entity_types._types
         catalog = types.cached()
         if catalog is not None and catalog.by_id(record.entity_slice_id or "") is None:
