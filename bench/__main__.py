@@ -67,33 +67,34 @@ def figure(work: str, value: float, limit: float, **more: Any) -> Figures:
 def measure_work(work: Work, contenders: Contenders, http: httpx.Client, url: str, rounds: int) -> list[Figures]:
     """Measure a work by all contenders, in both worlds."""
     http.get("/bench/counts", params={"latency": str(work.latency)})
-    names = [name for name in NAMES if getattr(work, name) is not None]
     counts: dict[str, dict[str, int]] = {}
-    for name in names:
+    for name in NAMES:
         contenders.do(name, work)  # a first time for modules and connections
         http.get("/bench/counts")
         contenders.do(name, work)
         counts[name] = http.get("/bench/counts").json()
-    efforts: dict[str, list[Any]] = {name: [] for name in names}
+    efforts: dict[str, list[Any]] = {name: [] for name in NAMES}
     for _ in range(rounds):
-        for name in names:
+        for name in NAMES:
             efforts[name].append(contenders.do(name, work))
     wall = {name: statistics.median(effort.seconds for effort in taken) for name, taken in efforts.items()}
     cpu = {name: statistics.median(effort.cpu for effort in taken) for name, taken in efforts.items()}
     http.get("/bench/counts", params={"latency": "0"})
-    peaks = {name: peak(url, name, work.name)["peak"] for name in names} if work.memory else {}
+    peaks = {name: peak(url, name, work.name)["peak"] for name in NAMES} if work.memory else {}
 
     found: list[Figures] = []
     for world in ("", "_async"):
         ours, raw = f"ours{world}", f"raw{world}"
         title = f"{work.name}{', async' if world else ''}"
-        bound = wall[raw] if work.ideal is None else work.ideal
-        more = {"ours": wall[ours], "raw": bound, "cpu": cpu[ours], "cpu raw": cpu.get(raw), **counts[ours]}
+        more = {"ours": wall[ours], "raw": wall[raw], "cpu": cpu[ours], "cpu raw": cpu[raw], **counts[ours]}
         if peaks.get(ours) is not None:
             more |= {"peak": peaks[ours], "peak raw": peaks[raw]}
-        found.append(figure(title, wall[ours] / bound, work.limit, **more))
+        found.append(figure(title, wall[ours] / wall[raw], work.limit, **more))
         if "peak" in more:
             found.append(figure(f"{title}: memory", peaks[ours] / peaks[raw], 1.0))
+        if work.ideal is not None:
+            ideal = {"ours": wall[ours], "raw": work.ideal}
+            found.append(figure(f"{title}, against the ideal", wall[ours] / work.ideal, work.limit, **ideal))
         if work.max_requests is not None:
             found.append(figure(f"{title}: requests", counts[ours]["requests"], work.max_requests, unit=""))
     return found

@@ -8,16 +8,20 @@ from typing import Any
 import msgspec
 
 
-class Undecoded:
-    """The JSON text of one object, and its id."""
+class Undecoded(msgspec.Struct, eq=False, gc=False):
+    """The JSON text of one object, and its id. The garbage collector need not look at it: there are many of them.
 
-    __slots__ = ("id", "parts", "text")
+    Attributes:
+        id: the id, as text.
+        text: the JSON.
+        parts: room for those who cut the text further.
+        read: whether that has been done once.
+    """
 
-    def __init__(self, own_id: str, text: bytes) -> None:
-        self.id = own_id
-        self.text = text
-        # Room for those who have cut the text further.
-        self.parts: Any = None
+    id: str
+    text: bytes
+    parts: Any = None
+    read: bool = False
 
 
 class _Head(msgspec.Struct):

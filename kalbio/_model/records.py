@@ -200,7 +200,7 @@ class Entry(msgspec.Struct, gc=False):
     record_view_id: Any = None
 
 
-class _Parts(msgspec.Struct):
+class _Parts(msgspec.Struct, gc=False):
     record_values: dict[str, msgspec.Raw]
     identifier_ids: list[str | int] = []  # the library copies it
 
@@ -244,7 +244,10 @@ def entries_of(state: Mapping[str, Any] | Undecoded, field_id: str) -> list[Entr
 def _parts(state: Undecoded) -> _Parts:
     parts: _Parts | None = state.parts
     if parts is None:
-        parts = state.parts = _PARTS.decode(state.text)
+        parts = _PARTS.decode(state.text)
+        if state.read:
+            state.parts = parts
+        state.read = True  # of many records one field is read, and no other: that is not worth keeping the parts
     return parts
 
 
