@@ -234,7 +234,7 @@ def main() -> int:
     """Measure, print, and say whether every figure is within its limit."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, help="rounds of each work (default: 7, 5 with --quick)")
-    parser.add_argument("--quick", action="store_true", help="leave out what takes long; under two minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, and without what takes longest")
     parser.add_argument("--only", default="", metavar="TEXT", help="only works with this text in their name")
     parser.add_argument("--json", metavar="FILE", help="write the figures to a file")
     parser.add_argument("--picture", metavar="FILE", help="draw the ratios as SVG")

@@ -136,10 +136,13 @@ class AsyncPipe(AsyncClient):
         while True:
             attempt += 1
             try:
-                response = await self._send_once(request, auth) if stream else await self._send_in_turn(request, auth)
-                if response.is_success and stream:
-                    return response
-                await _read(response)
+                if stream:
+                    response = await self._send_once(request, auth)
+                    if response.is_success:
+                        return response
+                    await _read(response)
+                else:
+                    response = await self._send_in_turn(request, auth)
             except HTTPError as error:
                 decision = self._after_failure(request, error, attempt, started)
             except TransportError as error:  # the login got no answer: the request itself was not sent

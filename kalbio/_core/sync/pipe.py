@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 35a9e02a43be)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 9cd1414fa5f8)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -137,10 +137,13 @@ class Pipe(Client):
         while True:
             attempt += 1
             try:
-                response = self._send_once(request, auth) if stream else self._send_in_turn(request, auth)
-                if response.is_success and stream:
-                    return response
-                _read(response)
+                if stream:
+                    response = self._send_once(request, auth)
+                    if response.is_success:
+                        return response
+                    _read(response)
+                else:
+                    response = self._send_in_turn(request, auth)
             except HTTPError as error:
                 decision = self._after_failure(request, error, attempt, started)
             except TransportError as error:  # the login got no answer: the request itself was not sent
