@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaita
 from math import inf
 from typing import TypeVar
 
-from anyio import CapacityLimiter, Event, Lock, create_task_group, sleep
+from anyio import Event, Lock, create_task_group, sleep
 from anyio.to_thread import run_sync
 
 __all__ = ["Event", "Lock", "each", "here", "off_loop", "one_by_one", "sleep", "stream"]
@@ -39,16 +39,16 @@ async def each(work: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int
     if len(items) < 2 or limit < 2:
         return [await work(item) for item in items]
     done: dict[int, R] = {}
-    free = CapacityLimiter(limit)
+    to_do = iter(enumerate(items))
 
-    async def one(place: int, item: T) -> None:
-        async with free:
+    async def some() -> None:
+        for place, item in to_do:
             done[place] = await work(item)
 
     try:
         async with create_task_group() as tasks:
-            for place, item in enumerate(items):
-                tasks.start_soon(one, place, item)
+            for _ in range(min(limit, len(items))):
+                tasks.start_soon(some)
     except BaseExceptionGroup as group:
         # One failure is one failure, however many tasks there were.
         raise group.exceptions[0] from None

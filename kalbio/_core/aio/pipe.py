@@ -33,6 +33,7 @@ from kalbio._core.aio.auth import AsyncTokenAuth
 from kalbio._core.aio.gate import AsyncGate
 from kalbio._core.aio.locks import sleep
 from kalbio._core.answers import Answer
+from kalbio._core.cookies import SparingCookies
 from kalbio._core.errors import (
     ConnectionFailedError,
     KalbioAPIError,
@@ -85,6 +86,7 @@ class AsyncPipe(AsyncClient):
             transport=settings.transport,
             follow_redirects=False,
         )
+        self._cookies = SparingCookies()
         self._settings = settings
         self._operations = operations
         self._clock = clock

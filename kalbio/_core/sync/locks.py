@@ -34,16 +34,29 @@ def each(work: Callable[[T], R], items: Sequence[T], limit: int) -> list[R]:
     """
     if len(items) < 2 or limit < 2:
         return [work(item) for item in items]
-    with ThreadPoolExecutor(min(limit, len(items)), "kalbio") as threads:
+    done: dict[int, R] = {}
+    to_do = deque(enumerate(items))
+
+    def some() -> None:
+        while True:
+            try:
+                place, item = to_do.popleft()
+            except IndexError:
+                return
+            done[place] = work(item)
+
+    count = min(limit, len(items))
+    with ThreadPoolExecutor(count, "kalbio") as threads:
         # Each thread sees the blocks (`client.timeout`, `cache_disabled`) that the caller stands in.
-        pending = [threads.submit(copy_context().run, work, item) for item in items]
+        pending = [threads.submit(copy_context().run, some) for _ in range(count)]
         try:
             wait(pending, return_when=FIRST_EXCEPTION)
         finally:
-            for future in pending:
-                future.cancel()
-        failed = next((one for one in pending if one.done() and not one.cancelled() and one.exception()), None)
-        return [future.result() for future in (pending if failed is None else [failed])]
+            to_do.clear()
+        for future in pending:
+            if future.done():  # the failure that came first, while others may still be under way
+                future.result()
+    return [done[place] for place in range(len(items))]
 
 
 def stream(

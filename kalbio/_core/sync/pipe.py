@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 9cd1414fa5f8)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest ecc05a4df0db)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from kalbio._core._http import (
     UnsupportedProtocol,
 )
 from kalbio._core.answers import Answer
+from kalbio._core.cookies import SparingCookies
 from kalbio._core.errors import (
     ConnectionFailedError,
     KalbioAPIError,
@@ -86,6 +87,7 @@ class Pipe(Client):
             transport=settings.transport,
             follow_redirects=False,
         )
+        self._cookies = SparingCookies()
         self._settings = settings
         self._operations = operations
         self._clock = clock
