@@ -86,6 +86,10 @@ class Answers:
     def __init__(self) -> None:
         self.bodies = [json.dumps(_record(number)).encode() for number in range(BODIES)]
         self.by_key = {f"CPD-{number}": body for number, body in enumerate(self.bodies)}
+        self.made = {
+            f"NEW-{number}": body.replace(f'"CPD-{number}"'.encode(), f'"NEW-{number}"'.encode())
+            for number, body in enumerate(self.bodies[:1000])
+        }
         self.of_operation = b"[" + b",".join(self.bodies[:1000]) + b"]"
         self.found = json.dumps(RECORD_IDS).encode()
         self.activities = json.dumps([_activity(n) for n in range(ACTIVITIES)]).encode()
@@ -126,12 +130,13 @@ class Answers:
             return b"[" + b",".join(map(self.record, ids)) + b"]"
         if path == "/records/identifiers":
             asked = json.loads(parse_qs(query)["records_key_field_to_value"][0])
-            found = (self.by_key[item[KEY_FIELD_ID]] for item in asked)
+            found = (self.by_key.get(item[KEY_FIELD_ID], b"null") for item in asked)
             return b"[" + b",".join(b'{"record":' + record + b"}" for record in found) + b"]"
         if path == "/records/search":
             return self.found
         if path == "/records":
-            return self.by_key[json.loads(body)["key_field_to_value"][KEY_FIELD_ID]]
+            key = json.loads(body)["key_field_to_value"][KEY_FIELD_ID]
+            return self.by_key.get(key) or self.made[key]
         if path.endswith("/values"):
             return self.value
         if path.startswith("/operations/") and path.endswith("/records"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kalbio import IdentifierNotFoundError, OutcomeError
+from tests.altered import replace
 from tests.conftest import Lab, World
 
 
@@ -31,6 +32,59 @@ def test_many_records_are_made_or_found(lab: Lab, world: World) -> None:
     assert [record.id for record in again.values] == [record.id for record in result.values]
     assert told == [(n, 25) for n in range(1, 26)]
     assert str(result) == "25 rows: 25 done"
+
+
+def test_those_that_are_there_are_read_together(lab: Lab, world: World) -> None:
+    """Of 300 rows the 299 that are there share a few look-ups, and only the one that is missing is sent by itself."""
+    some = [row for row in rows_of(300) if row != {"Compound": "B-7"}]
+    made = world(lab.api.records.get_or_create_records(some)).values
+    lab.api.clear_caches()
+    since = len(lab.exchanges)
+
+    result = world(lab.api.records.get_or_create_records([*rows_of(300), {"Compound": "B-7"}]))
+
+    asked = lab.operations()[since:]
+    assert asked.count("getOrCreateRecord") == 1
+    assert asked.count("identifyRecords") == 3
+    assert result.ok
+    assert [record.id for record in result.values if str(record) != "B-7"] == [record.id for record in made]
+    assert result[7].value.id == result[300].value.id
+
+
+def test_few_rows_are_sent_without_a_look_up(lab: Lab, world: World) -> None:
+    """As many rows as may be under way at a time are one round trip: they are sent at once."""
+    world(lab.api.records.get_or_create_records(rows_of(8)))
+
+    assert lab.operations().count("getOrCreateRecord") == 8
+    assert "identifyRecords" not in lab.operations()
+
+
+def test_rows_that_cannot_be_looked_up_are_sent(lab: Lab, world: World) -> None:
+    """When the look-up is refused, each row is sent and has its own outcome."""
+    world(lab.api.records.get_or_create_record({"Compound": "B-3"}))
+    lab.api.clear_caches()
+    lab.fail("identifyRecords", status=403)
+
+    result = world(lab.api.records.get_or_create_records(rows_of(9)))
+
+    assert result.ok
+    assert lab.operations().count("getOrCreateRecord") == 1 + 9
+
+
+def test_a_record_that_was_looked_up_by_another_key_is_not_taken(lab: Lab, world: World) -> None:
+    """A look-up may answer with a record whose key is larger or spelled otherwise; the server then decides."""
+    compound = world(lab.api.entity_fields.get_or_create_key_field("Compound"))
+    batch = world(lab.api.entity_fields.get_or_create_key_field("Batch"))
+    larger = world(lab.api.records.get_or_create_record({compound: "B-0", batch: "1"}))
+    other = world(lab.api.records.get_or_create_record({compound: "b-1"}))
+    found = [{"record": larger.to_dict()}, {"record": other.to_dict()}, *[{"record": None}] * 8]
+    lab.api.clear_caches()
+    replace(lab, "identifyRecords", found)
+
+    result = world(lab.api.records.get_or_create_records(rows_of(10)))
+
+    assert [str(record) for record in result.values] == [f"B-{n}" for n in range(10)]
+    assert {larger.id, other.id}.isdisjoint({record.id for record in result.values})
 
 
 def test_values_go_in_and_records_show_them(lab: Lab, world: World) -> None:

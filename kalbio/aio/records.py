@@ -773,7 +773,7 @@ class RecordsService(Service):
         progress: Progress | None = None,
         journal: str | Path | None = None,
     ) -> BulkResult[Record]:
-        """Get or create many records, a few at a time.
+        """Get or create many records: those that are there are read many at a time, the others made a few at a time.
 
         Args:
             rows: dicts of key field (object, id, or name) to value.
@@ -790,7 +790,8 @@ class RecordsService(Service):
             ValueError: a dict is empty, or a value is no text; nothing was sent.
             JournalError: the journal belongs to other rows, is in use, or is no journal; nothing was sent.
 
-        API operation: `getOrCreateRecord` for each row; with a journal also `getActiveWorkspace`.
+        API operation: `identifyRecords` for some 100 rows, `getOrCreateRecord` for each that is not there; with a
+        journal also `getActiveWorkspace`.
 
         Example:
             >>> result = await client.records.get_or_create_records([{"Compound": f"CPD-{n}"} for n in range(3)])
@@ -827,7 +828,8 @@ class RecordsService(Service):
             JournalError: the journal belongs to other rows, is in use, or is no journal.
             KalbioAPIError: names could not be looked up.
 
-        API operation: `getOrCreateRecord` for each row; with a journal also `getActiveWorkspace`.
+        API operation: `identifyRecords` for some 100 rows, `getOrCreateRecord` for each that is not there; with a
+        journal also `getActiveWorkspace`.
 
         Example:
             >>> rows = ({"Compound": f"CPD-{n}"} for n in range(3))
@@ -844,8 +846,24 @@ class RecordsService(Service):
                     yield outcome
 
     def _record_load(self, journal: Any, stop_on_error: bool, progress: Callable[[], object] | None = None) -> Any:
+        there: dict[frozenset[tuple[str, str]], Record] = {}
+
+        async def look_up(rows: Sequence[KeyValues]) -> None:
+            there.clear()
+            if len(rows) <= self._client.max_in_flight:
+                return  # sent together they take no longer than the look-up
+            try:
+                found = await self._identify(rows)
+            except KalbioError:
+                return  # each row is sent then, and says itself what is wrong
+            for keys, record in zip(rows, found, strict=True):
+                # Whether another key is the same one is for the server to say, when it is asked for this record.
+                if record is not None and (is_named(record, keys) or own_key(record._state) == key_of(keys)):
+                    there[key_of(keys)] = record
+
         async def write(keys: KeyValues, before: str | None) -> Record:
-            return await self._get_or_create(keys)
+            found = there.get(key_of(keys))
+            return await self._get_or_create(keys) if found is None else found
 
         return Load(
             write,
@@ -855,6 +873,7 @@ class RecordsService(Service):
             progress=progress,
             journal=journal,
             digest_of=lambda keys: digest(jsontext.encode(sorted(keys.items()))),
+            look_up=look_up,
         )
 
     @on_failure(BulkResult)

@@ -117,8 +117,12 @@ class Load(Generic[T, R]):
         journal: Journal | None = None,
         digest_of: Callable[[T], bytes] | None = None,
         traces: Traces[T, R] | None = None,
+        look_up: Callable[[Sequence[T]], Awaitable[object]] | None = None,
     ) -> None:
-        """Prepare a load. Rows are written with what was there before; without `traces` they may be sent twice."""
+        """Prepare a load. Rows are written with what was there before; without `traces` they may be sent twice.
+
+        `look_up` is told the rows that are to be written next, together, and may read what they have in common.
+        """
         self._write = write
         self._spot_of = spot_of
         self._limit = limit
@@ -127,6 +131,7 @@ class Load(Generic[T, R]):
         self.journal = journal
         self._digest_of = digest_of
         self._traces = traces
+        self._look_up = look_up
         self._held: set[Hashable] = set()
         self._refused: dict[Hashable, list[Note]] = {}
         self.stopped = False
@@ -152,6 +157,8 @@ class Load(Generic[T, R]):
         async def write(row: tuple[T, str | None]) -> R:
             return await self._write(*row)
 
+        if self._look_up is not None:
+            await self._look_up([row for row, _ in rows])
         return await run_rows(
             write,
             rows,

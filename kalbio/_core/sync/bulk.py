@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest cbcde159f643)
+# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest e5527c1e5b06)
 """Does the same for many rows, a few at a time, and keeps account of each."""
 
 from __future__ import annotations
@@ -118,8 +118,12 @@ class Load(Generic[T, R]):
         journal: Journal | None = None,
         digest_of: Callable[[T], bytes] | None = None,
         traces: Traces[T, R] | None = None,
+        look_up: Callable[[Sequence[T]], object] | None = None,
     ) -> None:
-        """Prepare a load. Rows are written with what was there before; without `traces` they may be sent twice."""
+        """Prepare a load. Rows are written with what was there before; without `traces` they may be sent twice.
+
+        `look_up` is told the rows that are to be written next, together, and may read what they have in common.
+        """
         self._write = write
         self._spot_of = spot_of
         self._limit = limit
@@ -128,6 +132,7 @@ class Load(Generic[T, R]):
         self.journal = journal
         self._digest_of = digest_of
         self._traces = traces
+        self._look_up = look_up
         self._held: set[Hashable] = set()
         self._refused: dict[Hashable, list[Note]] = {}
         self.stopped = False
@@ -153,6 +158,8 @@ class Load(Generic[T, R]):
         def write(row: tuple[T, str | None]) -> R:
             return self._write(*row)
 
+        if self._look_up is not None:
+            self._look_up([row for row, _ in rows])
         return run_rows(
             write,
             rows,
