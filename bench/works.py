@@ -286,6 +286,7 @@ WORKS = [
         lambda http: _one(_read(http, "/records", _record_requests())),
         _raw_one_async,
         memory=True,
+        quick=False,
     ),
     Work(
         "10,000 records by uuid, all 30 values of each",
