@@ -163,12 +163,12 @@ def checker_of(method: Callable[..., Any]) -> Callable[[tuple[Any, ...], Mapping
     from kaleidoscope_api.types import UNSET
 
     names = list(inspect.signature(method).parameters)[1:]
-    checks = simple_arguments(method)
+    places = [(names.index(name), name, *known) for name, known in simple_arguments(method).items()]
 
     def check(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
-        for name, value in (*zip(names, args, strict=False), *keywords.items()):
-            known = checks.get(name)
-            if known is not None and value is not UNSET and not (value is None and known[1]):
-                known[0](name, value)
+        for place, name, check_one, optional in places:
+            value = args[place] if place < len(args) else keywords.get(name, UNSET)
+            if value is not UNSET and not (value is None and optional):
+                check_one(name, value)
 
     return check

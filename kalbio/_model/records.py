@@ -134,8 +134,9 @@ class RecordData(Resource):
     __slots__ = ("_contents", "_state")
 
     _state: dict[str, Any] | Undecoded
-    # Field id to activity id to content: what was looked up before. It goes when the state is replaced.
-    _contents: dict[Any, dict[Any, Any]]
+    # Field id, or field id and activity id, to content: what was looked up before. It goes when the state is replaced.
+    # As long as no activity was asked for it holds nothing that the garbage collector would have to look at.
+    _contents: dict[Any, Any]
 
     created_at = timestamp("When it was created.")
     entity_slice_id = text("Its entity type.")

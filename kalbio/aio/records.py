@@ -346,7 +346,7 @@ class Record(RecordData):
         if plain:
             # A loop over many records and fields comes here often: what was found once is kept beside the JSON.
             try:
-                return self._contents[field_id][activity_id]
+                return self._contents[field_id if activity_id is None else (field_id, activity_id)]
             except (KeyError, TypeError):
                 pass
         return await self._find_content(
@@ -398,13 +398,12 @@ class Record(RecordData):
             return copied(content)
         if keep and by_ids:
             # Not by names, which may come to mean something else.
-            found = known.setdefault(field_id, {})
-            found[activity_id] = content
+            known[field_id if activity_id is None else (field_id, activity_id)] = content
             if operation is not None:
                 # Who reads one activity often reads the others next.
                 for other, item in contents_by_operation(entries, own_id).items():
                     if not isinstance(item, dict | list):
-                        found.setdefault(other, item)
+                        known.setdefault((field_id, other), item)
         return content
 
     @on_failure(dict)
