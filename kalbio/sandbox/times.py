@@ -45,14 +45,14 @@ def from_micros(micros: int) -> datetime:
 def milliseconds(micros: int) -> str:
     """`2025-10-17T18:11:41.180Z`: truncated, never rounded, as the server does."""
     moment = from_micros(micros)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def microseconds(micros: int) -> str:
     """`2025-10-20T16:01:57.94647+00:00`: trailing zeros dropped, at least one digit kept."""
     moment = from_micros(micros)
     fraction = f"{moment.microsecond:06d}".rstrip("0") or "0"
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction}+00:00"
+    return f"{moment.replace(tzinfo=None, microsecond=0).isoformat()}.{fraction}+00:00"
 
 
 def parse(text: object) -> datetime | None:
@@ -61,7 +61,7 @@ def parse(text: object) -> datetime | None:
         return None
     try:
         return as_utc(datetime.fromisoformat(text))
-    except ValueError:
+    except (ValueError, OverflowError):  # the second for what lies outside of all years in UTC
         return None
 
 

@@ -93,6 +93,17 @@ def test_update_changes_what_is_sent(api: Api) -> None:
     api.put("/activities/nope", {"title": "x"}, 404)
 
 
+def test_dates_of_all_years_are_kept(api: Api) -> None:
+    """The first and the last year are dates; what lies outside of all years in UTC is refused, and changes nothing."""
+    path = f"/activities/{api.experiment()['id']}"
+
+    for year in ("0001", "0999", "9999"):
+        assert api.put(path, {"due_date": f"{year}-12-31"})["due_date"] == f"{year}-12-31T00:00:00.000Z"
+    for wrong in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        api.put(path, {"due_date": wrong}, 400)
+    assert api.read(path)["due_date"] == "9999-12-31T00:00:00.000Z"
+
+
 def test_completion_is_dated_and_priority_kept(api: Api) -> None:
     """completed_at_date comes and goes with a complete status."""
     path = f"/activities/{api.experiment()['id']}"

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -14,6 +15,15 @@ import pytest
 from kalbio import cli
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let children be ended by Ctrl-C: what a shell starts in the background ignores it, and so would they."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_sandbox_starts_tells_where_it_is_and_stops(tmp_path: Path) -> None:
     """The command prints addresses and credentials, serves, and ends cleanly on Ctrl-C."""
     command = [sys.executable, "-m", "kalbio", "sandbox", "--port", "0", "--db", str(tmp_path / "x.db")]
