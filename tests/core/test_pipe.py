@@ -7,6 +7,7 @@ import gzip
 import json
 import logging
 import math
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -172,6 +173,19 @@ def test_nothing_of_ours_goes_to_another_host(core: Core, location: str) -> None
     assert wire.requests[1].body == b""
     assert wire.requests[1].extensions["timeout"] == wire.requests[0].extensions["timeout"]
     assert len(wire.logins) == 1
+
+
+def test_a_cookie_goes_with_the_next_requests_until_it_is_taken_back(core: Core) -> None:
+    """What a load balancer sets to find its server again is sent to it, over answers that set nothing."""
+    wire = Wire(
+        answer(200, b"1", set_cookie="node=7; Path=/"),
+        answer(200, b"2"),
+        answer(200, b"3", set_cookie="node=7; Path=/; Max-Age=0"),
+        answer(200, b"4"),
+    )
+    pipe = core.open(wire)
+    assert [core.call(pipe).content for _ in range(4)] == [b"1", b"2", b"3", b"4"]
+    assert [seen.headers.get("cookie") for seen in wire.requests] == [None, "node=7", "node=7", None]
 
 
 def test_another_host_cannot_send_the_credentials_back(core: Core) -> None:
@@ -421,6 +435,25 @@ def test_calls_share_a_connection_and_leave_no_token_in_debug_logs(
     assert len(Handler.ports) == 1
     assert "GET /programs -> 200" in caplog.text
     assert not [mark for mark in ("sandbox-token-", "sandbox-secret") if mark in caplog.text]
+
+
+def test_a_request_looks_for_no_module(world: World, origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once connected, a request imports nothing, not even in vain: what is missing is searched for anew each time.
+
+    The HTTP library does that for `sniffio` in the async client.
+    """
+    client = world.connect(url=origin)
+    world(client.programs.get_programs(use_cache=False))
+    searched: list[str] = []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, *_: Any) -> None:
+            searched.append(name)
+
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    world(client.programs.get_programs(use_cache=False))
+    assert searched == []
 
 
 def test_a_cut_answer_over_a_real_socket_is_a_typed_error(world: World, origin: str) -> None:
