@@ -78,7 +78,7 @@ def test_the_look_ahead_is_bounded(stocked: Sandbox, world: World) -> None:
     """Who stops early has not asked for everything: at most max_in_flight batches are held or under way."""
     lab = Lab(world, stocked, retries=0, max_in_flight=2)
     taken(world, lab.api.records.iter_search(entity_slice_id="Sample", batch_size=25), FIRST_BATCH + 1)
-    assert len(batches(lab)) == 1 + 2
+    assert 1 + 1 <= len(batches(lab)) <= 1 + 2  # the last one may not have been sent yet
 
 
 def test_the_cache_stays_as_it_is(stocked: Sandbox, world: World) -> None:

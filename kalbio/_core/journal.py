@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 
 import attrs
 
@@ -69,6 +70,7 @@ class Journal:
         Raises JournalError when the file belongs to another load, is in use, or is no journal.
         """
         self._path = Path(path)
+        self._turn = Lock()  # rows that are looked for at the same time ask from several threads
         self._db = self._open()
         try:
             self._same("load", load, f"belongs to another load ({{}}, not {load})")
@@ -79,7 +81,7 @@ class Journal:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            # One thread at a time, but not always the same one.
+            # One thread at a time, but not always the same one: whoever comes from outside takes his turn.
             db = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
             raise self._refusal(f"cannot be opened ({error})") from error
@@ -127,8 +129,9 @@ class Journal:
 
     def keep(self, name: str, value: str) -> str:
         """Keep a fact about the load, unless it is kept already; return what is kept."""
-        self._db.execute("insert or ignore into load values (?, ?)", (name, value))
-        kept = self._value(name)
+        with self._turn:
+            self._db.execute("insert or ignore into load values (?, ?)", (name, value))
+            kept = self._value(name)
         assert kept is not None
         return kept
 
@@ -139,7 +142,8 @@ class Journal:
         for one in digests:
             every.update(one)
             count += 1
-        self._same("rows", f"{count} rows, {every.hexdigest()}", "belongs to other rows")
+        with self._turn:
+            self._same("rows", f"{count} rows, {every.hexdigest()}", "belongs to other rows")
 
     def read(self, digests: Mapping[int, bytes]) -> dict[int, Entry]:
         """Return what is known of the rows with these numbers. Raises JournalError when one says something else."""
@@ -147,7 +151,9 @@ class Journal:
         if not digests:
             return found
         query = "select number, digest, state, made, before from row where number between ? and ?"
-        for number, known, state, made, before in self._db.execute(query, (min(digests), max(digests))):
+        with self._turn:
+            rows = self._db.execute(query, (min(digests), max(digests))).fetchall()
+        for number, known, state, made, before in rows:
             if number not in digests:
                 continue
             if known != digests[number]:
@@ -163,7 +169,8 @@ class Journal:
         if not ids:
             return set()
         query = f"select made from row where made in ({','.join('?' * len(ids))})"  # noqa: S608  # question marks only
-        return {made for (made,) in self._db.execute(query, tuple(ids))}
+        with self._turn:
+            return {made for (made,) in self._db.execute(query, tuple(ids))}
 
     @property
     def rest(self) -> float:
@@ -179,6 +186,10 @@ class Journal:
         """Keep what became of rows, all of them or none; it is on the disk when this returns."""
         if not notes:
             return
+        with self._turn:
+            self._write(notes)
+
+    def _write(self, notes: Sequence[Note]) -> None:
         self._db.execute("begin immediate")
         try:
             self._db.executemany("delete from row where number = ?", [(one.number,) for one in notes if not one.entry])

@@ -54,11 +54,13 @@ def mishap():
     else:
         raise SystemExit("nothing went wrong where it should")
 
-key = {"X-Api-Key": "sandbox-secret-key", "X-Kal-Extra-Token": "sandbox-token-extra"}
-with mishap(), KaleidoscopeClient(client_secret="sandbox-secret-mistyped") as client:
+# Put together here, as a traceback may show lines of this program.
+secret, token = "-".join(("sandbox", "secret")), "-".join(("sandbox", "token"))
+key = {"X-Api-Key": f"{secret}-key", "X-Kal-Extra-Token": f"{token}-extra"}
+with mishap(), KaleidoscopeClient(client_secret=f"{secret}-mistyped") as client:
     client.programs.get_programs()
 with mishap():
-    KaleidoscopeClient(url="https://user:sandbox-secret-in-url@api.invalid")
+    KaleidoscopeClient(url=f"https://user:{secret}-in-url@api.invalid")
 with mishap(), KaleidoscopeClient(url="http://127.0.0.1:9", retries=0) as client:
     client.programs.get_programs()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,22 @@ def test_what_was_noted_is_there_again(path: Path) -> None:
     assert again.read(numbered(ROWS)) == {0: SENT, 1: DONE}
     assert again.made_before(["made", "other"]) == {"made"}
     again.close()
+
+
+def test_many_threads_may_ask_at_once(path: Path) -> None:
+    """Rows that are looked for side by side ask side by side, while others are noted, and get their own answers."""
+    journal = Journal(path, "values")
+    journal.note([Note(n, digest(bytes([n])), Entry("done", f"made-{n}", None)) for n in range(100)])
+
+    def ask(number: int) -> None:
+        for turn in range(50):
+            assert journal.made_before([f"made-{number}", f"other-{turn}"]) == {f"made-{number}"}
+            journal.note([Note(100 + number, ROWS[0], Entry("done", f"new-{number}", None))])
+            assert journal.read({number: digest(bytes([number]))})[number].made == f"made-{number}"
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(ask, range(32)))
+    journal.close()
 
 
 def test_what_was_noted_survives_a_kill(path: Path) -> None:
