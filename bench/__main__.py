@@ -170,6 +170,15 @@ def measure_search(url: str) -> list[Figures]:
     return found
 
 
+def measure_stream(url: str) -> list[Figures]:
+    """Measure what writing 20,000 values as they come takes of memory."""
+    told = peak(url, "ours", "iter_add_values")
+    assert told["written"] == 20_000
+    if told["peak"] is None:
+        return []
+    return [figure("iter_add_values over 20,000 rows: memory above start", told["peak"], 4, unit=" MB")]
+
+
 def measure_files(rounds: int) -> list[Figures]:
     """Measure an upload and a download of 200 MB."""
     found: list[Figures] = []
@@ -215,6 +224,8 @@ def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
                 yield from measure_growth(client, 3)
         if only in "iter_search" and not quick:
             yield from measure_search(url)
+        if only in "iter_add_values" and not quick:
+            yield from measure_stream(url)
     if only in "upload and download of 200 MB":
         yield from measure_files(rounds)
     if only in "imports":

@@ -18,9 +18,10 @@ import attrs
 import httpx
 
 from bench.memory import peak_above_start
-from bench.server import RECORD_IDS
+from bench.server import FIELD_IDS, RECORD_IDS
 from bench.works import WORKS, Work
 from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
+from kalbio.records import ValueToWrite
 
 NAMES = ("ours", "raw", "ours_async", "raw_async")
 
@@ -83,6 +84,11 @@ class Contenders:
         asked = self._raw.get("/bench/counts").json()["requests"]
         return {"records": 1 + sum(1 for _ in records), "requests before the first": asked}
 
+    def stream(self, count: int) -> dict[str, Any]:
+        """Write values as they come; returns how many went in."""
+        rows = (ValueToWrite(record=RECORD_IDS[n], field=FIELD_IDS[0], content=n) for n in range(count))
+        return {"written": sum(outcome.status == "done" for outcome in self._ours.records.iter_add_values(rows))}
+
 
 @contextlib.contextmanager
 def connected(url: str) -> Iterator[Contenders]:
@@ -99,6 +105,9 @@ def main(url: str, name: str, title: str) -> None:
         if title == "iter_search":
             contenders.warm_up("raw")
             peak = peak_above_start(lambda: told.update(contenders.iterate()))
+        elif title == "iter_add_values":
+            contenders.stream(1000)
+            peak = peak_above_start(lambda: told.update(contenders.stream(20_000)))
         else:
             work = next(work for work in WORKS if work.name == title)
             peak = peak_above_start(lambda: contenders.do(name, work))
