@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-_LEFT, _SCALE, _LINE, _TOP = 430, 170, 22, 44
+_LEFT, _SCALE, _LINE, _TOP = 490, 170, 22, 44
 
 
 def draw(figures: Sequence[dict[str, Any]]) -> str:
