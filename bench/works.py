@@ -344,7 +344,6 @@ WORKS = [
         lambda client: client.records.get_or_create_records(SOME_KEYS),
         _raw_bulk(SOME_KEYS),
         _raw_bulk_async(SOME_KEYS),
-        ideal=500 * 0.02 / IN_FLIGHT,
         latency=0.02,
         max_requests=5,
         quick=False,

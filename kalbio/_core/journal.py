@@ -81,7 +81,7 @@ class Journal:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            # One thread at a time, but not always the same one: whoever comes from outside takes his turn.
+            # One thread at a time, but not always the same one: calls from outside take turns.
             db = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
             raise self._refusal(f"cannot be opened ({error})") from error

@@ -61,9 +61,8 @@ async def stream(
     """Do the work for each item as it comes, at most `limit` at a time; yield the results in order.
 
     Items are taken one by one, while fewer than `ahead` results (by default twice `limit`) are under way or not handed
-    out yet. A failure,
-    of the work or of the items, is raised after the results before it. After a failure, and when this is closed,
-    nothing new is begun; what is under way ends, unless the caller is cancelled.
+    out yet. A failure, of the work or of the items, is raised after the results before it. After a failure, and when
+    this is closed, nothing new is begun; what is under way ends, unless the caller is cancelled.
     """
     source = one_by_one(items)
     free = asyncio.Semaphore(limit)
