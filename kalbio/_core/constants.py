@@ -43,6 +43,12 @@ FIRST_BATCH = 25
 # What is read of a file at once, and unpacked of a body at most.
 UPLOAD_CHUNK = 131_072
 
+# A bulk call that is interrupted gives what is under way so long to end; its threads look so often whether it is.
+STOP_PATIENCE = 1.0
+STOP_LOOK = 0.05
+# A stream that is closed early gives answers that are on their way so long to come, before their connections are cut.
+STREAM_GRACE = 0.3
+
 # Rows of a bulk write that are prepared, and noted in a journal, at a time.
 BULK_CHUNK = 200
 # A server gets this long to finish what it was sent by a load that was killed, before it is looked for.

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from kalbio._core import constants
 from kalbio._core._http import Auth, Request, Response
-from kalbio._core.aio.locks import Lock, off_loop
+from kalbio._core.aio.locks import Lock, off_loop, raise_if_stopped
 from kalbio._core.errors import (
     AuthenticationError,
     ConnectionFailedError,
@@ -103,6 +103,7 @@ class AsyncTokenAuth(Auth):
                         # Time limits of a block hold for its login too.
                         login.extensions["timeout"] = request.extensions.get("timeout", login.extensions["timeout"])
                         self._dress(login, identity)
+                        raise_if_stopped()
                         answer = yield login
                         await answer.aread()
                         try:
@@ -112,6 +113,7 @@ class AsyncTokenAuth(Auth):
                             self.failures, self._failure = self.failures + 1, copy.copy(error)
                             raise
             self._dress(request, {**identity, self._header: f"Bearer {token}"})
+            raise_if_stopped()
             response = yield request
             if response.status_code != 401 or last_try:
                 return

@@ -11,7 +11,7 @@ from typing import TypeVar
 from anyio import Event, Lock, create_task_group, sleep
 from anyio.to_thread import run_sync
 
-__all__ = ["Event", "Lock", "each", "here", "off_loop", "one_by_one", "sleep", "stream"]
+__all__ = ["Event", "Lock", "each", "here", "off_loop", "one_by_one", "raise_if_stopped", "sleep", "stream"]
 
 
 T = TypeVar("T")
@@ -29,6 +29,10 @@ def here() -> object | None:
 async def off_loop(function: Callable[[], T]) -> T:
     """Run blocking code where it does not hold up other tasks."""
     return await run_sync(function)
+
+
+def raise_if_stopped() -> None:
+    """Do nothing: a task that is cancelled does not come here. Threads have to ask."""
 
 
 async def each(work: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int) -> list[R]:

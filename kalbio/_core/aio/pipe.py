@@ -31,7 +31,7 @@ from kalbio._core._http import (
 )
 from kalbio._core.aio.auth import AsyncTokenAuth
 from kalbio._core.aio.gate import AsyncGate
-from kalbio._core.aio.locks import sleep
+from kalbio._core.aio.locks import raise_if_stopped, sleep
 from kalbio._core.answers import Answer
 from kalbio._core.cookies import SparingCookies
 from kalbio._core.errors import (
@@ -197,12 +197,14 @@ class AsyncPipe(AsyncClient):
         return response
 
     async def _send_once(self, request: Request, auth: Any) -> Response:
+        raise_if_stopped()
         response = await super().send(request, stream=True, auth=auth, follow_redirects=False)
         hops, at_home = 0, True
         while response.has_redirect_location and request.method in ("GET", "HEAD"):
             hops += 1
             onward = response.next_request
             await response.aclose()
+            raise_if_stopped()
             if hops > self.max_redirects or onward is None:
                 raise _misled(request, "the server redirects this call in circles")
             at_home = at_home and _origin(onward) == _origin(request)

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 19b61ab9dfa3)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 22ba89ebabca)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kalbio._core.errors import (
 )
 from kalbio._core.redact import redact
 from kalbio._core.retry import read_retry_after
-from kalbio._core.sync.locks import Lock, off_loop
+from kalbio._core.sync.locks import Lock, off_loop, raise_if_stopped
 from kalbio._core.tokens import Grant, Tokens
 
 _OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
@@ -100,6 +100,7 @@ class TokenAuth(Auth):
                         # Time limits of a block hold for its login too.
                         login.extensions["timeout"] = request.extensions.get("timeout", login.extensions["timeout"])
                         self._dress(login, identity)
+                        raise_if_stopped()
                         answer = yield login
                         answer.read()
                         try:
@@ -109,6 +110,7 @@ class TokenAuth(Auth):
                             self.failures, self._failure = self.failures + 1, copy.copy(error)
                             raise
             self._dress(request, {**identity, self._header: f"Bearer {token}"})
+            raise_if_stopped()
             response = yield request
             if response.status_code != 401 or last_try:
                 return

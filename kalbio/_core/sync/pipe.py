@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest ecc05a4df0db)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest f8cea3f9fb4a)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from kalbio._core.retry import Decision, Happened, classify, decide, read_retry_
 from kalbio._core.settings import Settings
 from kalbio._core.sync.auth import TokenAuth
 from kalbio._core.sync.gate import Gate
-from kalbio._core.sync.locks import sleep
+from kalbio._core.sync.locks import raise_if_stopped, sleep
 
 logger = logging.getLogger("kalbio")
 
@@ -198,12 +198,14 @@ class Pipe(Client):
         return response
 
     def _send_once(self, request: Request, auth: Any) -> Response:
+        raise_if_stopped()
         response = super().send(request, stream=True, auth=auth, follow_redirects=False)
         hops, at_home = 0, True
         while response.has_redirect_location and request.method in ("GET", "HEAD"):
             hops += 1
             onward = response.next_request
             response.close()
+            raise_if_stopped()
             if hops > self.max_redirects or onward is None:
                 raise _misled(request, "the server redirects this call in circles")
             at_home = at_home and _origin(onward) == _origin(request)
