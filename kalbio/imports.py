@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 7138476dc29f)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 48afef14fee9)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kaleidoscope_api.api.imports import (
     push_import_by_field_id,
     push_import_from_source,
 )
+from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio._core import jsontext
 from kalbio._core.answers import as_list, as_object, unusable
@@ -369,13 +370,17 @@ class ImportsService(Service):
 
     @ends_on_failure
     def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> Iterator[ImportRecord]:
-        """Yield all imports, page by page.
+        """Yield all imports, page by page, each once.
+
+        Nothing that was there at the start is left out, whatever is added meanwhile, or ends and so is running no more.
+        What takes several pages is read twice for that.
 
         Args:
             is_complete: only those that have ended (True), or have not (False).
             page_size: imports to ask for at once.
 
         Raises:
+            KalbioResponseError: the server gives the same page again and again.
             KalbioAPIError: the server refused.
 
         API operation: `listImports`.
@@ -387,7 +392,7 @@ class ImportsService(Service):
             yield item
 
     def _all(self, is_complete: bool | None = None, page_size: int = 100) -> Iterator[ImportRecord]:
-        pages = Pages()
+        pages = Pages(OPERATIONS["listImports"].path, page_size)
         while pages.more:
             for item in pages.take(self._page(is_complete, pages.number, page_size)):
                 yield item

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 40ea3c80e41c)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 088b3a8a7da8)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from kaleidoscope_api.api.workspace import (
     list_workspace_groups,
     list_workspace_members,
 )
+from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio._core import constants, jsontext
 from kalbio._core.answers import as_json, as_list
@@ -281,13 +282,17 @@ class WorkspaceService(Service):
 
     @ends_on_failure
     def iter_events(self, **params: Unpack[EventsQuery]) -> Iterator[WorkspaceEvent]:
-        """Yield all that happened in the workspace, page by page.
+        """Yield all that happened in the workspace, page by page, each event once.
+
+        Nothing that was there at the start is left out, whatever is added or removed meanwhile. What takes several
+        pages is read twice for that.
 
         Args:
             **params: the conditions of `get_events`, but for `page`.
 
         Raises:
             TypeError: there is no such condition, or a page was given.
+            KalbioResponseError: the server gives the same page again and again.
             KalbioAPIError: the server refused.
 
         API operation: `listWorkspaceEvents`.
@@ -297,8 +302,9 @@ class WorkspaceService(Service):
         """
         if "page" in params:
             raise TypeError("iter_events() yields all pages; use get_events(page=...) for one")
-        params.setdefault("page_size", 100)
-        pages = Pages()
+        if params.get("page_size") is None:
+            params["page_size"] = 100
+        pages = Pages(OPERATIONS["listWorkspaceEvents"].path, params["page_size"])
         while pages.more:
             params["page"] = pages.number
             for event in pages.take(self._page(params)):

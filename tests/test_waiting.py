@@ -159,7 +159,7 @@ def test_all_imports_are_gone_through(lab: Lab, world: World) -> None:
 def test_pages_fit_together_whatever_the_first_number_is(base: int) -> None:
     """A server that counts from 0 and one that counts from 1 are both read whole, each item once."""
     stored = list(range(25))
-    pages, read = Pages(), []
+    pages, read = Pages("/imports"), []
     while pages.more:
         number = base if pages.number is None else pages.number
         begin = 10 * (number - base)

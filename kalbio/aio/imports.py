@@ -16,6 +16,7 @@ from kaleidoscope_api.api.imports import (
     push_import_by_field_id,
     push_import_from_source,
 )
+from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio._core import jsontext
 from kalbio._core.aio.bulk import Load
@@ -370,13 +371,17 @@ class ImportsService(Service):
 
     @ends_on_failure
     async def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> AsyncIterator[ImportRecord]:
-        """Yield all imports, page by page.
+        """Yield all imports, page by page, each once.
+
+        Nothing that was there at the start is left out, whatever is added meanwhile, or ends and so is running no more.
+        What takes several pages is read twice for that.
 
         Args:
             is_complete: only those that have ended (True), or have not (False).
             page_size: imports to ask for at once.
 
         Raises:
+            KalbioResponseError: the server gives the same page again and again.
             KalbioAPIError: the server refused.
 
         API operation: `listImports`.
@@ -388,7 +393,7 @@ class ImportsService(Service):
             yield item
 
     async def _all(self, is_complete: bool | None = None, page_size: int = 100) -> AsyncIterator[ImportRecord]:
-        pages = Pages()
+        pages = Pages(OPERATIONS["listImports"].path, page_size)
         while pages.more:
             for item in pages.take(await self._page(is_complete, pages.number, page_size)):
                 yield item
