@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 566dc6325ec5)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest f0037be4f08f)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -81,6 +81,8 @@ class ExportsService(Service):
             OSError: the file cannot be written. FileExistsError: it exists and must not be replaced; nothing was sent.
             IdentifierNotFoundError: no such entity type, program, activity or field; nothing was sent.
             KalbioAPIError: the server refused.
+            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
+            ConnectionFailedError: the download broke; an existing file is as it was.
 
         API operation: `exportRecordsCsv`.
 

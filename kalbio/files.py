@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 1f0290065bee)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 6b4f1a75adee)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class FilesService(Service):
             OSError: the file cannot be written. FileExistsError: it exists and must not be replaced; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
+            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
             ConnectionFailedError: the download broke, or the checksum is wrong; an existing file is as it was.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
@@ -108,6 +109,7 @@ class FilesService(Service):
             TypeError: `file` does not take bytes; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
+            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
             ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
@@ -142,6 +144,7 @@ class FilesService(Service):
         Raises:
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
+            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
             ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
@@ -179,6 +182,7 @@ class FilesService(Service):
             NotFoundError: there is no such file on the server.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
+            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
             ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.

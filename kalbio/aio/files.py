@@ -64,6 +64,7 @@ class FilesService(Service):
             OSError: the file cannot be written. FileExistsError: it exists and must not be replaced; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
+            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
             ConnectionFailedError: the download broke, or the checksum is wrong; an existing file is as it was.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
@@ -107,6 +108,7 @@ class FilesService(Service):
             TypeError: `file` does not take bytes; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
+            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
             ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
@@ -141,6 +143,7 @@ class FilesService(Service):
         Raises:
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
+            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
             ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
@@ -178,6 +181,7 @@ class FilesService(Service):
             NotFoundError: there is no such file on the server.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
+            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
             ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.

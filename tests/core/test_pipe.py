@@ -168,7 +168,7 @@ def test_nothing_of_ours_goes_to_another_host(core: Core, location: str) -> None
     pipe = core.open(wire, extra_headers=headers, fetch_identity=lambda: "sandbox-token-identity")
     assert core.call(pipe).content == b"file"
     sent = {name.lower() for name in wire.requests[1].headers}
-    assert sent == {"host", "user-agent"}
+    assert sent == {"host", "user-agent", "accept-encoding"}
     assert wire.requests[1].headers["user-agent"] == "core/1"
     assert wire.requests[1].body == b""
     assert wire.requests[1].extensions["timeout"] == wire.requests[0].extensions["timeout"]

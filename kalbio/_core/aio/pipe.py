@@ -213,7 +213,10 @@ class AsyncPipe(AsyncClient):
             else:
                 # Another host sees nothing that was meant for ours: neither credentials nor the user's own headers.
                 # Nor does it get to say what of ours is asked with them.
-                bare = Request("GET", onward.url, headers={"User-Agent": self._settings.user_agent})
+                told = {"User-Agent": self._settings.user_agent}
+                if packing := request.headers.get("Accept-Encoding"):
+                    told["Accept-Encoding"] = packing
+                bare = Request("GET", onward.url, headers=told)
                 bare.extensions.update(timeout=request.extensions.get("timeout"), replayable=True)
                 response = await super().send(bare, stream=True, auth=None, follow_redirects=False)
         return response

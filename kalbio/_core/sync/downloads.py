@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 27b1e7e9ab75)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest c52c598d002a)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any, BinaryIO
 
 from kalbio._core import constants
 from kalbio._core._http import HTTPError, Response
-from kalbio._core.errors import ConnectionFailedError
+from kalbio._core.errors import ConnectionFailedError, KalbioResponseError
+from kalbio._core.unpacking import Gunzip, is_packed
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes that have come, and with all that will come where the server says it."""
@@ -28,6 +29,8 @@ AS_STORED = {"Accept-Encoding": "identity"}
 """Headers of a request for a file. Most files do not get smaller; unpacked ones have a length that can be checked."""
 PACKED = {"Accept-Encoding": "gzip"}
 """Headers of a request for text. No packing is asked for that `pieces` cannot undo in constant memory."""
+
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 def check_sha256(sha256: str | None) -> None:
@@ -65,33 +68,33 @@ def check_writable(file: Any) -> None:
 def pieces(response: Response, *, progress: Progress | None = None, sha256: str | None = None) -> Iterator[bytes]:
     """Yield the body of a streamed `response` piece by piece, and close the response.
 
-    Raises ConnectionFailedError when it breaks off, or is not what its checksum says.
+    Raises KalbioResponseError when it is not the whole of something, or in an encoding that was not asked for;
+    ConnectionFailedError when it breaks off, or is not what its checksum says.
     """
-    streamed = not response.is_stream_consumed  # a transport in this process may give the body whole, uncounted
     stated = response.headers.get("content-length")
-    total = (
-        int(stated) if stated is not None and stated.isdigit() and "content-encoding" not in response.headers else None
-    )
     digest = None if sha256 is None else hashlib.sha256()
     done = 0
     try:
-        if not streamed:
-            body = response.iter_bytes(constants.DOWNLOAD_CHUNK)
-        elif response.headers.get("content-encoding", "").lower() == "gzip":
-            body = _unpacked(response)
-        else:
-            # As they come: cutting them anew would copy each byte twice.
-            body = response.iter_bytes()
-        for piece in body:
+        packed = _check_whole(response)
+        total = int(stated) if stated is not None and not packed and _LENGTH.fullmatch(stated) else None
+        # A transport in this process may give the body whole: read already, and unpacked without a look at its end.
+        body = _unread(response) if response.is_stream_consumed else response
+        # As they come: cutting them anew would copy each byte twice.
+        parts = body.iter_raw(None if body is response else constants.DOWNLOAD_CHUNK)
+        for piece in _unpacked(parts) if packed else parts:
             done += len(piece)
             if digest is not None:
                 digest.update(piece)
             yield piece
             if progress is not None:
                 progress(done, total)
-        received = response.num_bytes_downloaded
-        if streamed and stated is not None and stated != str(received):
+        received = body.num_bytes_downloaded
+        if stated is not None and stated != str(received):
             raise _broken(response, f"{received} of {stated} bytes came")
+        if received < response.num_bytes_downloaded:
+            raise _broken(response, "its body was read by somebody else before")
+        if packed and not received and stated is None:
+            raise _broken(response, "nothing of what was packed came")
         if digest is not None and sha256 is not None and digest.hexdigest() != sha256.lower():
             raise _broken(response, f"its SHA-256 is {digest.hexdigest()}, not {sha256.lower()}")
     except (HTTPError, zlib.error) as error:
@@ -100,23 +103,30 @@ def pieces(response: Response, *, progress: Progress | None = None, sha256: str 
         response.close()
 
 
-def _unpacked(response: Response) -> Iterator[bytes]:
-    """Unpack gzip a little at a time, and to its end.
+def _check_whole(response: Response) -> bool:
+    """Return whether a body is packed. Raises KalbioResponseError when it cannot be the whole of what was asked for."""
+    # Of all that counts as success, 200 alone says that the body is what was asked for, and all of it: 206 has a part,
+    # 202 and 204 have something else or nothing, and 203 what somebody on the way has made of it.
+    if response.status_code != 200:
+        raise _refused(response, f"no whole file comes with status {response.status_code}")
+    try:
+        return is_packed(response.headers.get("content-encoding"))
+    except ValueError as error:
+        raise _refused(response, str(error)) from None
 
-    The HTTP library unpacks a piece as a whole, to a thousand times its length if need be, and misses a missing end.
-    """
-    unpack = None
-    for packed in response.iter_raw():
-        while packed:
-            if unpack is None or unpack.eof:  # there may be several, one after the other
-                unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            if piece := unpack.decompress(packed, constants.DOWNLOAD_CHUNK):
-                yield piece
-            packed = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
-    if unpack is not None and not unpack.eof:
-        yield unpack.flush()
-        if not unpack.eof:
-            raise _broken(response, "the end of what was packed is missing")
+
+def _unread(response: Response) -> Response:
+    """Return a response with the same body, to be read as it travelled."""
+    return Response(response.status_code, headers=response.headers, request=response.request, stream=response.stream)
+
+
+def _unpacked(parts: Iterator[bytes]) -> Iterator[bytes]:
+    gunzip = Gunzip()
+    for packed in parts:
+        for piece in gunzip.feed(packed):
+            yield piece
+    if rest := gunzip.finish():
+        yield rest
 
 
 def save(
@@ -182,6 +192,10 @@ def _remove_left(folder: Path, name: re.Pattern[str]) -> None:
         with contextlib.suppress(OSError):  # another download may do the same, or it is not ours to remove
             if entry.stat(follow_symlinks=False).st_mtime < time.time() - constants.PART_LIFETIME:
                 Path(entry.path).unlink()
+
+
+def _refused(response: Response, reason: str) -> KalbioResponseError:
+    return KalbioResponseError(response.request.method, response.request.url.path, b"", f"nothing was saved: {reason}")
 
 
 def _broken(response: Response, reason: str) -> ConnectionFailedError:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest f8cea3f9fb4a)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest f1695ea5bce1)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -214,7 +214,10 @@ class Pipe(Client):
             else:
                 # Another host sees nothing that was meant for ours: neither credentials nor the user's own headers.
                 # Nor does it get to say what of ours is asked with them.
-                bare = Request("GET", onward.url, headers={"User-Agent": self._settings.user_agent})
+                told = {"User-Agent": self._settings.user_agent}
+                if packing := request.headers.get("Accept-Encoding"):
+                    told["Accept-Encoding"] = packing
+                bare = Request("GET", onward.url, headers=told)
                 bare.extensions.update(timeout=request.extensions.get("timeout"), replayable=True)
                 response = super().send(bare, stream=True, auth=None, follow_redirects=False)
         return response
