@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 27a836f809d0)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 189a1d8d56ca)
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
 The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end.
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kalbio._core.errors import KalbioError
+from kalbio._core.shown import one_line
 from kalbio._model.checks import checker_of
 
 logger = logging.getLogger("kalbio")
@@ -75,5 +76,5 @@ def _logged(owner: Any, method: str, error: KalbioError) -> bool:
     """Log the error under the older policy; False when it is to be raised."""
     if owner._client is None or owner._client.on_error == "raise":
         return False
-    logger.error("%s: %s", method, " ".join([str(error), *getattr(error, "__notes__", ())]))
+    logger.error("%s: %s", method, one_line(" ".join([str(error), *getattr(error, "__notes__", ())])))
     return True

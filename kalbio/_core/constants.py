@@ -25,6 +25,8 @@ TOKEN_MARGIN_SHARE = 0.2
 # Google identity tokens live for an hour.
 IAP_TOKEN_LIFETIME = 3000.0
 
+PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+
 # Servers commonly refuse request lines of more than 8 kB; the method, the version and a path prefix need some of it.
 MAX_TARGET = 7_990
 

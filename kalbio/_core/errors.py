@@ -11,17 +11,20 @@
     │   └── ServerError             5xx
     ├── KalbioResponseError         the call succeeded, but its answer cannot be used
     ├── TransportError              no answer
-    │   ├── ConnectionFailedError   the connection could not be made, or broke
-    │   └── RequestTimeoutError     a time limit passed
+    │   ├── ConnectionFailedError   (also ConnectionError) the connection could not be made, or broke
+    │   └── RequestTimeoutError     (also TimeoutError) a time limit passed
     ├── UnknownFateError            a write was sent and its answer lost: it may or may not have been carried out
     ├── OutcomeError                what was waited for ended badly; `outcome` is what it came to
     ├── JournalError            the journal of a load cannot be used, or a row of it not sent
     ├── WaitTimeoutError            (also TimeoutError) it did not end in time; `outcome` is its last state
+    ├── SettingError                (also ValueError) what the client is set to cannot be used
     └── IdentifierError             (also ValueError) what was given does not name one thing
         ├── IdentifierNotFoundError (also LookupError) it names nothing; `suggestions` has the close matches
         └── AmbiguousIdentifierError it names several; `candidates` lists them
 
-Errors carry the relative path, never the host; bodies are cut and free of secrets; all can be copied and pickled.
+Errors carry the relative path; those of the connection name host and port too, for that is what the reader has to look
+at, but never user name, password or query of an address. Bodies are cut and free of secrets; all can be copied and
+pickled. Their text is one line, whatever the server sent: control characters are shown as escapes.
 """
 
 from __future__ import annotations
@@ -29,17 +32,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
-from kalbio._core.constants import MAX_ERROR_BODY
+from kalbio._core.constants import MAX_ERROR_BODY, PORTS
 from kalbio._core.redact import redact, redact_all
-from kalbio._core.shown import shown
+from kalbio._core.shown import one_line, place, shown
 
 _NEEDLESS_ESCAPE = re.compile(r"\\u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 
 
 class KalbioError(Exception):
     """Base of every error that kalbio raises on purpose."""
+
+    def __str__(self) -> str:
+        # Here, and not where a text is made: what a server sent comes into the texts at many places.
+        return one_line(super().__str__())
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The constructors take keywords, which the default protocol of exceptions would lose.
@@ -192,20 +199,38 @@ class KalbioResponseError(KalbioError):
 
 
 class TransportError(KalbioError):
-    """No answer came."""
+    """No answer came.
 
-    def __init__(self, method: str, path: str, reason: str) -> None:
+    Attributes:
+        method: HTTP method.
+        path: relative path.
+        reason: what went wrong.
+        host: where the request was to go; None where that is not known, as `port`.
+        port: the port there.
+    """
+
+    def __init__(
+        self, method: str, path: str, reason: str, *, host: str | None = None, port: int | None = None
+    ) -> None:
         self.method = method
         self.path = path
         self.reason = reason
-        super().__init__(f"{method} {path}: {reason}")
+        self.host = host
+        self.port = port
+        super().__init__(f"{method} {path}{f' at {place(host, port)}' if host else ''}: {reason}")
+
+    @classmethod
+    def of(cls, request: Any, reason: str) -> Self:
+        """Return the error for a request of the HTTP library, which knows where it was to go."""
+        url = request.url
+        return cls(request.method, url.path, reason, host=url.host, port=url.port or PORTS.get(url.scheme))
 
 
-class ConnectionFailedError(TransportError):
+class ConnectionFailedError(TransportError, ConnectionError):
     """The connection could not be made, or broke before the answer was complete."""
 
 
-class RequestTimeoutError(TransportError):
+class RequestTimeoutError(TransportError, TimeoutError):
     """A time limit passed: connecting, writing, reading, or waiting for a free connection."""
 
 
@@ -260,6 +285,13 @@ class WaitTimeoutError(KalbioError, TimeoutError):
     def __init__(self, text: str, outcome: Any) -> None:
         self.outcome = outcome
         super().__init__(text)
+
+
+class SettingError(KalbioError, ValueError):
+    """What the client is set to, by an argument or by the environment, cannot be used; the text names the setting.
+
+    Raised when the client is made, before anything is sent.
+    """
 
 
 class IdentifierError(KalbioError, ValueError):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import attrs
 
 from kalbio._core import constants
+from kalbio._core.errors import SettingError
+from kalbio._core.proxies import Proxies
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.shown import shown
+from kalbio._core.trust import Trust
 
 
 def _is_limit(value: Any) -> bool:
@@ -22,7 +23,7 @@ def _is_limit(value: Any) -> bool:
 
 def _check_limit(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     if value is not None and (not _is_limit(value)):
-        raise ValueError(
+        raise SettingError(
             f"{attribute.name} must be a number of seconds above 0, or None for no limit; got {shown(value)}"
         )
 
@@ -55,7 +56,7 @@ class Timeouts:
         if isinstance(value, Timeouts):
             return value
         if not _is_limit(value):
-            raise ValueError(f"timeout must be a number of seconds above 0, or a Timeouts object; got {shown(value)}")
+            raise SettingError(f"timeout must be a number of seconds above 0, or a Timeouts object; got {shown(value)}")
         return cls(connect=value, read=value, write=value, pool=value)
 
     def as_dict(self) -> dict[str, float | None]:
@@ -72,8 +73,8 @@ class Settings:
     retry: RetryPolicy
     user_agent: str
     extra_headers: Mapping[str, str] = attrs.field(repr=False)
-    verify: bool | str | Path | ssl.SSLContext = True
-    proxy: str | None = attrs.field(default=None, repr=False)  # may hold a password
+    trust: Trust = attrs.field(factory=Trust)
+    proxies: Proxies = attrs.field(factory=Proxies)
     http2: bool = False
     max_connections: int = constants.MAX_CONNECTIONS
     max_in_flight: int = constants.MAX_IN_FLIGHT
@@ -83,7 +84,5 @@ class Settings:
         raise TypeError("the settings of a client hold secrets and cannot be pickled or copied")
 
     def tls(self) -> bool | ssl.SSLContext:
-        """Return what the HTTP library needs to check certificates; a path names a file of trusted ones."""
-        if isinstance(self.verify, str | Path):
-            return ssl.create_default_context(cafile=os.fspath(self.verify))
-        return self.verify
+        """Return what the HTTP library needs to check certificates."""
+        return self.trust.context()

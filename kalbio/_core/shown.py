@@ -1,10 +1,14 @@
-"""Shows what was given, in an error that names it."""
+"""Shows what was given, in an error that names it, and keeps what is shown on one line."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 LIMIT = 200
+
+# What ends a line, moves the cursor, turns the direction of writing, or cannot be written at all (half a pair).
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def shown(value: Any) -> str:
@@ -16,3 +20,14 @@ def shown(value: Any) -> str:
     except Exception:  # huge numbers, and objects that cannot be read
         return f"a {type(value).__name__} that cannot be shown"
     return text if len(text) <= LIMIT else f"{text[: LIMIT // 2]}... ({type(value).__name__})"
+
+
+def place(host: str, port: int | None) -> str:
+    """Return host and port as one writes them."""
+    host = f"[{host}]" if ":" in host else host
+    return host if port is None else f"{host}:{port}"
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line that shows as it reads: control characters are written as escapes."""
+    return _UNSEEN.sub(lambda match: repr(match[0])[1:-1], text)

@@ -1,4 +1,4 @@
-"""Keeps secrets out of the logs of the libraries below.
+"""Keeps secrets out of the logs and the representations of the libraries below.
 
 httpx names the URL of every request, and a download may be led to one that is signed. httpcore shows the headers of
 answers at DEBUG. hpack, which packs the headers of HTTP/2, shows those of requests at DEBUG, the token among them.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 
+from kalbio._core._http import Headers
 from kalbio._core.redact import HIDDEN, redact
 
 _LOGGERS = (
@@ -38,6 +39,23 @@ class _Veil(logging.Filter):
 
 
 _veil = _Veil()
+
+
+# What may be shown of a request; everything else may be a credential, whatever its name.
+_SHOWN = frozenset(
+    {
+        "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "host",
+        "range", "transfer-encoding", "user-agent",
+    }
+)  # fmt: skip
+
+
+class VeiledHeaders(Headers):
+    """Headers of a request whose representation shows no credentials: answers and errors lead to them."""
+
+    def __repr__(self) -> str:
+        shown = [(name, value if name in _SHOWN else HIDDEN) for name, value in self.multi_items()]
+        return f"Headers({shown!r})"
 
 
 def draw() -> None:

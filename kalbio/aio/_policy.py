@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kalbio._core.errors import KalbioError
+from kalbio._core.shown import one_line
 from kalbio._model.checks import checker_of
 
 logger = logging.getLogger("kalbio")
@@ -74,5 +75,5 @@ def _logged(owner: Any, method: str, error: KalbioError) -> bool:
     """Log the error under the older policy; False when it is to be raised."""
     if owner._client is None or owner._client.on_error == "raise":
         return False
-    logger.error("%s: %s", method, " ".join([str(error), *getattr(error, "__notes__", ())]))
+    logger.error("%s: %s", method, one_line(" ".join([str(error), *getattr(error, "__notes__", ())])))
     return True

@@ -7,18 +7,24 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
-from urllib.parse import urlsplit
 
 from kalbio._core import constants
-from kalbio._core.errors import KalbioAPIError, KalbioResponseError, NotFoundError
+from kalbio._core.addresses import Address, is_local, read_address
+from kalbio._core.errors import KalbioAPIError, KalbioResponseError, NotFoundError, SettingError
+from kalbio._core.headers import AddedHeaders
+from kalbio._core.proxies import given as given_proxy
+from kalbio._core.proxies import of_environment, of_system
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.settings import Settings, Timeouts
+from kalbio._core.shown import shown
 from kalbio._core.tokens import Grant, Tokens
+from kalbio._core.trust import Trust
 from kalbio._version import __version__
 
 if TYPE_CHECKING:
@@ -116,14 +122,16 @@ class AsyncKaleidoscopeClient:
         client_secret: their secret; by default `KALEIDOSCOPE_API_CLIENT_SECRET`.
         url: where the API answers; by default `KALEIDOSCOPE_API_URL`, else the platform itself.
         additional_headers: sent with every request, the login included. The mapping is copied; change
-            `client.additional_headers` later if need be.
+            `client.additional_headers` later if need be. What cannot be sent is refused at once.
         iap_client_id: audience of the Google identity-aware proxy in front of the API, if there is one
             (needs the extra `kalbio[iap]`).
-        verify_ssl: False switches certificate checks off; a path names a file of trusted certificates; an
-            `ssl.SSLContext` is used as it is.
+        verify_ssl: False switches certificate checks off; a path names a file of trusted certificates, or a
+            directory that OpenSSL can use; an `ssl.SSLContext` is used as it is. By default the environment decides
+            (`SSL_CERT_FILE`, `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE`), else the certificates that come with httpx.
         timeout: seconds for each phase of a request, or `Timeouts`.
         retries: a `RetryPolicy`, or the number of repetitions (0 for none).
-        proxy: URL of an HTTP proxy; by default the environment decides.
+        proxy: URL of a proxy, `http://` and the like included; by default the environment decides
+            (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
         http2: whether to speak HTTP/2; by default when the extra `kalbio[http2]` is installed.
         max_connections: connections open at a time.
         max_in_flight: requests under way at a time, of all calls together; downloads do not count. After a 429 they
@@ -134,7 +142,8 @@ class AsyncKaleidoscopeClient:
         transport: an httpx transport to send with, instead of the network: the in-process sandbox, a recorder.
 
     Raises:
-        ValueError: credentials are missing, or an argument makes no sense.
+        SettingError: credentials are missing, or an argument or a variable of the environment makes no sense. It is a
+            ValueError, too.
 
     Example:
         >>> async with AsyncKaleidoscopeClient() as client:
@@ -160,20 +169,27 @@ class AsyncKaleidoscopeClient:
         use_cache: bool = True,
         transport: Any = None,
     ) -> None:
-        self.additional_headers: dict[str, str] = dict(additional_headers or {})
+        self._additional_headers = AddedHeaders(additional_headers)
         self.on_error: OnError = _policy(on_error)
         for name, number in (("max_in_flight", max_in_flight), ("max_connections", max_connections)):
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1; got {number!r}")
+                raise SettingError(f"{name} must be a whole number of at least 1; got {shown(number)}")
         self._use_cache = use_cache
+        base_url, address = _base_url(url)
+        # A transport of the caller's own knows itself where it sends, and whom it trusts.
+        environ: Mapping[str, str] = os.environ if transport is None else {}
+        proxies = of_environment(environ, of_system) if proxy is None else given_proxy(proxy)
+        proxies.proxy_of(address.scheme, address.host, address.port)
+        if transport is None:
+            _warn_of_clear_text(address)
         self._settings = Settings(
-            base_url=_base_url(url),
+            base_url=base_url,
             timeouts=Timeouts.of(timeout),
             retry=_retry_policy(retries),
             user_agent=f"kalbio/{__version__}",
-            extra_headers=self.additional_headers,
-            verify=verify_ssl,
-            proxy=proxy,
+            extra_headers=self._additional_headers,
+            trust=Trust.of(verify_ssl, environ),
+            proxies=proxies,
             http2=_http2(http2),
             max_connections=max_connections,
             max_in_flight=max_in_flight,
@@ -298,6 +314,19 @@ class AsyncKaleidoscopeClient:
         return WorkspaceService(self)
 
     @property
+    def additional_headers(self) -> MutableMapping[str, str]:
+        """Headers that every request carries. Changes count from the next request; what cannot be sent is refused.
+
+        Example:
+            >>> client.additional_headers["X-Lab"] = "B12"
+        """
+        return self._additional_headers
+
+    @additional_headers.setter
+    def additional_headers(self, headers: Mapping[str, str]) -> None:
+        self._additional_headers.replace(headers)
+
+    @property
     def max_in_flight(self) -> int:
         """How many requests may be under way at a time."""
         return self._settings.max_in_flight
@@ -404,6 +433,11 @@ class AsyncKaleidoscopeClient:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._settings.base_url}>"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} holds secrets and connections, and cannot be pickled or copied; make another one"
+        )
+
 
 def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> AsyncPipe:
     # Imported here: making a client must stay cheap, and the HTTP library is most of the cost.
@@ -438,18 +472,42 @@ def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Asyn
 def _credential(name: str, given: str | None, variable: str) -> str:
     value = given if given is not None else os.environ.get(variable)
     if not value:
-        raise ValueError(f"{name} is missing: pass {name}=... or set the environment variable {variable}")
+        raise SettingError(f"{name} is missing: pass {name}=... or set the environment variable {variable}")
+    setting = name if given is not None else variable
+    # No error shows it: it is what nobody must see.
+    if not isinstance(value, str):
+        raise SettingError(f"{setting} must be text; got {type(value).__name__}")
+    if value != value.strip():
+        raise SettingError(f"{setting} has a line end or a space around it, perhaps from a file; strip() it")
+    if any(
+        character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff" for character in value
+    ):
+        raise SettingError(f"{setting} has characters in it that are no text")
     return value
 
 
-def _base_url(given: str | None) -> str:
-    url = (given or os.environ.get("KALEIDOSCOPE_API_URL") or PROD_API_URL).strip().rstrip("/")
-    parts = urlsplit(url)
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("url must not hold a user name or a password")  # and the text must not show it
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.port == 0:
-        raise ValueError(f"url must be https:// (or http://), a host, and at most a path; got {url!r}")
-    return url
+def _base_url(given: str | None) -> tuple[str, Address]:
+    setting, url = "url", given or PROD_API_URL
+    if not given and os.environ.get("KALEIDOSCOPE_API_URL"):
+        setting, url = "url (from KALEIDOSCOPE_API_URL)", os.environ["KALEIDOSCOPE_API_URL"]
+    if isinstance(url, str):
+        url = url.strip().rstrip("/")
+    return url, read_address(setting, url)
+
+
+# Hosts that have been warned of.
+_in_clear: set[str] = set()
+
+
+def _warn_of_clear_text(address: Address) -> None:
+    if address.scheme == "http" and not is_local(address.host) and address.host not in _in_clear:
+        _in_clear.add(address.host)
+        warnings.warn(
+            f"url begins with http://: credentials and data travel to {address.host} in clear, for everybody on the "
+            "way to read; use https://",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _policy(given: OnError | None) -> OnError:
@@ -458,7 +516,7 @@ def _policy(given: OnError | None) -> OnError:
         return "raise"
     if policy == "log":
         return "log"
-    raise ValueError(f'on_error (or KALEIDOSCOPE_ON_ERROR) must be "raise" or "log"; got {policy!r}')
+    raise SettingError(f'on_error (or KALEIDOSCOPE_ON_ERROR) must be "raise" or "log"; got {shown(policy)}')
 
 
 def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
@@ -467,7 +525,7 @@ def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
     if given is None:
         return RetryPolicy()
     if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        raise ValueError(f"retries must be a RetryPolicy or a whole number from 0; got {given!r}")
+        raise SettingError(f"retries must be a RetryPolicy or a whole number from 0; got {shown(given)}")
     return RetryPolicy(attempts=given + 1)
 
 

@@ -23,9 +23,11 @@ from kalbio._core.errors import (
 from kalbio._core.redact import redact
 from kalbio._core.retry import read_retry_after
 from kalbio._core.tokens import Grant, Tokens
+from kalbio._core.veil import VeiledHeaders
 
 _OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
-_CONFIDENTIAL = re.compile("auth|cookie|key|password|secret|signature|token", re.IGNORECASE)
+_CONFIDENTIAL = re.compile("auth|cookie|credential|key|pass|pwd|secret|session|signature|token", re.IGNORECASE)
+_OF_A_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class AsyncIdentityToken:
@@ -125,18 +127,24 @@ class AsyncTokenAuth(Auth):
         if self._identity is None:
             return {}
         try:
-            return {"Authorization": f"Bearer {await self._identity.get()}"}
+            token = await self._identity.get()
+            if not _OF_A_TOKEN.fullmatch(token):
+                raise ValueError("what came cannot stand in a header")
+            return {"Authorization": f"Bearer {token}"}
         except Exception as error:  # whatever the library of the credentials raises
             told = redact(str(error), self.secrets())
             cause = error if told == str(error) else None  # its text would stand in tracebacks
             reason = f"no identity token for the proxy: {told}"
-            raise ConnectionFailedError(request.method, request.url.path, reason) from cause
+            raise ConnectionFailedError.of(request, reason) from cause
 
     def _dress(self, request: Request, headers: Mapping[str, str]) -> None:
+        request.headers.__class__ = VeiledHeaders
         request.headers.update(headers)
         for name, value in self._extra_headers.items():
             # A caller's header wins, but cannot relabel or reframe a body that we encoded.
             if name.lower() not in _OF_THE_BODY:
+                if not value.isascii():
+                    request.headers.encoding = "iso-8859-1"  # as HTTP means it; the library would write UTF-8
                 request.headers[name] = value
 
     def _read_answer(self, grant: Grant, answer: Response) -> str | None:

@@ -200,4 +200,4 @@ def _refused(response: Response, reason: str) -> KalbioResponseError:
 
 
 def _broken(response: Response, reason: str) -> ConnectionFailedError:
-    return ConnectionFailedError(response.request.method, response.request.url.path, f"the download broke: {reason}")
+    return ConnectionFailedError.of(response.request, f"the download broke: {reason}")

@@ -14,6 +14,7 @@ from kalbio._core._http import (
     URL,
     USE_CLIENT_DEFAULT,
     AsyncClient,
+    AsyncHTTPTransport,
     ByteStream,
     ConnectError,
     ConnectTimeout,
@@ -33,6 +34,7 @@ from kalbio._core.aio.auth import AsyncTokenAuth
 from kalbio._core.aio.gate import AsyncGate
 from kalbio._core.aio.locks import raise_if_stopped, sleep
 from kalbio._core.answers import Answer
+from kalbio._core.connecting import told as told_of_connecting
 from kalbio._core.cookies import SparingCookies
 from kalbio._core.errors import (
     ConnectionFailedError,
@@ -42,10 +44,12 @@ from kalbio._core.errors import (
     TransportError,
     UnknownFateError,
 )
+from kalbio._core.headers import fault as header_fault
 from kalbio._core.operation import OperationInfo
 from kalbio._core.redact import redact
 from kalbio._core.retry import Decision, Happened, classify, decide, read_retry_after
 from kalbio._core.settings import Settings
+from kalbio._core.shown import one_line
 
 logger = logging.getLogger("kalbio")
 
@@ -71,23 +75,17 @@ class AsyncPipe(AsyncClient):
         pause: Callable[[float], Awaitable[None]] = sleep,
     ) -> None:
         veil.draw()
+        self._settings = settings
         super().__init__(
             base_url=settings.base_url,
             headers={"User-Agent": settings.user_agent},
             timeout=Timeout(**settings.timeouts.as_dict()),
-            limits=Limits(
-                max_connections=settings.max_connections,
-                max_keepalive_connections=settings.max_connections,
-                keepalive_expiry=constants.KEEPALIVE_EXPIRY,
-            ),
-            http2=settings.http2,
-            verify=settings.tls(),
-            proxy=settings.proxy,
-            transport=settings.transport,
+            transport=self._connect() if settings.transport is None else settings.transport,
+            mounts={f"{scheme}://": self._connect(url) for scheme, url in settings.proxies.urls().items()},
+            trust_env=False,
             follow_redirects=False,
         )
         self._cookies = SparingCookies()
-        self._settings = settings
         self._operations = operations
         self._clock = clock
         self._draw = draw
@@ -98,8 +96,32 @@ class AsyncPipe(AsyncClient):
         self._secrets = auth.secrets
         self.auth = self._login = auth
 
+    def _connect(self, proxy: str | None = None) -> AsyncHTTPTransport:
+        settings = self._settings
+        return AsyncHTTPTransport(
+            verify=settings.tls(),
+            http2=settings.http2,
+            limits=Limits(
+                max_connections=settings.max_connections,
+                max_keepalive_connections=settings.max_connections,
+                keepalive_expiry=constants.KEEPALIVE_EXPIRY,
+            ),
+            proxy=proxy,
+            trust_env=False,
+        )
+
+    def _transport_for_url(self, url: URL) -> Any:
+        # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
+        if self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
+            return self._transport
+        return super()._transport_for_url(url)
+
     def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
         """Build a request; JSON bodies and query values go through the strict encoder."""
+        given = arguments.get("headers")
+        for name, value in given.items() if isinstance(given, Mapping) else ():
+            if wrong := header_fault(name, value):
+                raise ValueError(f"headers cannot be sent: {wrong}")
         if json is not None:
             arguments["content"] = jsontext.encode(json)
             arguments["headers"] = {**(arguments.get("headers") or {}), "Content-Type": "application/json"}
@@ -160,11 +182,11 @@ class AsyncPipe(AsyncClient):
                     raise error from None
             except (StreamError, InvalidURL) as error:
                 reason = self._without_secrets(error)
-                raise TransportError(request.method, request.url.path, reason) from self._cause(error)
+                raise TransportError.of(request, reason) from self._cause(error)
             else:
                 logger.debug(
                     "%s %s -> %s, attempt %d, %.3f s",
-                    request.method, request.url.path, response.status_code, attempt, self._clock() - started,
+                    request.method, one_line(request.url.path), response.status_code, attempt, self._clock() - started,
                 )  # fmt: skip
                 if response.is_success:
                     response.extensions["secrets"] = self._secrets
@@ -174,7 +196,7 @@ class AsyncPipe(AsyncClient):
                     raise _misled(request, "the server redirects this call elsewhere; check the url")
                 decision = self._after_refusal(request, response, attempt, started)
             assert decision.wait is not None
-            logger.info("%s %s: next try in %.2f s", request.method, request.url.path, decision.wait)
+            logger.info("%s %s: next try in %.2f s", request.method, one_line(request.url.path), decision.wait)
             await self._pause(decision.wait)
 
     async def _send_in_turn(self, request: Request, auth: Any) -> Response:
@@ -251,9 +273,14 @@ class AsyncPipe(AsyncClient):
         reason, cause = self._without_secrets(error), self._cause(error)
         if decision.fate_unknown:
             self._raise_unknown_fate(request, f"the answer was lost ({reason})", cause)
-        if isinstance(error, TimeoutException):
-            raise RequestTimeoutError(sent.method, sent.url.path, f"timed out ({type(error).__name__})") from cause
-        raise ConnectionFailedError(sent.method, sent.url.path, reason) from cause
+        late = isinstance(error, TimeoutException)
+        reason = f"timed out ({type(error).__name__})" if late else reason
+        url = sent.url
+        if isinstance(error, _NOT_SENT):
+            reason = told_of_connecting(
+                error, reason, url.host, url.port, self._settings.proxies.told(url.scheme, url.host, url.port)
+            )
+        raise (RequestTimeoutError if late else ConnectionFailedError).of(sent, reason) from cause
 
     def _after_refusal(self, request: Request, response: Response, attempt: int, started: float) -> Decision:
         retry_after = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))

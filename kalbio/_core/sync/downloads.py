@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest c52c598d002a)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest eea177caccaa)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -199,4 +199,4 @@ def _refused(response: Response, reason: str) -> KalbioResponseError:
 
 
 def _broken(response: Response, reason: str) -> ConnectionFailedError:
-    return ConnectionFailedError(response.request.method, response.request.url.path, f"the download broke: {reason}")
+    return ConnectionFailedError.of(response.request, f"the download broke: {reason}")

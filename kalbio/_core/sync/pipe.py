@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest f1695ea5bce1)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest fba9ad427490)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kalbio._core._http import (
     ConnectError,
     ConnectTimeout,
     HTTPError,
+    HTTPTransport,
     InvalidURL,
     Limits,
     PoolTimeout,
@@ -31,6 +32,7 @@ from kalbio._core._http import (
     UnsupportedProtocol,
 )
 from kalbio._core.answers import Answer
+from kalbio._core.connecting import told as told_of_connecting
 from kalbio._core.cookies import SparingCookies
 from kalbio._core.errors import (
     ConnectionFailedError,
@@ -40,10 +42,12 @@ from kalbio._core.errors import (
     TransportError,
     UnknownFateError,
 )
+from kalbio._core.headers import fault as header_fault
 from kalbio._core.operation import OperationInfo
 from kalbio._core.redact import redact
 from kalbio._core.retry import Decision, Happened, classify, decide, read_retry_after
 from kalbio._core.settings import Settings
+from kalbio._core.shown import one_line
 from kalbio._core.sync.auth import TokenAuth
 from kalbio._core.sync.gate import Gate
 from kalbio._core.sync.locks import raise_if_stopped, sleep
@@ -72,23 +76,17 @@ class Pipe(Client):
         pause: Callable[[float], None] = sleep,
     ) -> None:
         veil.draw()
+        self._settings = settings
         super().__init__(
             base_url=settings.base_url,
             headers={"User-Agent": settings.user_agent},
             timeout=Timeout(**settings.timeouts.as_dict()),
-            limits=Limits(
-                max_connections=settings.max_connections,
-                max_keepalive_connections=settings.max_connections,
-                keepalive_expiry=constants.KEEPALIVE_EXPIRY,
-            ),
-            http2=settings.http2,
-            verify=settings.tls(),
-            proxy=settings.proxy,
-            transport=settings.transport,
+            transport=self._connect() if settings.transport is None else settings.transport,
+            mounts={f"{scheme}://": self._connect(url) for scheme, url in settings.proxies.urls().items()},
+            trust_env=False,
             follow_redirects=False,
         )
         self._cookies = SparingCookies()
-        self._settings = settings
         self._operations = operations
         self._clock = clock
         self._draw = draw
@@ -99,8 +97,32 @@ class Pipe(Client):
         self._secrets = auth.secrets
         self.auth = self._login = auth
 
+    def _connect(self, proxy: str | None = None) -> HTTPTransport:
+        settings = self._settings
+        return HTTPTransport(
+            verify=settings.tls(),
+            http2=settings.http2,
+            limits=Limits(
+                max_connections=settings.max_connections,
+                max_keepalive_connections=settings.max_connections,
+                keepalive_expiry=constants.KEEPALIVE_EXPIRY,
+            ),
+            proxy=proxy,
+            trust_env=False,
+        )
+
+    def _transport_for_url(self, url: URL) -> Any:
+        # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
+        if self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
+            return self._transport
+        return super()._transport_for_url(url)
+
     def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
         """Build a request; JSON bodies and query values go through the strict encoder."""
+        given = arguments.get("headers")
+        for name, value in given.items() if isinstance(given, Mapping) else ():
+            if wrong := header_fault(name, value):
+                raise ValueError(f"headers cannot be sent: {wrong}")
         if json is not None:
             arguments["content"] = jsontext.encode(json)
             arguments["headers"] = {**(arguments.get("headers") or {}), "Content-Type": "application/json"}
@@ -161,11 +183,11 @@ class Pipe(Client):
                     raise error from None
             except (StreamError, InvalidURL) as error:
                 reason = self._without_secrets(error)
-                raise TransportError(request.method, request.url.path, reason) from self._cause(error)
+                raise TransportError.of(request, reason) from self._cause(error)
             else:
                 logger.debug(
                     "%s %s -> %s, attempt %d, %.3f s",
-                    request.method, request.url.path, response.status_code, attempt, self._clock() - started,
+                    request.method, one_line(request.url.path), response.status_code, attempt, self._clock() - started,
                 )  # fmt: skip
                 if response.is_success:
                     response.extensions["secrets"] = self._secrets
@@ -175,7 +197,7 @@ class Pipe(Client):
                     raise _misled(request, "the server redirects this call elsewhere; check the url")
                 decision = self._after_refusal(request, response, attempt, started)
             assert decision.wait is not None
-            logger.info("%s %s: next try in %.2f s", request.method, request.url.path, decision.wait)
+            logger.info("%s %s: next try in %.2f s", request.method, one_line(request.url.path), decision.wait)
             self._pause(decision.wait)
 
     def _send_in_turn(self, request: Request, auth: Any) -> Response:
@@ -252,9 +274,14 @@ class Pipe(Client):
         reason, cause = self._without_secrets(error), self._cause(error)
         if decision.fate_unknown:
             self._raise_unknown_fate(request, f"the answer was lost ({reason})", cause)
-        if isinstance(error, TimeoutException):
-            raise RequestTimeoutError(sent.method, sent.url.path, f"timed out ({type(error).__name__})") from cause
-        raise ConnectionFailedError(sent.method, sent.url.path, reason) from cause
+        late = isinstance(error, TimeoutException)
+        reason = f"timed out ({type(error).__name__})" if late else reason
+        url = sent.url
+        if isinstance(error, _NOT_SENT):
+            reason = told_of_connecting(
+                error, reason, url.host, url.port, self._settings.proxies.told(url.scheme, url.host, url.port)
+            )
+        raise (RequestTimeoutError if late else ConnectionFailedError).of(sent, reason) from cause
 
     def _after_refusal(self, request: Request, response: Response, attempt: int, started: float) -> Decision:
         retry_after = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
