@@ -161,7 +161,7 @@ def test_a_broken_download_leaves_everything_as_it_was(
     target = tmp_path / "x.csv"
     target.write_text("old and good")
     body = Pieces(*pieces)
-    with pytest.raises(ConnectionFailedError, match="GET /things at api.invalid:443: the download broke"):
+    with pytest.raises(ConnectionFailedError, match=r"GET /things at api\.invalid:443: the download broke"):
         download(core, lambda request: httpx.Response(200, headers=headers, stream=body), target, overwrite=True)
     assert target.read_text() == "old and good"
     assert names(tmp_path) == ["x.csv"]
