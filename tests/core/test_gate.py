@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import sys
 import threading
 import time
 from typing import Any
@@ -10,8 +13,8 @@ from typing import Any
 import pytest
 
 from kalbio import RetryPolicy
-from kalbio._core.aio.gate import AsyncGate
-from kalbio._core.sync.gate import Gate
+from kalbio._core.aio.gate import AsyncGate, AsyncTurn
+from kalbio._core.sync.gate import Gate, Turn
 from kalbio.sandbox import Fault, Faults, Sandbox
 from tests.conftest import Lab, World
 
@@ -84,16 +87,19 @@ def test_after_a_429_fewer_are_let_through(world: World) -> None:
 def test_calls_turned_away_together_count_once() -> None:
     """Eight answers of 429 to one round of requests halve the number once, not eight times."""
     gate = Gate(8)
-    entered = [gate.enter() for _ in range(8)]
-    for one in entered:
-        gate.leave()
-        gate.slow_down(one)
+    turns = [Turn() for _ in range(8)]
+    for turn in turns:
+        gate.enter(turn)
+    for turn in turns:
+        gate.leave(turn)
+        gate.slow_down(turn)
     assert gate.allowed == 4
-    gate.slow_down(gate.enter())
-    assert gate.allowed == 2
-    for _ in range(5):
-        gate.slow_down(gate._round)
-    assert gate.allowed == 1
+    for allowed in (2, 1, 1):
+        later = Turn()
+        gate.enter(later)
+        gate.leave(later)
+        gate.slow_down(later)
+        assert gate.allowed == allowed
 
 
 @pytest.mark.parametrize("granted", [False, True])
@@ -102,17 +108,25 @@ def test_a_cancelled_caller_gives_its_place_back(granted: bool) -> None:
 
     async def run() -> None:
         gate = AsyncGate(1)
-        await gate.enter()
-        waiter = asyncio.create_task(gate.enter())
+        first, second, third = AsyncTurn(), AsyncTurn(), AsyncTurn()
+        await gate.enter(first)
+
+        async def wait() -> None:
+            try:
+                await gate.enter(second)
+            finally:
+                gate.leave(second)
+
+        waiter = asyncio.create_task(wait())
         await asyncio.sleep(0)
         if granted:
-            gate.leave()
+            gate.leave(first)
         waiter.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiter
         if not granted:
-            gate.leave()
-        await asyncio.wait_for(gate.enter(), 1)
+            gate.leave(first)
+        await asyncio.wait_for(gate.enter(third), 1)
 
     asyncio.run(run())
 
@@ -125,12 +139,95 @@ def test_first_come_first_served() -> None:
         order: list[int] = []
 
         async def call(number: int) -> None:
-            await gate.enter()
+            turn = AsyncTurn()
+            await gate.enter(turn)
             order.append(number)
             await asyncio.sleep(0)
-            gate.leave()
+            gate.leave(turn)
 
         await asyncio.gather(*map(call, range(10)))
         return order
 
     assert asyncio.run(run()) == list(range(10))
+
+
+def test_a_place_is_given_back_once_however_often_it_is_given() -> None:
+    """Who leaves twice, or without having entered, makes no place for others."""
+    gate = Gate(2)
+    one, other = Turn(), Turn()
+    gate.enter(one)
+    gate.enter(other)
+    for turn in (one, one, Turn()):
+        gate.leave(turn)
+    assert len(gate._inside) == 1
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt at one of the moments when a signal may break into the code of the core.
+
+    The interpreter looks for signals when a function begins, and when a call has returned.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+        self.came = False
+
+    def __call__(self, frame: Any, event: str, argument: Any) -> None:
+        if event in ("call", "c_return") and "/kalbio/_core/" in frame.f_code.co_filename:
+            self.left -= 1
+            if self.left < 0:
+                self.came = True
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+
+def test_an_interrupt_at_any_moment_loses_no_place() -> None:
+    """Whenever a signal breaks into a call, its place is free afterwards, and who waits for it gets in."""
+    lab = Lab(World("sync"), retries=0, use_cache=False, max_in_flight=1)
+    lab.api.programs.get_programs()
+    gate = lab.api._pipe._gate
+    for number in itertools.count():
+        interrupt = Interrupt(number)
+        sys.setprofile(interrupt)
+        with contextlib.suppress(KeyboardInterrupt):
+            lab.api.programs.get_programs()
+        sys.setprofile(None)
+        if not interrupt.came:
+            break
+        assert gate._inside == set(), number
+        assert not gate._waiting, number
+        assert not gate._lock.locked(), number
+        assert not lab.api._pipe._login._lock.locked(), number
+    assert number > 40
+    assert lab.api.programs.get_programs()
+    lab.close()
+
+
+def test_an_interrupted_leave_lets_the_next_one_in() -> None:
+    """Whenever a signal breaks into the leaving of one thread, another one that waits gets its turn."""
+    for number in itertools.count():
+        gate, one, other = Gate(1), Turn(), Turn()
+        gate.enter(one)
+        entered = threading.Event()
+
+        def wait(gate: Gate = gate, other: Turn = other, entered: threading.Event = entered) -> None:
+            gate.enter(other)
+            entered.set()
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        while not gate._waiting:
+            time.sleep(0.0005)
+        interrupt = Interrupt(number)
+        try:
+            sys.setprofile(interrupt)
+            gate.leave(one)
+        except KeyboardInterrupt:
+            gate.leave(one)  # as the pipe does
+        finally:
+            sys.setprofile(None)
+        assert entered.wait(5), number
+        thread.join()
+        if not interrupt.came:
+            break
+    assert number > 5

@@ -97,14 +97,16 @@ class AsyncCache(Generic[K, V]):
             cached = self.peek(key)
             if cached is not None:
                 return cached
-            with self._lock:
-                flight = self._flights.get(key)
-                leading = flight is None
-                if flight is None:
-                    flight = self._flights[key] = _Flight()
-                since = self._generation
-            if leading:
-                return await self._lead(key, flight, load, since)
+            own: _Flight[V] = _Flight()
+            try:
+                with self._lock:
+                    flight = self._flights.setdefault(key, own)
+                    since = self._generation
+                if flight is own:
+                    return await self._lead(key, own, load, since)
+            except BaseException:
+                self._land(key, own)  # again: an interrupt may break in anywhere, and nobody may wait for ever
+                raise
             await flight.landed.wait()
             if flight.error is not None:
                 # A copy: one exception object must not collect the tracebacks of several askers.
@@ -123,7 +125,10 @@ class AsyncCache(Generic[K, V]):
             flight.error = error
             raise
         finally:
-            with self._lock:
-                if self._flights.get(key) is flight:
-                    del self._flights[key]
-            flight.landed.set()
+            self._land(key, flight)
+
+    def _land(self, key: K, flight: _Flight[V]) -> None:
+        with self._lock:
+            if self._flights.get(key) is flight:
+                del self._flights[key]
+        flight.landed.set()

@@ -31,7 +31,7 @@ from kalbio._core._http import (
     UnsupportedProtocol,
 )
 from kalbio._core.aio.auth import AsyncTokenAuth
-from kalbio._core.aio.gate import AsyncGate
+from kalbio._core.aio.gate import AsyncGate, AsyncTurn
 from kalbio._core.aio.locks import raise_if_stopped, sleep
 from kalbio._core.answers import Answer
 from kalbio._core.connecting import told as told_of_connecting
@@ -206,14 +206,19 @@ class AsyncPipe(AsyncClient):
         """
         # Who waits for his turn while a login fails shares that failure, and does not present the credentials again.
         request.extensions["failed_logins"] = self._login.failures
-        entered = await self._gate.enter()
+        turn = AsyncTurn()
         try:
-            response = await self._send_once(request, auth)
-            await _read(response)
-        finally:
-            self._gate.leave()
+            try:
+                await self._gate.enter(turn)
+                response = await self._send_once(request, auth)
+                await _read(response)
+            finally:
+                self._gate.leave(turn)
+        except BaseException:
+            self._gate.leave(turn)  # again: an interrupt may break in before the first line of it
+            raise
         if response.status_code == 429:
-            self._gate.slow_down(entered)
+            self._gate.slow_down(turn)
         else:
             self._gate.speed_up()
         return response

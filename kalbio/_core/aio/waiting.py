@@ -23,19 +23,20 @@ def check_times(interval: float, timeout: float) -> None:
 async def poll(
     look: Callable[[], Awaitable[T]], ended: Callable[[T], bool], *, interval: float, timeout: float, what: str
 ) -> T:
-    """Look until it has ended, every `interval` seconds, for `timeout` seconds at most; return the last state.
+    """Look until it has ended, every `interval` seconds, and a last time when `timeout` seconds are over.
 
-    It is looked at once in any case. Raises WaitTimeoutError with the last state.
+    Returns the last state, or raises WaitTimeoutError with it. It is looked at once in any case.
     """
     check_times(interval, timeout)
     limit = time.monotonic() + timeout
     while True:
+        left = limit - time.monotonic()
         state = await look()
         if ended(state):
             return state
-        if time.monotonic() + interval > limit:
+        if left <= 0:
             raise WaitTimeoutError(f"{what} has not ended after {timeout:g} s", state)
-        await sleep(interval)
+        await sleep(max(0.0, min(interval, limit - time.monotonic())))
 
 
 def _is_seconds(value: object) -> bool:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest 645007b877e3)
+# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest 7b273cca482b)
 """A cache that belongs to one client: bounded, expiring, safe for tasks and threads, one request for many askers."""
 
 from __future__ import annotations
@@ -98,14 +98,16 @@ class Cache(Generic[K, V]):
             cached = self.peek(key)
             if cached is not None:
                 return cached
-            with self._lock:
-                flight = self._flights.get(key)
-                leading = flight is None
-                if flight is None:
-                    flight = self._flights[key] = _Flight()
-                since = self._generation
-            if leading:
-                return self._lead(key, flight, load, since)
+            own: _Flight[V] = _Flight()
+            try:
+                with self._lock:
+                    flight = self._flights.setdefault(key, own)
+                    since = self._generation
+                if flight is own:
+                    return self._lead(key, own, load, since)
+            except BaseException:
+                self._land(key, own)  # again: an interrupt may break in anywhere, and nobody may wait for ever
+                raise
             flight.landed.wait()
             if flight.error is not None:
                 # A copy: one exception object must not collect the tracebacks of several askers.
@@ -124,7 +126,10 @@ class Cache(Generic[K, V]):
             flight.error = error
             raise
         finally:
-            with self._lock:
-                if self._flights.get(key) is flight:
-                    del self._flights[key]
-            flight.landed.set()
+            self._land(key, flight)
+
+    def _land(self, key: K, flight: _Flight[V]) -> None:
+        with self._lock:
+            if self._flights.get(key) is flight:
+                del self._flights[key]
+        flight.landed.set()

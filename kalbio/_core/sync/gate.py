@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/gate.py by scripts/regenerate; edit that file. (digest 2d025118d0ce)
+# Derived from kalbio/_core/aio/gate.py by scripts/regenerate; edit that file. (digest c77fdc31e3fe)
 """Lets a number of requests of one client through at a time, and fewer while the server asks for less."""
 
 from __future__ import annotations
@@ -9,17 +9,30 @@ from threading import Lock as ShortLock
 from kalbio._core.sync.locks import Event
 
 
+class Turn:
+    """The turn of one request: made first, then waited for, then given back."""
+
+    __slots__ = ("come", "round")
+
+    def __init__(self) -> None:
+        self.come: Event | None = None  # for those who have to wait
+        self.round = 0
+
+
 class Gate:
     """Bounds the requests under way, first come, first served.
 
     After a 429 half as many are let through; each round of answers without one raises the number by one again.
+
+    A caller may be interrupted or cancelled anywhere. So its turn is there before it enters, is given back whether it
+    got in or not, and nothing that is done twice counts twice.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._allowed = float(limit)
-        self._inside = 0
-        self._waiting: deque[Event] = deque()
+        self._inside: set[Turn] = set()
+        self._waiting: deque[Turn] = deque()
         self._round = 0
         # A thread lock on both sides: it guards a few numbers and is never held while waiting.
         self._lock = ShortLock()
@@ -29,36 +42,30 @@ class Gate:
         """How many may be under way now."""
         return int(self._allowed)
 
-    def enter(self) -> int:
-        """Wait for a place, to be given back with `leave`. Returns the present round, for `slow_down`."""
+    def enter(self, turn: Turn) -> None:
+        """Wait for a place, to be given back with `leave` in any case. Notes the present round, for `slow_down`."""
         with self._lock:
-            if self._inside < self.allowed and not self._waiting:
-                self._inside += 1
-                return self._round
-            turn = Event()
+            turn.round = self._round
+            if len(self._inside) < self.allowed and not self._waiting:
+                self._inside.add(turn)
+                return
+            turn.come = Event()
             self._waiting.append(turn)
-        try:
-            turn.wait()
-        except BaseException:
-            with self._lock:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
-                else:
-                    self._inside -= 1
-                    self._admit()
-            raise
-        return self._round
+        turn.come.wait()
+        turn.round = self._round
 
-    def leave(self) -> None:
-        """Give a place back."""
+    def leave(self, turn: Turn) -> None:
+        """Give the place back, or give up waiting for it."""
         with self._lock:
-            self._inside -= 1
+            self._inside.discard(turn)
+            if turn.come is not None and turn in self._waiting:
+                self._waiting.remove(turn)
             self._admit()
 
-    def slow_down(self, entered: int) -> None:
+    def slow_down(self, turn: Turn) -> None:
         """Let half as many through. Several that were turned away together count as one."""
         with self._lock:
-            if entered == self._round:
+            if turn.round == self._round:
                 self._round += 1
                 self._allowed = max(1.0, self._allowed / 2)
 
@@ -70,6 +77,9 @@ class Gate:
                 self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._inside < self.allowed:
-            self._inside += 1
-            self._waiting.popleft().set()
+        while self._waiting and len(self._inside) < self.allowed:
+            turn = self._waiting[0]
+            if turn.come is not None:
+                turn.come.set()
+            self._inside.add(turn)
+            self._waiting.popleft()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from math import inf
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import TIMEOUT_MAX, Lock, Thread
 from typing import Generic, TypeVar
 
 from kalbio._core import constants
@@ -48,10 +49,10 @@ def sleep(seconds: float) -> None:
 
 
 class Event:
-    """Something that happens once, and that any number of threads can wait for.
+    """Something that comes once, and that any number of threads may wait for.
 
-    A lock that is held until then: unlike the event of the standard library, it stays whole when a signal comes in
-    the middle of a wait.
+    A lock that is held until then: unlike the event of the standard library, it stays whole when a signal breaks into
+    a wait, or into the setting.
     """
 
     def __init__(self) -> None:
@@ -60,31 +61,31 @@ class Event:
         self._is_set = False
 
     def is_set(self) -> bool:
-        """Whether it has happened."""
+        """Whether it has come."""
         return self._is_set
 
     def set(self) -> None:
-        """Let those who wait go on. To be called by one thread."""
-        if not self._is_set:
-            self._is_set = True
+        """Let it come: all who wait go on."""
+        self._is_set = True
+        with suppress(RuntimeError):  # it may be open already
             self._shut.release()
 
-    def wait(self, seconds: float = inf) -> bool:
-        """Wait for it, for so long at most; return whether it has happened.
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has come, or for so many seconds; whether it has come.
 
         Raises Stopped as soon as the bulk call that this thread works for is interrupted.
         """
         stop = current_stop()
-        if stop is None and seconds == inf:
-            with self._shut:  # who comes through lets the next one through
-                return True
-        limit = time.monotonic() + seconds
+        limit = inf if timeout is None else time.monotonic() + timeout
         while not self._is_set:
-            left = limit - time.monotonic()
+            left = min(limit - time.monotonic(), TIMEOUT_MAX if stop is None else constants.STOP_LOOK)
             if left <= 0:
                 return False
-            if self._shut.acquire(timeout=min(left, constants.STOP_LOOK)):
-                self._shut.release()
+            try:
+                self._shut.acquire(timeout=left)
+            finally:
+                if self._is_set:
+                    self.set()  # whoever came through lets the next one through
             if stop is not None:
                 stop.check()
         return True
@@ -120,12 +121,12 @@ class _Threads:
             return False
         return True
 
-    def wait(self, seconds: float = inf) -> None:
+    def wait(self, timeout: float | None = None) -> None:
         """Wait until all have ended, for so long at most."""
-        limit = time.monotonic() + seconds
+        limit = inf if timeout is None else time.monotonic() + timeout
         try:
             for ended in self._ended:
-                ended.wait(limit - time.monotonic())
+                ended.wait(None if timeout is None else limit - time.monotonic())
         except BaseException:
             self._stop.set()
             raise
@@ -284,4 +285,4 @@ def stream(
             raise
         finally:
             dismiss()
-            threads.wait(0 if stop.is_set() else inf)
+            threads.wait(0 if stop.is_set() else None)

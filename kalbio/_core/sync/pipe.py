@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest fba9ad427490)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 8bdb3cd45b7b)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from kalbio._core.retry import Decision, Happened, classify, decide, read_retry_
 from kalbio._core.settings import Settings
 from kalbio._core.shown import one_line
 from kalbio._core.sync.auth import TokenAuth
-from kalbio._core.sync.gate import Gate
+from kalbio._core.sync.gate import Gate, Turn
 from kalbio._core.sync.locks import raise_if_stopped, sleep
 
 logger = logging.getLogger("kalbio")
@@ -207,14 +207,19 @@ class Pipe(Client):
         """
         # Who waits for his turn while a login fails shares that failure, and does not present the credentials again.
         request.extensions["failed_logins"] = self._login.failures
-        entered = self._gate.enter()
+        turn = Turn()
         try:
-            response = self._send_once(request, auth)
-            _read(response)
-        finally:
-            self._gate.leave()
+            try:
+                self._gate.enter(turn)
+                response = self._send_once(request, auth)
+                _read(response)
+            finally:
+                self._gate.leave(turn)
+        except BaseException:
+            self._gate.leave(turn)  # again: an interrupt may break in before the first line of it
+            raise
         if response.status_code == 429:
-            self._gate.slow_down(entered)
+            self._gate.slow_down(turn)
         else:
             self._gate.speed_up()
         return response

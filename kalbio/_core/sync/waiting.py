@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/waiting.py by scripts/regenerate; edit that file. (digest c24251320875)
+# Derived from kalbio/_core/aio/waiting.py by scripts/regenerate; edit that file. (digest e436285c2502)
 """Waits for something that runs in the background."""
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ def check_times(interval: float, timeout: float) -> None:
 
 
 def poll(look: Callable[[], T], ended: Callable[[T], bool], *, interval: float, timeout: float, what: str) -> T:
-    """Look until it has ended, every `interval` seconds, for `timeout` seconds at most; return the last state.
+    """Look until it has ended, every `interval` seconds, and a last time when `timeout` seconds are over.
 
-    It is looked at once in any case. Raises WaitTimeoutError with the last state.
+    Returns the last state, or raises WaitTimeoutError with it. It is looked at once in any case.
     """
     check_times(interval, timeout)
     limit = time.monotonic() + timeout
     while True:
+        left = limit - time.monotonic()
         state = look()
         if ended(state):
             return state
-        if time.monotonic() + interval > limit:
+        if left <= 0:
             raise WaitTimeoutError(f"{what} has not ended after {timeout:g} s", state)
-        sleep(interval)
+        sleep(max(0.0, min(interval, limit - time.monotonic())))
 
 
 def _is_seconds(value: object) -> bool:
