@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 75421fb797a1)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 3ddc9e8c4cf4)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from kalbio._model.listing import Listing, read_items, read_object
 from kalbio._model.resource import Resource
 from kalbio._model.updates import given
 from kalbio._model.views import RecordViewData
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import nothing, on_failure, when_called
 from kalbio._service import CachedListing, Service
 from kalbio.property_fields import PropertyField
 
@@ -868,6 +868,11 @@ DefinitionIdentifier: TypeAlias = ActivityDefinition | str
 """An activity definition, its id, or its title."""
 
 
+def _warn_of_older_places(service: Any, given: dict[str, Any]) -> None:
+    if isinstance(given.get("subscriber_ids"), date):
+        warnings.warn("give start_date and duration by name", DeprecationWarning, stacklevel=3)
+
+
 class ActivitiesService(Service):
     """Activities and their definitions (`client.activities`)."""
 
@@ -1055,6 +1060,7 @@ class ActivitiesService(Service):
             lambda catalog: next((item for item in catalog.items if item.external_id == external_id), None)
         )
 
+    @when_called(_warn_of_older_places)
     @on_failure(nothing)
     def create_activity(
         self,
@@ -1092,7 +1098,6 @@ class ActivitiesService(Service):
         """
         if isinstance(subscriber_ids, date):
             # Older releases had no subscriber_ids, and the two after it stood one place earlier.
-            warnings.warn("give start_date and duration by name", DeprecationWarning, stacklevel=3)
             given_duration: Any = start_date if duration is None else duration
             subscriber_ids, start_date, duration = None, subscriber_ids, given_duration
         members = self._client.workspace._members

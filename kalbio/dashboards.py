@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest f672bb17976c)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 8146c3017553)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class DashboardCategory(Resource):
     def _label(self) -> str | None:
         return self.category_name
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{self.id}:{self.category_name}"
 
 
@@ -64,8 +64,8 @@ class Dashboard(Resource):
     record_ids = texts("Its records.")
     record_set_ids = texts("Its record sets.")
 
-    def __str__(self) -> str:
-        return self.dashboard_name or super().__str__()
+    def _text(self) -> str:
+        return self.dashboard_name or super()._text()
 
     @on_failure(nothing)
     def add_category(

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest f0037be4f08f)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 01093d92ad8b)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ from kalbio._core.filenames import safe_name
 from kalbio._core.sync.downloads import PACKED, Progress, check_target, save
 from kalbio._model.checks import renamed
 from kalbio._model.identifiers import joined_ids, plain_id
-from kalbio._model.records import FieldFilter, FieldSort, RecordValue, ViewFieldFilter, ViewFieldSort
+from kalbio._model.records import (
+    OLDER_CONDITIONS,
+    FieldFilter,
+    FieldSort,
+    RecordValue,
+    ViewFieldFilter,
+    ViewFieldSort,
+)
 from kalbio._model.resource import Resource
 from kalbio._model.views import RecordViewData, ViewField
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import deprecated, nothing, on_failure
 from kalbio._service import Service
 from kalbio.activities import ActivityIdentifier
 from kalbio.entity_types import EntityTypeIdentifier
@@ -29,6 +36,7 @@ __all__ = ["ExportsService"]
 class ExportsService(Service):
     """Exports of records (`client.exports`)."""
 
+    @deprecated(**OLDER_CONDITIONS)
     @on_failure(nothing)
     def pull_data(
         self,

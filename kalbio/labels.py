@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 5ef43038dbc4)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 4d52ac91b303)
 """Labels of activities."""
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Label(Resource):
 
     label_name = text("Its name.")
 
-    def __str__(self) -> str:
-        return self.label_name or super().__str__()
+    def _text(self) -> str:
+        return self.label_name or super()._text()
 
 
 class LabelsService(Service):

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 23629bb606b6)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 6ca5d6100e39)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Program(Resource):
     created_by = text("Who created it.")
     workspace_id = text("Its workspace.")
 
-    def __str__(self) -> str:
-        return self.title or super().__str__()
+    def _text(self) -> str:
+        return self.title or super()._text()
 
 
 ProgramIdentifier: TypeAlias = Program | str

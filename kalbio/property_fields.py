@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest 03772ff5702d)
+# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest d47156bd5613)
 """Property fields: what the properties of activities are made from."""
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class PropertyField(Resource):
     property_description = text("What it is for.")
     field_type = text("Its type, see DataFieldTypeEnum.")
 
-    def __str__(self) -> str:
-        return self.property_name or super().__str__()
+    def _text(self) -> str:
+        return self.property_name or super()._text()
 
 
 class PropertyFieldsService(Service):

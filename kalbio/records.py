@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 7af79f99fe2e)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest d5aace61b68e)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import os
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -51,6 +50,7 @@ from kalbio._model.listing import (
     read_undecoded_object,
 )
 from kalbio._model.records import (
+    OLDER_CONDITIONS,
     FieldFilter,
     FieldSort,
     KeyValues,
@@ -81,7 +81,7 @@ from kalbio._model.records import (
 )
 from kalbio._model.resource import copied
 from kalbio._model.views import RecordViewData
-from kalbio._policy import ends_on_failure, nothing, on_failure
+from kalbio._policy import deprecated, ends_on_failure, nothing, on_failure
 from kalbio._service import Service
 from kalbio.entity_fields import EntityField, EntityFieldIdentifier, KeyField
 
@@ -1004,6 +1004,7 @@ class RecordsService(Service):
             traces=None if journal is None else ValueTraces(self._client, journal),
         )
 
+    @deprecated(**OLDER_CONDITIONS)
     @on_failure(list)
     def search_records(self, **params: Unpack[SearchRecordsQuery]) -> list[str]:
         """Return the ids of the records that fulfil all conditions, in the server's order.
@@ -1030,6 +1031,7 @@ class RecordsService(Service):
         """
         return self._search("search_records", params)
 
+    @deprecated(**OLDER_CONDITIONS)
     @ends_on_failure
     def iter_search(self, *, batch_size: int = 100, **params: Unpack[SearchRecordsQuery]) -> Iterator[Record]:
         """Yield the records that fulfil all conditions, in the server's order, while further ones are on their way.
@@ -1118,7 +1120,6 @@ class RecordsService(Service):
             if name in query:
                 query[name] = view_conditions_text(name, query[name])
         if "record_set_filters" in query:
-            warnings.warn("record_set_filters has no known effect any more", DeprecationWarning, stacklevel=4)
             given = query["record_set_filters"]
             if isinstance(given, str):
                 given = prepared("record_set_filters", given)

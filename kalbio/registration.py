@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 6ce5ac893004)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 364dcaa7b292)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from kalbio._model.registration import (
     check_results,
     has_ended,
 )
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import deprecated, nothing, on_failure
 from kalbio._service import Service
 from kalbio.activities import ActivityIdentifier
 from kalbio.entity_fields import DataField
@@ -169,6 +169,7 @@ class RegistrationService(Service):
         self._forget()
         return True
 
+    @deprecated(error_message="error_message is now called message")
     @on_failure(bool)
     def submit_results(
         self,

@@ -21,6 +21,8 @@ from typing import Any
 
 import attrs
 
+from kalbio._core.shown import shown
+
 __all__ = [
     "DraftsSubmitted",
     "DraftsValidationRequested",
@@ -66,7 +68,7 @@ class RegistrationSubmitted(WebhookEvent):
     file_id: str
     file_url: str | None
     file_name: str | None
-    record_ids: list[str]
+    record_ids: list[str] = attrs.field(repr=shown)
 
 
 @attrs.frozen
@@ -81,7 +83,7 @@ class DraftsSubmitted(WebhookEvent):
 
     operation_id: str
     submission_id: str
-    record_ids: list[str]
+    record_ids: list[str] = attrs.field(repr=shown)
 
 
 @attrs.frozen

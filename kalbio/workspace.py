@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 088b3a8a7da8)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest eed043fdd63a)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Workspace(Resource):
 
     workspace_name = text("Its name.")
 
-    def __str__(self) -> str:
-        return self.workspace_name or super().__str__()
+    def _text(self) -> str:
+        return self.workspace_name or super()._text()
 
 
 class WorkspaceUser(Resource):
@@ -57,8 +57,8 @@ class WorkspaceUser(Resource):
     access_level = text("What they may do, see WorkspaceAccessLevelEnum.")
     email = text("The e-mail address.")
 
-    def __str__(self) -> str:
-        return self.full_name or super().__str__()
+    def _text(self) -> str:
+        return self.full_name or super()._text()
 
 
 class WorkspaceGroup(Resource):
@@ -71,8 +71,8 @@ class WorkspaceGroup(Resource):
     program_ids = texts("Its programs.")
     email = text("The e-mail address, where it has one.")
 
-    def __str__(self) -> str:
-        return self.group_name or super().__str__()
+    def _text(self) -> str:
+        return self.group_name or super()._text()
 
 
 class WorkspaceEvent(Resource):
@@ -96,7 +96,7 @@ class WorkspaceEvent(Resource):
     def _label(self) -> str | None:
         return self.event_type
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{self.id}:{self.event_type}"
 
 

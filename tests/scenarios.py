@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,7 +188,9 @@ def views_templates_and_dashboards(world: World, client: Any, folder: Path) -> d
     made_table = next(view for view in tables if str(view).endswith("Potency"))
     columns = [str(field) for field in world(client.record_views.get_data_fields_on_view(made_table))]
     places = len(definition.content_layout_ids_for_view(made.id))
-    world(templates.update_template(made, template_name=None, sort_order="alphabetical"))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*None clears here")
+        world(templates.update_template(made, template_name=None, sort_order="alphabetical"))
     world(templates.bulk_unlink_from_operation_definitions(made, operation_definition_ids=[definition]))
     renamed = world(templates.get_template_by_id(made.id))
     world(templates.delete_template(made))

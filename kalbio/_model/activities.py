@@ -96,7 +96,7 @@ class PropertyData(Resource):
     property_name = text("Its name.")
     field_type = text("Its type, see DataFieldTypeEnum.")
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{self.property_name}: {self._raw.get('content')}"
 
 
@@ -135,7 +135,7 @@ class ActivityDefinitionData(Resource):
     def _label(self) -> str | None:
         return self.title
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{self.id}:{self.title}"
 
 
@@ -172,7 +172,7 @@ class ActivityData(Resource):
     def _label(self) -> str | None:
         return self.title
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f'Activity("{self.title}")'
 
 

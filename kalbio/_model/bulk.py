@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import attrs
 
 from kalbio._core.errors import OutcomeError
 from kalbio._core.rows import SKIPPED, UNKNOWN, Earlier
+from kalbio._core.shown import printable, table
 
 T = TypeVar("T")
 
@@ -115,8 +115,8 @@ class BulkResult(Sequence[RowOutcome[T]]):
             writer = csv.writer(file)
             writer.writerow(["index", "status", "id", "error"])
             for outcome in self._outcomes:
-                why = "" if outcome.error is None else outcome.error
-                writer.writerow([outcome.index, outcome.status, outcome.id or "", why])
+                why = "" if outcome.error is None else str(outcome.error)
+                writer.writerow([outcome.index, outcome.status, printable(outcome.id or ""), printable(why)])
 
     def __str__(self) -> str:
         counts = ((name, len(self._of(name))) for name in ("done", "failed", "unknown", "skipped"))
@@ -126,12 +126,8 @@ class BulkResult(Sequence[RowOutcome[T]]):
         return f"<BulkResult {self}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{outcome.index}</td><td>{outcome.status}</td><td>{html.escape(str(outcome.error))}</td></tr>"
-            for outcome in self._outcomes
-            if outcome.status != "done"
-        )
-        return f"<table><caption>{html.escape(str(self))}</caption>{rows}</table>"
+        bad = [outcome for outcome in self._outcomes if outcome.status != "done"]
+        return table(str(self), ((item.index, item.status, item.error or "") for item in bad), len(bad))
 
 
 def outcome_of(index: int, came: Any) -> RowOutcome[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -104,7 +103,6 @@ def renamed(old: str, value: Any, new: str, other: Any) -> Any:
     """Return the value that came under the older name of an argument. Raises ValueError when both were given."""
     if other is not None:
         raise ValueError(f"{new} and {old} mean the same; give {new} only")
-    warnings.warn(f"{old} is now called {new}", DeprecationWarning, stacklevel=4)
     return value
 
 

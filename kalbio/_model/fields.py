@@ -21,8 +21,8 @@ class EntityFieldData(Resource):
     is_archived = flag_or_false("Whether it is archived.")
     is_readonly = flag_or_false("Whether it is read-only.")
 
-    def __str__(self) -> str:
-        return self.field_name or super().__str__()
+    def _text(self) -> str:
+        return self.field_name or super()._text()
 
 
 class EntityTypeData(Resource):
@@ -36,5 +36,5 @@ class EntityTypeData(Resource):
     is_archived = flag_or_false("Whether it is archived.")
     created_at = timestamp("When it was created.")
 
-    def __str__(self) -> str:
-        return self.slice_name or super().__str__()
+    def _text(self) -> str:
+        return self.slice_name or super()._text()

@@ -70,5 +70,5 @@ class ImportRecord(Resource):
     def _label(self) -> str | None:
         return self.import_status
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"ImportRecord {self.id[:8]} {self.import_status}"

@@ -80,6 +80,13 @@ class SearchRecordsQuery(TypedDict, total=False):
     record_set_filters: Sequence[str] | None
 
 
+OLDER_CONDITIONS = {
+    "record_set_id": "record_set_id is now called record_set_ids",
+    "record_set_filters": "record_set_filters has no known effect any more",
+}
+"""What is to be said of the conditions of older releases."""
+
+
 class ValueToWrite(TypedDict):
     """One row of `records.add_values`; everything is named as in `Record.add_value`."""
 
@@ -120,7 +127,7 @@ class RecordValue(Resource):
     import_id = text("The import that brought it (history and write answers).")
     workspace_id = text("Its workspace (history and write answers).")
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return str(self._raw.get("content"))
 
 
@@ -182,8 +189,8 @@ class RecordData(Resource):
             for field_id in _values(self._raw)
         }
 
-    def __str__(self) -> str:
-        return self.record_identifier or super().__str__()
+    def _text(self) -> str:
+        return self.record_identifier or super()._text()
 
 
 R = TypeVar("R", bound=RecordData)

@@ -45,7 +45,7 @@ class RegistrationFile(Resource):
     def _label(self) -> str | None:
         return self.status
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"RegistrationFile {self.id[:8]} {self.status}"
 
 
@@ -77,7 +77,7 @@ class RegistrationSubmission(Resource):
     def _label(self) -> str | None:
         return self.status
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"RegistrationSubmission {self.id[:8]} {self.status}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, Self, TypeVar, overload
 
-from kalbio._core.shown import shown
+from kalbio._core.shown import printable, shown, table
 from kalbio._model.times import parse_timestamp
 
 T = TypeVar("T")
@@ -122,6 +121,13 @@ def optional_object(kind: type[T], doc: str = "") -> Field[T | None]:
     return Field(lambda value: make(value) if isinstance(value, dict) else None, doc)
 
 
+class NoClientError(RuntimeError, AttributeError):
+    """An object without a client, one that was unpickled as a rule, was to ask the server.
+
+    Also an AttributeError: such an object does not have the relations that are asked for, and `hasattr` says so.
+    """
+
+
 class Resource:
     """An object of the server: its members are attributes, decoded when they are read.
 
@@ -160,8 +166,8 @@ class Resource:
         return {name: copied(value) for name, value in self._raw.items()}
 
     def to_json(self) -> str:
-        """Return the JSON as indented text."""
-        return json.dumps(self._raw, indent=2, ensure_ascii=False, default=str)
+        """Return the JSON as indented text; half a letter, which no encoding carries, stands there as an escape."""
+        return printable(json.dumps(self._raw, indent=2, ensure_ascii=False, default=str))
 
     def clear_caches(self) -> None:
         """Forget the relations that were computed for this object; they are computed anew when asked for."""
@@ -169,7 +175,7 @@ class Resource:
 
     def _require_client(self) -> Any:
         if self._client is None:
-            raise RuntimeError(
+            raise NoClientError(
                 f"This {type(self).__name__} has no client, so it cannot ask the server; get it from a client instead."
             )
         return self._client
@@ -184,12 +190,15 @@ class Resource:
         self._stale = False
 
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_"):
-            try:
-                return copied(self._raw[name])
-            except KeyError:
-                pass
-        raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}")
+        if name.startswith("_"):  # tools ask for such names, also of objects that have no JSON yet
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        if hasattr(type(self), name):
+            # It is there, and says itself why it cannot be read; a member of that name is something else.
+            return object.__getattribute__(self, name)
+        try:
+            return copied(self._raw[name])
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}") from None
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(name for name in self._raw if name.isidentifier())})
@@ -203,24 +212,25 @@ class Resource:
         return hash((type(self).__name__, self.id))
 
     def __str__(self) -> str:
+        return printable(self._text())
+
+    def _text(self) -> str:
+        """What a person calls it, the id where there is nothing else."""
         return f"{type(self).__name__} {self.id[:8]}"
 
     def _label(self) -> str | None:
         """What a person calls it, for `repr`; None when there is nothing but the id."""
-        text = str(self)
-        return None if text == Resource.__str__(self) else text
+        text = self._text()
+        return None if text == Resource._text(self) else text
 
     def __repr__(self) -> str:
         label = self._label()
-        parts = [type(self).__name__, shown(label) if label else "", self.id[:8]]
+        parts = [type(self).__name__, shown(label) if label else "", printable(self.id[:8])]
         return f"<{' '.join(part for part in parts if part)}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(str(name))}</th><td>{html.escape(_short(value))}</td></tr>"
-            for name, value in self._raw.items()
-        )
-        return f"<table><caption>{html.escape(repr(self))}</caption>{rows}</table>"
+        members = ((_short(name), _short(value)) for name, value in self._raw.items())
+        return table(repr(self), members, len(self._raw))
 
     def __copy__(self) -> Self:
         return type(self)(self._raw, self._client)
@@ -234,5 +244,6 @@ class Resource:
 
 
 def _short(value: Any) -> str:
-    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return shown if len(shown) <= 100 else f"{shown[:97]}..."
+    """Return JSON as text, cut where it is long, so that what shows it does not grow with it."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 100 else f"{text[:97]}..."

@@ -94,5 +94,5 @@ class RecordViewData(Resource):
     created_at = timestamp("When it was created.")
     updated_at = timestamp("When it was changed.")
 
-    def __str__(self) -> str:
-        return self.view_name or super().__str__()
+    def _text(self) -> str:
+        return self.view_name or super()._text()

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kalbio._core.errors import KalbioError
+from kalbio._core.on_demand import mark_like
 from kalbio._core.shown import one_line
 from kalbio._model.checks import checker_of
 
@@ -69,6 +72,45 @@ def ends_on_failure(method: Method) -> Method:
                     raise
 
     return guarded  # type: ignore[return-value]  # the same signature, by construction
+
+
+def when_called(look: Callable[[Any, dict[str, Any]], None]) -> Callable[[Method], Method]:
+    """Mark a method whose arguments are looked at in the call itself, before anything is awaited or iterated.
+
+    `look` gets the object and the arguments by name, and may take some away. A warning that it gives with
+    `stacklevel=3` is laid to the line of the caller. Stands outermost: what runs later, in a task or when an iterator
+    is advanced, no longer knows that line.
+    """
+
+    def decorate(method: Method) -> Method:
+        kinds = inspect.signature(method).parameters.values()
+        places = [item.name for item in kinds if item.kind is item.POSITIONAL_OR_KEYWORD][1:]
+
+        @functools.wraps(method)
+        def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+            named = dict(zip(places, args, strict=False))
+            if len(named) < len(args) or named.keys() & kwargs.keys():
+                return method(self, *args, **kwargs)  # which says what is wrong with it
+            arguments = {**named, **kwargs}
+            look(self, arguments)
+            return method(self, **arguments)
+
+        # Tools that replace methods in tests ask whether one is to be awaited.
+        mark_like(method, called)
+        return called  # type: ignore[return-value]  # the same signature, by construction
+
+    return decorate
+
+
+def deprecated(**older: str) -> Callable[[Method], Method]:
+    """Mark a method that takes arguments with older names; each text says what to give instead."""
+
+    def look(self: Any, arguments: dict[str, Any]) -> None:
+        for name, text in older.items():
+            if arguments.get(name) is not None:
+                warnings.warn(text, DeprecationWarning, stacklevel=3)
+
+    return when_called(look)
 
 
 def _logged(owner: Any, method: str, error: KalbioError) -> bool:

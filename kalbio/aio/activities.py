@@ -29,6 +29,7 @@ from kalbio._core import constants, jsontext
 from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.answers import as_json, as_list, as_optional_object
 from kalbio._core.errors import IdentifierNotFoundError, KalbioError, NotFoundError
+from kalbio._core.on_demand import on_demand
 from kalbio._core.shown import shown
 from kalbio._core.uploads import FileData, opened
 from kalbio._model.activities import (
@@ -54,7 +55,7 @@ from kalbio._model.listing import Listing, read_items, read_object
 from kalbio._model.resource import Resource
 from kalbio._model.updates import given
 from kalbio._model.views import RecordViewData
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import nothing, on_failure, when_called
 from kalbio.aio._service import CachedListing, Service
 from kalbio.aio.property_fields import PropertyField
 
@@ -183,6 +184,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
     __slots__ = ()
 
     @property
+    @on_demand  # async-only
     @on_failure(list)
     async def activities(self) -> list[Activity]:
         """The activities made from it. API operation: `listActivities`."""
@@ -190,6 +192,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         return [activity for activity in await client.activities.get_activities() if activity.definition_id == self.id]
 
     @property
+    @on_demand  # async-only
     @on_failure(list)
     async def record_views(self) -> list[RecordView]:
         """The record views that belong to it; templates are not among them. API operation: `listRecordViews`."""
@@ -198,6 +201,7 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         return [view for view in views if self.id in (view.operation_definition_ids or ())]
 
     @property
+    @on_demand  # async-only
     @on_failure(list)
     async def templates(self) -> list[ResultTableTemplate]:
         """The result table templates that are linked to it. API operation: `listRecordViewTemplates`."""
@@ -481,6 +485,7 @@ class Activity(_WithProperties, ActivityData):
     __slots__ = ()
 
     @property
+    @on_demand  # async-only
     @on_failure(nothing)
     async def activity_definition(self) -> ActivityDefinition | None:
         """Its definition, None when it has none. API operation: `listActivityDefinitions`."""
@@ -491,6 +496,7 @@ class Activity(_WithProperties, ActivityData):
         return definition
 
     @property
+    @on_demand  # async-only
     @on_failure(list)
     async def assigned_users(self) -> list[WorkspaceUser]:
         """The users that are assigned; unknown ones are left out. API operation: `listWorkspaceMembers`."""
@@ -498,6 +504,7 @@ class Activity(_WithProperties, ActivityData):
         return users
 
     @property
+    @on_demand  # async-only
     @on_failure(list)
     async def assigned_groups(self) -> list[WorkspaceGroup]:
         """The groups that are assigned; unknown ones are left out. API operation: `listWorkspaceGroups`."""
@@ -505,6 +512,7 @@ class Activity(_WithProperties, ActivityData):
         return groups
 
     @property
+    @on_demand  # async-only
     @on_failure(list)
     async def labels(self) -> list[Label]:
         """Its labels; unknown ones are left out. API operation: `listActivityLabels`."""
@@ -512,6 +520,7 @@ class Activity(_WithProperties, ActivityData):
         return labels
 
     @property
+    @on_demand  # async-only
     @on_failure(list)
     async def programs(self) -> list[Program]:
         """Its programs; unknown ones are left out. API operation: `listPrograms`."""
@@ -519,6 +528,7 @@ class Activity(_WithProperties, ActivityData):
         return programs
 
     @property
+    @on_demand  # async-only
     @on_failure(list)
     async def child_activities(self) -> list[Activity]:
         """The activities it consists of. Asked for once, and again after this object was refreshed.
@@ -534,6 +544,7 @@ class Activity(_WithProperties, ActivityData):
         return Listing(known, known.unreadable)
 
     @property
+    @on_demand  # async-only
     @on_failure(list)
     async def records(self) -> list[Record]:
         """The records it contains, asked for at every access. API operation: `listOperationRecords`."""
@@ -544,6 +555,7 @@ class Activity(_WithProperties, ActivityData):
         return records
 
     @property
+    @on_demand  # async-only
     @on_failure(list)
     async def record_views(self) -> list[RecordView]:
         """Its tables; templates are not among them. API operation: `listRecordViews`."""
@@ -867,6 +879,11 @@ DefinitionIdentifier: TypeAlias = ActivityDefinition | str
 """An activity definition, its id, or its title."""
 
 
+def _warn_of_older_places(service: Any, given: dict[str, Any]) -> None:
+    if isinstance(given.get("subscriber_ids"), date):
+        warnings.warn("give start_date and duration by name", DeprecationWarning, stacklevel=3)
+
+
 class ActivitiesService(Service):
     """Activities and their definitions (`client.activities`)."""
 
@@ -1054,6 +1071,7 @@ class ActivitiesService(Service):
             lambda catalog: next((item for item in catalog.items if item.external_id == external_id), None)
         )
 
+    @when_called(_warn_of_older_places)
     @on_failure(nothing)
     async def create_activity(
         self,
@@ -1091,7 +1109,6 @@ class ActivitiesService(Service):
         """
         if isinstance(subscriber_ids, date):
             # Older releases had no subscriber_ids, and the two after it stood one place earlier.
-            warnings.warn("give start_date and duration by name", DeprecationWarning, stacklevel=3)
             given_duration: Any = start_date if duration is None else duration
             subscriber_ids, start_date, duration = None, subscriber_ids, given_duration
         members = self._client.workspace._members

@@ -48,7 +48,7 @@ class DashboardCategory(Resource):
     def _label(self) -> str | None:
         return self.category_name
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{self.id}:{self.category_name}"
 
 
@@ -63,8 +63,8 @@ class Dashboard(Resource):
     record_ids = texts("Its records.")
     record_set_ids = texts("Its record sets.")
 
-    def __str__(self) -> str:
-        return self.dashboard_name or super().__str__()
+    def _text(self) -> str:
+        return self.dashboard_name or super()._text()
 
     @on_failure(nothing)
     async def add_category(

@@ -14,10 +14,17 @@ from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
 from kalbio._model.checks import renamed
 from kalbio._model.identifiers import joined_ids, plain_id
-from kalbio._model.records import FieldFilter, FieldSort, RecordValue, ViewFieldFilter, ViewFieldSort
+from kalbio._model.records import (
+    OLDER_CONDITIONS,
+    FieldFilter,
+    FieldSort,
+    RecordValue,
+    ViewFieldFilter,
+    ViewFieldSort,
+)
 from kalbio._model.resource import Resource
 from kalbio._model.views import RecordViewData, ViewField
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import deprecated, nothing, on_failure
 from kalbio.aio._service import Service
 from kalbio.aio.activities import ActivityIdentifier
 from kalbio.aio.entity_types import EntityTypeIdentifier
@@ -28,6 +35,7 @@ __all__ = ["ExportsService"]
 class ExportsService(Service):
     """Exports of records (`client.exports`)."""
 
+    @deprecated(**OLDER_CONDITIONS)
     @on_failure(nothing)
     async def pull_data(
         self,

@@ -39,10 +39,15 @@ from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
 from kalbio._model.views import RecordViewData
 from kalbio.aio._loads import opened
-from kalbio.aio._policy import ends_on_failure, nothing, on_failure
+from kalbio.aio._policy import ends_on_failure, nothing, on_failure, when_called
 from kalbio.aio._service import Service
 
 __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValidationResult", "ImportsService"]
+
+
+def _warn_of_older_views(service: Any, given: dict[str, Any]) -> None:
+    if isinstance(given.get("record_view_id"), list | tuple) or given.get("record_view_ids") is not None:
+        warnings.warn("record_view_ids has no effect here; give record_view_id", DeprecationWarning, stacklevel=3)
 
 
 class ImportsService(Service):
@@ -82,6 +87,7 @@ class ImportsService(Service):
         timeout: float = 300.0,
     ) -> BulkResult[ImportRecord]: ...
 
+    @when_called(_warn_of_older_views)
     @on_failure(nothing)
     async def push_data(
         self,
@@ -140,9 +146,7 @@ class ImportsService(Service):
             >>> import_id = await client.imports.push_data(["Compound"], [{"Compound": "CPD-1", "Potency (nM)": 2.5}])
         """
         if isinstance(record_view_id, list | tuple):
-            record_view_id, record_view_ids = None, record_view_id
-        if record_view_ids is not None:
-            warnings.warn("record_view_ids has no effect here; give record_view_id", DeprecationWarning, stacklevel=3)
+            record_view_id = None  # in older releases this was the place of record_view_ids, which has no effect
         check_times(1.0, timeout)
         if batch_size is None:
             if journal is not None:

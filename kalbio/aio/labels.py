@@ -21,8 +21,8 @@ class Label(Resource):
 
     label_name = text("Its name.")
 
-    def __str__(self) -> str:
-        return self.label_name or super().__str__()
+    def _text(self) -> str:
+        return self.label_name or super()._text()
 
 
 class LabelsService(Service):

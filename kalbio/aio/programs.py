@@ -27,8 +27,8 @@ class Program(Resource):
     created_by = text("Who created it.")
     workspace_id = text("Its workspace.")
 
-    def __str__(self) -> str:
-        return self.title or super().__str__()
+    def _text(self) -> str:
+        return self.title or super()._text()
 
 
 ProgramIdentifier: TypeAlias = Program | str

@@ -22,8 +22,8 @@ class PropertyField(Resource):
     property_description = text("What it is for.")
     field_type = text("Its type, see DataFieldTypeEnum.")
 
-    def __str__(self) -> str:
-        return self.property_name or super().__str__()
+    def _text(self) -> str:
+        return self.property_name or super()._text()
 
 
 class PropertyFieldsService(Service):

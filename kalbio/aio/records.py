@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import time
-import warnings
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -48,6 +47,7 @@ from kalbio._model.listing import (
     read_undecoded_object,
 )
 from kalbio._model.records import (
+    OLDER_CONDITIONS,
     FieldFilter,
     FieldSort,
     KeyValues,
@@ -80,7 +80,7 @@ from kalbio._model.resource import copied
 from kalbio._model.views import RecordViewData
 from kalbio.aio._loads import Scope, ValueTraces, Write, known_before, load_all, load_each, read_history
 from kalbio.aio._loads import opened as opened_journal
-from kalbio.aio._policy import ends_on_failure, nothing, on_failure
+from kalbio.aio._policy import deprecated, ends_on_failure, nothing, on_failure
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import EntityField, EntityFieldIdentifier, KeyField
 
@@ -1005,6 +1005,7 @@ class RecordsService(Service):
             traces=None if journal is None else ValueTraces(self._client, journal),
         )
 
+    @deprecated(**OLDER_CONDITIONS)
     @on_failure(list)
     async def search_records(self, **params: Unpack[SearchRecordsQuery]) -> list[str]:
         """Return the ids of the records that fulfil all conditions, in the server's order.
@@ -1031,6 +1032,7 @@ class RecordsService(Service):
         """
         return await self._search("search_records", params)
 
+    @deprecated(**OLDER_CONDITIONS)
     @ends_on_failure
     async def iter_search(
         self, *, batch_size: int = 100, **params: Unpack[SearchRecordsQuery]
@@ -1121,7 +1123,6 @@ class RecordsService(Service):
             if name in query:
                 query[name] = view_conditions_text(name, query[name])
         if "record_set_filters" in query:
-            warnings.warn("record_set_filters has no known effect any more", DeprecationWarning, stacklevel=4)
             given = query["record_set_filters"]
             if isinstance(given, str):
                 given = prepared("record_set_filters", given)

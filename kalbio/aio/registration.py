@@ -46,7 +46,7 @@ from kalbio._model.registration import (
     check_results,
     has_ended,
 )
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import deprecated, nothing, on_failure
 from kalbio.aio._service import Service
 from kalbio.aio.activities import ActivityIdentifier
 from kalbio.aio.entity_fields import DataField
@@ -168,6 +168,7 @@ class RegistrationService(Service):
         self._forget()
         return True
 
+    @deprecated(error_message="error_message is now called message")
     @on_failure(bool)
     async def submit_results(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -30,7 +31,7 @@ from kalbio._model.listing import read_object
 from kalbio._model.resource import Resource
 from kalbio._model.updates import given
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import nothing, on_failure, when_called
 from kalbio.aio._service import CachedListing, Service
 from kalbio.aio.activities import ContentLayoutItem, DefinitionIdentifier
 from kalbio.aio.entity_types import EntityTypeIdentifier
@@ -44,7 +45,7 @@ class ResultTableTemplate(RecordView):
 
     __slots__ = ()
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return self.template_name or self.view_name or self.id
 
     def _label(self) -> str | None:
@@ -55,11 +56,29 @@ ResultTableTemplateIdentifier: TypeAlias = ResultTableTemplate | str
 """A template, its id, or its template name."""
 
 
+def _look_for_none(service: Any, given: dict[str, Any]) -> None:
+    """Take None as older clients did under their error policy; else say once what it does."""
+    without = [name for name, value in given.items() if value is None and name != "template_id"]
+    if service._client.on_error == "log":
+        for name in without:
+            del given[name]
+        return
+    cleared = [name for name in without if name in _CLEARED]
+    if cleared and not service._told_of_none:
+        service._told_of_none = True
+        warnings.warn(
+            f"update_template({cleared[0]}=None) clears it: None clears here, as in every update method; older clients"
+            f" left it as it was. To leave it, give {cleared[0]}=UNSET (from kalbio import UNSET), or not at all.",
+            stacklevel=3,
+        )
+
+
 class ResultTableTemplatesService(Service):
     """Result table templates of the workspace (`client.result_table_templates`)."""
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
+        self._told_of_none = False
         self._templates: CachedListing[ResultTableTemplate] = CachedListing(
             client,
             "result table template",
@@ -207,6 +226,7 @@ class ResultTableTemplatesService(Service):
             body["template_name"] = template_name
         return await self._create(create_record_view_template.build_request(body=body))
 
+    @when_called(_look_for_none)
     @on_failure(nothing)
     async def update_template(
         self,
@@ -229,7 +249,10 @@ class ResultTableTemplatesService(Service):
         group_by_mode: str | None | Unset = UNSET,
         group_by_field_id: str | None | Unset = UNSET,
     ) -> ResultTableTemplate:
-        """Change a template; what is not given stays, None clears.
+        """Change a template; what is not given, or UNSET, stays; None clears.
+
+        Older clients left alone what was None. With `on_error="log"` so does this one; else the first call that clears
+        with None warns.
 
         Args:
             template_id: the template: object, id, or template name.
@@ -554,6 +577,9 @@ class ResultTableTemplatesService(Service):
         self._client.record_views._views.drop()
         self._client.activities._definitions.drop()
 
+
+# What None clears; anything else of a template cannot be null.
+_CLEARED = ("template_name", "sort_order", "sort_descending", "view_mode", "group_by_mode", "group_by_field_id")
 
 # What is named by ids alone, and the objects that stand for them.
 _IDS: dict[str, tuple[str, type[Resource] | tuple[type[Resource], ...]]] = {

@@ -321,6 +321,7 @@ def test_r107_text_does_where_a_member_does(lab: Lab, world: World) -> None:
         )
 
 
+@pytest.mark.filterwarnings("ignore:.*None clears here")
 def test_r108_updates_have_one_convention(lab: Lab, world: World) -> None:
     """Nothing given sends nothing, None clears, and what is not given is not sent – for everything that has updates."""
     things = Things(lab, world)

@@ -486,6 +486,7 @@ CLEARED: dict[str, tuple[str, Any, str]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*None clears here")
 @pytest.mark.parametrize("operation", CLEARED)
 def test_r016_every_nullable_setting_can_be_cleared(lab: Lab, world: World, operation: str) -> None:
     """None is sent as null for each setting that can be cleared; what is not given is not sent at all."""
@@ -505,6 +506,7 @@ def test_r016_every_nullable_setting_can_be_cleared(lab: Lab, world: World, oper
     assert body_of(lab, wire_operation) == dict.fromkeys(f"{prefix}{name}" for name in nullable)
 
 
+@pytest.mark.filterwarnings("ignore:.*None clears here")
 def test_r016_the_server_sees_what_was_cleared(lab: Lab, world: World) -> None:
     """A cleared setting is gone from the server, the others stay; properties can be cleared too."""
     it = Targets(lab)

@@ -1,0 +1,72 @@
+"""Coroutines that nobody may come to await, and functions that return coroutines without being `async`."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class OnDemand(Coroutine[Any, Any, T], Generic[T]):
+    """A coroutine that is made when it is awaited, so that one that nobody awaits is no fault.
+
+    What an attribute of an async object gives: tools that look at all attributes of an object await none of them. It
+    can be awaited again, which asks again, and stands wherever a coroutine does.
+    """
+
+    __slots__ = ("_begin", "_begun", "_what")
+
+    def __init__(self, begin: Callable[[], Coroutine[Any, Any, T]], what: str) -> None:
+        self._begin = begin
+        self._begun: Coroutine[Any, Any, T] | None = None
+        self._what = what
+
+    def __repr__(self) -> str:
+        return f"<{self._what}, to be awaited>"
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self._begin().__await__()
+
+    def send(self, value: Any) -> Any:
+        """Go on, as the tasks of an event loop do."""
+        if self._begun is None:
+            self._begun = self._begin()
+        return self._begun.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with an error, as a task that is cancelled does."""
+        if self._begun is None:
+            self._begun = self._begin()
+        return self._begun.throw(*error)
+
+    def close(self) -> None:
+        """End it where it is; nothing when it has not begun."""
+        if self._begun is not None:
+            self._begun.close()
+
+
+def on_demand(
+    method: Callable[[S], Coroutine[Any, Any, T]],
+) -> Callable[[S], Coroutine[Any, Any, T]]:
+    """Mark what a property gives: the coroutine is made when it is awaited, not when the property is read."""
+
+    @functools.wraps(method)
+    def given(self: S) -> Coroutine[Any, Any, T]:
+        return OnDemand(lambda: method(self), f"{method.__name__} of {self!r}")
+
+    return given
+
+
+def mark_like(method: Callable[..., Any], wrapper: Callable[..., Any]) -> None:
+    """Let tools that replace functions in tests see that what `wrapper` returns is to be awaited, as for `method`."""
+    if not inspect.iscoroutinefunction(method):
+        return
+    if hasattr(inspect, "markcoroutinefunction"):  # from Python 3.12 on
+        inspect.markcoroutinefunction(wrapper)
+    else:
+        wrapper._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
