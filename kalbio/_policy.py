@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 2639f5a8dbc6)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest ca9ce3425416)
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
 The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end.
@@ -103,12 +103,14 @@ def when_called(look: Callable[[Any, dict[str, Any]], None]) -> Callable[[Method
     return decorate
 
 
-def deprecated(**older: str) -> Callable[[Method], Method]:
-    """Mark a method that takes arguments with older names; each text says what to give instead."""
+def deprecated(**older: str | None) -> Callable[[Method], Method]:
+    """Mark a method that takes arguments of older releases: older name to newer name, None where there is no newer."""
 
     def look(self: Any, arguments: dict[str, Any]) -> None:
-        for name, text in older.items():
-            if arguments.get(name) is not None:
+        for old, new in older.items():
+            # Where both are given the method says so, which is worse.
+            if arguments.get(old) is not None and arguments.get(new or "") is None:
+                text = f"{old} is now called {new}" if new else f"{old} has no known effect any more"
                 warnings.warn(text, DeprecationWarning, stacklevel=3)
 
     return when_called(look)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 364dcaa7b292)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest efb8d4a37358)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class RegistrationService(Service):
         self._forget()
         return True
 
-    @deprecated(error_message="error_message is now called message")
+    @deprecated(error_message="message")
     @on_failure(bool)
     def submit_results(
         self,

@@ -80,11 +80,8 @@ class SearchRecordsQuery(TypedDict, total=False):
     record_set_filters: Sequence[str] | None
 
 
-OLDER_CONDITIONS = {
-    "record_set_id": "record_set_id is now called record_set_ids",
-    "record_set_filters": "record_set_filters has no known effect any more",
-}
-"""What is to be said of the conditions of older releases."""
+OLDER_CONDITIONS = {"record_set_id": "record_set_ids", "record_set_filters": None}
+"""Conditions of older releases, with their newer names; None where there is no newer one."""
 
 
 class ValueToWrite(TypedDict):

@@ -168,7 +168,7 @@ class RegistrationService(Service):
         self._forget()
         return True
 
-    @deprecated(error_message="error_message is now called message")
+    @deprecated(error_message="message")
     @on_failure(bool)
     async def submit_results(
         self,
