@@ -151,7 +151,7 @@ def _as_object(payload: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(payload, bytes | str):
         try:
             payload = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise WebhookError("the payload is not JSON") from None
     if not isinstance(payload, Mapping):
         raise WebhookError(f"the payload must be a JSON object, not {type(payload).__name__}")

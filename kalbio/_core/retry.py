@@ -1,7 +1,8 @@
 """Whether and when to try again. Pure: what happened goes in, a decision comes out.
 
-The rule: a request that certainly was not processed (no connection, 429, 503 with Retry-After) may be repeated whatever
-it does; one whose answer was lost, or that ended in another 5xx, only when repeating does no harm.
+The rule: a request that certainly was not processed (no connection, 421, 425, 429, 503 with Retry-After) may be
+repeated whatever it does; one whose answer was lost, or that ended in 408 or another 5xx, only when repeating does no
+harm.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import attrs
 
 from kalbio._core import constants
 
+# The connection leads to a server that is not the one asked for; the request came too early; there are too many.
+_NOT_PROCESSED = frozenset({421, 425, 429})
+
 
 class Happened(Enum):
     """What became of an attempt."""
@@ -23,11 +27,11 @@ class Happened(Enum):
     NOT_SENT = "not sent"
     """No connection was made: the server knows nothing of it."""
     TURNED_AWAY = "turned away"
-    """429, or 503 with Retry-After: the server did not process it."""
+    """421, 425, 429, or 503 with Retry-After: the server did not process it."""
     LOST = "lost"
     """Sent, but no complete answer."""
     SERVER_FAILED = "server failed"
-    """Another 5xx."""
+    """408, or another 5xx: it may have been processed, in part or as a whole."""
     REFUSED = "refused"
     """An answer that repeating does not change: any other status of 400 or more, or 501."""
 
@@ -59,9 +63,9 @@ class Decision:
 
 def classify(status: int, retry_after: float | None) -> Happened:
     """Say what an HTTP status of 400 or more means for a repetition."""
-    if status == 429 or (status == 503 and retry_after is not None):
+    if status in _NOT_PROCESSED or (status == 503 and retry_after is not None):
         return Happened.TURNED_AWAY
-    if status >= 500 and status != 501:
+    if status == 408 or (status >= 500 and status != 501):
         return Happened.SERVER_FAILED
     return Happened.REFUSED
 
@@ -105,7 +109,7 @@ def read_retry_after(value: str | None, now: datetime) -> float | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)

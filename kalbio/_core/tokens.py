@@ -74,11 +74,11 @@ class Tokens:
             refresh = answer.get("refresh_token")
             if not isinstance(access, str) or not _TOKEN.fullmatch(access):
                 raise TypeError("a token is visible ASCII text")
-            if not (refresh is None or isinstance(refresh, str)):
-                raise TypeError("tokens must be text")
+            if refresh is not None:
+                refresh.encode()  # half a surrogate pair could not be sent back
             if not (math.isfinite(lifetime) and lifetime > 0):
                 raise ValueError("a token must live for a while")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             raise ValueError("the token answer needs access_token and a positive expires_in") from None
         margin = min(constants.TOKEN_MARGIN, lifetime * constants.TOKEN_MARGIN_SHARE)
         with self._lock:

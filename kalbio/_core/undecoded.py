@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from kalbio._core.errors import KalbioResponseError
+
 
 class Undecoded(msgspec.Struct, eq=False, gc=False):
     """The JSON text of one object, and its id. The garbage collector need not look at it: there are many of them.
@@ -43,6 +45,23 @@ def decode(data: bytes) -> Any:
         return json.loads(data)
 
 
+def whole(part: Undecoded) -> dict[str, Any]:
+    """Return the object. Raises KalbioResponseError when its text, whose syntax is right, still cannot be decoded."""
+    try:
+        found: dict[str, Any] = decode(part.text)
+    except (ValueError, RecursionError) as error:
+        raise KalbioResponseError("reading", part.id, part.text, f"the object cannot be decoded ({error})") from None
+    return found
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value can be an id: something, and no text with half a character, which could not be sent back."""
+    try:
+        return value is not None and bool(str(value).encode())
+    except ValueError:
+        return False
+
+
 def cut_list(data: bytes) -> list[Undecoded] | None:
     """Return the objects of a list, each with an id; None when it is anything else, which has to be decoded then.
 
@@ -51,7 +70,7 @@ def cut_list(data: bytes) -> list[Undecoded] | None:
     try:
         heads, texts = _HEADS.decode(data), _TEXTS.decode(data)
         _check_unicode(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     # Copies: an object that is kept must not keep the whole answer alive.
     return [Undecoded(str(head.id), bytes(text)) for head, text in zip(heads, texts, strict=True)]
@@ -63,7 +82,7 @@ def cut_members(data: bytes, name: str) -> list[Undecoded | None] | None:
         _check_unicode(data)
         texts = [bytes(item.get(name, b"null")) for item in _MEMBERS.decode(data)]
         return [None if text == b"null" else Undecoded(str(_HEAD.decode(text).id), text) for text in texts]
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -72,7 +91,7 @@ def cut_object(data: bytes) -> Undecoded | None:
     try:
         _check_unicode(data)
         return Undecoded(str(_HEAD.decode(data).id), data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

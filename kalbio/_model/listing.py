@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from kalbio._core._http import Response
 from kalbio._core.answers import as_list, as_object, unusable
-from kalbio._core.undecoded import Undecoded, cut_list, cut_object
+from kalbio._core.undecoded import Undecoded, cut_list, cut_object, is_id
 from kalbio._model.resource import Resource
 
 logger = logging.getLogger("kalbio")
@@ -42,7 +42,7 @@ def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R], *, nee
     """Make an object of each item. An item that is no object, or has no id, is reported and kept aside."""
     listing: Listing[R] = Listing()
     for item in items:
-        if isinstance(item, dict) and (item.get("id") is not None or not needs_id):
+        if isinstance(item, dict) and (is_id(item.get("id")) or not needs_id):
             listing.append(make(item))
         else:
             listing.unreadable.append(item)
@@ -65,7 +65,7 @@ def read_undecoded_object(response: Response, kind: str) -> dict[str, Any] | Und
 def read_ids(items: Iterable[Any]) -> list[str]:
     """Return the ids of a list answer. Numbers count as their text; what is no id is reported and left out."""
     given = list(items)
-    ids = [str(item) for item in given if isinstance(item, str | int) and not isinstance(item, bool)]
+    ids = [str(item) for item in given if isinstance(item, str | int) and not isinstance(item, bool) and is_id(item)]
     if len(ids) < len(given):
         logger.warning("%d items of a list are no ids; they are left out", len(given) - len(ids))
     return ids
@@ -74,6 +74,6 @@ def read_ids(items: Iterable[Any]) -> list[str]:
 def read_object(response: Response, kind: str) -> dict[str, Any]:
     """Return the one object of an answer. Raises KalbioResponseError when the answer is no such thing."""
     answer = as_object(response)
-    if answer.get("id") is None:
+    if not is_id(answer.get("id")):
         raise unusable(response, f"the answer is no {kind}: it has no id")
     return answer

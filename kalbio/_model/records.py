@@ -163,7 +163,7 @@ class RecordData(Resource):
     def _raw(self) -> dict[str, Any]:
         state = self._state
         if isinstance(state, Undecoded):
-            whole: dict[str, Any] = undecoded.decode(state.text)
+            whole = undecoded.whole(state)
             with _replacing:
                 # Not what somebody has written meanwhile.
                 if self._state is state:
@@ -229,8 +229,8 @@ def field_ids(state: Mapping[str, Any] | Undecoded) -> Iterable[str]:
     if isinstance(state, Undecoded):
         try:
             return _parts(state).record_values.keys()
-        except ValueError:
-            return _values(undecoded.decode(state.text)).keys()
+        except (ValueError, RecursionError):
+            return _values(undecoded.whole(state)).keys()
     return _values(state).keys()
 
 
@@ -240,9 +240,9 @@ def entries_of(state: Mapping[str, Any] | Undecoded, field_id: str) -> list[Entr
         try:
             part = _parts(state).record_values.get(field_id)
             return [] if part is None else _ENTRIES.decode(part)
-        except ValueError:
+        except (ValueError, RecursionError):
             # Of another shape than all records that were ever seen, but still readable as far as it goes.
-            return entries_of(undecoded.decode(state.text), field_id)
+            return entries_of(undecoded.whole(state), field_id)
     return [Entry(*map(entry.get, Entry.__struct_fields__)) for entry in _entries(state, field_id)]
 
 
@@ -461,7 +461,7 @@ def read_identified(response: Response, make: Callable[[dict[str, Any] | Undecod
     found: list[R | None] = []
     for item in as_list(response):
         record = item.get("record") if isinstance(item, dict) else None
-        if isinstance(record, dict) and record.get("id") is None:
+        if isinstance(record, dict) and not undecoded.is_id(record.get("id")):
             raise unusable(response, "a record of the answer has no id")
         found.append(make(record) if isinstance(record, dict) else None)
     return found

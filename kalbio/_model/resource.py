@@ -39,17 +39,39 @@ def _as_text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
 
 
+def _as_whole_number(value: Any) -> int | None:
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) else None
+    return int(value) if isinstance(value, int) else None
+
+
 def _texts(value: Any) -> list[str] | None:
     return [str(item) for item in value if item is not None] if isinstance(value, list) else None
 
 
 def copied(value: Any) -> Any:
     """Return a copy of JSON; much quicker than `copy.deepcopy`, because JSON holds no cycles and shares nothing."""
-    if isinstance(value, dict):
-        return {name: copied(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [copied(item) for item in value]
+    try:
+        if isinstance(value, dict):
+            return {name: copied(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [copied(item) for item in value]
+    except RecursionError:
+        return _copied_flat(value)
     return value
+
+
+def _copied_flat(value: Any) -> Any:
+    """Return a copy of JSON that is nested deeper than calls can be."""
+    top: list[Any] = [value]
+    left = [top]
+    while left:
+        holder: Any = left.pop()
+        for place in list(holder) if isinstance(holder, dict) else range(len(holder)):
+            if isinstance(holder[place], dict | list):
+                holder[place] = holder[place].copy()
+                left.append(holder[place])
+    return top[0]
 
 
 def text(doc: str = "") -> Field[str | None]:
@@ -64,7 +86,7 @@ def text_or_empty(doc: str = "") -> Field[str]:
 
 def number(doc: str = "") -> Field[int | None]:
     """A whole number, None when it is absent or no number."""
-    return Field(lambda value: int(value) if isinstance(value, int | float) and math.isfinite(value) else None, doc)
+    return Field(_as_whole_number, doc)
 
 
 def flag(doc: str = "") -> Field[bool | None]:

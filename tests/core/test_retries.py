@@ -102,9 +102,10 @@ def test_a_server_that_asks_for_too_long_is_not_asked_again() -> None:
 
 
 def test_statuses_are_classified_by_what_the_server_did() -> None:
-    """429, and 503 with Retry-After: nothing. Other 5xx: maybe something. The rest: it said no."""
+    """421, 425, 429, and 503 with Retry-After: nothing. 408, other 5xx: maybe something. The rest: it said no."""
     assert classify(429, None) is classify(429, 1.0) is classify(503, 0.0) is Happened.TURNED_AWAY
-    assert {classify(status, None) for status in (500, 502, 503, 504, 599)} == {Happened.SERVER_FAILED}
+    assert classify(421, None) is classify(425, None) is Happened.TURNED_AWAY
+    assert {classify(status, None) for status in (408, 500, 502, 503, 504, 599)} == {Happened.SERVER_FAILED}
     assert classify(500, 5.0) is Happened.SERVER_FAILED
     assert {classify(status, 3.0) for status in (400, 401, 403, 404, 409, 422, 501)} == {Happened.REFUSED}
 

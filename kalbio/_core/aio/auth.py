@@ -17,8 +17,6 @@ from kalbio._core.errors import (
     KalbioAPIError,
     KalbioError,
     KalbioResponseError,
-    RateLimitError,
-    ServerError,
 )
 from kalbio._core.redact import redact
 from kalbio._core.retry import read_retry_after
@@ -104,6 +102,7 @@ class AsyncTokenAuth(Auth):
                         login = self._build(grant)
                         # Time limits of a block hold for its login too.
                         login.extensions["timeout"] = request.extensions.get("timeout", login.extensions["timeout"])
+                        login.extensions["fresh_connection"] = request.extensions.get("fresh_connection", False)
                         self._dress(login, identity)
                         raise_if_stopped()
                         answer = yield login
@@ -158,16 +157,16 @@ class AsyncTokenAuth(Auth):
                 # Not the body: part of a token may stand in it.
                 url = answer.request.url.path
                 raise KalbioResponseError(answer.request.method, url, b"[hidden]", str(error)) from None
-        elif answer.status_code == 429 or answer.status_code >= 500:
-            if answer.status_code in (429, 503):
+        elif answer.status_code in (408, 421, 425, 429) or answer.status_code >= 500:
+            if answer.status_code in (421, 425, 429, 503):
                 self._tokens.put_back(grant)
-            raise self._refusal(RateLimitError if answer.status_code == 429 else ServerError, answer)
+            raise self._refusal(KalbioAPIError.for_status, answer)
         elif grant["grant_type"] != "refresh_token":
             raise self._refusal(AuthenticationError, answer)
         return None  # a refused refresh needs no error: the next grant is a login
 
-    def _refusal(self, kind: type[KalbioAPIError], answer: Response) -> KalbioAPIError:
-        return kind(
+    def _refusal(self, make: Callable[..., KalbioAPIError], answer: Response) -> KalbioAPIError:
+        return make(
             answer.request.method,
             answer.request.url.path,
             answer.status_code,

@@ -177,6 +177,7 @@ class AsyncPipe(AsyncClient):
                 happened = classify(error.status_code, error.retry_after)
                 if happened is Happened.SERVER_FAILED:
                     happened = Happened.NOT_SENT
+                _leave_connection(request, error.status_code)
                 decision = self._decide(request, happened, attempt, started, error.retry_after)
                 if decision.wait is None:
                     raise error from None
@@ -291,6 +292,7 @@ class AsyncPipe(AsyncClient):
         retry_after = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
         happened = classify(response.status_code, retry_after)
         decision = self._decide(request, happened, attempt, started, retry_after)
+        _leave_connection(request, response.status_code)
         if decision.wait is not None:
             return decision
         error = KalbioAPIError.for_status(
@@ -330,6 +332,12 @@ async def _read(response: Response) -> None:
         raise
     # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
     response.stream = ByteStream(b"")
+
+
+def _leave_connection(request: Request, status: int) -> None:
+    """Send the next try over a fresh connection when the one in use leads to a server that is not the one asked for."""
+    if status == 421:
+        request.extensions["fresh_connection"] = True
 
 
 def _misled(request: Request, reason: str) -> KalbioResponseError:

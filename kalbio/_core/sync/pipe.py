@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 8bdb3cd45b7b)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest f37af6d75d2d)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -178,6 +178,7 @@ class Pipe(Client):
                 happened = classify(error.status_code, error.retry_after)
                 if happened is Happened.SERVER_FAILED:
                     happened = Happened.NOT_SENT
+                _leave_connection(request, error.status_code)
                 decision = self._decide(request, happened, attempt, started, error.retry_after)
                 if decision.wait is None:
                     raise error from None
@@ -292,6 +293,7 @@ class Pipe(Client):
         retry_after = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
         happened = classify(response.status_code, retry_after)
         decision = self._decide(request, happened, attempt, started, retry_after)
+        _leave_connection(request, response.status_code)
         if decision.wait is not None:
             return decision
         error = KalbioAPIError.for_status(
@@ -331,6 +333,12 @@ def _read(response: Response) -> None:
         raise
     # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
     response.stream = ByteStream(b"")
+
+
+def _leave_connection(request: Request, status: int) -> None:
+    """Send the next try over a fresh connection when the one in use leads to a server that is not the one asked for."""
+    if status == 421:
+        request.extensions["fresh_connection"] = True
 
 
 def _misled(request: Request, reason: str) -> KalbioResponseError:
