@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 01093d92ad8b)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest cddd34c9baf2)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ExportsService(Service):
         entity_field_sorts: str | Sequence[FieldSort] | None = None,
         search_text: str | None = None,
         *,
-        overwrite: bool = False,
+        overwrite: bool = True,
         progress: Progress | None = None,
         record_set_id: str | None = None,
         record_set_filters: Sequence[str] | None = None,
@@ -77,7 +77,7 @@ class ExportsService(Service):
             entity_field_filters: filters by field, as a list or as JSON text.
             entity_field_sorts: order by field, as a list or as JSON text.
             search_text: free text.
-            overwrite: whether an existing file may be replaced.
+            overwrite: whether an existing file is replaced, which keeps its rights; with False it is left alone.
             progress: called with the bytes that have come, and with all that will come where the server says it.
             record_set_id: older name of `record_set_ids`.
             record_set_filters: sent as it is, for servers that still know it.
@@ -86,7 +86,9 @@ class ExportsService(Service):
             The path of the file, None when the server has nothing to export.
 
         Raises:
-            OSError: the file cannot be written. FileExistsError: it exists and must not be replaced; nothing was sent.
+            OSError: the file cannot be written.
+            FileExistsError: it exists and is not to be replaced, or a link or something else that is no plain file
+                has its name; nothing was sent.
             IdentifierNotFoundError: no such entity type, program, activity or field; nothing was sent.
             KalbioAPIError: the server refused.
             KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
@@ -95,7 +97,7 @@ class ExportsService(Service):
         API operation: `exportRecordsCsv`.
 
         Example:
-            >>> path = client.exports.pull_data("compounds.csv", "Compound", overwrite=True)
+            >>> path = client.exports.pull_data("compounds.csv", "Compound", "exports")
         """
         name = safe_name(filename, "export.csv")
         target = Path(download_path if download_path is not None else tempfile.gettempdir()) / name

@@ -131,20 +131,20 @@ def test_what_is_not_there_gives_none(lab: Lab, world: World, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_file_is_kept_unless_told_otherwise(
+def test_an_existing_file_is_kept_when_that_is_wanted(
     lab: Lab, world: World, uploaded: tuple[str, str], tmp_path: Path
 ) -> None:
-    """An existing file is refused before anything is sent; a failing download leaves it as it was."""
+    """With overwrite=False a file is refused before anything is sent; a failing download leaves it as it was."""
     (tmp_path / "a.csv").write_text("good")
     before = len(lab.exchanges)
     with pytest.raises(FileExistsError, match="overwrite=True"):
-        world(lab.api.files.download_file(uploaded[1], "a.csv", tmp_path))
+        world(lab.api.files.download_file(uploaded[1], "a.csv", tmp_path, overwrite=False))
     with pytest.raises(FileExistsError, match="overwrite=True"):
-        world(lab.api.exports.pull_data("a.csv", "Compound", tmp_path))
+        world(lab.api.exports.pull_data("a.csv", "Compound", tmp_path, overwrite=False))
     assert len(lab.exchanges) == before
     replace(lab, "downloadFile", {"message": "no"}, status=403)
     with pytest.raises(KalbioAPIError):
-        world(lab.api.files.download_file(uploaded[1], "a.csv", tmp_path, overwrite=True))
+        world(lab.api.files.download_file(uploaded[1], "a.csv", tmp_path))
     assert [(item.name, item.read_text()) for item in tmp_path.iterdir()] == [("a.csv", "good")]
 
 

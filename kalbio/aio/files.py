@@ -42,7 +42,7 @@ class FilesService(Service):
         destination: str | Path | None = None,
         activity_id: ActivityIdentifier | None = None,
         *,
-        overwrite: bool = False,
+        overwrite: bool = True,
         progress: Progress | None = None,
         sha256: str | None = None,
     ) -> str | None:
@@ -53,7 +53,7 @@ class FilesService(Service):
             filename: name to save it under; only its last component counts. By default the id.
             destination: directory to save in, created if need be; by default the current one.
             activity_id: the activity it belongs to: object, id, or title.
-            overwrite: whether an existing file may be replaced.
+            overwrite: whether an existing file is replaced, which keeps its rights; with False it is left alone.
             progress: called with the bytes that have come, and with all that will come where the server says it.
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
@@ -61,7 +61,9 @@ class FilesService(Service):
             The path of the file, None when there is no such file on the server.
 
         Raises:
-            OSError: the file cannot be written. FileExistsError: it exists and must not be replaced; nothing was sent.
+            OSError: the file cannot be written.
+            FileExistsError: it exists and is not to be replaced, or a link or something else that is no plain file
+                has its name; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
             KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.

@@ -503,12 +503,12 @@ def test_a_text_that_is_too_long_gets_a_batch_of_its_own() -> None:
 
 
 def test_the_worlds_agree_on_what_stands_in_the_way(world: World, tmp_path: Path) -> None:
-    """A file that exists is refused before anything is sent."""
+    """With overwrite=False a file that exists is refused before anything is sent; otherwise it is replaced."""
     wire = Wire()
     client = world.connect(transport=wire)
     (tmp_path / "x.csv").write_text("mine")
     file_id = "6f1c0d5e-0000-4000-8000-000000000001"
     with pytest.raises(FileExistsError):
-        world(client.files.download_file(file_id, "../x.csv", tmp_path))
+        world(client.files.download_file(file_id, "../x.csv", tmp_path, overwrite=False))
     assert wire.requests == wire.logins == []
-    assert world(client.files.download_file(file_id, "../x.csv", tmp_path, overwrite=True)) == str(tmp_path / "x.csv")
+    assert world(client.files.download_file(file_id, "../x.csv", tmp_path)) == str(tmp_path / "x.csv")

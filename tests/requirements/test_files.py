@@ -142,15 +142,15 @@ def test_r067_exports_go_to_the_platforms_temporary_directory(
 
 @BOTH
 def test_r068_overwriting_is_a_choice(world: World, tmp_path: Path, operation: str) -> None:
-    """An existing file is not touched, and nothing asked for, unless the caller says so."""
+    """An existing file is replaced; with overwrite=False it is not touched, and nothing asked for."""
     target = tmp_path / "x.csv"
     target.write_bytes(b"old")
     client, wire = connect(world, serve(b"new")[0])
 
-    with pytest.raises(FileExistsError):
-        download(world, client, operation, "x.csv", tmp_path)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        download(world, client, operation, "x.csv", tmp_path, overwrite=False)
     assert (target.read_bytes(), wire.requests) == (b"old", [])
-    download(world, client, operation, "x.csv", tmp_path, overwrite=True)
+    download(world, client, operation, "x.csv", tmp_path)
     assert target.read_bytes() == b"new"
 
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest eea177caccaa)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 5e751569985e)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import os
 import re
 import secrets
+import stat
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -39,17 +40,49 @@ def check_sha256(sha256: str | None) -> None:
         raise ValueError(f"sha256 must be 64 hexadecimal digits; got {sha256!r}")
 
 
-def check_target(target: Path, overwrite: bool) -> None:
-    """Raise OSError when no file can stand there, or one stands there that must not be replaced."""
+def check_target(target: Path, overwrite: bool) -> os.stat_result | None:
+    """Return what is known of the file that is to be replaced, None when there is none.
+
+    Raises OSError when no file can stand there, or something stands there that must not be replaced.
+    """
     folder = next((folder for folder in target.parents if os.path.lexists(folder)), target.parent)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "no directory to save in", str(folder))
-    if target.is_dir():
+    try:
+        old = target.lstat()
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(old.st_mode):
         raise IsADirectoryError(errno.EISDIR, "a directory has the name of the file", str(target))
-    if not overwrite and os.path.lexists(target):  # a link that leads nowhere is something too
+    if stat.S_ISLNK(old.st_mode):
+        # In a directory that everybody may write to, a link would let others choose which file of ours is replaced.
+        reason = f"a link has the name of the file; give the path it leads to, {_shown_link(target)}, or another name"
+        raise FileExistsError(errno.EEXIST, reason, str(target))
+    if not stat.S_ISREG(old.st_mode):
+        reason = "something that is no plain file (a pipe, a socket, a device) has its name; give another name"
+        raise FileExistsError(errno.EEXIST, reason, str(target))
+    if not overwrite:
         raise FileExistsError(
             errno.EEXIST, "the file exists already; give overwrite=True to replace it, or another name", str(target)
         )
+    if not os.access(target, os.W_OK) or _is_planted(old, folder):
+        raise PermissionError(errno.EACCES, "the file there is not yours to replace; give another name", str(target))
+    return old
+
+
+def _shown_link(target: Path) -> str:
+    try:
+        return str(target.resolve())
+    except (OSError, RuntimeError):  # it leads in circles
+        return "if it leads anywhere"
+
+
+def _is_planted(old: os.stat_result, folder: Path) -> bool:
+    """Whether a file belongs to somebody else in a directory for all, such as that for temporary files.
+
+    Nobody but an administrator could replace it, and he should not: its owner would be able to read and to change it.
+    """
+    return hasattr(os, "geteuid") and bool(folder.stat().st_mode & stat.S_ISVTX) and old.st_uid != os.geteuid()
 
 
 def check_writable(file: Any) -> None:
@@ -139,11 +172,15 @@ def save(
     ours = f".{target.name[:40]}."
     temporary = target.with_name(f"{ours}{secrets.token_hex(4)}.part")
     try:
+        old = check_target(target, overwrite)
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_left(target.parent, re.compile(rf"{re.escape(ours)}[0-9a-f]{{8}}\.part"))
         try:
             # Not the tempfile module: it makes files that only their owner may read, whatever the umask says.
-            with temporary.open("xb") as file:
+            temporary.touch(0o666 if old is None else 0o600, exist_ok=False)
+            with temporary.open("wb") as file:
+                if old is not None:
+                    _take_after(file, old)
                 for piece in pieces(response, progress=progress, sha256=sha256):
                     file.write(piece)
             _put_in_place(temporary, target, overwrite)
@@ -170,6 +207,20 @@ def save_into(
     finally:
         response.close()
     return size
+
+
+def _take_after(file: BinaryIO, old: os.stat_result) -> None:
+    """Give a file the rights of the one that it replaces, and its owner and group where the system lets us."""
+    if not hasattr(os, "fchown"):
+        return
+    for owner, group in ((-1, old.st_gid), (old.st_uid, -1)):
+        with contextlib.suppress(OSError):
+            os.fchown(file.fileno(), owner, group)
+    rights = old.st_mode & 0o777
+    if os.fstat(file.fileno()).st_gid != old.st_gid:
+        rights &= 0o707  # they were meant for another group
+    with contextlib.suppress(OSError):  # some file systems have no rights of files
+        os.fchmod(file.fileno(), rights)
 
 
 def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
