@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 04aa1809b439)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 9171d1155c97)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kalbio._core.rows import SKIPPED
 from kalbio._core.shown import shown
 from kalbio._core.sync.bulk import Load, in_chunks
 from kalbio._core.sync.locks import each, off_loop
-from kalbio._model.bulk import BulkResult, RowOutcome, outcome_of
+from kalbio._model.bulk import BulkResult, RowOutcome, keep_account, outcome_of
 from kalbio._model.checks import whole
 from kalbio._model.records import RecordValue, current_at, holds, ids_until, new_values
 
@@ -65,10 +65,22 @@ def load_all(load: Load[Any, Any], rows: Sequence[Any]) -> BulkResult[Any]:
     if load.journal is not None:
         load.claim(rows)
     found: list[Any] = []
-    for start in range(0, len(rows), size or 1):
-        chunk = rows[start : start + size]
-        found += load.run(range(start, start + len(chunk)), chunk)
-    return BulkResult([outcome_of(number, came) for number, came in enumerate(found)])
+    came: list[Any] = []
+    try:
+        for start in range(0, len(rows), size or 1):
+            chunk = rows[start : start + size]
+            load.run(range(start, start + len(chunk)), chunk, came)
+            found, came = found + came, []
+    except BaseException as end:
+        found += came
+        found += [SKIPPED] * (len(rows) - len(found))
+        keep_account(end, _result(found))
+        raise
+    return _result(found)
+
+
+def _result(found: Sequence[Any], first: int = 0) -> BulkResult[Any]:
+    return BulkResult([outcome_of(number, came) for number, came in enumerate(found, first)])
 
 
 def load_each(
@@ -97,7 +109,14 @@ def load_each(
                     break
             else:
                 fit.append(place)
-        came = load.run([first + place for place in fit], [ready[place] for place in fit])
+        came: list[Any] = []
+        try:
+            load.run([first + place for place in fit], [ready[place] for place in fit], came)
+        except BaseException as end:
+            for place, item in zip(fit, came, strict=False):
+                found[place] = item
+            keep_account(end, _result(found, first))
+            raise
         for place, item in zip(fit, came, strict=True):
             found[place] = item
         for place, item in enumerate(found):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kalbio import JournalError, UnknownFateError
+from kalbio._core.journal import Journal
 from tests.conftest import Lab, World
 
 FIELD = "Purity (%)"
@@ -23,6 +24,7 @@ def lab(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """A sandbox whose client sends one row at a time; chunks are of 6 rows, and nothing is waited for."""
     monkeypatch.setattr("kalbio._core.constants.BULK_CHUNK", 6)
     monkeypatch.setattr("kalbio._core.journal.JOURNAL_REST", 0.0)
+    monkeypatch.setattr(Journal, "note", Journal.note)  # put back at the end, whatever became of a kill
     made = Lab(world, retries=0, max_in_flight=1)
     yield made
     made.close()
@@ -53,13 +55,20 @@ def stored(record: Any, world: World) -> list[str]:
 
 
 def kill(lab: Lab, after: int, *, carried_out: bool, operation: str = "/values") -> Callable[[], None]:
-    """Kill the process at a write, before or after it was carried out; returns what ends that."""
-    answer, count = lab.sandbox.meet, iter(range(10**6))
+    """Kill the process at a write, before or after it was carried out; returns what ends that.
+
+    A process that is killed, unlike one that is interrupted, notes nothing more.
+    """
+    answer, count, note = lab.sandbox.meet, iter(range(10**6)), Journal.note
+
+    def end(*_: Any) -> None:
+        raise Killed
 
     def meet(request: Any) -> Any:
         if request.method == "POST" and request.target.endswith(operation) and next(count) == after:
             if carried_out:
                 answer(request)
+            Journal.note = end  # type: ignore[assignment,method-assign]
             raise Killed
         return answer(request)
 
@@ -67,6 +76,7 @@ def kill(lab: Lab, after: int, *, carried_out: bool, operation: str = "/values")
 
     def live() -> None:
         lab.sandbox.meet = answer  # type: ignore[method-assign]
+        Journal.note = note  # type: ignore[method-assign]
 
     return live
 

@@ -21,6 +21,15 @@ UNKNOWN = (UnknownFateError, KalbioResponseError)
 """What leaves open whether a row is in: a lost answer, and one that cannot be read."""
 
 
+def under_way() -> UnknownFateError:
+    """Return what stands in the place of the result of a row that was under way when its load broke off."""
+    error = UnknownFateError("", "", "the load broke off while the row was under way", None)
+    error.args = (
+        "The load broke off while this row was under way: it may or may not be in; look before you send it again.",
+    )
+    return error
+
+
 @attrs.frozen
 class Earlier:
     """Stands in the place of a result that an earlier run has got; `made` is the id of what the server made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -29,7 +30,7 @@ class RowOutcome(Generic[T]):
         index: its place in what was given.
         status: "done"; "failed": it was refused or never arrived; "unknown": it was sent and its answer lost, so look
             before you send it again; "skipped": it was not sent, because an earlier row failed (with a journal: an
-            earlier row for the same place).
+            earlier row for the same place), or the load broke off.
         value: what the server made of it, when it is done; None when an earlier run with the same journal did it.
         error: why it is not.
         id: the id of what the server made of it, also when an earlier run did it.
@@ -83,7 +84,7 @@ class BulkResult(Sequence[RowOutcome[T]]):
 
     @property
     def skipped(self) -> list[RowOutcome[T]]:
-        """The rows that were not sent, because an earlier one failed."""
+        """The rows that were not sent, because an earlier one failed or the load broke off."""
         return self._of("skipped")
 
     @property
@@ -128,6 +129,14 @@ class BulkResult(Sequence[RowOutcome[T]]):
     def _repr_html_(self) -> str:
         bad = [outcome for outcome in self._outcomes if outcome.status != "done"]
         return table(str(self), ((item.index, item.status, item.error or "") for item in bad), len(bad))
+
+
+def keep_account(end: BaseException, result: BulkResult[Any]) -> None:
+    """Put what came of the rows so far on the exception that ends a load: as its `outcome`, and in its text."""
+    if not hasattr(end, "outcome"):
+        with suppress(AttributeError):  # an exception of somebody else's may not take it
+            end.outcome = result  # type: ignore[attr-defined]
+    end.add_note(f"The load broke off: {result}. What became of each row is the `outcome` of this exception.")
 
 
 def outcome_of(index: int, came: Any) -> RowOutcome[Any]:

@@ -27,7 +27,7 @@ from kalbio._core.errors import KalbioError, NotFoundError, UnknownFateError
 from kalbio._core.journal import Journal
 from kalbio._core.rows import SKIPPED
 from kalbio._core.shown import shown
-from kalbio._model.bulk import BulkResult, RowOutcome, outcome_of
+from kalbio._model.bulk import BulkResult, RowOutcome, keep_account, outcome_of
 from kalbio._model.checks import whole
 from kalbio._model.records import RecordValue, current_at, holds, ids_until, new_values
 
@@ -66,10 +66,22 @@ async def load_all(load: Load[Any, Any], rows: Sequence[Any]) -> BulkResult[Any]
     if load.journal is not None:
         load.claim(rows)
     found: list[Any] = []
-    for start in range(0, len(rows), size or 1):
-        chunk = rows[start : start + size]
-        found += await load.run(range(start, start + len(chunk)), chunk)
-    return BulkResult([outcome_of(number, came) for number, came in enumerate(found)])
+    came: list[Any] = []
+    try:
+        for start in range(0, len(rows), size or 1):
+            chunk = rows[start : start + size]
+            await load.run(range(start, start + len(chunk)), chunk, came)
+            found, came = found + came, []
+    except BaseException as end:
+        found += came
+        found += [SKIPPED] * (len(rows) - len(found))
+        keep_account(end, _result(found))
+        raise
+    return _result(found)
+
+
+def _result(found: Sequence[Any], first: int = 0) -> BulkResult[Any]:
+    return BulkResult([outcome_of(number, came) for number, came in enumerate(found, first)])
 
 
 async def load_each(
@@ -98,7 +110,14 @@ async def load_each(
                     break
             else:
                 fit.append(place)
-        came = await load.run([first + place for place in fit], [ready[place] for place in fit])
+        came: list[Any] = []
+        try:
+            await load.run([first + place for place in fit], [ready[place] for place in fit], came)
+        except BaseException as end:
+            for place, item in zip(fit, came, strict=False):
+                found[place] = item
+            keep_account(end, _result(found, first))
+            raise
         for place, item in zip(fit, came, strict=True):
             found[place] = item
         for place, item in enumerate(found):

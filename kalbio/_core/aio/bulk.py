@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from threading import Lock as ShortLock
 from typing import Any, Generic, Protocol, TypeVar
 
-from kalbio._core.aio.locks import each, off_loop, one_by_one, sleep
+from kalbio._core.aio.locks import each, off_loop, one_by_one, raise_if_stopped, sleep
 from kalbio._core.errors import (
     ConflictError,
     JournalError,
@@ -17,7 +18,7 @@ from kalbio._core.errors import (
     ValidationError,
 )
 from kalbio._core.journal import Entry, Journal, Note
-from kalbio._core.rows import SKIPPED, UNKNOWN, Earlier, Skipped
+from kalbio._core.rows import SKIPPED, UNKNOWN, Earlier, Skipped, under_way
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,41 +31,51 @@ _REFUSED = (ValidationError, NotFoundError, ConflictError)
 async def run_rows(
     write: Callable[[T], Awaitable[R]],
     rows: Sequence[T],
+    outcomes: list[Any],
     *,
     place_of: Callable[[T], Hashable],
     limit: int,
     stop_on_error: bool,
     progress: Callable[[int, int], object] | None,
-) -> list[R | KalbioError | Skipped]:
-    """Write each row and return what came of it: the result, the error, or SKIPPED.
+) -> None:
+    """Write each row, and put what came of it into its place in `outcomes`, which is SKIPPED: the result or the error.
 
-    Rows of one place are written one after the other, in their order: the last one has to be the newest. With
+    What came so far is there when this is interrupted too, with an error of unknown fate for each row under way. Rows
+    of one place are written one after the other, in their order: the last one has to be the newest. With
     `stop_on_error` no row is begun after one has failed; those that are under way end.
     """
     places: dict[Hashable, list[int]] = {}
     for index, row in enumerate(rows):
         places.setdefault(place_of(row), []).append(index)
-    outcomes: list[Any] = [SKIPPED] * len(rows)
     ended = 0
     stopped = False
     lock = ShortLock()
+    begun: set[int] = set()
 
     async def write_place(indexes: list[int]) -> None:
         nonlocal ended, stopped
         for index in indexes:
             if not (stopped and stop_on_error):
+                begun.add(index)
                 try:
                     outcomes[index] = await write(rows[index])
                 except KalbioError as error:
                     outcomes[index] = error
                     stopped = True
+                begun.discard(index)
+                raise_if_stopped()
             with lock:
                 ended += 1
                 if progress is not None:
                     progress(ended, len(rows))
 
-    await each(write_place, list(places.values()), limit)
-    return outcomes
+    try:
+        await each(write_place, list(places.values()), limit)
+    except BaseException:
+        for index in list(begun):
+            if outcomes[index] is SKIPPED:
+                outcomes[index] = under_way()
+        raise
 
 
 async def in_chunks(items: Iterable[T] | AsyncIterable[T], size: int) -> AsyncIterator[list[T]]:
@@ -141,27 +152,35 @@ class Load(Generic[T, R]):
         if self.journal is not None and self._digest_of is not None:
             self.journal.claim(map(self._digest_of, rows))
 
-    async def run(self, numbers: Sequence[int], rows: Sequence[T]) -> list[R | KalbioError | Skipped | Earlier]:
-        """Write rows, which the journal knows by their numbers, and return what came of each."""
+    async def run(
+        self, numbers: Sequence[int], rows: Sequence[T], found: list[Any] | None = None
+    ) -> list[R | KalbioError | Skipped | Earlier]:
+        """Write rows, which the journal knows by their numbers, and return what came of each.
+
+        A list that is given as `found` has what came so far when this is interrupted.
+        """
+        found = [] if found is None else found
+        found[:] = [SKIPPED] * len(rows)
         if self.stopped:
             self._ended(len(rows))
-            return [SKIPPED] * len(rows)
+            return found
         if self.journal is None:
-            found: list[Any] = await self._send([(row, None) for row in rows])
+            await self._send([(row, None) for row in rows], found)
         else:
-            found = await self._go_on(self.journal, numbers, rows)
+            await self._go_on(self.journal, numbers, rows, found)
         self.stopped = self.stop_on_error and any(isinstance(item, KalbioError) for item in found)
         return found
 
-    async def _send(self, rows: Sequence[tuple[T, str | None]]) -> list[Any]:
+    async def _send(self, rows: Sequence[tuple[T, str | None]], outcomes: list[Any]) -> None:
         async def write(row: tuple[T, str | None]) -> R:
             return await self._write(*row)
 
         if self._look_up is not None:
             await self._look_up([row for row, _ in rows])
-        return await run_rows(
+        await run_rows(
             write,
             rows,
+            outcomes,
             place_of=lambda row: self._spot_of(row[0]),
             limit=self._limit,
             stop_on_error=self.stop_on_error,
@@ -173,12 +192,12 @@ class Load(Generic[T, R]):
             for _ in range(count):
                 self._progress()
 
-    async def _go_on(self, journal: Journal, numbers: Sequence[int], rows: Sequence[T]) -> list[Any]:
+    async def _go_on(self, journal: Journal, numbers: Sequence[int], rows: Sequence[T], found: list[Any]) -> None:
         assert self._digest_of is not None
         digests = [self._digest_of(row) for row in rows]
         known = await off_loop(lambda: journal.read(dict(zip(numbers, digests, strict=True))))
         entries = [known.get(number) for number in numbers]
-        found: list[Any] = [_came_of(number, entry) for number, entry in zip(numbers, entries, strict=True)]
+        found[:] = [_came_of(number, entry) for number, entry in zip(numbers, entries, strict=True)]
         left = [place for place, item in enumerate(found) if item is SKIPPED]
         self._ended(len(rows) - len(left))
 
@@ -187,28 +206,42 @@ class Load(Generic[T, R]):
             before = None if entry is None else entry.before
             return Note(numbers[place], digests[place], _entry(found[place], before))
 
+        async def send(places: Sequence[int], befores: Sequence[str | None]) -> None:
+            outcomes: list[Any] = [SKIPPED] * len(places)
+            try:
+                await self._send(
+                    [(rows[place], before) for place, before in zip(places, befores, strict=True)], outcomes
+                )
+            except BaseException:
+                self._take(found, places, outcomes)
+                # At once, because who is interrupted may be so again. Rows that cannot be noted stay open.
+                with suppress(JournalError):
+                    journal.note([note(place) for place in places])
+                raise
+            self._take(found, places, outcomes)
+
         if self._traces is None:
-            sent = await self._send([(rows[place], None) for place in left])
-            for place, item in zip(left, sent, strict=True):
-                found[place] = item
+            await send(left, [None] * len(left))
             await off_loop(lambda: journal.note([note(place) for place in left]))
-            return found
+            return
         for wave in _waves([self._spot_of(row) for row in rows], left):
             free = [place for place in wave if not self.stopped and self._spot_of(rows[place]) not in self._held]
             await self._look(journal, self._traces, rows, entries, found, free)
-            send = [place for place in free if found[place] is SKIPPED]
-            marks = [Note(numbers[place], digests[place], entries[place]) for place in send]
+            to_send = [place for place in free if found[place] is SKIPPED]
+            marks = [Note(numbers[place], digests[place], entries[place]) for place in to_send]
             await off_loop(partial(journal.note, marks))
-            sent = await self._send([(rows[place], (entries[place] or _SENT).before) for place in send])
-            for place, item in zip(send, sent, strict=True):
-                found[place] = item
+            await send(to_send, [(entries[place] or _SENT).before for place in to_send])
             notes = [note(place) for place in free]
             for place in free:
                 notes += self._judge(self._spot_of(rows[place]), numbers[place], digests[place], found[place])
             await off_loop(partial(journal.note, notes))
-            self._ended(len(wave) - len(send))
+            self._ended(len(wave) - len(to_send))
             self.stopped = self.stop_on_error and any(isinstance(found[place], KalbioError) for place in free)
-        return found
+
+    @staticmethod
+    def _take(found: list[Any], places: Sequence[int], outcomes: Sequence[Any]) -> None:
+        for place, item in zip(places, outcomes, strict=True):
+            found[place] = item
 
     async def _look(
         self,
