@@ -47,7 +47,7 @@ def read_address(
     else:
         scheme, authority, path = match["scheme"].lower(), match["authority"], match["path"]
         _, has_login, where = authority.rpartition("@")
-        if has_login and not login:
+        if (has_login or "@" in path) and not login:  # a password may have a slash in it
             raise SettingError(f"{setting} must not hold a user name or a password")
         host, port, wrong = _split(where)
         if scheme not in schemes:

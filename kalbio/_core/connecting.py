@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
+
 from kalbio._core.addresses import is_local
 
 
 def told(error: BaseException, reason: str, host: str, port: int | None, proxy: str = "") -> str:
     """Return the reason why a connection failed, in full. `proxy` says which one it was to go through."""
     system = _of_system(error)
-    if system is not None and system.strerror and system.strerror not in reason:
-        reason = f"{reason}: {system.strerror}"
+    if system is not None and (said := _said(system)) not in reason:
+        reason = f"{reason}: {said}"
     if proxy:
         return f"{reason} (by {proxy})"
     if isinstance(system, ConnectionRefusedError) and is_local(host):
         where = f" --port {port}" if port else ""
         return f"{reason}. Nothing listens there; `kalbio sandbox{where}` starts a sandbox"
     return reason
+
+
+def _said(system: OSError) -> str:
+    """Return what the system says, for event loops have words of their own; names and TLS have other numbers."""
+    if isinstance(system, socket.gaierror | ssl.SSLError) or not system.errno or system.errno < 0:
+        return system.strerror or str(system)
+    return os.strerror(system.errno)
 
 
 def _of_system(error: BaseException | None) -> OSError | None:

@@ -28,13 +28,13 @@ class Tokens:
     """
 
     client_id: str
-    client_secret: str
+    client_secret: str = attrs.field(repr=False)  # printers of attrs objects ask each field
     clock: Callable[[], float]
-    _access: str | None = None
-    _refresh: str | None = None
+    _access: str | None = attrs.field(default=None, repr=False)
+    _refresh: str | None = attrs.field(default=None, repr=False)
     _renew_at: float = 0.0
     # The last tokens that were given: also one that was replaced must not be shown.
-    _given: deque[str] = attrs.field(factory=lambda: deque(maxlen=8))
+    _given: deque[str] = attrs.field(factory=lambda: deque(maxlen=8), repr=False)
     _lock: Lock = attrs.field(factory=Lock)
 
     def __repr__(self) -> str:

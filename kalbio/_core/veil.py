@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 from kalbio._core._http import Headers
 from kalbio._core.redact import HIDDEN, redact
@@ -51,11 +52,22 @@ _SHOWN = frozenset(
 
 
 class VeiledHeaders(Headers):
-    """Headers of a request whose representation shows no credentials: answers and errors lead to them."""
+    """Headers whose representation and pickle hold no credentials: whoever has an answer has those of its request."""
+
+    def _veiled(self) -> list[tuple[str, str]]:
+        return [(name, value if name in _SHOWN else HIDDEN) for name, value in self.multi_items()]
+
+    def copy(self) -> Headers:
+        """Return a copy, which hides as much."""
+        twin = super().copy()
+        twin.__class__ = VeiledHeaders
+        return twin
 
     def __repr__(self) -> str:
-        shown = [(name, value if name in _SHOWN else HIDDEN) for name, value in self.multi_items()]
-        return f"Headers({shown!r})"
+        return f"Headers({self._veiled()!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Headers, (self._veiled(), self.encoding)
 
 
 def draw() -> None:

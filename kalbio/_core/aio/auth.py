@@ -31,6 +31,8 @@ _OF_A_TOKEN = re.compile(r"[\x21-\x7e]+")
 class AsyncIdentityToken:
     """A Google identity token for a service behind an identity-aware proxy, fetched when it is needed and kept."""
 
+    __slots__ = ("_clock", "_fetch", "_lock", "_renew_at", "_token")  # no vars(), which would show the token
+
     def __init__(self, fetch: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
         self._clock = clock

@@ -247,6 +247,7 @@ class AsyncPipe(AsyncClient):
                 bare = Request("GET", onward.url, headers=told)
                 bare.extensions.update(timeout=request.extensions.get("timeout"), replayable=True)
                 response = await super().send(bare, stream=True, auth=None, follow_redirects=False)
+        response.history = []  # the library keeps the answers of logins there, tokens and all
         return response
 
     def _decide(
@@ -266,7 +267,7 @@ class AsyncPipe(AsyncClient):
         )
 
     def _after_failure(self, request: Request, error: HTTPError, attempt: int, started: float) -> Decision:
-        sent = _request_of(error, request)
+        sent = _request_of(error) or request
         if isinstance(error, UnsupportedProtocol):
             happened = Happened.REFUSED
         elif sent is request and not isinstance(error, _NOT_SENT):
@@ -321,7 +322,12 @@ class AsyncPipe(AsyncClient):
 
     def _cause(self, error: Exception) -> Exception | None:
         """Return what an error may name as its cause, whose text stands in tracebacks: nothing that shows a secret."""
-        return error if redact(str(error), self._secrets()) == str(error) else None
+        if redact(str(error), self._secrets()) != str(error):
+            return None
+        if isinstance(error, HTTPError) and (sent := _request_of(error)) is not None:
+            # That of a login has the client secret in its body, all have the token in a header.
+            error.request = Request(sent.method, sent.url.copy_with(query=None))
+        return error
 
 
 async def _read(response: Response) -> None:
@@ -348,11 +354,11 @@ def _origin(request: Request) -> tuple[str, str, int | None]:
     return request.url.scheme, request.url.host, request.url.port
 
 
-def _request_of(error: HTTPError, fallback: Request) -> Request:
+def _request_of(error: HTTPError) -> Request | None:
     try:
         return error.request
     except RuntimeError:  # raised by the library when an error knows no request
-        return fallback
+        return None
 
 
 def _replayable(request: Request, files: Any) -> bool:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest a9c9ef29622c)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 3d02320558b1)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _OF_A_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 class IdentityToken:
     """A Google identity token for a service behind an identity-aware proxy, fetched when it is needed and kept."""
+
+    __slots__ = ("_clock", "_fetch", "_lock", "_renew_at", "_token")  # no vars(), which would show the token
 
     def __init__(self, fetch: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch

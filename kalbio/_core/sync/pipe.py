@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest f37af6d75d2d)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest c9146ccab51d)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -248,6 +248,7 @@ class Pipe(Client):
                 bare = Request("GET", onward.url, headers=told)
                 bare.extensions.update(timeout=request.extensions.get("timeout"), replayable=True)
                 response = super().send(bare, stream=True, auth=None, follow_redirects=False)
+        response.history = []  # the library keeps the answers of logins there, tokens and all
         return response
 
     def _decide(
@@ -267,7 +268,7 @@ class Pipe(Client):
         )
 
     def _after_failure(self, request: Request, error: HTTPError, attempt: int, started: float) -> Decision:
-        sent = _request_of(error, request)
+        sent = _request_of(error) or request
         if isinstance(error, UnsupportedProtocol):
             happened = Happened.REFUSED
         elif sent is request and not isinstance(error, _NOT_SENT):
@@ -322,7 +323,12 @@ class Pipe(Client):
 
     def _cause(self, error: Exception) -> Exception | None:
         """Return what an error may name as its cause, whose text stands in tracebacks: nothing that shows a secret."""
-        return error if redact(str(error), self._secrets()) == str(error) else None
+        if redact(str(error), self._secrets()) != str(error):
+            return None
+        if isinstance(error, HTTPError) and (sent := _request_of(error)) is not None:
+            # That of a login has the client secret in its body, all have the token in a header.
+            error.request = Request(sent.method, sent.url.copy_with(query=None))
+        return error
 
 
 def _read(response: Response) -> None:
@@ -349,11 +355,11 @@ def _origin(request: Request) -> tuple[str, str, int | None]:
     return request.url.scheme, request.url.host, request.url.port
 
 
-def _request_of(error: HTTPError, fallback: Request) -> Request:
+def _request_of(error: HTTPError) -> Request | None:
     try:
         return error.request
     except RuntimeError:  # raised by the library when an error knows no request
-        return fallback
+        return None
 
 
 def _replayable(request: Request, files: Any) -> bool:
