@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import io
-import mimetypes
 import os
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO
 from kaleidoscope_api.types import File
 
 from kalbio._core import constants
+from kalbio._core.content_types import content_type_of
 from kalbio._core.errors import AuthenticationError, RateLimitError, ServerError, TransportError
 
 # Also keeps line ends out of the header of the part.
@@ -37,7 +37,7 @@ def opened(file_name: str | os.PathLike[str], file_data: FileData | None, file_t
     name = Path(file_name).name if file_data is None or isinstance(file_name, os.PathLike) else file_name
     kind = file_type
     if kind is None and isinstance(name, str):
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        kind = content_type_of(name)
     with ExitStack() as ours:
         if isinstance(path, os.PathLike) or (file_data is None and isinstance(path, str) and path):
             # Without a buffer: what is read at once is more than it would hold.

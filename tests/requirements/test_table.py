@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 TABLE = HERE.parents[1] / "docs" / "requirements.md"
 NUMBERS = [
     *range(1, 27), *range(30, 38), *range(40, 61), *range(65, 72), *range(75, 88), *range(90, 99), *range(105, 120),
-    122, 124, 129, 132, 133, 134, 135, 136, 137, 138, 142, 146, 149, 150,
+    122, 124, 129, 132, 133, 134, 135, 136, 137, 138, 139, 142, 146, 149, 150,
 ]  # fmt: skip
 
 
