@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kalbio._core.errors import (
         AmbiguousIdentifierError,
         AuthenticationError,
+        ClientClosedError,
         ConflictError,
         ConnectionFailedError,
         IdentifierError,
@@ -53,6 +54,7 @@ _HOMES = {
     "kalbio._core.errors": [
         "AmbiguousIdentifierError",
         "AuthenticationError",
+        "ClientClosedError",
         "ConflictError",
         "ConnectionFailedError",
         "IdentifierError",
@@ -87,6 +89,7 @@ __all__ = [  # noqa: RUF022  # clients first
     "UNSET",
     "AmbiguousIdentifierError",
     "AuthenticationError",
+    "ClientClosedError",
     "ConflictError",
     "ConnectionFailedError",
     "IdentifierError",

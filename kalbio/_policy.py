@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest ca9ce3425416)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 391b79c7a5bb)
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
 The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end.
@@ -14,9 +14,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kalbio._core.errors import KalbioError
+from kalbio._core.errors import ClientClosedError, KalbioError, TransportError
 from kalbio._core.on_demand import mark_like
 from kalbio._core.shown import one_line
+from kalbio._core.sync.locks import here
 from kalbio._model.checks import checker_of
 
 logger = logging.getLogger("kalbio")
@@ -28,10 +29,10 @@ def nothing() -> None:
     """Give None: the neutral value of calls that return one thing."""
 
 
-def on_failure(neutral: Callable[[], Any], *, of: str | None = None) -> Callable[[Method], Method]:
+def on_failure(neutral: Callable[[], Any], *, of: str | None = None, local: bool = False) -> Callable[[Method], Method]:
     """Mark a method that returns `neutral()` when it fails and the client was made with `on_error="log"`.
 
-    `of` names the public method that it is a part of.
+    `of` names the public method that it is a part of. A `local` one may need no client, nor one that is open.
     """
 
     def decorate(method: Method) -> Method:
@@ -42,9 +43,12 @@ def on_failure(neutral: Callable[[], Any], *, of: str | None = None) -> Callable
         @functools.wraps(method)
         def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
             check(args, kwargs)
+            if not local:
+                _check_client(self)
             try:
                 return method(self, *args, **kwargs)
             except KalbioError as error:
+                _check_failure(self, error)
                 if not _logged(self, told, error):
                     raise
                 return neutral()
@@ -62,13 +66,16 @@ def ends_on_failure(method: Method) -> Method:
     @functools.wraps(method)
     def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
         check(args, kwargs)
+        _check_client(self)
         items = method(self, *args, **kwargs)
         # Closed with this one: what it holds open must not wait for the garbage collector.
         with contextlib.closing(items):
             try:
                 for item in items:
                     yield item
+                    _check_client(self)
             except KalbioError as error:
+                _check_failure(self, error)
                 if not _logged(self, method.__qualname__, error):
                     raise
 
@@ -114,6 +121,21 @@ def deprecated(**older: str | None) -> Callable[[Method], Method]:
                 warnings.warn(text, DeprecationWarning, stacklevel=3)
 
     return when_called(look)
+
+
+def _check_client(owner: Any) -> None:
+    """Raise when the client can make no calls."""
+    if owner._client is not None:
+        owner._client._pipes.check()
+        here()  # raises where no event loop runs that could carry a call
+
+
+def _check_failure(owner: Any, error: KalbioError) -> None:
+    """Raise ClientClosedError when that is what is behind a failure, also under the older policy."""
+    if isinstance(error, ClientClosedError):
+        raise error
+    if isinstance(error, TransportError) and owner._client is not None and owner._client._pipes.is_closed:
+        raise ClientClosedError from error
 
 
 def _logged(owner: Any, method: str, error: KalbioError) -> bool:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest d5aace61b68e)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 7cd3bc34279c)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -354,7 +354,7 @@ class Record(RecordData):
             field_id, activity_id, include_sub_record_values, sub_record_id, record_view_id, keep=plain
         )
 
-    @on_failure(nothing)
+    @on_failure(nothing, local=True)
     def _find_content(
         self,
         field_id: EntityFieldIdentifier,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from typing import Any
+
 from httpx import (
     URL,
     USE_CLIENT_DEFAULT,
@@ -64,4 +68,30 @@ __all__ = [
     "Timeout",
     "TimeoutException",
     "UnsupportedProtocol",
+    "forget",
+    "shut_down",
 ]
+
+
+def shut_down(transport: Any) -> None:
+    """Close the connections of a transport at once, whichever thread or event loop uses them."""
+    if hasattr(transport, "abort"):
+        transport.abort()
+        return
+    # The library's own transports, which proxies and HTTP/2 have, close only where they are awaited.
+    for connection in getattr(getattr(transport, "_pool", None), "connections", ()):
+        while (inner := getattr(connection, "_connection", None)) is not None:
+            connection = inner
+        stream = getattr(connection, "_network_stream", None)
+        opened = None if stream is None else stream.get_extra_info("socket")
+        if opened is not None:
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
+
+
+def forget(transport: Any) -> bool:
+    """Let a transport that a child has inherited begin anew; False when it is bound to those of the parent."""
+    if hasattr(transport, "forget"):
+        transport.forget()
+        return True
+    return not hasattr(transport, "_pool")

@@ -14,6 +14,7 @@
     │   ├── ConnectionFailedError   (also ConnectionError) the connection could not be made, or broke
     │   └── RequestTimeoutError     (also TimeoutError) a time limit passed
     ├── UnknownFateError            a write was sent and its answer lost: it may or may not have been carried out
+    ├── ClientClosedError           (also RuntimeError) the client was closed before the call, or while it was under way
     ├── OutcomeError                what was waited for ended badly; `outcome` is what it came to
     ├── JournalError            the journal of a load cannot be used, or a row of it not sent
     ├── WaitTimeoutError            (also TimeoutError) it did not end in time; `outcome` is its last state
@@ -265,6 +266,17 @@ class UnknownFateError(KalbioError):
         super().__init__(
             f"{method} {path}: {reason}. The request was sent and may have been carried out; look before you repeat it."
         )
+
+
+class ClientClosedError(KalbioError, RuntimeError):
+    """The client was closed, before the call or while it was under way.
+
+    A write under way that must not be repeated raises UnknownFateError instead. This one is raised under the older
+    error policy too: to go on with a client that is closed is a mistake of the program.
+    """
+
+    def __init__(self, text: str = "This client is closed; make another one.") -> None:
+        super().__init__(text)
 
 
 class OutcomeError(KalbioError):

@@ -17,9 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
+from typing import NoReturn, cast
 
 import attrs
 
+from kalbio._core import forks
 from kalbio._core.constants import JOURNAL_REST
 from kalbio._core.errors import JournalError
 
@@ -61,6 +63,19 @@ def digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=16).digest()
 
 
+class _InParent:
+    """Stands for a connection to the file that belongs to the parent of this process."""
+
+    def __init__(self, refusal: JournalError) -> None:
+        self._refusal = refusal
+
+    def close(self) -> None:
+        """Do nothing: the parent closes it."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise self._refusal
+
+
 class Journal:
     """An open journal. One process has it at a time; it is given back when it is closed, or when the process ends."""
 
@@ -78,6 +93,14 @@ class Journal:
         except BaseException:
             self._db.close()
             raise
+        forks.watch(self)
+
+    def begin_anew(self) -> None:
+        """In a forked child: refuse. The file is open in the parent, and closing it here would write to it."""
+        forks.keep(self._db)
+        self._turn = Lock()
+        refusal = self._refusal("is open in the process that this one was forked from; a load goes on where it began")
+        self._db = cast(sqlite3.Connection, _InParent(refusal))
 
     def _open(self) -> sqlite3.Connection:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from kalbio._core import constants, jsontext
+from kalbio._core import constants, forks, jsontext
 
 # What may stand in a header: anything else would fail later, in an error text that shows the header.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -37,6 +37,9 @@ class Tokens:
     _given: deque[str] = attrs.field(factory=lambda: deque(maxlen=8), repr=False)
     _lock: Lock = attrs.field(factory=Lock)
 
+    def __attrs_post_init__(self) -> None:
+        forks.watch(self)
+
     def __repr__(self) -> str:
         return "Tokens([hidden])"
 
@@ -49,6 +52,11 @@ class Tokens:
         """Return everything that must not be shown to anyone."""
         with self._lock:
             return self.client_secret, *self._given
+
+    def begin_anew(self) -> None:
+        """In a forked child: keep the access token, and leave the refresh token to the parent."""
+        self._lock = Lock()
+        self._refresh = None
 
     def next_grant(self) -> Grant:
         """Return what to ask the token endpoint for: a refresh where that is possible, else a login.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
+from kalbio._core.forks import cached_property
 from kalbio._core.shown import shown
 from kalbio._model.resource import Resource
 

@@ -11,7 +11,7 @@ from typing import Any, NotRequired, TypedDict, TypeVar
 
 import msgspec
 
-from kalbio._core import jsontext, undecoded
+from kalbio._core import forks, jsontext, undecoded
 from kalbio._core._http import Response
 from kalbio._core.answers import as_list, unusable
 from kalbio._core.errors import IdentifierError
@@ -193,6 +193,14 @@ class RecordData(Resource):
 R = TypeVar("R", bound=RecordData)
 
 _replacing = Lock()
+
+
+def _begin_anew() -> None:
+    global _replacing
+    _replacing = Lock()
+
+
+forks.in_child(_begin_anew)
 
 
 class Entry(msgspec.Struct, gc=False):

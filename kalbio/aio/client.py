@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
-import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping, MutableMapping
-from contextvars import ContextVar
-from functools import cached_property
+from collections.abc import Mapping, MutableMapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from kalbio._core import constants
 from kalbio._core.addresses import Address, is_local, read_address
+from kalbio._core.aio.pipes import AsyncPipes
+from kalbio._core.blocks import block, value_of
 from kalbio._core.errors import KalbioAPIError, KalbioResponseError, NotFoundError, SettingError
+from kalbio._core.forks import cached_property
 from kalbio._core.headers import AddedHeaders
 from kalbio._core.proxies import given as given_proxy
 from kalbio._core.proxies import of_environment, of_system
@@ -70,11 +71,6 @@ VALID_CONTENT_TYPES = (
 """The content types of exports that are known; without effect, since downloads of any type are taken."""
 
 OnError = Literal["raise", "log"]
-
-# Which clients bypass their caches in the present thread or task.
-_bypassing: ContextVar[frozenset[int]] = ContextVar("kalbio_bypassing", default=frozenset())
-# Time limits that a block has set, by client.
-_limits: ContextVar[Mapping[int, Timeouts]] = ContextVar("kalbio_limits", default={})  # noqa: B039  # never changed in place
 
 
 class AsyncRawClient:
@@ -201,10 +197,7 @@ class AsyncKaleidoscopeClient:
             clock=time.monotonic,
         )
         self._iap_client_id = iap_client_id
-        self._lock = threading.Lock()
-        self._opened: AsyncPipe | None = None
-        self._opened_in: object | None = None
-        self._closed = False
+        self._pipes = AsyncPipes(partial(_open, self._settings, self._tokens, self._iap_client_id), transport)
 
     # -- services ---------------------------------------------------------------------------------------------------
 
@@ -338,9 +331,12 @@ class AsyncKaleidoscopeClient:
         """The low-level client that every generated operation takes, for what the services do not cover."""
         return AsyncRawClient(self)
 
-    @contextlib.contextmanager
-    def timeout(self, seconds: float | Timeouts) -> Iterator[None]:
+    def timeout(self, seconds: float | Timeouts) -> contextlib.AbstractContextManager[None]:
         """Within the block, the calls of the present thread or task have these time limits.
+
+        A block that an async fixture or a dependency stands in while it yields does not hold for those who use what is
+        yielded: they run in contexts of their own. It says so when it is left; a client made with `timeout` is what
+        they need.
 
         Args:
             seconds: for each phase of a request, or `Timeouts`.
@@ -349,11 +345,7 @@ class AsyncKaleidoscopeClient:
             >>> with client.timeout(600):
             ...     path = await client.exports.pull_data("all.csv", entity_type.id)
         """
-        token = _limits.set({**_limits.get(), id(self): Timeouts.of(seconds)})
-        try:
-            yield
-        finally:
-            _limits.reset(token)
+        return block(self, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
 
     def clear_caches(self) -> None:
         """Forget every cached read of every service. Relations kept on objects stay until the object is cleared."""
@@ -363,30 +355,28 @@ class AsyncKaleidoscopeClient:
             if isinstance(value, Service):
                 value.clear_caches()
 
-    @contextlib.contextmanager
-    def cache_disabled(self) -> Iterator[None]:
+    def cache_disabled(self) -> contextlib.AbstractContextManager[None]:
         """Within the block, every read of the present thread or task asks the server and refreshes the cache.
+
+        What `timeout` says about fixtures and dependencies that yield holds here too.
 
         Example:
             >>> with client.cache_disabled():
             ...     programs = await client.programs.get_programs()
         """
-        token = _bypassing.set(_bypassing.get() | {id(self)})
-        try:
-            yield
-        finally:
-            _bypassing.reset(token)
+        return block(self, "cache_disabled", True, "Make a client with use_cache=False for this.")
 
     def _caching(self, use_cache: bool = True) -> bool:
         """Whether a read may be answered from a cache now."""
-        return use_cache and self._use_cache and id(self) not in _bypassing.get()
+        self._pipes.check()
+        return use_cache and self._use_cache and not value_of(self, "cache_disabled")
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
     async def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:
         """Send a request that a generated operation has built. Raises the typed errors of `kalbio`."""
         pipe = self._pipe
-        limits = _limits.get().get(id(self))
+        limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))
         if limits is not None:
             extensions["timeout"] = limits.as_dict()
@@ -406,23 +396,16 @@ class AsyncKaleidoscopeClient:
 
     @property
     def _pipe(self) -> AsyncPipe:
-        from kalbio._core.aio.locks import here
-
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("This client is closed; make another one.")
-            loop = here()
-            # Connections belong to the event loop that opened them: a second asyncio.run() needs others.
-            if self._opened is None or (loop is not None and loop is not self._opened_in):
-                self._opened, self._opened_in = _open(self._settings, self._tokens, self._iap_client_id), loop
-            return self._opened
+        return self._pipes.here()
 
     async def aclose(self) -> None:
-        """Close the connections. The client cannot be used afterwards."""
-        with self._lock:
-            pipe, self._opened, self._closed = self._opened, None, True
-        if pipe is not None:
-            await pipe.aclose()
+        """Close the connections, those of all event loops. Closing again does nothing.
+
+        The client cannot be used afterwards: every call raises ClientClosedError, also one that a cache could answer.
+        So do calls that are under way in other threads or tasks; a write whose answer is lost that way raises
+        UnknownFateError. What objects hold can still be read.
+        """
+        await self._pipes.aclose()
 
     async def __aenter__(self) -> Self:
         return self

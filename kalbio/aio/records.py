@@ -353,7 +353,7 @@ class Record(RecordData):
             field_id, activity_id, include_sub_record_values, sub_record_id, record_view_id, keep=plain
         )
 
-    @on_failure(nothing)
+    @on_failure(nothing, local=True)
     async def _find_content(
         self,
         field_id: EntityFieldIdentifier,

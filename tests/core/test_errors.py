@@ -159,6 +159,7 @@ EVERY_ERROR = [
     errors.OutcomeError("it failed", {"state": "failed"}),
     errors.JournalError("The journal load.db is in use."),
     errors.SettingError("url must be text; got 7"),
+    errors.ClientClosedError(),
     errors.WaitTimeoutError("it goes on", {"state": "running"}),
     errors.IdentifierError("field", "a", "text"),
     IdentifierNotFoundError("field", "logp", ["logP"], "try again"),

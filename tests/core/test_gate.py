@@ -73,7 +73,8 @@ def test_after_a_429_fewer_are_let_through(world: World) -> None:
     faults = Faults()
     lab = Lab(world, Sandbox(faults=faults), retries=RetryPolicy(attempts=3, base=0), use_cache=False)
     world(lab.api.programs.get_programs())
-    gate = lab.api._pipe._gate
+    (pipe,) = lab.api._pipes._pipes.values()
+    gate = pipe._gate
     assert gate.allowed == 8
     faults.add(Fault(status=429, retry_after=0, times=2))
     world(lab.api.programs.get_programs())

@@ -13,6 +13,7 @@ from kalbio._core._http import Auth, Request, Response
 from kalbio._core.aio.locks import Lock, off_loop, raise_if_stopped
 from kalbio._core.errors import (
     AuthenticationError,
+    ClientClosedError,
     ConnectionFailedError,
     KalbioAPIError,
     KalbioError,
@@ -77,6 +78,11 @@ class AsyncTokenAuth(Auth):
         self._lock = Lock()
         self.failures = 0  # logins and renewals that failed
         self._failure: KalbioError | None = None
+        self._ended = False
+
+    def end(self) -> None:
+        """Log in no more; who waits for a login gets ClientClosedError."""
+        self._ended = True
 
     def secrets(self) -> tuple[str, ...]:
         """Return everything that must not be shown to anyone."""
@@ -100,6 +106,8 @@ class AsyncTokenAuth(Auth):
                     if token is None and self._failure is not None and self.failures != failures:
                         raise copy.copy(self._failure)
                     while token is None:
+                        if self._ended:
+                            raise ClientClosedError
                         grant = self._tokens.next_grant()
                         login = self._build(grant)
                         # Time limits of a block hold for its login too.

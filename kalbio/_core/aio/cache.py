@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from threading import Lock as ShortLock
 from typing import Generic, TypeVar
 
+from kalbio._core import forks
 from kalbio._core.aio.locks import Event
 from kalbio._core.errors import KalbioError
 
@@ -40,6 +41,12 @@ class AsyncCache(Generic[K, V]):
         self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._flights: dict[K, _Flight[V]] = {}
         self._generation = 0
+        forks.watch(self)
+
+    def begin_anew(self) -> None:
+        """In a forked child: keep the values, and wait for no request of the parent's."""
+        self._lock = ShortLock()
+        self._flights = {}
 
     @property
     def generation(self) -> int:

@@ -6,6 +6,7 @@ from collections import deque
 from threading import Lock as ShortLock
 
 from kalbio._core.aio.locks import Event
+from kalbio._core.errors import ClientClosedError
 
 
 class AsyncTurn:
@@ -33,6 +34,7 @@ class AsyncGate:
         self._inside: set[AsyncTurn] = set()
         self._waiting: deque[AsyncTurn] = deque()
         self._round = 0
+        self._ended = False
         # A thread lock on both sides: it guards a few numbers and is never held while waiting.
         self._lock = ShortLock()
 
@@ -42,8 +44,13 @@ class AsyncGate:
         return int(self._allowed)
 
     async def enter(self, turn: AsyncTurn) -> None:
-        """Wait for a place, to be given back with `leave` in any case. Notes the present round, for `slow_down`."""
+        """Wait for a place, to be given back with `leave` in any case. Notes the present round, for `slow_down`.
+
+        Raises ClientClosedError once the gate has ended.
+        """
         with self._lock:
+            if self._ended:
+                raise ClientClosedError
             turn.round = self._round
             if len(self._inside) < self.allowed and not self._waiting:
                 self._inside.add(turn)
@@ -51,6 +58,8 @@ class AsyncGate:
             turn.come = Event()
             self._waiting.append(turn)
         await turn.come.wait()
+        if self._ended:
+            raise ClientClosedError
         turn.round = self._round
 
     def leave(self, turn: AsyncTurn) -> None:
@@ -74,6 +83,14 @@ class AsyncGate:
             with self._lock:
                 self._allowed = min(self._limit, self._allowed + 1 / self._allowed)
                 self._admit()
+
+    def end(self) -> None:
+        """Let nobody through any more, also of those who wait."""
+        with self._lock:
+            self._ended = True
+            for turn in self._waiting:
+                if turn.come is not None:
+                    turn.come.set()
 
     def _admit(self) -> None:
         while self._waiting and len(self._inside) < self.allowed:

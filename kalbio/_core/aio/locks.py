@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from math import inf
+from threading import Lock as ShortLock
 from typing import TypeVar
 
-from anyio import Event, Lock, create_task_group, sleep
+from anyio import Lock, create_task_group, sleep
 from anyio.to_thread import run_sync
 
 __all__ = ["Event", "Lock", "each", "here", "off_loop", "one_by_one", "raise_if_stopped", "sleep", "stream"]
@@ -18,12 +20,68 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def here() -> object | None:
-    """Return the running event loop, to which connections are bound; None outside of asyncio."""
+def here() -> asyncio.AbstractEventLoop:
+    """Return the running event loop, to which connections are bound. Raises RuntimeError outside of asyncio."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
-        return None
+        raise RuntimeError(
+            "No asyncio event loop is running here, and an async client needs one: call it within asyncio.run(...). "
+            "Other loops, such as trio's, are not supported; the sync client works in a thread of theirs."
+        ) from None
+
+
+class Event:
+    """Something that comes once. Tasks of several event loops may wait for it, and any thread may set it."""
+
+    def __init__(self) -> None:
+        self._lock = ShortLock()
+        self._is_set = False
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+
+    def is_set(self) -> bool:
+        """Whether it has come."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Let it come: all who wait go on."""
+        with self._lock:
+            self._is_set = True
+            waiting, self._waiting = self._waiting, []
+        try:
+            present = asyncio.get_running_loop()
+        except RuntimeError:
+            present = None
+        for loop, future in waiting:
+            if loop is present:
+                _wake(future)
+            else:
+                # A loop that has ended has nobody left who waits.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(_wake, future)
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has come, or for so many seconds; whether it has come."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        with self._lock:
+            if self._is_set:
+                return True
+            self._waiting.append((loop, future))
+        timer = None if timeout is None else loop.call_later(timeout, _wake, future)
+        try:
+            await future
+        finally:
+            if timer is not None:
+                timer.cancel()
+            with self._lock:
+                self._waiting = [one for one in self._waiting if one[1] is not future]
+        return self._is_set
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 async def off_loop(function: Callable[[], T]) -> T:

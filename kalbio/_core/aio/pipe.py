@@ -29,16 +29,19 @@ from kalbio._core._http import (
     Timeout,
     TimeoutException,
     UnsupportedProtocol,
+    shut_down,
 )
 from kalbio._core.aio.auth import AsyncTokenAuth
 from kalbio._core.aio.gate import AsyncGate, AsyncTurn
-from kalbio._core.aio.locks import raise_if_stopped, sleep
+from kalbio._core.aio.locks import Event, raise_if_stopped
 from kalbio._core.answers import Answer
 from kalbio._core.connecting import told as told_of_connecting
 from kalbio._core.cookies import SparingCookies
 from kalbio._core.errors import (
+    ClientClosedError,
     ConnectionFailedError,
     KalbioAPIError,
+    KalbioError,
     KalbioResponseError,
     RequestTimeoutError,
     TransportError,
@@ -72,7 +75,7 @@ class AsyncPipe(AsyncClient):
         *,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
-        pause: Callable[[float], Awaitable[None]] = sleep,
+        pause: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
         veil.draw()
         self._settings = settings
@@ -89,8 +92,9 @@ class AsyncPipe(AsyncClient):
         self._operations = operations
         self._clock = clock
         self._draw = draw
-        self._pause = pause
+        self._pause = pause if pause is not None else self._rest
         self._urls: dict[Any, URL] = {}
+        self._ended = Event()
         self._gate = AsyncGate(settings.max_in_flight)
         auth = make_auth(self)
         self._secrets = auth.secrets
@@ -154,11 +158,30 @@ class AsyncPipe(AsyncClient):
 
         Redirects of reads are followed and those of writes refused, whatever `follow_redirects` says.
         """
+        try:
+            return await self._send_until_answered(request, stream=stream, auth=auth)
+        except Exception as error:
+            if not self._ended.is_set() or isinstance(error, UnknownFateError | KalbioAPIError | KalbioResponseError):
+                raise
+            # What breaks because the connections are closed under it can be anything.
+            if (
+                not isinstance(error, KalbioError)
+                and self._decide(request, Happened.LOST, 1, self._clock()).fate_unknown
+            ):
+                self._raise_unknown_fate(request, "the client was closed meanwhile", self._cause(error))
+            raise ClientClosedError from self._cause(error)
+
+    async def _rest(self, seconds: float) -> None:
+        await self._ended.wait(seconds)
+
+    async def _send_until_answered(self, request: Request, *, stream: bool, auth: Any) -> Response:
         request.extensions.setdefault("replayable", _replayable(request, None))
         started = self._clock()
         attempt = 0
         while True:
             attempt += 1
+            if self._ended.is_set():
+                raise ClientClosedError
             try:
                 if stream:
                     response = await self._send_once(request, auth)
@@ -249,6 +272,20 @@ class AsyncPipe(AsyncClient):
                 response = await super().send(bare, stream=True, auth=None, follow_redirects=False)
         response.history = []  # the library keeps the answers of logins there, tokens and all
         return response
+
+    def end(self) -> None:
+        """Close the connections at once, from any thread: calls under way end, and none begins any more."""
+        self._ended.set()
+        self._gate.end()
+        self._login.end()
+        if self._settings.transport is None:
+            for transport in (self._transport, *self._mounts.values()):
+                shut_down(transport)
+
+    async def aclose(self) -> None:
+        """Close the connections; calls under way end with ClientClosedError."""
+        self.end()
+        await super().aclose()
 
     def _decide(
         self, request: Request, happened: Happened, attempt: int, started: float, retry_after: float | None = None

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 3d02320558b1)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 894d80bfad8f)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from kalbio._core import constants
 from kalbio._core._http import Auth, Request, Response
 from kalbio._core.errors import (
     AuthenticationError,
+    ClientClosedError,
     ConnectionFailedError,
     KalbioAPIError,
     KalbioError,
@@ -78,6 +79,11 @@ class TokenAuth(Auth):
         self._lock = Lock()
         self.failures = 0  # logins and renewals that failed
         self._failure: KalbioError | None = None
+        self._ended = False
+
+    def end(self) -> None:
+        """Log in no more; who waits for a login gets ClientClosedError."""
+        self._ended = True
 
     def secrets(self) -> tuple[str, ...]:
         """Return everything that must not be shown to anyone."""
@@ -97,6 +103,8 @@ class TokenAuth(Auth):
                     if token is None and self._failure is not None and self.failures != failures:
                         raise copy.copy(self._failure)
                     while token is None:
+                        if self._ended:
+                            raise ClientClosedError
                         grant = self._tokens.next_grant()
                         login = self._build(grant)
                         # Time limits of a block hold for its login too.

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest 7b273cca482b)
+# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest 7e1911db68df)
 """A cache that belongs to one client: bounded, expiring, safe for tasks and threads, one request for many askers."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 from threading import Lock as ShortLock
 from typing import Generic, TypeVar
 
+from kalbio._core import forks
 from kalbio._core.errors import KalbioError
 from kalbio._core.sync.locks import Event
 
@@ -41,6 +42,12 @@ class Cache(Generic[K, V]):
         self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._flights: dict[K, _Flight[V]] = {}
         self._generation = 0
+        forks.watch(self)
+
+    def begin_anew(self) -> None:
+        """In a forked child: keep the values, and wait for no request of the parent's."""
+        self._lock = ShortLock()
+        self._flights = {}
 
     @property
     def generation(self) -> int:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/gate.py by scripts/regenerate; edit that file. (digest c77fdc31e3fe)
+# Derived from kalbio/_core/aio/gate.py by scripts/regenerate; edit that file. (digest 5610d830fc62)
 """Lets a number of requests of one client through at a time, and fewer while the server asks for less."""
 
 from __future__ import annotations
@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from threading import Lock as ShortLock
 
+from kalbio._core.errors import ClientClosedError
 from kalbio._core.sync.locks import Event
 
 
@@ -34,6 +35,7 @@ class Gate:
         self._inside: set[Turn] = set()
         self._waiting: deque[Turn] = deque()
         self._round = 0
+        self._ended = False
         # A thread lock on both sides: it guards a few numbers and is never held while waiting.
         self._lock = ShortLock()
 
@@ -43,8 +45,13 @@ class Gate:
         return int(self._allowed)
 
     def enter(self, turn: Turn) -> None:
-        """Wait for a place, to be given back with `leave` in any case. Notes the present round, for `slow_down`."""
+        """Wait for a place, to be given back with `leave` in any case. Notes the present round, for `slow_down`.
+
+        Raises ClientClosedError once the gate has ended.
+        """
         with self._lock:
+            if self._ended:
+                raise ClientClosedError
             turn.round = self._round
             if len(self._inside) < self.allowed and not self._waiting:
                 self._inside.add(turn)
@@ -52,6 +59,8 @@ class Gate:
             turn.come = Event()
             self._waiting.append(turn)
         turn.come.wait()
+        if self._ended:
+            raise ClientClosedError
         turn.round = self._round
 
     def leave(self, turn: Turn) -> None:
@@ -75,6 +84,14 @@ class Gate:
             with self._lock:
                 self._allowed = min(self._limit, self._allowed + 1 / self._allowed)
                 self._admit()
+
+    def end(self) -> None:
+        """Let nobody through any more, also of those who wait."""
+        with self._lock:
+            self._ended = True
+            for turn in self._waiting:
+                if turn.come is not None:
+                    turn.come.set()
 
     def _admit(self) -> None:
         while self._waiting and len(self._inside) < self.allowed:

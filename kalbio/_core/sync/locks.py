@@ -15,7 +15,7 @@ from functools import partial
 from math import inf
 from queue import SimpleQueue
 from threading import TIMEOUT_MAX, Lock, Thread
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from kalbio._core import constants
 from kalbio._core.stopping import Stop, Stopped, current_stop, enter, new_stop, raise_if_stopped
@@ -29,7 +29,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def here() -> object | None:
+def here() -> Any:
     """Return None: connections are not bound to a thread."""
     return None
 

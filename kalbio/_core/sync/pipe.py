@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest c9146ccab51d)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 4287609c3c1a)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -30,13 +30,16 @@ from kalbio._core._http import (
     Timeout,
     TimeoutException,
     UnsupportedProtocol,
+    shut_down,
 )
 from kalbio._core.answers import Answer
 from kalbio._core.connecting import told as told_of_connecting
 from kalbio._core.cookies import SparingCookies
 from kalbio._core.errors import (
+    ClientClosedError,
     ConnectionFailedError,
     KalbioAPIError,
+    KalbioError,
     KalbioResponseError,
     RequestTimeoutError,
     TransportError,
@@ -50,7 +53,7 @@ from kalbio._core.settings import Settings
 from kalbio._core.shown import one_line
 from kalbio._core.sync.auth import TokenAuth
 from kalbio._core.sync.gate import Gate, Turn
-from kalbio._core.sync.locks import raise_if_stopped, sleep
+from kalbio._core.sync.locks import Event, raise_if_stopped
 
 logger = logging.getLogger("kalbio")
 
@@ -73,7 +76,7 @@ class Pipe(Client):
         *,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
-        pause: Callable[[float], None] = sleep,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         veil.draw()
         self._settings = settings
@@ -90,8 +93,9 @@ class Pipe(Client):
         self._operations = operations
         self._clock = clock
         self._draw = draw
-        self._pause = pause
+        self._pause = pause if pause is not None else self._rest
         self._urls: dict[Any, URL] = {}
+        self._ended = Event()
         self._gate = Gate(settings.max_in_flight)
         auth = make_auth(self)
         self._secrets = auth.secrets
@@ -155,11 +159,30 @@ class Pipe(Client):
 
         Redirects of reads are followed and those of writes refused, whatever `follow_redirects` says.
         """
+        try:
+            return self._send_until_answered(request, stream=stream, auth=auth)
+        except Exception as error:
+            if not self._ended.is_set() or isinstance(error, UnknownFateError | KalbioAPIError | KalbioResponseError):
+                raise
+            # What breaks because the connections are closed under it can be anything.
+            if (
+                not isinstance(error, KalbioError)
+                and self._decide(request, Happened.LOST, 1, self._clock()).fate_unknown
+            ):
+                self._raise_unknown_fate(request, "the client was closed meanwhile", self._cause(error))
+            raise ClientClosedError from self._cause(error)
+
+    def _rest(self, seconds: float) -> None:
+        self._ended.wait(seconds)
+
+    def _send_until_answered(self, request: Request, *, stream: bool, auth: Any) -> Response:
         request.extensions.setdefault("replayable", _replayable(request, None))
         started = self._clock()
         attempt = 0
         while True:
             attempt += 1
+            if self._ended.is_set():
+                raise ClientClosedError
             try:
                 if stream:
                     response = self._send_once(request, auth)
@@ -250,6 +273,20 @@ class Pipe(Client):
                 response = super().send(bare, stream=True, auth=None, follow_redirects=False)
         response.history = []  # the library keeps the answers of logins there, tokens and all
         return response
+
+    def end(self) -> None:
+        """Close the connections at once, from any thread: calls under way end, and none begins any more."""
+        self._ended.set()
+        self._gate.end()
+        self._login.end()
+        if self._settings.transport is None:
+            for transport in (self._transport, *self._mounts.values()):
+                shut_down(transport)
+
+    def close(self) -> None:
+        """Close the connections; calls under way end with ClientClosedError."""
+        self.end()
+        super().close()
 
     def _decide(
         self, request: Request, happened: Happened, attempt: int, started: float, retry_after: float | None = None

@@ -1,0 +1,90 @@
+"""What has to begin anew in a child that `os.fork` made: connections, locks, and whatever was under way.
+
+A child inherits a copy of everything, but of the threads only the one that forked. A lock that another thread held is
+held for ever there, an answer that another thread waits for never comes, and a connection would have two owners.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol, Self, TypeVar, overload
+from weakref import WeakValueDictionary
+
+T = TypeVar("T")
+
+_PATIENCE = 5.0  # seconds; who forks in the middle of an import would wait for himself
+
+
+class Inherited(Protocol):
+    """Something that is not to be used in a child as it is."""
+
+    def begin_anew(self) -> None:
+        """Make it usable in a child, or refuse from now on. No other thread runs yet."""
+
+
+_inherited: WeakValueDictionary[int, Inherited] = WeakValueDictionary()
+# Held while something is done that a child could not take up, such as an import: a fork waits for it.
+_undisturbed = threading.RLock()
+_forking = threading.local()
+
+
+def undisturbed() -> threading.RLock:
+    """Return the lock for what no fork is to come between."""
+    return _undisturbed
+
+
+def watch(thing: Inherited) -> None:
+    """Let a thing begin anew in each child, for as long as it lives."""
+    _inherited[id(thing)] = thing
+
+
+def in_child(function: Callable[[], object]) -> None:
+    """Call a function in each child: for what a module has."""
+    if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is inherited
+        os.register_at_fork(after_in_child=function)
+
+
+def keep(thing: Any) -> None:
+    """Never let go of what a child has inherited: its finalizers would write to what the parent goes on using.
+
+    To stand in a list is not enough, because the lists go too when the interpreter ends.
+    """
+    import ctypes  # only in a child, and only in one that has inherited something
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+class cached_property(functools.cached_property[T]):  # named as what it is
+    """A cached property; no fork comes between the beginning and the end of its first reading."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
+        """Return the value, made once."""
+        with _undisturbed:
+            return super().__get__(instance, owner)
+
+
+def _before() -> None:
+    _forking.waited = _undisturbed.acquire(timeout=_PATIENCE)
+
+
+def _in_parent() -> None:
+    if _forking.waited:
+        _undisturbed.release()
+
+
+def _in_child() -> None:
+    global _undisturbed
+    _undisturbed = threading.RLock()
+    for thing in list(_inherited.values()):
+        thing.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
