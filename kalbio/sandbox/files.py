@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from kalbio.sandbox.calls import Answer, Call, Refusal, UploadedFile, operation
 from kalbio.sandbox.store import Document, Json, Store
 
@@ -51,4 +53,5 @@ def _download(call: Call, sql: str, *parameters: str) -> Answer:
 def disposition(name: str) -> str:
     """A Content-Disposition that offers a file under this name."""
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
-    return f'attachment; filename="{plain}"'
+    offered = f'attachment; filename="{plain}"'
+    return offered if plain == name else f"{offered}; filename*=UTF-8''{quote(name, safe='')}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 import python_multipart
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -10,6 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from kalbio.sandbox.calls import Refusal
 
 _MOST_PARTS = 16
+_PARAMETER = re.compile(r';\s*([^\s=;"]+)=(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.DOTALL)
 
 
 @dataclass
@@ -21,11 +24,18 @@ class Part:
 
     @property
     def disposition(self) -> dict[str, str]:
-        """The parameters of its Content-Disposition."""
-        # The parser wants each byte as one character; names are UTF-8 all the same.
-        given = self.headers.get("content-disposition", "").encode().decode("latin-1")
-        _, options = parse_options_header(given)
-        return {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in options.items()}
+        """The parameters of its Content-Disposition. A name in the extended form counts before the plain one."""
+        found: dict[str, str] = {}
+        extended: dict[str, str] = {}
+        for name, quoted, plain in _PARAMETER.findall(self.headers.get("content-disposition", "")):
+            if name.endswith("*"):
+                charset, _, text = plain.strip().partition("'")
+                if charset.lower() == "utf-8":
+                    extended[name.lower()[:-1]] = unquote(text.partition("'")[2], errors="replace")
+            else:
+                # Browsers leave a backslash alone, others double it.
+                found[name.lower()] = re.sub(r'\\(["\\])', r"\1", quoted) if quoted else plain.strip()
+        return found | extended
 
 
 def boundary_of(content_type: str) -> bytes | None:

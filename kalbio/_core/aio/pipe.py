@@ -48,6 +48,7 @@ from kalbio._core.errors import (
     UnknownFateError,
 )
 from kalbio._core.headers import fault as header_fault
+from kalbio._core.multipart import Multipart, is_parts
 from kalbio._core.operation import OperationInfo
 from kalbio._core.redact import redact
 from kalbio._core.retry import Decision, Happened, classify, decide, read_retry_after
@@ -128,7 +129,11 @@ class AsyncPipe(AsyncClient):
                 raise ValueError(f"headers cannot be sent: {wrong}")
         if json is not None:
             arguments["content"] = jsontext.encode(json)
-            arguments["headers"] = {**(arguments.get("headers") or {}), "Content-Type": "application/json"}
+            arguments["headers"] = {**(given or {}), "Content-Type": "application/json"}
+        files, upload = arguments.get("files"), None
+        if is_parts(files) and not arguments.get("data"):
+            upload = Multipart(arguments.pop("files"))
+            arguments.update(content=upload, headers={**(given or {}), **upload.headers})
         if isinstance(arguments.get("params"), Mapping):
             # The library would write str() of anything.
             arguments["params"] = {name: jsontext.plain(value, name) for name, value in arguments["params"].items()}
@@ -143,7 +148,9 @@ class AsyncPipe(AsyncClient):
             if len(self._urls) >= constants.URL_CACHE_SIZE:
                 self._urls.clear()
             self._urls[url] = request.url.copy_with(query=None) if arguments.get("params") else request.url
-        request.extensions["replayable"] = _replayable(request, arguments.get("files"))
+        if upload is not None:
+            request.stream = upload  # the library takes what is iterated for something that can be read only once
+        request.extensions["replayable"] = _replayable(request, files)
         return request
 
     async def send(
