@@ -170,6 +170,10 @@ class AsyncKaleidoscopeClient:
         for name, number in (("max_in_flight", max_in_flight), ("max_connections", max_connections)):
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
                 raise SettingError(f"{name} must be a whole number of at least 1; got {shown(number)}")
+        if not isinstance(use_cache, bool):
+            raise SettingError(f"use_cache must be True or False; got {shown(use_cache)}")
+        if proxy is not None and transport is not None:
+            raise SettingError("proxy and transport cannot be given together: a transport is sent with as it is")
         self._use_cache = use_cache
         base_url, address = _base_url(url)
         # A transport of the caller's own knows itself where it sends, and whom it trusts.

@@ -424,6 +424,7 @@ def test_threads_that_start_with_one_client_share_its_connection(world: World, o
         {"max_connections": 0},
         {"max_in_flight": 0},
         {"timeout": 0},
+        {"use_cache": 0},
     ],
 )
 def test_numbers_that_make_no_sense_are_refused_at_once(world: World, arguments: dict[str, Any]) -> None:

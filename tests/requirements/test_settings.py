@@ -214,6 +214,12 @@ def test_r132_a_certificate_that_cannot_be_loaded_is_named(world: World, tmp_pat
         listing(world, client)
 
 
+def test_r132_a_proxy_and_a_transport_exclude_each_other(world: World) -> None:
+    """One of them would be ignored."""
+    with pytest.raises(SettingError, match="proxy and transport cannot be given together"):
+        world.connect(proxy="http://proxy.invalid:3128", transport=Wire())
+
+
 def test_r132_credentials_in_clear_are_warned_of_once(world: World) -> None:
     """For each host that is another machine; the warning points at the line that made the client."""
     url = f"http://{world.kind}.example.com:8000"
