@@ -1,11 +1,11 @@
-# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest 75532d771919)
+# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest 69c473ec6bed)
 """What the services share: calls, and a cached listing that finds things by id or name."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from kalbio._core import constants
 from kalbio._core.answers import as_list
@@ -24,6 +24,9 @@ R = TypeVar("R", bound=Resource)
 class Service:
     """A group of calls about one noun."""
 
+    _remembers: ClassVar[tuple[str, ...]] = ()
+    """The kinds of reads that it remembers, see `kalbio._model.staleness`."""
+
     def __init__(self, client: KaleidoscopeClient) -> None:
         self._client = client
 
@@ -32,6 +35,7 @@ class Service:
 
     def clear_caches(self) -> None:
         """Forget what this service has cached."""
+        self._client._forget(*self._remembers)
 
 
 class CachedListing(Generic[R]):
@@ -56,6 +60,7 @@ class CachedListing(Generic[R]):
         self._name_of = name_of
         self._accepted = accepted
         self._cache: Cache[str, tuple[Catalog[R], Listing[R]]] = Cache(size=1, ttl=constants.LISTING_TTL)
+        client._remember(kind, lambda _: self.drop())
 
     def _load(self) -> tuple[Catalog[R], Listing[R]]:
         answer = as_list(self._client.call(self._request()))
@@ -71,6 +76,11 @@ class CachedListing(Generic[R]):
         """Return everything, as a list of the caller's own."""
         _, listing = self._cache.get("all", self._load, fresh=not self._client._caching(use_cache))
         return Listing(listing, listing.unreadable)
+
+    @property
+    def generation(self) -> int:
+        """Grows whenever the listing is forgotten: what is derived from an older one is out of date."""
+        return self._cache.generation
 
     def cached(self) -> Catalog[R] | None:
         """Return the index when it is cached, without a request."""

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 3ddc9e8c4cf4)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 21c422840bf5)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from kalbio._core.errors import IdentifierNotFoundError, KalbioError, NotFoundEr
 from kalbio._core.shown import shown
 from kalbio._core.sync.cache import Cache
 from kalbio._core.uploads import FileData, opened
+from kalbio._model import staleness
 from kalbio._model.activities import (
     ActivityData,
     ActivityDefinitionData,
@@ -114,7 +115,6 @@ class Property(PropertyData):
         client = self._require_client()
         request = update_property.build_request(self.id, body={"content": property_value})
         response = client.call(request)
-        client.activities._drop()
         self._take_over(as_optional_object(response) or jsontext.plain({"content": property_value}))
 
     @on_failure(nothing)
@@ -152,7 +152,6 @@ class Property(PropertyData):
         with opened(file_name, file_data, file_type) as file:
             body = UploadPropertyFileBody(file=file)
             response = client.call(upload_property_file.build_request(self.id, body=body))
-        client.activities._drop()
         answer = as_json(response)
         return answer if isinstance(answer, dict) and answer else None
 
@@ -462,9 +461,6 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
             return
         client = self._require_client()
         response = client.call(update_activity_definition.build_request(self.id, body=changes))
-        client.activities._definitions.drop()
-        if changes.get("propagate_to_instances"):
-            client.activities._activities.drop()
         self._stale = True
         answer = as_optional_object(response)
         if answer is None or str(answer.get("id")) != self.id:
@@ -522,16 +518,17 @@ class Activity(_WithProperties, ActivityData):
     @property
     @on_failure(list)
     def child_activities(self) -> list[Activity]:
-        """The activities it consists of. Asked for once, and again after this object was refreshed.
+        """The activities it consists of. Asked for once, and again after activities were changed or it was refreshed.
 
         API operation: `listChildActivities`.
         """
         client = self._require_client()
-        known: Listing[Activity] | None = self._relations.get("child_activities")
-        if known is None or not client._caching():
+        since = client.activities._activities.generation
+        read, known = self._relations.get("child_activities", (None, Listing()))
+        if read != since or not client._caching():
             response = client._call_or_none(list_child_activities.build_request(self.id))
             known = Listing() if response is None else client.activities._adopt(response)
-            self._relations["child_activities"] = known
+            self._relations["child_activities"] = since, known
         return Listing(known, known.unreadable)
 
     @property
@@ -539,7 +536,7 @@ class Activity(_WithProperties, ActivityData):
     def records(self) -> list[Record]:
         """The records it contains, asked for at every access. API operation: `listOperationRecords`."""
         client = self._require_client()
-        since = client.records._generation
+        since = client.records._cache.writes
         response = client._call_or_none(list_operation_records.build_request(self.id))
         records: list[Record] = [] if response is None else client.records._adopt(response, since)
         return records
@@ -702,8 +699,6 @@ class Activity(_WithProperties, ActivityData):
             # A second comment would stand there twice.
             request["extensions"]["idempotent"] = False
         response = client.call(request)
-        client.activities._activities.drop()
-        client.activities._forget_relations()
         self._take_over_or_reread(response)
 
     @on_failure(nothing)
@@ -732,8 +727,6 @@ class Activity(_WithProperties, ActivityData):
             return
         body = AddOperationRecordsBody(record_ids=ids)
         client.call(add_operation_records.build_request(self.id, body=body))
-        client.activities._activities.drop()
-        client.activities._forget_relations()
         self._reread()
 
     @on_failure(nothing)
@@ -767,10 +760,6 @@ class Activity(_WithProperties, ActivityData):
             record_view_id=UNSET if record_view_id is None else plain_id(record_view_id, "record view", RecordViewData),
         )
         response = client.call(remove_operation_records.build_request(self.id, body=body))
-        # The change is made: whatever the answer looks like, nothing cached may contradict it.
-        client.activities._activities.drop()
-        client.activities._forget_relations()
-        client.records.clear_caches()
         self._take_over_or_reread(response)
 
     @on_failure(list)
@@ -839,10 +828,10 @@ class Activity(_WithProperties, ActivityData):
         self._refresh()
 
     def _refresh(self) -> None:
-        service = self._require_client().activities
-        service._activities.drop()
-        service._forget_relations()
-        self._become(service._read_one(self.id))
+        client = self._require_client()
+        # What is read now may be newer than what is remembered, which must not contradict it.
+        client._forget(staleness.ACTIVITY, staleness.OF_RECORD)
+        self._become(client.activities._read_one(self.id))
 
     def _take_over_or_reread(self, response: Any) -> None:
         self._stale = True
@@ -876,14 +865,16 @@ def _warn_of_older_places(service: Any, given: dict[str, Any]) -> None:
 class ActivitiesService(Service):
     """Activities and their definitions (`client.activities`)."""
 
+    _remembers = (staleness.ACTIVITY, staleness.DEFINITION, staleness.OF_RECORD)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._activities: CachedListing[Activity] = CachedListing(
-            client, "activity", list_activities.build_request, Activity, lambda item: item.title, Activity
+            client, staleness.ACTIVITY, list_activities.build_request, Activity, lambda item: item.title, Activity
         )
         self._definitions: CachedListing[ActivityDefinition] = CachedListing(
             client,
-            "activity definition",
+            staleness.DEFINITION,
             list_activity_definitions.build_request,
             ActivityDefinition,
             lambda item: item.title,
@@ -892,22 +883,9 @@ class ActivitiesService(Service):
         self._of_record: Cache[str, Listing[Activity]] = Cache(
             size=constants.RELATION_CACHE_SIZE, ttl=constants.RELATION_TTL
         )
+        client._remember(staleness.OF_RECORD, lambda _: self._of_record.clear())
         # Whether the server reads single activities; not every one does, so the first answer decides.
         self._reads_one: bool | None = None
-
-    def clear_caches(self) -> None:
-        """Forget the cached activities and definitions, and which activities contain a record."""
-        self._drop()
-        self._forget_relations()
-
-    def _drop(self) -> None:
-        """Forget the listings of activities and definitions."""
-        self._activities.drop()
-        self._definitions.drop()
-
-    def _forget_relations(self) -> None:
-        """Forget which activities contain a record."""
-        self._of_record.clear()
 
     def _adopt(self, response: Any) -> Listing[Activity]:
         """Make activities of a list answer."""
@@ -1114,9 +1092,6 @@ class ActivitiesService(Service):
             "duration": None if duration is None else whole("duration", duration, 0),
         }
         response = self._client.call(create_activity.build_request(body=body))
-        self._activities.drop()
-        self._forget_relations()
-        self._client.record_views._views.drop()
         return Activity(read_object(response, "activity"), self._client)
 
     @on_failure(list)

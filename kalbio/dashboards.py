@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 8146c3017553)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest b599a2cedb0e)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kaleidoscope_api.api.dashboards import (
 )
 
 from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._model import staleness
 from kalbio._model.checks import filled, listed
 from kalbio._model.identifiers import plain_id
 from kalbio._model.listing import read_items
@@ -235,9 +236,7 @@ class Dashboard(Resource):
 
     def _change(self, request: dict[str, Any]) -> None:
         # What the server answers is not known for sure, so it is not read: the change is made.
-        client = self._require_client()
-        client.call(request)
-        client.dashboards._dashboards.drop()
+        self._require_client().call(request)
 
     def _hold(self, name: Literal["record_ids", "record_set_ids"], change: Callable[[list[str]], list[str]]) -> None:
         self._take_over({name: change(getattr(self, name))})
@@ -250,15 +249,18 @@ DashboardIdentifier: TypeAlias = Dashboard | str
 class DashboardsService(Service):
     """Dashboards of the workspace (`client.dashboards`)."""
 
+    _remembers = (staleness.DASHBOARD,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._dashboards: CachedListing[Dashboard] = CachedListing(
-            client, "dashboard", list_dashboards.build_request, Dashboard, lambda item: item.dashboard_name, Dashboard
+            client,
+            staleness.DASHBOARD,
+            list_dashboards.build_request,
+            Dashboard,
+            lambda item: item.dashboard_name,
+            Dashboard,
         )
-
-    def clear_caches(self) -> None:
-        """Forget the cached dashboards."""
-        self._dashboards.drop()
 
     @on_failure(list)
     def get_dashboards(self, *, use_cache: bool = True) -> list[Dashboard]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 4d52ac91b303)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 5982f4a56044)
 """Labels of activities."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from typing import Any
 
 from kaleidoscope_api.api.labels import list_activity_labels
 
+from kalbio._model import staleness
 from kalbio._model.resource import Resource, text
 from kalbio._policy import on_failure
 from kalbio._service import CachedListing, Service
@@ -29,15 +30,13 @@ class Label(Resource):
 class LabelsService(Service):
     """Labels of the workspace (`client.labels`)."""
 
+    _remembers = (staleness.LABEL,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._labels: CachedListing[Label] = CachedListing(
-            client, "label", list_activity_labels.build_request, Label, lambda label: label.label_name, Label
+            client, staleness.LABEL, list_activity_labels.build_request, Label, lambda label: label.label_name, Label
         )
-
-    def clear_caches(self) -> None:
-        """Forget the cached labels."""
-        self._labels.drop()
 
     @on_failure(list)
     def get_labels(self, *, use_cache: bool = True) -> list[Label]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 6ca5d6100e39)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 9cd5507a4dd3)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from kaleidoscope_api.api.programs import create_program, list_programs, update_program
 
 from kalbio._core.answers import as_json
+from kalbio._model import staleness
 from kalbio._model.checks import filled
 from kalbio._model.listing import read_object
 from kalbio._model.resource import Resource, text, timestamp
@@ -39,15 +40,13 @@ ProgramIdentifier: TypeAlias = Program | str
 class ProgramsService(Service):
     """Programs of the workspace (`client.programs`)."""
 
+    _remembers = (staleness.PROGRAM,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._programs: CachedListing[Program] = CachedListing(
-            client, "program", list_programs.build_request, Program, lambda program: program.title, Program
+            client, staleness.PROGRAM, list_programs.build_request, Program, lambda program: program.title, Program
         )
-
-    def clear_caches(self) -> None:
-        """Forget the cached programs."""
-        self._programs.drop()
 
     @on_failure(list)
     def get_programs(self, *, use_cache: bool = True) -> list[Program]:
@@ -105,7 +104,6 @@ class ProgramsService(Service):
 
         body = CreateProgramBody(title=filled("title", title))
         response = self._client.call(create_program.build_request(body=body))
-        self._programs.drop()
         return Program(read_object(response, "program"), self._client)
 
     @on_failure(nothing)
@@ -132,7 +130,6 @@ class ProgramsService(Service):
         body = UpdateProgramBody(title=filled("title", title))
         resolved = self._programs.require_id(program_id)
         response = self._client.call(update_program.build_request(resolved, body=body))
-        self._programs.drop()
         if as_json(response) is None:
             current = self._programs.after_write(resolved)
             program = Program(current or {"id": resolved, "title": title}, self._client)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest d47156bd5613)
+# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest b33929bd939d)
 """Property fields: what the properties of activities are made from."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from typing import Any
 
 from kaleidoscope_api.api.properties import list_property_fields
 
+from kalbio._model import staleness
 from kalbio._model.resource import Resource, text
 from kalbio._policy import on_failure
 from kalbio._service import CachedListing, Service
@@ -30,20 +31,18 @@ class PropertyField(Resource):
 class PropertyFieldsService(Service):
     """Property fields of the workspace (`client.property_fields`)."""
 
+    _remembers = (staleness.PROPERTY_FIELD,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._property_fields: CachedListing[PropertyField] = CachedListing(
             client,
-            "property field",
+            staleness.PROPERTY_FIELD,
             list_property_fields.build_request,
             PropertyField,
             lambda field: field.property_name,
             PropertyField,
         )
-
-    def clear_caches(self) -> None:
-        """Forget the cached property fields."""
-        self._property_fields.drop()
 
     @on_failure(list)
     def get_property_fields(self, *, use_cache: bool = True) -> list[PropertyField]:

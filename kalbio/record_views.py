@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest cdf87712d7a1)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 45d07b90c980)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from kaleidoscope_api.api.record_views import (
 from kalbio._core import jsontext
 from kalbio._core.answers import as_optional_object
 from kalbio._core.shown import shown
+from kalbio._model import staleness
 from kalbio._model.checks import filled, rows_of, texts_of
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
 from kalbio._model.identifiers import plain_id
@@ -87,7 +88,6 @@ class RecordView(RecordViewData):
         sent = self._body(body, RecordView.ExtendViewBody)
         filled("new_key_field_name", sent.get("new_key_field_name"))
         response = client.call(add_record_view_key_field.build_request(self.id, body=sent))
-        self._forget()
         self._stale = True
         answer = as_optional_object(response)
         if answer is None or answer.get("id") != self.id:
@@ -135,7 +135,6 @@ class RecordView(RecordViewData):
             fields = client.entity_fields._key_fields
             sent["remove_key_field_ids"] = fields.require_ids(sent["remove_key_field_ids"])
         response = client.call(replace_record_view_key_fields.build_request(self.id, body=sent))
-        self._forget()
         answer = as_optional_object(response)
         return None if answer is None else RecordView(answer, client)
 
@@ -154,14 +153,6 @@ class RecordView(RecordViewData):
             jsontext.encode(sent["records_to_transfer"], "records_to_transfer")
         return sent
 
-    def _forget(self) -> None:
-        """Forget what a change of key fields changes: records move to other types, which may be new."""
-        client = self._require_client()
-        client.record_views._views.drop()
-        client.records.clear_caches()
-        client.entity_types._types.drop()
-        client.entity_fields._key_fields.drop()
-
 
 RecordViewIdentifier: TypeAlias = RecordView | str
 """A record view, or its id."""
@@ -170,15 +161,13 @@ RecordViewIdentifier: TypeAlias = RecordView | str
 class RecordViewsService(Service):
     """Record views of the workspace (`client.record_views`)."""
 
+    _remembers = (staleness.VIEW,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._views: CachedListing[RecordView] = CachedListing(
-            client, "record view", list_record_views.build_request, RecordView, lambda view: view.view_name, RecordView
+            client, staleness.VIEW, list_record_views.build_request, RecordView, lambda view: view.view_name, RecordView
         )
-
-    def clear_caches(self) -> None:
-        """Forget the cached views."""
-        self._views.drop()
 
     @on_failure(list)
     def get_record_views(self, *, use_cache: bool = True) -> list[RecordView]:

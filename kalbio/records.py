@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 7cd3bc34279c)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest a7610c8a1819)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
@@ -31,11 +30,11 @@ from kalbio._core.journal import digest
 from kalbio._core.retry import Happened, decide
 from kalbio._core.shown import shown
 from kalbio._core.sync.bulk import Load
-from kalbio._core.sync.cache import Cache
 from kalbio._core.sync.locks import each, sleep, stream
 from kalbio._core.uploads import FileData, opened
 from kalbio._loads import Scope, ValueTraces, Write, known_before, load_all, load_each, read_history
 from kalbio._loads import opened as opened_journal
+from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome
 from kalbio._model.checks import listed, renamed, texts_of, unicode_text, whole
@@ -82,6 +81,7 @@ from kalbio._model.records import (
 from kalbio._model.resource import copied
 from kalbio._model.views import RecordViewData
 from kalbio._policy import deprecated, ends_on_failure, nothing, on_failure
+from kalbio._record_cache import RecordCache
 from kalbio._service import Service
 from kalbio.entity_fields import EntityField, EntityFieldIdentifier, KeyField
 
@@ -471,7 +471,6 @@ class Record(RecordData):
     def _written(self, field: str, response: Any) -> RecordValue | None:
         """Take over the answer of a write. The write is done: nothing that goes wrong here may look like a failure."""
         client = self._require_client()
-        client.records._forget(self.id)
         self._stale = True
         answer = as_json(response)
         resource = answer.get("resource") if isinstance(answer, dict) else None
@@ -495,23 +494,28 @@ RecordIdentifier: TypeAlias = Record | str | RecordKey
 class RecordsService(Service):
     """Records of the workspace (`client.records`)."""
 
+    _remembers = (staleness.RECORD,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self._by_id: Cache[str, Record] = Cache(size=constants.RECORD_CACHE_SIZE, ttl=constants.RECORD_TTL)
-        self._by_key: Cache[frozenset[tuple[str, str]], str] = Cache(
-            size=constants.RECORD_CACHE_SIZE, ttl=constants.RECORD_TTL
-        )
-        # Cached records whose keys have not been read yet: most are never looked up by key.
-        self._unread: deque[Record] = deque(maxlen=constants.RECORD_CACHE_SIZE)
-        # Keeps nothing: it lets those who ask for the same key values at the same time share one request.
-        self._identifying: Cache[frozenset[tuple[str, str]], Record | None] = Cache(size=0, ttl=0)
+        self._cache: RecordCache[Record] = RecordCache()
+        client._remember(staleness.RECORD, lambda _: self._cache.clear())
+        client._remember(staleness.NAMED_RECORDS, self._named)
+        client._remember(staleness.MADE_RECORD, self._made)
 
-    def clear_caches(self) -> None:
-        """Forget the cached records."""
-        self._by_id.clear()
-        self._by_key.clear()
-        self._unread.clear()
-        self._identifying.clear()
+    def _named(self, request: Mapping[str, Any] | None) -> None:
+        ids = None if request is None else staleness.records_named(request)
+        if ids is None:
+            self._cache.clear()
+        else:
+            self._cache.touch(ids)
+
+    def _made(self, request: Mapping[str, Any] | None) -> None:
+        keys = None if request is None else staleness.key_made(request)
+        if keys is None:
+            self._cache.clear()
+        else:
+            self._cache.made(keys)
 
     def clear_record_caches(self) -> None:
         """Forget the cached records, and which activities contain them.
@@ -519,46 +523,18 @@ class RecordsService(Service):
         Example:
             >>> client.records.clear_record_caches()
         """
-        self.clear_caches()
-        self._client.activities._forget_relations()
+        self._client._forget(staleness.RECORD, staleness.OF_RECORD)
 
     def _forget(self, record_id: str) -> None:
         """Forget one cached record."""
-        self._by_id.drop(record_id)
-        self._identifying.clear()
+        self._cache.touch([record_id])
 
-    def _adopt(self, response: Any, since: int | None = None) -> Listing[Record]:
+    def _adopt(self, response: Any, since: int) -> Listing[Record]:
         """Make records of a list answer and cache them."""
         listing = read_undecoded(response, lambda item: Record(item, self._client))
         for record in listing:
-            self._keep(record, since)
+            self._cache.keep(record, since)
         return listing
-
-    @property
-    def _generation(self) -> int:
-        """The state of the cache; what was read before a change is not kept after it."""
-        return self._by_id.generation
-
-    def _keep(self, record: Record, since: int | None, asked: KeyValues | None = None) -> None:
-        self._by_id.put(record.id, record, since=since)
-        if asked is not None and is_named(record, asked):
-            self._by_key.put(key_of(asked), record.id)
-        else:
-            self._unread.append(record)
-
-    def _cached(self, key: frozenset[tuple[str, str]]) -> Record | None:
-        """Return the cached record with these key values."""
-        while True:
-            try:
-                record = self._unread.popleft()
-            except IndexError:
-                break
-            # One that is not kept was read before a change, and its keys may be others by now.
-            shown = own_key(record._state) if self._by_id.peek(record.id) is record else None
-            if shown is not None:
-                self._by_key.put(shown, record.id)
-        record_id = self._by_key.peek(key)
-        return None if record_id is None else self._by_id.peek(record_id)
 
     @on_failure(nothing)
     def get_record_by_id(self, record_id: RecordIdentifier, use_cache: bool = True) -> Record | None:
@@ -590,23 +566,24 @@ class RecordsService(Service):
             def identify() -> Record | None:
                 return (self._identify(keys, use_cache=use_cache))[0]
 
-            return self._identifying.get(key_of(keys[0]), identify, fresh=not self._client._caching(use_cache))
+            return self._cache.share(key_of(keys[0]), identify, fresh=not self._client._caching(use_cache))
         wanted = _uuid(record_id)
-        cached = self._by_id.peek(wanted) if self._client._caching(use_cache) else None
+        cached = self._cache.by_id(wanted) if self._client._caching(use_cache) else None
         if cached is not None:
             return cached
 
         def load() -> Record:
+            since = self._cache.writes
             response = self._client.call(get_record.build_request(wanted))
-            return Record(read_undecoded_object(response, "record"), self._client)
+            record = Record(read_undecoded_object(response, "record"), self._client)
+            self._cache.keep(record, since)
+            return record
 
         try:
-            record = self._by_id.get(wanted, load, fresh=not self._client._caching(use_cache))
+            return self._cache.share(wanted, load, fresh=not self._client._caching(use_cache))
         except NotFoundError:
             self._forget(wanted)
             return None
-        self._unread.append(record)
-        return record
 
     @on_failure(list)
     def get_records_by_ids(
@@ -664,16 +641,16 @@ class RecordsService(Service):
         missing: list[str] = []
         caching = self._client._caching(use_cache)
         if not caching:
-            self._by_id.drop(*ids)
+            self._cache.touch(ids)
         for record_id in dict.fromkeys(ids):
-            cached = self._by_id.peek(record_id) if caching else None
+            cached = self._cache.by_id(record_id) if caching else None
             if cached is None:
                 missing.append(record_id)
             else:
                 found[record_id] = cached
         if missing:
             overhead = self._client._target_length(list_records.build_request(record_ids=""))
-            since = self._generation
+            since = self._cache.writes
 
             def ask(batch: slice) -> Listing[Record]:
                 request = list_records.build_request(record_ids=",".join(missing[batch]))
@@ -695,9 +672,9 @@ class RecordsService(Service):
         missing: dict[frozenset[tuple[str, str]], KeyValues] = {}
         for key_values in asked:
             key = key_of(key_values)
-            cached = self._cached(key)
+            cached = self._cache.by_key(key)
             if cached is not None and not caching:
-                self._by_id.drop(cached.id)
+                self._forget(cached.id)
                 cached = None
             if cached is None:
                 missing[key] = key_values
@@ -707,7 +684,7 @@ class RecordsService(Service):
         texts = [jsontext.encode_text(key_values) for key_values in wanted]
         if texts:
             overhead = self._client._target_length(identify_records.build_request(records_key_field_to_value="[]"))
-            since = self._generation
+            since = self._cache.writes
 
             def ask(batch: slice) -> None:
                 request = identify_records.build_request(records_key_field_to_value=f"[{','.join(texts[batch])}]")
@@ -718,7 +695,7 @@ class RecordsService(Service):
                 for key_values, record in zip(wanted[batch], match_identified(wanted[batch], answered), strict=True):
                     known[key_of(key_values)] = record
                     if record is not None:
-                        self._keep(record, since)
+                        self._cache.keep(record, since)
 
             batches = list(cut(texts, overhead=overhead, separator=",", max_count=batch_size))
             each(ask, batches, self._client.max_in_flight)
@@ -748,18 +725,14 @@ class RecordsService(Service):
         from kaleidoscope_api.models import GetOrCreateRecordBody, KeyValuesByFieldId
 
         if self._client._caching():
-            cached = self._cached(key_of(wanted))
+            cached = self._cache.by_key(key_of(wanted))
             if cached is not None:
                 return cached
         body = GetOrCreateRecordBody(key_field_to_value=KeyValuesByFieldId.from_dict(dict(wanted)))
-        since = self._generation
+        since = self._cache.writes
         response = self._client.call(get_or_create_record.build_request(body=body))
         record = Record(read_undecoded_object(response, "record"), self._client)
-        self._keep(record, since, wanted)
-        types = self._client.entity_types._types
-        catalog = types.cached()
-        if catalog is not None and catalog.by_id(record.entity_slice_id or "") is None:
-            types.drop()  # the record has brought its type into being
+        self._cache.keep(record, since, wanted)
         return record
 
     @on_failure(BulkResult)
@@ -1187,7 +1160,7 @@ class RecordsService(Service):
             else:
                 wanted = _uuid(record_id)
                 # Nothing of a record that is not at hand is needed to write to it.
-                record = self._by_id.peek(wanted) or Record({"id": wanted}, self._client)
+                record = self._cache.by_id(wanted) or Record({"id": wanted}, self._client)
             return None if record is None else _upload(self._client, record, file, scope)
 
     def _resolve(self, identifier: RecordIdentifier) -> str:

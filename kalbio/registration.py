@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest efb8d4a37358)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest f6ace6780545)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from kalbio._core.answers import as_list
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError, KalbioError, OutcomeError
 from kalbio._core.shown import shown
 from kalbio._core.sync.waiting import poll
+from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
 from kalbio._model.checks import check_keys, renamed, rows_of, texts_of
 from kalbio._model.enums import (
@@ -70,12 +71,6 @@ __all__ = [
 class RegistrationService(Service):
     """The registration workflow (`client.registration`), seen from both sides: the lab's and the registrar's."""
 
-    def _forget(self) -> None:
-        """Forget what a step of the workflow changes: lists of drafts, memberships, and progress written as values."""
-        self._client.activities._activities.drop()
-        self._client.activities._forget_relations()
-        self._client.records.clear_caches()
-
     # -- file-based ---------------------------------------------------------------------------------------------------
 
     @on_failure(nothing)
@@ -107,7 +102,6 @@ class RegistrationService(Service):
         operation = self._client.activities._resolve(operation_id)
         request = register_file.build_request(operation, plain_id(file_id, "file"), body={})
         response = self._client.call(request)
-        self._forget()
         return RegistrationFile(read_object(response, "registration"), self._client)
 
     @on_failure(list)
@@ -166,7 +160,6 @@ class RegistrationService(Service):
         operation = self._client.activities._resolve(operation_id)
         request = update_registration_file_status.build_request(operation, plain_id(file_id, "file"), body=body)
         self._client.call(request)
-        self._forget()
         return True
 
     @deprecated(error_message="message")
@@ -215,7 +208,6 @@ class RegistrationService(Service):
         operation = self._client.activities._resolve(operation_id)
         request = submit_registration_results.build_request(operation, plain_id(file_id, "file"), body=body)
         self._client.call(request)
-        self._forget()
         return True
 
     @on_failure(nothing)
@@ -275,7 +267,8 @@ class RegistrationService(Service):
 
         what = f"the registration of {file_id or submission_id}"
         ended = poll(look, has_ended, interval=interval, timeout=timeout, what=what)
-        self._forget()
+        # The registrar has written, maybe with another client, and whoever waits for it wants to see that.
+        self._client._forget(*staleness.REGISTERED)
         if ended.status in FAILED or (ended.record_errors and on_record_errors == "raise"):
             against = f"; {len(ended.record_errors)} records were refused" if ended.record_errors else ""
             raise OutcomeError(f"{what} ended as {ended.status}: {ended.message or 'no message'}{against}", ended)
@@ -355,7 +348,6 @@ class RegistrationService(Service):
             error.import_id = import_id  # type: ignore[attr-defined]  # only this call leaves an import behind
             error.add_note(f"The rows are stored as import {import_id}; stage_drafts(..., import_id=...) starts it.")
             raise
-        self._client.activities._activities.drop()
         return import_id
 
     def _staging_view(self, activity: ActivityData) -> RecordView:
@@ -393,8 +385,7 @@ class RegistrationService(Service):
         fields = self._client.record_views._columns(view.id)
         if set(columns) - {field.field_name for field in fields}:
             # A column may have been added since the listings were read.
-            self._client.record_views._views.drop()
-            self._client.entity_fields._data_fields.drop()
+            self._client._forget(staleness.VIEW, staleness.DATA_FIELD)
             fields = self._client.record_views._columns(view.id)
         mapped: dict[str, DataField] = {}
         for name in columns:
@@ -467,7 +458,6 @@ class RegistrationService(Service):
         body = {} if record_ids is None else {"record_ids": _drafts(record_ids)}
         operation = self._client.activities._resolve(operation_id)
         response = self._client.call(build(operation, body=body))
-        self._forget()
         return RegistrationSubmission(read_object(response, "submission"), self._client)
 
     @on_failure(list)
@@ -536,7 +526,6 @@ class RegistrationService(Service):
         body = {"record_ids": _drafts(record_ids)}
         operation = self._client.activities._resolve(operation_id)
         self._client.call(clear_drafts.build_request(operation, body=body))
-        self._forget()
         return True
 
     @on_failure(bool)
@@ -575,7 +564,6 @@ class RegistrationService(Service):
             operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
         )
         self._client.call(request)
-        self._forget()
         return True
 
     @on_failure(bool)
@@ -619,7 +607,6 @@ class RegistrationService(Service):
             operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
         )
         self._client.call(request)
-        self._forget()
         return True
 
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 7a799153ae91)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 3aea5743627b)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from kaleidoscope_api.types import UNSET, Unset
 from kalbio._core.answers import as_json
 from kalbio._core.errors import KalbioError
 from kalbio._core.shown import shown
+from kalbio._model import staleness
 from kalbio._model.checks import filled, listed, rows_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.listing import read_object
@@ -77,21 +78,19 @@ def _look_for_none(service: Any, given: dict[str, Any]) -> None:
 class ResultTableTemplatesService(Service):
     """Result table templates of the workspace (`client.result_table_templates`)."""
 
+    _remembers = (staleness.TEMPLATE,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._told_of_none = False
         self._templates: CachedListing[ResultTableTemplate] = CachedListing(
             client,
-            "result table template",
+            staleness.TEMPLATE,
             list_record_view_templates.build_request,
             ResultTableTemplate,
             lambda template: template.template_name,
             ResultTableTemplate,
         )
-
-    def clear_caches(self) -> None:
-        """Forget the cached templates."""
-        self._templates.drop()
 
     @on_failure(list)
     def get_templates(self, *, use_cache: bool = True) -> list[ResultTableTemplate]:
@@ -297,7 +296,6 @@ class ResultTableTemplatesService(Service):
             return self._read(self._client.call(get_record_view_template.build_request(resolved)))
         body = self._with_programs(changes)
         response = self._client.call(update_record_view_template.build_request(resolved, body=body))
-        self._templates.drop()
         if as_json(response) is None:
             return self._reread(resolved)
         return self._read(response)
@@ -322,7 +320,6 @@ class ResultTableTemplatesService(Service):
         """
         resolved = self._templates.require_id(template_id)
         self._client.call(delete_record_view_template.build_request(resolved, body={}))
-        self._forget_links()
 
     @on_failure(nothing)
     def duplicate_template(self, template_id: ResultTableTemplateIdentifier) -> ResultTableTemplate:
@@ -383,9 +380,7 @@ class ResultTableTemplatesService(Service):
         }
         if position_index is not None:
             body["position_index"] = whole("position_index", position_index, 0)
-        template = self._create(promote_record_view.build_request(body=body))
-        self._forget_links()
-        return template
+        return self._create(promote_record_view.build_request(body=body))
 
     @on_failure(nothing)
     def link_to_operation_definition(
@@ -426,7 +421,6 @@ class ResultTableTemplatesService(Service):
         if position_index is not None:
             body["position_index"] = whole("position_index", position_index, 0)
         self._client.call(link_record_view_template.build_request(body=body))
-        self._forget_links()
         # The answer shows the template as it was before.
         return self._reread(resolved)
 
@@ -469,7 +463,6 @@ class ResultTableTemplatesService(Service):
             "content_layout_id": plain_id(content_layout_id, "place of a content layout", ContentLayoutItem),
         }
         self._client.call(unlink_record_view_template.build_request(resolved, body=body))
-        self._forget_links()
 
     @on_failure(nothing)
     def bulk_link_to_operation_definitions(
@@ -500,7 +493,6 @@ class ResultTableTemplatesService(Service):
         """
         body = self._bulk(template_view_id, operation_definition_ids)
         self._client.call(bulk_link_record_view_template.build_request(body=body))
-        self._forget_links()
 
     @on_failure(nothing)
     def bulk_unlink_from_operation_definitions(
@@ -531,12 +523,9 @@ class ResultTableTemplatesService(Service):
         """
         body = self._bulk(template_view_id, operation_definition_ids)
         self._client.call(bulk_unlink_record_view_template.build_request(body=body))
-        self._forget_links()
 
     def _create(self, request: dict[str, Any]) -> ResultTableTemplate:
-        response = self._client.call(request)
-        self._templates.drop()
-        return self._read(response)
+        return self._read(self._client.call(request))
 
     def _read(self, response: Any) -> ResultTableTemplate:
         return ResultTableTemplate(read_object(response, "template"), self._client)
@@ -571,12 +560,6 @@ class ResultTableTemplatesService(Service):
             "template_view_id": self._templates.require_id(template),
             "operation_definition_ids": self._client.activities._definitions.require_ids(definitions),
         }
-
-    def _forget_links(self) -> None:
-        """Forget what a link changes: tables come and go, and with them layouts and registration settings."""
-        self._templates.drop()
-        self._client.record_views._views.drop()
-        self._client.activities._definitions.drop()
 
 
 # What None clears; anything else of a template cannot be null.

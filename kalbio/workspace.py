@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest eed043fdd63a)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 6c68095fa132)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kaleidoscope_api.operations import OPERATIONS
 from kalbio._core import constants, jsontext
 from kalbio._core.answers import as_json, as_list
 from kalbio._core.sync.cache import Cache
+from kalbio._model import staleness
 from kalbio._model.checks import moment, texts_of, unicode_text, whole
 from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio._model.listing import read_items, read_object
@@ -103,6 +104,8 @@ class WorkspaceEvent(Resource):
 class WorkspaceService(Service):
     """The workspace (`client.workspace`)."""
 
+    _remembers = (staleness.USER, staleness.GROUP, staleness.WORKSPACE)
+
     class EventsQuery(TypedDict, total=False):
         """The conditions of `get_events`; all optional, None means not given."""
 
@@ -117,23 +120,23 @@ class WorkspaceService(Service):
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._members: CachedListing[WorkspaceUser] = CachedListing(
-            client, "user", list_workspace_members.build_request, WorkspaceUser, lambda user: user.email, WorkspaceUser
+            client,
+            staleness.USER,
+            list_workspace_members.build_request,
+            WorkspaceUser,
+            lambda user: user.email,
+            WorkspaceUser,
         )
         self._groups: CachedListing[WorkspaceGroup] = CachedListing(
             client,
-            "group",
+            staleness.GROUP,
             list_workspace_groups.build_request,
             WorkspaceGroup,
             lambda item: item.group_name,
             WorkspaceGroup,
         )
         self._workspace: Cache[str, Workspace | None] = Cache(size=1, ttl=constants.LISTING_TTL)
-
-    def clear_caches(self) -> None:
-        """Forget the cached workspace, members and groups."""
-        self._members.drop()
-        self._groups.drop()
-        self._workspace.clear()
+        client._remember(staleness.WORKSPACE, lambda _: self._workspace.clear())
 
     @on_failure(nothing)
     def get_workspace(self, *, use_cache: bool = True) -> Workspace | None:

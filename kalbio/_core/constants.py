@@ -39,6 +39,9 @@ RECORD_CACHE_SIZE = 10_000
 RELATION_TTL = 10.0
 RELATION_CACHE_SIZE = 128
 
+# Imports that a client has pushed, and waits to see the end of.
+RUNNING_IMPORTS = 1_000
+
 # The first records of a search come with a small request, before the look-ahead begins.
 FIRST_BATCH = 25
 

@@ -218,7 +218,12 @@ class _Parts(msgspec.Struct, gc=False):
     identifier_ids: list[str | int] = []  # the library copies it
 
 
+class _Children(msgspec.Struct, gc=False):
+    sub_record_ids: list[str | int] = []  # the library copies it
+
+
 _PARTS = msgspec.json.Decoder(_Parts)
+_CHILDREN = msgspec.json.Decoder(_Children)
 _ENTRIES = msgspec.json.Decoder(list[Entry])
 
 
@@ -252,6 +257,17 @@ def entries_of(state: Mapping[str, Any] | Undecoded, field_id: str) -> list[Entr
             # Of another shape than all records that were ever seen, but still readable as far as it goes.
             return entries_of(undecoded.whole(state), field_id)
     return [Entry(*map(entry.get, Entry.__struct_fields__)) for entry in _entries(state, field_id)]
+
+
+def sub_records_of(state: Mapping[str, Any] | Undecoded) -> list[str]:
+    """Return the ids of the sub-records that a record shows."""
+    if isinstance(state, Undecoded):
+        try:
+            return [str(item) for item in _CHILDREN.decode(state.text).sub_record_ids]
+        except ValueError:
+            return sub_records_of(undecoded.decode(state.text))
+    ids = state.get("sub_record_ids")
+    return [str(item) for item in ids] if isinstance(ids, list) else []
 
 
 def _parts(state: Undecoded) -> _Parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
@@ -23,6 +23,9 @@ R = TypeVar("R", bound=Resource)
 class Service:
     """A group of calls about one noun."""
 
+    _remembers: ClassVar[tuple[str, ...]] = ()
+    """The kinds of reads that it remembers, see `kalbio._model.staleness`."""
+
     def __init__(self, client: AsyncKaleidoscopeClient) -> None:
         self._client = client
 
@@ -31,6 +34,7 @@ class Service:
 
     def clear_caches(self) -> None:
         """Forget what this service has cached."""
+        self._client._forget(*self._remembers)
 
 
 class CachedListing(Generic[R]):
@@ -55,6 +59,7 @@ class CachedListing(Generic[R]):
         self._name_of = name_of
         self._accepted = accepted
         self._cache: AsyncCache[str, tuple[Catalog[R], Listing[R]]] = AsyncCache(size=1, ttl=constants.LISTING_TTL)
+        client._remember(kind, lambda _: self.drop())
 
     async def _load(self) -> tuple[Catalog[R], Listing[R]]:
         answer = as_list(await self._client.call(self._request()))
@@ -70,6 +75,11 @@ class CachedListing(Generic[R]):
         """Return everything, as a list of the caller's own."""
         _, listing = await self._cache.get("all", self._load, fresh=not self._client._caching(use_cache))
         return Listing(listing, listing.unreadable)
+
+    @property
+    def generation(self) -> int:
+        """Grows whenever the listing is forgotten: what is derived from an older one is out of date."""
+        return self._cache.generation
 
     def cached(self) -> Catalog[R] | None:
         """Return the index when it is cached, without a request."""

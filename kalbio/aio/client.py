@@ -7,7 +7,7 @@ import os
 import ssl
 import time
 import warnings
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
@@ -26,6 +26,7 @@ from kalbio._core.settings import Settings, Timeouts
 from kalbio._core.shown import shown
 from kalbio._core.tokens import Grant, Tokens
 from kalbio._core.trust import Trust
+from kalbio._model import staleness
 from kalbio._version import __version__
 
 if TYPE_CHECKING:
@@ -202,6 +203,8 @@ class AsyncKaleidoscopeClient:
         )
         self._iap_client_id = iap_client_id
         self._pipes = AsyncPipes(partial(_open, self._settings, self._tokens, self._iap_client_id), transport)
+        # What forgets a kind of remembered reads; several, when threads have made a service at the same time.
+        self._remembered: dict[str, list[Callable[[Mapping[str, Any] | None], object]]] = {}
 
     # -- services ---------------------------------------------------------------------------------------------------
 
@@ -352,12 +355,18 @@ class AsyncKaleidoscopeClient:
         return block(self, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
 
     def clear_caches(self) -> None:
-        """Forget every cached read of every service. Relations kept on objects stay until the object is cleared."""
-        from kalbio.aio._service import Service
+        """Forget every cached read of every service, and relations kept on objects."""
+        self._forget(*staleness.KINDS)
 
-        for value in list(self.__dict__.values()):
-            if isinstance(value, Service):
-                value.clear_caches()
+    def _remember(self, kind: str, forget: Callable[[Mapping[str, Any] | None], object]) -> None:
+        """Let `forget` be called when reads of this kind become stale, with the request that has made them so."""
+        self._remembered.setdefault(kind, []).append(forget)
+
+    def _forget(self, *kinds: str, after: Mapping[str, Any] | None = None) -> None:
+        """Forget reads of these kinds, after a request or for another reason."""
+        for kind in kinds:
+            for forget in self._remembered.get(kind, ()):
+                forget(after)
 
     def cache_disabled(self) -> contextlib.AbstractContextManager[None]:
         """Within the block, every read of the present thread or task asks the server and refreshes the cache.
@@ -378,14 +387,26 @@ class AsyncKaleidoscopeClient:
     # -- calls --------------------------------------------------------------------------------------------------------
 
     async def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:
-        """Send a request that a generated operation has built. Raises the typed errors of `kalbio`."""
+        """Send a request that a generated operation has built. Raises the typed errors of `kalbio`.
+
+        What it has changed, or may have, is not remembered any more when this ends, however it ends.
+        """
         pipe = self._pipe
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))
         if limits is not None:
             extensions["timeout"] = limits.as_dict()
         built = pipe.build_request(**{**request, "extensions": extensions})
-        return await pipe.send(built, stream=stream)
+        changed = True
+        try:
+            return await pipe.send(built, stream=stream)
+        except KalbioAPIError:
+            # A refusal says that nothing was done, but for earlier tries.
+            changed = built.extensions.get("maybe_done", False)
+            raise
+        finally:
+            if changed:
+                self._forget(*staleness.stale_after(request), after=request)
 
     async def _call_or_none(self, request: Mapping[str, Any], *, stream: bool = False) -> Response | None:
         """Send a request for one thing; None when it is not there."""

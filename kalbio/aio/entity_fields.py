@@ -19,6 +19,7 @@ from kalbio._core import jsontext
 from kalbio._core.answers import as_optional_object, unusable
 from kalbio._core.errors import AmbiguousIdentifierError, ConflictError, IdentifierNotFoundError
 from kalbio._core.shown import shown
+from kalbio._model import staleness
 from kalbio._model.checks import filled
 from kalbio._model.enums import (
     DataFieldTypeEnum,
@@ -111,7 +112,6 @@ class KeyField(EntityField):
             filled("field_name", changes.get("field_name", "unchanged"))
             client = self._require_client()
             response = await client.call(update_key_field.build_request(self.id, body=changes))
-            client.entity_fields._key_fields.drop()
             answer = as_optional_object(response)
             resource = jsontext.plain(changes) if answer is None else answer.get("resource")
             if not isinstance(resource, dict):
@@ -179,7 +179,6 @@ class DataField(EntityField):
             filled("field_name", changes.get("field_name", "unchanged"))
             client = self._require_client()
             response = await client.call(update_data_field.build_request(self.id, body=changes))
-            client.entity_fields._data_fields.drop()
             answer = as_optional_object(response)
             resource = jsontext.plain(changes) if answer is None else answer.get("resource")
             # Usually the field stands beside a report of its validation.
@@ -197,19 +196,26 @@ EntityFieldIdentifier: TypeAlias = EntityField | str
 class EntityFieldsService(Service):
     """Key fields and data fields of the workspace (`client.entity_fields`)."""
 
+    _remembers = (staleness.KEY_FIELD, staleness.DATA_FIELD)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._key_fields: CachedListing[KeyField] = CachedListing(
-            client, "key field", list_key_fields.build_request, KeyField, lambda field: field.field_name, KeyField
+            client,
+            staleness.KEY_FIELD,
+            list_key_fields.build_request,
+            KeyField,
+            lambda field: field.field_name,
+            KeyField,
         )
         self._data_fields: CachedListing[DataField] = CachedListing(
-            client, "data field", list_data_fields.build_request, DataField, lambda field: field.field_name, DataField
+            client,
+            staleness.DATA_FIELD,
+            list_data_fields.build_request,
+            DataField,
+            lambda field: field.field_name,
+            DataField,
         )
-
-    def clear_caches(self) -> None:
-        """Forget the cached fields."""
-        self._key_fields.drop()
-        self._data_fields.drop()
 
     @on_failure(list)
     async def get_key_fields(self, *, use_cache: bool = True) -> list[KeyField]:
@@ -278,7 +284,6 @@ class EntityFieldsService(Service):
 
         body = GetOrCreateKeyFieldBody(field_name=field_name)
         response = await self._client.call(get_or_create_key_field.build_request(body=body))
-        self._key_fields.drop()
         return KeyField(read_object(response, "key field"), self._client)
 
     @on_failure(list)
@@ -348,7 +353,6 @@ class EntityFieldsService(Service):
 
             body = GetOrCreateDataFieldBody.from_dict({"field_name": field_name, "field_type": wanted, "attrs": {}})
             response = await self._client.call(get_or_create_data_field.build_request(body=body))
-            self._data_fields.drop()
             found = DataField(read_object(response, "data field"), self._client)
         if found.field_type not in (None, wanted):
             message = f"data field {field_name!r} exists with the type {found.field_type!r}, not {wanted!r}"

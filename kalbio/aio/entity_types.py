@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from kaleidoscope_api.api.entity_slices import list_entity_slices
 from kaleidoscope_api.api.records import search_records
 
 from kalbio._core.answers import as_list
+from kalbio._model import staleness
 from kalbio._model.fields import EntityTypeData
 from kalbio._model.listing import read_ids
 from kalbio.aio._policy import nothing, on_failure
@@ -56,20 +57,26 @@ EntityTypeIdentifier: TypeAlias = EntityType | str
 class EntityTypesService(Service):
     """Entity types of the workspace (`client.entity_types`)."""
 
+    _remembers = (staleness.ENTITY_TYPE,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._types: CachedListing[EntityType] = CachedListing(
             client,
-            "entity type",
+            staleness.ENTITY_TYPE,
             list_entity_slices.build_request,
             EntityType,
             lambda kind: kind.slice_name,
             EntityType,
         )
+        client._remember(staleness.MADE_RECORD, self._made)
 
-    def clear_caches(self) -> None:
-        """Forget the cached types."""
-        self._types.drop()
+    def _made(self, request: Mapping[str, Any] | None) -> None:
+        """Forget the types when a record may have brought its own into being."""
+        keys = None if request is None else staleness.key_made(request)
+        known = self._types.cached()
+        if keys is None or known is None or not any(set(kind.key_field_ids) == set(keys) for kind in known.items):
+            self._types.drop()
 
     @on_failure(list)
     async def get_types(self, *, use_cache: bool = True) -> list[EntityType]:

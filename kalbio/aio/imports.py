@@ -18,7 +18,7 @@ from kaleidoscope_api.api.imports import (
 )
 from kaleidoscope_api.operations import OPERATIONS
 
-from kalbio._core import jsontext
+from kalbio._core import constants, jsontext
 from kalbio._core.aio.bulk import Load
 from kalbio._core.aio.waiting import check_times, poll
 from kalbio._core.answers import as_list, as_object, unusable
@@ -31,6 +31,7 @@ from kalbio._core.errors import (
 )
 from kalbio._core.journal import Journal, digest
 from kalbio._core.shown import shown
+from kalbio._model import staleness
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome, outcome_of
 from kalbio._model.checks import check_keys, rows_of, texts_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
@@ -52,6 +53,11 @@ def _warn_of_older_views(service: Any, given: dict[str, Any]) -> None:
 
 class ImportsService(Service):
     """Bulk loads (`client.imports`)."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        # Imports that were pushed here and go on in the background: nobody has seen the end of them yet.
+        self._running: dict[str, None] = {}
 
     @overload
     async def push_data(
@@ -333,7 +339,13 @@ class ImportsService(Service):
             query["is_complete"] = int(is_complete)
         build: Any = list_imports.build_request
         response = await self._client._call_or_none(build(**query))
-        return [] if response is None else read_items(as_list(response), lambda item: ImportRecord(item, self._client))
+        if response is None:
+            return []
+        found = read_items(as_list(response), lambda item: ImportRecord(item, self._client))
+        for item in found:
+            if item.is_complete and item.id in self._running:
+                self._has_ended(item.id)
+        return found
 
     @on_failure(nothing)
     async def get_import(self, import_id: str) -> ImportRecord | None:
@@ -362,16 +374,13 @@ class ImportsService(Service):
             return None
         record = ImportRecord(read_object(response, "import"), self._client)
         if record.is_complete:
-            self._forget()
+            self._has_ended(record.id)
         return record
 
-    def _forget(self) -> None:
-        """Forget what an import may have brought into being: it must be seen from now on."""
-        client = self._client
-        for service in (client.records, client.entity_fields, client.entity_types, client.record_views):
-            service.clear_caches()
-        client.activities._activities.drop()
-        client.activities._forget_relations()
+    def _has_ended(self, import_id: str) -> None:
+        """Forget what an import may have brought into being since it was pushed: it must be seen from now on."""
+        self._running.pop(import_id, None)
+        self._client._forget(*staleness.IMPORTED)
 
     @ends_on_failure
     async def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> AsyncIterator[ImportRecord]:
@@ -473,11 +482,12 @@ class ImportsService(Service):
 
     async def _push(self, request: dict[str, Any]) -> str:
         response = await self._client.call(request)
-        # It may have run by the time the answer is here, and nobody has to ask what became of it.
-        self._forget()
         import_id = as_object(response).get("import_id")
         if not isinstance(import_id, str | int):
             raise unusable(response, "the answer names no import")
+        self._running[str(import_id)] = None
+        for oldest in list(self._running)[: -constants.RUNNING_IMPORTS]:
+            self._running.pop(oldest, None)
         return str(import_id)
 
 

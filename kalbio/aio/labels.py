@@ -7,6 +7,7 @@ from typing import Any
 
 from kaleidoscope_api.api.labels import list_activity_labels
 
+from kalbio._model import staleness
 from kalbio._model.resource import Resource, text
 from kalbio.aio._policy import on_failure
 from kalbio.aio._service import CachedListing, Service
@@ -28,15 +29,13 @@ class Label(Resource):
 class LabelsService(Service):
     """Labels of the workspace (`client.labels`)."""
 
+    _remembers = (staleness.LABEL,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._labels: CachedListing[Label] = CachedListing(
-            client, "label", list_activity_labels.build_request, Label, lambda label: label.label_name, Label
+            client, staleness.LABEL, list_activity_labels.build_request, Label, lambda label: label.label_name, Label
         )
-
-    def clear_caches(self) -> None:
-        """Forget the cached labels."""
-        self._labels.drop()
 
     @on_failure(list)
     async def get_labels(self, *, use_cache: bool = True) -> list[Label]:

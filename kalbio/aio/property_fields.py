@@ -6,6 +6,7 @@ from typing import Any
 
 from kaleidoscope_api.api.properties import list_property_fields
 
+from kalbio._model import staleness
 from kalbio._model.resource import Resource, text
 from kalbio.aio._policy import on_failure
 from kalbio.aio._service import CachedListing, Service
@@ -29,20 +30,18 @@ class PropertyField(Resource):
 class PropertyFieldsService(Service):
     """Property fields of the workspace (`client.property_fields`)."""
 
+    _remembers = (staleness.PROPERTY_FIELD,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._property_fields: CachedListing[PropertyField] = CachedListing(
             client,
-            "property field",
+            staleness.PROPERTY_FIELD,
             list_property_fields.build_request,
             PropertyField,
             lambda field: field.property_name,
             PropertyField,
         )
-
-    def clear_caches(self) -> None:
-        """Forget the cached property fields."""
-        self._property_fields.drop()
 
     @on_failure(list)
     async def get_property_fields(self, *, use_cache: bool = True) -> list[PropertyField]:

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import time
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
@@ -24,7 +23,6 @@ from kaleidoscope_api.api.records import (
 
 from kalbio._core import constants, jsontext
 from kalbio._core.aio.bulk import Load
-from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.aio.locks import each, sleep, stream
 from kalbio._core.answers import as_json, as_list
 from kalbio._core.batches import cut
@@ -33,6 +31,7 @@ from kalbio._core.journal import digest
 from kalbio._core.retry import Happened, decide
 from kalbio._core.shown import shown
 from kalbio._core.uploads import FileData, opened
+from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome
 from kalbio._model.checks import listed, renamed, texts_of, unicode_text, whole
@@ -81,6 +80,7 @@ from kalbio._model.views import RecordViewData
 from kalbio.aio._loads import Scope, ValueTraces, Write, known_before, load_all, load_each, read_history
 from kalbio.aio._loads import opened as opened_journal
 from kalbio.aio._policy import deprecated, ends_on_failure, nothing, on_failure
+from kalbio.aio._record_cache import AsyncRecordCache
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import EntityField, EntityFieldIdentifier, KeyField
 
@@ -470,7 +470,6 @@ class Record(RecordData):
     async def _written(self, field: str, response: Any) -> RecordValue | None:
         """Take over the answer of a write. The write is done: nothing that goes wrong here may look like a failure."""
         client = self._require_client()
-        client.records._forget(self.id)
         self._stale = True
         answer = as_json(response)
         resource = answer.get("resource") if isinstance(answer, dict) else None
@@ -494,23 +493,28 @@ RecordIdentifier: TypeAlias = Record | str | RecordKey
 class RecordsService(Service):
     """Records of the workspace (`client.records`)."""
 
+    _remembers = (staleness.RECORD,)
+
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self._by_id: AsyncCache[str, Record] = AsyncCache(size=constants.RECORD_CACHE_SIZE, ttl=constants.RECORD_TTL)
-        self._by_key: AsyncCache[frozenset[tuple[str, str]], str] = AsyncCache(
-            size=constants.RECORD_CACHE_SIZE, ttl=constants.RECORD_TTL
-        )
-        # Cached records whose keys have not been read yet: most are never looked up by key.
-        self._unread: deque[Record] = deque(maxlen=constants.RECORD_CACHE_SIZE)
-        # Keeps nothing: it lets those who ask for the same key values at the same time share one request.
-        self._identifying: AsyncCache[frozenset[tuple[str, str]], Record | None] = AsyncCache(size=0, ttl=0)
+        self._cache: AsyncRecordCache[Record] = AsyncRecordCache()
+        client._remember(staleness.RECORD, lambda _: self._cache.clear())
+        client._remember(staleness.NAMED_RECORDS, self._named)
+        client._remember(staleness.MADE_RECORD, self._made)
 
-    def clear_caches(self) -> None:
-        """Forget the cached records."""
-        self._by_id.clear()
-        self._by_key.clear()
-        self._unread.clear()
-        self._identifying.clear()
+    def _named(self, request: Mapping[str, Any] | None) -> None:
+        ids = None if request is None else staleness.records_named(request)
+        if ids is None:
+            self._cache.clear()
+        else:
+            self._cache.touch(ids)
+
+    def _made(self, request: Mapping[str, Any] | None) -> None:
+        keys = None if request is None else staleness.key_made(request)
+        if keys is None:
+            self._cache.clear()
+        else:
+            self._cache.made(keys)
 
     async def clear_record_caches(self) -> None:
         """Forget the cached records, and which activities contain them.
@@ -518,46 +522,18 @@ class RecordsService(Service):
         Example:
             >>> await client.records.clear_record_caches()
         """
-        self.clear_caches()
-        self._client.activities._forget_relations()
+        self._client._forget(staleness.RECORD, staleness.OF_RECORD)
 
     def _forget(self, record_id: str) -> None:
         """Forget one cached record."""
-        self._by_id.drop(record_id)
-        self._identifying.clear()
+        self._cache.touch([record_id])
 
-    def _adopt(self, response: Any, since: int | None = None) -> Listing[Record]:
+    def _adopt(self, response: Any, since: int) -> Listing[Record]:
         """Make records of a list answer and cache them."""
         listing = read_undecoded(response, lambda item: Record(item, self._client))
         for record in listing:
-            self._keep(record, since)
+            self._cache.keep(record, since)
         return listing
-
-    @property
-    def _generation(self) -> int:
-        """The state of the cache; what was read before a change is not kept after it."""
-        return self._by_id.generation
-
-    def _keep(self, record: Record, since: int | None, asked: KeyValues | None = None) -> None:
-        self._by_id.put(record.id, record, since=since)
-        if asked is not None and is_named(record, asked):
-            self._by_key.put(key_of(asked), record.id)
-        else:
-            self._unread.append(record)
-
-    def _cached(self, key: frozenset[tuple[str, str]]) -> Record | None:
-        """Return the cached record with these key values."""
-        while True:
-            try:
-                record = self._unread.popleft()
-            except IndexError:
-                break
-            # One that is not kept was read before a change, and its keys may be others by now.
-            shown = own_key(record._state) if self._by_id.peek(record.id) is record else None
-            if shown is not None:
-                self._by_key.put(shown, record.id)
-        record_id = self._by_key.peek(key)
-        return None if record_id is None else self._by_id.peek(record_id)
 
     @on_failure(nothing)
     async def get_record_by_id(self, record_id: RecordIdentifier, use_cache: bool = True) -> Record | None:
@@ -589,23 +565,24 @@ class RecordsService(Service):
             async def identify() -> Record | None:
                 return (await self._identify(keys, use_cache=use_cache))[0]
 
-            return await self._identifying.get(key_of(keys[0]), identify, fresh=not self._client._caching(use_cache))
+            return await self._cache.share(key_of(keys[0]), identify, fresh=not self._client._caching(use_cache))
         wanted = _uuid(record_id)
-        cached = self._by_id.peek(wanted) if self._client._caching(use_cache) else None
+        cached = self._cache.by_id(wanted) if self._client._caching(use_cache) else None
         if cached is not None:
             return cached
 
         async def load() -> Record:
+            since = self._cache.writes
             response = await self._client.call(get_record.build_request(wanted))
-            return Record(read_undecoded_object(response, "record"), self._client)
+            record = Record(read_undecoded_object(response, "record"), self._client)
+            self._cache.keep(record, since)
+            return record
 
         try:
-            record = await self._by_id.get(wanted, load, fresh=not self._client._caching(use_cache))
+            return await self._cache.share(wanted, load, fresh=not self._client._caching(use_cache))
         except NotFoundError:
             self._forget(wanted)
             return None
-        self._unread.append(record)
-        return record
 
     @on_failure(list)
     async def get_records_by_ids(
@@ -665,16 +642,16 @@ class RecordsService(Service):
         missing: list[str] = []
         caching = self._client._caching(use_cache)
         if not caching:
-            self._by_id.drop(*ids)
+            self._cache.touch(ids)
         for record_id in dict.fromkeys(ids):
-            cached = self._by_id.peek(record_id) if caching else None
+            cached = self._cache.by_id(record_id) if caching else None
             if cached is None:
                 missing.append(record_id)
             else:
                 found[record_id] = cached
         if missing:
             overhead = self._client._target_length(list_records.build_request(record_ids=""))
-            since = self._generation
+            since = self._cache.writes
 
             async def ask(batch: slice) -> Listing[Record]:
                 request = list_records.build_request(record_ids=",".join(missing[batch]))
@@ -696,9 +673,9 @@ class RecordsService(Service):
         missing: dict[frozenset[tuple[str, str]], KeyValues] = {}
         for key_values in asked:
             key = key_of(key_values)
-            cached = self._cached(key)
+            cached = self._cache.by_key(key)
             if cached is not None and not caching:
-                self._by_id.drop(cached.id)
+                self._forget(cached.id)
                 cached = None
             if cached is None:
                 missing[key] = key_values
@@ -708,7 +685,7 @@ class RecordsService(Service):
         texts = [jsontext.encode_text(key_values) for key_values in wanted]
         if texts:
             overhead = self._client._target_length(identify_records.build_request(records_key_field_to_value="[]"))
-            since = self._generation
+            since = self._cache.writes
 
             async def ask(batch: slice) -> None:
                 request = identify_records.build_request(records_key_field_to_value=f"[{','.join(texts[batch])}]")
@@ -719,7 +696,7 @@ class RecordsService(Service):
                 for key_values, record in zip(wanted[batch], match_identified(wanted[batch], answered), strict=True):
                     known[key_of(key_values)] = record
                     if record is not None:
-                        self._keep(record, since)
+                        self._cache.keep(record, since)
 
             batches = list(cut(texts, overhead=overhead, separator=",", max_count=batch_size))
             await each(ask, batches, self._client.max_in_flight)
@@ -749,18 +726,14 @@ class RecordsService(Service):
         from kaleidoscope_api.models import GetOrCreateRecordBody, KeyValuesByFieldId
 
         if self._client._caching():
-            cached = self._cached(key_of(wanted))
+            cached = self._cache.by_key(key_of(wanted))
             if cached is not None:
                 return cached
         body = GetOrCreateRecordBody(key_field_to_value=KeyValuesByFieldId.from_dict(dict(wanted)))
-        since = self._generation
+        since = self._cache.writes
         response = await self._client.call(get_or_create_record.build_request(body=body))
         record = Record(read_undecoded_object(response, "record"), self._client)
-        self._keep(record, since, wanted)
-        types = self._client.entity_types._types
-        catalog = types.cached()
-        if catalog is not None and catalog.by_id(record.entity_slice_id or "") is None:
-            types.drop()  # the record has brought its type into being
+        self._cache.keep(record, since, wanted)
         return record
 
     @on_failure(BulkResult)
@@ -1190,7 +1163,7 @@ class RecordsService(Service):
             else:
                 wanted = _uuid(record_id)
                 # Nothing of a record that is not at hand is needed to write to it.
-                record = self._by_id.peek(wanted) or Record({"id": wanted}, self._client)
+                record = self._cache.by_id(wanted) or Record({"id": wanted}, self._client)
             return None if record is None else await _upload(self._client, record, file, scope)
 
     async def _resolve(self, identifier: RecordIdentifier) -> str:

@@ -297,6 +297,8 @@ class AsyncPipe(AsyncClient):
     def _decide(
         self, request: Request, happened: Happened, attempt: int, started: float, retry_after: float | None = None
     ) -> Decision:
+        if happened in (Happened.LOST, Happened.SERVER_FAILED):
+            request.extensions["maybe_done"] = True
         operation = self._operations.get(request.extensions.get("operation", ""))
         idempotent = operation.idempotent if operation else request.method in _IDEMPOTENT_METHODS
         return decide(

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 29ede8173f50)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest f63a3d642afa)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -298,6 +298,8 @@ class Pipe(Client):
     def _decide(
         self, request: Request, happened: Happened, attempt: int, started: float, retry_after: float | None = None
     ) -> Decision:
+        if happened in (Happened.LOST, Happened.SERVER_FAILED):
+            request.extensions["maybe_done"] = True
         operation = self._operations.get(request.extensions.get("operation", ""))
         idempotent = operation.idempotent if operation else request.method in _IDEMPOTENT_METHODS
         return decide(

@@ -1,0 +1,156 @@
+"""The records that a client remembers: found by id and by key values, and judged by what was written since."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from threading import Lock as ShortLock
+from typing import Generic, TypeVar
+
+from kalbio._core import constants, forks
+from kalbio._core.aio.cache import AsyncCache
+from kalbio._model.records import KeyValues, RecordData, is_named, key_of, own_key, sub_records_of
+from kalbio._model.staleness import parts_of
+
+R = TypeVar("R", bound=RecordData)
+
+_MANY_KEYS = 8
+"""With more key fields than this, everything is forgotten: too many combinations could be records."""
+
+
+class _Kept(Generic[R]):
+    """A record, and the number of the last write that it is known to show."""
+
+    __slots__ = ("record", "since")
+
+    def __init__(self, record: R, since: int) -> None:
+        self.record = record
+        self.since = since
+
+
+class AsyncRecordCache(Generic[R]):
+    """Writes are numbered. A record whose reading began before a write is used only if the write left it as it was.
+
+    Which records a write touches is told when they are looked at, not when it is made: a record shows its sub-records
+    and may show their values, so both change it, and looking for it among ten thousand would be dear.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        size, ttl = constants.RECORD_CACHE_SIZE, constants.RECORD_TTL
+        self._clock = clock
+        self._ttl = ttl
+        self._by_id: AsyncCache[str, _Kept[R]] = AsyncCache(size=size, ttl=ttl)
+        self._by_key: AsyncCache[frozenset[tuple[str, str]], str] = AsyncCache(size=size, ttl=ttl)
+        # Remembered records whose keys have not been read yet: most are never looked up by key.
+        self._unread: deque[R] = deque(maxlen=size)
+        # Keeps nothing: it lets those who ask for the same at the same time, with no write in between, share a request.
+        self._shared: AsyncCache[tuple[int, Hashable], R | None] = AsyncCache(size=0, ttl=0)
+        # A thread lock on both sides: it guards a few numbers and is never held while waiting.
+        self._lock = ShortLock()
+        self._writes = 0
+        self._cleared = 0
+        self._last_by_key = 0  # the last write that touched records by their keys: reading those takes longest
+        # By record id, and by complete key: the last write that touched it, and when that was.
+        self._touched: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
+        forks.watch(self)
+
+    def begin_anew(self) -> None:
+        """In a forked child: keep what is known, with a lock of its own."""
+        self._lock = ShortLock()
+
+    @property
+    def writes(self) -> int:
+        """The number of writes so far; hand it to `keep` with what is read from now on."""
+        return self._writes
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._touched.clear()
+            self._cleared = self._writes + 1
+            self._writes = self._cleared
+        self._by_id.clear()
+        self._by_key.clear()
+        self._unread.clear()
+
+    def touch(self, places: Iterable[Hashable], *, keys: bool = False) -> None:
+        """Note that the records with these ids or complete keys are others from now on, and those that show them."""
+        with self._lock:
+            number, now = self._writes + 1, self._clock()
+            for place in places:
+                self._touched[place] = (number, now)
+                self._touched.move_to_end(place)
+            # What is kept goes earlier than that.
+            while self._touched and next(iter(self._touched.values()))[1] < now - 2 * self._ttl:
+                self._touched.popitem(last=False)
+            self._last_by_key = number if keys else self._last_by_key
+            # Last, because readers take no lock: who sees the number sees what it touched.
+            self._writes = number
+
+    def made(self, key_values: Mapping[str, str]) -> None:
+        """Note that there may be a new record, which those whose keys are a part of its key have as a sub-record."""
+        if len(key_values) > _MANY_KEYS:
+            self.clear()
+        elif len(key_values) > 1:
+            self.touch(parts_of(key_values), keys=True)
+
+    def keep(self, record: R, since: int, asked: KeyValues | None = None) -> None:
+        """Remember a record that was read after so many writes, unless it is out of date already."""
+        kept = _Kept(record, since)
+        if not self._holds(kept):
+            return
+        self._by_id.put(record.id, kept)
+        if asked is not None and is_named(record, asked):
+            self._by_key.put(key_of(asked), record.id)
+        else:
+            self._unread.append(record)
+
+    def by_id(self, record_id: str) -> R | None:
+        """Return the remembered record with this id."""
+        kept = self._by_id.peek(record_id)
+        if kept is None:
+            return None
+        if self._holds(kept):
+            return kept.record
+        self._by_id.drop(record_id)
+        return None
+
+    def by_key(self, key: frozenset[tuple[str, str]]) -> R | None:
+        """Return the remembered record with these key values."""
+        while True:
+            try:
+                record = self._unread.popleft()
+            except IndexError:
+                break
+            # One that is not kept was read before a change, and its keys may be others by now.
+            shown = own_key(record._state) if self.by_id(record.id) is record else None
+            if shown is not None:
+                self._by_key.put(shown, record.id)
+        record_id = self._by_key.peek(key)
+        return None if record_id is None else self.by_id(record_id)
+
+    async def share(self, asked: Hashable, load: Callable[[], Awaitable[R | None]], *, fresh: bool) -> R | None:
+        """Return what `load` gives, with one request for all who ask for the same at the same time."""
+        return await self._shared.get((self._writes, asked), load, fresh=fresh)
+
+    def _holds(self, kept: _Kept[R]) -> bool:
+        """Whether no write since it was read has touched a record."""
+        since, writes = kept.since, self._writes
+        if since == writes:
+            return True
+        if since < self._cleared:
+            return False
+        record = kept.record
+        if self._touched_since(since, record.id):
+            return False
+        if any(self._touched_since(since, child) for child in sub_records_of(record._state)):
+            return False
+        if self._last_by_key > since and self._touched_since(since, own_key(record._state)):
+            return False
+        kept.since = writes
+        return True
+
+    def _touched_since(self, since: int, place: Hashable) -> bool:
+        touched = self._touched.get(place)
+        return touched is not None and touched[0] > since
