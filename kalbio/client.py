@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 56bc1bcda6d6)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 0a86e3a61f33)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ class KaleidoscopeClient:
         retries: a `RetryPolicy`, or the number of repetitions (0 for none).
         proxy: URL of a proxy, `http://` and the like included; by default the environment decides
             (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
-        http2: whether to speak HTTP/2; by default when the extra `kalbio[http2]` is installed.
+        http2: True speaks HTTP/2, in the async client only (needs the extra `kalbio[http2]`): the HTTP library's is
+            not safe for threads. It gains nothing for most work, and does without some checks of the connection.
         max_connections: connections open at a time.
         max_in_flight: requests under way at a time, of all calls together; downloads do not count. After a 429 they
             are halved for a while. 1 sends the requests of bulk calls one after the other.
@@ -158,7 +159,7 @@ class KaleidoscopeClient:
         timeout: float | Timeouts | None = None,
         retries: int | RetryPolicy | None = None,
         proxy: str | None = None,
-        http2: bool | None = None,
+        http2: bool = False,
         max_connections: int = constants.MAX_CONNECTIONS,
         max_in_flight: int = constants.MAX_IN_FLIGHT,
         on_error: OnError | None = None,
@@ -536,10 +537,14 @@ def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
     return RetryPolicy(attempts=given + 1)
 
 
-def _http2(given: bool | None) -> bool:
+def _http2(given: bool) -> bool:
     from importlib.util import find_spec
 
-    available = find_spec("h2") is not None
-    if given and not available:
+    if not isinstance(given, bool):
+        raise SettingError(f"http2 must be True or False; got {shown(given)}")
+    possible = False
+    if given and not possible:
+        raise SettingError("http2=True is for KaleidoscopeClient: the HTTP library's HTTP/2 is not safe for threads")
+    if given and find_spec("h2") is None:
         raise ImportError("HTTP/2 needs an optional package: pip install 'kalbio[http2]'")
-    return available if given is None else given
+    return given

@@ -12,6 +12,8 @@ MAX_CONNECTIONS = 20
 MAX_IN_FLIGHT = 8
 KEEPALIVE_EXPIRY = 30.0
 URL_CACHE_SIZE = 512
+# No connection is kept to a host that sent what nobody asked for, until it has not done so for this long.
+DISTRUST = 60.0
 
 # Retries: attempts in total, first back-off, longest single wait, longest time for one call.
 RETRY_ATTEMPTS = 4

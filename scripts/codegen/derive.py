@@ -14,7 +14,7 @@ from .spec import SpecError
 # Where the async sources are, where their twins go, and the modules that are written by hand on both sides.
 DIRECTORIES = (
     ("kalbio/aio", "kalbio", frozenset({"__init__.py"})),
-    ("kalbio/_core/aio", "kalbio/_core/sync", frozenset({"locks.py"})),
+    ("kalbio/_core/aio", "kalbio/_core/sync", frozenset({"locks.py", "connections.py"})),
 )
 
 # Names that do not follow the rule "AsyncX is X".

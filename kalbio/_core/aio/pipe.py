@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NoReturn
 
 from kalbio._core import constants, jsontext, veil
@@ -29,8 +30,10 @@ from kalbio._core._http import (
     Timeout,
     TimeoutException,
     UnsupportedProtocol,
+    create_ssl_context,
     shut_down,
 )
+from kalbio._core._transports import AsyncTransport
 from kalbio._core.aio.auth import AsyncTokenAuth
 from kalbio._core.aio.gate import AsyncGate, AsyncTurn
 from kalbio._core.aio.locks import Event, raise_if_stopped
@@ -103,6 +106,10 @@ class AsyncPipe(AsyncClient):
 
     def _connect(self, proxy: str | None = None) -> AsyncHTTPTransport:
         settings = self._settings
+        if proxy is None and not settings.http2:
+            # The certificates are loaded with the first connection that needs them, and once.
+            tls = cache(lambda: create_ssl_context(settings.tls(), trust_env=False))
+            return AsyncTransport(tls=tls, limit=settings.max_connections, keep=constants.KEEPALIVE_EXPIRY)
         return AsyncHTTPTransport(
             verify=settings.tls(),
             http2=settings.http2,

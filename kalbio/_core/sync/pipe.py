@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest f63a3d642afa)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 6f4d30e25a0c)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NoReturn
 
 from kalbio._core import constants, jsontext, veil
@@ -30,8 +31,10 @@ from kalbio._core._http import (
     Timeout,
     TimeoutException,
     UnsupportedProtocol,
+    create_ssl_context,
     shut_down,
 )
+from kalbio._core._transports import Transport
 from kalbio._core.answers import Answer
 from kalbio._core.connecting import told as told_of_connecting
 from kalbio._core.cookies import SparingCookies
@@ -104,6 +107,10 @@ class Pipe(Client):
 
     def _connect(self, proxy: str | None = None) -> HTTPTransport:
         settings = self._settings
+        if proxy is None and not settings.http2:
+            # The certificates are loaded with the first connection that needs them, and once.
+            tls = cache(lambda: create_ssl_context(settings.tls(), trust_env=False))
+            return Transport(tls=tls, limit=settings.max_connections, keep=constants.KEEPALIVE_EXPIRY)
         return HTTPTransport(
             verify=settings.tls(),
             http2=settings.http2,

@@ -1,0 +1,156 @@
+"""Our connections as the pools below the HTTP library's transports.
+
+Recorders, mocks and instruments patch the library's transports, or the pools below them. So ours are those classes with
+another pool: a patch is called as ever, and what it hands on comes to our connections. While nothing is patched, a
+request takes the short way to them.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import httpcore
+
+from kalbio._core._http import URL, AsyncHTTPTransport, HTTPTransport, Request, Response
+from kalbio._core.aio.connections import AsyncConnections
+from kalbio._core.http1 import Origin
+from kalbio._core.sync.connections import Connections
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def _patched(function: Any, home: str) -> bool:
+    """Whether a function is another than the one that its module defines.
+
+    Told by where it comes from: kalbio may have been imported inside of the patch. Wrappers pass on what they are asked
+    for, but not their type.
+    """
+    return type(function) is not FunctionType or function.__globals__["__name__"] != home
+
+
+def _origin(url: URL) -> Origin:
+    scheme = url.scheme
+    return url.raw_scheme, url.raw_host.decode("ascii"), url.port or _PORTS[scheme]
+
+
+class Pool(httpcore.ConnectionPool):
+    """What the library's transport takes for its pool."""
+
+    def __init__(self, connections: Connections) -> None:
+        super().__init__()
+        self._connections_of_ours = connections
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send a request by our connections, or as a patch of this class wants it."""
+        if _patched(httpcore.ConnectionPool.handle_request, "httpcore._sync.connection_pool"):
+            self._ssl_context = self._connections_of_ours.tls()  # the patch may send it on by the library's own
+            return super().handle_request(request)
+        url = request.url
+        origin = url.scheme, url.host.decode("ascii"), url.port or _PORTS[url.scheme.decode("ascii")]
+        head, body = self._connections_of_ours.send(
+            request.method,
+            origin,
+            url.target,
+            request.headers,
+            request.stream,  # type: ignore[arg-type]
+            request.extensions,
+        )
+        return httpcore.Response(head[0], headers=head[1], content=body, extensions=head[2])
+
+
+class Transport(HTTPTransport):
+    """The transport of the sync client."""
+
+    def __init__(self, *, tls: Callable[[], ssl.SSLContext], limit: int, keep: float) -> None:
+        # Not the library's own constructor: it makes the pool that this one replaces.
+        self.connections = Connections(tls=tls, limit=limit, keep=keep)
+        self._pool = Pool(self.connections)
+
+    def handle_request(self, request: Request) -> Response:
+        """Send a request."""
+        if _patched(HTTPTransport.handle_request, "httpx._transports.default") or _patched(
+            httpcore.ConnectionPool.handle_request, "httpcore._sync.connection_pool"
+        ):
+            return super().handle_request(request)
+        url = request.url
+        head, body = self.connections.send(
+            request.method.encode("ascii"),
+            _origin(url),
+            url.raw_path,
+            request.headers.raw,
+            request.stream,  # type: ignore[arg-type]
+            request.extensions,
+        )
+        return Response(head[0], headers=head[1], stream=body, extensions=head[2])
+
+    def abort(self) -> None:
+        """End all connections at once, from any thread; calls under way fail."""
+        self.connections.abort()
+
+    def close(self) -> None:
+        """End all connections."""
+        self.abort()
+        super().close()
+
+
+class AsyncPool(httpcore.AsyncConnectionPool):
+    """What the library's transport takes for its pool."""
+
+    def __init__(self, connections: AsyncConnections) -> None:
+        super().__init__()
+        self._connections_of_ours = connections
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send a request by our connections, or as a patch of this class wants it."""
+        if _patched(httpcore.AsyncConnectionPool.handle_async_request, "httpcore._async.connection_pool"):
+            self._ssl_context = self._connections_of_ours.tls()  # the patch may send it on by the library's own
+            return await super().handle_async_request(request)
+        url = request.url
+        origin = url.scheme, url.host.decode("ascii"), url.port or _PORTS[url.scheme.decode("ascii")]
+        head, body = await self._connections_of_ours.send(
+            request.method,
+            origin,
+            url.target,
+            request.headers,
+            request.stream,  # type: ignore[arg-type]
+            request.extensions,
+        )
+        return httpcore.Response(head[0], headers=head[1], content=body, extensions=head[2])
+
+
+class AsyncTransport(AsyncHTTPTransport):
+    """The transport of the async client."""
+
+    def __init__(self, *, tls: Callable[[], ssl.SSLContext], limit: int, keep: float) -> None:
+        # Not the library's own constructor: it makes the pool that this one replaces.
+        self.connections = AsyncConnections(tls=tls, limit=limit, keep=keep)
+        self._pool = AsyncPool(self.connections)
+
+    async def handle_async_request(self, request: Request) -> Response:
+        """Send a request."""
+        if _patched(AsyncHTTPTransport.handle_async_request, "httpx._transports.default") or _patched(
+            httpcore.AsyncConnectionPool.handle_async_request, "httpcore._async.connection_pool"
+        ):
+            return await super().handle_async_request(request)
+        url = request.url
+        head, body = await self.connections.send(
+            request.method.encode("ascii"),
+            _origin(url),
+            url.raw_path,
+            request.headers.raw,
+            request.stream,  # type: ignore[arg-type]
+            request.extensions,
+        )
+        return Response(head[0], headers=head[1], stream=body, extensions=head[2])
+
+    def abort(self) -> None:
+        """End all connections at once, from any thread and whatever became of the loop; calls under way fail."""
+        self.connections.abort()
+
+    async def aclose(self) -> None:
+        """End all connections."""
+        self.abort()
+        await super().aclose()

@@ -1,0 +1,474 @@
+"""HTTP/1.1 connections for tasks: asyncio's transports. Written by hand on both sides; the twin has plain sockets.
+
+Whatever gives something up does it at once, without awaiting: a task can be cancelled wherever it awaits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
+from typing import Any
+
+from kalbio._core import constants
+from kalbio._core._http import (
+    AsyncByteStream,
+    ConnectError,
+    ConnectTimeout,
+    PoolTimeout,
+    ReadError,
+    ReadTimeout,
+    WriteError,
+    WriteTimeout,
+)
+from kalbio._core.http1 import READ_SIZE, Exchange, Head, Headers, Origin
+from kalbio._core.limits import Limits
+
+_MUCH = 4 * READ_SIZE
+"""Bytes that are taken in before anybody reads them."""
+
+
+class AsyncConnection(asyncio.Protocol):
+    """One connection, used by one call at a time."""
+
+    def __init__(self, connections: AsyncConnections, origin: Origin) -> None:
+        self.origin = origin
+        self.idle_since = 0.0
+        self.is_idle = False
+        self._connections = connections
+        self._exchange = Exchange()
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[bool] | None = None
+        self._unread = 0
+        self._held = False  # the other side is asked to send no more for now
+        self._full = False  # the system takes nothing to send for now
+        self._ended: str | None = None
+
+    # -- what the event loop calls -------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if self._ended is not None:  # the call has been given up meanwhile
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; what nobody has asked for ends the connection."""
+        if self.is_idle:
+            self._connections.came_unasked(self)
+            return
+        self._feed(data)
+        self._unread += len(data)
+        if self._unread > _MUCH and not self._held and self._transport is not None:
+            self._held = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        """The other side has ended; asyncio ends ours."""
+        if self.is_idle:
+            self._connections.drop(self)
+        else:
+            self._feed(b"")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection has ended."""
+        if self.is_idle:
+            self._connections.drop(self)
+        elif self._ended is None:
+            self._rescue()
+            self._ended = str(error or "the connection was closed")
+            self._wake()
+
+    def pause_writing(self) -> None:
+        """Nothing more can be sent for now."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """More can be sent."""
+        self._full = False
+        self._wake()
+
+    # -- what a call does ----------------------------------------------------------------------------------------------
+
+    async def open(self, limits: Limits, tls: Callable[[], ssl.SSLContext]) -> None:
+        """Connect to the first address of the host that answers."""
+        scheme, host, _ = self.origin
+        try:
+            async with asyncio.timeout(limits.left("connect")):
+                opened = await self._reach(limits)
+                try:
+                    secure = scheme == b"https"
+                    await self._loop.create_connection(
+                        lambda: self,
+                        sock=opened,
+                        ssl=tls() if secure else None,
+                        server_hostname=host if secure else None,
+                    )
+                except BaseException:
+                    opened.close()
+                    raise
+        except TimeoutError as error:
+            raise ConnectTimeout(str(error) or "connecting takes too long") from error
+        except OSError as error:
+            raise ConnectError(str(error)) from error
+
+    async def _reach(self, limits: Limits) -> socket.socket:
+        # Not by the event loop's own function: cancelled at the wrong moment it leaves a socket behind.
+        addresses = await self._addresses()
+        for place, (family, kind, protocol, _, address) in enumerate(addresses):
+            opened = socket.socket(family, kind, protocol)
+            try:
+                opened.setblocking(False)
+                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                async with asyncio.timeout(limits.share("connect", len(addresses) - place)):
+                    await self._loop.sock_connect(opened, address)
+                return opened
+            except BaseException as error:
+                opened.close()
+                if not isinstance(error, OSError) or place == len(addresses) - 1:
+                    raise
+        raise OSError("the host has no address")
+
+    async def _addresses(self) -> Any:
+        _, host, port = self.origin
+        try:
+            return await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except RuntimeError:  # threads are no longer to be had, because the main thread has ended
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+    async def send(
+        self, method: bytes, target: bytes, headers: Headers, body: AsyncIterable[bytes], limits: Limits
+    ) -> Head:
+        """Send a request and read the head of its answer."""
+        assert self._transport is not None
+        unsent = self._exchange.begin(method, target, headers)
+        try:
+            async for piece in body:
+                unsent += self._exchange.body(piece)
+                if len(unsent) >= READ_SIZE:
+                    await self._write(unsent, limits)
+                    unsent = b""
+                    # Who turns a long upload away says why at once, and then breaks the connection.
+                    await asyncio.sleep(0)
+                    if self._exchange.answering and (head := self._exchange.head()) is not None:
+                        return head
+            await self._write(unsent + self._exchange.end(), limits)
+        except WriteError as error:
+            # The answer may be there all the same.
+            try:
+                return await self._head(limits)
+            except ReadError:
+                raise error from None
+        return await self._head(limits)
+
+    async def piece(self, limits: Limits) -> bytes:
+        """Return the next piece of the answer's body, nothing at its end."""
+        while (piece := self._exchange.piece()) is None:
+            await self._read(limits)
+        return piece
+
+    def piece_at_hand(self) -> bytes | None:
+        """Return the next piece of the answer's body that was read already, None when there is none."""
+        return self._exchange.piece()
+
+    def next_cycle(self) -> bool:
+        """Make ready for another request; False when this connection must not be used again."""
+        return self._ended is None and self._exchange.next_cycle()
+
+    @property
+    def left_over(self) -> bool:
+        """Whether bytes came after the end of the answer."""
+        return self._exchange.left_over
+
+    def abort(self) -> None:
+        """End the connection now, whatever is under way. For the event loop it belongs to."""
+        self._ended = self._ended or "the connection was given up"
+        self.is_idle = False
+        if self._transport is not None:
+            self._transport.abort()
+        self._wake()
+
+    def shut_down(self) -> None:
+        """End the connection from wherever you are, whatever became of its event loop."""
+        opened = None if self._transport is None else self._transport.get_extra_info("socket")
+        if opened is not None:
+            with contextlib.suppress(OSError):  # it may have ended already
+                opened.shutdown(socket.SHUT_RDWR)
+
+    async def _head(self, limits: Limits) -> Head:
+        while (head := self._exchange.head()) is None:
+            await self._read(limits)
+        return head
+
+    async def _read(self, limits: Limits) -> None:
+        """Wait until something comes."""
+        if self._ended is not None:
+            raise ReadError(self._ended)
+        self._unread = 0
+        if self._held and self._transport is not None:
+            self._held = False
+            self._transport.resume_reading()
+        await self._wait(limits, "read", ReadTimeout)
+
+    async def _write(self, data: bytes, limits: Limits) -> None:
+        assert self._transport is not None
+        if self._ended is not None:
+            raise WriteError(self._ended)
+        self._transport.write(data)
+        while self._full:
+            await self._wait(limits, "write", WriteTimeout)
+            if self._ended is not None:
+                raise WriteError(self._ended)
+
+    async def _wait(self, limits: Limits, phase: str, late: type[ReadTimeout | WriteTimeout]) -> None:
+        try:
+            seconds = limits.left(phase)
+        except TimeoutError as error:
+            raise late(str(error)) from error
+        waiter = self._waiter = self._loop.create_future()
+        timer = None if seconds is None else self._loop.call_later(seconds, self._wake, False)
+        try:
+            if not await waiter:
+                raise late(f"nothing for {seconds:g} s")
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self, in_time: bool = True) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(in_time)
+
+    def _feed(self, data: bytes) -> None:
+        self._exchange.feed(data)
+        self._wake()
+
+    def _rescue(self) -> None:
+        """Read what the system still has: an answer that came before the reset that broke a long upload."""
+        if self._transport is None or self._transport.get_extra_info("ssl_object") is not None:
+            return
+        opened = self._transport.get_extra_info("socket")
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(opened.fileno())) as copy:
+            copy.setblocking(False)
+            while data := copy.recv(READ_SIZE):
+                self._exchange.feed(data)
+
+
+class AsyncConnections:
+    """The connections of one client in one event loop: a bounded number of them, kept while that is safe."""
+
+    def __init__(self, *, tls: Callable[[], ssl.SSLContext], limit: int, keep: float) -> None:
+        """Prepare. `tls` is asked when it is needed; at most `limit` connections, idle ones are kept `keep` seconds."""
+        self.tls = tls
+        self._limit = limit
+        self._keep = keep
+        self._idle: list[AsyncConnection] = []
+        self._busy: set[AsyncConnection] = set()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._distrusted: dict[Origin, float] = {}
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._until_the_loop_ends: AsyncGenerator[None, None] | None = None
+
+    async def send(
+        self,
+        method: bytes,
+        origin: Origin,
+        target: bytes,
+        headers: Headers,
+        body: AsyncIterable[bytes],
+        extensions: Mapping[str, Any],
+    ) -> tuple[Head, AsyncByteStream]:
+        """Send a request; return the head of its answer, and its body as it comes."""
+        limits = Limits(extensions)
+        if extensions.get("fresh_connection"):
+            self._distrust(origin)
+        connection = await self._acquire(origin, limits)
+        try:
+            head = await connection.send(method, target, headers, body, limits)
+            # Most answers have come whole by now: their connection is free before anybody reads them.
+            pieces: list[bytes] = []
+            while piece := connection.piece_at_hand():
+                pieces.append(piece)
+            if piece is not None:
+                self._release(connection)
+                return head, _Body(pieces)
+        except BaseException:
+            self._discard(connection)
+            raise
+        return head, _Body(pieces, self, connection, limits)
+
+    def abort(self) -> None:
+        """End all connections at once, those of calls under way too. From any thread, whatever became of the loop."""
+        self._closed = True
+        if self._loop is None or _running() is self._loop:
+            self._end()
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._end)
+        if not self._loop.is_running():
+            for connection in [*self._idle, *self._busy]:
+                connection.shut_down()
+
+    def _end(self) -> None:
+        for connection in [*self._idle, *self._busy]:
+            connection.abort()
+        self._idle.clear()
+        while self._waiting:
+            self._admit()
+
+    @property
+    def count(self) -> int:
+        """How many connections there are."""
+        return len(self._idle) + len(self._busy)
+
+    def came_unasked(self, connection: AsyncConnection) -> None:
+        """Take note that something came on an idle connection."""
+        self._distrust(connection.origin)
+
+    def drop(self, connection: AsyncConnection) -> None:
+        """Forget an idle connection."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+        connection.abort()
+        self._admit()
+
+    async def _acquire(self, origin: Origin, limits: Limits) -> AsyncConnection:
+        """Return the idle connection that was used last, or a new one where there is room for it."""
+        while True:
+            if self._closed:
+                raise ConnectError("the connections of this client are closed")
+            oldest = time.monotonic() - self._keep
+            while self._idle and self._idle[0].idle_since < oldest:
+                self._idle.pop(0).abort()
+            for connection in reversed(self._idle):
+                if connection.origin == origin:
+                    self._idle.remove(connection)
+                    self._busy.add(connection)
+                    connection.is_idle = False
+                    return connection
+            if self.count >= self._limit and self._idle:
+                self._idle.pop(0).abort()
+            if self.count < self._limit:
+                break
+            await self._turn(limits)
+        connection = AsyncConnection(self, origin)
+        self._busy.add(connection)
+        try:
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+                self._until_the_loop_ends = _end_with_loop(self)
+                await anext(self._until_the_loop_ends)
+            await connection.open(limits, self.tls)
+        except BaseException:
+            self._discard(connection)
+            raise
+        return connection
+
+    async def _turn(self, limits: Limits) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(limits.left("pool")):
+                await turn
+        except TimeoutError as error:
+            raise PoolTimeout(str(error) or "all connections are busy") from error
+        finally:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            elif turn.cancelled():
+                self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def _release(self, connection: AsyncConnection) -> None:
+        """Take back a connection whose answer was read whole."""
+        if connection.left_over:
+            self._distrust(connection.origin)
+        now = time.monotonic()
+        self._busy.discard(connection)
+        if connection.next_cycle() and not self._closed and now >= self._distrusted.get(connection.origin, 0.0):
+            connection.is_idle = True
+            connection.idle_since = now
+            self._idle.append(connection)
+        else:
+            connection.abort()
+        self._admit()
+
+    def _discard(self, connection: AsyncConnection) -> None:
+        connection.abort()
+        self._busy.discard(connection)
+        self._admit()
+
+    def _distrust(self, origin: Origin) -> None:
+        """Keep no connections to a host that has sent what nobody asked for, until it was quiet for a while."""
+        self._distrusted[origin] = time.monotonic() + constants.DISTRUST
+        for connection in [connection for connection in self._idle if connection.origin == origin]:
+            self.drop(connection)
+
+
+async def _end_with_loop(connections: AsyncConnections) -> AsyncGenerator[None, None]:
+    """End the connections when their event loop ends: a loop that is shut down closes the generators begun in it."""
+    try:
+        yield
+    finally:
+        connections.abort()
+
+
+def _running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+class _Body(AsyncByteStream):
+    """The body of an answer: what came with its head, and the rest as it comes."""
+
+    def __init__(
+        self,
+        pieces: list[bytes],
+        connections: AsyncConnections | None = None,
+        connection: AsyncConnection | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._pieces = pieces
+        self._connections = connections
+        self._connection = connection
+        self._limits = limits
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+        self._pieces = []
+        while self._connection is not None:
+            assert self._limits is not None
+            assert self._connections is not None
+            try:
+                piece = await self._connection.piece(self._limits)
+            except BaseException:
+                await self.aclose()
+                raise
+            if not piece:
+                connection, self._connection = self._connection, None
+                self._connections._release(connection)
+                return
+            yield piece
+
+    async def aclose(self) -> None:
+        """Give up what was not read: the connection cannot be used again."""
+        connection, self._connection = self._connection, None
+        if connection is not None and self._connections is not None:
+            self._connections._discard(connection)
