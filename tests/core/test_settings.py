@@ -134,7 +134,7 @@ def test_a_time_limit_that_makes_no_sense_is_refused(wrong: Any) -> None:
 
 @pytest.fixture
 def opened(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The arguments of each network transport that the HTTP library opens, in place of opening it."""
+    """The arguments of each network transport, ours and the HTTP library's, in place of opening it."""
     made: list[dict[str, Any]] = []
 
     def record(**arguments: Any) -> Wire:
@@ -142,32 +142,33 @@ def opened(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]
         made.append({**arguments, "wire": wire})
         return wire
 
-    home = "sync.pipe.HTTPTransport" if world.kind == "sync" else "aio.pipe.AsyncHTTPTransport"
-    monkeypatch.setattr(f"kalbio._core.{home}", record)
+    home, prefix = ("sync", "") if world.kind == "sync" else ("aio", "Async")
+    for name in ("Transport", "HTTPTransport"):
+        monkeypatch.setattr(f"kalbio._core.{home}.pipe.{prefix}{name}", record)
     return made
 
 
 def test_the_defaults_of_the_connection(world: World, opened: list[dict[str, Any]]) -> None:
-    """One pool with keep-alive, certificates checked, HTTP/2 where its package is installed."""
+    """One pool with keep-alive, certificates checked, HTTP/1.1."""
     client = world.connect()
     assert opened == []
     for _ in range(3):
         listing(world, client)
     (arguments,) = opened
-    assert arguments["verify"] is True
-    assert arguments["http2"] is True
-    assert arguments["limits"].max_connections == arguments["limits"].max_keepalive_connections == 20
-    assert arguments["limits"].keepalive_expiry > 0
+    assert arguments["tls"]().verify_mode is ssl.CERT_REQUIRED
+    assert arguments["tls"]().check_hostname
+    assert arguments["tls"]() is arguments["tls"]()
+    assert arguments["limit"] == 20
+    assert arguments["keep"] > 0
 
 
 def test_settings_of_the_connection_reach_it(world: World, opened: list[dict[str, Any]]) -> None:
-    """Pool, HTTP version, proxy and certificates are those that were asked for."""
+    """Pool, proxy and certificates are those that were asked for."""
     context = ssl.create_default_context()
-    client = world.connect(
-        verify_ssl=context, http2=False, max_connections=3, proxy="http://user:pass-word@proxy.invalid:3128"
-    )
+    client = world.connect(verify_ssl=context, max_connections=3, proxy="http://user:pass-word@proxy.invalid:3128")
     listing(world, client)
-    proxied = next(arguments for arguments in opened if arguments.get("proxy"))
+    direct, proxied = opened
+    assert (direct["tls"](), direct["limit"]) == (context, 3)
     assert proxied["proxy"] == "http://user:pass-word@proxy.invalid:3128"
     assert proxied["verify"] is context
     assert proxied["http2"] is False
@@ -175,12 +176,24 @@ def test_settings_of_the_connection_reach_it(world: World, opened: list[dict[str
     assert "pass-word" not in repr(client) + repr(client._settings)
 
 
+def test_http2_is_spoken_only_when_asked_for_and_by_tasks_alone(world: World, opened: list[dict[str, Any]]) -> None:
+    """The library's is not safe for threads: the sync client refuses it when it is made."""
+    if world.kind == "sync":
+        with pytest.raises(SettingError, match="http2=True is for the async client"):
+            world.connect(http2=True)
+    else:
+        listing(world, world.connect(http2=True))
+        assert [arguments["http2"] for arguments in opened] == [True]
+    with pytest.raises(SettingError, match="http2 must be True or False; got 'yes'"):
+        world.connect(http2="yes")
+
+
 def test_certificate_checks_can_be_switched_off_or_given_a_file(
     world: World, opened: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     """False means none; a path names a file of trusted certificates, and must exist when the client is made."""
     listing(world, world.connect(verify_ssl=False))
-    assert opened[0]["verify"] is False
+    assert opened[0]["tls"]().verify_mode is ssl.CERT_NONE
     with pytest.raises(SettingError, match=r"verify_ssl .*none\.pem"):
         world.connect(verify_ssl=tmp_path / "none.pem")
 

@@ -124,9 +124,10 @@ class AsyncPipe(AsyncClient):
 
     def _transport_for_url(self, url: URL) -> Any:
         # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
-        if self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
+        chosen = super()._transport_for_url(url)
+        if self._mounts and self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
             return self._transport
-        return super()._transport_for_url(url)
+        return chosen
 
     def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
         """Build a request; JSON bodies and query values go through the strict encoder."""

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 6f4d30e25a0c)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 5ffc1c03b0ec)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -125,9 +125,10 @@ class Pipe(Client):
 
     def _transport_for_url(self, url: URL) -> Any:
         # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
-        if self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
+        chosen = super()._transport_for_url(url)
+        if self._mounts and self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
             return self._transport
-        return super()._transport_for_url(url)
+        return chosen
 
     def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
         """Build a request; JSON bodies and query values go through the strict encoder."""
