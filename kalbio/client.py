@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 0a86e3a61f33)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 1f85a9f2f549)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -544,7 +544,7 @@ def _http2(given: bool) -> bool:
         raise SettingError(f"http2 must be True or False; got {shown(given)}")
     possible = False
     if given and not possible:
-        raise SettingError("http2=True is for KaleidoscopeClient: the HTTP library's HTTP/2 is not safe for threads")
+        raise SettingError("http2=True is for the async client: HTTP/2 as we have it is not safe for threads")
     if given and find_spec("h2") is None:
         raise ImportError("HTTP/2 needs an optional package: pip install 'kalbio[http2]'")
     return given

@@ -545,9 +545,7 @@ def _http2(given: bool) -> bool:
         raise SettingError(f"http2 must be True or False; got {shown(given)}")
     possible = True  # sync: possible = False
     if given and not possible:
-        raise SettingError(
-            "http2=True is for AsyncKaleidoscopeClient: the HTTP library's HTTP/2 is not safe for threads"
-        )
+        raise SettingError("http2=True is for the async client: HTTP/2 as we have it is not safe for threads")
     if given and find_spec("h2") is None:
         raise ImportError("HTTP/2 needs an optional package: pip install 'kalbio[http2]'")
     return given
