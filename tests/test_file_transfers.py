@@ -380,11 +380,11 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def read_body(connection: socket.socket, received: bytes) -> bytes:
-    """Read the rest of a request that states its length."""
+    """Read the rest of a request that states its length; who is refused early may keep it to himself."""
     head, _, body = received.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-    while len(body) < length:
-        body += connection.recv(65_536)
+    while len(body) < length and (piece := connection.recv(65_536)):
+        body += piece
     return body
 
 
