@@ -440,15 +440,12 @@ def ended(server: EchoServer) -> bool:
 
 
 def test_r126_connections_of_ended_loops_are_closed(client: Any, server: EchoServer) -> None:
-    """After fifty runs in a row one connection is open, and none when the client is closed in yet another loop."""
+    """After fifty runs in a row no connection is open, and the client can be closed in yet another loop."""
     for record_id in record_ids(50):
         asyncio.run(client.records.get_record_by_id(record_id))
-    limit = time.monotonic() + LIMIT
-    while server.open_connections > 1 and time.monotonic() < limit:
-        time.sleep(0.01)
-    assert (server.connections, server.open_connections) == (50, 1)
-    asyncio.run(client.aclose())
     assert ended(server)
+    assert server.connections == 50
+    asyncio.run(client.aclose())
 
 
 def test_r126_closing_reaches_loops_that_run_elsewhere(client: Any, server: EchoServer) -> None:
