@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         SettingError,
         TransportError,
         UnknownFateError,
+        UnreadableTimeError,
         ValidationError,
         WaitTimeoutError,
     )
@@ -72,6 +73,7 @@ _HOMES = {
         "SettingError",
         "TransportError",
         "UnknownFateError",
+        "UnreadableTimeError",
         "ValidationError",
         "WaitTimeoutError",
     ],
@@ -107,6 +109,7 @@ __all__ = [  # noqa: RUF022  # clients first
     "SettingError",
     "TransportError",
     "UnknownFateError",
+    "UnreadableTimeError",
     "ValidationError",
     "WaitTimeoutError",
     "__version__",

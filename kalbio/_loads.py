@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 9171d1155c97)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 801c344c9a77)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kaleidoscope_api.api.records import add_record_value, list_record_values, l
 from kalbio._core import constants
 from kalbio._core.answers import as_list, unusable
 from kalbio._core.batches import cut
-from kalbio._core.errors import KalbioError, NotFoundError, UnknownFateError
+from kalbio._core.errors import KalbioError, NotFoundError, UnknownFateError, UnreadableTimeError
 from kalbio._core.journal import Journal
 from kalbio._core.rows import SKIPPED
 from kalbio._core.shown import shown
@@ -169,7 +169,7 @@ class ValueTraces:
         self._journal = journal
 
     def before(self, rows: Sequence[Write]) -> list[str | None]:
-        """Return the id of the current value at the place of each row, NOTHING for none, None for no such record."""
+        """Return the id of the current value at the place of each row, NOTHING for none, None where that is open."""
         records = self._read([record_id for record_id, _, _ in rows])
         return [_current_id(records.get(record_id), scope) for record_id, scope, _ in rows]
 
@@ -190,8 +190,9 @@ class ValueTraces:
         self, raw: Mapping[str, Any] | None, record_id: str, scope: Scope, content: Any, before: str | None
     ) -> RecordValue | UnknownFateError | None:
         field, operation, view = scope
-        if raw is not None and before is not None:
-            if _current_id(raw, scope) == before:
+        current = _current_id(raw, scope)
+        if raw is not None and before is not None and current is not None:
+            if current == before:
                 return None
             value = current_at(raw, field, operation)
             fits = value is not None and value.get("record_view_id", view) == view and holds(value, content)
@@ -234,9 +235,13 @@ class ValueTraces:
 
 
 def _current_id(raw: Mapping[str, Any] | None, scope: Scope) -> str | None:
+    """Return the id of the current value of a place, NOTHING where there is none, None where it cannot be told."""
     if raw is None:
         return None
-    value = current_at(raw, *scope[:2])
+    try:
+        value = current_at(raw, *scope[:2])
+    except UnreadableTimeError:
+        return None
     return NOTHING if value is None else str(value["id"])
 
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 3aea5743627b)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 32868d79cfad)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from kalbio._model import staleness
 from kalbio._model.checks import filled, listed, rows_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.listing import read_object
+from kalbio._model.records import check_filter_time
 from kalbio._model.resource import Resource
 from kalbio._model.updates import given
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
@@ -547,6 +548,8 @@ class ResultTableTemplatesService(Service):
                 body[name] = plain_ids(value, *_IDS[name])
             elif name in ("filters", "sorts", "color_filters"):
                 body[name] = rows_of(name, value)
+                for condition in body[name]:
+                    check_filter_time(condition)
         return body
 
     def _bulk(

@@ -1,10 +1,10 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 6c68095fa132)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 27b6276f5d98)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date
 from typing import Any, TypedDict, Unpack
 
 from kaleidoscope_api.api.workspace import (
@@ -19,11 +19,12 @@ from kalbio._core import constants, jsontext
 from kalbio._core.answers import as_json, as_list
 from kalbio._core.sync.cache import Cache
 from kalbio._model import staleness
-from kalbio._model.checks import moment, texts_of, unicode_text, whole
+from kalbio._model.checks import texts_of, unicode_text, whole
 from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
 from kalbio._model.resource import Resource, flag, mapping, number, text, texts, timestamp
+from kalbio._model.times import check_moment
 from kalbio._policy import ends_on_failure, nothing, on_failure
 from kalbio._service import CachedListing, Service
 
@@ -114,8 +115,8 @@ class WorkspaceService(Service):
         event_types: list[str] | None
         resource_type: str | None
         event_user_ids: list[str] | None
-        after_date: datetime | str | None
-        before_date: datetime | str | None
+        after_date: date | str | None
+        before_date: date | str | None
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
@@ -244,10 +245,12 @@ class WorkspaceService(Service):
         Args:
             **params: the conditions of `EventsQuery`, all optional; None means not given. `page`, `page_size`;
                 `event_types`: any of these; `resource_type`: e.g. "task", "record"; `event_user_ids`: users as
-                objects, ids, or e-mail addresses; `after_date`, `before_date`: datetimes.
+                objects, ids, or e-mail addresses; `after_date`, `before_date`: datetimes with a zone, dates
+                (their beginning in UTC), or the ISO text of either.
 
         Raises:
             TypeError: there is no such condition.
+            ValueError: a time of day has no zone, or a condition makes no sense; nothing was sent.
             IdentifierNotFoundError: no such user; nothing was sent.
             KalbioAPIError: the server refused.
 
@@ -269,7 +272,7 @@ class WorkspaceService(Service):
                 whole(name, query[name], least)
         for name in ("after_date", "before_date"):
             if name in query:
-                moment(name, query[name])
+                check_moment(name, query[name])
         if "resource_type" in query:
             unicode_text("resource_type", query["resource_type"])
         if "event_types" in query:

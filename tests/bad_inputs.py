@@ -183,9 +183,10 @@ CIRCLE.append(CIRCLE)
 NO_JSON: list[Any] = [
     math.nan, math.inf, -math.inf, Decimal("NaN"), b"bytes", {1, 2}, object(), LONE, {"a": [math.nan]}, {1: 2},
     {None: 1}, {"a": {True: 1}}, CIRCLE, 10**5000, [object()], {"a": b"x"}, len, {LONE: 1}, 1j, range(3),
+    datetime(2024, 1, 1, 12), {"a": [datetime(2024, 1, 1, 0, 0, 0, 1)]},
 ]  # fmt: skip
 JSON: list[Any] = [
-    *HOSTILE, 2**63, 10**400, "", " ", [], {}, datetime(2024, 1, 1, 12), date(2024, 1, 1), UUID(NOWHERE),
+    *HOSTILE, 2**63, 10**400, "", " ", [], {}, datetime(2024, 1, 1, 12, tzinfo=UTC), date(2024, 1, 1), UUID(NOWHERE),
     Decimal("1.50"),
     {"a": [None, {"b": HOSTILE}]}, 1e308, -0.0, Path("a") / "b",
 ]  # fmt: skip
@@ -197,9 +198,23 @@ DOCUMENT = Kind(
 )
 MOMENT = Kind(
     lambda _: datetime(2024, 1, 1, tzinfo=UTC),
-    lambda _: [5, True, math.nan, b"x", object(), [], {}, "", "tomorrow", LONE, 10**5000],
-    carried=lambda _: [
+    lambda _: [
+        5,
+        True,
+        math.nan,
+        b"x",
+        object(),
+        [],
+        {},
+        "",
+        "tomorrow",
+        LONE,
+        10**5000,
         datetime(2024, 1, 1, 12),
+        "2024-01-01T12:00:00",
+    ],
+    carried=lambda _: [
+        datetime(2024, 1, 1, 12, tzinfo=UTC),
         datetime(1970, 1, 1, tzinfo=UTC),
         date(2024, 1, 1),
         "2024-01-01T00:00:00Z",

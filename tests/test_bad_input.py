@@ -707,6 +707,8 @@ def test_the_older_policy_sends_nothing_either(
             logged = [item for item in caplog.records if item.levelname == "ERROR"]
             raised = isinstance(came, CLEAR) and not isinstance(came, KalbioError) and not logged
             neutral = isinstance(came, NEUTRAL) and not came and len(logged) == 1
+            if method == "ResultTableTemplatesService.update_template" and value is None:
+                neutral = came is things.template  # where it leaves everything as it is
             if asked or not (raised or neutral):
                 failures.append(f"{shown(value):.60}: {came!r:.150}, logged {len(logged)}, sent {len(asked)}")
     finally:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kalbio._core.errors import UnreadableTimeError
 from kalbio._model.listing import Listing, read_items
 from kalbio._model.times import parse_timestamp
 from kalbio.activities import Activity, ActivityDefinition, ContentLayoutItem
@@ -173,10 +174,14 @@ def test_timestamps_of_all_formats(text: str, micro: int, offset: int) -> None:
     assert parse_timestamp(text) == datetime(2026, 1, 5, 9, 0, 0, micro, UTC) - timedelta(hours=offset)
 
 
-@pytest.mark.parametrize("value", [None, "", "soon", 5, [], "2026-13-01T00:00:00Z"])
-def test_what_is_no_timestamp_reads_as_none(value: Any) -> None:
-    """Text that is no timestamp, and anything else, reads as None instead of failing."""
-    assert RecordValue({"id": ID, "created_at": value}).created_at is None
+@pytest.mark.parametrize("value", ["soon", 5, [], "2026-13-01T00:00:00Z", True])
+def test_what_is_no_timestamp_is_no_missing_one(value: Any) -> None:
+    """A time that is not there reads as None; text that is no time, and anything else, raises and says what it is."""
+    assert [RecordValue({"id": ID, "created_at": item}).created_at for item in (None, "")] == [None, None]
+    assert RecordValue({"id": ID}).created_at is None
+    with pytest.raises(UnreadableTimeError, match=r"^created_at of <RecordValue .*> is .*, which is no time") as caught:
+        _ = RecordValue({"id": ID, "created_at": value}).created_at
+    assert caught.value.value == value
     assert parse_timestamp("2026-01-05") == datetime(2026, 1, 5, tzinfo=UTC)
 
 

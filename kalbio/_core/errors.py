@@ -10,6 +10,7 @@
     │   ├── RateLimitError          429; `retry_after` says how long to wait
     │   └── ServerError             5xx
     ├── KalbioResponseError         the call succeeded, but its answer cannot be used
+    ├── UnreadableTimeError         (also ValueError) a time of an answer is none, so it cannot be compared
     ├── TransportError              no answer
     │   ├── ConnectionFailedError   (also ConnectionError) the connection could not be made, or broke
     │   └── RequestTimeoutError     (also TimeoutError) a time limit passed
@@ -197,6 +198,14 @@ class KalbioResponseError(KalbioError):
     def url(self) -> str:
         """The relative path of the request."""
         return self.path
+
+
+class UnreadableTimeError(KalbioError, ValueError):
+    """A time of an answer cannot be read; `value` is what stands there, as it came."""
+
+    def __init__(self, what: str, value: Any) -> None:
+        self.value = value
+        super().__init__(f"{what} is {shown(value)}, which is no time that can be read")
 
 
 class TransportError(KalbioError):

@@ -14,13 +14,26 @@ from uuid import UUID
 
 from kalbio._core.shown import shown
 
+NO_ZONE = (
+    "a time without a zone, which would be taken for UTC; give one with a zone, such as datetime.now(UTC)"
+    " or value.astimezone() for local time, or value.date() for a day"
+)
+"""What is wrong with most datetimes without a zone, and the cure."""
+
+
+def is_midnight(value: datetime) -> bool:
+    """Whether a datetime is the beginning of a day, to the last digit."""
+    # Those of pandas go beyond microseconds.
+    return value.time() == time() and not getattr(value, "nanosecond", 0)
+
 
 def encode(value: Any, place: str = "body") -> bytes:
     """Return `value` as compact UTF-8 JSON. `place` says in errors where it stands.
 
-    Dates and times become ISO text, UUIDs, paths and Decimals (all digits kept) text, enumeration members their values,
-    numbers of array libraries plain numbers, tuples lists. NaN, infinities, bytes, sets and anything else raise
-    ValueError or TypeError naming the place.
+    Dates and times become ISO text, a datetime at midnight without a zone that of its day, UUIDs, paths and Decimals
+    (all digits kept) text, enumeration members their values, numbers of array libraries plain numbers, tuples lists.
+    Other datetimes without a zone, NaN, infinities, bytes, sets and anything else raise ValueError or TypeError naming
+    the place.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_convert)
@@ -56,6 +69,10 @@ def _convert(value: Any) -> Any:
     if isinstance(value, datetime | date | time):
         if value != value:  # a missing time of pandas passes for a datetime
             raise ValueError(f"{value} is not a time")
+        if isinstance(value, datetime) and value.utcoffset() is None:
+            if not is_midnight(value):
+                raise ValueError(NO_ZONE)
+            return value.date().isoformat()  # tables of other libraries have such datetimes where dates are meant
         return value.isoformat()
     if isinstance(value, UUID | PurePath):
         return str(value)

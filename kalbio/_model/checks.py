@@ -6,11 +6,9 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from kalbio._core.shown import shown
-from kalbio._model.times import parse_timestamp
 
 Check = Callable[[str, Any], Any]
 
@@ -38,14 +36,6 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool) and getattr(getattr(value, "dtype", None), "kind", None) != "b":
         raise ValueError(f"{name} must be True or False; got {shown(value)}")
     return bool(value)
-
-
-def moment(name: str, value: Any) -> Any:
-    """Return a date, a datetime, or the ISO text of one. Raises ValueError naming the argument."""
-    good = parse_timestamp(value) is not None if isinstance(value, str) else isinstance(value, date) and value == value
-    if not good:
-        raise ValueError(f"{name} must be a date or a datetime; got {shown(value)}")
-    return value
 
 
 def texts_of(name: str, values: Any) -> list[str]:

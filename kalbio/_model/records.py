@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from datetime import datetime
 from threading import Lock
 from typing import Any, NotRequired, TypedDict, TypeVar
 
@@ -14,7 +13,7 @@ import msgspec
 from kalbio._core import forks, jsontext, undecoded
 from kalbio._core._http import Response
 from kalbio._core.answers import as_list, unusable
-from kalbio._core.errors import IdentifierError
+from kalbio._core.errors import IdentifierError, UnreadableTimeError
 from kalbio._core.shown import shown
 from kalbio._core.undecoded import Undecoded
 from kalbio._model.checks import flag, unicode_text
@@ -22,7 +21,7 @@ from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.identifiers import did_you_mean, plain_id
 from kalbio._model.resource import Resource, anything, copied, text, texts, timestamp
-from kalbio._model.times import EARLIEST, parse_timestamp
+from kalbio._model.times import Order, check_moment, order_of, parse_timestamp
 from kalbio._model.views import ViewField
 
 
@@ -292,8 +291,10 @@ def current_entry(
     """Return the newest entry of a field that passes the conditions, None when there is none.
 
     Key values pass every condition but that on a view. Values of sub-records count only when they are asked for.
+    Raises UnreadableTimeError when there are several and the time of one cannot be read: any could be the newest.
     """
     best: Entry | None = None
+    newest: Order | None = None
     for entry in entries:
         owner = entry.record_id
         if owner is None:
@@ -310,26 +311,38 @@ def current_entry(
                     continue
             elif str(owner) != own_id and not include_sub_records:
                 continue
-        if best is None or _written(entry) > _written(best):
+        if best is None:  # as a rule it stays the only one, and its time need not be read
             best = entry
+            continue
+        newest = newest or _written(best, own_id)
+        written = _written(entry, own_id)
+        if written > newest:
+            best, newest = entry, written
     return best
 
 
 def contents_by_operation(entries: Iterable[Entry], own_id: str) -> dict[str, Any]:
-    """Return operation id to the current content of a data field there, of the record itself, not of sub-records."""
+    """Return operation id to the current content of a data field there, of the record itself, not of sub-records.
+
+    Operations where it cannot be told are left out.
+    """
     newest: dict[str, Entry] = {}
+    unclear: set[str] = set()
     for entry in entries:
         operation = entry.operation_id
         if operation is None or entry.record_id != own_id:
             continue
         other = newest.get(operation)
-        if other is None or _written(entry) > _written(other):
-            newest[operation] = entry
-    return {operation: entry.content for operation, entry in newest.items()}
+        try:
+            if other is None or _written(entry, own_id) > _written(other, own_id):
+                newest[operation] = entry
+        except UnreadableTimeError:
+            unclear.add(operation)
+    return {operation: entry.content for operation, entry in newest.items() if operation not in unclear}
 
 
-def _written(entry: Entry) -> datetime:
-    return parse_timestamp(entry.created_at) or EARLIEST
+def _written(entry: Entry, own_id: str) -> Order:
+    return order_of(entry.created_at, f"created_at of a value of the record {own_id}")
 
 
 def contents(state: Mapping[str, Any] | Undecoded, own_id: str, *, operation_id: str) -> dict[str, Any]:
@@ -366,7 +379,8 @@ def new_values(
 ) -> list[Mapping[str, Any]]:
     """Return the values of one place that a history holds beyond the known ids, the newest first.
 
-    Ids tell what is new, not times: the clocks of the server and of this machine may differ.
+    Ids tell what is new, not times: the clocks of the server and of this machine may differ. Where a time cannot be
+    read the order is that of the history.
     """
     aim = {"record_id": record_id, "field_id": field_id, "operation_id": operation_id, "record_view_id": record_view_id}
 
@@ -375,7 +389,10 @@ def new_values(
         return all(_id_text(value.get(name)) == wanted for name, wanted in aim.items() if name in value)
 
     found = [value for value in history if str(value["id"]) not in known and aimed(value)]
-    return sorted(found, key=lambda value: parse_timestamp(value.get("created_at")) or EARLIEST, reverse=True)
+    try:
+        return sorted(found, key=_moment, reverse=True)
+    except UnreadableTimeError:
+        return found
 
 
 def ids_until(
@@ -383,7 +400,8 @@ def ids_until(
 ) -> set[str] | None:
     """Return the ids of the values of a field that a history holds up to the one with the id `last`.
 
-    The order is that of the history, in whatever table of the activity they were written. None when it lacks that one.
+    The order is that of the history, in whatever table of the activity they were written. None when it lacks that one,
+    and when the time of one cannot be read.
     """
     aim = {"record_id": record_id, "field_id": field_id, "operation_id": operation_id}
     values = [
@@ -391,23 +409,29 @@ def ids_until(
         for value in history
         if all(_id_text(value.get(name)) == wanted for name, wanted in aim.items() if name in value)
     ]
-    ids = [str(value["id"]) for value in sorted(values, key=_moment, reverse=True)]
+    try:
+        ids = [str(value["id"]) for value in sorted(values, key=_moment, reverse=True)]
+    except UnreadableTimeError:
+        return None
     return set(ids[ids.index(last) :]) if last in ids else None
 
 
 def current_at(raw: Mapping[str, Any], field_id: str, operation_id: str | None) -> dict[str, Any] | None:
-    """Return the newest entry of a field written in exactly this activity, or on the record itself; in any table."""
+    """Return the newest entry of a field written in exactly this activity, or on the record itself; in any table.
+
+    Raises UnreadableTimeError when there are several and the time of one cannot be read.
+    """
     own_id = str(raw.get("id"))
     entries = [
         entry
         for entry in _entries(raw, field_id)
         if _id_text(entry.get("record_id")) == own_id and _id_text(entry.get("operation_id")) == operation_id
     ]
-    return max(entries, key=_moment, default=None)
+    return max(entries, key=_moment, default=None) if len(entries) > 1 else next(iter(entries), None)
 
 
-def _moment(value: Mapping[str, Any]) -> datetime:
-    return parse_timestamp(value.get("created_at")) or EARLIEST
+def _moment(value: Mapping[str, Any]) -> Order:
+    return order_of(value.get("created_at"), f"created_at of the value {value.get('id')}")
 
 
 def _id_text(value: Any) -> str | None:
@@ -551,7 +575,14 @@ def check_condition(condition: Any) -> Mapping[str, Any]:
         raise ValueError(f"A search filter needs a filter_type: {shown(condition)}")
     if "descending" in condition:
         flag("descending", condition["descending"])
+    check_filter_time(condition)
     return condition
+
+
+def check_filter_time(condition: Mapping[str, Any]) -> None:
+    """Raise ValueError where a filter compares with an instant, and is given none."""
+    if condition.get("filter_type") == FilterRuleTypeEnum.IS_LAST_UPDATED_AFTER:
+        check_moment("filter_prop", condition.get("filter_prop"))
 
 
 def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:

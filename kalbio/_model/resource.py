@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, Self, TypeVar, overload
 
+from kalbio._core.errors import UnreadableTimeError
 from kalbio._core.shown import printable, shown, table
-from kalbio._model.times import parse_timestamp
+from kalbio._model.times import read_time
+
+logger = logging.getLogger("kalbio")
 
 T = TypeVar("T")
 
@@ -99,9 +103,29 @@ def flag_or_false(doc: str = "") -> Field[bool]:
     return Field(lambda value: value is True, doc)
 
 
+class _Time(Field[datetime | None]):
+    """An instant with its zone, None when it is absent. One that cannot be read is neither."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: Resource, owner: type) -> datetime | None: ...
+    def __get__(self, instance: Resource | None, owner: type) -> Self | datetime | None:
+        if instance is None:
+            return self
+        try:
+            return read_time(instance._raw.get(self._name), f"{self._name} of {instance!r}")
+        except UnreadableTimeError as error:
+            client = instance._client
+            if client is None or client.on_error == "raise":
+                raise
+            logger.error("%s", error)
+            return None
+
+
 def timestamp(doc: str = "") -> Field[datetime | None]:
-    """An instant with its zone."""
-    return Field(parse_timestamp, doc)
+    """An instant with its zone, None when it is absent. One that cannot be read raises UnreadableTimeError."""
+    return _Time(lambda value: value, doc)
 
 
 def texts(doc: str = "") -> Field[list[str]]:

@@ -23,7 +23,7 @@ from kalbio._core.aio.bulk import Load, in_chunks
 from kalbio._core.aio.locks import each, off_loop
 from kalbio._core.answers import as_list, unusable
 from kalbio._core.batches import cut
-from kalbio._core.errors import KalbioError, NotFoundError, UnknownFateError
+from kalbio._core.errors import KalbioError, NotFoundError, UnknownFateError, UnreadableTimeError
 from kalbio._core.journal import Journal
 from kalbio._core.rows import SKIPPED
 from kalbio._core.shown import shown
@@ -172,7 +172,7 @@ class ValueTraces:
         self._journal = journal
 
     async def before(self, rows: Sequence[Write]) -> list[str | None]:
-        """Return the id of the current value at the place of each row, NOTHING for none, None for no such record."""
+        """Return the id of the current value at the place of each row, NOTHING for none, None where that is open."""
         records = await self._read([record_id for record_id, _, _ in rows])
         return [_current_id(records.get(record_id), scope) for record_id, scope, _ in rows]
 
@@ -193,8 +193,9 @@ class ValueTraces:
         self, raw: Mapping[str, Any] | None, record_id: str, scope: Scope, content: Any, before: str | None
     ) -> RecordValue | UnknownFateError | None:
         field, operation, view = scope
-        if raw is not None and before is not None:
-            if _current_id(raw, scope) == before:
+        current = _current_id(raw, scope)
+        if raw is not None and before is not None and current is not None:
+            if current == before:
                 return None
             value = current_at(raw, field, operation)
             fits = value is not None and value.get("record_view_id", view) == view and holds(value, content)
@@ -237,9 +238,13 @@ class ValueTraces:
 
 
 def _current_id(raw: Mapping[str, Any] | None, scope: Scope) -> str | None:
+    """Return the id of the current value of a place, NOTHING where there is none, None where it cannot be told."""
     if raw is None:
         return None
-    value = current_at(raw, *scope[:2])
+    try:
+        value = current_at(raw, *scope[:2])
+    except UnreadableTimeError:
+        return None
     return NOTHING if value is None else str(value["id"])
 
 

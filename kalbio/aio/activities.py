@@ -6,7 +6,7 @@ import contextlib
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kaleidoscope_api.api.activities import (
@@ -44,7 +44,7 @@ from kalbio._model.activities import (
     QueueContentLayoutMapping,
     check_activity_type,
 )
-from kalbio._model.checks import filled, listed, moment, rows_of, texts_of, whole
+from kalbio._model.checks import filled, listed, rows_of, texts_of, whole
 from kalbio._model.enums import (
     ACTIVITY_TYPE_TO_LABEL,
     ActivityStatusEnum,
@@ -54,6 +54,7 @@ from kalbio._model.enums import (
 from kalbio._model.identifiers import as_id, plain_id, plain_ids
 from kalbio._model.listing import Listing, read_items, read_object
 from kalbio._model.resource import Resource
+from kalbio._model.times import check_day
 from kalbio._model.updates import given
 from kalbio._model.views import RecordViewData
 from kalbio.aio._policy import nothing, on_failure, when_called
@@ -631,8 +632,8 @@ class Activity(_WithProperties, ActivityData):
         definition_id: str | Unset = UNSET,
         add_dependencies: list[str] | Unset = UNSET,
         remove_dependencies: list[str] | Unset = UNSET,
-        due_date: datetime | None | Unset = UNSET,
-        start_date: datetime | None | Unset = UNSET,
+        due_date: date | None | Unset = UNSET,
+        start_date: date | None | Unset = UNSET,
         duration: int | None | Unset = UNSET,
         aggregate_scheduling: bool | Unset = UNSET,
         add_label_ids: list[str] | Unset = UNSET,
@@ -665,8 +666,8 @@ class Activity(_WithProperties, ActivityData):
             definition_id: its definition: object, id, or title.
             add_dependencies: activities that block it: objects, ids, or titles.
             remove_dependencies: activities that block it no more.
-            due_date: when it is due.
-            start_date: when it starts; a datetime without a zone is sent without one.
+            due_date: when it is due: a date, or a datetime; midnight without a zone counts as the day.
+            start_date: when it starts, given alike.
             duration: days.
             aggregate_scheduling: whether the dates of children are rolled up.
             add_label_ids: labels to add: objects, ids, or names.
@@ -1059,7 +1060,7 @@ class ActivitiesService(Service):
         activity_definition_id: DefinitionIdentifier | None = None,
         assigned_user_ids: Sequence[str] | None = None,
         subscriber_ids: Sequence[str] | None = None,
-        start_date: datetime | None = None,
+        start_date: date | None = None,
         duration: int | None = None,
     ) -> Activity:
         """Create an activity. For experiments and cycles the server makes their tables as well.
@@ -1071,7 +1072,7 @@ class ActivitiesService(Service):
             activity_definition_id: its definition: object, id, or title.
             assigned_user_ids: members of the workspace: objects, ids, or e-mail addresses.
             subscriber_ids: members to tell of changes; the creator and the assigned are told anyway.
-            start_date: when it starts; a datetime without a zone is sent without one.
+            start_date: when it starts: a date, or a datetime; midnight without a zone counts as the day.
             duration: days.
 
         Raises:
@@ -1099,7 +1100,7 @@ class ActivitiesService(Service):
             "program_ids": await self._client.programs._programs.require_ids(program_ids or ()),
             "assigned_user_ids": await members.require_ids(assigned_user_ids or ()),
             "subscriber_ids": await members.require_ids(subscriber_ids or ()),
-            "start_date": None if start_date is None else moment("start_date", start_date),
+            "start_date": None if start_date is None else check_day("start_date", start_date),
             "duration": None if duration is None else whole("duration", duration, 0),
         }
         response = await self._client.call(create_activity.build_request(body=body))
@@ -1316,7 +1317,7 @@ async def _resolved(client: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in changes.items():
         place = _NAMED.get(name.removeprefix("add_").removeprefix("remove_"))
         if name in ("due_date", "start_date") and value is not None:
-            moment(name, value)
+            check_day(name, value)
         if name == "duration" and value is not None:
             whole(name, value, 0)
         if name == "status":

@@ -29,6 +29,7 @@ from kalbio._model import staleness
 from kalbio._model.checks import filled, listed, rows_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.listing import read_object
+from kalbio._model.records import check_filter_time
 from kalbio._model.resource import Resource
 from kalbio._model.updates import given
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
@@ -546,6 +547,8 @@ class ResultTableTemplatesService(Service):
                 body[name] = plain_ids(value, *_IDS[name])
             elif name in ("filters", "sorts", "color_filters"):
                 body[name] = rows_of(name, value)
+                for condition in body[name]:
+                    check_filter_time(condition)
         return body
 
     async def _bulk(
