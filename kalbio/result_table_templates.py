@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 32868d79cfad)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 5ea5793a6b9f)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -286,7 +286,7 @@ class ResultTableTemplatesService(Service):
 
         Example:
             >>> template = (client.result_table_templates.get_templates())[0]
-            >>> template = client.result_table_templates.update_template(template, sort_order=None)
+            >>> template = client.result_table_templates.update_template(template, sort_order="manual")
         """
         changes = {name: value for name, value in given(locals()).items() if name != "template_id"}
         filled("view_name", changes.get("view_name", "unchanged"))

@@ -580,9 +580,10 @@ def check_condition(condition: Any) -> Mapping[str, Any]:
 
 
 def check_filter_time(condition: Mapping[str, Any]) -> None:
-    """Raise ValueError where a filter compares with an instant, and is given none."""
-    if condition.get("filter_type") == FilterRuleTypeEnum.IS_LAST_UPDATED_AFTER:
-        check_moment("filter_prop", condition.get("filter_prop"))
+    """Raise ValueError where a filter compares with an instant, and is given a time that is none."""
+    limit = condition.get("filter_prop")
+    if condition.get("filter_type") == FilterRuleTypeEnum.IS_LAST_UPDATED_AFTER and limit is not None:
+        check_moment("filter_prop", limit)
 
 
 def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:

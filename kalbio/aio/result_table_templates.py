@@ -285,7 +285,7 @@ class ResultTableTemplatesService(Service):
 
         Example:
             >>> template = (await client.result_table_templates.get_templates())[0]
-            >>> template = await client.result_table_templates.update_template(template, sort_order=None)
+            >>> template = await client.result_table_templates.update_template(template, sort_order="manual")
         """
         changes = {name: value for name, value in given(locals()).items() if name != "template_id"}
         filled("view_name", changes.get("view_name", "unchanged"))
