@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from bench import file_server, memory
 from kalbio import KaleidoscopeClient
 from kalbio._core.retry import decide
-from scripts.trials import killed_loads, large_files, leaks, mixed_calls
+from scripts.trials import forked, killed_loads, large_files, leaks, many_loops, mixed_calls
 
 
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
@@ -89,3 +90,37 @@ def test_a_day_of_mishaps_leaks_no_secret() -> None:
 def test_the_trial_notices_a_client_that_leaks(mutation: str) -> None:
     """A client whose logs or errors are not cleaned is caught."""
     assert leaks.run(mutation)["leaks"] > 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_forked_children_read_what_they_ask_for() -> None:
+    """Of 600 reads by two children and their parent, sync and async, none is wrong and none hangs."""
+    figures = forked.run(2, 100)
+
+    assert forked.held(figures), figures
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_the_trial_notices_what_children_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children that go on with the connections and locks of their parent read wrong records, or hang."""
+    monkeypatch.setattr("kalbio._core.forks.watch", lambda thing: None)
+
+    assert not forked.held(forked.run(2, 100, patience=3))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not tell which sockets are open")
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_many_loops_use_one_client() -> None:
+    """Of 120 calls from three event loops none hangs, and no socket is left after 50 loops in a row."""
+    figures = many_loops.run(120)
+
+    assert many_loops.held(figures), figures
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not tell which sockets are open")
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_the_trial_notices_a_lost_wake_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops that do not wake each other up hang, and the trial counts them."""
+    monkeypatch.setattr("kalbio._core.aio.locks.Event.set", lambda event: setattr(event, "_is_set", True))
+
+    assert many_loops.run(120, patience=2)["hung"] > 0

@@ -11,7 +11,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from scripts.trials import killed_downloads, killed_loads, large_files, leaks, many_callers, mixed_calls
+from scripts.trials import (
+    forked,
+    killed_downloads,
+    killed_loads,
+    large_files,
+    leaks,
+    many_callers,
+    many_loops,
+    mixed_calls,
+)
 
 Figures = dict[str, Any]
 
@@ -48,6 +57,16 @@ def main() -> int:
         ),
         ("64 threads on one client: one login, no call refused", lambda: many_callers.threads(64, given.ends), once),
         ("500 tasks on one client: one login, no call refused", lambda: many_callers.tasks(500, given.ends), once),
+        (
+            "4 forked children and their parent, 200 reads each, sync and async: none wrong, none hangs",
+            lambda: forked.run(4, 200),
+            forked.held,
+        ),
+        (
+            "300 calls from three event loops at once, 50 loops in a row: none hangs, no socket is left",
+            lambda: many_loops.run(300),
+            many_loops.held,
+        ),
         (
             "downloads killed in the middle: never a partial file under the final name",
             lambda: killed_downloads.run(given.kills, given.seed),

@@ -68,17 +68,22 @@ def _wrong(client: KaleidoscopeClient, ids: list[str]) -> int:
     return wrong
 
 
-def run(children: int, reads: int) -> dict[str, Any]:
+def run(children: int, reads: int, patience: float = 30.0) -> dict[str, Any]:
     """Let a sync and an async client read in children while a thread of the parent goes on with the sync one."""
     figures: dict[str, Any] = {"reads": 0, "wrong": 0, "hung": 0}
     with serving(0.001) as server:
         for run_one in (_sync, _async):
-            wrong, hung, made = run_one(server, children, reads)
+            wrong, hung, made = run_one(server, children, reads, patience)
             figures["reads"] += made
             figures["wrong"] += wrong
             figures["hung"] += hung
         figures["connections"] = server.connections
     return figures
+
+
+def held(figures: dict[str, Any]) -> bool:
+    """Whether all children and their parent got what they asked for."""
+    return figures["reads"] > 0 and not figures["wrong"] and not figures["hung"]
 
 
 def _warm_up(client: KaleidoscopeClient) -> None:
@@ -88,7 +93,7 @@ def _warm_up(client: KaleidoscopeClient) -> None:
             pass
 
 
-def _sync(server: EchoServer, children: int, reads: int) -> tuple[int, int, int]:
+def _sync(server: EchoServer, children: int, reads: int, patience: float) -> tuple[int, int, int]:
     ids = record_ids((children + 1) * reads)
     wrong = 0
     with KaleidoscopeClient("trial", "sandbox-secret", server.url, retries=0) as client:
@@ -104,12 +109,12 @@ def _sync(server: EchoServer, children: int, reads: int) -> tuple[int, int, int]
         thread.start()
         time.sleep(0.01)
         forked = [Child(lambda share=share: _wrong(client, share)) for share in shares[:-1]]  # type: ignore[misc]
-        in_children, hung = _collect(forked)
+        in_children, hung = _collect(forked, patience)
         thread.join()
     return wrong + in_children, hung, reads * (children + 1)
 
 
-def _async(server: EchoServer, children: int, reads: int) -> tuple[int, int, int]:
+def _async(server: EchoServer, children: int, reads: int, patience: float) -> tuple[int, int, int]:
     ids = record_ids((children + 1) * reads + 1)
     client = AsyncKaleidoscopeClient("trial", "sandbox-secret", server.url, retries=0)
 
@@ -128,17 +133,17 @@ def _async(server: EchoServer, children: int, reads: int) -> tuple[int, int, int
         shares = [ids[place * reads : (place + 1) * reads] for place in range(children + 1)]
         forked = [Child(lambda share=share: asyncio.run(read(share))) for share in shares[:-1]]  # type: ignore[misc]
         wrong += runner.run(read(shares[-1]))
-        in_children, hung = _collect(forked)
+        in_children, hung = _collect(forked, patience)
         runner.run(client.aclose())
     return wrong + in_children, hung, reads * (children + 1)
 
 
-def _collect(forked: list[Child]) -> tuple[int, int]:
+def _collect(forked: list[Child], patience: float) -> tuple[int, int]:
     """Return how many reads were wrong, and how many children hung."""
     wrong, hung = 0, 0
     for child in forked:
         try:
-            wrong += child.result()
+            wrong += child.result(patience)
         except TimeoutError:
             hung += 1
     return wrong, hung

@@ -30,6 +30,7 @@ from kalbio._core.journal import Journal, Note
 from scripts.trials.echo_server import EchoServer, record_ids, serving
 from scripts.trials.forked import Child
 from tests.conftest import Lab, World
+from tests.core.wire import Pieces, tokens
 from tests.requirements.together import Gate, together
 
 LIMIT = 10.0
@@ -594,10 +595,13 @@ class Waits:
         return results, took
 
 
+@pytest.mark.parametrize("on_error", ["raise", "log"])
 @pytest.mark.parametrize("part", ["oauth/token", "/records/"])
-def test_r147_calls_under_way_end_when_the_client_is_closed(world: World, server: EchoServer, part: str) -> None:
+def test_r147_calls_under_way_end_when_the_client_is_closed(
+    world: World, server: EchoServer, part: str, on_error: str
+) -> None:
     """Calls that wait for an answer, a login, a shared read or their turn all end at once, with the same error."""
-    client = connect(world, server, max_in_flight=2)
+    client = connect(world, server, max_in_flight=2, on_error=on_error)
     waits = Waits(world, server, client, part)
     ids = record_ids(5)
     results, took = waits.close_under(
@@ -606,6 +610,21 @@ def test_r147_calls_under_way_end_when_the_client_is_closed(world: World, server
     )
     assert [repr(result) for result in results] == [repr(ClientClosedError())] * 6
     assert took < 2
+
+
+def test_r147_a_download_under_way_ends_with_it(tmp_path: Path) -> None:
+    """A download whose connection breaks because the client is closed says that the client is closed."""
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("token"):
+            return tokens(1)
+        return httpx.Response(200, stream=Pieces(b"half", httpx.ReadError("closed")))
+
+    world = World("sync")
+    client = world.connect(transport=httpx.MockTransport(serve), retries=0)
+    with pytest.raises(ClientClosedError):
+        client.files.download_file(record_ids(1)[0], "a.txt", tmp_path, progress=lambda *_: client.close())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_r147_a_pause_before_another_try_ends_too(world: World) -> None:
