@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 801c344c9a77)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest a565eec16140)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kaleidoscope_api.api.records import add_record_value, list_record_values, l
 from kalbio._core import constants
 from kalbio._core.answers import as_list, unusable
 from kalbio._core.batches import cut
-from kalbio._core.errors import KalbioError, NotFoundError, UnknownFateError, UnreadableTimeError
+from kalbio._core.errors import JournalError, KalbioError, NotFoundError, UnknownFateError, UnreadableTimeError
 from kalbio._core.journal import Journal
 from kalbio._core.rows import SKIPPED
 from kalbio._core.shown import shown
@@ -58,8 +58,10 @@ def opened(client: KaleidoscopeClient, path: str | os.PathLike[str] | None, what
         journal.close()
 
 
-def load_all(load: Load[Any, Any], rows: Sequence[Any]) -> BulkResult[Any]:
-    """Write rows that are all known, and return the outcome of each."""
+def load_all(
+    load: Load[Any, Any], rows: Sequence[Any], ended: Callable[[RowOutcome[Any]], object] = lambda _: None
+) -> BulkResult[Any]:
+    """Write rows that are all known, and return the outcome of each; `ended` is told of each, also of a failed load."""
     # Without a journal nothing has to be noted between two chunks.
     size = constants.BULK_CHUNK if load.journal else len(rows)
     if load.journal is not None:
@@ -74,13 +76,18 @@ def load_all(load: Load[Any, Any], rows: Sequence[Any]) -> BulkResult[Any]:
     except BaseException as end:
         found += came
         found += [SKIPPED] * (len(rows) - len(found))
-        keep_account(end, _result(found))
+        keep_account(end, _result(found, ended))
         raise
-    return _result(found)
+    return _result(found, ended)
 
 
-def _result(found: Sequence[Any], first: int = 0) -> BulkResult[Any]:
-    return BulkResult([outcome_of(number, came) for number, came in enumerate(found, first)])
+def _result(
+    found: Sequence[Any], ended: Callable[[RowOutcome[Any]], object] = lambda _: None, first: int = 0
+) -> BulkResult[Any]:
+    outcomes = [outcome_of(number, came) for number, came in enumerate(found, first)]
+    for outcome in outcomes:
+        ended(outcome)
+    return BulkResult(outcomes)
 
 
 def load_each(
@@ -110,19 +117,26 @@ def load_each(
             else:
                 fit.append(place)
         came: list[Any] = []
+        broken: JournalError | None = None
         try:
             load.run([first + place for place in fit], [ready[place] for place in fit], came)
         except BaseException as end:
             for place, item in zip(fit, came, strict=False):
                 found[place] = item
-            keep_account(end, _result(found, first))
-            raise
+            keep_account(end, _result(found, first=first))
+            if not isinstance(end, JournalError):
+                raise
+            broken = end
         for place, item in zip(fit, came, strict=True):
             found[place] = item
         for place, item in enumerate(found):
             outcome = outcome_of(first + place, item)
-            ended(chunk[place], ready[place], outcome)
-            yield outcome
+            # Of a batch in which the journal has failed, what was sent comes before the error.
+            if broken is None or outcome.status != "skipped":
+                ended(chunk[place], ready[place], outcome)
+                yield outcome
+        if broken is not None:
+            raise broken
         first += len(chunk)
         if load.stop_on_error and any(isinstance(item, Exception) for item in found):
             return

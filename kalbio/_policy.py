@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 391b79c7a5bb)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest f9a7d0bd68c3)
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
 The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end.
@@ -18,6 +18,7 @@ from kalbio._core.errors import ClientClosedError, KalbioError, TransportError
 from kalbio._core.on_demand import mark_like
 from kalbio._core.shown import one_line
 from kalbio._core.sync.locks import here
+from kalbio._model.bulk import BulkResult
 from kalbio._model.checks import checker_of
 
 logger = logging.getLogger("kalbio")
@@ -51,7 +52,9 @@ def on_failure(neutral: Callable[[], Any], *, of: str | None = None, local: bool
                 _check_failure(self, error)
                 if not _logged(self, told, error):
                     raise
-                return neutral()
+                # A load that broke off in the middle has sent rows.
+                outcome = getattr(error, "outcome", None)
+                return outcome if isinstance(outcome, BulkResult) else neutral()
 
         return guarded  # type: ignore[return-value]  # the same signature, by construction
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest a7610c8a1819)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 773a67be004d)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -759,7 +759,8 @@ class RecordsService(Service):
         Raises:
             IdentifierNotFoundError: a name is no key field; nothing was sent.
             ValueError: a dict is empty, or a value is no text; nothing was sent.
-            JournalError: the journal belongs to other rows, is in use, or is no journal; nothing was sent.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
+                was sent. With an `outcome`: it failed in the middle of the load.
 
         API operation: `identifyRecords` for some 100 rows, `getOrCreateRecord` for each that is not there; with a
         journal also `getActiveWorkspace`.
@@ -796,7 +797,7 @@ class RecordsService(Service):
             An iterator of outcomes, in the order of the rows. A row that makes no sense is "failed"; the others go in.
 
         Raises:
-            JournalError: the journal belongs to other rows, is in use, or is no journal.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole.
             KalbioAPIError: names could not be looked up.
 
         API operation: `identifyRecords` for some 100 rows, `getOrCreateRecord` for each that is not there; with a
@@ -880,7 +881,8 @@ class RecordsService(Service):
         Raises:
             IdentifierNotFoundError: a row names something that is not there; nothing was sent.
             ValueError: a row is incomplete, or has an unknown member; nothing was sent.
-            JournalError: the journal belongs to other rows, is in use, or is no journal; nothing was sent.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
+                was sent. With an `outcome`: it failed in the middle of the load.
 
         API operation: `addRecordValue` for each row; with `verify` also `listRecordValues`; with a journal also
         `getActiveWorkspace`, `listRecords` for some 200 rows, and `listRecordValues` where a value is looked for.
@@ -897,10 +899,7 @@ class RecordsService(Service):
         writes = self._writes(0, given)
         with opened_journal(self._client, journal, "values to add") as opened:
             load = self._value_load(opened, verify, stop_on_error, _counting(progress, len(writes)))
-            result: BulkResult[RecordValue] = load_all(load, writes)
-        for row, write, outcome in zip(given, writes, result, strict=True):
-            _show(row, write, outcome)
-        return result
+            return load_all(load, writes, lambda outcome: _show(given[outcome.index], writes[outcome.index], outcome))
 
     @ends_on_failure
     def iter_add_values(
@@ -927,7 +926,7 @@ class RecordsService(Service):
             An iterator of outcomes, in the order of the rows. A row that makes no sense is "failed"; the others go in.
 
         Raises:
-            JournalError: the journal belongs to other rows, is in use, or is no journal.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole.
             KalbioAPIError: names could not be looked up.
 
         API operation: as `add_values`.

@@ -17,7 +17,7 @@
     ├── UnknownFateError            a write was sent and its answer lost: it may or may not have been carried out
     ├── ClientClosedError           (also RuntimeError) the client was closed before the call, or while it was under way
     ├── OutcomeError                what was waited for ended badly; `outcome` is what it came to
-    ├── JournalError            the journal of a load cannot be used, or a row of it not sent
+    ├── JournalError            the journal of a load cannot be used, or a row not sent; `outcome` has the rows so far
     ├── WaitTimeoutError            (also TimeoutError) it did not end in time; `outcome` is its last state
     ├── SettingError                (also ValueError) what the client is set to cannot be used
     └── IdentifierError             (also ValueError) what was given does not name one thing
@@ -297,7 +297,18 @@ class OutcomeError(KalbioError):
 
 
 class JournalError(KalbioError):
-    """The journal of a load belongs to other rows, is in use, or is no journal; or a row must not be sent by it."""
+    """The journal of a load belongs to other rows, is in use, cannot be written, or is no journal that is whole.
+
+    It is also the error of a row that must not be sent by its journal.
+
+    Attributes:
+        outcome: what became of each row until then, where the journal failed in the middle of a load (of an iterator:
+            of the rows of its last batch); None when nothing was sent.
+    """
+
+    def __init__(self, text: str, outcome: Any = None) -> None:
+        self.outcome = outcome
+        super().__init__(text)
 
 
 class WaitTimeoutError(KalbioError, TimeoutError):

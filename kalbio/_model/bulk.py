@@ -133,7 +133,7 @@ class BulkResult(Sequence[RowOutcome[T]]):
 
 def keep_account(end: BaseException, result: BulkResult[Any]) -> None:
     """Put what came of the rows so far on the exception that ends a load: as its `outcome`, and in its text."""
-    if not hasattr(end, "outcome"):
+    if getattr(end, "outcome", None) is None:
         with suppress(AttributeError):  # an exception of somebody else's may not take it
             end.outcome = result  # type: ignore[attr-defined]
     end.add_note(f"The load broke off: {result}. What became of each row is the `outcome` of this exception.")

@@ -17,6 +17,7 @@ from kalbio._core.aio.locks import here
 from kalbio._core.errors import ClientClosedError, KalbioError, TransportError
 from kalbio._core.on_demand import mark_like
 from kalbio._core.shown import one_line
+from kalbio._model.bulk import BulkResult
 from kalbio._model.checks import checker_of
 
 logger = logging.getLogger("kalbio")
@@ -50,7 +51,9 @@ def on_failure(neutral: Callable[[], Any], *, of: str | None = None, local: bool
                 _check_failure(self, error)
                 if not _logged(self, told, error):
                     raise
-                return neutral()
+                # A load that broke off in the middle has sent rows.
+                outcome = getattr(error, "outcome", None)
+                return outcome if isinstance(outcome, BulkResult) else neutral()
 
         return guarded  # type: ignore[return-value]  # the same signature, by construction
 

@@ -24,15 +24,17 @@ from kalbio._core.aio.waiting import check_times, poll
 from kalbio._core.answers import as_list, as_object, unusable
 from kalbio._core.errors import (
     IdentifierNotFoundError,
+    JournalError,
     KalbioError,
     OutcomeError,
     UnknownFateError,
     WaitTimeoutError,
 )
 from kalbio._core.journal import Journal, digest
+from kalbio._core.rows import SKIPPED
 from kalbio._core.shown import shown
 from kalbio._model import staleness
-from kalbio._model.bulk import BulkResult, Progress, RowOutcome, outcome_of
+from kalbio._model.bulk import BulkResult, Progress, RowOutcome, keep_account, outcome_of
 from kalbio._model.checks import check_keys, rows_of, texts_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
@@ -142,7 +144,8 @@ class ImportsService(Service):
             IdentifierNotFoundError: no such activity or program; nothing was sent.
             ValueError: no key field is named, a row has no value for one, or cannot be sent; nothing was sent.
             UnknownFateError: the answer was lost; look before you load again.
-            JournalError: the journal belongs to other rows, is in use, or is no journal; nothing was sent.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
+                was sent. With an `outcome`: it failed in the middle of the load.
             KalbioAPIError: the server refused.
 
         API operation: `pushImport`, `pushImportFromSource`; with a `batch_size` also `getImport`, with a journal
@@ -175,15 +178,29 @@ class ImportsService(Service):
         async with opened(self._client, path, f"imports of {size} rows") as journal:
             load = await self._load(journal, stop_on_error)
             load.claim(requests)
-            outcomes: list[RowOutcome[ImportRecord]] = []
-            for number, request in enumerate(requests):
-                (came,) = await load.run([number], [request])
-                outcome = await self._ended(outcome_of(number, came), timeout)
-                outcomes.append(outcome)
-                if outcome.status == "unknown" or (stop_on_error and outcome.status != "done"):
-                    load.stopped = True
-                if progress is not None:
-                    progress(number + 1, len(requests))
+            outcomes: list[RowOutcome[ImportRecord]] = [outcome_of(number, SKIPPED) for number in range(len(requests))]
+            came: list[Any] = []
+            number, broken = 0, None
+            try:
+                for number, request in enumerate(requests):
+                    try:
+                        await load.run([number], [request], came)
+                    except JournalError as error:  # the batch may have been pushed all the same
+                        broken = error
+                    outcomes[number] = await self._ended(outcome_of(number, came[0]), timeout)
+                    came.clear()
+                    if broken is not None:
+                        raise broken
+                    if outcomes[number].status == "unknown" or (stop_on_error and outcomes[number].status != "done"):
+                        load.stopped = True
+                    if progress is not None:
+                        progress(number + 1, len(requests))
+            except BaseException as end:
+                if came:
+                    begun = outcome_of(number, came[0])
+                    outcomes[number] = begun if begun.id is None else attrs.evolve(begun, status="unknown")
+                keep_account(end, BulkResult(outcomes))
+                raise
         return BulkResult(outcomes)
 
     async def _requests(

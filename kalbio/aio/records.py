@@ -760,7 +760,8 @@ class RecordsService(Service):
         Raises:
             IdentifierNotFoundError: a name is no key field; nothing was sent.
             ValueError: a dict is empty, or a value is no text; nothing was sent.
-            JournalError: the journal belongs to other rows, is in use, or is no journal; nothing was sent.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
+                was sent. With an `outcome`: it failed in the middle of the load.
 
         API operation: `identifyRecords` for some 100 rows, `getOrCreateRecord` for each that is not there; with a
         journal also `getActiveWorkspace`.
@@ -797,7 +798,7 @@ class RecordsService(Service):
             An iterator of outcomes, in the order of the rows. A row that makes no sense is "failed"; the others go in.
 
         Raises:
-            JournalError: the journal belongs to other rows, is in use, or is no journal.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole.
             KalbioAPIError: names could not be looked up.
 
         API operation: `identifyRecords` for some 100 rows, `getOrCreateRecord` for each that is not there; with a
@@ -881,7 +882,8 @@ class RecordsService(Service):
         Raises:
             IdentifierNotFoundError: a row names something that is not there; nothing was sent.
             ValueError: a row is incomplete, or has an unknown member; nothing was sent.
-            JournalError: the journal belongs to other rows, is in use, or is no journal; nothing was sent.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
+                was sent. With an `outcome`: it failed in the middle of the load.
 
         API operation: `addRecordValue` for each row; with `verify` also `listRecordValues`; with a journal also
         `getActiveWorkspace`, `listRecords` for some 200 rows, and `listRecordValues` where a value is looked for.
@@ -898,10 +900,9 @@ class RecordsService(Service):
         writes = await self._writes(0, given)
         async with opened_journal(self._client, journal, "values to add") as opened:
             load = self._value_load(opened, verify, stop_on_error, _counting(progress, len(writes)))
-            result: BulkResult[RecordValue] = await load_all(load, writes)
-        for row, write, outcome in zip(given, writes, result, strict=True):
-            _show(row, write, outcome)
-        return result
+            return await load_all(
+                load, writes, lambda outcome: _show(given[outcome.index], writes[outcome.index], outcome)
+            )
 
     @ends_on_failure
     async def iter_add_values(
@@ -928,7 +929,7 @@ class RecordsService(Service):
             An iterator of outcomes, in the order of the rows. A row that makes no sense is "failed"; the others go in.
 
         Raises:
-            JournalError: the journal belongs to other rows, is in use, or is no journal.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole.
             KalbioAPIError: names could not be looked up.
 
         API operation: as `add_values`.

@@ -157,7 +157,8 @@ class Load(Generic[T, R]):
     ) -> list[R | KalbioError | Skipped | Earlier]:
         """Write rows, which the journal knows by their numbers, and return what came of each.
 
-        A list that is given as `found` has what came so far when this is interrupted.
+        A list that is given as `found` has what came so far when this is interrupted. Raises JournalError when the
+        journal cannot be read or written: nothing is sent that cannot be noted.
         """
         found = [] if found is None else found
         found[:] = [SKIPPED] * len(rows)

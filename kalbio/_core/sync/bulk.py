@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest 7ee9f3f0ba46)
+# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest 2fecec5fc88c)
 """Does the same for many rows, a few at a time, and keeps account of each."""
 
 from __future__ import annotations
@@ -158,7 +158,8 @@ class Load(Generic[T, R]):
     ) -> list[R | KalbioError | Skipped | Earlier]:
         """Write rows, which the journal knows by their numbers, and return what came of each.
 
-        A list that is given as `found` has what came so far when this is interrupted.
+        A list that is given as `found` has what came so far when this is interrupted. Raises JournalError when the
+        journal cannot be read or written: nothing is sent that cannot be noted.
         """
         found = [] if found is None else found
         found[:] = [SKIPPED] * len(rows)
