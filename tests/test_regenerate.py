@@ -182,7 +182,13 @@ def test_a_new_field_and_a_new_operation_are_all_it_takes(tmp_path: Path) -> Non
             "tags": ["records"],
             "summary": "Put a record on a shelf",
             "parameters": [{"name": "record_id", "in": "path", "required": True, "schema": {"type": "string"}}],
-            "responses": {"204": {"description": "Done."}},
+            "responses": {
+                "200": {
+                    "description": "The record.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Record"}}},
+                }
+            },
+            "x-repeats": [{"answer": "id", "request": "path.record_id"}],
         }
     }
     assert diff(old, new) == [
@@ -201,7 +207,9 @@ def test_a_new_field_and_a_new_operation_are_all_it_takes(tmp_path: Path) -> Non
     ).splitlines() == [
         "{'method': 'PUT', 'url': '/records/a%2Fb/shelf', 'extensions': {'operation': 'putOnShelf'}}",
         "Operation(id='putOnShelf', method='PUT', path='/records/{record_id}/shelf', tag='records',"
-        " summary='Put a record on a shelf', idempotent=True, unconfirmed=False)",
+        " summary='Put a record on a shelf', idempotent=True, unconfirmed=False,"
+        " answer='object', may_be_empty=False, required=('id',),"
+        " repeats=(Repeats(answer='id', request='path.record_id', value='', only=()),))",
     ]
 
 

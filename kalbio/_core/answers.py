@@ -7,6 +7,7 @@ from typing import Any
 from kalbio._core import undecoded
 from kalbio._core._http import Response
 from kalbio._core.errors import KalbioResponseError
+from kalbio._core.undecoded import Undecoded
 
 
 def as_json(response: Response) -> Any:
@@ -17,6 +18,15 @@ def as_json(response: Response) -> Any:
         return undecoded.decode(response.content)
     except (ValueError, RecursionError):
         raise unusable(response, "the answer is not JSON") from None
+
+
+def as_texts(response: Response) -> list[Undecoded] | None:
+    """Return the objects of a list, not decoded yet; None when the answer is anything else. Cut once per answer."""
+    known = response.extensions
+    if "texts" not in known:
+        known["texts"] = undecoded.cut_list(response.content)
+    texts: list[Undecoded] | None = known["texts"]
+    return texts
 
 
 def as_object(response: Response) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from kalbio._core._http import Response
-from kalbio._core.answers import as_list, as_object, unusable
-from kalbio._core.undecoded import Undecoded, cut_list, cut_object, is_id
+from kalbio._core.answers import as_list, as_object, as_texts, unusable
+from kalbio._core.undecoded import Undecoded, cut_object, is_id
 from kalbio._model.resource import Resource
 
 logger = logging.getLogger("kalbio")
@@ -53,7 +53,7 @@ def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R], *, nee
 
 def read_undecoded(response: Response, make: Callable[[dict[str, Any] | Undecoded], R]) -> Listing[R]:
     """Make an object of each item of a list answer, from its text where the list is what it should be."""
-    texts = cut_list(response.content)
+    texts = as_texts(response)
     return read_items(as_list(response), make) if texts is None else Listing(map(make, texts))
 
 

@@ -24,7 +24,7 @@ from kaleidoscope_api.api.records import (
 from kalbio._core import constants, jsontext
 from kalbio._core.aio.bulk import Load
 from kalbio._core.aio.locks import each, sleep, stream
-from kalbio._core.answers import as_json, as_list
+from kalbio._core.answers import as_list, as_object
 from kalbio._core.batches import cut
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, KalbioError, NotFoundError, UnknownFateError
 from kalbio._core.journal import digest
@@ -468,17 +468,11 @@ class Record(RecordData):
         self._become(read_object(await client.call(get_record.build_request(self.id)), "record"))
 
     async def _written(self, field: str, response: Any) -> RecordValue | None:
-        """Take over the answer of a write. The write is done: nothing that goes wrong here may look like a failure."""
+        """Take over the answer of a write, which holds the value that was made."""
         client = self._require_client()
-        self._stale = True
-        answer = as_json(response)
-        resource = answer.get("resource") if isinstance(answer, dict) else None
-        if isinstance(resource, dict) and resource.get("id") is not None:
-            self._become(with_value(self._raw, field, resource))
-            return RecordValue(resource, client)
-        with contextlib.suppress(KalbioError):
-            await self._refresh()
-        return None
+        resource = as_object(response)["resource"]
+        self._become(with_value(self._raw, field, resource))
+        return RecordValue(resource, client)
 
 
 RecordKey: TypeAlias = (

@@ -9,7 +9,7 @@ import json
 import re
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from openapi_python_client import Project
 from openapi_python_client.config import Config, ConfigFile, MetaType
@@ -17,6 +17,7 @@ from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
 from openapi_python_client.strings import PythonIdentifier
 
+from . import answers
 from .output import ruff, sealed
 from .spec import SpecError
 
@@ -35,6 +36,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+class Repeats(NamedTuple):
+    """Something of a request that its answer repeats: `x-repeats` of the description."""
+
+    answer: str
+    """The place in the answer."""
+    request: str
+    """The place in the request, such as `path.record_id`; empty for a fixed value."""
+    value: str
+    """The fixed value that the answer has."""
+    only: tuple[tuple[str, tuple[str, ...]], ...]
+    """Places in the answer, with the values of which it must have one there, or the mark does not count."""
+
+
 class Operation(NamedTuple):
     """What can be known about an operation without calling it."""
 
@@ -48,10 +62,27 @@ class Operation(NamedTuple):
     """Whether repeating the call does no harm."""
     unconfirmed: bool
     """Whether the evidence leaves open how the server behaves."""
+    answer: str
+    """The JSON that the answer is: "object", "list", or empty when there is none to be read."""
+    may_be_empty: bool
+    """Whether the answer may be empty all the same."""
+    required: tuple[str, ...]
+    """The ids that the answer must have, as places in it."""
+    repeats: tuple[Repeats, ...]
+    """What the answer repeats of the request."""
 
 
 OPERATIONS: dict[str, Operation] = {
 '''
+
+
+class Repeats(NamedTuple):
+    """A mark as it stands in the generated module."""
+
+    answer: str
+    request: str
+    value: str
+    only: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def generate(spec: dict[str, Any], target: Path) -> None:
@@ -90,7 +121,7 @@ def generate(spec: dict[str, Any], target: Path) -> None:
         file.write_text(sealed(HEADER, file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def list_operations(spec: dict[str, Any], prefix: str) -> list[tuple[str, str, str, str, str, bool, bool]]:
+def list_operations(spec: dict[str, Any], prefix: str) -> list[tuple[Any, ...]]:
     """The fields of each `Operation`, in the order of the description."""
     operations = []
     modules: dict[str, str] = {}
@@ -116,6 +147,8 @@ def list_operations(spec: dict[str, Any], prefix: str) -> list[tuple[str, str, s
                     str(raw.get("summary", "")),
                     bool(raw.get("x-idempotent", method not in ("post", "patch"))),
                     bool(raw.get("x-unconfirmed", False)),
+                    *answers.promise(spec, raw),
+                    tuple(Repeats(*mark) for mark in answers.repeats(spec, item, raw, str(path), where)),
                 )
             )
     return operations

@@ -147,6 +147,11 @@ class Operation:
     """What the pipe knows of an operation."""
 
     idempotent: bool
+    path: str = "/things"
+    answer: str = ""
+    may_be_empty: bool = True
+    required: tuple[str, ...] = ()
+    repeats: tuple[Any, ...] = ()
 
 
 OPERATIONS = {

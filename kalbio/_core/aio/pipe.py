@@ -37,7 +37,7 @@ from kalbio._core._transports import AsyncTransport
 from kalbio._core.aio.auth import AsyncTokenAuth
 from kalbio._core.aio.gate import AsyncGate, AsyncTurn
 from kalbio._core.aio.locks import Event, raise_if_stopped
-from kalbio._core.answers import Answer
+from kalbio._core.answers import Answer, unusable
 from kalbio._core.connecting import told as told_of_connecting
 from kalbio._core.cookies import SparingCookies
 from kalbio._core.errors import (
@@ -51,6 +51,7 @@ from kalbio._core.errors import (
     UnknownFateError,
 )
 from kalbio._core.headers import fault as header_fault
+from kalbio._core.identity import broken_promise, contradiction
 from kalbio._core.multipart import Multipart, is_parts
 from kalbio._core.operation import OperationInfo
 from kalbio._core.redact import redact
@@ -100,6 +101,7 @@ class AsyncPipe(AsyncClient):
         self._urls: dict[Any, URL] = {}
         self._ended = Event()
         self._gate = AsyncGate(settings.max_in_flight)
+        self._suspicious = False  # an idle connection may have the answer to another request
         auth = make_auth(self)
         self._secrets = auth.secrets
         self.auth = self._login = auth
@@ -138,7 +140,7 @@ class AsyncPipe(AsyncClient):
         if json is not None:
             arguments["content"] = jsontext.encode(json)
             arguments["headers"] = {**(given or {}), "Content-Type": "application/json"}
-        files, upload = arguments.get("files"), None
+        files, upload = arguments.get("files") or (), None
         if is_parts(files) and not arguments.get("data"):
             upload = Multipart(arguments.pop("files"))
             arguments.update(content=upload, headers={**(given or {}), **upload.headers})
@@ -158,6 +160,8 @@ class AsyncPipe(AsyncClient):
             self._urls[url] = request.url.copy_with(query=None) if arguments.get("params") else request.url
         if upload is not None:
             request.stream = upload  # the library takes what is iterated for something that can be read only once
+            # What an upload says beside its file, to hold the answer against.
+            request.extensions["form"] = {name: part[1] for name, part in files if part[0] is None}
         request.extensions["replayable"] = _replayable(request, files)
         return request
 
@@ -191,6 +195,8 @@ class AsyncPipe(AsyncClient):
 
     async def _send_until_answered(self, request: Request, *, stream: bool, auth: Any) -> Response:
         request.extensions.setdefault("replayable", _replayable(request, None))
+        if self._suspicious:
+            self._suspicious, request.extensions["fresh_connection"] = False, True
         started = self._clock()
         attempt = 0
         while True:
@@ -230,7 +236,9 @@ class AsyncPipe(AsyncClient):
                 if response.is_success:
                     response.extensions["secrets"] = self._secrets
                     response.__class__ = Answer
-                    return response
+                    if self._belongs(request, response):
+                        return response
+                    continue
                 if response.status_code < 400:
                     raise _misled(request, "the server redirects this call elsewhere; check the url")
                 decision = self._after_refusal(request, response, attempt, started)
@@ -307,18 +315,52 @@ class AsyncPipe(AsyncClient):
     ) -> Decision:
         if happened in (Happened.LOST, Happened.SERVER_FAILED):
             request.extensions["maybe_done"] = True
-        operation = self._operations.get(request.extensions.get("operation", ""))
-        idempotent = operation.idempotent if operation else request.method in _IDEMPOTENT_METHODS
         return decide(
             self._settings.retry,
             happened,
-            idempotent=request.extensions.get("idempotent", idempotent),
+            idempotent=self._may_be_repeated(request),
             replayable=request.extensions["replayable"],
             attempt=attempt,
             elapsed=self._clock() - started,
             retry_after=retry_after,
             random=self._draw,
         )
+
+    def _may_be_repeated(self, request: Request) -> bool:
+        operation = self._operations.get(request.extensions.get("operation", ""))
+        idempotent = operation.idempotent if operation else request.method in _IDEMPOTENT_METHODS
+        return bool(request.extensions.get("idempotent", idempotent))
+
+    def _belongs(self, request: Request, response: Response) -> bool:
+        """Whether an answer is the one to its request; False when the request is to be sent once more.
+
+        Raises UnknownFateError for a write with the answer to another request, KalbioResponseError for a read that got
+        one twice, and for an answer without what the description of the API promises.
+        """
+        operation = self._operations.get(request.extensions.get("operation", ""))
+        if operation is None:
+            return True
+        reading = request.method in ("GET", "HEAD")
+        wrong = contradiction(operation, request, response)
+        if wrong is not None:
+            self._suspicious = True
+            told = f"the answer belongs to another request: {redact(wrong, self._secrets())}"
+            again = self._may_be_repeated(request) and request.extensions["replayable"]
+            if again and "asked_again" not in request.extensions:
+                logger.warning(
+                    "%s %s: %s; asking once more", request.method, one_line(request.url.path), one_line(told)
+                )
+                request.extensions.update(asked_again=True, fresh_connection=True)
+                return False
+            if reading:
+                raise unusable(response, told)
+            self._raise_unknown_fate(request, told, None)
+        wrong = broken_promise(operation, request, response)
+        if wrong is not None:
+            self._suspicious = True
+            fate = "" if reading else "; the call may have been carried out, look before you repeat it"
+            raise unusable(response, f"{redact(wrong, self._secrets())}{fate}")
+        return True
 
     def _after_failure(self, request: Request, error: HTTPError, attempt: int, started: float) -> Decision:
         sent = _request_of(error) or request
