@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest 69c473ec6bed)
+# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest d63ed4d68cfc)
 """What the services share: calls, and a cached listing that finds things by id or name."""
 
 from __future__ import annotations
@@ -84,7 +84,11 @@ class CachedListing(Generic[R]):
 
     def cached(self) -> Catalog[R] | None:
         """Return the index when it is cached, without a request."""
-        entry = self._cache.peek("all") if self._client._caching() else None
+        return self.peek() if self._client._caching() else None
+
+    def peek(self) -> Catalog[R] | None:
+        """Return the index when it is there, for what is shown: also of a closed client, and outside an event loop."""
+        entry = self._cache.peek("all")
         return None if entry is None else entry[0]
 
     def _search(self, look: Callable[[Catalog[R]], list[R | None]]) -> tuple[list[R | None], Catalog[R]]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 1f85a9f2f549)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest e5fac1e321a1)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _TimedPipe:
         return self._client.call(arguments)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._client._pipe, name)
+        return getattr(self._client._pipes.here(), name)
 
 
 class KaleidoscopeClient:
@@ -391,7 +391,7 @@ class KaleidoscopeClient:
 
         What it has changed, or may have, is not remembered any more when this ends, however it ends.
         """
-        pipe = self._pipe
+        pipe = self._pipes.here()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))
         if limits is not None:
@@ -417,11 +417,7 @@ class KaleidoscopeClient:
 
     def _target_length(self, request: Mapping[str, Any]) -> int:
         """Return the length of the request target, to cut batches by."""
-        return len(self._pipe.build_request(**request).url.raw_path)
-
-    @property
-    def _pipe(self) -> Pipe:
-        return self._pipes.here()
+        return len(self._pipes.here().build_request(**request).url.raw_path)
 
     def close(self) -> None:
         """Close the connections, those of all event loops. Closing again does nothing.

@@ -83,7 +83,11 @@ class CachedListing(Generic[R]):
 
     def cached(self) -> Catalog[R] | None:
         """Return the index when it is cached, without a request."""
-        entry = self._cache.peek("all") if self._client._caching() else None
+        return self.peek() if self._client._caching() else None
+
+    def peek(self) -> Catalog[R] | None:
+        """Return the index when it is there, for what is shown: also of a closed client, and outside an event loop."""
+        entry = self._cache.peek("all")
         return None if entry is None else entry[0]
 
     async def _search(self, look: Callable[[Catalog[R]], list[R | None]]) -> tuple[list[R | None], Catalog[R]]:

@@ -106,7 +106,7 @@ class _TimedPipe:
         return await self._client.call(arguments)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._client._pipe, name)
+        return getattr(self._client._pipes.here(), name)
 
 
 class AsyncKaleidoscopeClient:
@@ -392,7 +392,7 @@ class AsyncKaleidoscopeClient:
 
         What it has changed, or may have, is not remembered any more when this ends, however it ends.
         """
-        pipe = self._pipe
+        pipe = self._pipes.here()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))
         if limits is not None:
@@ -418,11 +418,7 @@ class AsyncKaleidoscopeClient:
 
     def _target_length(self, request: Mapping[str, Any]) -> int:
         """Return the length of the request target, to cut batches by."""
-        return len(self._pipe.build_request(**request).url.raw_path)
-
-    @property
-    def _pipe(self) -> AsyncPipe:
-        return self._pipes.here()
+        return len(self._pipes.here().build_request(**request).url.raw_path)
 
     async def aclose(self) -> None:
         """Close the connections, those of all event loops. Closing again does nothing.

@@ -186,7 +186,7 @@ def test_an_interrupt_at_any_moment_loses_no_place() -> None:
     """Whenever a signal breaks into a call, its place is free afterwards, and who waits for it gets in."""
     lab = Lab(World("sync"), retries=0, use_cache=False, max_in_flight=1)
     lab.api.programs.get_programs()
-    gate = lab.api._pipe._gate
+    gate = lab.api._pipes.here()._gate
     for number in itertools.count():
         interrupt = Interrupt(number)
         sys.setprofile(interrupt)
@@ -198,7 +198,7 @@ def test_an_interrupt_at_any_moment_loses_no_place() -> None:
         assert gate._inside == set(), number
         assert not gate._waiting, number
         assert not gate._lock.locked(), number
-        assert not lab.api._pipe._login._lock.locked(), number
+        assert not lab.api._pipes.here()._login._lock.locked(), number
     assert number > 40
     assert lab.api.programs.get_programs()
     lab.close()

@@ -213,6 +213,24 @@ def test_r149_objects_without_a_client_answer_every_question(lab: Lab, world: Wo
             _ = renamed.records
 
 
+def test_r149_closed_clients_and_their_objects_can_be_looked_at(lab: Lab, world: World) -> None:
+    """`hasattr`, `getmembers`, `repr` and HTML go through on a closed client and its objects, outside a loop too."""
+    objects = things(lab, world)
+    nameless = type(objects[7])({**objects[7].to_dict(), "slice_name": None}, lab.api)
+    world(lab.api.entity_fields.get_key_fields())
+    for closed in (False, True):
+        if closed:
+            world(lab.api.close() if world.kind == "sync" else lab.api.aclose())
+        before = len(lab.operations())
+        for thing in (lab.api, lab.api.records, lab.api.raw):
+            assert {hasattr(thing, name) for name in dir(thing)} <= {True, False}
+            inspect.getmembers(thing)
+        for thing in (*objects, nameless):
+            assert repr(thing)
+            assert thing._repr_html_()
+        assert lab.operations()[before:] == []
+
+
 def test_r149_an_object_without_json_answers_too() -> None:
     """Tools that make objects without their constructor may ask for attributes."""
     empty = Record.__new__(Record)

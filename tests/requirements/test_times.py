@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -277,4 +278,20 @@ def test_r145_a_lost_answer_is_not_told_by_times_that_cannot_be_read(lab: Lab, w
     lab.fail("addRecordValue", status=502, after=True)
     value = world(it.record.add_value("Comment", "once", verify=True))
     assert value.content == "once"
+    assert lab.operations().count("addRecordValue") == 1
+
+
+def test_r145_a_load_with_a_journal_goes_on_where_a_time_cannot_be_read(
+    lab: Lab, world: World, it: Any, tmp_path: Path
+) -> None:
+    """What was current before is then not known; the rows are written once, and a rerun writes none again."""
+    field = world(lab.api.entity_fields.get_data_field_by_id("Comment"))
+    entries = [
+        {"id": str(number), "content": "x", "created_at": at, "record_id": it.record.id}
+        for number, at in enumerate(["soon", "2026-01-05T09:00:00Z"])
+    ]
+    alter(lab, "listRecords", lambda items: [{**item, "record_values": {field.id: entries}} for item in items])
+    rows = [{"record": it.record.id, "field": field.id, "content": "once"}]
+    for _ in range(2):
+        assert world(lab.api.records.add_values(rows, journal=tmp_path / "load.db")).ok
     assert lab.operations().count("addRecordValue") == 1
