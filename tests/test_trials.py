@@ -109,7 +109,6 @@ def test_the_trial_notices_what_children_share(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not tell which sockets are open")
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_many_loops_use_one_client() -> None:
     """Of 120 calls from three event loops none hangs, and no socket is left after 50 loops in a row."""
     figures = many_loops.run(120)
@@ -118,7 +117,6 @@ def test_many_loops_use_one_client() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not tell which sockets are open")
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_the_trial_notices_a_lost_wake_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loops that do not wake each other up hang, and the trial counts them."""
     monkeypatch.setattr("kalbio._core.aio.locks.Event.set", lambda event: setattr(event, "_is_set", True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
 from pathlib import Path
@@ -67,7 +66,6 @@ def run(calls: int, loops: int = 3, patience: float = 30.0) -> dict[str, Any]:
             if not server.open_connections:
                 break
             time.sleep(0.05)
-        gc.collect()  # what asyncio keeps of a connection whose loop has ended goes with the garbage
         return {
             "calls": 2 * len(ids),
             "hung": hung,

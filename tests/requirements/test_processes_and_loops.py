@@ -34,14 +34,12 @@ from tests.core.wire import Pieces, tokens
 from tests.requirements.together import Gate, together
 
 LIMIT = 10.0
-# A loop that ends with open connections leaves transports of asyncio behind, which say so when they are collected.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """What tests leave behind is collected while the mark above holds."""
+    """What a test leaves open says so in that test."""
     yield
     gc.collect()
 
