@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+import itertools
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from kalbio import WaitTimeoutError
-from kalbio.sandbox import Sandbox
+from kalbio.sandbox import Fault, Faults, Sandbox
+from kalbio.sandbox.server import serve
 from tests.conftest import Lab, World
 
 
@@ -71,3 +83,277 @@ def test_r129_what_ends_in_the_last_moment_has_ended(world: World, pauses: list[
     record = world(lab.api.imports.wait(import_id, interval=2, timeout=3))
     assert (record.import_status, pauses) == ("completed", [2, 1])
     lab.close()
+
+
+PATIENCE = 15.0
+
+
+def stopped(world: World, call: Callable[[], Any], when: Callable[[], bool]) -> tuple[BaseException, float]:
+    """Make a call, and press Ctrl-C (or cancel the task) as soon as something is so; return what it ends with.
+
+    Also returns how many seconds after that it ended.
+    """
+    pressed: list[float] = []
+    if world.kind == "sync":
+        main = threading.get_ident()
+
+        def press() -> None:
+            limit = time.monotonic() + PATIENCE
+            while not when() and time.monotonic() < limit:
+                time.sleep(0.005)
+            pressed.append(time.monotonic())
+            signal.pthread_kill(main, signal.SIGINT)
+
+        thread = threading.Thread(target=press)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt) as caught:
+            call()
+        ended = time.monotonic()
+        thread.join()
+        return caught.value, ended - pressed[0]
+
+    async def run() -> tuple[BaseException, float]:
+        task = asyncio.ensure_future(call())
+        limit = time.monotonic() + PATIENCE
+        while not when() and time.monotonic() < limit:  # noqa: ASYNC110  # the other world waits for it too
+            await asyncio.sleep(0.005)
+        started = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return caught.value, time.monotonic() - started
+
+    found: tuple[BaseException, float] = world(run())
+    return found
+
+
+def working() -> list[threading.Thread]:
+    """The threads that work for a bulk call."""
+    return [thread for thread in threading.enumerate() if thread.name == "kalbio"]
+
+
+@pytest.fixture
+def refusing(world: World) -> Iterator[Lab]:
+    """A sandbox that makes ten records, and then asks to wait for 20 s with each further one."""
+    made = Lab(world, Sandbox(faults=Faults()))
+    world(made.api.programs.get_programs())
+    sent, lock = itertools.count(1), threading.Lock()
+    meet = made.sandbox.meet
+
+    def refuse(request: Any) -> Any:
+        with lock:
+            answer = meet(request)
+            if request.target.endswith("/records") and next(sent) == 10:
+                made.sandbox.faults.add(Fault("getOrCreateRecord", status=503, retry_after=20, times=None))
+        return answer
+
+    made.sandbox.meet = refuse  # type: ignore[method-assign]
+    yield made
+    made.close()
+
+
+ROWS = [{"Compound": f"STOP-{number}"} for number in range(40)]
+
+
+def refused(lab: Lab, count: int = 8) -> Callable[[], bool]:
+    """Whether so many calls have been asked to wait."""
+    return lambda: sum(exchange.status == 503 for exchange in list(lab.exchanges)) >= count
+
+
+def test_r127_ctrl_c_ends_a_bulk_call_that_was_asked_to_wait(world: World, refusing: Lab) -> None:
+    """Ctrl-C while all rows under way wait for Retry-After: the call ends at once, and nothing is sent after it."""
+    end, seconds = stopped(world, lambda: refusing.api.records.get_or_create_records(ROWS), refused(refusing))
+    sent = len(refusing.exchanges)
+    assert seconds < 1
+    assert working() == []
+    refusing.sandbox.faults.clear()
+    world(refusing.api.records.search_records())
+    assert [exchange.operation for exchange in refusing.exchanges[sent:]] == ["searchRecords"]
+    assert isinstance(end, KeyboardInterrupt | asyncio.CancelledError)
+
+
+def test_r127_the_outcomes_so_far_are_on_the_exception(world: World, refusing: Lab) -> None:
+    """What became of each row is the outcome of the exception: done, unknown where it was under way, or skipped."""
+    end, _ = stopped(world, lambda: refusing.api.records.get_or_create_records(ROWS), refused(refusing))
+    outcome: Any = end.outcome  # type: ignore[attr-defined]
+    assert len(outcome) == 40
+    assert [len(rows) for rows in (outcome.done, outcome.unknown, outcome.skipped)] == [10, 8, 22]
+    assert all(item.id is not None for item in outcome.done)
+    assert "may or may not be in" in str(outcome.unknown[0].error)
+    assert end.__notes__[0].startswith("The load broke off: 40 rows: 10 done, 8 unknown, 22 skipped.")
+
+
+def test_r127_the_outcomes_so_far_are_in_the_journal(world: World, refusing: Lab, tmp_path: Path) -> None:
+    """A load that was interrupted goes on with its journal: what was done before is not sent again."""
+    path = tmp_path / "load.db"
+    stopped(world, lambda: refusing.api.records.get_or_create_records(ROWS, journal=path), refused(refusing))
+    refusing.sandbox.faults.clear()
+    result = world(refusing.api.records.get_or_create_records(ROWS, journal=path))
+    assert (len(result.done), sum(item.earlier for item in result)) == (40, 10)
+
+
+def test_r127_ctrl_c_ends_a_stream(world: World, refusing: Lab) -> None:
+    """The exception that ends an iterator has the outcomes of the batch under way, by their true numbers."""
+    taken: list[Any] = []
+
+    def rows() -> Iterator[Any]:
+        yield from ROWS
+
+    if world.kind == "sync":
+
+        def walk() -> None:
+            for outcome in refusing.api.records.iter_get_or_create_records(rows(), batch_size=8):
+                taken.append(outcome)
+    else:
+
+        async def walk() -> None:  # type: ignore[misc]
+            async for outcome in refusing.api.records.iter_get_or_create_records(rows(), batch_size=8):
+                taken.append(outcome)
+
+    end, seconds = stopped(world, walk, refused(refusing, 6))
+    outcome: Any = end.outcome  # type: ignore[attr-defined]
+    assert seconds < 1
+    assert [item.index for item in taken] == list(range(8))
+    assert [item.index for item in outcome] == list(range(8, 16))
+    assert [len(outcome.done), len(outcome.unknown)] == [2, 6]
+
+
+def test_r127_whatever_ends_a_load_has_the_outcomes(lab: Lab, world: World) -> None:
+    """A failure of the caller's own `progress` ends the load too, and has the outcomes so far."""
+
+    def progress(ended: int, rows: int) -> None:
+        if ended == 5:
+            raise LookupError("the bar is gone")
+
+    with pytest.raises(LookupError) as caught:
+        world(lab.api.records.get_or_create_records(ROWS, progress=progress))
+    outcome: Any = caught.value.outcome  # type: ignore[attr-defined]
+    assert len(outcome) == 40
+    assert len(outcome.done) >= 5
+
+
+class Silent:
+    """A server that gives tokens, and says nothing to anything else."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                self.open.append(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        token = {"access_token": "sandbox-token-access", "refresh_token": "sandbox-token-refresh", "expires_in": 3600}
+        body = json.dumps(token).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        with contextlib.suppress(OSError):
+            while data := connection.recv(65536):
+                if b"/auth/oauth/token" in data:
+                    connection.sendall(head + body)
+                elif data.startswith((b"GET", b"POST")):
+                    self.asked.append(time.monotonic())
+
+    def close(self) -> None:
+        self.listener.close()
+        for connection in self.open:
+            connection.close()
+
+
+def test_r127_ctrl_c_ends_a_bulk_call_to_a_silent_server(world: World) -> None:
+    """Ctrl-C while a server does not answer: the call ends, and nothing is sent after it."""
+    server = Silent()
+    client = world.connect(url=server.url)
+    ids = [f"00000000-0000-4000-8000-{number:012}" for number in range(1000)]
+    _, seconds = stopped(
+        world, lambda: client.records.get_records_by_ids(ids, batch_size=100), lambda: len(server.asked) >= 8
+    )
+    sent = len(server.asked)
+    assert seconds < 2
+    time.sleep(0.2)  # what would still be sent
+    assert len(server.asked) == sent == 8
+    server.close()
+
+
+LATE = """
+import asyncio, atexit, sys, threading
+import kalbio
+
+moment, what, url = sys.argv[1:]
+rows = [{"Compound": f"LATE-{number}"} for number in range(30)]
+client = kalbio.KaleidoscopeClient("sandbox-id", "sandbox-secret", url)
+begun, over = threading.Event(), threading.Event()
+
+
+def first():
+    over.wait()
+    return len(client.programs.get_programs()) > 0
+
+def bulk():
+    client.programs.get_programs()
+    over.wait()
+    return str(client.records.get_or_create_records(rows)) == "30 rows: 30 done"
+
+def load():
+    outcomes = client.records.iter_get_or_create_records(rows, batch_size=10)
+    statuses = [next(outcomes).status]
+    begun.set()
+    over.wait()
+    return statuses + [outcome.status for outcome in outcomes] == ["done"] * 30
+
+def walk():
+    client.records.get_or_create_records(rows)
+    found = client.records.iter_search(entity_slice_id="Compound", batch_size=5)
+    names = [str(next(found))]
+    begun.set()
+    over.wait()
+    names += map(str, found)
+    return {row["Compound"] for row in rows} <= set(names)
+
+def wait():
+    over.wait()
+    job = client.imports.wait(client.imports.push_data(["Compound"], rows), interval=0.01)
+    return job.is_complete
+
+def tasks():
+    over.wait()
+
+    async def work():
+        async with kalbio.AsyncKaleidoscopeClient("sandbox-id", "sandbox-secret", url) as client:
+            return str(await client.records.get_or_create_records(rows)) == "30 rows: 30 done"
+
+    return asyncio.run(work())
+
+def tell():
+    try:
+        print("right" if globals()[what]() else "wrong")
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}")
+    client.close()
+    begun.set()
+
+if moment == "atexit":
+    over.set()
+    atexit.register(tell)
+else:
+    threading.Thread(target=lambda: (threading.main_thread().join(), over.set()), daemon=True).start()
+    threading.Thread(target=tell).start()
+    if what in ("load", "walk"):
+        begun.wait()
+"""
+
+
+@pytest.mark.parametrize("what", ["first", "bulk", "load", "walk", "wait", "tasks"])
+@pytest.mark.parametrize("moment", ["thread", "atexit"])
+def test_r143_a_client_works_after_the_main_thread_has_ended(moment: str, what: str) -> None:
+    """A thread that outlives the main thread may call, and so may what runs at exit: first calls, bulk calls, walks."""
+    with Sandbox() as sandbox, serve(sandbox) as server:
+        command = [sys.executable, "-W", "error", "-c", LATE, moment, what, server.url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("right\n", "")

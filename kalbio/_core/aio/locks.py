@@ -85,8 +85,23 @@ def _wake(future: asyncio.Future[None]) -> None:
 
 
 async def off_loop(function: Callable[[], T]) -> T:
-    """Run blocking code where it does not hold up other tasks."""
-    return await run_sync(function)
+    """Run blocking code where it does not hold up other tasks.
+
+    It is run here when no thread can be started any more, because the main thread has ended.
+    """
+    begun = False
+
+    def run() -> T:
+        nonlocal begun
+        begun = True
+        return function()
+
+    try:
+        return await run_sync(run)
+    except RuntimeError:
+        if begun:
+            raise
+        return function()
 
 
 def raise_if_stopped() -> None:
