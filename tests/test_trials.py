@@ -11,7 +11,7 @@ import pytest
 from bench import file_server, memory
 from kalbio import KaleidoscopeClient
 from kalbio._core.retry import decide
-from scripts.trials import forked, killed_loads, large_files, leaks, many_loops, mixed_calls
+from scripts.trials import cancelled_calls, forked, killed_loads, large_files, leaks, many_loops, mixed_calls
 
 
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
@@ -122,3 +122,20 @@ def test_the_trial_notices_a_lost_wake_up(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("kalbio._core.aio.locks.Event.set", lambda event: setattr(event, "_is_set", True))
 
     assert many_loops.run(120, patience=2)["hung"] > 0
+
+
+def test_cancelled_calls_leave_nothing_taken() -> None:
+    """After 1,000 calls cancelled at any moment no connection and no place is taken, and all later calls succeed."""
+    figures = cancelled_calls.run(1000, 1, compare=False)
+
+    assert cancelled_calls.held(figures), figures
+
+
+def test_the_trial_notices_connections_that_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that are not given back when a call is cancelled are counted."""
+    monkeypatch.setattr("kalbio._core.aio.connections.AsyncConnections._discard", lambda *_: None)
+
+    figures = cancelled_calls.run(200, 1, compare=False)
+
+    assert figures["stuck connections"] > 0
+    assert not cancelled_calls.held(figures)

@@ -1,6 +1,7 @@
 """Runs the trials and prints their figures; exits 1 when one fails.
 
 scripts/reliability [--calls N] [--share X] [--seed N] [--ends N] [--kills N] [--rows N] [--megabytes N]
+                    [--cancellations N]
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scripts.trials import (
+    cancelled_calls,
     forked,
     killed_downloads,
     killed_loads,
@@ -35,6 +37,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50, help="downloads to kill (default: 50)")
     parser.add_argument("--rows", type=int, default=20_000, help="rows of the load to kill ten times (default: 20000)")
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the large files (default: 1000)")
+    parser.add_argument("--cancellations", type=int, default=5000, help="async calls to cancel (default: 5000)")
     given = parser.parse_args()
 
     def once(figures: Figures) -> bool:
@@ -61,6 +64,11 @@ def main() -> int:
             "4 forked children and their parent, 200 reads each, sync and async: none wrong, none hangs",
             lambda: forked.run(4, 200),
             forked.held,
+        ),
+        (
+            f"{given.cancellations:,} calls cancelled at any moment: no connection is stuck, no place is taken",
+            lambda: cancelled_calls.run(given.cancellations, given.seed),
+            cancelled_calls.held,
         ),
         (
             "300 calls from three event loops at once, 50 loops in a row: none hangs, no socket is left",
