@@ -97,7 +97,7 @@ async def _run(cancellations: int, seed: int, transport: Any) -> dict[str, Any]:
 
 async def _afterwards(client: AsyncKaleidoscopeClient, ids: list[str]) -> dict[str, int]:
     """Count what is still taken, and which of some calls at once fail."""
-    pipe: Any = client._pipe
+    pipe: Any = client._pipes.here()
     failed = 0
 
     async def call(record_id: str) -> None:
@@ -118,7 +118,7 @@ async def _afterwards(client: AsyncKaleidoscopeClient, ids: list[str]) -> dict[s
 def _stuck(transport: Any) -> int:
     """Count the connections that are taken, though no call is under way."""
     if isinstance(transport, httpx.AsyncHTTPTransport) and not hasattr(transport, "connections"):
-        return sum(not connection.is_idle() for connection in transport._pool.connections)  # type: ignore[attr-defined]
+        return sum(not connection.is_idle() for connection in transport._pool.connections)
     return len(transport.connections._busy) + len(transport.connections._waiting)
 
 
