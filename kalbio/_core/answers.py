@@ -52,11 +52,15 @@ def as_list(response: Response) -> list[Any]:
     return value
 
 
-def unusable(response: Response, reason: str) -> KalbioResponseError:
-    """Return the error for an answer that cannot be used."""
+def unusable(response: Response, reason: str, *, show: bool = True) -> KalbioResponseError:
+    """Return the error for an answer that cannot be used; without its body unless `show`."""
     request = response.request
     secrets = response.extensions.get("secrets", tuple)()
-    return KalbioResponseError(request.method, request.url.path, response.content, reason, secrets=secrets)
+    if request.method not in ("GET", "HEAD"):
+        reason = f"{reason}; the call may have been carried out, look before you repeat it"
+    return KalbioResponseError(
+        request.method, request.url.path, response.content if show else b"", reason, secrets=secrets
+    )
 
 
 class Answer(Response):

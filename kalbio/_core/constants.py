@@ -32,6 +32,11 @@ PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 # Servers commonly refuse request lines of more than 8 kB; the method, the version and a path prefix need some of it.
 MAX_TARGET = 7_990
 
+# What an answer may be in memory, unpacked; that of a login; and what is read of one that is a refusal.
+MAX_ANSWER_SIZE = 268_435_456
+MAX_LOGIN = 1_048_576
+MAX_REFUSAL = 1_048_576
+
 # What an error keeps of a body.
 MAX_ERROR_BODY = 4_096
 

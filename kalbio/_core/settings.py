@@ -78,6 +78,7 @@ class Settings:
     http2: bool = False
     max_connections: int = constants.MAX_CONNECTIONS
     max_in_flight: int = constants.MAX_IN_FLIGHT
+    max_answer_size: int = constants.MAX_ANSWER_SIZE
     transport: Any = None
 
     def __reduce__(self) -> Any:

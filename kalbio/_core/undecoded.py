@@ -50,7 +50,7 @@ def whole(part: Undecoded) -> dict[str, Any]:
     try:
         found: dict[str, Any] = decode(part.text)
     except (ValueError, RecursionError) as error:
-        raise KalbioResponseError("reading", part.id, part.text, f"the object cannot be decoded ({error})") from None
+        raise KalbioResponseError("reading", part.id, b"", f"the object cannot be decoded ({error})") from None
     return found
 
 

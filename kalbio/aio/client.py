@@ -134,6 +134,8 @@ class AsyncKaleidoscopeClient:
         max_connections: connections open at a time.
         max_in_flight: requests under way at a time, of all calls together; downloads do not count. After a 429 they
             are halved for a while. 1 sends the requests of bulk calls one after the other.
+        max_answer_size: bytes that an answer may have in memory, unpacked. Files and exports that are saved have no
+            limit.
         on_error: "raise" for typed errors, "log" for the older contract: log the error and return None, [] or False.
             By default `KALEIDOSCOPE_ON_ERROR`, else "raise".
         use_cache: False asks the server for every read.
@@ -163,13 +165,15 @@ class AsyncKaleidoscopeClient:
         http2: bool = False,
         max_connections: int = constants.MAX_CONNECTIONS,
         max_in_flight: int = constants.MAX_IN_FLIGHT,
+        max_answer_size: int = constants.MAX_ANSWER_SIZE,
         on_error: OnError | None = None,
         use_cache: bool = True,
         transport: Any = None,
     ) -> None:
         self._additional_headers = AddedHeaders(additional_headers)
         self.on_error: OnError = _policy(on_error)
-        for name, number in (("max_in_flight", max_in_flight), ("max_connections", max_connections)):
+        whole = {"max_in_flight": max_in_flight, "max_connections": max_connections, "max_answer_size": max_answer_size}
+        for name, number in whole.items():
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
                 raise SettingError(f"{name} must be a whole number of at least 1; got {shown(number)}")
         if not isinstance(use_cache, bool):
@@ -195,6 +199,7 @@ class AsyncKaleidoscopeClient:
             http2=_http2(http2),
             max_connections=max_connections,
             max_in_flight=max_in_flight,
+            max_answer_size=max_answer_size,
             transport=transport,
         )
         self._tokens = Tokens(

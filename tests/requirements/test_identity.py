@@ -1,10 +1,12 @@
-"""R120, R123: an answer counts only when it is the one to its request, and holds what the description promises."""
+"""R120, R123, R137: an answer counts only when it is the one to its request, holds what it must, and has a limit."""
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import re
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ import httpx
 import pytest
 from kaleidoscope_api.operations import OPERATIONS
 
-from kalbio import KalbioResponseError, UnknownFateError
+from kalbio import KalbioAPIError, KalbioResponseError, NotFoundError, UnknownFateError
 from kalbio._core.identity import broken_promise, contradiction
 from tests.conftest import Lab, World
-from tests.core.wire import Wire, answer
+from tests.core.conftest import core  # noqa: F401  # a fixture
+from tests.core.wire import Core, Pieces, Wire, answer
 
 ONE, TWO, THREE = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
 FIELD, OTHER = "00000000-0000-4000-8000-0000000000f1", "00000000-0000-4000-8000-0000000000f2"
@@ -222,6 +225,81 @@ def test_r120_no_sample_contradicts_its_request_or_breaks_a_promise(lab: Lab, wo
         last = re.search(r"\{(\w+)\}$", info.path)
         if last and info.answer == "object" and last[1] != "source_id":
             assert any(mark.request == f"path.{last[1]}" for mark in info.repeats), name
+
+
+# -- R137, of answers in memory --------------------------------------------------------------------------------------
+
+
+def packed(size: int) -> bytes:
+    """The gzip of a JSON text of so many letters."""
+    return gzip.compress(b'{"id": "' + b"a" * size + b'"}')
+
+
+def streamed(body: bytes, encoding: str = "gzip", status: int = 200) -> Callable[[httpx.Request], httpx.Response]:
+    """An answer that comes in pieces, as over a network."""
+    pieces = [body[start : start + 65_536] for start in range(0, len(body), 65_536)]
+    headers = {"content-encoding": encoding} if encoding else {}
+    return lambda request: httpx.Response(status, headers=headers, stream=Pieces(*pieces))
+
+
+def test_r137_an_answer_over_the_limit_is_refused_before_it_is_in_memory(world: World) -> None:
+    """A bomb of 300 MB takes a few, and the error names the limit; what stays below is read."""
+    client = connect(world, Wire(streamed(packed(300_000_000)), streamed(packed(1000))), max_answer_size=1_000_000)
+    pipe = client.raw.get_httpx_client() if world.kind == "sync" else client.raw.get_async_httpx_client()
+    tracemalloc.start()
+    with pytest.raises(KalbioResponseError, match=r"longer than 1,000,000 bytes.*max_answer_size"):
+        world(pipe.request(method="GET", url="/records/x"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+    assert len(world(pipe.request(method="GET", url="/records/x")).json()["id"]) == 1000
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip", "x-gzip", "GZIP", "identity"])
+def test_r137_only_gzip_is_asked_for_and_read(core: Core, encoding: str) -> None:  # noqa: F811
+    """Both names of gzip are read, and the request names no other encoding."""
+    body = b'{"id": "1"}'
+    wire = Wire(streamed(gzip.compress(body) if "gzip" in encoding.lower() else body, encoding))
+    response = core.call(core.open(wire))
+    assert (response.json(), response.content) == ({"id": "1"}, body)
+    assert wire.requests[0].headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, identity", "gzip, gzip"])
+def test_r137_an_encoding_that_was_not_asked_for_is_named(core: Core, encoding: str) -> None:  # noqa: F811
+    """It is refused by its name, and the connection is given back; a refusal in it still has its status."""
+    with pytest.raises(KalbioResponseError, match=f"encoding '{encoding}'"):
+        core.call(core.open(Wire(streamed(b"anything", encoding))))
+    with pytest.raises(NotFoundError):
+        core.call(core.open(Wire(streamed(b"anything", encoding, status=404))))
+
+
+@pytest.mark.parametrize("status", [404, 401])
+def test_r137_the_body_of_a_refusal_is_cut(core: Core, status: int) -> None:  # noqa: F811
+    """The status of a refusal counts, however much it says, and what is kept of it is short."""
+    bomb = gzip.compress(b"x" * 100_000_000)
+    wire = Wire(*[streamed(bomb, status=status) for _ in range(2)])
+    tracemalloc.start()
+    with pytest.raises(KalbioAPIError) as caught:
+        core.call(core.open(wire))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert caught.value.status_code == status
+    assert peak < 20_000_000
+
+
+def test_r137_a_login_that_unpacks_without_end_is_refused(core: Core) -> None:  # noqa: F811
+    """The answer to a login has a limit of its own, and nothing of it is shown."""
+    with pytest.raises(KalbioResponseError, match="longer than") as caught:
+        core.call(core.open(Wire(logins=[streamed(packed(100_000_000))])))
+    assert caught.value.response_body == b""
+
+
+@pytest.mark.parametrize("size", [0, -1, True, 1.5, "1", None])
+def test_r137_a_limit_that_makes_no_sense_is_refused(world: World, size: Any) -> None:
+    """It must be a whole number of at least 1."""
+    with pytest.raises(ValueError, match="max_answer_size"):
+        connect(world, Wire(), max_answer_size=size)
 
 
 # -- R123 ------------------------------------------------------------------------------------------------------------

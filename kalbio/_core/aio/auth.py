@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from kalbio._core import constants
 from kalbio._core._http import Auth, Request, Response
 from kalbio._core.aio.locks import Lock, off_loop, raise_if_stopped
+from kalbio._core.aio.reading import read
 from kalbio._core.errors import (
     AuthenticationError,
     ClientClosedError,
@@ -116,8 +117,8 @@ class AsyncTokenAuth(Auth):
                         self._dress(login, identity)
                         raise_if_stopped()
                         answer = yield login
-                        await answer.aread()
                         try:
+                            await read(answer, constants.MAX_LOGIN)
                             token = self._read_answer(grant, answer)
                         except KalbioError as error:
                             # A copy: the traceback of this one would be kept alive, and shared.
@@ -128,6 +129,7 @@ class AsyncTokenAuth(Auth):
             response = yield request
             if response.status_code != 401 or last_try:
                 return
+            await read(response, constants.MAX_REFUSAL)  # the library would read all of it
             self._tokens.reject(token)  # also for those who cannot try again: the next caller needs another one
             if not request.extensions.get("replayable", True):
                 return

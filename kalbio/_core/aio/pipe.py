@@ -37,6 +37,7 @@ from kalbio._core._transports import AsyncTransport
 from kalbio._core.aio.auth import AsyncTokenAuth
 from kalbio._core.aio.gate import AsyncGate, AsyncTurn
 from kalbio._core.aio.locks import Event, raise_if_stopped
+from kalbio._core.aio.reading import read
 from kalbio._core.answers import Answer, unusable
 from kalbio._core.connecting import told as told_of_connecting
 from kalbio._core.cookies import SparingCookies
@@ -86,7 +87,7 @@ class AsyncPipe(AsyncClient):
         self._settings = settings
         super().__init__(
             base_url=settings.base_url,
-            headers={"User-Agent": settings.user_agent},
+            headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip"},
             timeout=Timeout(**settings.timeouts.as_dict()),
             transport=self._connect() if settings.transport is None else settings.transport,
             mounts={f"{scheme}://": self._connect(url) for scheme, url in settings.proxies.urls().items()},
@@ -208,7 +209,7 @@ class AsyncPipe(AsyncClient):
                     response = await self._send_once(request, auth)
                     if response.is_success:
                         return response
-                    await _read(response)
+                    await read(response, self._settings.max_answer_size)
                 else:
                     response = await self._send_in_turn(request, auth)
             except HTTPError as error:
@@ -258,7 +259,7 @@ class AsyncPipe(AsyncClient):
             try:
                 await self._gate.enter(turn)
                 response = await self._send_once(request, auth)
-                await _read(response)
+                await read(response, self._settings.max_answer_size)
             finally:
                 self._gate.leave(turn)
         except BaseException:
@@ -358,8 +359,7 @@ class AsyncPipe(AsyncClient):
         wrong = broken_promise(operation, request, response)
         if wrong is not None:
             self._suspicious = True
-            fate = "" if reading else "; the call may have been carried out, look before you repeat it"
-            raise unusable(response, f"{redact(wrong, self._secrets())}{fate}")
+            raise unusable(response, redact(wrong, self._secrets()))
         return True
 
     def _after_failure(self, request: Request, error: HTTPError, attempt: int, started: float) -> Decision:
@@ -424,16 +424,6 @@ class AsyncPipe(AsyncClient):
             # That of a login has the client secret in its body, all have the token in a header.
             error.request = Request(sent.method, sent.url.copy_with(query=None))
         return error
-
-
-async def _read(response: Response) -> None:
-    try:
-        await response.aread()
-    except BaseException:
-        await response.aclose()  # what cannot be unpacked would keep its connection
-        raise
-    # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
-    response.stream = ByteStream(b"")
 
 
 def _leave_connection(request: Request, status: int) -> None:

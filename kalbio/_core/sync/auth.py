@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 894d80bfad8f)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest d6d11caa7804)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from kalbio._core.errors import (
 from kalbio._core.redact import redact
 from kalbio._core.retry import read_retry_after
 from kalbio._core.sync.locks import Lock, off_loop, raise_if_stopped
+from kalbio._core.sync.reading import read
 from kalbio._core.tokens import Grant, Tokens
 from kalbio._core.veil import VeiledHeaders
 
@@ -113,8 +114,8 @@ class TokenAuth(Auth):
                         self._dress(login, identity)
                         raise_if_stopped()
                         answer = yield login
-                        answer.read()
                         try:
+                            read(answer, constants.MAX_LOGIN)
                             token = self._read_answer(grant, answer)
                         except KalbioError as error:
                             # A copy: the traceback of this one would be kept alive, and shared.
@@ -125,6 +126,7 @@ class TokenAuth(Auth):
             response = yield request
             if response.status_code != 401 or last_try:
                 return
+            read(response, constants.MAX_REFUSAL)  # the library would read all of it
             self._tokens.reject(token)  # also for those who cannot try again: the next caller needs another one
             if not request.extensions.get("replayable", True):
                 return

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 3a2e80b8d7d7)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest b438156ed388)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ from kalbio._core.shown import one_line
 from kalbio._core.sync.auth import TokenAuth
 from kalbio._core.sync.gate import Gate, Turn
 from kalbio._core.sync.locks import Event, raise_if_stopped
+from kalbio._core.sync.reading import read
 
 logger = logging.getLogger("kalbio")
 
@@ -87,7 +88,7 @@ class Pipe(Client):
         self._settings = settings
         super().__init__(
             base_url=settings.base_url,
-            headers={"User-Agent": settings.user_agent},
+            headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip"},
             timeout=Timeout(**settings.timeouts.as_dict()),
             transport=self._connect() if settings.transport is None else settings.transport,
             mounts={f"{scheme}://": self._connect(url) for scheme, url in settings.proxies.urls().items()},
@@ -209,7 +210,7 @@ class Pipe(Client):
                     response = self._send_once(request, auth)
                     if response.is_success:
                         return response
-                    _read(response)
+                    read(response, self._settings.max_answer_size)
                 else:
                     response = self._send_in_turn(request, auth)
             except HTTPError as error:
@@ -259,7 +260,7 @@ class Pipe(Client):
             try:
                 self._gate.enter(turn)
                 response = self._send_once(request, auth)
-                _read(response)
+                read(response, self._settings.max_answer_size)
             finally:
                 self._gate.leave(turn)
         except BaseException:
@@ -359,8 +360,7 @@ class Pipe(Client):
         wrong = broken_promise(operation, request, response)
         if wrong is not None:
             self._suspicious = True
-            fate = "" if reading else "; the call may have been carried out, look before you repeat it"
-            raise unusable(response, f"{redact(wrong, self._secrets())}{fate}")
+            raise unusable(response, redact(wrong, self._secrets()))
         return True
 
     def _after_failure(self, request: Request, error: HTTPError, attempt: int, started: float) -> Decision:
@@ -425,16 +425,6 @@ class Pipe(Client):
             # That of a login has the client secret in its body, all have the token in a header.
             error.request = Request(sent.method, sent.url.copy_with(query=None))
         return error
-
-
-def _read(response: Response) -> None:
-    try:
-        response.read()
-    except BaseException:
-        response.close()  # what cannot be unpacked would keep its connection
-        raise
-    # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
-    response.stream = ByteStream(b"")
 
 
 def _leave_connection(request: Request, status: int) -> None:
