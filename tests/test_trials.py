@@ -11,7 +11,16 @@ import pytest
 from bench import file_server, memory
 from kalbio import KaleidoscopeClient
 from kalbio._core.retry import decide
-from scripts.trials import cancelled_calls, forked, killed_loads, large_files, leaks, many_loops, mixed_calls
+from scripts.trials import (
+    cancelled_calls,
+    forked,
+    full_disks,
+    killed_loads,
+    large_files,
+    leaks,
+    many_loops,
+    mixed_calls,
+)
 
 
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
@@ -46,6 +55,21 @@ def test_a_load_that_is_killed_goes_on() -> None:
 def test_the_trial_notices_a_load_without_a_journal() -> None:
     """A load that begins again after a kill doubles rows, and the trial counts them."""
     assert killed_loads.run(300, 1, seed=1, journal=False)["doubled"] > 0
+
+
+def test_a_load_whose_journal_meets_a_full_disk_goes_on() -> None:
+    """Of 1,500 rows none is lost, doubled or untold when the journal could not be written three times."""
+    figures = full_disks.run(1500, 3, seed=1)
+
+    assert full_disks.held(figures), figures
+
+
+def test_the_trial_notices_a_journal_that_forgets() -> None:
+    """A journal as it was before the last run doubles rows, and the trial counts them."""
+    figures = full_disks.run(1500, 3, seed=1, forgetful=True)
+
+    assert figures["doubled"] > 0
+    assert not full_disks.held(figures)
 
 
 def test_files_go_up_and_down_whole_and_in_constant_memory() -> None:

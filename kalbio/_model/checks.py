@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kalbio._core.shown import shown
@@ -87,6 +88,17 @@ def check_keys(rows: Sequence[Mapping[Any, Any]], keys: Mapping[Any, Any]) -> No
             value = row.get(column)
             if value is None or (isinstance(value, str) and not value.strip()):
                 raise ValueError(f"data[{index}] has no value for the key field {str(name)!r}")
+
+
+@contextlib.contextmanager
+def in_row(number: int | None) -> Iterator[None]:
+    """Let an error about what a row says begin with the number of the row; None for what is no row."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if number is not None:
+            error.args = (f"rows[{number}]: {error}", *error.args[1:])
+        raise
 
 
 def renamed(old: str, value: Any, new: str, other: Any) -> Any:

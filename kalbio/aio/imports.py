@@ -228,6 +228,9 @@ class ImportsService(Service):
             body["add_fields_to_record_view_ids"] = plain_ids(
                 add_fields_to_record_view_ids, "record view", RecordViewData
             )
+        if size is not None:
+            for index, row in enumerate(rows):  # no batch may go and a later one turn out to be none
+                jsontext.encode(row, f"data[{index}]")
         step = size or len(rows) or 1
         bodies = [{**body, "data": rows[start : start + step]} for start in range(0, len(rows) or 1, step)]
         if source_id is None:

@@ -34,7 +34,7 @@ from kalbio._core.uploads import FileData, opened
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome
-from kalbio._model.checks import listed, renamed, texts_of, unicode_text, whole
+from kalbio._model.checks import in_row, listed, renamed, texts_of, unicode_text, whole
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.identifiers import as_id, joined_ids, plain_id, plain_ids, several
 from kalbio._model.listing import (
@@ -616,16 +616,21 @@ class RecordsService(Service):
                 found.append(next(identified))
         return Listing([record for record in found if record is not None], unreadable)
 
-    async def _places(self, identifiers: Iterable[Any]) -> list[Record | str | KeyValues]:
+    async def _places(
+        self, identifiers: Iterable[Any], numbers: Sequence[int | None] | None = None
+    ) -> list[Record | str | KeyValues]:
         """Return each identifier as a record, an id, or key values; every name of a key field is looked up once."""
         given = several(identifiers, "record")
-        keys = iter(await self._keys([item for item in given if isinstance(item, Mapping)]))
+        rows: Sequence[int | None] = [None] * len(given) if numbers is None else numbers
+        dicts = [(item, row) for item, row in zip(given, rows, strict=True) if isinstance(item, Mapping)]
+        keys = iter(await self._keys([item for item, _ in dicts], [row for _, row in dicts]))
         places: list[Record | str | KeyValues] = []
-        for item in given:
+        for item, row in zip(given, rows, strict=True):
             if isinstance(item, Record):
                 places.append(item)
             else:
-                places.append(next(keys) if isinstance(item, Mapping) else _uuid(item))
+                with in_row(row):
+                    places.append(next(keys) if isinstance(item, Mapping) else _uuid(item))
         return places
 
     async def _fetch(
@@ -765,7 +770,8 @@ class RecordsService(Service):
             >>> print(result)
             3 rows: 3 done
         """
-        keys = await self._keys(listed("rows", rows))
+        given = listed("rows", rows)
+        keys = await self._keys(given, range(len(given)))
         async with opened_journal(self._client, journal, "records to get or create") as opened:
             return await load_all(self._record_load(opened, stop_on_error, _counting(progress, len(keys))), keys)
 
@@ -804,7 +810,7 @@ class RecordsService(Service):
         """
 
         async def prepare(first: int, chunk: Sequence[RecordKey]) -> Sequence[KeyValues]:
-            return await self._keys(chunk)
+            return await self._keys(chunk, range(first, first + len(chunk)))
 
         async with opened_journal(self._client, journal, "records to get or create") as opened:
             outcomes = load_each(self._record_load(opened, stop_on_error), rows, prepare, batch_size)
@@ -943,12 +949,14 @@ class RecordsService(Service):
     async def _writes(self, first: int, rows: Sequence[Any]) -> list[Write]:
         """Resolve what rows name, or raise before anything is sent."""
         given = [check_value_row(first + index, row) for index, row in enumerate(rows)]
-        ids = await self._resolve_many([row["record"] for row in given]) if given else []
+        numbers = range(first, first + len(given))
+        ids = await self._resolve_many([row["record"] for row in given], numbers) if given else []
         writes: list[Write] = []
         for index, (record_id, row) in enumerate(zip(ids, given, strict=True), first):
             # What cannot be sent is said before anything is.
             jsontext.encode(row["content"], f"rows[{index}]['content']")
-            scope = await _scope(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
+            with in_row(index):
+                scope = await _scope(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
             writes.append((record_id, scope, row["content"]))
         return writes
 
@@ -1165,33 +1173,52 @@ class RecordsService(Service):
         """Return the id of a record. Ids and objects cost no request; a dict without a record raises."""
         return (await self._resolve_many([identifier]))[0]
 
-    async def _resolve_many(self, identifiers: Iterable[RecordIdentifier]) -> list[str]:
-        """Return the ids of records, in order; all dicts are looked up together."""
+    async def _resolve_many(
+        self, identifiers: Iterable[RecordIdentifier], numbers: Sequence[int] | None = None
+    ) -> list[str]:
+        """Return the ids of records, in order; all dicts are looked up together. Errors name rows of these numbers."""
         given = several(identifiers, "record")
-        places = await self._places(given)
+        rows: Sequence[int | None] = [None] * len(given) if numbers is None else numbers
+        places = await self._places(given, rows)
         identified = iter(await self._identify([place for place in places if isinstance(place, Mapping)]))
         ids: list[str] = []
-        for identifier, place in zip(given, places, strict=True):
+        for identifier, place, row in zip(given, places, rows, strict=True):
             record = next(identified) if isinstance(place, Mapping) else place
             if record is None:
-                raise IdentifierNotFoundError("record", identifier)
+                with in_row(row):
+                    raise IdentifierNotFoundError("record", identifier)
             ids.append(record.id if isinstance(record, Record) else record)
         return ids
 
-    async def _keys(self, dicts: Sequence[Mapping[Any, Any]]) -> list[KeyValues]:
-        """Return each dict as key field id to text. Names cost a request when the key fields are not cached."""
-        for given in dicts:
-            if not isinstance(given, Mapping) or not given:
-                raise IdentifierError(
-                    "record", given, f"{shown(given)} names no record; give a dict of key field: value."
-                )
-        names = list(dict.fromkeys(field for given in dicts for field in given))
-        ids = dict(zip(names, await self._client.entity_fields._key_fields.require_ids(names), strict=True))
+    async def _keys(
+        self, dicts: Sequence[Mapping[Any, Any]], numbers: Sequence[int | None] | None = None
+    ) -> list[KeyValues]:
+        """Return each dict as key field id to text. Names cost a request when the key fields are not cached.
+
+        Errors name the rows of these numbers.
+        """
+        rows: Sequence[int | None] = [None] * len(dicts) if numbers is None else numbers
+        first: dict[Any, int | None] = {}
+        for given, row in zip(dicts, rows, strict=True):
+            with in_row(row):
+                if not isinstance(given, Mapping) or not given:
+                    raise IdentifierError(
+                        "record", given, f"{shown(given)} names no record; give a dict of key field: value."
+                    )
+            for field in given:
+                first.setdefault(field, row)
+        fields = self._client.entity_fields._key_fields
+        try:
+            ids = dict(zip(first, await fields.require_ids(list(first)), strict=True))
+        except IdentifierError as error:
+            with in_row(first.get(error.identifier)):
+                raise
         keys: list[KeyValues] = []
-        for given in dicts:
-            resolved = {ids[field]: key_text(value, str(field)) for field, value in given.items()}
-            if len(resolved) < len(given):
-                raise IdentifierError("record", given, f"A key field is given twice: {shown(given)}")
+        for given, row in zip(dicts, rows, strict=True):
+            with in_row(row):
+                resolved = {ids[field]: key_text(value, str(field)) for field, value in given.items()}
+                if len(resolved) < len(given):
+                    raise IdentifierError("record", given, f"A key field is given twice: {shown(given)}")
             keys.append(resolved)
         return keys
 

@@ -15,6 +15,7 @@ from typing import Any
 from scripts.trials import (
     cancelled_calls,
     forked,
+    full_disks,
     killed_downloads,
     killed_loads,
     large_files,
@@ -88,6 +89,11 @@ def main() -> int:
             f"a load of {given.rows} rows killed ten times and run again: none lost, doubled, or out of order",
             lambda: killed_loads.run(given.rows, 10, given.seed),
             killed_loads.held,
+        ),
+        (
+            f"a load of {given.rows // 4} rows whose journal meets ten full disks: none lost, doubled, or untold",
+            lambda: full_disks.run(given.rows // 4, 10, given.seed),
+            full_disks.held,
         ),
         (
             f"{given.megabytes} MB up and down: all bytes the same, peak memory above the start at most 4 MB",

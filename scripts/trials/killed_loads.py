@@ -41,25 +41,25 @@ def run(rows: int, kills: int, seed: int, *, journal: bool = True) -> dict[str, 
     with Sandbox() as sandbox, serve(sandbox) as server, tempfile.TemporaryDirectory() as folder:
         credentials = (sandbox.settings.client_id, sandbox.settings.client_secret)
         with KaleidoscopeClient(*credentials, server.url) as client:
-            given = _rows(client, rows, draw)
+            given = rows_to_load(client, rows, draw)
         file, path = Path(folder) / "rows.json", Path(folder) / "load.db"
         file.write_text(json.dumps(given), encoding="utf-8")
         command = [sys.executable, "-c", CHILD, server.url, *credentials, str(file), str(path) if journal else ""]
         open_at_kill = carried_out = hits = 0
         for number in range(kills):
             # Spread over the load; without a journal each run begins with the first row.
-            until = rows * (number + draw.random()) / kills if journal else _written(sandbox) + draw.random() * rows / 9
+            until = rows * (number + draw.random()) / kills if journal else written(sandbox) + draw.random() * rows / 9
             with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
                 limit = time.monotonic() + PATIENCE
-                while child.poll() is None and _written(sandbox) <= until and time.monotonic() < limit:
+                while child.poll() is None and written(sandbox) <= until and time.monotonic() < limit:
                     time.sleep(0.002)
                 child.kill()
             time.sleep(0.2)  # what is under way arrives
             if journal:
                 sent, done = _noted(path)
                 open_at_kill += sent
-                carried_out += _written(sandbox) - done
-                hits += _written(sandbox) > done
+                carried_out += written(sandbox) - done
+                hits += written(sandbox) > done
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as last:
             told, _ = last.communicate(timeout=PATIENCE)
         return {
@@ -69,7 +69,7 @@ def run(rows: int, kills: int, seed: int, *, journal: bool = True) -> dict[str, 
             "rows that were open at a kill": open_at_kill,
             "of these carried out": carried_out,
             "told in the end": told.strip(),
-            **_compared(sandbox, given),
+            **compared(sandbox, given),
             "rows/s over all": round(rows / (time.monotonic() - started)),
         }
 
@@ -81,7 +81,7 @@ def held(figures: dict[str, Any]) -> bool:
     return not wrong and hit and figures["told in the end"] == f"{figures['rows']} rows: {figures['rows']} done"
 
 
-def _rows(client: KaleidoscopeClient, count: int, draw: Random) -> list[dict[str, Any]]:
+def rows_to_load(client: KaleidoscopeClient, count: int, draw: Random) -> list[dict[str, Any]]:
     """Return rows for some 0.4 places each, so that most places get several; one in ten repeats what was there."""
     for field in FIELDS:
         client.entity_fields.get_or_create_data_field(field, "number")
@@ -98,7 +98,7 @@ def _rows(client: KaleidoscopeClient, count: int, draw: Random) -> list[dict[str
     return rows
 
 
-def _written(sandbox: Sandbox) -> int:
+def written(sandbox: Sandbox) -> int:
     """Return how many values of the load are there; the seed has others."""
     with sandbox._lock:
         return int(sandbox._store.rows(f"select count(*) from value where {_OURS}")[0][0])  # noqa: S608
@@ -116,7 +116,7 @@ def _noted(path: Path) -> tuple[int, int]:
     return counts.get("sent", 0), counts.get("done", 0)
 
 
-def _compared(sandbox: Sandbox, given: list[dict[str, Any]]) -> dict[str, int]:
+def compared(sandbox: Sandbox, given: list[dict[str, Any]]) -> dict[str, int]:
     """Compare what is stored at each place with what was given for it."""
     with sandbox._lock:
         names = {field["id"]: field["field_name"] for field in sandbox._store.all("data_field")}

@@ -1,4 +1,4 @@
-"""R140 and on: what a load does when its journal fails, and which row an error is about."""
+"""R140 and R141: what a load does when its journal fails, and which row an error is about."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from kalbio import JournalError
 from kalbio._core.journal import Entry, Journal, Note
 from tests.conftest import Lab, World
-from tests.test_journals import Killed, asked, kill, records_of, rows_of, stored
+from tests.test_journals import FIELD, Killed, asked, kill, records_of, rows_of, stored
 
 CONTENTS = tuple(range(2, 22))
 
@@ -268,3 +268,123 @@ def test_r140_a_forked_child_does_not_go_on_with_a_load(path: Path) -> None:
             assert len(record.get_values()) == 6
         """
     subprocess.run([sys.executable, "-c", code, path], check=True, timeout=60)
+
+
+def test_r140_an_answer_of_another_row_is_not_noted_as_its_own(lab: Lab, world: World, path: Path) -> None:
+    """A row that gets the answer to another one is unknown, and a rerun settles it: each id is that of its row."""
+    records = records_of(lab, world)
+    answer, last, writes = lab.sandbox.meet, [], iter(range(10**6))
+
+    def meet(request: Any) -> Any:
+        if not (request.method == "POST" and request.target.endswith("/values")):
+            return answer(request)
+        last.append(answer(request))
+        return last[-2] if next(writes) == 4 else last[-1]
+
+    lab.sandbox.meet = meet  # type: ignore[method-assign]
+    first = world(lab.api.records.add_values(rows_of(records), journal=path))
+    lab.sandbox.meet = answer  # type: ignore[method-assign]
+    assert {outcome.status for outcome in first} == {"done", "unknown", "skipped"}
+
+    again = world(lab.api.records.add_values(rows_of(records), journal=path))
+    assert again.ok
+    assert len(set(again.ids)) == 15
+    assert [stored(record, world) for record in records] == [["1", "2", "2", "1", "2"]] * 3
+    for outcome, row in zip(again, rows_of(records), strict=True):
+        assert outcome.id in [value.id for value in world(row["record"].get_values())]
+
+
+# -- R141: which row an error is about --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [float("nan"), b"bytes", "half \ud800", {1: "a number"}, object()],
+    ids=["nan", "bytes", "half a letter", "a number for a key", "an object"],
+)
+@pytest.mark.parametrize("journalled", [False, True])
+def test_r141_no_batch_goes_when_a_later_one_cannot(
+    lab: Lab, world: World, path: Path, cell: Any, journalled: bool
+) -> None:
+    """A cell that cannot be sent, in the third batch, is named by its row and column before the first batch goes."""
+    rows = [{"Compound": f"R-{number}", "Reading": cell if number == 9 else number} for number in range(12)]
+    journal = {"journal": path} if journalled else {}
+    with pytest.raises((ValueError, TypeError), match=r"data\[9\]\['Reading'\]"):
+        world(lab.api.imports.push_data(["Compound"], (row for row in rows), batch_size=4, **journal))
+    assert "pushImport" not in asked(lab)
+
+
+def test_r141_what_breaks_batches_off_has_their_outcomes(lab: Lab, world: World) -> None:
+    """Whatever ends a push in batches in the middle carries what became of each batch."""
+    rows = [{"Compound": f"R-{number}"} for number in range(10)]
+
+    def stop(ended: int, _: int) -> None:
+        if ended == 2:
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough") as caught:
+        world(lab.api.imports.push_data(["Compound"], rows, batch_size=4, progress=stop))
+    outcome: Any = caught.value.outcome  # type: ignore[attr-defined]
+    assert [(item.status, item.id is not None) for item in outcome] == [
+        ("done", True),
+        ("done", True),
+        ("skipped", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{}, {"No such field": "x"}, {"Compound": ""}, {"Compound": 2.5}, {"Compound": "half \ud800"}, "no dict"],
+    ids=str,
+)
+def test_r141_a_row_of_keys_is_named_by_its_number(lab: Lab, world: World, keys: Any) -> None:
+    """A list with a row that names no record says which, and nothing is sent; of a generator, that row alone fails."""
+    rows = [keys if number == 7 else {"Compound": f"R-{number}"} for number in range(9)]
+    with pytest.raises(ValueError, match=r"^rows\[7\]: "):
+        world(lab.api.records.get_or_create_records(rows))
+    assert "getOrCreateRecord" not in asked(lab)
+
+    outcomes = collected(world, lab.api.records.iter_get_or_create_records(iter(rows), batch_size=4))
+    assert [outcome.index for outcome in outcomes if outcome.status == "failed"] == [7]
+    assert len([outcome for outcome in outcomes if outcome.status == "done"]) == 8
+    assert str(outcomes[7].error).startswith("rows[7]: ")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"record": "no id"},
+        {"record": {"Compound": "nobody"}},
+        {"record": {"No such field": "x"}},
+        {"field": "No such field"},
+        {"activity": "No such activity"},
+        {"content": float("nan")},
+        {"else": 1},
+    ],
+    ids=str,
+)
+def test_r141_a_row_of_values_is_named_by_its_number(lab: Lab, world: World, change: dict[str, Any]) -> None:
+    """A list with a value that cannot be written says which, and nothing is sent; of a generator, it alone fails."""
+    (record,) = records_of(lab, world, 1)
+    since = len(lab.exchanges)
+    rows = [
+        {"record": record, "field": FIELD, "content": number, **(change if number == 7 else {})} for number in range(9)
+    ]
+    with pytest.raises((ValueError, TypeError), match=r"^rows\[7\]"):
+        world(lab.api.records.add_values(rows))
+    assert "addRecordValue" not in asked(lab, since)
+
+    outcomes = collected(world, lab.api.records.iter_add_values(iter(rows), batch_size=4))
+    assert [(outcome.index, outcome.status) for outcome in outcomes] == [
+        (number, "failed" if number == 7 else "done") for number in range(9)
+    ]
+    assert str(outcomes[7].error).startswith("rows[7]")
+
+
+def collected(world: World, outcomes: Any) -> list[Any]:
+    """Return what an iterator of either world yields."""
+
+    async def collect() -> list[Any]:
+        return [outcome async for outcome in outcomes]
+
+    return list(outcomes) if world.kind == "sync" else list(world(collect()))
