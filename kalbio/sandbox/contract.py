@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
@@ -16,9 +17,13 @@ from urllib.parse import parse_qsl, unquote
 import jsonschema_rs
 
 from kalbio.sandbox.calls import Refusal
-from kalbio.sandbox.store import Document, Json
+from kalbio.sandbox.store import Document, Json, dumps
 
 _BASE = "urn:kaleidoscope"
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+# the escape of one, or the thing itself in text that was decoded elsewhere
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 _DEPTH = 100
 _TOO_DEEP = f"it is nested too deeply: {_DEPTH} levels at most"
@@ -138,7 +143,11 @@ class Contract:
         declared = {p["name"]: p for p in operation.parameters if p["in"] == "query"}
         legacy = _LEGACY_QUERY.get(operation.id, {})
         values: dict[str, Json] = {}
-        for name, raw in parse_qsl(text, keep_blank_values=True):
+        try:
+            given = parse_qsl(text, keep_blank_values=True, errors="strict")
+        except ValueError as error:
+            raise Refusal(400, f"the query is not UTF-8: {error}", code="FST_ERR_VALIDATION") from None
+        for name, raw in given:
             if raw == "null" and operation.id in _NULL_IS_ABSENT and name not in _NULL_IS_A_VALUE:
                 continue
             if name in legacy:
@@ -245,13 +254,26 @@ def load_contract() -> Contract:
 
 
 def loads(text: str | bytes) -> Json:
-    """JSON as the standard has it: without NaN and infinities, numbers too large to keep, and endless nesting."""
+    """JSON as the standard has it: UTF-8, without NaN and infinities, numbers too large to keep, lone surrogates and
+    endless nesting."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig")  # JSON is UTF-8; left to itself the library guesses, and lets surrogates in
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     _refuse_depth(value)
+    if _SURROGATE.search(text):
+        _refuse_halves(value)
     return value
+
+
+def _refuse_halves(value: Json) -> None:
+    # Half of a pair is no character: no answer could hold it, and no database keeps it.
+    try:
+        dumps(value).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"\\u{ord(error.object[error.start]):04x} is half of a character") from None
 
 
 def _refuse_depth(value: Json) -> None:
@@ -284,7 +306,7 @@ def _finite(text: str) -> float:
 def _from_text(raw: str, schema: Document) -> Json:
     kind = schema.get("type")
     if kind == "integer":
-        return int(raw) if raw.removeprefix("-").isdecimal() else raw
+        return int(raw) if _INTEGER.fullmatch(raw) else raw
     if kind == "boolean":
         return {"true": True, "false": False}.get(raw, raw)
     if kind == "array":

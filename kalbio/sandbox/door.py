@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from kalbio.sandbox.calls import Refusal
 
 _METHODS = "GET, POST, PUT, DELETE"
+# A name or an address, and a port. Nothing that could be read in two ways: no user, no path, no percent signs.
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,10 @@ class Door:
     def check(self, headers: Mapping[str, str]) -> None:
         """Refuse what comes under a foreign name or from a foreign page."""
         host = headers.get("host", "")
-        if self.local and host and not is_loopback(_name(host)):
+        name = _HOST.fullmatch(host)
+        if name is None and "host" in headers:
+            raise Refusal(421, f"a Host is a name and a port, not {host!r}")
+        if self.local and name is not None and not is_loopback(name[1].strip("[]")):
             # A page whose name was turned to this machine after it was loaded would be of the same origin.
             raise Refusal(421, f"this sandbox is for this machine only, and does not answer as {host}")
         origin = headers.get("origin")
@@ -65,11 +71,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _name(host: str) -> str:
-    """A Host header without the port."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""

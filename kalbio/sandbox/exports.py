@@ -7,7 +7,7 @@ import io
 
 from kalbio.sandbox import membership, views
 from kalbio.sandbox.calls import Answer, Call, Refusal, operation
-from kalbio.sandbox.content import as_text
+from kalbio.sandbox.content import to_cell
 from kalbio.sandbox.files import disposition
 from kalbio.sandbox.queries import Columns, select_records
 from kalbio.sandbox.search import EMPTY
@@ -32,7 +32,8 @@ def export_records_csv(call: Call) -> Answer:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([field["field_name"] for field in chosen])
     for record_id in record_ids:
-        writer.writerow([as_text(column.get(record_id, EMPTY).content) for column in cells])
+        row = zip(chosen, cells, strict=True)
+        writer.writerow([to_cell(field["field_type"], column.get(record_id, EMPTY).content) for field, column in row])
     # exactly text/csv: old clients discard the file when a charset follows
     headers = (("content-type", "text/csv"), ("content-disposition", disposition(query["filename"])))
     return Answer(text.getvalue().encode(), headers=headers)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
-from kalbio.sandbox import events
+from kalbio.sandbox import events, patterns
 from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.content import as_number
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.store import Document, Store
 
@@ -46,10 +46,7 @@ def update_key_field(call: Call) -> Document:
         raise Refusal(400, "the sandbox has no serial generator: format_enforcement 'generate' is not supported")
     pattern = call.body.get("regex_format")
     if pattern is not None:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise Refusal(400, f"regex_format is no regular expression: {error}") from None
+        patterns.check(pattern)
     field = _update(call, "key_field", field)
     return {"resource": shown_key_field(call.store, field), "event": None}
 
@@ -186,7 +183,7 @@ def check_formats(store: Store, keys: Mapping[str, str]) -> None:
     for field_id, value in keys.items():
         field = store.get("key_field", field_id)
         pattern = field["regex_format"] if field and field.get("format_enforcement") == "enforce_only" else None
-        if field and pattern is not None and not re.fullmatch(pattern, value):
+        if field and pattern is not None and not patterns.fits(pattern, value):
             raise Misfit(field, value)
 
 
@@ -208,15 +205,9 @@ def shown_slice(piece: Document) -> Document:
 def shown_key_field(store: Store, field: Document) -> Document:
     """A key field with what is known of its values."""
     contents = [row[0] for row in store.rows("select content from key_value where field_id = ?", field["id"])]
-    return field | {"predicted_to_be_numeric": bool(contents) and all(_is_numeric(content) for content in contents)}
-
-
-def _is_numeric(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return field | {
+        "predicted_to_be_numeric": bool(contents) and all(as_number(content) is not None for content in contents)
+    }
 
 
 def _refuse_taken_name(call: Call, kind: str, field: Document) -> None:

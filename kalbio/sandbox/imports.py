@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from kalbio.sandbox import drafts, events, fields, membership, records, values, views
 from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
-from kalbio.sandbox.content import Json, as_text, inferred_type
+from kalbio.sandbox.content import Json, as_text, from_cell, inferred_type
 from kalbio.sandbox.store import Document, Store
 
 _PAGE_SIZE = 100
@@ -60,7 +60,7 @@ class Report:
 
 @operation("pushImport")
 def push_import(call: Call) -> Document:
-    """Load rows whose columns are field names; fields that are missing are created."""
+    """Load rows whose columns are field names; fields that are missing are created, of types that take all the rows."""
     return _push_by_name(call, None)
 
 
@@ -266,16 +266,16 @@ def _read_row(
     keys = {key["id"]: as_text(row.get(name)) for name, key in table.keys.items()}
     identifier = records.SEPARATOR.join(keys.values())
     errors = [
-        _row_error(key, row.get(name), identifier, "the key value is missing")
+        _row_error(key, row.get(name), identifier, "the key value is missing or no text")
         for name, key in table.keys.items()
-        if not keys[key["id"]]
+        if not keys[key["id"]] or isinstance(row[name], list | dict)
     ]
     cells = []
     for name, content in row.items():
         if name in table.columns and content is not None and content != "":
             column = table.columns[name]
             try:
-                cells.append((column, values.checked(store, column, content)))
+                cells.append((column, values.checked(store, column, from_cell(column["field_type"], content))))
             except Refusal as refusal:
                 errors.append(_row_error(column, content, identifier, refusal.message))
     if errors:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.content import texts_in
 from kalbio.sandbox.search import EMPTY, Cell, WrongProp, make_test, sort_ids
 from kalbio.sandbox.store import Document, Json, Store, dumps, id_list
 from kalbio.sandbox.times import from_micros
@@ -22,12 +23,14 @@ def select_records(store: Store, query: Mapping[str, Json], identifier_ids: list
     """Ids of the records a search or an export is about. Drafts never are."""
     conditions, parameters = ["draft_of is null", "archived = 0"], []
     operation_id = query.get("operation_id")
-    for name, condition in (
-        ("entity_slice_id", "slice_id = ?"),
-        ("operation_id", "id in (select record_id from membership where operation_id = ?)"),
-        ("program_id", "id in (select record_id from record_program where program_id = ?)"),
+    for name, kind, condition in (
+        ("entity_slice_id", "slice", "slice_id = ?"),
+        ("operation_id", "activity", "id in (select record_id from membership where operation_id = ?)"),
+        ("program_id", "program", "id in (select record_id from record_program where program_id = ?)"),
     ):
         if query.get(name):
+            if store.get(kind, query[name]) is None:
+                raise Refusal(400, f"{name} {query[name]!r} does not exist")
             conditions.append(condition)
             parameters.append(query[name])
     if query.get("program_id"):
@@ -40,7 +43,7 @@ def select_records(store: Store, query: Mapping[str, Json], identifier_ids: list
         conditions.append(
             "id in (select record_id from record_set_member where set_id in (select value from json_each(?)))"
         )
-        parameters.append(id_list(_ids(query["record_set_ids"])))
+        parameters.append(id_list(_ids("record_set_ids", query["record_set_ids"])))
     if identifier_ids is not None:
         conditions.append(
             "id in (select record_id from record_key where key_value_id in (select value from json_each(?)))"
@@ -59,12 +62,13 @@ def select_records(store: Store, query: Mapping[str, Json], identifier_ids: list
         try:
             test = make_test(condition["filter_type"], condition.get("filter_prop"), field["field_type"], now)
         except WrongProp as error:
-            raise Refusal(400, str(error)) from None
+            raise Refusal(400, f"field {field['field_name']!r}: {error}") from None
         cells = columns.cells(field)
         found = [record_id for record_id in found if test(cells.get(record_id, EMPTY))]
     sorts = [*query.get("entity_field_sorts", ()), *query.get("view_field_sorts", ())]
     if sorts:
-        found = sort_ids(found, [(columns.cells(columns.field(sort)), sort["descending"]) for sort in sorts])
+        by = [(columns.field(sort), sort["descending"]) for sort in sorts]
+        found = sort_ids(found, [(columns.cells(field), field["field_type"], down) for field, down in by])
     return found
 
 
@@ -140,9 +144,11 @@ def _text_hits(store: Store, text: str, operation_id: str | None) -> set[str]:
         field = store.get("data_field", field_id)
         if field is not None:
             cells = columns.cells(field).items()
-            hits |= {i for i, cell in cells if isinstance(cell.content, str) and needle in cell.content.casefold()}
+            hits |= {i for i, cell in cells if any(needle in text.casefold() for text in texts_in(cell.content))}
     return hits
 
 
-def _ids(text: str) -> list[str]:
+def _ids(name: str, text: str) -> list[str]:
+    if text.startswith("["):
+        raise Refusal(400, f"{name} takes ids joined with commas, not a list: {text}")
     return [part for part in text.split(",") if part]

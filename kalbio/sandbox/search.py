@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from kalbio.sandbox.content import as_number, as_text
-from kalbio.sandbox.times import parse
+from kalbio.sandbox.content import as_number, as_text, holds_text
+from kalbio.sandbox.times import parse, to_micros
 
 Json = Any
 
@@ -67,25 +68,28 @@ def make_test(rule: str, prop: Json, field_type: str, now: datetime) -> Test:
     raise WrongProp(f"filter_type {rule!r} is unknown")
 
 
-def sort_ids(ids: Iterable[str], sorts: Iterable[tuple[Mapping[str, Cell], bool]]) -> list[str]:
-    """Ids by several columns, the first being the most important; empty cells last, ties by id."""
+def sort_ids(ids: Iterable[str], sorts: Iterable[tuple[Mapping[str, Cell], str, bool]]) -> list[str]:
+    """Ids by several columns (cells, type of the field, whether descending), the first being the most important.
+
+    Empty cells come last, ties go by id.
+    """
     ordered = sorted(ids)
-    for cells, descending in reversed(list(sorts)):
+    for cells, field_type, descending in reversed(list(sorts)):
         filled = [i for i in ordered if not cells.get(i, EMPTY).is_empty]
         empty = [i for i in ordered if cells.get(i, EMPTY).is_empty]
-        filled.sort(key=lambda i: _sort_key(cells[i].content), reverse=descending)
+        keys = {i: _sort_key(cells[i].content, field_type) for i in filled}
+        filled.sort(key=keys.__getitem__, reverse=descending)
         ordered = filled + empty
     return ordered
 
 
-def _sort_key(content: Json) -> tuple[int, float, str]:
-    number = as_number(content)
-    if number is not None:
-        return (0, number, "")
-    moment = parse(content)
-    if moment is not None:
-        return (1, moment.timestamp(), "")
-    return (2, 0.0, as_text(content).casefold())
+def _sort_key(content: Json, field_type: str) -> tuple[int, Decimal, str]:
+    """What sorts a cell: text as text, whatever it looks like; what may be any JSON has its numbers first."""
+    if field_type == "date":
+        moment = parse(content)
+        return (0, Decimal(0) if moment is None else Decimal(to_micros(moment)), "")
+    number = None if holds_text(field_type) else as_number(content)
+    return (1, Decimal(0), as_text(content).casefold()) if number is None else (0, number, "")
 
 
 # shapes
@@ -103,7 +107,7 @@ def _scalars(rule: str, prop: Json) -> list[str | int | float | bool]:
     return prop
 
 
-def _number(rule: str, prop: Json) -> float:
+def _number(rule: str, prop: Json) -> Decimal:
     number = as_number(prop)
     if number is None:
         raise WrongProp(f"{rule} takes a number as filter_prop")
@@ -173,7 +177,7 @@ def _list_test(decide: Callable[[set[int], int, int], bool], wanted: list[Json],
     return test
 
 
-def _number_test(compare: Callable[[float, float], bool], limit: float) -> Test:
+def _number_test(compare: Callable[[Decimal, Decimal], bool], limit: Decimal) -> Test:
     def test(cell: Cell) -> bool:
         number = as_number(cell.content)
         return number is not None and compare(number, limit)
@@ -276,7 +280,7 @@ _LIST_RULES: dict[str, Callable[[set[int], int, int], bool]] = {
     "value_has_no_overlap_with_props": lambda hits, props, others: not hits,
     "value_has_same_elements_as_props": lambda hits, props, others: len(hits) == props and others == 0,
 }
-_NUMBER_RULES: dict[str, Callable[[float, float], bool]] = {
+_NUMBER_RULES: dict[str, Callable[[Decimal, Decimal], bool]] = {
     "is_less_than": lambda number, limit: number < limit,
     "is_less_than_equal": lambda number, limit: number <= limit,
     "is_greater_than": lambda number, limit: number > limit,

@@ -169,7 +169,7 @@ class _Face:
         body = bytearray()
         more = True
         while more:
-            if max(len(body), int(stated) if stated.isdecimal() else 0) > limit:
+            if max(len(body), int(stated) if stated.isascii() and stated.isdecimal() else 0) > limit:
                 raise too_large(limit)
             message = await receive()
             if message["type"] == "http.disconnect":

@@ -12,6 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from kalbio.sandbox.calls import Refusal
 
 _MOST_PARTS = 16
+_BOUNDARY = re.compile(rb"[!-~ ]{0,69}[!-~]")
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)=(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.DOTALL)
 
 
@@ -41,7 +42,11 @@ class Part:
 def boundary_of(content_type: str) -> bytes | None:
     """The boundary named in a Content-Type header."""
     _, options = parse_options_header(content_type)
-    return options.get(b"boundary")
+    boundary = options.get(b"boundary")
+    if boundary is not None and not _BOUNDARY.fullmatch(boundary):
+        message = f"the boundary has {len(boundary)} bytes or wrong ones; it may have 1 to 70 printable ones"
+        raise Refusal(400, message, code="FST_INVALID_MULTIPART_CONTENT_TYPE")
+    return boundary
 
 
 def sniff_boundary(body: bytes) -> bytes | None:

@@ -27,7 +27,7 @@ def test_an_export_is_plain_csv(bare: Api) -> None:
     by_name = {"field_id": bare.key("Drug"), "descending": False}
     assert _rows(bare, entity_slice_id=record["entity_slice_id"], entity_field_sorts=[by_name]) == [
         ["Drug", "Mass", "Safe", "Tags"],
-        ['A, "B"', "4.5", "false", "x, y"],
+        ['A, "B"', "4.5", "false", '["x","y"]'],
         ["C", "", "", ""],
     ]
 

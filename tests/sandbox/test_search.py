@@ -219,3 +219,81 @@ def test_relative_rules_follow_the_clock_of_the_sandbox() -> None:
 
         assert api.read("/records/search", entity_field_filters=[rule]) == [record]
         assert api.read("/records/search", entity_field_filters=[rule | {"filter_prop": [0, 0]}]) == []
+
+
+def test_text_sorts_as_text(bare: Api) -> None:
+    """Codes that look like numbers are text in text and key fields; numbers, dates and booleans go by the meaning."""
+    rows = {
+        "10": ("9", 9, "2026-01-10", True),
+        "9": ("10", 10, "2026-01-09T23:59:00-10:00", False),
+        "b": ("B", 100, "2025-12-31", True),
+    }
+    kinds = {"Code": "text", "Mass": "number", "On": "date", "Safe": "boolean"}
+    ids = {name: bare.record(Drug=name)["id"] for name in rows}
+    for name, cells in rows.items():
+        for (title, kind), content in zip(kinds.items(), cells, strict=True):
+            bare.value(ids[name], bare.field(title, kind), content)
+
+    def order(field: str) -> list[str]:
+        found = bare.read("/records/search", entity_field_sorts=[{"field_id": field, "descending": False}])
+        return [next(name for name, id_ in ids.items() if id_ == one) for one in found]
+
+    assert order(bare.key("Drug")) == ["10", "9", "b"]
+    assert order(bare.field("Code")) == ["9", "10", "b"]
+    assert order(bare.field("Mass", "number")) == ["10", "9", "b"]
+    assert order(bare.field("On", "date")) == ["b", "10", "9"]
+    assert order(bare.field("Safe", "boolean"))[0] == "9"
+
+
+def test_large_whole_numbers_compare_exactly(bare: Api) -> None:
+    """Beyond 2^53 neighbours are told apart, in filters and in sorts, whether they come as numbers or as text."""
+    numbers = [2**53, 2**53 + 1, 2**53 + 2]
+    field = bare.field("Serial", "number")
+    ids = {bare.record(Drug=str(number))["id"]: number for number in numbers}
+    for id_, number in ids.items():
+        bare.value(id_, field, number if number % 4 else str(number))
+
+    def found(rule: str, prop: Json) -> set[int]:
+        filters = [{"field_id": field, "filter_type": rule, "filter_prop": prop}]
+        return {ids[id_] for id_ in bare.read("/records/search", entity_field_filters=filters)}
+
+    assert found("is_equal", 2**53 + 1) == found("is_equal", str(2**53 + 1)) == {2**53 + 1}
+    assert found("is_greater_than", 2**53) == {2**53 + 1, 2**53 + 2}
+    assert found("is_between", [2**53 + 1, 2**53 + 1]) == {2**53 + 1}
+    down = bare.read("/records/search", entity_field_sorts=[{"field_id": field, "descending": True}])
+    assert [ids[id_] for id_ in down] == numbers[::-1]
+
+
+def test_search_by_text_finds_options_links_and_files(bare: Api) -> None:
+    """What people read in a cell is found, also in a list and in the name of a file; ids of files are not."""
+    ids = {name: bare.record(Drug=name)["id"] for name in "ABC"}
+    bare.value(ids["A"], bare.field("Tags", "multiselect"), ["in vivo", 'Say "Hepatic"'])
+    bare.value(ids["B"], bare.field("Link", "URL"), ["https://example.org/Hepatic"])
+    body = {"field_id": bare.field("Spectrum", "file")}
+    file = bare.upload(f"/records/{ids['C']}/values/file", "hepatic.txt", b"1", body).json()["resource"]["content"]
+
+    assert set(bare.read("/records/search", search_text="HEPATIC")) == set(ids.values())
+    assert bare.read("/records/search", search_text='"hep') == [ids["A"]]
+    assert bare.read("/records/search", search_text="example.org") == [ids["B"]]
+    assert bare.read("/records/search", search_text=file["file_id"]) == []
+
+
+@pytest.mark.parametrize("name", ["operation_id", "program_id", "entity_slice_id"])
+@pytest.mark.parametrize("value", ["nope", '["nope"]'])
+def test_an_unknown_place_is_refused_by_name(bare: Api, name: str, value: str) -> None:
+    """Finding nothing there would look like an answer; a list where an id belongs is no id either."""
+    answer = bare.get("/records/search", **{name: value})
+
+    assert (answer.status, name in answer.json()["message"]) == (400, True)
+
+
+def test_a_list_in_place_of_text_is_refused_by_name(bare: Api) -> None:
+    """In a rule that takes one text the field is named, in the query the parameter."""
+    field = bare.field("Note")
+    for rule in ("is_equal", "includes", "starts_with", "is_less_than", "is_before"):
+        answer = bare.get(
+            "/records/search", entity_field_filters=[{"field_id": field, "filter_type": rule, "filter_prop": ["a"]}]
+        )
+        assert (answer.status, f"field 'Note': {rule}" in answer.json()["message"]) == (400, True)
+    answer = bare.get("/records/search", record_set_ids='["a"]')
+    assert (answer.status, "record_set_ids takes ids" in answer.json()["message"]) == (400, True)
