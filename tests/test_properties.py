@@ -280,7 +280,8 @@ def test_a_decision_keeps_its_promises(
     drawn: float,
 ) -> None:
     """Never a lost write again, never a refused call, never beyond the tries, the longest wait or the deadline."""
-    policy = attrs.evolve(policy, deadline=max(0.0, elapsed + left))
+    deadline = max(0.0, elapsed + left)
+    policy = attrs.evolve(policy, deadline=deadline)
     decision = decide(
         policy,
         happened,
@@ -300,7 +301,7 @@ def test_a_decision_keeps_its_promises(
     assert replayable
     assert attempt < policy.attempts
     assert 0 <= decision.wait <= policy.max_wait + (policy.base if retry_after is not None else 0)
-    assert elapsed + decision.wait <= policy.deadline
+    assert elapsed + decision.wait <= deadline
     assert retry_after is None or retry_after <= decision.wait
 
 

@@ -9,17 +9,63 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from functools import cache
 from types import FunctionType
 from typing import Any
 
 import httpcore
 
-from kalbio._core._http import URL, AsyncHTTPTransport, HTTPTransport, Request, Response
+from kalbio._core import constants
+from kalbio._core._http import (
+    URL,
+    AsyncHTTPTransport,
+    ByteStream,
+    ConnectError,
+    HTTPTransport,
+    RemoteProtocolError,
+    Request,
+    Response,
+    create_ssl_context,
+)
+from kalbio._core._http import (
+    Limits as PoolLimits,
+)
 from kalbio._core.aio.connections import AsyncConnections
 from kalbio._core.http1 import Origin
+from kalbio._core.settings import Settings
 from kalbio._core.sync.connections import Connections
 
 _PORTS = {"http": 80, "https": 443}
+
+
+def connect(settings: Settings, proxy: str | None = None) -> HTTPTransport:
+    """Return the transport for the requests of a sync client, through a proxy or directly."""
+    if proxy is None:
+        return Transport(**_direct(settings))
+    return HTTPTransport(proxy=proxy, **_by_the_library(settings))
+
+
+def connect_async(settings: Settings, proxy: str | None = None) -> AsyncHTTPTransport:
+    """Return the transport for the requests of an async client, through a proxy or directly."""
+    if settings.http2:
+        return Http2Transport(proxy=proxy, **_by_the_library(settings))
+    if proxy is None:
+        return AsyncTransport(**_direct(settings))
+    return AsyncHTTPTransport(proxy=proxy, **_by_the_library(settings))
+
+
+def _direct(settings: Settings) -> dict[str, Any]:
+    # The certificates are loaded with the first connection that needs them, and once.
+    tls = cache(lambda: create_ssl_context(settings.tls(), trust_env=False))
+    return {"tls": tls, "limit": settings.max_connections, "keep": constants.KEEPALIVE_EXPIRY}
+
+
+def _by_the_library(settings: Settings) -> dict[str, Any]:
+    limit = settings.max_connections
+    limits = PoolLimits(
+        max_connections=limit, max_keepalive_connections=limit, keepalive_expiry=constants.KEEPALIVE_EXPIRY
+    )
+    return {"verify": settings.tls(), "http2": settings.http2, "limits": limits, "trust_env": False}
 
 
 def _patched(function: Any, home: str) -> bool:
@@ -154,3 +200,38 @@ class AsyncTransport(AsyncHTTPTransport):
         """End all connections."""
         self.abort()
         await super().aclose()
+
+
+class Http2Transport(AsyncHTTPTransport):
+    """The library's transport for HTTP/2, which loses requests when a server says goodbye; this one sends them again.
+
+    A server says which request is the last one that it takes (GOAWAY). What comes after it was not carried out.
+    """
+
+    async def handle_async_request(self, request: Request) -> Response:
+        """Send a request, on other connections while the server says that it has not taken it."""
+        for _ in range(constants.GOODBYES):
+            stream = _StreamNumber()
+            request.extensions["trace"] = stream
+            try:
+                return await super().handle_async_request(request)
+            except RemoteProtocolError as error:
+                goodbye = getattr(error.__cause__, "args", (None,))[0]
+                last = getattr(goodbye, "last_stream_id", None)
+                if last is None or stream.number is None or stream.number <= last:
+                    raise
+                failure = error
+            if not isinstance(request.stream, ByteStream):
+                break
+        raise ConnectError("the server has ended the connection before it took the request") from failure
+
+
+class _StreamNumber:
+    """Finds out the number that a request has on its connection, by the hook that the library has for tracing."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    async def __call__(self, name: str, info: dict[str, Any]) -> None:
+        if name == "http2.send_request_headers.started":
+            self.number = info["stream_id"]

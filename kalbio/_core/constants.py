@@ -14,8 +14,10 @@ KEEPALIVE_EXPIRY = 30.0
 URL_CACHE_SIZE = 512
 # No connection is kept to a host that sent what nobody asked for, until it has not done so for this long.
 DISTRUST = 60.0
+# Over HTTP/2: on so many connections in a row a request may be left behind by a server that ends them.
+GOODBYES = 5
 
-# Retries: attempts in total, first back-off, longest single wait, longest time for one call.
+# Retries: attempts in total, first back-off, longest single wait, and how long after the first try another may begin.
 RETRY_ATTEMPTS = 4
 RETRY_BASE = 0.5
 RETRY_MAX_WAIT = 30.0

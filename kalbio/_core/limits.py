@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 
+class DeadlinePassed(TimeoutError):
+    """The deadline of a call has passed."""
+
+
 class Limits:
     """The time limits that a request carries in its extensions: those of its phases, and its deadline.
 
@@ -21,14 +25,14 @@ class Limits:
         self._phases: Mapping[str, float | None] = extensions.get("timeout") or {}
 
     def left(self, phase: str) -> float | None:
-        """Return the seconds left for a phase, None for no limit. Raises TimeoutError when there are none left."""
+        """Return the seconds left for a phase, None for no limit. Raises DeadlinePassed when there are none."""
         limit = self._phases.get(phase)
         deadline: float | None = self._extensions.get("deadline")
         if deadline is None:
             return limit
         left = deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the deadline of the call has passed")
+            raise DeadlinePassed("the deadline of the call has passed")
         return left if limit is None else min(limit, left)
 
     def share(self, phase: str, parts: int) -> float | None:

@@ -44,13 +44,15 @@ class RetryPolicy:
         attempts: tries in total; 1 means no retries.
         base: first back-off in seconds, doubled with each try; the wait is drawn evenly from 0 to it (full jitter).
         max_wait: longest single wait in seconds. A server that asks for more is not asked again.
-        deadline: longest time in seconds for one call with all its tries.
+        deadline: longest time in seconds for one call with everything it does: waiting for its turn, logging in,
+            sending, reading, and trying again. None is no such bound; then no try begins later than two minutes after
+            the first. Moving a file does not count: an upload, and reading a download, take as long as they take.
     """
 
     attempts: int = attrs.field(default=constants.RETRY_ATTEMPTS, validator=attrs.validators.ge(1))
     base: float = attrs.field(default=constants.RETRY_BASE, validator=attrs.validators.ge(0))
     max_wait: float = attrs.field(default=constants.RETRY_MAX_WAIT, validator=attrs.validators.ge(0))
-    deadline: float = attrs.field(default=constants.RETRY_DEADLINE, validator=attrs.validators.ge(0))
+    deadline: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(0)))
 
 
 @attrs.frozen
@@ -97,7 +99,8 @@ def decide(
     else:
         # The server's wait is a minimum; the jitter on top keeps callers that were turned away together apart.
         wait = retry_after + min(backoff, policy.base)
-    return give_up if elapsed + wait > policy.deadline else Decision(wait)
+    deadline = constants.RETRY_DEADLINE if policy.deadline is None else policy.deadline
+    return give_up if elapsed + wait > deadline else Decision(wait)
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:

@@ -142,9 +142,9 @@ def opened(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]
         made.append({**arguments, "wire": wire})
         return wire
 
-    home, prefix = ("sync", "") if world.kind == "sync" else ("aio", "Async")
-    for name in ("Transport", "HTTPTransport"):
-        monkeypatch.setattr(f"kalbio._core.{home}.pipe.{prefix}{name}", record)
+    prefix = "" if world.kind == "sync" else "Async"
+    for name in (f"{prefix}Transport", f"{prefix}HTTPTransport", "Http2Transport"):
+        monkeypatch.setattr(f"kalbio._core._transports.{name}", record)
     return made
 
 

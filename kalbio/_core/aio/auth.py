@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from kalbio._core import constants
 from kalbio._core._http import Auth, Request, Response
-from kalbio._core.aio.locks import Lock, off_loop, raise_if_stopped
+from kalbio._core.aio.locks import Lock, held, off_loop, raise_if_stopped
 from kalbio._core.aio.reading import read
 from kalbio._core.errors import (
     AuthenticationError,
@@ -20,6 +20,7 @@ from kalbio._core.errors import (
     KalbioError,
     KalbioResponseError,
 )
+from kalbio._core.limits import Limits
 from kalbio._core.redact import redact
 from kalbio._core.retry import read_retry_after
 from kalbio._core.tokens import Grant, Tokens
@@ -102,7 +103,7 @@ class AsyncTokenAuth(Auth):
             token = self._tokens.usable()
             if token is None:
                 failures = request.extensions.pop("failed_logins", self.failures)
-                async with self._lock:
+                async with held(self._lock, Limits(request.extensions).left("login")):
                     token = self._tokens.usable()
                     if token is None and self._failure is not None and self.failures != failures:
                         raise copy.copy(self._failure)
@@ -113,6 +114,7 @@ class AsyncTokenAuth(Auth):
                         login = self._build(grant)
                         # Time limits of a block hold for its login too.
                         login.extensions["timeout"] = request.extensions.get("timeout", login.extensions["timeout"])
+                        login.extensions["deadline"] = request.extensions.get("deadline")
                         login.extensions["fresh_connection"] = request.extensions.get("fresh_connection", False)
                         self._dress(login, identity)
                         raise_if_stopped()

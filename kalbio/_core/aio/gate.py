@@ -7,6 +7,7 @@ from threading import Lock as ShortLock
 
 from kalbio._core.aio.locks import Event
 from kalbio._core.errors import ClientClosedError
+from kalbio._core.limits import DeadlinePassed
 
 
 class AsyncTurn:
@@ -43,10 +44,10 @@ class AsyncGate:
         """How many may be under way now."""
         return int(self._allowed)
 
-    async def enter(self, turn: AsyncTurn) -> None:
+    async def enter(self, turn: AsyncTurn, seconds: float | None = None) -> None:
         """Wait for a place, to be given back with `leave` in any case. Notes the present round, for `slow_down`.
 
-        Raises ClientClosedError once the gate has ended.
+        Raises ClientClosedError once the gate has ended, and DeadlinePassed when none comes within so many seconds.
         """
         with self._lock:
             if self._ended:
@@ -57,7 +58,8 @@ class AsyncGate:
                 return
             turn.come = Event()
             self._waiting.append(turn)
-        await turn.come.wait()
+        if not await turn.come.wait(seconds):
+            raise DeadlinePassed("the deadline of the call has passed before it was its turn")
         if self._ended:
             raise ClientClosedError
         turn.round = self._round

@@ -13,7 +13,9 @@ from typing import TypeVar
 from anyio import Lock, create_task_group, sleep
 from anyio.to_thread import run_sync
 
-__all__ = ["Event", "Lock", "each", "here", "off_loop", "one_by_one", "raise_if_stopped", "sleep", "stream"]
+from kalbio._core.limits import DeadlinePassed
+
+__all__ = ["Event", "Lock", "each", "held", "here", "off_loop", "one_by_one", "raise_if_stopped", "sleep", "stream"]
 
 
 T = TypeVar("T")
@@ -82,6 +84,20 @@ class Event:
 def _wake(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+@contextlib.asynccontextmanager
+async def held(lock: Lock, seconds: float | None) -> AsyncIterator[None]:
+    """Hold a lock in the block. Raises DeadlinePassed when it is not to be had within so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await lock.acquire()
+    except TimeoutError:
+        raise DeadlinePassed("the deadline of the call has passed while another one logs in") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 async def off_loop(function: Callable[[], T]) -> T:

@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, NoReturn
 
 from kalbio._core import constants, jsontext, veil
@@ -15,13 +14,11 @@ from kalbio._core._http import (
     URL,
     USE_CLIENT_DEFAULT,
     AsyncClient,
-    AsyncHTTPTransport,
     ByteStream,
     ConnectError,
     ConnectTimeout,
     HTTPError,
     InvalidURL,
-    Limits,
     PoolTimeout,
     ProxyError,
     Request,
@@ -30,10 +27,9 @@ from kalbio._core._http import (
     Timeout,
     TimeoutException,
     UnsupportedProtocol,
-    create_ssl_context,
     shut_down,
 )
-from kalbio._core._transports import AsyncTransport
+from kalbio._core._transports import connect_async as connect  # sync: from kalbio._core._transports import connect
 from kalbio._core.aio.auth import AsyncTokenAuth
 from kalbio._core.aio.gate import AsyncGate, AsyncTurn
 from kalbio._core.aio.locks import Event, raise_if_stopped
@@ -53,6 +49,7 @@ from kalbio._core.errors import (
 )
 from kalbio._core.headers import fault as header_fault
 from kalbio._core.identity import broken_promise, contradiction
+from kalbio._core.limits import DeadlinePassed, Limits
 from kalbio._core.multipart import Multipart, is_parts
 from kalbio._core.operation import OperationInfo
 from kalbio._core.redact import redact
@@ -89,8 +86,8 @@ class AsyncPipe(AsyncClient):
             base_url=settings.base_url,
             headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip"},
             timeout=Timeout(**settings.timeouts.as_dict()),
-            transport=self._connect() if settings.transport is None else settings.transport,
-            mounts={f"{scheme}://": self._connect(url) for scheme, url in settings.proxies.urls().items()},
+            transport=connect(settings) if settings.transport is None else settings.transport,
+            mounts={f"{scheme}://": connect(settings, url) for scheme, url in settings.proxies.urls().items()},
             trust_env=False,
             follow_redirects=False,
         )
@@ -106,24 +103,6 @@ class AsyncPipe(AsyncClient):
         auth = make_auth(self)
         self._secrets = auth.secrets
         self.auth = self._login = auth
-
-    def _connect(self, proxy: str | None = None) -> AsyncHTTPTransport:
-        settings = self._settings
-        if proxy is None and not settings.http2:
-            # The certificates are loaded with the first connection that needs them, and once.
-            tls = cache(lambda: create_ssl_context(settings.tls(), trust_env=False))
-            return AsyncTransport(tls=tls, limit=settings.max_connections, keep=constants.KEEPALIVE_EXPIRY)
-        return AsyncHTTPTransport(
-            verify=settings.tls(),
-            http2=settings.http2,
-            limits=Limits(
-                max_connections=settings.max_connections,
-                max_keepalive_connections=settings.max_connections,
-                keepalive_expiry=constants.KEEPALIVE_EXPIRY,
-            ),
-            proxy=proxy,
-            trust_env=False,
-        )
 
     def _transport_for_url(self, url: URL) -> Any:
         # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
@@ -199,6 +178,9 @@ class AsyncPipe(AsyncClient):
         if self._suspicious:
             self._suspicious, request.extensions["fresh_connection"] = False, True
         started = self._clock()
+        patience = self._settings.retry.deadline
+        if patience is not None and isinstance(request.stream, ByteStream):
+            request.extensions["deadline"] = time.monotonic() + patience
         attempt = 0
         while True:
             attempt += 1
@@ -208,11 +190,13 @@ class AsyncPipe(AsyncClient):
                 if stream:
                     response = await self._send_once(request, auth)
                     if response.is_success:
+                        # What is read of it takes as long as whoever reads it likes.
+                        response.request.extensions.pop("deadline", None)
                         return response
                     await read(response, self._settings.max_answer_size)
                 else:
                     response = await self._send_in_turn(request, auth)
-            except HTTPError as error:
+            except (HTTPError, DeadlinePassed) as error:
                 decision = self._after_failure(request, error, attempt, started)
             except TransportError as error:  # the login got no answer: the request itself was not sent
                 decision = self._decide(request, Happened.NOT_SENT, attempt, started)
@@ -257,7 +241,7 @@ class AsyncPipe(AsyncClient):
         turn = AsyncTurn()
         try:
             try:
-                await self._gate.enter(turn)
+                await self._gate.enter(turn, Limits(request.extensions).left("turn"))
                 response = await self._send_once(request, auth)
                 await read(response, self._settings.max_answer_size)
             finally:
@@ -292,7 +276,9 @@ class AsyncPipe(AsyncClient):
                 if packing := request.headers.get("Accept-Encoding"):
                     told["Accept-Encoding"] = packing
                 bare = Request("GET", onward.url, headers=told)
-                bare.extensions.update(timeout=request.extensions.get("timeout"), replayable=True)
+                for name in ("timeout", "deadline"):
+                    bare.extensions[name] = request.extensions.get(name)
+                bare.extensions["replayable"] = True
                 response = await super().send(bare, stream=True, auth=None, follow_redirects=False)
         response.history = []  # the library keeps the answers of logins there, tokens and all
         return response
@@ -362,10 +348,14 @@ class AsyncPipe(AsyncClient):
             raise unusable(response, redact(wrong, self._secrets()))
         return True
 
-    def _after_failure(self, request: Request, error: HTTPError, attempt: int, started: float) -> Decision:
+    def _after_failure(
+        self, request: Request, error: HTTPError | DeadlinePassed, attempt: int, started: float
+    ) -> Decision:
         sent = _request_of(error) or request
         if isinstance(error, UnsupportedProtocol):
             happened = Happened.REFUSED
+        elif isinstance(error, DeadlinePassed):  # before it was its turn
+            happened = Happened.NOT_SENT
         elif sent is request and not isinstance(error, _NOT_SENT):
             happened = Happened.LOST
         else:
@@ -376,8 +366,11 @@ class AsyncPipe(AsyncClient):
         reason, cause = self._without_secrets(error), self._cause(error)
         if decision.fate_unknown:
             self._raise_unknown_fate(request, f"the answer was lost ({reason})", cause)
-        late = isinstance(error, TimeoutException)
-        reason = f"timed out ({type(error).__name__})" if late else reason
+        late = isinstance(error, TimeoutException | DeadlinePassed)
+        if late:
+            reason = f"timed out ({type(error).__name__})"
+            if self._is_over(request):
+                reason = f"took longer than the deadline of {self._settings.retry.deadline:g} s"
         url = sent.url
         if isinstance(error, _NOT_SENT):
             reason = told_of_connecting(
@@ -405,6 +398,10 @@ class AsyncPipe(AsyncClient):
         if decision.fate_unknown:
             self._raise_unknown_fate(request, f"the server failed with status {response.status_code}", error)
         raise error
+
+    def _is_over(self, request: Request) -> bool:
+        deadline: float | None = request.extensions.get("deadline")
+        return deadline is not None and time.monotonic() >= deadline
 
     def _raise_unknown_fate(self, request: Request, reason: str, cause: Exception | None) -> NoReturn:
         sent = request.content if isinstance(request.stream, ByteStream) else None
@@ -440,9 +437,9 @@ def _origin(request: Request) -> tuple[str, str, int | None]:
     return request.url.scheme, request.url.host, request.url.port
 
 
-def _request_of(error: HTTPError) -> Request | None:
+def _request_of(error: Exception) -> Request | None:
     try:
-        return error.request
+        return error.request if isinstance(error, HTTPError) else None
     except RuntimeError:  # raised by the library when an error knows no request
         return None
 

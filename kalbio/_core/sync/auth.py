@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest d6d11caa7804)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 8ed7da85b938)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from kalbio._core.errors import (
     KalbioError,
     KalbioResponseError,
 )
+from kalbio._core.limits import Limits
 from kalbio._core.redact import redact
 from kalbio._core.retry import read_retry_after
-from kalbio._core.sync.locks import Lock, off_loop, raise_if_stopped
+from kalbio._core.sync.locks import Lock, held, off_loop, raise_if_stopped
 from kalbio._core.sync.reading import read
 from kalbio._core.tokens import Grant, Tokens
 from kalbio._core.veil import VeiledHeaders
@@ -99,7 +100,7 @@ class TokenAuth(Auth):
             token = self._tokens.usable()
             if token is None:
                 failures = request.extensions.pop("failed_logins", self.failures)
-                with self._lock:
+                with held(self._lock, Limits(request.extensions).left("login")):
                     token = self._tokens.usable()
                     if token is None and self._failure is not None and self.failures != failures:
                         raise copy.copy(self._failure)
@@ -110,6 +111,7 @@ class TokenAuth(Auth):
                         login = self._build(grant)
                         # Time limits of a block hold for its login too.
                         login.extensions["timeout"] = request.extensions.get("timeout", login.extensions["timeout"])
+                        login.extensions["deadline"] = request.extensions.get("deadline")
                         login.extensions["fresh_connection"] = request.extensions.get("fresh_connection", False)
                         self._dress(login, identity)
                         raise_if_stopped()

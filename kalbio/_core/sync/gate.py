@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/gate.py by scripts/regenerate; edit that file. (digest 5610d830fc62)
+# Derived from kalbio/_core/aio/gate.py by scripts/regenerate; edit that file. (digest 746ad4d447ae)
 """Lets a number of requests of one client through at a time, and fewer while the server asks for less."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from collections import deque
 from threading import Lock as ShortLock
 
 from kalbio._core.errors import ClientClosedError
+from kalbio._core.limits import DeadlinePassed
 from kalbio._core.sync.locks import Event
 
 
@@ -44,10 +45,10 @@ class Gate:
         """How many may be under way now."""
         return int(self._allowed)
 
-    def enter(self, turn: Turn) -> None:
+    def enter(self, turn: Turn, seconds: float | None = None) -> None:
         """Wait for a place, to be given back with `leave` in any case. Notes the present round, for `slow_down`.
 
-        Raises ClientClosedError once the gate has ended.
+        Raises ClientClosedError once the gate has ended, and DeadlinePassed when none comes within so many seconds.
         """
         with self._lock:
             if self._ended:
@@ -58,7 +59,8 @@ class Gate:
                 return
             turn.come = Event()
             self._waiting.append(turn)
-        turn.come.wait()
+        if not turn.come.wait(seconds):
+            raise DeadlinePassed("the deadline of the call has passed before it was its turn")
         if self._ended:
             raise ClientClosedError
         turn.round = self._round

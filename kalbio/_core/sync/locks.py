@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from functools import partial
 from math import inf
@@ -18,10 +18,11 @@ from threading import TIMEOUT_MAX, Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from kalbio._core import constants
+from kalbio._core.limits import DeadlinePassed
 from kalbio._core.stopping import Stop, Stopped, current_stop, enter, new_stop, raise_if_stopped
 
 __all__ = [
-    "Event", "Lock", "Stop", "Stopped", "current_stop", "each", "here", "off_loop", "raise_if_stopped", "sleep",
+    "Event", "Lock", "Stop", "Stopped", "current_stop", "each", "held", "here", "off_loop", "raise_if_stopped", "sleep",
     "stream",
 ]  # fmt: skip
 
@@ -32,6 +33,17 @@ R = TypeVar("R")
 def here() -> Any:
     """Return None: connections are not bound to a thread."""
     return None
+
+
+@contextmanager
+def held(lock: Lock, seconds: float | None) -> Iterator[None]:
+    """Hold a lock in the block. Raises DeadlinePassed when it is not to be had within so many seconds."""
+    if not lock.acquire(timeout=-1 if seconds is None else seconds):
+        raise DeadlinePassed("the deadline of the call has passed while another one logs in")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def off_loop(function: Callable[[], T]) -> T:

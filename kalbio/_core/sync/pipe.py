@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest b438156ed388)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 96e7fad624ac)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, NoReturn
 
 from kalbio._core import constants, jsontext, veil
@@ -20,9 +19,7 @@ from kalbio._core._http import (
     ConnectError,
     ConnectTimeout,
     HTTPError,
-    HTTPTransport,
     InvalidURL,
-    Limits,
     PoolTimeout,
     ProxyError,
     Request,
@@ -31,10 +28,9 @@ from kalbio._core._http import (
     Timeout,
     TimeoutException,
     UnsupportedProtocol,
-    create_ssl_context,
     shut_down,
 )
-from kalbio._core._transports import Transport
+from kalbio._core._transports import connect
 from kalbio._core.answers import Answer, unusable
 from kalbio._core.connecting import told as told_of_connecting
 from kalbio._core.cookies import SparingCookies
@@ -50,6 +46,7 @@ from kalbio._core.errors import (
 )
 from kalbio._core.headers import fault as header_fault
 from kalbio._core.identity import broken_promise, contradiction
+from kalbio._core.limits import DeadlinePassed, Limits
 from kalbio._core.multipart import Multipart, is_parts
 from kalbio._core.operation import OperationInfo
 from kalbio._core.redact import redact
@@ -90,8 +87,8 @@ class Pipe(Client):
             base_url=settings.base_url,
             headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip"},
             timeout=Timeout(**settings.timeouts.as_dict()),
-            transport=self._connect() if settings.transport is None else settings.transport,
-            mounts={f"{scheme}://": self._connect(url) for scheme, url in settings.proxies.urls().items()},
+            transport=connect(settings) if settings.transport is None else settings.transport,
+            mounts={f"{scheme}://": connect(settings, url) for scheme, url in settings.proxies.urls().items()},
             trust_env=False,
             follow_redirects=False,
         )
@@ -107,24 +104,6 @@ class Pipe(Client):
         auth = make_auth(self)
         self._secrets = auth.secrets
         self.auth = self._login = auth
-
-    def _connect(self, proxy: str | None = None) -> HTTPTransport:
-        settings = self._settings
-        if proxy is None and not settings.http2:
-            # The certificates are loaded with the first connection that needs them, and once.
-            tls = cache(lambda: create_ssl_context(settings.tls(), trust_env=False))
-            return Transport(tls=tls, limit=settings.max_connections, keep=constants.KEEPALIVE_EXPIRY)
-        return HTTPTransport(
-            verify=settings.tls(),
-            http2=settings.http2,
-            limits=Limits(
-                max_connections=settings.max_connections,
-                max_keepalive_connections=settings.max_connections,
-                keepalive_expiry=constants.KEEPALIVE_EXPIRY,
-            ),
-            proxy=proxy,
-            trust_env=False,
-        )
 
     def _transport_for_url(self, url: URL) -> Any:
         # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
@@ -200,6 +179,9 @@ class Pipe(Client):
         if self._suspicious:
             self._suspicious, request.extensions["fresh_connection"] = False, True
         started = self._clock()
+        patience = self._settings.retry.deadline
+        if patience is not None and isinstance(request.stream, ByteStream):
+            request.extensions["deadline"] = time.monotonic() + patience
         attempt = 0
         while True:
             attempt += 1
@@ -209,11 +191,13 @@ class Pipe(Client):
                 if stream:
                     response = self._send_once(request, auth)
                     if response.is_success:
+                        # What is read of it takes as long as whoever reads it likes.
+                        response.request.extensions.pop("deadline", None)
                         return response
                     read(response, self._settings.max_answer_size)
                 else:
                     response = self._send_in_turn(request, auth)
-            except HTTPError as error:
+            except (HTTPError, DeadlinePassed) as error:
                 decision = self._after_failure(request, error, attempt, started)
             except TransportError as error:  # the login got no answer: the request itself was not sent
                 decision = self._decide(request, Happened.NOT_SENT, attempt, started)
@@ -258,7 +242,7 @@ class Pipe(Client):
         turn = Turn()
         try:
             try:
-                self._gate.enter(turn)
+                self._gate.enter(turn, Limits(request.extensions).left("turn"))
                 response = self._send_once(request, auth)
                 read(response, self._settings.max_answer_size)
             finally:
@@ -293,7 +277,9 @@ class Pipe(Client):
                 if packing := request.headers.get("Accept-Encoding"):
                     told["Accept-Encoding"] = packing
                 bare = Request("GET", onward.url, headers=told)
-                bare.extensions.update(timeout=request.extensions.get("timeout"), replayable=True)
+                for name in ("timeout", "deadline"):
+                    bare.extensions[name] = request.extensions.get(name)
+                bare.extensions["replayable"] = True
                 response = super().send(bare, stream=True, auth=None, follow_redirects=False)
         response.history = []  # the library keeps the answers of logins there, tokens and all
         return response
@@ -363,10 +349,14 @@ class Pipe(Client):
             raise unusable(response, redact(wrong, self._secrets()))
         return True
 
-    def _after_failure(self, request: Request, error: HTTPError, attempt: int, started: float) -> Decision:
+    def _after_failure(
+        self, request: Request, error: HTTPError | DeadlinePassed, attempt: int, started: float
+    ) -> Decision:
         sent = _request_of(error) or request
         if isinstance(error, UnsupportedProtocol):
             happened = Happened.REFUSED
+        elif isinstance(error, DeadlinePassed):  # before it was its turn
+            happened = Happened.NOT_SENT
         elif sent is request and not isinstance(error, _NOT_SENT):
             happened = Happened.LOST
         else:
@@ -377,8 +367,11 @@ class Pipe(Client):
         reason, cause = self._without_secrets(error), self._cause(error)
         if decision.fate_unknown:
             self._raise_unknown_fate(request, f"the answer was lost ({reason})", cause)
-        late = isinstance(error, TimeoutException)
-        reason = f"timed out ({type(error).__name__})" if late else reason
+        late = isinstance(error, TimeoutException | DeadlinePassed)
+        if late:
+            reason = f"timed out ({type(error).__name__})"
+            if self._is_over(request):
+                reason = f"took longer than the deadline of {self._settings.retry.deadline:g} s"
         url = sent.url
         if isinstance(error, _NOT_SENT):
             reason = told_of_connecting(
@@ -406,6 +399,10 @@ class Pipe(Client):
         if decision.fate_unknown:
             self._raise_unknown_fate(request, f"the server failed with status {response.status_code}", error)
         raise error
+
+    def _is_over(self, request: Request) -> bool:
+        deadline: float | None = request.extensions.get("deadline")
+        return deadline is not None and time.monotonic() >= deadline
 
     def _raise_unknown_fate(self, request: Request, reason: str, cause: Exception | None) -> NoReturn:
         sent = request.content if isinstance(request.stream, ByteStream) else None
@@ -441,9 +438,9 @@ def _origin(request: Request) -> tuple[str, str, int | None]:
     return request.url.scheme, request.url.host, request.url.port
 
 
-def _request_of(error: HTTPError) -> Request | None:
+def _request_of(error: Exception) -> Request | None:
     try:
-        return error.request
+        return error.request if isinstance(error, HTTPError) else None
     except RuntimeError:  # raised by the library when an error knows no request
         return None
 
