@@ -35,6 +35,12 @@ class Limits:
             raise DeadlinePassed("the deadline of the call has passed")
         return left if limit is None else min(limit, left)
 
+    @property
+    def over(self) -> bool:
+        """Whether the deadline has passed."""
+        deadline: float | None = self._extensions.get("deadline")
+        return deadline is not None and time.monotonic() >= deadline
+
     def share(self, phase: str, parts: int) -> float | None:
         """Return what one of so many parts of a phase may take: a silent address leaves time for the next one."""
         left = self.left(phase)

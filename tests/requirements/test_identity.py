@@ -353,7 +353,7 @@ def test_r123_where_nothing_is_to_be_read_an_error_still_counts(operation: str) 
 
 def test_r123_a_write_that_says_nothing_is_refused_over_the_wire_too(world: World) -> None:
     """Deleting, linking and the like: an error in the answer raises, in curated calls and raw ones."""
-    bodies = [{"error": "Session expired", "statusCode": 401}] * 2
+    bodies = [{"error": "Session expired", "statusCode": 401}] * 3  # a read is asked once more
     client = connect(world, Wire(*[answer(200, body) for body in bodies]))
     with pytest.raises(KalbioResponseError, match="error with status 401; the call may have been carried out"):
         raw(world, client, "records", "get_or_create_record", body={"key_field_to_value": {FIELD: "x"}})

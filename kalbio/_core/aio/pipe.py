@@ -321,32 +321,29 @@ class AsyncPipe(AsyncClient):
     def _belongs(self, request: Request, response: Response) -> bool:
         """Whether an answer is the one to its request; False when the request is to be sent once more.
 
-        Raises UnknownFateError for a write with the answer to another request, KalbioResponseError for a read that got
-        one twice, and for an answer without what the description of the API promises.
+        Raises UnknownFateError for a write with the answer to another request; KalbioResponseError for a read that got
+        one twice, and for what lacks what the description of the API promises.
         """
         operation = self._operations.get(request.extensions.get("operation", ""))
         if operation is None:
             return True
         reading = request.method in ("GET", "HEAD")
         wrong = contradiction(operation, request, response)
-        if wrong is not None:
-            self._suspicious = True
-            told = f"the answer belongs to another request: {redact(wrong, self._secrets())}"
-            again = self._may_be_repeated(request) and request.extensions["replayable"]
-            if again and "asked_again" not in request.extensions:
-                logger.warning(
-                    "%s %s: %s; asking once more", request.method, one_line(request.url.path), one_line(told)
-                )
-                request.extensions.update(asked_again=True, fresh_connection=True)
-                return False
-            if reading:
-                raise unusable(response, told)
+        lacking = broken_promise(operation, request, response) if wrong is None else None
+        if wrong is None and lacking is None:
+            return True
+        self._suspicious = True
+        told = f"the answer belongs to another request: {wrong}" if wrong is not None else f"{lacking}"
+        told = redact(told, self._secrets())
+        # What lacks something may be the answer to another request as well: that to a login, say.
+        again = self._may_be_repeated(request) and request.extensions["replayable"] and (reading or wrong is not None)
+        if again and "asked_again" not in request.extensions:
+            logger.warning("%s %s: %s; asking once more", request.method, one_line(request.url.path), one_line(told))
+            request.extensions.update(asked_again=True, fresh_connection=True)
+            return False
+        if wrong is not None and not reading:
             self._raise_unknown_fate(request, told, None)
-        wrong = broken_promise(operation, request, response)
-        if wrong is not None:
-            self._suspicious = True
-            raise unusable(response, redact(wrong, self._secrets()))
-        return True
+        raise unusable(response, told)
 
     def _after_failure(
         self, request: Request, error: HTTPError | DeadlinePassed, attempt: int, started: float
@@ -369,7 +366,7 @@ class AsyncPipe(AsyncClient):
         late = isinstance(error, TimeoutException | DeadlinePassed)
         if late:
             reason = f"timed out ({type(error).__name__})"
-            if self._is_over(request):
+            if Limits(request.extensions).over:
                 reason = f"took longer than the deadline of {self._settings.retry.deadline:g} s"
         url = sent.url
         if isinstance(error, _NOT_SENT):
@@ -398,10 +395,6 @@ class AsyncPipe(AsyncClient):
         if decision.fate_unknown:
             self._raise_unknown_fate(request, f"the server failed with status {response.status_code}", error)
         raise error
-
-    def _is_over(self, request: Request) -> bool:
-        deadline: float | None = request.extensions.get("deadline")
-        return deadline is not None and time.monotonic() >= deadline
 
     def _raise_unknown_fate(self, request: Request, reason: str, cause: Exception | None) -> NoReturn:
         sent = request.content if isinstance(request.stream, ByteStream) else None

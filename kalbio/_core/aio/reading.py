@@ -6,8 +6,9 @@ import zlib
 from typing import cast
 
 from kalbio._core import constants
-from kalbio._core._http import AsyncByteStream, ByteStream, ReadError, Response
+from kalbio._core._http import AsyncByteStream, ByteStream, ReadError, ReadTimeout, Response
 from kalbio._core.answers import unusable
+from kalbio._core.limits import Limits
 from kalbio._core.unpacking import Gunzip, is_packed
 
 
@@ -39,10 +40,13 @@ async def _fill(response: Response, limit: int) -> None:
     if wrong is not None or not response.is_success:
         limit = constants.MAX_REFUSAL
     stream = cast(AsyncByteStream, response.stream)
+    deadline = Limits(response.request.extensions)
     kept: list[bytes] = []
     size = 0
     try:
         async for piece in stream:
+            if deadline.over:  # connections that are not ours only know the limits of each wait
+                raise ReadTimeout("the deadline of the call has passed", request=response.request)
             for part in (piece,) if unpack is None else unpack.feed(piece):
                 size += len(part)
                 if size > limit:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/reading.py by scripts/regenerate; edit that file. (digest 1843233761c9)
+# Derived from kalbio/_core/aio/reading.py by scripts/regenerate; edit that file. (digest cdc4e411cc06)
 """Reads the body of an answer into memory: unpacked a little at a time, and no more of it than a limit."""
 
 from __future__ import annotations
@@ -7,8 +7,9 @@ import zlib
 from typing import cast
 
 from kalbio._core import constants
-from kalbio._core._http import ByteStream, ReadError, Response, SyncByteStream
+from kalbio._core._http import ByteStream, ReadError, ReadTimeout, Response, SyncByteStream
 from kalbio._core.answers import unusable
+from kalbio._core.limits import Limits
 from kalbio._core.unpacking import Gunzip, is_packed
 
 
@@ -40,10 +41,13 @@ def _fill(response: Response, limit: int) -> None:
     if wrong is not None or not response.is_success:
         limit = constants.MAX_REFUSAL
     stream = cast(SyncByteStream, response.stream)
+    deadline = Limits(response.request.extensions)
     kept: list[bytes] = []
     size = 0
     try:
         for piece in stream:
+            if deadline.over:  # connections that are not ours only know the limits of each wait
+                raise ReadTimeout("the deadline of the call has passed", request=response.request)
             for part in (piece,) if unpack is None else unpack.feed(piece):
                 size += len(part)
                 if size > limit:
