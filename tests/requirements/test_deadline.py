@@ -166,3 +166,23 @@ def test_r128_moving_a_file_does_not_count(world: World) -> None:
     with raw_server(serve) as server:
         client = world.connect(url=server.url, retries=RetryPolicy(deadline=DEADLINE))
         assert world(client.files.read_file(RECORD)) == body
+
+
+def test_r128_it_holds_through_a_proxy_too(world: World) -> None:
+    """There the connections are the HTTP library's, which know the limits of single waits alone."""
+
+    def serve(peer: Peer) -> None:
+        while (request := peer.request()) is not None:
+            if request[0] == "POST":
+                peer.send(LOGIN)
+            else:
+                drip(peer)
+                return
+
+    with raw_server(serve) as server:
+        client = world.connect(
+            url="http://api.localhost", proxy=server.url, retries=RetryPolicy(attempts=1, deadline=DEADLINE)
+        )
+        error, seconds = timed(world, lambda: client.records.get_record_by_id(RECORD))
+    assert isinstance(error, RequestTimeoutError)
+    assert seconds < AT_MOST
