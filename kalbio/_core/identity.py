@@ -33,6 +33,10 @@ Text = bytes | msgspec.Raw
 """Some JSON that is not decoded yet."""
 
 
+LACKS = "the answer has no"
+"""How a reason begins that fits the answer to another request, of another kind, as well."""
+
+
 def broken_promise(operation: OperationInfo, request: Request, response: Response) -> str | None:
     """Say what an answer lacks that the description of its operation promises; None when it lacks nothing."""
     body = response.content.strip()
@@ -67,7 +71,7 @@ def broken_promise(operation: OperationInfo, request: Request, response: Respons
     for path in operation.required:
         found = [_decoded(text) for text in _at(items[0], path.split("."))]
         if not found or found[0] is None:
-            return f"the answer has no {path}"
+            return f"{LACKS} {path}"
         if not undecoded.is_id(found[0]):
             return f"the {path} of the answer is {shown(found[0])}, which is no id"
     return None

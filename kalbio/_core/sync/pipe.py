@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 4f3fa97acafb)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 90ff9a2e8b03)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from kalbio._core.errors import (
     UnknownFateError,
 )
 from kalbio._core.headers import fault as header_fault
-from kalbio._core.identity import broken_promise, contradiction
+from kalbio._core.identity import LACKS, broken_promise, contradiction
 from kalbio._core.limits import DeadlinePassed, Limits
 from kalbio._core.multipart import Multipart, is_parts
 from kalbio._core.operation import OperationInfo
@@ -336,8 +336,9 @@ class Pipe(Client):
         self._suspicious = True
         told = f"the answer belongs to another request: {wrong}" if wrong is not None else f"{lacking}"
         told = redact(told, self._secrets())
-        # What lacks something may be the answer to another request as well: that to a login, say.
-        again = self._may_be_repeated(request) and request.extensions["replayable"] and (reading or wrong is not None)
+        # The answer to a login, say, lacks what that to a read has.
+        foreign = wrong is not None or (reading and told.startswith(LACKS))
+        again = foreign and self._may_be_repeated(request) and request.extensions["replayable"]
         if again and "asked_again" not in request.extensions:
             logger.warning("%s %s: %s; asking once more", request.method, one_line(request.url.path), one_line(told))
             request.extensions.update(asked_again=True, fresh_connection=True)
