@@ -54,6 +54,8 @@ async def _fill(response: Response, limit: int) -> None:
                 kept.append(part)
             if size > limit:
                 wrong = wrong or _too_long(limit)
+                if response.is_success:
+                    kept.clear()
                 break
         else:
             if unpack is not None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/reading.py by scripts/regenerate; edit that file. (digest cdc4e411cc06)
+# Derived from kalbio/_core/aio/reading.py by scripts/regenerate; edit that file. (digest 6ce35c98d6fd)
 """Reads the body of an answer into memory: unpacked a little at a time, and no more of it than a limit."""
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ def _fill(response: Response, limit: int) -> None:
                 kept.append(part)
             if size > limit:
                 wrong = wrong or _too_long(limit)
+                if response.is_success:
+                    kept.clear()
                 break
         else:
             if unpack is not None:
