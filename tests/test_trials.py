@@ -13,6 +13,7 @@ from kalbio import KaleidoscopeClient
 from kalbio._core.retry import decide
 from scripts.trials import (
     cancelled_calls,
+    doubled_answers,
     forked,
     full_disks,
     killed_loads,
@@ -163,3 +164,18 @@ def test_the_trial_notices_connections_that_are_lost(monkeypatch: pytest.MonkeyP
 
     assert figures["stuck connections"] > 0
     assert not cancelled_calls.held(figures)
+
+
+def test_no_copy_is_taken_for_an_answer() -> None:
+    """Of 100 calls in each world, to a server that sends every answer twice in any of three ways, none is wrong."""
+    figures = doubled_answers.run(100, 1, compare=False)
+
+    assert doubled_answers.held(figures), figures
+
+
+def test_the_trial_notices_copies_that_are_taken_for_answers() -> None:
+    """Over the connections of the bare library, and without a look at what answers say, copies count as answers."""
+    with doubled_answers.unchecked():
+        for _, make, library in doubled_answers.WORLDS:
+            with doubled_answers.doubling(doubled_answers.ONE_PACKET, 1) as (url, _):
+                assert make(url, 40, library())["wrong"] > 0

@@ -14,6 +14,7 @@ from typing import Any
 
 from scripts.trials import (
     cancelled_calls,
+    doubled_answers,
     forked,
     full_disks,
     killed_downloads,
@@ -65,6 +66,11 @@ def main() -> int:
             "4 forked children and their parent, 200 reads each, sync and async: none wrong, none hangs",
             lambda: forked.run(4, 200),
             forked.held,
+        ),
+        (
+            "1,000 calls to a server that sends each answer twice, in two worlds and three ways: no wrong answer",
+            lambda: doubled_answers.run(1000, given.seed),
+            doubled_answers.held,
         ),
         (
             f"{given.cancellations:,} calls cancelled at any moment: no connection is stuck, no place is taken",
