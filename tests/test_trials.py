@@ -16,6 +16,7 @@ from scripts.trials import (
     doubled_answers,
     forked,
     full_disks,
+    interrupts,
     killed_loads,
     large_files,
     leaks,
@@ -179,3 +180,15 @@ def test_the_trial_notices_copies_that_are_taken_for_answers() -> None:
         for _, make, library in doubled_answers.WORLDS:
             with doubled_answers.doubling(doubled_answers.ONE_PACKET, 1) as (url, _):
                 assert make(url, 40, library())["wrong"] > 0
+
+
+def test_ctrl_c_ends_bulk_calls_and_nothing_is_sent_after_it() -> None:
+    """Of twelve bulk calls that are interrupted each ends in time, with a true account, and leaves nothing stuck."""
+    figures = interrupts.run(12, seed=1)
+
+    assert interrupts.held(figures), figures
+
+
+def test_the_trial_notices_threads_that_do_not_stop() -> None:
+    """Threads that are not told that their call has ended go on sending, and the trial counts it."""
+    assert interrupts.run(4, seed=1, stops=False)["sent after"] > 0

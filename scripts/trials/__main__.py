@@ -1,7 +1,7 @@
 """Runs the trials and prints their figures; exits 1 when one fails.
 
-scripts/reliability [--calls N] [--share X] [--seed N] [--ends N] [--kills N] [--rows N] [--megabytes N]
-                    [--cancellations N]
+scripts/reliability [--calls N] [--share X] [--seed N] [--ends N] [--kills N] [--rows N] [--interrupts N]
+                    [--megabytes N] [--cancellations N]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scripts.trials import (
     doubled_answers,
     forked,
     full_disks,
+    interrupts,
     killed_downloads,
     killed_loads,
     large_files,
@@ -38,6 +39,7 @@ def main() -> int:
     parser.add_argument("--ends", type=int, default=20, help="ends of the token under many callers (default: 20)")
     parser.add_argument("--kills", type=int, default=50, help="downloads to kill (default: 50)")
     parser.add_argument("--rows", type=int, default=20_000, help="rows of the load to kill ten times (default: 20000)")
+    parser.add_argument("--interrupts", type=int, default=200, help="bulk calls to interrupt (default: 200)")
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the large files (default: 1000)")
     parser.add_argument("--cancellations", type=int, default=5000, help="async calls to cancel (default: 5000)")
     given = parser.parse_args()
@@ -81,6 +83,16 @@ def main() -> int:
             "300 calls from three event loops at once, 50 loops in a row: none hangs, no socket is left",
             lambda: many_loops.run(300),
             many_loops.held,
+        ),
+        (
+            f"Ctrl-C in {given.interrupts} bulk calls: 2 s at most, nothing sent after it, a true account",
+            lambda: interrupts.run(given.interrupts, given.seed),
+            interrupts.held,
+        ),
+        (
+            "the same while the threads are not told to stop: requests are sent after it",
+            lambda: interrupts.run(8, given.seed, stops=False),
+            lambda figures: figures["sent after"] > 0,
         ),
         (
             "downloads killed in the middle: never a partial file under the final name",

@@ -1,0 +1,143 @@
+"""Ctrl-C in bulk calls: each ends at once, nothing is sent after it, its account is true, and the client goes on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+from kalbio import KaleidoscopeClient
+from kalbio._core.stopping import Stop
+from kalbio.sandbox import Fault, Faults, Sandbox
+from kalbio.sandbox.server import serve
+
+ON_ITS_WAY = 0.1  # seconds that a request which was sent before the end of a call may take to be seen by the server
+LOOK = 0.4  # seconds in which a request that is sent too late is seen
+WAITS = [
+    Fault("getOrCreateRecord", status=503, retry_after=0.2, rate=0.3),
+    Fault("addRecordValue", status=429, retry_after=0.2, rate=0.1),
+    Fault("addRecordValue", slow=0.3, rate=0.2),
+    Fault("listRecords", slow=0.3, rate=0.5),
+]
+
+
+class _Watch:
+    """Keeps when the server was asked for anything."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.moments: list[float] = []
+        self._meet = sandbox.meet
+        sandbox.meet = self.meet  # type: ignore[method-assign]
+
+    def meet(self, request: Any) -> Any:
+        self.moments.append(time.monotonic())
+        return self._meet(request)
+
+
+def run(count: int, seed: int, *, stops: bool = True) -> dict[str, Any]:
+    """Interrupt bulk calls so often, at any moment of them; without `stops` nobody tells their threads to stop."""
+    draw = Random(seed)  # noqa: S311  # a trial that can be repeated
+    sent_after, slowest, accounts = 0, 0.0, 0
+    done: list[str] = []
+    skipped: set[str] = set()
+    with (
+        Sandbox(faults=Faults(seed=seed)) as sandbox,
+        serve(sandbox) as server,
+        KaleidoscopeClient(sandbox.settings.client_id, sandbox.settings.client_secret, server.url) as client,
+    ):
+        names = [f"BASE-{number}" for number in range(400)]
+        records = client.records.get_or_create_records([{"Compound": name} for name in names]).ids
+        for fault in WAITS:
+            sandbox.faults.add(fault)
+        watch = _Watch(sandbox)
+        for number in range(count):
+            call = _call(client, records, number, draw)
+            with nullcontext() if stops else _deaf():
+                end, pressed = _interrupted(call, draw.random())
+            ended = time.monotonic()
+            slowest = max(slowest, ended - pressed)
+            time.sleep(LOOK)
+            sent_after += sum(moment > ended + ON_ITS_WAY for moment in watch.moments)
+            watch.moments.clear()
+            outcome = getattr(end, "outcome", None)
+            if number % 4 == 0 and outcome is not None:
+                accounts += 1
+                done += [item.id for item in outcome.done]
+                skipped |= {f"I-{number}-{item.index}" for item in outcome.skipped}
+        sandbox.faults.clear()
+        there = {str(record) for record in client.records.iter_search(entity_slice_id="Compound")}
+        lost = sum(record is None for record in client.records.get_records_by_ids(done))
+        started = time.monotonic()
+        good = client.records.get_or_create_records([{"Compound": f"END-{number}"} for number in range(100)]).ok
+        gate = client._pipes.here()._gate
+        return {
+            "interrupts": count,
+            "sent after": sent_after,
+            "slowest stop, s": round(slowest, 2),
+            "accounts": accounts,
+            "done by these accounts": len(done),
+            "of these not there": lost + len(done) - len(set(done)),
+            "skipped by these accounts, and there": len(skipped & there),
+            "stuck places": len(gate._inside) + len(gate._waiting),
+            "stuck threads": sum(thread.name == "kalbio" for thread in threading.enumerate()),
+            "a bulk call afterwards": f"{'good' if good else 'FAILED'}, {time.monotonic() - started:.1f} s",
+        }
+
+
+def held(figures: dict[str, Any]) -> bool:
+    """Whether everything stopped, in time, and told the truth."""
+    wrong = (
+        "sent after",
+        "of these not there",
+        "skipped by these accounts, and there",
+        "stuck places",
+        "stuck threads",
+    )
+    return (
+        not any(figures[name] for name in wrong)
+        and figures["slowest stop, s"] <= 2
+        and figures["done by these accounts"] > 0
+        and figures["a bulk call afterwards"].startswith("good")
+    )
+
+
+def _call(client: KaleidoscopeClient, records: list[Any], number: int, draw: Random) -> Callable[[], object]:
+    kinds: list[Callable[[], object]] = [
+        lambda: client.records.get_or_create_records([{"Compound": f"I-{number}-{row}"} for row in range(1000)]),
+        lambda: client.records.add_values(
+            [{"record": draw.choice(records), "field": "Comment", "content": str(row)} for row in range(3000)]
+        ),
+        lambda: [client.records.get_records_by_ids(records, use_cache=False, batch_size=10) for _ in range(1000)],
+        lambda: [list(client.records.iter_search(entity_slice_id="Compound", batch_size=10)) for _ in range(1000)],
+    ]
+    return kinds[number % 4]
+
+
+def _interrupted(call: Callable[[], object], delay: float) -> tuple[BaseException, float]:
+    """Make a call that lasts long, press Ctrl-C after a while, and return what it ended with and when that was."""
+    main, pressed = threading.get_ident(), [0.0]
+
+    def press() -> None:
+        pressed[0] = time.monotonic()
+        signal.pthread_kill(main, signal.SIGINT)
+
+    timer = threading.Timer(delay, press)
+    try:
+        timer.start()
+        call()
+    except KeyboardInterrupt as end:
+        timer.join()
+        return end, pressed[0]
+    raise RuntimeError("the call ended before it was interrupted")
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Let the threads of a call not hear that it has ended."""
+    with patch.object(Stop, "set", lambda self: None), patch.object(Stop, "say", lambda self: None):
+        yield
