@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import sys
 import threading
@@ -12,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from kalbio import RetryPolicy
+from kalbio import KaleidoscopeClient, RetryPolicy, Timeouts
 from kalbio._core.aio.gate import AsyncGate, AsyncTurn
 from kalbio._core.sync.gate import Gate, Turn
 from kalbio.sandbox import Fault, Faults, Sandbox
+from kalbio.sandbox.server import serve
 from tests.conftest import Lab, World
 
 
@@ -202,6 +204,30 @@ def test_an_interrupt_at_any_moment_loses_no_place() -> None:
     assert number > 40
     assert lab.api.programs.get_programs()
     lab.close()
+
+
+def test_an_interrupt_at_any_moment_loses_no_connection() -> None:
+    """Whenever a signal breaks into a call over the network, the only connection there may be can be used again."""
+    with Sandbox() as sandbox, serve(sandbox) as server:
+        credentials = sandbox.settings.client_id, sandbox.settings.client_secret
+        limits = Timeouts(connect=5, pool=2, read=5, write=5)
+        with KaleidoscopeClient(
+            *credentials, server.url, retries=0, max_connections=1, timeout=limits, use_cache=False
+        ) as client:
+            client.programs.get_programs()
+            gate = client._pipes.here()._gate
+            for number in itertools.count():
+                interrupt = Interrupt(number)
+                sys.setprofile(interrupt)
+                with contextlib.suppress(KeyboardInterrupt):
+                    client.programs.get_programs()
+                sys.setprofile(None)
+                if not interrupt.came:
+                    break
+                assert gate._inside == set(), number
+                gc.collect()  # an answer that nobody has got yet stands in a circle
+            assert number > 60
+            assert client.programs.get_programs()
 
 
 def test_an_interrupted_leave_lets_the_next_one_in() -> None:

@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
-from threading import Condition
+from threading import Condition, Lock
 from typing import Any
 from weakref import WeakSet
 
@@ -41,7 +41,8 @@ class Connection:
         self._exchange = Exchange()
 
     def __del__(self) -> None:
-        self.close()
+        with contextlib.suppress(AttributeError):  # a signal may have broken into its making
+            self.close()
 
     def open(self, limits: Limits, tls: Callable[[], ssl.SSLContext]) -> None:
         """Connect to the first address of the host that answers."""
@@ -194,7 +195,9 @@ class Connections:
         self.tls = tls
         self._limit = limit
         self._keep = keep
-        self._free = Condition()
+        # Entered by itself: a signal may break into the code of the condition and leave it locked.
+        self._lock = Lock()
+        self._free = Condition(self._lock)
         self._idle: list[Connection] = []
         # Weakly: the place of a call that was torn away between two steps is free again by itself.
         self._busy: WeakSet[Connection] = WeakSet()
@@ -231,7 +234,7 @@ class Connections:
 
     def abort(self) -> None:
         """End all connections at once, those of calls under way too. None can be made any more."""
-        with self._free:
+        with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
             busy = list(self._busy)
@@ -244,7 +247,7 @@ class Connections:
     @property
     def count(self) -> int:
         """How many connections there are."""
-        with self._free:
+        with self._lock:
             return len(self._idle) + len(self._busy)
 
     def _acquire(self, origin: Origin, limits: Limits) -> Connection:
@@ -273,7 +276,7 @@ class Connections:
         except TimeoutError as error:
             raise PoolTimeout(str(error)) from error
         limit = inf if patience is None else time.monotonic() + patience
-        with self._free:
+        with self._lock:
             while True:
                 if self._closed:
                     raise ConnectError("the connections of this client are closed")
@@ -305,7 +308,7 @@ class Connections:
             self._distrust(connection.origin)
         now = time.monotonic()
         usable = connection.next_cycle() and now >= self._distrusted.get(connection.origin, 0.0)
-        with self._free:
+        with self._lock:
             self._busy.discard(connection)
             if usable and not self._closed:
                 connection.idle_since = now
@@ -317,13 +320,13 @@ class Connections:
 
     def _discard(self, connection: Connection) -> None:
         connection.close()
-        with self._free:
+        with self._lock:
             self._busy.discard(connection)
             self._free.notify()
 
     def _distrust(self, origin: Origin) -> None:
         """Keep no connections to a host that has sent what nobody asked for, until it was quiet for a while."""
-        with self._free:
+        with self._lock:
             self._distrusted[origin] = time.monotonic() + constants.DISTRUST
             dropped = [connection for connection in self._idle if connection.origin == origin]
             self._idle = [connection for connection in self._idle if connection.origin != origin]
