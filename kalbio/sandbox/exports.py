@@ -20,13 +20,19 @@ def export_records_csv(call: Call) -> Answer:
     store, query = call.store, call.query
     piece = call.need("slice", query["entity_slice_id"], status=400)
     identifiers = query.get("identifier_ids")
-    record_ids = select_records(store, query, identifiers.split(",") if identifiers else None)
-    if query.get("record_view_id"):
-        view = call.need("view", query["record_view_id"], status=400)
+    view = call.need("view", query["record_view_id"], status=400) if query.get("record_view_id") else None
+    table = view if view and view["operation_ids"] else None
+    if table:
+        query = query | {"operation_id": _operation_of(table, query.get("operation_id"))}
+    columns = Columns(store, query.get("operation_id"), table["id"] if table else None)
+    record_ids = select_records(store, query, identifiers.split(",") if identifiers else None, columns)
+    if table:
+        on_table = set(membership.records_of_view(store, table))
+        record_ids = [record_id for record_id in record_ids if record_id in on_table]
+    elif view:
         record_ids = membership.allowed_by(store, view, record_ids)
     chosen = [call.need("key_field", id_, status=400) for id_ in piece["key_field_ids"]]
-    chosen += _data_fields(call, record_ids)
-    columns = Columns(store, query.get("operation_id"))
+    chosen += _data_fields(call, record_ids, columns)
     cells = [columns.cells(field) for field in chosen]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
@@ -39,7 +45,13 @@ def export_records_csv(call: Call) -> Answer:
     return Answer(text.getvalue().encode(), headers=headers)
 
 
-def _data_fields(call: Call, record_ids: list[str]) -> list[Document]:
+def _operation_of(table: Document, operation_id: str | None) -> str:
+    if operation_id is not None and operation_id not in table["operation_ids"]:
+        raise Refusal(400, f"record view {table['id']} is no table of operation {operation_id}")
+    return operation_id or str(table["operation_ids"][0])
+
+
+def _data_fields(call: Call, record_ids: list[str], columns: Columns) -> list[Document]:
     store, query = call.store, call.query
     asked = [part for part in query.get("view_field_ids", "").split(",") if part]
     if query.get("record_view_id"):
@@ -49,7 +61,8 @@ def _data_fields(call: Call, record_ids: list[str]) -> list[Document]:
     else:
         sql = "select distinct field_id from value where record_id in (select value from json_each(?))"
         filled = {row[0] for row in store.rows(sql, id_list(record_ids))}
-        return [field for field in store.all("data_field") if field["id"] in filled]
+        fields = [field for field in store.all("data_field") if field["id"] in filled]
+        return [field for field in fields if not columns.cells(field).keys().isdisjoint(record_ids)]
     if asked:
         unknown = set(asked) - {place["id"] for place in places}
         if unknown:

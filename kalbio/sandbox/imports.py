@@ -197,10 +197,11 @@ def _push(call: Call, table: Table, view_ids: list[str], source_id: str | None) 
             for place in places:
                 values.write(store, record_id, column, content, operation_id, place, import_["id"])
     loaded = list(dict.fromkeys(loaded))
-    if activity:
-        membership.attach(store, activity, loaded)
+    if activity and view_ids:
         for view_id in view_ids:
             membership.join(store, activity["id"], loaded, view_id)
+    elif activity:
+        membership.attach(store, activity, loaded)
     if body.get("program_id"):
         store.run_many(
             "insert or ignore into record_program values (?, ?)", [(body["program_id"], id_) for id_ in loaded]

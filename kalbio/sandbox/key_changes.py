@@ -22,7 +22,7 @@ def add_record_view_key_field(call: Call) -> Document:
     moved = _transfer(call, view, target, transfers, own)
     events.log(store, "record_view", "updated", view["id"], _attrs(view["id"], piece, target, moved))
     changed = {"entity_slice_id": target["id"], "updated_at": store.stamp(), "last_updated_by": store.user_id}
-    return store.put("view", view | changed)
+    return views.shown_view(store, store.put("view", view | changed))
 
 
 @operation("replaceRecordViewKeyFields")
@@ -44,7 +44,8 @@ def replace_record_view_key_fields(call: Call) -> Document:
     )
     views.move_rows(store, view["id"], copy["id"])
     events.log(store, "record_view", "created", copy["id"], _attrs(view["id"], piece, target, moved))
-    return store.put("view", copy | {"operation_definition_ids": view["operation_definition_ids"]})
+    copy = store.put("view", copy | {"operation_definition_ids": view["operation_definition_ids"]})
+    return views.shown_view(store, copy)
 
 
 def _need_view(call: Call) -> tuple[Document, Document]:

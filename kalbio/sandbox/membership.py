@@ -19,14 +19,33 @@ def join(store: Store, operation_id: str, record_ids: Iterable[str], view_id: st
 
 
 def attach(store: Store, activity: Document, record_ids: Iterable[str]) -> None:
-    """Attach records to an operation, and put them in the tables its definition says they go to."""
+    """Attach records to an operation, which puts them on its tables."""
     record_ids = list(record_ids)
     join(store, activity["id"], record_ids)
+    for view_id in _tables_of_attached(store, activity):
+        join(store, activity["id"], record_ids, view_id)
+
+
+def fill(store: Store, activity: Document, view_id: str) -> None:
+    """Put the records that are attached to an operation on a table that it has just got."""
+    if view_id in _tables_of_attached(store, activity):
+        sql = "select record_id from membership where operation_id = ? and view_id = '' order by joined"
+        join(store, activity["id"], [row[0] for row in store.rows(sql, activity["id"])], view_id)
+
+
+def clear(store: Store, view_id: str) -> None:
+    """Take all records off a table; values stay."""
+    store.run("delete from membership where view_id = ?", view_id)
+
+
+def _tables_of_attached(store: Store, activity: Document) -> list[str]:
+    """The tables that attached records are on: those that the definition names, or all."""
     definition = store.get("definition", activity["definition_id"]) if activity["definition_id"] else None
-    for template_id in definition["view_ids_to_add_to_when_record_attached"] if definition else ():
-        view_id = table_of(store, activity["id"], template_id)
-        if view_id:
-            join(store, activity["id"], record_ids, view_id)
+    named = definition["view_ids_to_add_to_when_record_attached"] if definition else []
+    if named:
+        return [view_id for template_id in named if (view_id := table_of(store, activity["id"], template_id))]
+    staging_id = activity["registration_staging_record_view_id"]
+    return [view["id"] for view in store.all("view", activity["id"]) if view["id"] != staging_id]
 
 
 def members(store: Store, operation_id: str, view_id: str | None = None) -> list[str]:
@@ -53,6 +72,12 @@ def leave(store: Store, operation_id: str, record_ids: Iterable[str], view_id: s
         "delete from value where operation_id = ? and record_id in (select value from json_each(?))"
         " and (? is null or view_id = ?)",
         *given,
+    )
+    # who left its only table is no member any more
+    store.run(
+        "delete from value where operation_id = ? and record_id in (select value from json_each(?))"
+        " and record_id not in (select record_id from membership where operation_id = ?)",
+        *(operation_id, chosen, operation_id),
     )
 
 

@@ -15,14 +15,16 @@ from kalbio.sandbox.times import from_micros
 @operation("searchRecords")
 def search_records(call: Call) -> list[str]:
     """Ids of the records that meet every condition, ascending by id unless sorted."""
-    found = select_records(call.store, call.query, call.query.get("identifier_ids"))
+    columns = Columns(call.store, call.query.get("operation_id"))
+    found = select_records(call.store, call.query, call.query.get("identifier_ids"), columns)
     return found[: call.query["limit"]] if "limit" in call.query else found
 
 
-def select_records(store: Store, query: Mapping[str, Json], identifier_ids: list[str] | None) -> list[str]:
-    """Ids of the records a search or an export is about. Drafts never are."""
+def select_records(
+    store: Store, query: Mapping[str, Json], identifier_ids: list[str] | None, columns: Columns
+) -> list[str]:
+    """Ids of the records a search or an export is about, judged by these columns. Drafts never are."""
     conditions, parameters = ["draft_of is null", "archived = 0"], []
-    operation_id = query.get("operation_id")
     for name, kind, condition in (
         ("entity_slice_id", "slice", "slice_id = ?"),
         ("operation_id", "activity", "id in (select record_id from membership where operation_id = ?)"),
@@ -53,9 +55,8 @@ def select_records(store: Store, query: Mapping[str, Json], identifier_ids: list
     rows = store.rows(f"select id from record where {where} order by id", *parameters)  # noqa: S608  fixed texts only
     found = [row[0] for row in rows]
     if query.get("search_text"):
-        hits = _text_hits(store, query["search_text"], operation_id)
+        hits = _text_hits(store, query["search_text"], columns)
         found = [record_id for record_id in found if record_id in hits]
-    columns = Columns(store, operation_id)
     now = store.clock.now()
     for condition in [*query.get("entity_field_filters", ()), *query.get("view_field_filters", ())]:
         field = columns.field(condition)
@@ -75,13 +76,15 @@ def select_records(store: Store, query: Mapping[str, Json], identifier_ids: list
 class Columns:
     """The current cells of fields, over all records.
 
-    Within an operation only values written in it, or on the record itself, count; elsewhere the newest of all.
+    Within an operation only values written in it count, within one of its tables not those of the others; elsewhere
+    the newest of all.
     """
 
-    def __init__(self, store: Store, operation_id: str | None) -> None:
-        """Look from within an operation, or from nowhere in particular."""
+    def __init__(self, store: Store, operation_id: str | None = None, view_id: str | None = None) -> None:
+        """Look from within an operation, from one of its tables, or from nowhere in particular."""
         self._store = store
         self._operation_id = operation_id
+        self._view_id = view_id
         self._cells: dict[str, dict[str, Cell]] = {}
 
     def field(self, condition: Document) -> Document:
@@ -121,13 +124,16 @@ class Columns:
     def _data_cells(self, field: Document) -> dict[str, Cell]:
         sql, parameters = "select record_id, content, created from value where field_id = ?", [field["id"]]
         if self._operation_id:
-            sql += " and (operation_id is null or operation_id = ?)"
+            sql += " and operation_id = ?"
             parameters.append(self._operation_id)
+        if self._view_id:
+            sql += " and (view_id is null or view_id = ?)"
+            parameters.append(self._view_id)
         newest = {row[0]: row for row in self._store.rows(f"{sql} order by created", *parameters)}
         return {i: Cell(json.loads(content), from_micros(created)) for i, content, created in newest.values()}
 
 
-def _text_hits(store: Store, text: str, operation_id: str | None) -> set[str]:
+def _text_hits(store: Store, text: str, columns: Columns) -> set[str]:
     """Records with the text in a key value or in the current text of a cell, case aside."""
     needle = text.casefold()
     store.connection.create_function("holds", 1, lambda content: needle in content.casefold(), deterministic=True)
@@ -137,7 +143,6 @@ def _text_hits(store: Store, text: str, operation_id: str | None) -> set[str]:
             "select k.record_id from record_key k join key_value v on v.id = k.key_value_id where holds(v.content)"
         )
     }
-    columns = Columns(store, operation_id)
     escaped = dumps(text)[1:-1].casefold()
     store.connection.create_function("holds", 1, lambda content: escaped in content.casefold(), deterministic=True)
     for (field_id,) in store.rows("select distinct field_id from value where holds(content)"):

@@ -223,18 +223,30 @@ def shown_records(store: Store, record_ids: Iterable[str], form: Form) -> list[D
 
 
 def _show_values(store: Store, shown: dict[str, Document], chosen: str, form: Form) -> None:
+    """Add current values: those of the records themselves, and those of their sub-records under the id of these."""
     spell = microseconds if form == "list" else milliseconds
     seen: set[tuple[str, ...]] = set()
-    for id_, record_id, field_id, operation_id, view_id, content, created in store.rows(
-        "select id, record_id, field_id, operation_id, view_id, content, created from value"
-        " where record_id in (select value from json_each(?)) order by created desc",
+    with_sub_records: dict[str, bool] = {}
+    for shown_id, id_, record_id, field_id, operation_id, view_id, content, created in store.rows(
+        "with chosen as (select value as id from json_each(?)),"
+        " owner as (select id as shown_id, id as record_id from chosen"
+        " union select s.parent_id, s.child_id from sub_record s join record r on r.id = s.child_id"
+        " where r.archived = 0 and s.parent_id in (select id from chosen))"
+        " select o.shown_id, v.id, v.record_id, v.field_id, v.operation_id, v.view_id, v.content, v.created"
+        " from owner o join value v on v.record_id = o.record_id order by v.created desc",
         chosen,
     ):
-        scope = (record_id, field_id, operation_id, view_id)
-        if scope in seen or record_id not in shown:
+        scope = (shown_id, record_id, field_id, operation_id, view_id)
+        if scope in seen or shown_id not in shown:
             continue
         seen.add(scope)
-        shown[record_id]["record_values"].setdefault(field_id, []).append(
+        if record_id != shown_id:
+            if field_id not in with_sub_records:
+                field = store.get("data_field", field_id)
+                with_sub_records[field_id] = bool(field and field["display_includes_sub_records"])
+            if not with_sub_records[field_id]:
+                continue
+        shown[shown_id]["record_values"].setdefault(field_id, []).append(
             {
                 "id": id_,
                 "content": json.loads(content),

@@ -147,7 +147,7 @@ def _register(store: Store, operation_id: str, draft_id: str, row: Document | No
         record_id, _ = records.ensure_record(store, piece, keys, operation_id)
     except fields.Misfit as misfit:
         return misfit.message
-    membership.join(store, operation_id, [record_id])
+    membership.attach(store, membership.need_operation(store, operation_id), [record_id])
     for shown in records.shown_records(store, [draft_id], "list"):
         for field_id, entries in shown["record_values"].items():
             column = store.get("data_field", field_id)

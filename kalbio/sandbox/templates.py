@@ -113,7 +113,9 @@ def promote_record_view(call: Call) -> Document:
     layouts.redirect(definition, view["id"], template["id"])
     template = _link(store, template, definition, position)
     for activity in operations:
-        views.remove_table(store, view, views.ensure_table(store, activity, template))
+        table_id = views.ensure_table(store, activity, template)
+        membership.clear(store, table_id)
+        views.remove_table(store, view, table_id)
     events.log(store, "record_view", "promoted", template["id"], {"source_view_id": view["id"]})
     return template
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from kalbio.sandbox import events, files
+from kalbio.sandbox import events, files, membership
 from kalbio.sandbox.calls import Call, Refusal, operation
 from kalbio.sandbox.content import FILE_TYPES, Json, WrongContent, stored
-from kalbio.sandbox.membership import need_record
 from kalbio.sandbox.store import Document, Store, dumps
 from kalbio.sandbox.times import milliseconds
 
@@ -16,7 +15,7 @@ from kalbio.sandbox.times import milliseconds
 def list_record_values(call: Call) -> list[Document]:
     """The whole history over all data fields, newest first."""
     record_id = call.path["record_id"]
-    need_record(call.store, record_id)
+    membership.need_record(call.store, record_id)
     kinds = {field["id"]: field["field_type"] for field in call.store.all("data_field")}
     rows = call.store.rows(
         "select id, field_id, operation_id, view_id, content, created, created_by, import_id from value"
@@ -45,7 +44,7 @@ def list_record_values(call: Call) -> list[Document]:
 def add_record_value(call: Call) -> Document:
     """Add a value; the newest of a scope is the current one."""
     record_id, body = call.path["record_id"], call.body
-    need_record(call.store, record_id)
+    membership.need_record(call.store, record_id)
     field, operation_id, view_id = _target(call, body)
     content = checked(call.store, field, body["content"])
     return {"resource": _logged(call, write(call.store, record_id, field, content, operation_id, view_id))}
@@ -55,7 +54,7 @@ def add_record_value(call: Call) -> Document:
 def upload_record_value_file(call: Call) -> Document:
     """Store a file and write a reference to it as a value of a file field."""
     record_id = call.path["record_id"]
-    need_record(call.store, record_id)
+    membership.need_record(call.store, record_id)
     field, operation_id, view_id = _target(call, call.body)
     if field["field_type"] not in FILE_TYPES:
         raise Refusal(400, f"data field {field['field_name']!r} has type {field['field_type']!r} and takes no file")
@@ -72,7 +71,7 @@ def checked(store: Store, field: Document, content: Json) -> Json:
     except WrongContent as error:
         raise Refusal(400, f"field {field['field_name']!r}: {error}") from None
     if kind == "record-reference" and content:
-        need_record(store, content, status=400)
+        membership.need_record(store, content, status=400)
     if kind in FILE_TYPES and content is not None:
         return files.reference(store, content)
     return content
@@ -139,4 +138,6 @@ def _target(call: Call, body: Document) -> tuple[Document, str | None, str | Non
         view = call.need("view", view_id, status=400)
         if operation_id not in view["operation_ids"]:
             raise Refusal(400, f"record view {view_id} is no table of operation {operation_id}")
+        if call.path["record_id"] not in membership.members(call.store, operation_id, view_id):
+            raise Refusal(400, f"record {call.path['record_id']} is not on table {view['view_name']!r}")
     return field, operation_id, view_id

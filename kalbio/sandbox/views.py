@@ -13,7 +13,14 @@ from kalbio.sandbox.view_parts import copied, view_field
 @operation("listRecordViews")
 def list_record_views(call: Call) -> list[Document]:
     """All views, oldest first; templates and staging tables are among them."""
-    return call.store.all("view")
+    return [shown_view(call.store, view) for view in call.store.all("view")]
+
+
+def shown_view(store: Store, view: Document) -> Document:
+    """A view as the API shows it: a table of an operation also belongs to the definition of that operation."""
+    owners = [activity for id_ in view["operation_ids"] if (activity := store.get("activity", id_))]
+    of_owners = [activity["definition_id"] for activity in owners if activity["definition_id"]]
+    return view | {"operation_definition_ids": list(dict.fromkeys([*view["operation_definition_ids"], *of_owners]))}
 
 
 def add_view(
@@ -108,6 +115,7 @@ def ensure_table(store: Store, activity: Document, template: Document) -> str:
         name = f"{activity['title']} {template['view_name']}"
         view = add_view(store, name, template["entity_slice_id"], operation_id=activity["id"], template=template)
         found = str(view["id"])
+        membership.fill(store, activity, found)
     return found
 
 

@@ -164,7 +164,7 @@ def test_search_by_text_looks_at_keys_and_current_text(bare: Api, masses: dict[s
 
 
 def test_search_within_an_operation_reads_its_values(bare: Api, masses: dict[str, str]) -> None:
-    """Values of another operation do not count there."""
+    """Neither values of another operation nor those written outside of any count there."""
     field = bare.field("Mass", "number")
     first, second = bare.experiment("One")["id"], bare.experiment("Two")["id"]
     for experiment in (first, second):
@@ -174,7 +174,11 @@ def test_search_within_an_operation_reads_its_values(bare: Api, masses: dict[str
 
     found = [bare.read("/records/search", operation_id=e, entity_field_filters=filled) for e in (first, second)]
 
-    assert [set(_names(masses, ids)) for ids in found] == [{"A", "E"}, {"A"}]
+    assert [set(_names(masses, ids)) for ids in found] == [{"E"}, set()]
+    text = bare.field("Note")
+    bare.value(masses["A"], text, "outside")
+    bare.value(masses["E"], text, "inside", operation_id=first)
+    assert bare.read("/records/search", operation_id=first, search_text="side") == [masses["E"]]
 
 
 def test_search_by_slice_program_set_and_identifier(bare: Api) -> None:
