@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote, unquote_plus
 
 import msgspec
@@ -29,8 +29,12 @@ _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _KEY = "{key}"
 
-Text = bytes | msgspec.Raw
-"""Some JSON that is not decoded yet."""
+_SMALL = 2_000
+"""Bytes up to which JSON is decoded whole: cutting it over and over would take longer."""
+
+_TEXT = (bytes, msgspec.Raw)
+Text: TypeAlias = Any
+"""Some JSON: text that is not decoded yet (`bytes`, `Raw`), or what it says."""
 
 
 LACKS = "the answer has no"
@@ -48,20 +52,19 @@ def broken_promise(operation: OperationInfo, request: Request, response: Respons
         return None if operation.may_be_empty else "the answer is empty"
     if operation.answer == "list" and request.method == "GET" and as_texts(response) is not None:
         return None
-    text = _readable(body, response)
-    if text is None:
+    answer = _opened(response)
+    if answer is None:
         return "the answer is not JSON"
-    body = text
-    wrong = _failure(body)
+    wrong = _failure(answer)
     if wrong is not None:
         return wrong
-    items: list[Any] | None = _items(body)
+    items = _items(answer)
     if items is None:
-        if not body.startswith(b"{"):
+        if _members(answer) is None:
             return f"the answer should be {_A[operation.answer]}"
         if operation.answer == "list" and request.method == "GET":
             return "the answer should be a list"
-        items = [body]
+        items = [answer]
     elif operation.answer == "object" and len(items) != 1:
         return "the answer should be an object"
     elif operation.answer == "list" and request.method == "GET":
@@ -106,14 +109,14 @@ def contradiction(operation: OperationInfo, request: Request, response: Response
 
 def _judged(response: Response, path: str) -> Iterator[tuple[Text, list[str]]]:
     """Yield what a mark is about: each item of a list, or the answer as a whole; and the path inside of it."""
-    body = _readable(response.content, response) or b""
+    answer = _opened(response)
     steps = path.split(".")
-    items = _items(body)
+    items = _items(answer)
     if steps[0] == "*":
         steps = steps[1:]
     elif items is not None and len(items) != 1:
         return
-    for item in [body] if items is None else items:
+    for item in [answer] if items is None else items:
         yield item, steps
 
 
@@ -188,7 +191,10 @@ def _asked(source: str, operation: OperationInfo, request: Request) -> Iterator[
         found = request.extensions["form"]
     elif isinstance(request.stream, ByteStream):
         # No further than need be: a body may be long.
-        yield from (value for text in _at(request.content, steps) if (value := _decoded(text)) is not None)
+        known = request.extensions
+        if "opened" not in known:
+            known["opened"] = _decoded_if_small(request.content)
+        yield from (value for text in _at(known["opened"], steps) if (value := _decoded(text)) is not None)
         return
     yield from _inside(found, steps)
 
@@ -227,6 +233,24 @@ def _pattern(path: str) -> re.Pattern[str]:
 # -- what came, decoded no further than need be -----------------------------------------------------------------------
 
 
+def _opened(response: Response) -> Text:
+    """Return the JSON of an answer, None when it is none. Looked at once, however many marks there are."""
+    known = response.extensions
+    if "opened" not in known:
+        text = _readable(response.content.strip(), response)
+        known["opened"] = None if text is None else _decoded_if_small(text)
+    return known["opened"]
+
+
+def _decoded_if_small(text: bytes) -> Text:
+    if len(text) > _SMALL:
+        return text
+    try:
+        return undecoded.decode(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 def _readable(body: bytes, response: Response) -> bytes | None:
     """Return JSON as text that the quick decoder takes, None when it is no JSON."""
     read: Callable[[bytes], Any] = _ITEMS.decode if body.startswith(b"[") else _MEMBERS.decode
@@ -241,8 +265,8 @@ def _readable(body: bytes, response: Response) -> bytes | None:
     return body
 
 
-def _failure(body: bytes) -> str | None:
-    members = _members(body) if body.startswith(b"{") else None
+def _failure(answer: Text) -> str | None:
+    members = _members(answer)
     if not members:
         return None
     status = _decoded(members["statusCode"]) if "statusCode" in members else None
@@ -253,14 +277,18 @@ def _failure(body: bytes) -> str | None:
     return None
 
 
-def _items(text: Text) -> list[msgspec.Raw] | None:
+def _items(text: Text) -> list[Any] | None:
+    if not isinstance(text, _TEXT):
+        return text if isinstance(text, list) else None
     try:
         return _ITEMS.decode(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _members(text: Text) -> dict[str, msgspec.Raw] | None:
+def _members(text: Text) -> dict[str, Any] | None:
+    if not isinstance(text, _TEXT):
+        return text if isinstance(text, dict) else None
     try:
         return _MEMBERS.decode(text)
     except (ValueError, RecursionError):
@@ -268,17 +296,22 @@ def _members(text: Text) -> dict[str, msgspec.Raw] | None:
 
 
 def _at(text: Text, steps: Sequence[str]) -> Iterator[Text]:
-    """Yield the texts that stand at a path; nothing where it does not lead anywhere."""
-    if not steps:
-        yield text
-    elif steps[0] == "*":
-        for item in _items(text) or ():
-            yield from _at(item, steps[1:])
-    elif steps[0] in (members := _members(text) or {}):
-        yield from _at(members[steps[0]], steps[1:])
+    """Yield what stands at a path; nothing where it does not lead anywhere."""
+    for place, step in enumerate(steps):
+        if step == "*":
+            for item in _items(text) or ():
+                yield from _at(item, steps[place + 1 :])
+            return
+        members = _members(text)
+        if not members or step not in members:
+            return
+        text = members[step]
+    yield text
 
 
 def _decoded(text: Text) -> Any:
+    if not isinstance(text, _TEXT):
+        return text
     try:
         return undecoded.decode(bytes(text))
     except (ValueError, RecursionError):
