@@ -82,7 +82,6 @@ def measure_work(
             counts.setdefault(name, http.get("/bench/counts").json())
     wall = {name: statistics.median(effort.seconds for effort in taken) for name, taken in efforts.items()}
     cpu = {name: statistics.median(effort.cpu for effort in taken) for name, taken in efforts.items()}
-    floor = [seconds(partial(work.floor, url)) for _ in range(rounds)] if work.floor else []
     http.get("/bench/counts", params={"latency": "0"})
     peaks = {name: peak(url, name, work.name)["peak"] for name in NAMES} if work.memory and memory else {}
 
@@ -93,18 +92,12 @@ def measure_work(
         more = {"ours": wall[ours], "raw": wall[raw], "cpu": cpu[ours], "cpu raw": cpu[raw], **counts[ours]}
         if peaks.get(ours) is not None:
             more |= {"peak": peaks[ours], "peak raw": peaks[raw]}
-        found.append(figure(title, ratio(efforts[ours], efforts[raw]), work.limit, **more))
+        limit = work.limit_async if world and work.limit_async is not None else work.limit
+        found.append(figure(title, ratio(efforts[ours], efforts[raw]), limit, **more))
         if "peak" in more:
             found.append(figure(f"{title}: memory", peaks[ours] / peaks[raw], 1.0))
-        if work.ideal is not None:
-            ideal = {"ours": wall[ours], "raw": work.ideal}
-            found.append(figure(f"{title}, against the ideal", wall[ours] / work.ideal, work.limit, **ideal))
         if work.max_requests is not None:
             found.append(figure(f"{title}: requests", counts[ours]["requests"], work.max_requests, unit=""))
-    if floor and work.ideal is not None:
-        bare = statistics.median(floor)
-        title = f"{work.name}, bare sockets against the ideal"
-        found.append(figure(title, bare / work.ideal, None, ours=bare, raw=work.ideal))
     return found
 
 
@@ -216,7 +209,8 @@ def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
             if only in work.name and (work.quick or not quick):
                 # New clients: connections that are left from an earlier work cost each request a look at them.
                 with connected(url) as contenders:
-                    yield from measure_work(work, contenders, http, url, rounds, memory=not quick)
+                    turns = rounds if quick else max(rounds, work.rounds)
+                    yield from measure_work(work, contenders, http, url, turns, memory=not quick)
         with KaleidoscopeClient("bench", "bench", url) as client:
             if only in "100,000 contents, in memory":
                 yield from measure_look_ups(client, rounds)
@@ -239,7 +233,7 @@ def show(results: list[Figures], rounds: int) -> None:
         values = [result.get(name), result.get(other)]
         return " / ".join("–" if value is None else f"{scale * value:.{digits}f}" for value in values)
 
-    table = Table(title=f"ours / httpx and orjson alone, medians of {rounds} rounds", title_justify="left")
+    table = Table(title=f"ours / httpx and orjson alone, medians of {rounds} rounds or more", title_justify="left")
     for heading in ("work", "ms", "ratio", "limit", "requests", "connections", "CPU ms", "peak MB"):
         table.add_column(heading, justify="left" if heading == "work" else "right")
     for result in results:

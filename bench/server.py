@@ -94,18 +94,7 @@ class Answers:
         self.found = json.dumps(RECORD_IDS).encode()
         self.activities = json.dumps([_activity(n) for n in range(ACTIVITIES)]).encode()
         self.token = json.dumps({"access_token": "t", "refresh_token": "r", "expires_in": 86_400}).encode()
-        self.value = json.dumps(
-            {
-                "resource": {
-                    "id": made_id("value", 0),
-                    "content": "1",
-                    "created_at": "2026-02-01T10:00:00.123Z",
-                    "operation_id": None,
-                    "record_id": RECORD_IDS[0],
-                    "field_id": FIELD_IDS[0],
-                }
-            }
-        ).encode()
+        self.small = json.dumps({**_record(0), "record_values": {}, "identifier_ids": []}).encode()
         self.counts = {"requests": 0, "connections": 0, "longest_target": 0}
         self.latency = 0.0
 
@@ -114,6 +103,22 @@ class Answers:
         number = int(wanted[-12:], 16)
         body = self.bodies[number % BODIES]
         return body if number < BODIES else body.replace(record_id(number % BODIES).encode(), wanted.encode())
+
+    @staticmethod
+    def value(record: str, body: bytes) -> bytes:
+        """Return the answer to a write of a value: some 300 bytes, if the content is short."""
+        written = json.loads(body)
+        return json.dumps(
+            {
+                "resource": {
+                    "id": made_id("value", 0),
+                    "created_at": "2026-02-01T10:00:00.123Z",
+                    "record_id": record,
+                    "field_type": "text",
+                    **{name: written[name] for name in ("field_id", "operation_id", "content")},
+                }
+            }
+        ).encode()
 
     def answer(self, method: str, target: str, body: bytes) -> bytes:
         """Return the body of an answer."""
@@ -138,7 +143,9 @@ class Answers:
             key = json.loads(body)["key_field_to_value"][KEY_FIELD_ID]
             return self.by_key.get(key) or self.made[key]
         if path.endswith("/values"):
-            return self.value
+            return self.value(path.split("/")[2], body)
+        if path.startswith("/records/") and method == "GET":
+            return self.small.replace(RECORD_IDS[0].encode(), path.rpartition("/")[2].encode())
         if path.startswith("/operations/") and path.endswith("/records"):
             return self.of_operation
         if path == "/activities":

@@ -6,8 +6,6 @@ Both sides of a work do the same at the same concurrency: threads against thread
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +13,8 @@ from typing import Any
 import attrs
 import httpx
 import orjson
+from kaleidoscope_api.api.records import add_record_value, get_record
+from kaleidoscope_api.models import AddRecordValueBody
 
 from bench.server import BODIES, FIELD_IDS, KEY_FIELD_ID, OPERATION_IDS, RECORD_IDS
 from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
@@ -30,6 +30,8 @@ KEYS = [{KEY_FIELD_ID: f"CPD-{n}"} for n in range(1000)]
 SOME_KEYS = KEYS[:500]
 NEW_KEYS = [{KEY_FIELD_ID: f"NEW-{n}"} for n in range(500)]
 FIRST = FIELD_IDS[0]
+SMALL = 500
+JSON = {"Content-Type": "application/json"}
 
 Sync = Callable[[KaleidoscopeClient], Any]
 Async = Callable[[AsyncKaleidoscopeClient], Awaitable[Any]]
@@ -44,15 +46,14 @@ class Work:
     Attributes:
         name: what it is.
         limit: the most that ours may take, as a ratio to the other of its world.
+        limit_async: the same for tasks, where they have another.
         ours: by our sync client; `ours_async` by the async one.
         raw: by the HTTP library; `raw_async` with its async client.
-        ideal: seconds that latency and concurrency make necessary, with no time for computing at all; ours is held
-            against it too.
-        floor: by bare sockets, given the url: how near to the ideal this machine lets anyone come.
         latency: seconds that each answer takes.
         max_requests: the most that ours may send.
         memory: whether the peak of memory is compared too.
         quick: whether it belongs to the quick mode.
+        rounds: how many it needs at least, outside of the quick mode, because its limit is close.
     """
 
     name: str
@@ -61,12 +62,12 @@ class Work:
     ours_async: Async
     raw: RawSync
     raw_async: RawAsync
-    ideal: float | None = None
-    floor: Callable[[str], None] | None = None
+    limit_async: float | None = None
     latency: float = 0.0
     max_requests: int | None = None
     memory: bool = False
     quick: bool = True
+    rounds: int = 0
 
 
 # -- by the HTTP library and orjson -----------------------------------------------------------------------------------
@@ -104,7 +105,11 @@ async def _read_async(http: httpx.AsyncClient, path: str, queries: Sequence[dict
 
 
 def _value_body(number: int) -> dict[str, Any]:
-    return {"field_id": FIRST, "content": number, "operation_id": None, "record_view_id": None}
+    return {"field_id": FIRST, "content": _content(number), "operation_id": None, "record_view_id": None}
+
+
+def _content(number: int) -> str:
+    return f"{number:0180}"
 
 
 def _raw_get_or_create(http: httpx.Client) -> None:
@@ -141,38 +146,26 @@ def _raw_bulk_async(keys: Sequence[dict[str, str]]) -> RawAsync:
     return run
 
 
-def _bulk_over_sockets(url: str) -> None:
-    """Do the bulk work with sockets and the least that can be called HTTP: what no library can go below here."""
-    host, port = url.removeprefix("http://").split(":")
-    here = threading.local()
-
-    def ask(key: dict[str, str]) -> Any:
-        if not hasattr(here, "socket"):
-            here.socket = socket.create_connection((host, int(port)))
-            here.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        body = orjson.dumps({"key_field_to_value": key})
-        here.socket.sendall(b"POST /records HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        head, answer = b"", b""
-        while not head:
-            answer += here.socket.recv(65_536)
-            head, _, _ = answer.rpartition(b"\r\n\r\n")
-        whole = len(head) + 4 + int(head.rpartition(b": ")[2])
-        while len(answer) < whole:
-            answer += here.socket.recv(65_536)
-        return orjson.loads(answer[len(head) + 4 :])
-
-    with ThreadPoolExecutor(IN_FLIGHT) as threads:
-        list(threads.map(ask, NEW_KEYS))
+def _raw_get(http: httpx.Client) -> None:
+    for _ in range(SMALL):
+        orjson.loads(http.get(f"/records/{IDS[0]}").content)
 
 
-def _raw_add_value(http: httpx.Client) -> None:
-    for number in range(500):
-        orjson.loads(http.post(f"/records/{IDS[0]}/values", json=_value_body(number)).content)
+async def _raw_get_async(http: httpx.AsyncClient) -> None:
+    for _ in range(SMALL):
+        orjson.loads((await http.get(f"/records/{IDS[0]}")).content)
 
 
-async def _raw_add_value_async(http: httpx.AsyncClient) -> None:
-    for number in range(500):
-        orjson.loads((await http.post(f"/records/{IDS[0]}/values", json=_value_body(number))).content)
+def _raw_post(http: httpx.Client) -> None:
+    for number in range(SMALL):
+        body = orjson.dumps(_value_body(number))
+        orjson.loads(http.post(f"/records/{IDS[0]}/values", content=body, headers=JSON).content)
+
+
+async def _raw_post_async(http: httpx.AsyncClient) -> None:
+    for number in range(SMALL):
+        body = orjson.dumps(_value_body(number))
+        orjson.loads((await http.post(f"/records/{IDS[0]}/values", content=body, headers=JSON)).content)
 
 
 def _one(records: list[Any]) -> list[Any]:
@@ -213,21 +206,51 @@ async def _get_or_create_async(client: AsyncKaleidoscopeClient) -> None:
         await client.records.get_or_create_record(key)
 
 
-def _record(client: Any) -> Any:
-    kind: Any = AsyncRecord if isinstance(client, AsyncKaleidoscopeClient) else Record
-    return kind({"id": IDS[0]}, client)
+def _get(client: KaleidoscopeClient) -> None:
+    for _ in range(SMALL):
+        client.call(get_record.build_request(IDS[0])).json()
+
+
+async def _get_async(client: AsyncKaleidoscopeClient) -> None:
+    for _ in range(SMALL):
+        (await client.call(get_record.build_request(IDS[0]))).json()
+
+
+def _get_record(client: KaleidoscopeClient) -> None:
+    for _ in range(SMALL):
+        client.records.get_record_by_id(IDS[0], use_cache=False)
+
+
+async def _get_record_async(client: AsyncKaleidoscopeClient) -> None:
+    for _ in range(SMALL):
+        await client.records.get_record_by_id(IDS[0], use_cache=False)
+
+
+def _post_request(number: int) -> dict[str, Any]:
+    body = AddRecordValueBody(field_id=FIRST, content=_content(number), operation_id=None, record_view_id=None)
+    return add_record_value.build_request(IDS[0], body=body)
+
+
+def _post(client: KaleidoscopeClient) -> None:
+    for number in range(SMALL):
+        client.call(_post_request(number)).json()
+
+
+async def _post_async(client: AsyncKaleidoscopeClient) -> None:
+    for number in range(SMALL):
+        (await client.call(_post_request(number))).json()
 
 
 def _add_value(client: KaleidoscopeClient) -> None:
-    record = _record(client)
-    for number in range(500):
-        record.add_value(FIRST, number)
+    record = Record({"id": IDS[0]}, client)
+    for number in range(SMALL):
+        record.add_value(FIRST, _content(number))
 
 
 async def _add_value_async(client: AsyncKaleidoscopeClient) -> None:
-    record = _record(client)
-    for number in range(500):
-        await record.add_value(FIRST, number)
+    record = AsyncRecord({"id": IDS[0]}, client)
+    for number in range(SMALL):
+        await record.add_value(FIRST, _content(number))
 
 
 def _activity(client: Any) -> Any:
@@ -332,10 +355,9 @@ WORKS = [
         lambda client: client.records.get_or_create_records(NEW_KEYS),
         _raw_bulk(NEW_KEYS),
         _raw_bulk_async(NEW_KEYS),
-        ideal=500 * 0.02 / IN_FLIGHT,
-        floor=_bulk_over_sockets,
         latency=0.02,
         max_requests=505,
+        rounds=9,
     ),
     Work(
         "500 get-or-create in bulk, all there, 20 ms latency",
@@ -347,15 +369,6 @@ WORKS = [
         latency=0.02,
         max_requests=5,
         quick=False,
-    ),
-    Work(
-        "500 add_value, one by one",
-        1.25,
-        _add_value,
-        _add_value_async,
-        _raw_add_value,
-        _raw_add_value_async,
-        max_requests=500,
     ),
     Work(
         "1,000 records of an activity, as data",
@@ -376,6 +389,26 @@ WORKS = [
         max_requests=1,
     ),
 ]
+
+for _kind, _sync, _async, _by_httpx, _by_httpx_async in (
+    ("GET by call", _get, _get_async, _raw_get, _raw_get_async),
+    ("GET by get_record_by_id", _get_record, _get_record_async, _raw_get, _raw_get_async),
+    ("POST by call", _post, _post_async, _raw_post, _raw_post_async),
+    ("POST by add_value", _add_value, _add_value_async, _raw_post, _raw_post_async),
+):
+    WORKS.append(
+        Work(
+            f"2,000 small calls one by one: {SMALL} {_kind}",
+            0.8,
+            _sync,
+            _async,
+            _by_httpx,
+            _by_httpx_async,
+            limit_async=0.65,
+            max_requests=SMALL,
+            rounds=9,
+        )
+    )
 
 
 def walk(records: list[dict[str, Any]]) -> None:
