@@ -95,8 +95,10 @@ def shut_down(transport: Any) -> None:
         stream = getattr(connection, "_network_stream", None)
         opened = None if stream is None else stream.get_extra_info("socket")
         if opened is not None:
+            # Not the method of a TLS socket: it lets go of the encryption first, and another thread may be sending.
+            kind = socket.socket if isinstance(opened, socket.socket) else type(opened)
             with contextlib.suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
+                kind.shutdown(opened, socket.SHUT_RDWR)
 
 
 def forget(transport: Any) -> bool:

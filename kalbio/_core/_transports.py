@@ -17,7 +17,6 @@ import httpcore
 
 from kalbio._core import constants
 from kalbio._core._http import (
-    URL,
     AsyncHTTPTransport,
     ByteStream,
     ConnectError,
@@ -31,11 +30,9 @@ from kalbio._core._http import (
     Limits as PoolLimits,
 )
 from kalbio._core.aio.connections import AsyncConnections
-from kalbio._core.http1 import Origin
+from kalbio._core.http1 import origin_of
 from kalbio._core.settings import Settings
 from kalbio._core.sync.connections import Connections
-
-_PORTS = {"http": 80, "https": 443}
 
 
 def connect(settings: Settings, proxy: str | None = None) -> HTTPTransport:
@@ -77,11 +74,6 @@ def _patched(function: Any, home: str) -> bool:
     return type(function) is not FunctionType or function.__globals__["__name__"] != home
 
 
-def _origin(url: URL) -> Origin:
-    scheme = url.scheme
-    return url.raw_scheme, url.raw_host.decode("ascii"), url.port or _PORTS[scheme]
-
-
 class Pool(httpcore.ConnectionPool):
     """What the library's transport takes for its pool."""
 
@@ -95,7 +87,7 @@ class Pool(httpcore.ConnectionPool):
             self._ssl_context = self._connections_of_ours.tls()  # the patch may send it on by the library's own
             return super().handle_request(request)
         url = request.url
-        origin = url.scheme, url.host.decode("ascii"), url.port or _PORTS[url.scheme.decode("ascii")]
+        origin = origin_of(url.scheme, url.host, url.port)
         head, body = self._connections_of_ours.send(
             request.method,
             origin,
@@ -124,7 +116,7 @@ class Transport(HTTPTransport):
         url = request.url
         head, body = self.connections.send(
             request.method.encode("ascii"),
-            _origin(url),
+            origin_of(url.raw_scheme, url.raw_host, url.port),
             url.raw_path,
             request.headers.raw,
             request.stream,  # type: ignore[arg-type]
@@ -155,7 +147,7 @@ class AsyncPool(httpcore.AsyncConnectionPool):
             self._ssl_context = self._connections_of_ours.tls()  # the patch may send it on by the library's own
             return await super().handle_async_request(request)
         url = request.url
-        origin = url.scheme, url.host.decode("ascii"), url.port or _PORTS[url.scheme.decode("ascii")]
+        origin = origin_of(url.scheme, url.host, url.port)
         head, body = await self._connections_of_ours.send(
             request.method,
             origin,
@@ -184,7 +176,7 @@ class AsyncTransport(AsyncHTTPTransport):
         url = request.url
         head, body = await self.connections.send(
             request.method.encode("ascii"),
-            _origin(url),
+            origin_of(url.raw_scheme, url.raw_host, url.port),
             url.raw_path,
             request.headers.raw,
             request.stream,  # type: ignore[arg-type]

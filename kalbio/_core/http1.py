@@ -11,7 +11,7 @@ from typing import Any
 
 import h11
 
-from kalbio._core._http import LocalProtocolError, ReadError, RemoteProtocolError
+from kalbio._core._http import LocalProtocolError, ReadError, RemoteProtocolError, UnsupportedProtocol
 
 MAX_HEAD = 102_400
 """Bytes that the head of an answer may have."""
@@ -23,6 +23,18 @@ Origin = tuple[bytes, str, int]
 Headers = Sequence[tuple[bytes, bytes]]
 Head = tuple[int, list[tuple[bytes, bytes]], dict[str, Any]]
 """Status, headers, and the extensions that a response of the HTTP library carries."""
+
+
+_PORTS = {b"http": 80, b"https": 443}
+
+
+def origin_of(scheme: bytes, host: bytes, port: int | None) -> Origin:
+    """Return what a URL leads to. Raises UnsupportedProtocol for what no HTTP leads to."""
+    if scheme not in _PORTS:
+        raise UnsupportedProtocol(f"{scheme.decode()}:// is neither http:// nor https://")
+    if port is not None and port > 65_535:  # the system would take the rest of a division
+        raise UnsupportedProtocol(f"there is no port {port}")
+    return scheme, host.decode("ascii"), port or _PORTS[scheme]
 
 
 class Exchange:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import socket
 import ssl
@@ -18,6 +19,7 @@ import pytest
 import trustme
 
 from kalbio._core import _transports
+from kalbio._core.stopping import enter, new_stop
 from tests.conftest import World
 from tests.core.raw import Peer, RawServer, answer, raw_server
 
@@ -89,6 +91,23 @@ def echo(peer: Peer) -> None:
         peer.send(answer(request[1].encode()))
 
 
+def certified() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """What a server on a loopback port, and a client that trusts it, encrypt with."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    return context, trusting
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.001)
+
+
 # -- one answer for one request ---------------------------------------------------------------------------------------
 
 
@@ -130,6 +149,44 @@ def test_what_comes_unasked_is_no_answer(caller: Caller) -> None:
             assert sent.acquire(timeout=5)
             caller.settle()
         assert len(server.peers) == 4
+
+
+@pytest.mark.parametrize("comes", ["a second copy", "the end"])
+@pytest.mark.parametrize("secure", [False, True])
+def test_what_came_while_nothing_ran_is_noticed(open_caller: Callable[..., Caller], comes: str, secure: bool) -> None:
+    """Code that blocks the event loop between two calls keeps it from telling; the connection is not used again."""
+    context, trusting = certified()
+    caller = open_caller(tls=lambda: trusting)
+
+    def serve(peer: Peer) -> None:
+        while (request := peer.request()) is not None:
+            peer.send(answer(request[1].encode()))
+            go_on.acquire(timeout=5)
+            if comes == "the end":
+                return ended.release()
+            peer.send(answer(request[1].encode()))
+            ended.release()
+
+    async def scene(url: str) -> list[str]:
+        texts = []
+        for number in range(3):
+            texts.append((await caller.client.post(f"{url}/{number}")).text)
+            go_on.release()
+            assert ended.acquire(timeout=5)
+            time.sleep(0.02)  # noqa: ASYNC251 - it is what this is about
+        return texts
+
+    go_on, ended = threading.Semaphore(0), threading.Semaphore(0)
+    with raw_server(serve, context if secure else None) as server:
+        if caller.world.kind == "async":
+            assert caller.world(scene(server.url)) == ["/0", "/1", "/2"]
+        else:
+            for number in range(3):
+                assert caller(f"{server.url}/{number}", "POST").text == f"/{number}"
+                go_on.release()
+                assert ended.acquire(timeout=5)
+                time.sleep(0.02)
+        assert len(server.peers) == 3
 
 
 def test_a_fresh_connection_can_be_asked_for(caller: Caller) -> None:
@@ -396,6 +453,30 @@ def test_an_answer_that_nobody_reads_gives_its_place_back(open_caller: Callable[
         assert caller.count == 0
 
 
+def test_a_place_that_is_given_up_as_it_comes_goes_to_the_next(open_caller: Callable[..., Caller]) -> None:
+    """Who is cancelled in the moment when its turn has come passes it on."""
+    caller = open_caller(limit=1)
+    if caller.world.kind == "sync":
+        pytest.skip("threads cannot be cancelled")
+
+    def serve(peer: Peer) -> None:
+        while (request := peer.request()) is not None:
+            peer.send(
+                answer(request[1].encode()) if request[1] != "/" else b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
+            )
+
+    async def scene(url: str) -> str:
+        held = await caller.client.send(caller.client.build_request("GET", url), stream=True)
+        first, second = (asyncio.create_task(caller.client.get(f"{url}/{number}")) for number in (1, 2))
+        await until(lambda: len(caller.transport.connections._waiting) == 2)
+        await held.aclose()
+        first.cancel()
+        return str((await second).text)
+
+    with raw_server(serve) as server:
+        assert caller.world(scene(server.url)) == "/2"
+
+
 def test_cancelled_calls_leave_no_connection_behind(open_caller: Callable[..., Caller]) -> None:
     """Wherever a task is cancelled: connecting, waiting for a place, sending, reading."""
     caller = open_caller(limit=3)
@@ -563,11 +644,7 @@ def test_certificates_are_checked(open_caller: Callable[..., Caller], host: str)
 
 def test_an_answer_that_comes_twice_in_tls_is_the_answer_to_one(open_caller: Callable[..., Caller]) -> None:
     """Bytes that wait inside the encryption are seen too."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    context, trusting = certified()
 
     def twice(peer: Peer) -> None:
         while (request := peer.request()) is not None:
@@ -603,3 +680,90 @@ def test_what_is_read_slowly_does_not_pile_up() -> None:
         asyncio.run(scene(server.url))
         assert ended(server)
     assert sent < 50_000_000
+
+
+def test_a_connection_that_was_read_slowly_hears_the_end() -> None:
+    """A large answer that was read at leisure leaves its connection listening."""
+    transport = _transports.AsyncTransport(tls=ssl.create_default_context, limit=5, keep=30)
+    go_on = threading.Event()
+
+    def serve(peer: Peer) -> None:
+        if peer.request() is not None:
+            peer.send(answer(b"x" * 400_000))
+            go_on.wait(5)
+
+    async def scene(url: str) -> None:
+        async with httpx.AsyncClient(transport=transport) as client:
+            async with client.stream("GET", url) as response:
+                (connection,) = transport.connections._busy
+                await until(lambda: connection._held)
+                assert len(await response.aread()) == 400_000
+            assert transport.connections.count == 1
+            go_on.set()
+            await until(lambda: transport.connections.count == 0)
+
+    with raw_server(serve) as server:
+        asyncio.run(scene(server.url))
+
+
+# -- what leads nowhere, and ends from outside ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "ws://127.0.0.1/x", "http://127.0.0.1:99999/"])
+def test_what_no_http_leads_to_is_refused(caller: Caller, url: str) -> None:
+    """A redirect may lead anywhere: schemes that are no HTTP, and ports that do not exist."""
+    with pytest.raises(httpx.UnsupportedProtocol, match=r"99999|neither http"):
+        caller(url)
+
+
+def test_a_host_that_can_be_no_name_cannot_be_connected_to(caller: Caller) -> None:
+    """The name that the resolver refuses is a failure to connect."""
+    with pytest.raises(httpx.ConnectError):
+        caller(f"http://{'a' * 70}.invalid/")
+
+
+def test_every_address_that_is_tried_belongs_to_the_bulk_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host whose first address refuses, as localhost often does, is left at once when the bulk call is stopped."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        refused = nobody.getsockname()
+    asked, ended = threading.Event(), threading.Event()
+
+    def silent(peer: Peer) -> None:
+        peer.request()
+        asked.set()
+        peer.request()
+        ended.set()
+
+    with raw_server(silent) as server, new_stop() as stop:
+        there = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        addresses = [(*there, refused), (*there, ("127.0.0.1", server.port))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+        transport = _transports.Transport(tls=ssl.create_default_context, limit=5, keep=30)
+        failures: list[BaseException] = []
+
+        def call() -> None:
+            try:
+                with httpx.Client(transport=transport, timeout=httpx.Timeout(**LIMITS)) as client:
+                    client.get("http://localhost")
+            except BaseException as failure:
+                failures.append(failure)
+
+        thread = threading.Thread(target=enter(contextvars.copy_context(), stop).run, args=(call,))
+        thread.start()
+        assert asked.wait(5)
+        stop.set()
+        assert ended.wait(2)
+        thread.join(5)
+    assert isinstance(failures[0], httpx.ReadError)
+
+
+def test_shutting_a_connection_down_keeps_its_encryption() -> None:
+    """A thread that is about to send when another one closes the client sends nothing in clear text."""
+    context, trusting = certified()
+    transport = _transports.Transport(tls=lambda: trusting, limit=5, keep=30)
+    with raw_server(echo, context) as server, httpx.Client(transport=transport) as client:
+        assert client.get(f"{server.url}/1").text == "/1"
+        (connection,) = transport.connections._idle
+        connection.shut_down()
+        assert isinstance(connection._socket, ssl.SSLSocket)
+        assert connection._socket.version() is not None  # None: what is sent goes out as it is

@@ -43,6 +43,7 @@ class AsyncConnection(asyncio.Protocol):
         self._connections = connections
         self._exchange = Exchange()
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[bool] | None = None
         self._unread = 0
@@ -102,7 +103,7 @@ class AsyncConnection(asyncio.Protocol):
         scheme, host, _ = self.origin
         try:
             async with asyncio.timeout(limits.left("connect")):
-                opened = await self._reach(limits)
+                opened = self._socket = await self._reach(limits)
                 try:
                     secure = scheme == b"https"
                     await self._loop.create_connection(
@@ -116,7 +117,7 @@ class AsyncConnection(asyncio.Protocol):
                     raise
         except TimeoutError as error:
             raise ConnectTimeout(str(error) or "connecting takes too long") from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a host that can be no name is a UnicodeError
             raise ConnectError(str(error)) from error
 
     async def _reach(self, limits: Limits) -> socket.socket:
@@ -180,7 +181,20 @@ class AsyncConnection(asyncio.Protocol):
 
     def next_cycle(self) -> bool:
         """Make ready for another request; False when this connection must not be used again."""
+        self._resume()  # who does not read does not hear that the other side has ended, either
         return self._ended is None and self._exchange.next_cycle()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something has come that the event loop has not told of yet, because it was not its turn."""
+        assert self._socket is not None
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            pass
+        return True
 
     @property
     def left_over(self) -> bool:
@@ -211,11 +225,14 @@ class AsyncConnection(asyncio.Protocol):
         """Wait until something comes."""
         if self._ended is not None:
             raise ReadError(self._ended)
+        self._resume()
+        await self._wait(limits, "read", ReadTimeout)
+
+    def _resume(self) -> None:
         self._unread = 0
         if self._held and self._transport is not None:
             self._held = False
             self._transport.resume_reading()
-        await self._wait(limits, "read", ReadTimeout)
 
     async def _write(self, data: bytes, limits: Limits) -> None:
         assert self._transport is not None
@@ -348,12 +365,15 @@ class AsyncConnections:
             oldest = time.monotonic() - self._keep
             while self._idle and self._idle[0].idle_since < oldest:
                 self._idle.pop(0).abort()
-            for connection in reversed(self._idle):
-                if connection.origin == origin:
-                    self._idle.remove(connection)
-                    self._busy.add(connection)
-                    connection.is_idle = False
-                    return connection
+            connection = next((idle for idle in reversed(self._idle) if idle.origin == origin), None)
+            if connection is not None and connection.has_news:
+                await self._hear(connection)
+                continue
+            if connection is not None:
+                self._idle.remove(connection)
+                self._busy.add(connection)
+                connection.is_idle = False
+                return connection
             if self.count >= self._limit and self._idle:
                 self._idle.pop(0).abort()
             if self.count < self._limit:
@@ -372,19 +392,27 @@ class AsyncConnections:
             raise
         return connection
 
+    async def _hear(self, connection: AsyncConnection) -> None:
+        """Let the event loop tell what came on an idle connection while it had no turn: the end, or an old answer."""
+        for _ in range(2):  # it looks in the first, and tells in the second
+            await asyncio.sleep(0)
+        if connection.is_idle and connection.has_news:
+            self.drop(connection)
+
     async def _turn(self, limits: Limits) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             async with asyncio.timeout(limits.left("pool")):
                 await turn
-        except TimeoutError as error:
-            raise PoolTimeout(str(error) or "all connections are busy") from error
-        finally:
+        except BaseException as error:
             if turn in self._waiting:
                 self._waiting.remove(turn)
-            elif turn.cancelled():
-                self._admit()
+            else:
+                self._admit()  # it came, and was given up in the same moment
+            if isinstance(error, TimeoutError):
+                raise PoolTimeout(str(error) or "all connections are busy") from error
+            raise
 
     def _admit(self) -> None:
         while self._waiting:

@@ -47,11 +47,12 @@ class Connection:
     def open(self, limits: Limits, tls: Callable[[], ssl.SSLContext]) -> None:
         """Connect to the first address of the host that answers."""
         scheme, host, port = self.origin
+        stop = self._stop
         try:
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             for place, (family, kind, protocol, _, address) in enumerate(addresses):
                 opened = self._socket = socket.socket(family, kind, protocol)
-                self.belong_to(self._stop)
+                self.belong_to(stop)  # of each address anew: closing a socket takes it from there
                 try:
                     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     opened.settimeout(limits.share("connect", len(addresses) - place))
@@ -63,12 +64,14 @@ class Connection:
                         raise
             if scheme == b"https":
                 opened.settimeout(limits.left("connect"))
-                self._socket = tls().wrap_socket(opened, server_hostname=host, do_handshake_on_connect=False)
-                self.belong_to(self._stop)
+                context = tls()
+                self._leave()  # the socket goes over into another object
+                self._socket = context.wrap_socket(opened, server_hostname=host, do_handshake_on_connect=False)
+                self.belong_to(stop)
                 self._socket.do_handshake()
         except TimeoutError as error:
             raise ConnectTimeout(str(error)) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a host that can be no name is a UnicodeError
             raise ConnectError(str(error)) from error
 
     def belong_to(self, stop: Stop | None) -> None:
@@ -134,8 +137,9 @@ class Connection:
         """End the connection; a thread that waits on it wakes up."""
         if self._socket is not None:
             # It may have ended already. Not `close`: the thread that waits would go on with the number of another file.
+            # Nor the method of a TLS socket: it lets go of the encryption first, and that thread may be sending.
             with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the socket."""
