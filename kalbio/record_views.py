@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 45d07b90c980)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest c21b5dbcf3d1)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from kalbio._core import jsontext
 from kalbio._core.answers import as_optional_object
 from kalbio._core.shown import shown
 from kalbio._model import staleness
-from kalbio._model.checks import filled, rows_of, texts_of
+from kalbio._model.checks import filled, in_row, rows_of, texts_of
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
 from kalbio._model.identifiers import plain_id
+from kalbio._model.keys import key_text
 from kalbio._model.views import (
     RecordTransfer,
     RecordViewColorFilter,
@@ -146,6 +147,18 @@ class RecordView(RecordViewData):
         transfers = sent.get("records_to_transfer")
         if transfers is not None:
             moved = rows_of("records_to_transfer", transfers, RecordTransfer)
+            for index, item in enumerate(moved):
+                values = item.get("key_field_name_to_value")
+                if values is not None:
+                    if not isinstance(values, Mapping):
+                        raise ValueError(
+                            f"records_to_transfer[{index}]['key_field_name_to_value'] must be a dict of key field name "
+                            f"to value; got {shown(values)}"
+                        )
+                    with in_row(index, "records_to_transfer"):
+                        item["key_field_name_to_value"] = {
+                            name: key_text(value, name) for name, value in values.items()
+                        }
             records = self._require_client().records._resolve_many([item.get("record_id") for item in moved])
             sent["records_to_transfer"] = [
                 {**item, "record_id": record} for item, record in zip(moved, records, strict=True)

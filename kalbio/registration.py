@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest f6ace6780545)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 9635f5ef9989)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from kalbio._core.shown import shown
 from kalbio._core.sync.waiting import poll
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
-from kalbio._model.checks import check_keys, renamed, rows_of, texts_of
+from kalbio._model.checks import renamed, rows_of, texts_of
 from kalbio._model.enums import (
     RegistrationFileStatusEnum,
     RegistrationResultStatusEnum,
@@ -35,6 +35,7 @@ from kalbio._model.enums import (
 )
 from kalbio._model.identifiers import close_matches, plain_id, plain_ids
 from kalbio._model.imports import ImportRecord
+from kalbio._model.keys import with_key_texts
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.records import RecordData
 from kalbio._model.registration import (
@@ -300,8 +301,8 @@ class RegistrationService(Service):
             The id of the import, to poll with `client.imports.get_import`.
 
         Raises:
-            ValueError: no rows, an activity without a staging table, an unknown column, a row without a key value;
-                nothing was sent.
+            ValueError: no rows, an activity without a staging table, an unknown column, rows without a key value (an
+                `IdentifierError` that names them all); nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused. When the rows were stored but not started, `import_id` of the error
                 names the import; give it to a further call.
@@ -314,8 +315,8 @@ class RegistrationService(Service):
             ... )
             >>> import_id = client.registration.stage_drafts(activity, ["Compound"], [{"Compound": "CPD-9"}])
         """
-        keys, rows = texts_of("key_field_names", key_field_names), rows_of("data", data)
-        _check_rows(keys, rows)
+        keys = texts_of("key_field_names", key_field_names)
+        rows = _rows(keys, rows_of("data", data))
         activity = ActivityData(self._client.activities._read_now(operation_id))
         view = self._staging_view(activity)
         self._check_keys(view, keys)
@@ -638,13 +639,13 @@ def _results(
     if key_field_names is not None:
         body["key_field_names"] = texts_of("key_field_names", key_field_names)
     if records is not None:
-        body["records"] = check_results(records)
+        body["records"] = check_results(records, body.get("key_field_names", ()))
     return body
 
 
-def _check_rows(keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+def _rows(keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not keys:
         raise ValueError("key_field_names is empty; name the columns that are key fields")
     if not rows:
         raise ValueError("data is empty; give at least one row")
-    check_keys(rows, {name: name for name in keys})
+    return with_key_texts("data", rows, {name: name for name in keys})

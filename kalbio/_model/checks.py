@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from kalbio._core.shown import shown
@@ -81,23 +81,14 @@ def rows_of(name: str, data: Any, members: type | None = None) -> list[dict[Any,
     return rows
 
 
-def check_keys(rows: Sequence[Mapping[Any, Any]], keys: Mapping[Any, Any]) -> None:
-    """Raise ValueError naming row and key field where a row has no value for one; `keys` is column to name."""
-    for index, row in enumerate(rows):
-        for column, name in keys.items():
-            value = row.get(column)
-            if value is None or (isinstance(value, str) and not value.strip()):
-                raise ValueError(f"data[{index}] has no value for the key field {str(name)!r}")
-
-
 @contextlib.contextmanager
-def in_row(number: int | None) -> Iterator[None]:
+def in_row(number: int | None, name: str = "rows") -> Iterator[None]:
     """Let an error about what a row says begin with the number of the row; None for what is no row."""
     try:
         yield
     except (ValueError, TypeError) as error:
         if number is not None:
-            error.args = (f"rows[{number}]: {error}", *error.args[1:])
+            error.args = (f"{name}[{number}]: {error}", *error.args[1:])
         raise
 
 

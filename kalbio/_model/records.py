@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from threading import Lock
@@ -13,10 +12,10 @@ import msgspec
 from kalbio._core import forks, jsontext, undecoded
 from kalbio._core._http import Response
 from kalbio._core.answers import as_list, unusable
-from kalbio._core.errors import IdentifierError, UnreadableTimeError
+from kalbio._core.errors import UnreadableTimeError
 from kalbio._core.shown import shown
 from kalbio._core.undecoded import Undecoded
-from kalbio._model.checks import flag, unicode_text
+from kalbio._model.checks import flag
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.identifiers import did_you_mean, plain_id
@@ -470,24 +469,6 @@ KeyValues = Mapping[str, str]
 def key_of(key_values: KeyValues) -> frozenset[tuple[str, str]]:
     """Return key values as something that can be compared and hashed, whatever their order."""
     return frozenset(key_values.items())
-
-
-def key_text(value: Any, field: Any) -> str:
-    """Return the text of a key value. Whole numbers count as their digits; anything else that is no text is refused."""
-    if isinstance(value, str):
-        if not value.strip():
-            raise IdentifierError("record", value, f"The value of key field {shown(field)} is empty.")
-        return unicode_text(f"The value of key field {shown(field)}", value)
-    # Numbers, those of array libraries included
-    index = getattr(value, "__index__", None)
-    if callable(index) and not isinstance(value, bool):
-        with contextlib.suppress(ValueError):  # too many digits
-            return str(index())
-    raise IdentifierError(
-        "record",
-        value,
-        f"The value of key field {shown(field)} must be text, not {type(value).__name__} ({shown(value)}).",
-    )
 
 
 def own_key(state: Mapping[str, Any] | Undecoded) -> frozenset[tuple[str, str]] | None:

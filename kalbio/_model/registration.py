@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kalbio._core.shown import shown
-from kalbio._model.checks import rows_of, unicode_text
+from kalbio._model.checks import in_row, rows_of, unicode_text
 from kalbio._model.identifiers import plain_id
+from kalbio._model.keys import key_text
 from kalbio._model.records import RecordData
 from kalbio._model.resource import Resource, objects, text, texts, texts_or_none
 
@@ -110,8 +111,11 @@ def has_ended(registration: RegistrationFile | RegistrationSubmission) -> bool:
     return registration.status == "completed" or registration.status in FAILED
 
 
-def check_results(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the outcomes of single records. Raises ValueError naming one that is incomplete or has an unknown key."""
+def check_results(records: Iterable[Mapping[str, Any]], keys: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return the outcomes of single records; `keys` are the names in their data that are key fields.
+
+    Raises ValueError naming one that is incomplete, has an unknown key, or a key value that is none.
+    """
     known = {"record_id", "status", "data", "error_message"}
     checked = []
     for index, record in enumerate(rows_of("records", records)):
@@ -132,5 +136,10 @@ def check_results(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             raise ValueError(
                 f"records[{index}]['data'] must be a dict of field name to value; got {shown(record['data'])}"
             )
+        given = [name for name in keys if name in outcome.get("data", {})]
+        with in_row(index, "records"):
+            texts = {name: key_text(outcome["data"][name], name) for name in given}
+        if texts:
+            outcome["data"] = {**outcome["data"], **texts}
         checked.append(outcome)
     return checked

@@ -35,9 +35,10 @@ from kalbio._core.rows import SKIPPED
 from kalbio._core.shown import shown
 from kalbio._model import staleness
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome, keep_account, outcome_of
-from kalbio._model.checks import check_keys, rows_of, texts_of, whole
+from kalbio._model.checks import rows_of, texts_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
+from kalbio._model.keys import with_key_texts
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
 from kalbio._model.views import RecordViewData
@@ -142,7 +143,9 @@ class ImportsService(Service):
 
         Raises:
             IdentifierNotFoundError: no such activity or program; nothing was sent.
-            ValueError: no key field is named, a row has no value for one, or cannot be sent; nothing was sent.
+            IdentifierError: rows have no value for a key field, or one that is neither text nor a whole number; all of
+                them are named, and nothing was sent.
+            ValueError: no key field is named, or a row cannot be sent; nothing was sent.
             UnknownFateError: the answer was lost; look before you load again.
             JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
                 was sent. With an `outcome`: it failed in the middle of the load.
@@ -219,8 +222,8 @@ class ImportsService(Service):
         """Return the requests that push so many rows each, all in one by default; raises before anything is sent."""
         if record_view_id is not None and operation_id is None:
             raise ValueError("record_view_id needs an operation_id: a table belongs to an activity")
-        keys, rows = _names("key_field_names", key_field_names), rows_of("data", data)
-        check_keys(rows, {name: name for name in keys})
+        keys = _names("key_field_names", key_field_names)
+        rows = with_key_texts("data", rows_of("data", data), {name: name for name in keys})
         body = {"key_field_names": keys, **await self._body(operation_id, program_id, set_name)}
         if record_view_id is not None:
             body["record_view_id"] = plain_id(record_view_id, "record view", RecordViewData)
@@ -297,7 +300,9 @@ class ImportsService(Service):
 
         Raises:
             IdentifierNotFoundError: no such field, activity or program; nothing was sent.
-            ValueError: no key field is named, a row has no value for one, or cannot be sent; nothing was sent.
+            IdentifierError: rows have no value for a key field, or one that is neither text nor a whole number; all of
+                them are named, and nothing was sent.
+            ValueError: no key field is named, or a row cannot be sent; nothing was sent.
             UnknownFateError: the answer was lost; look before you load again.
             KalbioAPIError: the server refused.
 
@@ -320,7 +325,7 @@ class ImportsService(Service):
         for index, row in enumerate(rows):
             if len(by_id[index]) < len(row):
                 raise ValueError(f"data[{index}] names a field twice: {list(row)!r}")
-        check_keys(by_id, dict(zip(keys, key_field_ids, strict=True)))
+        by_id = with_key_texts("data", by_id, dict(zip(keys, key_field_ids, strict=True)))
         body = {
             "key_field_ids": keys,
             "data": by_id,

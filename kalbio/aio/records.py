@@ -37,6 +37,7 @@ from kalbio._model.bulk import BulkResult, Progress, RowOutcome
 from kalbio._model.checks import in_row, listed, renamed, texts_of, unicode_text, whole
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.identifiers import as_id, joined_ids, plain_id, plain_ids, several
+from kalbio._model.keys import is_key, key_text, refusal
 from kalbio._model.listing import (
     Listing,
     read_ids,
@@ -65,7 +66,6 @@ from kalbio._model.records import (
     holds,
     is_named,
     key_of,
-    key_text,
     match_identified,
     new_values,
     own_key,
@@ -1214,12 +1214,19 @@ class RecordsService(Service):
             with in_row(first.get(error.identifier)):
                 raise
         keys: list[KeyValues] = []
+        wrong: list[tuple[int, Any, Any]] = []
         for given, row in zip(dicts, rows, strict=True):
+            if row is not None:
+                wrong += [(row, field, value) for field, value in given.items() if not is_key(value)]
+                if wrong:
+                    continue
             with in_row(row):
-                resolved = {ids[field]: key_text(value, str(field)) for field, value in given.items()}
+                resolved = {ids[field]: key_text(value, field) for field, value in given.items()}
                 if len(resolved) < len(given):
                     raise IdentifierError("record", given, f"A key field is given twice: {shown(given)}")
             keys.append(resolved)
+        if wrong:
+            raise refusal("rows", wrong)
         return keys
 
 

@@ -26,7 +26,7 @@ from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundErro
 from kalbio._core.shown import shown
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
-from kalbio._model.checks import check_keys, renamed, rows_of, texts_of
+from kalbio._model.checks import renamed, rows_of, texts_of
 from kalbio._model.enums import (
     RegistrationFileStatusEnum,
     RegistrationResultStatusEnum,
@@ -34,6 +34,7 @@ from kalbio._model.enums import (
 )
 from kalbio._model.identifiers import close_matches, plain_id, plain_ids
 from kalbio._model.imports import ImportRecord
+from kalbio._model.keys import with_key_texts
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.records import RecordData
 from kalbio._model.registration import (
@@ -299,8 +300,8 @@ class RegistrationService(Service):
             The id of the import, to poll with `client.imports.get_import`.
 
         Raises:
-            ValueError: no rows, an activity without a staging table, an unknown column, a row without a key value;
-                nothing was sent.
+            ValueError: no rows, an activity without a staging table, an unknown column, rows without a key value (an
+                `IdentifierError` that names them all); nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused. When the rows were stored but not started, `import_id` of the error
                 names the import; give it to a further call.
@@ -313,8 +314,8 @@ class RegistrationService(Service):
             ... )
             >>> import_id = await client.registration.stage_drafts(activity, ["Compound"], [{"Compound": "CPD-9"}])
         """
-        keys, rows = texts_of("key_field_names", key_field_names), rows_of("data", data)
-        _check_rows(keys, rows)
+        keys = texts_of("key_field_names", key_field_names)
+        rows = _rows(keys, rows_of("data", data))
         activity = ActivityData(await self._client.activities._read_now(operation_id))
         view = await self._staging_view(activity)
         await self._check_keys(view, keys)
@@ -639,13 +640,13 @@ def _results(
     if key_field_names is not None:
         body["key_field_names"] = texts_of("key_field_names", key_field_names)
     if records is not None:
-        body["records"] = check_results(records)
+        body["records"] = check_results(records, body.get("key_field_names", ()))
     return body
 
 
-def _check_rows(keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+def _rows(keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not keys:
         raise ValueError("key_field_names is empty; name the columns that are key fields")
     if not rows:
         raise ValueError("data is empty; give at least one row")
-    check_keys(rows, {name: name for name in keys})
+    return with_key_texts("data", rows, {name: name for name in keys})
