@@ -1,16 +1,18 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest b65ac08b45ac)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 67abc00063e9)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kaleidoscope_api.api.activities import download_activity_file
 from kaleidoscope_api.api.files import download_file
 
+from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
+from kalbio._core.shown import shown
 from kalbio._core.sync.downloads import (
     AS_STORED,
     Progress,
@@ -75,7 +77,7 @@ class FilesService(Service):
         Example:
             >>> path = client.files.download_file("6f1c0d5e-0000-4000-8000-000000000000", "results.csv")
         """
-        wanted = plain_id(file_id, "file")
+        wanted = _id_of(file_id)
         target = Path(destination if destination is not None else ".") / safe_name(filename, wanted)
         check_target(target, overwrite)
         check_sha256(sha256)
@@ -120,7 +122,7 @@ class FilesService(Service):
             >>> with open("results.csv", "wb") as file:
             ...     size = client.files.write_file("6f1c0d5e-0000-4000-8000-000000000000", file)
         """
-        wanted = plain_id(file_id, "file")
+        wanted = _id_of(file_id)
         check_writable(file)
         check_sha256(sha256)
         response = self._open(wanted, activity_id)
@@ -154,7 +156,7 @@ class FilesService(Service):
         Example:
             >>> data = client.files.read_file("6f1c0d5e-0000-4000-8000-000000000000")
         """
-        wanted = plain_id(file_id, "file")
+        wanted = _id_of(file_id)
         check_sha256(sha256)
         response = self._open(wanted, activity_id)
         if response is None:
@@ -192,7 +194,7 @@ class FilesService(Service):
         Example:
             >>> size = sum([len(piece) for piece in client.files.iter_file(file_id)])
         """
-        wanted = plain_id(file_id, "file")
+        wanted = _id_of(file_id)
         check_sha256(sha256)
         response = self._client.call(self._request(wanted, activity_id), stream=True)
         try:
@@ -211,3 +213,10 @@ class FilesService(Service):
             activity = self._client.activities._resolve(activity_id)
             request = download_activity_file.build_request(activity, file_id)
         return {**request, "headers": AS_STORED}
+
+
+def _id_of(file_id: Any) -> str:
+    content = getattr(file_id, "content", file_id)
+    if isinstance(content, Mapping) and "file_id" in content:  # the value of a field, or of a property, is at hand
+        raise IdentifierError("file", file_id, f"A file is named by its id: give {shown(content)}['file_id'].")
+    return plain_id(file_id, "file")

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest faaa23643fd3)
+# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest 3dc928a2b847)
 """Small tools on top of the client."""
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalbio._core.errors import KalbioError
+from kalbio._model.checks import rows_of
 from kalbio._model.identifiers import is_uuid
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def export_data(client: KaleidoscopeClient, data: Iterable[Mapping[str, Any]]) -
         >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
         >>> rows = export_data(client, activity.get_record_data())
     """
-    rows = [dict(row) for row in data]
+    rows = rows_of("data", data)
     if not rows:
         return []
     used = {column for row in rows for column in row}

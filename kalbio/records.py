@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 912d31d1137f)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 6e4baf27a06a)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from kalbio._loads import opened as opened_journal
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome
-from kalbio._model.checks import in_row, listed, renamed, texts_of, unicode_text, whole
+from kalbio._model.checks import conditions, in_row, listed, renamed, texts_of, unicode_text, whole
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.identifiers import as_id, joined_ids, plain_id, plain_ids, several
 from kalbio._model.keys import is_key, key_text, refusal
@@ -1057,11 +1057,7 @@ class RecordsService(Service):
                     yield record
 
     def _search(self, name: str, params: Mapping[str, Any]) -> list[str]:
-        query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
-        unknown = sorted(set(query) - set(SearchRecordsQuery.__annotations__))
-        if unknown:
-            known = ", ".join(SearchRecordsQuery.__annotations__)
-            raise TypeError(f"{name}() has no condition {unknown[0]!r}; it has {known}")
+        query = conditions(name, params, SearchRecordsQuery.__annotations__)
         if "record_set_id" in query:
             older, newer = query.pop("record_set_id"), query.get("record_set_ids")
             query["record_set_ids"] = renamed("record_set_id", older, "record_set_ids", newer)

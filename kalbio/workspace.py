@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 27b6276f5d98)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 4f68d3e5dabe)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kalbio._core import constants, jsontext
 from kalbio._core.answers import as_json, as_list
 from kalbio._core.sync.cache import Cache
 from kalbio._model import staleness
-from kalbio._model.checks import texts_of, unicode_text, whole
+from kalbio._model.checks import conditions, texts_of, unicode_text, whole
 from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
@@ -262,11 +262,7 @@ class WorkspaceService(Service):
         return self._page(params)
 
     def _page(self, params: Mapping[str, Any]) -> list[WorkspaceEvent]:
-        query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
-        known = WorkspaceService.EventsQuery.__annotations__
-        unknown = sorted(set(query) - set(known))
-        if unknown:
-            raise TypeError(f"get_events() has no condition {unknown[0]!r}; it has {', '.join(known)}")
+        query = conditions("get_events", params, WorkspaceService.EventsQuery.__annotations__)
         for name, least in (("page", 0), ("page_size", 1)):
             if name in query:
                 whole(name, query[name], least)

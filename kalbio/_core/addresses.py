@@ -58,7 +58,9 @@ def read_address(
             wrong = host_fault(host)
         if not wrong:
             return Address(scheme, host, PORTS[scheme] if port is None else port, path)
-    raise SettingError(f"{setting} cannot be used: {wrong}; got {shown(without_secrets(text))}")
+    given = without_secrets(text)
+    told = "it is not shown, since it may hold a secret" if given == HIDDEN else f"got {shown(given)}"
+    raise SettingError(f"{setting} cannot be used: {wrong}; {told}")
 
 
 def without_secrets(text: str) -> str:

@@ -16,6 +16,8 @@ def told(error: BaseException, reason: str, host: str, port: int | None, proxy: 
         reason = f"{reason}: {said}"
     if proxy:
         return f"{reason} (by {proxy})"
+    if isinstance(system, ssl.SSLError) and system.reason == "WRONG_VERSION_NUMBER":
+        return f"{reason}. What answers there speaks no TLS; does the address begin with http://?"
     if isinstance(system, ConnectionRefusedError) and is_local(host):
         where = f" --port {port}" if port else ""
         return f"{reason}. Nothing listens there; `kalbio sandbox{where}` starts a sandbox"

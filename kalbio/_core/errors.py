@@ -72,6 +72,10 @@ def clip(body: bytes, secrets: Iterable[str] = ()) -> bytes:
     return kept if len(kept) <= MAX_ERROR_BODY else kept[:MAX_ERROR_BODY] + b" ... (cut)"
 
 
+def _after_colon(body: bytes) -> str:
+    return f": {body.decode('utf-8', 'replace')}" if body else ""
+
+
 class KalbioAPIError(KalbioError):
     """The server answered with a status of 400 or more.
 
@@ -108,9 +112,7 @@ class KalbioAPIError(KalbioError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.code, self.message, self.details = _read_error_body(response_body, secrets)
-        super().__init__(
-            f"{method} {url} failed with status {status_code}: {self.response_body.decode('utf-8', 'replace')}"
-        )
+        super().__init__(f"{method} {url} failed with status {status_code}{_after_colon(self.response_body)}")
 
     @property
     def url(self) -> str:
@@ -192,7 +194,7 @@ class KalbioResponseError(KalbioError):
         self.path = url
         self.response_body = clip(response_body, secrets)
         self.reason = reason
-        super().__init__(f"{method} {url}: {reason}: {self.response_body.decode('utf-8', 'replace')}")
+        super().__init__(f"{method} {url}: {reason}{_after_colon(self.response_body)}")
 
     @property
     def url(self) -> str:

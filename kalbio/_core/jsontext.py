@@ -116,13 +116,15 @@ def _complain(value: Any, place: str, depth: int = 0) -> None:
             raise ValueError(f"{place} is {shown(value)}, which is not valid Unicode text") from None
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{place} is {value}, which JSON cannot carry; leave the value out or send text")
+            raise ValueError(f"{place} is {value}, which JSON cannot carry; for an empty cell give None")
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"{place} has the key {shown(key)}; keys must be text")
             _complain(key, f"a key of {place}", depth + 1)
-            _complain(item, f"{place}[{shown(key)}]", depth + 1)
+            # What stands in a body is called by the caller as its member is: an argument has that name.
+            inner = key if place == "body" and not depth and key.isidentifier() else f"{place}[{shown(key)}]"
+            _complain(item, inner, depth + 1)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _complain(item, f"{place}[{index}]", depth + 1)

@@ -12,10 +12,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from typing import Any
 
 import attrs
 
 from kalbio._core import constants
+from kalbio._core.errors import SettingError
+from kalbio._core.shown import shown
 
 # The connection leads to a server that is not the one asked for; the request came too early; there are too many.
 _NOT_PROCESSED = frozenset({421, 425, 429})
@@ -36,6 +39,27 @@ class Happened(Enum):
     """An answer that repeating does not change: any other status of 400 or more, or 501."""
 
 
+def _check_attempts(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise SettingError(f"{attribute.name} must be a whole number of at least 1; got {shown(value)}")
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _check_wait(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not _is_seconds(value):
+        raise SettingError(f"{attribute.name} must be a number of seconds from 0; got {shown(value)}")
+
+
+def _check_deadline(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not (_is_seconds(value) and value > 0):
+        raise SettingError(
+            f"{attribute.name} must be a number of seconds above 0, or None for no deadline; got {shown(value)}"
+        )
+
+
 @attrs.frozen
 class RetryPolicy:
     """How often and how patiently to try again.
@@ -49,10 +73,10 @@ class RetryPolicy:
             the first. Moving a file does not count: an upload, and reading a download, take as long as they take.
     """
 
-    attempts: int = attrs.field(default=constants.RETRY_ATTEMPTS, validator=attrs.validators.ge(1))
-    base: float = attrs.field(default=constants.RETRY_BASE, validator=attrs.validators.ge(0))
-    max_wait: float = attrs.field(default=constants.RETRY_MAX_WAIT, validator=attrs.validators.ge(0))
-    deadline: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(0)))
+    attempts: int = attrs.field(default=constants.RETRY_ATTEMPTS, validator=_check_attempts)
+    base: float = attrs.field(default=constants.RETRY_BASE, validator=_check_wait)
+    max_wait: float = attrs.field(default=constants.RETRY_MAX_WAIT, validator=_check_wait)
+    deadline: float | None = attrs.field(default=None, validator=_check_deadline)
 
 
 @attrs.frozen

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from kalbio._core.shown import shown
+from kalbio._model.identifiers import did_you_mean
 
 Check = Callable[[str, Any], Any]
 
@@ -60,13 +61,23 @@ def whole(name: str, value: Any, least: int) -> int:
     return value
 
 
+def conditions(name: str, params: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """Return the conditions that are given: those that are not None. Raises TypeError for one that `name` lacks."""
+    known = list(known)
+    for unknown in sorted(set(params) - set(known)):
+        cure = did_you_mean(unknown, known) or f" It has {', '.join(known)}."
+        raise TypeError(f"{name}() has no condition {unknown!r}.{cure}")
+    return {condition: value for condition, value in params.items() if value is not None}
+
+
 def rows_of(name: str, data: Any, members: type | None = None) -> list[dict[Any, Any]]:
     """Return a table as a list of dicts. Raises ValueError naming the row that is none.
 
     With a class of `members`, rows must have no others.
     """
     if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
-        raise ValueError(f"{name} must be a list of dicts, one for each row; got {type(data).__name__}")
+        single = "for a single one, [row]" if isinstance(data, Mapping) else f"got {type(data).__name__}"
+        raise ValueError(f"{name} must be a list of dicts, one for each row; {single}")
     if hasattr(data, "to_dict"):
         raise ValueError(f'{name} must be a list of dicts, one for each row: give table.to_dict("records")')
     rows = []

@@ -57,7 +57,8 @@ def _refusal(value: Any, kind: str, accepted: Accepted, others: str) -> str:
 def several(values: Any, kind: str) -> list[Any]:
     """Return what a list holds. Anything else is refused: a text would be taken letter by letter."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise IdentifierError(kind, values, f"A list is wanted, each naming one {kind}, not {shown(values)}.")
+        single = f"; for a single {kind} give [{shown(values)}]" if isinstance(values, str | Mapping) and values else ""
+        raise IdentifierError(kind, values, f"A list is wanted, not {shown(values)}{single}.")
     return list(values)
 
 

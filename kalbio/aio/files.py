@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -19,7 +19,9 @@ from kalbio._core.aio.downloads import (
     save,
     save_into,
 )
+from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
+from kalbio._core.shown import shown
 from kalbio._model.identifiers import plain_id
 from kalbio.aio._policy import ends_on_failure, nothing, on_failure
 from kalbio.aio._service import Service
@@ -74,7 +76,7 @@ class FilesService(Service):
         Example:
             >>> path = await client.files.download_file("6f1c0d5e-0000-4000-8000-000000000000", "results.csv")
         """
-        wanted = plain_id(file_id, "file")
+        wanted = _id_of(file_id)
         target = Path(destination if destination is not None else ".") / safe_name(filename, wanted)
         check_target(target, overwrite)
         check_sha256(sha256)
@@ -119,7 +121,7 @@ class FilesService(Service):
             >>> with open("results.csv", "wb") as file:
             ...     size = await client.files.write_file("6f1c0d5e-0000-4000-8000-000000000000", file)
         """
-        wanted = plain_id(file_id, "file")
+        wanted = _id_of(file_id)
         check_writable(file)
         check_sha256(sha256)
         response = await self._open(wanted, activity_id)
@@ -153,7 +155,7 @@ class FilesService(Service):
         Example:
             >>> data = await client.files.read_file("6f1c0d5e-0000-4000-8000-000000000000")
         """
-        wanted = plain_id(file_id, "file")
+        wanted = _id_of(file_id)
         check_sha256(sha256)
         response = await self._open(wanted, activity_id)
         if response is None:
@@ -191,7 +193,7 @@ class FilesService(Service):
         Example:
             >>> size = sum([len(piece) async for piece in client.files.iter_file(file_id)])
         """
-        wanted = plain_id(file_id, "file")
+        wanted = _id_of(file_id)
         check_sha256(sha256)
         response = await self._client.call(await self._request(wanted, activity_id), stream=True)
         try:
@@ -210,3 +212,10 @@ class FilesService(Service):
             activity = await self._client.activities._resolve(activity_id)
             request = download_activity_file.build_request(activity, file_id)
         return {**request, "headers": AS_STORED}
+
+
+def _id_of(file_id: Any) -> str:
+    content = getattr(file_id, "content", file_id)
+    if isinstance(content, Mapping) and "file_id" in content:  # the value of a field, or of a property, is at hand
+        raise IdentifierError("file", file_id, f"A file is named by its id: give {shown(content)}['file_id'].")
+    return plain_id(file_id, "file")

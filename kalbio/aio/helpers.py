@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalbio._core.errors import KalbioError
+from kalbio._model.checks import rows_of
 from kalbio._model.identifiers import is_uuid
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def export_data(client: AsyncKaleidoscopeClient, data: Iterable[Mapping[st
         >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
         >>> rows = await export_data(client, await activity.get_record_data())
     """
-    rows = [dict(row) for row in data]
+    rows = rows_of("data", data)
     if not rows:
         return []
     used = {column for row in rows for column in row}

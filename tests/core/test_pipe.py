@@ -114,7 +114,7 @@ def test_failed_answers_give_their_connection_back(core: Core) -> None:
 def test_json_bodies_go_through_the_strict_encoder(core: Core) -> None:
     """What is no JSON never reaches the wire, whoever built the request."""
     wire = Wire()
-    with pytest.raises(ValueError, match=r"body\['a'\]\[1\] is nan"):
+    with pytest.raises(ValueError, match=r"^a\[1\] is nan"):
         core.call(core.open(wire), "POST", json={"a": [1, float("nan")]})
     assert wire.requests == wire.logins == []
 

@@ -176,7 +176,10 @@ class AsyncTokenAuth(Auth):
                 self._tokens.put_back(grant)
             raise self._refusal(KalbioAPIError.for_status, answer)
         elif grant["grant_type"] != "refresh_token":
-            raise self._refusal(AuthenticationError, answer)
+            refused = self._refusal(AuthenticationError, answer)
+            if answer.status_code in (404, 405):
+                refused.add_note("No login is at this address: look at `url`.")
+            raise refused
         return None  # a refused refresh needs no error: the next grant is a login
 
     def _refusal(self, make: Callable[..., KalbioAPIError], answer: Response) -> KalbioAPIError:

@@ -91,7 +91,7 @@ def check_writable(file: Any) -> None:
         if inspect.iscoroutine(answer):
             answer.close()
             raise TypeError("its write() must be awaited")
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError, io.UnsupportedOperation) as error:
         raise TypeError(
             f"file must be open for writing bytes (mode 'wb'); got {type(file).__name__}: {error}"
         ) from None

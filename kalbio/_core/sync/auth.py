@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 8ed7da85b938)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 80fb631aa2f2)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -173,7 +173,10 @@ class TokenAuth(Auth):
                 self._tokens.put_back(grant)
             raise self._refusal(KalbioAPIError.for_status, answer)
         elif grant["grant_type"] != "refresh_token":
-            raise self._refusal(AuthenticationError, answer)
+            refused = self._refusal(AuthenticationError, answer)
+            if answer.status_code in (404, 405):
+                refused.add_note("No login is at this address: look at `url`.")
+            raise refused
         return None  # a refused refresh needs no error: the next grant is a login
 
     def _refusal(self, make: Callable[..., KalbioAPIError], answer: Response) -> KalbioAPIError:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 5e751569985e)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 75019e46903f)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def check_writable(file: Any) -> None:
         if inspect.iscoroutine(answer):
             answer.close()
             raise TypeError("its write() must be awaited")
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError, io.UnsupportedOperation) as error:
         raise TypeError(
             f"file must be open for writing bytes (mode 'wb'); got {type(file).__name__}: {error}"
         ) from None

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 90ff9a2e8b03)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 8f61729b7c17)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -363,13 +363,14 @@ class Pipe(Client):
         if decision.wait is not None:
             return decision
         reason, cause = self._without_secrets(error), self._cause(error)
-        if decision.fate_unknown:
-            self._raise_unknown_fate(request, f"the answer was lost ({reason})", cause)
         late = isinstance(error, TimeoutException | DeadlinePassed)
-        if late:
+        over = late and Limits(request.extensions).over
+        if over:
+            reason = f"took longer than the deadline of {self._settings.retry.deadline:g} s"
+        if decision.fate_unknown:
+            self._raise_unknown_fate(request, f"the answer was lost ({'it ' if over else ''}{reason})", cause)
+        if late and not over:
             reason = f"timed out ({type(error).__name__})"
-            if Limits(request.extensions).over:
-                reason = f"took longer than the deadline of {self._settings.retry.deadline:g} s"
         url = sent.url
         if isinstance(error, _NOT_SENT):
             reason = told_of_connecting(

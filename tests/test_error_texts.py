@@ -1,0 +1,153 @@
+"""Errors that a first script meets name what was written and the cure."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalbio import (
+    AuthenticationError,
+    IdentifierError,
+    KalbioAPIError,
+    KalbioResponseError,
+    RetryPolicy,
+    SettingError,
+    UnknownFateError,
+)
+from kalbio.aio import helpers as async_helpers
+from kalbio.sandbox import Fault, Sandbox
+from kalbio.sandbox.server import serve
+from tests.conftest import Lab, World
+from tests.core.wire import Wire, answer
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("attempts", 0),
+        ("attempts", 1.5),
+        ("attempts", "3"),
+        ("attempts", True),
+        ("base", -1),
+        ("base", "1"),
+        ("base", math.nan),
+        ("max_wait", None),
+        ("max_wait", -0.1),
+        ("deadline", 0),
+        ("deadline", "3"),
+        ("deadline", math.inf),
+        ("deadline", True),
+    ],
+)
+def test_a_retry_policy_that_makes_no_sense_is_refused_by_name(name: str, value: Any) -> None:
+    """Each part of the policy is checked when it is made, and the error says what it may be."""
+    with pytest.raises(SettingError, match=f"^{name} must be .*; got "):
+        RetryPolicy(**{name: value})
+
+
+def test_a_retry_policy_takes_what_is_documented() -> None:
+    """Whole numbers and fractions, no wait at all, and no deadline."""
+    RetryPolicy(attempts=1, base=0, max_wait=0, deadline=None)
+    RetryPolicy(attempts=1000, base=0.5, max_wait=60, deadline=0.1)
+
+
+def test_a_write_that_the_deadline_ends_says_so(world: World) -> None:
+    """Its fate is unknown because of the deadline, which the reader has set and can change."""
+    with Sandbox() as sandbox, serve(sandbox) as server:
+        sandbox.faults.add(Fault("createProgram", slow=3))
+        client = world.connect(url=server.url, retries=RetryPolicy(deadline=1))
+        world(client.programs.get_programs())
+        with pytest.raises(UnknownFateError, match=r"the answer was lost \(it took longer than the deadline of 1 s\)"):
+            world(client.programs.create_program("Antivirals"))
+
+
+def test_a_place_in_what_is_sent_is_named_as_it_was_written(lab: Lab) -> None:
+    """By the argument, not by a body that the caller has never seen; and NaN, the usual case, names the empty cell."""
+    with pytest.raises(ValueError, match=r"^data\[0\]\['logP'\] is nan, .* give None"):
+        lab.world(lab.api.imports.push_data(["Compound"], [{"Compound": "CPD-1", "logP": math.nan}]))
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    with pytest.raises(ValueError, match=r"^content is nan, .* give None"):
+        lab.world(record.add_value("Potency (nM)", math.nan))
+
+
+@pytest.mark.parametrize("url", ["api.example.org", "127.0.0.1:8321"])
+def test_an_address_without_its_beginning_says_what_is_missing(world: World, url: str) -> None:
+    """It is not shown, since it may be anything; so the error says how one begins."""
+    with pytest.raises(SettingError, match="does not begin with http:// or https://; it is not shown, "):
+        world.connect(url=url)
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_login_that_is_not_there_asks_for_the_address(world: World, status: int) -> None:
+    """The address is wrong then, rather than the credentials."""
+    client = world.connect(transport=Wire(logins=[answer(status, b"<h1>Welcome</h1>")]))
+    with pytest.raises(AuthenticationError) as raised:
+        world(client.programs.get_programs())
+    assert raised.value.__notes__ == ["No login is at this address: look at `url`."]
+
+
+def test_a_server_without_tls_is_named(world: World) -> None:
+    """The address of a sandbox with https:// in front."""
+    with Sandbox() as sandbox, serve(sandbox) as server:
+        client = world.connect(url=server.url.replace("http://", "https://"), retries=0)
+        with pytest.raises(
+            ConnectionError, match="What answers there speaks no TLS; does the address begin with http://"
+        ):
+            world(client.programs.get_programs())
+
+
+def test_an_answer_without_a_text_leaves_no_loose_end() -> None:
+    """The text of the error ends where there is nothing more to say."""
+    assert str(KalbioResponseError("GET", "/x", b"", "it is too long")) == "GET /x: it is too long"
+    assert str(KalbioAPIError("GET", "/x", 502, b"")) == "GET /x failed with status 502"
+
+
+def test_one_in_the_place_of_a_list_is_told_the_list(lab: Lab) -> None:
+    """The error shows what to write for a single one."""
+    records = lab.api.records
+    key = {"Compound": "SBX-1"}
+    with pytest.raises(IdentifierError, match=r"for a single record give \[\{'Compound': 'SBX-1'\}\]"):
+        lab.world(records.get_records_by_ids(key))
+    with pytest.raises(IdentifierError, match="A list is wanted, not 7"):
+        lab.world(records.get_records_by_ids(7))
+
+
+def test_a_condition_that_is_misspelt_gets_the_close_one(lab: Lab) -> None:
+    """Otherwise all of them are listed. Nothing is sent."""
+    for value in ("Compound", None):  # None too: what is not known cannot mean "not given"
+        with pytest.raises(TypeError, match=r"no condition 'entity_slice'\. Did you mean 'entity_slice_id'"):
+            lab.world(lab.api.records.search_records(entity_slice=value))
+    with pytest.raises(TypeError, match=r"no condition 'person'\. It has page, page_size"):
+        lab.world(lab.api.workspace.get_events(person=None))
+    assert lab.operations() == []
+
+
+def test_a_file_is_named_by_the_id_in_its_value(lab: Lab) -> None:
+    """The content of a value, and the value itself, are told where the id stands."""
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    value = lab.world(record.update_field_file("Spectrum", "nmr.txt", b"7.26\n"))
+    for given in (value, value.content):
+        with pytest.raises(IdentifierError, match=r"\['file_id'\]"):
+            lab.world(lab.api.files.read_file(given))
+
+
+def test_a_file_open_for_reading_takes_no_download(lab: Lab, tmp_path: Path) -> None:
+    """It is refused before anything is asked, like any other thing that takes no bytes."""
+    (tmp_path / "old").write_bytes(b"old")
+    with (tmp_path / "old").open("rb") as file, pytest.raises(TypeError, match="open for writing bytes"):
+        lab.world(lab.api.files.write_file("00000000-0000-4000-8000-000000000000", file))
+    assert lab.operations() == []
+
+
+def test_a_single_row_is_no_list_of_rows(lab: Lab) -> None:
+    """What `get_activity_data` gives is one row, and wants a list around it."""
+    from kalbio import helpers
+
+    module: Any = helpers if lab.world.kind == "sync" else async_helpers
+    with pytest.raises(ValueError, match=r"data must be a list of dicts, one for each row; for a single one, \[row\]"):
+        lab.world(module.export_data(lab.api, {"a": 1}))
+    with pytest.raises(ValueError, match=r"data\[0\] must be a dict"):
+        lab.world(module.export_data(lab.api, ["a"]))
