@@ -97,13 +97,17 @@ def contradiction(operation: OperationInfo, request: Request, response: Response
             others = [text.id for text in texts if text.id not in wanted]
             if not any(all(not _same(other, one) for one in asked) for other in others):
                 continue
-        for place, (item, path) in enumerate(_judged(response, mark.answer)):
-            if not all(_has(item, member, values) for member, values in mark.only):
-                continue
-            other = _other(_comparison(item, path), asked, place)
-            if other is not None:
-                several = " or another one asked for" if len(asked) > 1 else ""
-                return f"{mark.answer} is {shown(other)}, not {shown(asked[0])}{several}"
+        found: list[Any] = [
+            _other(_comparison(item, path), asked, place)
+            for place, (item, path) in enumerate(_judged(response, mark.answer))
+            if all(_has(item, member, values) for member, values in mark.only)
+        ]
+        if mark.answer.startswith("?") and None in found:
+            continue
+        other = next((other for other in found if other is not None), None)
+        if other is not None:
+            several = " or another one asked for" if len(asked) > 1 else ""
+            return f"{mark.answer} is {shown(other)}, not {shown(asked[0])}{several}"
     return None
 
 
@@ -112,7 +116,7 @@ def _judged(response: Response, path: str) -> Iterator[tuple[Text, list[str]]]:
     answer = _opened(response)
     steps = path.split(".")
     items = _items(answer)
-    if steps[0] == "*":
+    if steps[0] in ("*", "?"):
         steps = steps[1:]
     elif items is not None and len(items) != 1:
         return

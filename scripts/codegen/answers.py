@@ -67,7 +67,7 @@ def _leads_somewhere(spec: dict[str, Any], schema: dict[str, Any], steps: list[s
     if not steps:
         return True
     step, rest = steps[0], steps[1:]
-    if step == "*":
+    if step in ("*", "?"):
         return "items" in schema and _leads_somewhere(spec, schema["items"], rest)
     if schema.get("type") == "array":  # a list that holds the one object
         return _leads_somewhere(spec, schema["items"], steps)
