@@ -68,9 +68,10 @@ class RetryPolicy:
         attempts: tries in total; 1 means no retries.
         base: first back-off in seconds, doubled with each try; the wait is drawn evenly from 0 to it (full jitter).
         max_wait: longest single wait in seconds. A server that asks for more is not asked again.
-        deadline: longest time in seconds for one call with everything it does: waiting for its turn, logging in,
-            sending, reading, and trying again. None is no such bound; then no try begins later than two minutes after
-            the first. Moving a file does not count: an upload, and reading a download, take as long as they take.
+        deadline: longest time in seconds for one request with everything it does: waiting for its turn, logging in,
+            sending, reading, and trying again. A call that needs several requests has it for each. None is no such
+            bound; then no try begins later than two minutes after the first. Moving a file does not count: an upload,
+            and reading a download, take as long as they take.
     """
 
     attempts: int = attrs.field(default=constants.RETRY_ATTEMPTS, validator=_check_attempts)
