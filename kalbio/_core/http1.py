@@ -37,6 +37,10 @@ def origin_of(scheme: bytes, host: bytes, port: int | None) -> Origin:
     return scheme, host.decode("ascii"), port or _PORTS[scheme]
 
 
+class CannotBeSent(LocalProtocolError):
+    """A request breaks the rules of HTTP, and nothing of it was sent."""
+
+
 class Exchange:
     """The requests and answers of one connection, one after the other."""
 
@@ -47,12 +51,12 @@ class Exchange:
         self._received = False
 
     def begin(self, method: bytes, target: bytes, headers: Headers) -> bytes:
-        """Return the bytes of the head of a request. Raises LocalProtocolError when there can be no such head."""
+        """Return the bytes of the head of a request. Raises CannotBeSent when there can be no such head."""
         self._received = False
         try:
             return self._h11.send(h11.Request(method=method, target=target, headers=list(headers))) or b""
         except h11.LocalProtocolError as error:
-            raise LocalProtocolError(str(error)) from error
+            raise CannotBeSent(str(error)) from error
 
     def body(self, piece: bytes) -> bytes:
         """Return the bytes that carry a piece of the body."""

@@ -16,7 +16,14 @@ import h2.events
 import pytest
 import trustme
 
-from kalbio import AsyncKaleidoscopeClient, KalbioAPIError, KaleidoscopeClient, SettingError, UnknownFateError
+from kalbio import (
+    AsyncKaleidoscopeClient,
+    KalbioAPIError,
+    KaleidoscopeClient,
+    SettingError,
+    TransportError,
+    UnknownFateError,
+)
 from tests.conftest import World
 from tests.core.raw import Peer, answer, raw_server
 from tests.core.wire import tokens
@@ -101,6 +108,29 @@ def test_r131_an_upload_that_is_turned_away_early_says_why(world: World, status:
         with pytest.raises(KalbioAPIError) as raised:
             world(client.records.create_record_value_file(RECORD(1), RECORD(2), "x.bin", b"x" * 10_000_000))
     assert raised.value.status_code == status
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"cookies": {"a": "b\r\nc"}}, {"headers": {"Content-Length": "500"}}, {"headers": {"Content-Length": "1"}},
+     {"headers": {"Transfer-Encoding": "gzip"}}],
+)  # fmt: skip
+def test_r133_what_cannot_leave_is_of_no_unknown_fate(world: World, given: Any) -> None:
+    """A raw call that no rule of HTTP allows is not sent, and the error does not say that it may have been."""
+    seen: list[str] = []
+
+    def serve(peer: Peer) -> None:
+        while (request := peer.request()) is not None:
+            seen.append(request[1])
+            peer.send(answer(LOGIN))
+
+    with raw_server(serve) as server:
+        client = world.connect(url=server.url, retries=0)
+        raw = client.raw.get_httpx_client() if world.kind == "sync" else client.raw.get_async_httpx_client()
+        with pytest.raises(TransportError) as raised:
+            world(raw.request(method="post", url="/programs", json={"title": "A"}, **given))
+    assert not isinstance(raised.value, UnknownFateError)
+    assert [target for target in seen if "/auth/" not in target] == []
 
 
 # -- HTTP/2 -----------------------------------------------------------------------------------------------------------

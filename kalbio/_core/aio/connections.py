@@ -20,13 +20,14 @@ from kalbio._core._http import (
     AsyncByteStream,
     ConnectError,
     ConnectTimeout,
+    LocalProtocolError,
     PoolTimeout,
     ReadError,
     ReadTimeout,
     WriteError,
     WriteTimeout,
 )
-from kalbio._core.http1 import READ_SIZE, Exchange, Head, Headers, Origin
+from kalbio._core.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin
 from kalbio._core.limits import Limits
 
 _MUCH = 4 * READ_SIZE
@@ -150,24 +151,35 @@ class AsyncConnection(asyncio.Protocol):
         """Send a request and read the head of its answer."""
         assert self._transport is not None
         unsent = self._exchange.begin(method, target, headers)
+        head: Head | None = None
+        begun = False
         try:
             async for piece in body:
                 unsent += self._exchange.body(piece)
                 if len(unsent) >= READ_SIZE:
+                    begun = True
                     await self._write(unsent, limits)
                     unsent = b""
                     # Who turns a long upload away says why at once, and then breaks the connection.
                     await asyncio.sleep(0)
-                    if self._exchange.answering and (head := self._exchange.head()) is not None:
+                    head = self._exchange.head() if head is None and self._exchange.answering else head
+                    if head is not None and head[0] >= 300:
                         return head
-            await self._write(unsent + self._exchange.end(), limits)
+            unsent += self._exchange.end()
+            begun = True
+            await self._write(unsent, limits)
+        except LocalProtocolError as error:
+            raise error if begun else CannotBeSent(str(error)) from None
         except WriteError as error:
-            # The answer may be there all the same.
+            # The answer may be there all the same. One that says that all is well cannot be about all.
             try:
-                return await self._head(limits)
+                head = await self._head(limits) if head is None else head
             except ReadError:
                 raise error from None
-        return await self._head(limits)
+            if head[0] < 300:
+                raise
+            return head
+        return await self._head(limits) if head is None else head
 
     async def piece(self, limits: Limits) -> bytes:
         """Return the next piece of the answer's body, nothing at its end."""

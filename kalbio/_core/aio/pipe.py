@@ -48,6 +48,7 @@ from kalbio._core.errors import (
     UnknownFateError,
 )
 from kalbio._core.headers import fault as header_fault
+from kalbio._core.http1 import CannotBeSent
 from kalbio._core.identity import LACKS, broken_promise, contradiction
 from kalbio._core.limits import DeadlinePassed, Limits
 from kalbio._core.multipart import Multipart, is_parts
@@ -196,6 +197,9 @@ class AsyncPipe(AsyncClient):
                     await read(response, self._settings.max_answer_size)
                 else:
                     response = await self._send_in_turn(request, auth)
+            except (StreamError, InvalidURL, CannotBeSent) as error:
+                reason = self._without_secrets(error)
+                raise TransportError.of(request, reason) from self._cause(error)
             except (HTTPError, DeadlinePassed) as error:
                 decision = self._after_failure(request, error, attempt, started)
             except TransportError as error:  # the login got no answer: the request itself was not sent
@@ -210,9 +214,6 @@ class AsyncPipe(AsyncClient):
                 decision = self._decide(request, happened, attempt, started, error.retry_after)
                 if decision.wait is None:
                     raise error from None
-            except (StreamError, InvalidURL) as error:
-                reason = self._without_secrets(error)
-                raise TransportError.of(request, reason) from self._cause(error)
             else:
                 logger.debug(
                     "%s %s -> %s, attempt %d, %.3f s",

@@ -16,6 +16,7 @@ from kalbio._core import constants
 from kalbio._core._http import (
     ConnectError,
     ConnectTimeout,
+    LocalProtocolError,
     PoolTimeout,
     ReadError,
     ReadTimeout,
@@ -23,7 +24,7 @@ from kalbio._core._http import (
     WriteError,
     WriteTimeout,
 )
-from kalbio._core.http1 import READ_SIZE, Exchange, Head, Headers, Origin
+from kalbio._core.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin
 from kalbio._core.limits import Limits
 from kalbio._core.stopping import Stop, current_stop
 
@@ -83,23 +84,34 @@ class Connection:
     def send(self, method: bytes, target: bytes, headers: Headers, body: Iterable[bytes], limits: Limits) -> Head:
         """Send a request and read the head of its answer."""
         unsent = self._exchange.begin(method, target, headers)
+        head: Head | None = None
+        begun = False
         try:
             for piece in body:
                 unsent += self._exchange.body(piece)
                 if len(unsent) >= READ_SIZE:
+                    begun = True
                     self._write(unsent, limits)
                     unsent = b""
                     # Who turns a long upload away says why at once, and then breaks the connection.
-                    if self._look() and (head := self._exchange.head()) is not None:
+                    head = self._exchange.head() if head is None and self._look() else head
+                    if head is not None and head[0] >= 300:
                         return head
-            self._write(unsent + self._exchange.end(), limits)
+            unsent += self._exchange.end()
+            begun = True
+            self._write(unsent, limits)
+        except LocalProtocolError as error:
+            raise error if begun else CannotBeSent(str(error)) from None
         except WriteError as error:
-            # The answer may be there all the same.
+            # The answer may be there all the same. One that says that all is well cannot be about all.
             try:
-                return self._head(limits)
+                head = self._head(limits) if head is None else head
             except ReadError:
                 raise error from None
-        return self._head(limits)
+            if head[0] < 300:
+                raise
+            return head
+        return self._head(limits) if head is None else head
 
     def piece(self, limits: Limits) -> bytes:
         """Return the next piece of the answer's body, nothing at its end."""

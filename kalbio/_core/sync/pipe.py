@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 8f61729b7c17)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 26d7c1ac1bff)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from kalbio._core.errors import (
     UnknownFateError,
 )
 from kalbio._core.headers import fault as header_fault
+from kalbio._core.http1 import CannotBeSent
 from kalbio._core.identity import LACKS, broken_promise, contradiction
 from kalbio._core.limits import DeadlinePassed, Limits
 from kalbio._core.multipart import Multipart, is_parts
@@ -197,6 +198,9 @@ class Pipe(Client):
                     read(response, self._settings.max_answer_size)
                 else:
                     response = self._send_in_turn(request, auth)
+            except (StreamError, InvalidURL, CannotBeSent) as error:
+                reason = self._without_secrets(error)
+                raise TransportError.of(request, reason) from self._cause(error)
             except (HTTPError, DeadlinePassed) as error:
                 decision = self._after_failure(request, error, attempt, started)
             except TransportError as error:  # the login got no answer: the request itself was not sent
@@ -211,9 +215,6 @@ class Pipe(Client):
                 decision = self._decide(request, happened, attempt, started, error.retry_after)
                 if decision.wait is None:
                     raise error from None
-            except (StreamError, InvalidURL) as error:
-                reason = self._without_secrets(error)
-                raise TransportError.of(request, reason) from self._cause(error)
             else:
                 logger.debug(
                     "%s %s -> %s, attempt %d, %.3f s",
