@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest a565eec16140)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 560e77f5318b)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from kalbio._core.sync.locks import each, off_loop
 from kalbio._model.bulk import BulkResult, RowOutcome, keep_account, outcome_of
 from kalbio._model.checks import whole
 from kalbio._model.records import RecordValue, current_at, holds, ids_until, new_values
+from kalbio._model.resource import NO_LIST
 
 if TYPE_CHECKING:
     from kalbio.client import KaleidoscopeClient
@@ -102,7 +103,7 @@ def load_each(
     A row that makes no sense fails by itself. `ended` is told of each: the row, what was prepared, the outcome.
     """
     whole("batch_size", batch_size, 1)
-    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable | Iterable):
+    if isinstance(rows, NO_LIST) or not isinstance(rows, Iterable | Iterable):
         raise ValueError(f"rows must be an iterable of rows; got {shown(rows)}")
     first = 0
     for chunk in in_chunks(rows, batch_size):

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 91260cdddd37)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest dfd02d96cd81)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from kaleidoscope_api.api.activities import (
     create_activity,
@@ -51,6 +51,7 @@ from kalbio._model.enums import (
     CompletedBehaviorEnum,
     ContentLayoutComponentTypeEnum,
 )
+from kalbio._model.fixed import FixedList
 from kalbio._model.identifiers import as_id, plain_id, plain_ids
 from kalbio._model.listing import Listing, read_items, read_object
 from kalbio._model.resource import Resource
@@ -162,6 +163,8 @@ class _WithProperties:
 
     __slots__ = ()
 
+    _computed: ClassVar[tuple[str, ...]] = ("properties",)
+
     _raw: dict[str, Any]
     _client: Any
     _relations: dict[str, Any]
@@ -173,9 +176,9 @@ class _WithProperties:
         if known is None:
             items = self._raw.get("properties") or ()
             # Kept, so that what is changed through a property shows on it when it is asked for again.
-            known = [Property(item, self._client) for item in items if isinstance(item, dict)]
+            known = FixedList(Property(item, self._client) for item in items if isinstance(item, dict))
             self._relations["properties"] = known
-        return list(known)
+        return known
 
 
 class ActivityDefinition(_WithProperties, ActivityDefinitionData):

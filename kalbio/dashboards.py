@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest b599a2cedb0e)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 82df272c76ff)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from kaleidoscope_api.api.dashboards import (
 from kalbio._core.answers import as_list, as_object, unusable
 from kalbio._model import staleness
 from kalbio._model.checks import filled, listed
+from kalbio._model.fixed import FixedList
 from kalbio._model.identifiers import plain_id
 from kalbio._model.listing import read_items
-from kalbio._model.resource import Field, Resource, text, texts
+from kalbio._model.resource import Field, ReadsLikeDict, Resource, enum_text, text, texts
 from kalbio._policy import nothing, on_failure
 from kalbio._service import CachedListing, Service
 
@@ -33,11 +34,12 @@ DashboardType = Literal["decision", "data", "chart", "field", "summary"]
 
 
 def _groups(value: Any) -> list[list[str]]:
-    return [[str(item) for item in group] for group in value or () if isinstance(group, list)]
+    groups = value if isinstance(value, list) else ()
+    return FixedList(FixedList(map(str, group)) for group in groups if isinstance(group, list))
 
 
-class DashboardCategory(Resource):
-    """A category of a dashboard."""
+class DashboardCategory(ReadsLikeDict):
+    """A category of a dashboard. It also reads like a dict."""
 
     __slots__ = ()
 
@@ -61,7 +63,7 @@ class Dashboard(Resource):
 
     dashboard_name = text("Its name.")
     dashboard_description = text("What it is for.")
-    dashboard_type = text("Its type; an unknown one is kept as it is.")
+    dashboard_type = enum_text("Its type; an unknown one is kept as it is.")
     record_ids = texts("Its records.")
     record_set_ids = texts("Its record sets.")
 

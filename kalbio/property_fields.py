@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest b33929bd939d)
+# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest d7d77149ffdf)
 """Property fields: what the properties of activities are made from."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from typing import Any
 from kaleidoscope_api.api.properties import list_property_fields
 
 from kalbio._model import staleness
-from kalbio._model.resource import Resource, text
+from kalbio._model.resource import Resource, enum_text, text
 from kalbio._policy import on_failure
 from kalbio._service import CachedListing, Service
 
@@ -22,7 +22,7 @@ class PropertyField(Resource):
 
     property_name = text("Its name.")
     property_description = text("What it is for.")
-    field_type = text("Its type, see DataFieldTypeEnum.")
+    field_type = enum_text("Its type, see DataFieldTypeEnum.")
 
     def _text(self) -> str:
         return self.property_name or super()._text()

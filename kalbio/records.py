@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 6e4baf27a06a)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 82bead494a5d)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from kalbio._model.activities import ActivityData
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome
 from kalbio._model.checks import conditions, in_row, listed, renamed, texts_of, unicode_text, whole
 from kalbio._model.enums import FilterRuleTypeEnum
+from kalbio._model.fixed import copied
 from kalbio._model.identifiers import as_id, joined_ids, plain_id, plain_ids, several
 from kalbio._model.keys import is_key, key_text, refusal
 from kalbio._model.listing import (
@@ -78,7 +79,6 @@ from kalbio._model.records import (
     view_conditions_text,
     with_value,
 )
-from kalbio._model.resource import copied
 from kalbio._model.views import RecordViewData
 from kalbio._policy import deprecated, ends_on_failure, nothing, on_failure
 from kalbio._record_cache import RecordCache

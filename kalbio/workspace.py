@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 4f68d3e5dabe)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest ef6e401f67df)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kalbio._model.checks import conditions, texts_of, unicode_text, whole
 from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
-from kalbio._model.resource import Resource, flag, mapping, number, text, texts, timestamp
+from kalbio._model.resource import ReadsLikeDict, Resource, enum_text, flag, mapping, number, text, texts, timestamp
 from kalbio._model.times import check_moment
 from kalbio._policy import ends_on_failure, nothing, on_failure
 from kalbio._service import CachedListing, Service
@@ -56,7 +56,7 @@ class WorkspaceUser(Resource):
 
     full_name = text("The full name.")
     preferred_name = text("The name they go by.")
-    access_level = text("What they may do, see WorkspaceAccessLevelEnum.")
+    access_level = enum_text("What they may do, see WorkspaceAccessLevelEnum.")
     email = text("The e-mail address.")
 
     def _text(self) -> str:
@@ -77,8 +77,8 @@ class WorkspaceGroup(Resource):
         return self.group_name or super()._text()
 
 
-class WorkspaceEvent(Resource):
-    """Something that happened in the workspace, with the name of who did it."""
+class WorkspaceEvent(ReadsLikeDict):
+    """Something that happened in the workspace, with the name of who did it. It also reads like a dict."""
 
     __slots__ = ()
 

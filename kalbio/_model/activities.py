@@ -6,11 +6,13 @@ from typing import Any, Literal, TypedDict
 
 from kalbio._core.shown import shown
 from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
+from kalbio._model.fixed import FixedDict, FixedList
 from kalbio._model.identifiers import did_you_mean
 from kalbio._model.resource import (
     Field,
     Resource,
     anything,
+    enum_text,
     flag,
     flag_or_false,
     mapping,
@@ -38,7 +40,7 @@ class ContentLayoutItem(Resource):
 
     __slots__ = ()
 
-    component_type = text("What stands there, see ContentLayoutComponentTypeEnum.")
+    component_type = enum_text("What stands there, see ContentLayoutComponentTypeEnum.")
     position_index = number("Its position.")
     note_section_id = text("The note section, if it is one.")
     sheet_id = text("The sheet, if it is one.")
@@ -94,7 +96,7 @@ class PropertyData(Resource):
     last_updated_by = text("Who changed it last.")
     created_by = text("Who created it.")
     property_name = text("Its name.")
-    field_type = text("Its type, see DataFieldTypeEnum.")
+    field_type = enum_text("Its type, see DataFieldTypeEnum.")
 
     def _text(self) -> str:
         return f"{self.property_name}: {self._raw.get('content')}"
@@ -102,8 +104,8 @@ class PropertyData(Resource):
 
 def _lists_of_ids(value: Any) -> dict[str, list[str]]:
     if not isinstance(value, dict):
-        return {}
-    return {key: [str(item) for item in items] for key, items in value.items() if isinstance(items, list)}
+        return FixedDict()
+    return FixedDict({key: FixedList(map(str, items)) for key, items in value.items() if isinstance(items, list)})
 
 
 class ActivityDefinitionData(Resource):
@@ -113,8 +115,8 @@ class ActivityDefinitionData(Resource):
 
     program_ids = texts("Its programs.")
     title = text("Its title; not unique.")
-    activity_type = text("The type of its activities.")
-    status = text("The state that its activities begin in.")
+    activity_type = enum_text("The type of its activities.")
+    status = enum_text("The state that its activities begin in.")
     assigned_user_ids = texts("Who is assigned.")
     assigned_group_ids = texts("Which groups are assigned.")
     label_ids = texts("Its labels.")
@@ -149,10 +151,10 @@ class ActivityData(Resource):
     child_ids = texts("The activities it consists of.")
     definition_id = text("Its definition; None for one without.")
     program_ids = texts("Its programs.")
-    activity_type = text("Its type; an unknown one is kept as it is.")
+    activity_type = enum_text("Its type; an unknown one is kept as it is.")
     title = text("Its title; not unique.")
     description = anything("Its description, as a rich-text document.")
-    status = text("Its state, see ActivityStatusEnum; the server may know more.")
+    status = enum_text("Its state, see ActivityStatusEnum; the server may know more.")
     assigned_user_ids = texts("Who is assigned.")
     assigned_group_ids = texts("Which groups are assigned.")
     due_date = timestamp("When it is due, midnight UTC.")

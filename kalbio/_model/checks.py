@@ -11,6 +11,7 @@ from typing import Any
 
 from kalbio._core.shown import shown
 from kalbio._model.identifiers import did_you_mean
+from kalbio._model.resource import NO_LIST
 
 Check = Callable[[str, Any], Any]
 
@@ -42,14 +43,14 @@ def flag(name: str, value: Any) -> bool:
 
 def texts_of(name: str, values: Any) -> list[str]:
     """Return a list of texts that say something. A single text is refused: it would be taken letter by letter."""
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+    if isinstance(values, NO_LIST) or not isinstance(values, Iterable):
         raise ValueError(f"{name} must be a list of texts; got {shown(values)}")
     return [filled(f"{name}[{index}]", value) for index, value in enumerate(values)]
 
 
 def listed(name: str, values: Any) -> list[Any]:
     """Return what a list holds. Raises ValueError naming the argument: a text would be taken letter by letter."""
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+    if isinstance(values, NO_LIST) or not isinstance(values, Iterable):
         raise ValueError(f"{name} must be a list; got {shown(values)}")
     return list(values)
 
@@ -75,7 +76,7 @@ def rows_of(name: str, data: Any, members: type | None = None) -> list[dict[Any,
 
     With a class of `members`, rows must have no others.
     """
-    if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
+    if isinstance(data, NO_LIST) or not isinstance(data, Iterable):
         single = "for a single one, [row]" if isinstance(data, Mapping) else f"got {type(data).__name__}"
         raise ValueError(f"{name} must be a list of dicts, one for each row; {single}")
     if hasattr(data, "to_dict"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalbio._model.resource import Resource, flag, flag_or_false, text, text_or_empty, texts, timestamp
+from kalbio._model.resource import Resource, enum_text, flag, flag_or_false, text, text_or_empty, texts, timestamp
 
 
 class EntityFieldData(Resource):
@@ -13,7 +13,7 @@ class EntityFieldData(Resource):
     created_at = timestamp("When it was created.")
     is_key = flag("Whether it identifies records.")
     field_name = text("Its name.")
-    field_type = text("Its type, see DataFieldTypeEnum; an unknown one is kept as it is.")
+    field_type = enum_text("Its type, see DataFieldTypeEnum; an unknown one is kept as it is.")
     field_description = text_or_empty("What it is for.")
     field_examples = text_or_empty("Examples of its values.")
     regex_format = text("The pattern that values must follow (key fields).")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
 from kalbio._core.forks import cached_property
 from kalbio._core.shown import shown
-from kalbio._model.resource import Resource
+from kalbio._model.resource import NO_LIST, Resource
 
 R = TypeVar("R", bound=Resource)
 
@@ -56,8 +56,8 @@ def _refusal(value: Any, kind: str, accepted: Accepted, others: str) -> str:
 
 def several(values: Any, kind: str) -> list[Any]:
     """Return what a list holds. Anything else is refused: a text would be taken letter by letter."""
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        single = f"; for a single {kind} give [{shown(values)}]" if isinstance(values, str | Mapping) and values else ""
+    if isinstance(values, NO_LIST) or not isinstance(values, Iterable):
+        single = f"; for a single {kind} give [{shown(values)}]" if isinstance(values, str | Mapping | Resource) and values else ""
         raise IdentifierError(kind, values, f"A list is wanted, not {shown(values)}{single}.")
     return list(values)
 

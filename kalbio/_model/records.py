@@ -18,8 +18,9 @@ from kalbio._core.undecoded import Undecoded
 from kalbio._model.checks import flag
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.fields import EntityFieldData
+from kalbio._model.fixed import FixedDict, FixedList, copied
 from kalbio._model.identifiers import did_you_mean, plain_id
-from kalbio._model.resource import Resource, anything, copied, text, texts, timestamp
+from kalbio._model.resource import NO_LIST, Resource, anything, enum_text, text, texts, timestamp
 from kalbio._model.times import Order, check_moment, order_of, parse_timestamp
 from kalbio._model.views import ViewField
 
@@ -117,7 +118,7 @@ class RecordValue(Resource):
     operation_id = text("The activity it was written in; None when it was written on the record itself.")
     record_view_id = text("The record view it was written in, where it was aimed at one.")
     field_id = text("Its field (history and write answers).")
-    field_type = text("The type of its field (history and write answers).")
+    field_type = enum_text("The type of its field (history and write answers).")
     created_by = text("Who wrote it (history and write answers).")
     import_id = text("The import that brought it (history and write answers).")
     workspace_id = text("Its workspace (history and write answers).")
@@ -148,8 +149,10 @@ class RecordData(Resource):
     sub_record_ids = texts("Its sub-records.")
     workspace_id = text("Its workspace.")
 
-    def __init__(self, raw: dict[str, Any] | Undecoded, client: Any = None) -> None:
-        super().__init__(raw, client)  # type: ignore[arg-type]  # `_raw` takes both
+    _computed = ("record_values",)
+
+    def __init__(self, raw: dict[str, Any] | Undecoded | None = None, client: Any = None, /, **members: Any) -> None:
+        super().__init__(raw, client, **members)  # type: ignore[arg-type]  # `_raw` takes both
 
     @property
     def id(self) -> str:
@@ -179,10 +182,12 @@ class RecordData(Resource):
     @property
     def record_values(self) -> dict[str, list[RecordValue]]:
         """The current picture: field id to values, the newest first, at most one for each activity."""
-        return {
-            field_id: [RecordValue(entry, self._client) for entry in _entries(self._raw, field_id)]
-            for field_id in _values(self._raw)
-        }
+        return FixedDict(
+            {
+                field_id: FixedList(RecordValue(entry, self._client) for entry in _entries(self._raw, field_id))
+                for field_id in _values(self._raw)
+            }
+        )
 
     def _text(self) -> str:
         return self.record_identifier or super()._text()
@@ -569,7 +574,7 @@ def check_filter_time(condition: Mapping[str, Any]) -> None:
 
 def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
     """Return filters or sorts, each of them checked. Raises ValueError naming the argument when it is no list."""
-    if isinstance(conditions, bytes | Mapping) or not isinstance(conditions, Iterable):
+    if isinstance(conditions, NO_LIST) or not isinstance(conditions, Iterable):
         hint = f"; for a single one, [{shown(conditions)}]" if isinstance(conditions, Mapping) else ""
         raise ValueError(
             f"{name} must be a list of dicts, one for each condition{hint}; got {type(conditions).__name__}"

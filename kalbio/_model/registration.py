@@ -10,7 +10,7 @@ from kalbio._model.checks import in_row, rows_of, unicode_text
 from kalbio._model.identifiers import plain_id
 from kalbio._model.keys import key_text
 from kalbio._model.records import RecordData
-from kalbio._model.resource import Resource, objects, text, texts, texts_or_none
+from kalbio._model.resource import Resource, enum_text, objects, text, texts, texts_or_none
 
 
 class RegistrationResultError(Resource):
@@ -19,7 +19,7 @@ class RegistrationResultError(Resource):
     __slots__ = ()
 
     source_record_id = text("The record.")
-    status = text("The registrar's verdict, free text.")
+    status = enum_text("The registrar's verdict, free text.")
     error_message = text("Why.")
 
 
@@ -31,11 +31,13 @@ class RegistrationFile(Resource):
     workspace_id = text("Its workspace.")
     operation_id = text("The activity.")
     file_id = text("The file.")
-    status = text("Its state, see RegistrationFileStatusEnum.")
+    status = enum_text("Its state, see RegistrationFileStatusEnum.")
     created_by = text("Who registered it.")
     last_updated_by = text("Who changed it last.")
     created_at = text("When it was registered, as the server wrote it.")
     updated_at = text("When it was changed, as the server wrote it.")
+
+    _computed = ("message",)
 
     @property
     def message(self) -> str | None:
@@ -65,10 +67,10 @@ class RegistrationSubmission(Resource):
 
     workspace_id = text("Its workspace.")
     operation_id = text("The activity.")
-    submission_type = text("registration or validation, see RegistrationSubmissionTypeEnum.")
+    submission_type = enum_text("registration or validation, see RegistrationSubmissionTypeEnum.")
     file_ids = texts("Its files; none for drafts.")
     submitted_record_ids = texts_or_none("The drafts it is about.")
-    status = text("Its state, see RegistrationFileStatusEnum.")
+    status = enum_text("Its state, see RegistrationFileStatusEnum.")
     message = text("What the registrar says.")
     created_by = text("Who submitted it.")
     last_updated_by = text("Who changed it last.")
@@ -96,7 +98,7 @@ class RegistrationDraftStatus(Resource):
     __slots__ = ()
 
     record_id = text("The draft.")
-    status = text("What became of it, in the server's words, which need not be those of the registrar's verdict.")
+    status = enum_text("What became of it, in the server's words, which need not be those of the registrar's verdict.")
     message = text("Why.")
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, overload
 
+from kalbio._core import jsontext
 from kalbio._core.errors import UnreadableTimeError
 from kalbio._core.shown import printable, shown, table
+from kalbio._model.fixed import FixedDict, FixedList, OpenText, copied, fixed
 from kalbio._model.times import read_time
 
 logger = logging.getLogger("kalbio")
@@ -50,37 +53,22 @@ def _as_whole_number(value: Any) -> int | None:
 
 
 def _texts(value: Any) -> list[str] | None:
-    return [str(item) for item in value if item is not None] if isinstance(value, list) else None
-
-
-def copied(value: Any) -> Any:
-    """Return a copy of JSON; much quicker than `copy.deepcopy`, because JSON holds no cycles and shares nothing."""
-    try:
-        if isinstance(value, dict):
-            return {name: copied(item) for name, item in value.items()}
-        if isinstance(value, list):
-            return [copied(item) for item in value]
-    except RecursionError:
-        return _copied_flat(value)
-    return value
-
-
-def _copied_flat(value: Any) -> Any:
-    """Return a copy of JSON that is nested deeper than calls can be."""
-    top: list[Any] = [value]
-    left = [top]
-    while left:
-        holder: Any = left.pop()
-        for place in list(holder) if isinstance(holder, dict) else range(len(holder)):
-            if isinstance(holder[place], dict | list):
-                holder[place] = holder[place].copy()
-                left.append(holder[place])
-    return top[0]
+    return FixedList([str(item) for item in value if item is not None]) if isinstance(value, list) else None
 
 
 def text(doc: str = "") -> Field[str | None]:
     """Text, None when it is absent."""
     return Field(_as_text, doc)
+
+
+def enum_text(doc: str = "") -> Field[OpenText | None]:
+    """Text of an open enumeration, None when it is absent. It has a `value`, as the members have."""
+
+    def read(value: Any) -> OpenText | None:
+        known = _as_text(value)
+        return None if known is None else OpenText(known)
+
+    return Field(read, doc)
 
 
 def text_or_empty(doc: str = "") -> Field[str]:
@@ -129,8 +117,8 @@ def timestamp(doc: str = "") -> Field[datetime | None]:
 
 
 def texts(doc: str = "") -> Field[list[str]]:
-    """A list of texts, ids as a rule; empty when it is absent. Each read gives a list of its own."""
-    return Field(lambda value: _texts(value) or [], doc)
+    """A list of texts, ids as a rule; empty when it is absent. It cannot be changed."""
+    return Field(lambda value: _texts(value) or FixedList(), doc)
 
 
 def texts_or_none(doc: str = "") -> Field[list[str] | None]:
@@ -139,25 +127,30 @@ def texts_or_none(doc: str = "") -> Field[list[str] | None]:
 
 
 def anything(doc: str = "") -> Field[Any]:
-    """Any JSON, as a copy of its own."""
-    return Field(copied, doc)
+    """Any JSON; lists and dicts cannot be changed."""
+    return Field(fixed, doc)
 
 
 def list_of_anything(doc: str = "") -> Field[list[Any]]:
-    """A JSON list, empty when it is absent; a copy of its own."""
-    return Field(lambda value: copied(value) if isinstance(value, list) else [], doc)
+    """A JSON list, empty when it is absent. It cannot be changed."""
+    return Field(lambda value: fixed(value) if isinstance(value, list) else FixedList(), doc)
 
 
 def mapping(doc: str = "") -> Field[dict[str, Any]]:
-    """A JSON object, empty when it is absent; a copy of its own."""
-    return Field(lambda value: copied(value) if isinstance(value, dict) else {}, doc)
+    """A JSON object, empty when it is absent. It cannot be changed."""
+    return Field(lambda value: fixed(value) if isinstance(value, dict) else FixedDict(), doc)
 
 
 def objects(kind: type[T], doc: str = "") -> Field[list[T]]:
-    """A list of value objects; empty when it is absent."""
+    """A list of value objects; empty when it is absent. It cannot be changed."""
     make: Callable[[Any], T] = kind
     return Field(
-        lambda value: [make(item) for item in value if isinstance(item, dict)] if isinstance(value, list) else [], doc
+        lambda value: (
+            FixedList(make(item) for item in value if isinstance(item, dict))
+            if isinstance(value, list)
+            else FixedList()
+        ),
+        doc,
     )
 
 
@@ -174,19 +167,64 @@ class NoClientError(RuntimeError, AttributeError):
     """
 
 
-class Resource:
+_Dump = dict[str, Any]
+"""`dict`, where a class has a method of that name."""
+
+_ELSEWHERE = {
+    "construct": "call the class with keywords",
+    "copy": "use model_copy()",
+    "from_orm": "use model_validate(...)",
+    "model_construct": "call the class with keywords",
+    "model_extra": "to_dict() has all members, those that this version does not know too",
+    "model_fields": "model_dump() has the names of all members",
+    "model_fields_set": "to_dict() has what was given, and nothing else",
+    "model_json_schema": "the API is described in kaleidoscope_api/openapi.json",
+    "model_validate_json": "use model_validate(json.loads(...))",
+    "parse_obj": "use model_validate(...)",
+    "parse_raw": "use model_validate(json.loads(...))",
+    "schema": "the API is described in kaleidoscope_api/openapi.json",
+    "update_forward_refs": "there is nothing to be done",
+}
+"""What scripts that were written for pydantic's objects ask for in vain, with the cure."""
+
+
+class _Kind(type):
+    """The class of the classes of objects: it names the cure for what older scripts ask of a class."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(cls, name: str) -> Any:
+            cure = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}{cure}")
+
+
+class Resource(metaclass=_Kind):
     """An object of the server: its members are attributes, decoded when they are read.
 
     Members that this version does not know are attributes too. `raw` shows the JSON as it came, `to_dict()` copies it.
-    Two objects are equal when they are of the same type and have the same id.
+    Two objects are equal when they are of the same type and have the same id. Lists and dicts of an object cannot be
+    changed: that would change nothing on the server.
+
+    Tests of your own make objects by keyword: `RecordValue(id="...", content="2.7", created_at=datetime.now(UTC))`.
     """
 
     __slots__ = ("__weakref__", "_client", "_raw", "_relations", "_stale")
 
-    _raw: dict[str, Any]
+    _raw: _Dump
     _client: Any
+    # Members that are read by a property of their own, not by a `Field`.
+    _computed: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, raw: dict[str, Any], client: Any = None) -> None:
+    def __init__(self, raw: dict[str, Any] | None = None, client: Any = None, /, **members: Any) -> None:
+        if raw is None:
+            known = ("id", *_declared(type(self)))
+            for name in members:
+                # What is not a member and has a meaning of its own would be hidden by it.
+                if name not in known and (name.startswith("_") or hasattr(type(self), name)):
+                    raise TypeError(f"{type(self).__name__} has no member {name!r} that could be given")
+            raw = self._raw_of(members)
+        elif members:
+            raise TypeError(f"{type(self).__name__} takes its JSON or its members by keyword, not both")
         self._raw = raw
         self._client = client
         self._relations: dict[str, Any] = {}
@@ -199,8 +237,8 @@ class Resource:
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """The JSON as the server sent it, read-only. Deeper members are copies: changing them changes nothing here."""
-        return MappingProxyType(copied(self._raw))
+        """The JSON as the server sent it, read-only."""
+        return MappingProxyType(fixed(self._raw))
 
     @property
     def is_stale(self) -> bool:
@@ -214,6 +252,54 @@ class Resource:
     def to_json(self) -> str:
         """Return the JSON as indented text; half a letter, which no encoding carries, stands there as an escape."""
         return printable(json.dumps(self._raw, indent=2, ensure_ascii=False, default=str))
+
+    @classmethod
+    def _raw_of(cls, members: Mapping[str, Any]) -> _Dump:
+        """Return the JSON of members that were given as the attributes show them."""
+        return {name: _as_json(value, f"{name} of a {cls.__name__}") for name, value in members.items()}
+
+    def _names(self) -> list[str]:
+        """Return the names of all members: documented ones, and those that came besides."""
+        raw = self._raw
+        return list(dict.fromkeys([*(("id",) if "id" in raw else ()), *_declared(type(self)), *raw]))
+
+    def _member(self, name: str) -> Any:
+        # Other attributes than members may ask the server.
+        return getattr(self, name) if name == "id" or name in _declared(type(self)) else fixed(self._raw[name])
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go through the members as pairs of name and value: `dict(record)` has all of them."""
+        return iter([(name, self._member(name)) for name in self._names()])
+
+    def __contains__(self, name: object) -> bool:
+        # Going through pairs would find nothing, and whether a name is that of a member or of a field nobody can tell.
+        raise TypeError(f"{type(self).__name__} cannot say what is in it; for members ask: {shown(name)} in dict(...)")
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self:
+        """Return an object of this class from what `model_dump()` gave, or from the JSON of the server.
+
+        Raises:
+            ValueError: it is neither.
+
+        Example:
+            >>> Program.model_validate({"id": "0a1b2c3d-0000-4000-8000-000000000001", "title": "Kinases"})
+            <Program 'Kinases' 0a1b2c3d>
+        """
+        if isinstance(obj, cls):
+            return obj
+        if not isinstance(obj, Mapping):
+            raise ValueError(f"A {cls.__name__} is made from a dict of its members; got {shown(obj)}")
+        return cls(cls._raw_of(obj))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with other members if you give some. It has the same client; the server knows nothing of it.
+
+        Args:
+            update: members of the copy that are to be others.
+            deep: means nothing here: a copy shares nothing that could be changed.
+        """
+        return type(self)({**copied(self._raw), **self._raw_of(update or {})}, self._client)
 
     def clear_caches(self) -> None:
         """Forget the relations that were computed for this object; they are computed anew when asked for."""
@@ -242,9 +328,10 @@ class Resource:
             # It is there, and says itself why it cannot be read; a member of that name is something else.
             return object.__getattribute__(self, name)
         try:
-            return copied(self._raw[name])
+            return fixed(self._raw[name])
         except KeyError:
-            raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}") from None
+            cure = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}{cure}") from None
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(name for name in self._raw if name.isidentifier())})
@@ -287,6 +374,133 @@ class Resource:
     def __reduce__(self) -> tuple[Any, ...]:
         # The client holds connections and credentials; neither belongs into a pickle.
         return type(self), (self._raw,)
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Collection[str] | None = None,
+        exclude: Collection[str] | None = None,
+        exclude_none: bool = False,
+        exclude_unset: bool = False,
+    ) -> _Dump:
+        """Return all members as a dict: documented ones as their attributes show them, and those that came besides.
+
+        `to_dict()` has the JSON as it came instead: nothing that is absent there.
+
+        Args:
+            mode: "python" gives times as `datetime`; "json" gives what `json.dumps` takes, times as they came.
+            include: names of members to give, and no others.
+            exclude: names of members to leave out.
+            exclude_none: leave out what is None.
+            exclude_unset: leave out what did not come.
+
+        Raises:
+            ValueError: there is no such mode.
+        """
+        if mode not in ("python", "json"):
+            raise ValueError(f'mode must be "python" or "json"; got {shown(mode)}')
+        dump = {}
+        for name in self._names():
+            if (include is not None and name not in include) or (exclude is not None and name in exclude):
+                continue
+            if exclude_unset and name not in self._raw:
+                continue
+            is_time = name in _declared(type(self)) and isinstance(getattr(type(self), name), _Time)
+            value = _dumped(copied(self._raw.get(name)) if is_time and mode == "json" else self._member(name), mode)
+            if value is not None or not exclude_none:
+                dump[name] = value
+        return dump
+
+    def model_dump_json(self, *, indent: int | None = None, **which: Any) -> str:
+        """Return `model_dump(mode="json")` as JSON text.
+
+        Args:
+            indent: spaces to indent by; without it everything stands on one line.
+            **which: members to give or leave out, see `model_dump`.
+        """
+        dump = self.model_dump(mode="json", **which)
+        separators = (",", ":") if indent is None else None
+        return printable(json.dumps(dump, indent=indent, separators=separators, ensure_ascii=False))
+
+    def dict(self, **which: Any) -> _Dump:
+        """Return `model_dump()`: an older spelling."""
+        return self.model_dump(**which)
+
+    def json(self, **which: Any) -> str:
+        """Return `model_dump_json()`: an older spelling."""
+        return self.model_dump_json(**which)
+
+
+class ReadsLikeDict(Resource):
+    """What older clients gave as a dict: its members can be asked for by key as well."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        return fixed(self._raw[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._raw
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self._raw))
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a member as it came, or what is given instead."""
+        return fixed(self._raw.get(name, default))
+
+    def keys(self) -> list[str]:
+        """Return the names of its members."""
+        return list(self._raw)
+
+    def values(self) -> list[Any]:
+        """Return its members as they came."""
+        return [fixed(value) for value in self._raw.values()]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Return its members with their names."""
+        return [(name, fixed(value)) for name, value in self._raw.items()]
+
+
+@cache
+def _declared(kind: type[Resource]) -> tuple[str, ...]:
+    """Return the names of the members that are documented, in their order."""
+    names = [name for part in reversed(kind.__mro__) for name, item in vars(part).items() if isinstance(item, Field)]
+    return tuple(dict.fromkeys([*names, *kind._computed]))
+
+
+NO_LIST = (str, bytes, Mapping, Resource)
+"""What can be gone through and is no list: texts letter by letter, dicts and objects by their members."""
+
+
+def _as_json(value: Any, place: str) -> Any:
+    """Return what was given for a member as the JSON that would show it."""
+    if value is None or type(value) in (str, bool, int, float):
+        return value
+    if isinstance(value, Resource):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        for name in value:
+            if not isinstance(name, str):
+                raise TypeError(f"{place} has the key {shown(name)}; keys must be text")
+        return {str(name): _as_json(item, f"{place}[{shown(name)}]") for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item, f"{place}[{index}]") for index, item in enumerate(value)]
+    return jsontext.plain(value, place)
+
+
+def _dumped(value: Any, mode: Literal["python", "json"]) -> Any:
+    if isinstance(value, Resource):
+        return value.model_dump(mode=mode)
+    if isinstance(value, Mapping):
+        return {name: _dumped(item, mode) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_dumped(item, mode) for item in value]
+    return str(value) if isinstance(value, str) else value
 
 
 def _short(value: Any) -> str:

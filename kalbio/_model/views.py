@@ -6,7 +6,9 @@ from typing import Any, TypedDict
 
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.resource import (
+    ReadsLikeDict,
     Resource,
+    enum_text,
     flag,
     flag_or_false,
     list_of_anything,
@@ -50,15 +52,18 @@ class RecordViewColorFilter(RecordViewFilter):
     color: str
 
 
-class ViewField(Resource):
-    """A column of a record view. Its own id is what exports, view filters and view sorts refer to."""
+class ViewField(ReadsLikeDict):
+    """A column of a record view. Its own id is what exports, view filters and view sorts refer to.
+
+    It also reads like a dict: `column["data_field_id"]`.
+    """
 
     __slots__ = ()
 
     data_field_id = text("The data field it shows, if it shows one.")
     lookup_field_id = text("The look-up it shows, if it shows one.")
     plot_field_id = text("The plot it shows, if it shows one.")
-    aggregation_type = text("How several values are shown as one, see ValueAggregationTypeEnum.")
+    aggregation_type = enum_text("How several values are shown as one, see ValueAggregationTypeEnum.")
     sort_behavior = text("How it sorts.")
 
 

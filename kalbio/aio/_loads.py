@@ -30,6 +30,7 @@ from kalbio._core.shown import shown
 from kalbio._model.bulk import BulkResult, RowOutcome, keep_account, outcome_of
 from kalbio._model.checks import whole
 from kalbio._model.records import RecordValue, current_at, holds, ids_until, new_values
+from kalbio._model.resource import NO_LIST
 
 if TYPE_CHECKING:
     from kalbio.aio.client import AsyncKaleidoscopeClient
@@ -103,7 +104,7 @@ async def load_each(
     A row that makes no sense fails by itself. `ended` is told of each: the row, what was prepared, the outcome.
     """
     whole("batch_size", batch_size, 1)
-    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable | AsyncIterable):
+    if isinstance(rows, NO_LIST) or not isinstance(rows, Iterable | AsyncIterable):
         raise ValueError(f"rows must be an iterable of rows; got {shown(rows)}")
     first = 0
     async for chunk in in_chunks(rows, batch_size):

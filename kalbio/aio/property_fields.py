@@ -7,7 +7,7 @@ from typing import Any
 from kaleidoscope_api.api.properties import list_property_fields
 
 from kalbio._model import staleness
-from kalbio._model.resource import Resource, text
+from kalbio._model.resource import Resource, enum_text, text
 from kalbio.aio._policy import on_failure
 from kalbio.aio._service import CachedListing, Service
 
@@ -21,7 +21,7 @@ class PropertyField(Resource):
 
     property_name = text("Its name.")
     property_description = text("What it is for.")
-    field_type = text("Its type, see DataFieldTypeEnum.")
+    field_type = enum_text("Its type, see DataFieldTypeEnum.")
 
     def _text(self) -> str:
         return self.property_name or super()._text()

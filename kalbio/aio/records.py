@@ -36,6 +36,7 @@ from kalbio._model.activities import ActivityData
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome
 from kalbio._model.checks import conditions, in_row, listed, renamed, texts_of, unicode_text, whole
 from kalbio._model.enums import FilterRuleTypeEnum
+from kalbio._model.fixed import copied
 from kalbio._model.identifiers import as_id, joined_ids, plain_id, plain_ids, several
 from kalbio._model.keys import is_key, key_text, refusal
 from kalbio._model.listing import (
@@ -75,7 +76,6 @@ from kalbio._model.records import (
     view_conditions_text,
     with_value,
 )
-from kalbio._model.resource import copied
 from kalbio._model.views import RecordViewData
 from kalbio.aio._loads import Scope, ValueTraces, Write, known_before, load_all, load_each, read_history
 from kalbio.aio._loads import opened as opened_journal

@@ -17,7 +17,8 @@ from kalbio import (
     UnknownFateError,
 )
 from kalbio._core.retry import read_retry_after
-from kalbio._model.resource import Resource, copied, number
+from kalbio._model.fixed import copied
+from kalbio._model.resource import Resource, number
 from kalbio.webhooks import WebhookError, parse_webhook
 from tests.conftest import World
 from tests.core.conftest import core  # noqa: F401  # a fixture

@@ -346,7 +346,7 @@ def test_r037_methods_without_a_client_say_so(world: World, kind: str) -> None:
     for name in sorted({name for base in cls.__mro__ for name in vars(base) if not name.startswith("_")}):
         member = inspect.getattr_static(cls, name)
         function: Any = member.fget if isinstance(member, property) else member
-        if not hasattr(function, "__wrapped__"):  # works on the JSON alone
+        if isinstance(member, classmethod) or not hasattr(function, "__wrapped__"):  # works on the JSON alone
             continue
         called += 1
         needed = [item.name for item in inspect.signature(function).parameters.values() if item.name in ARGUMENTS]
