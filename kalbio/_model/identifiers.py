@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -57,7 +57,8 @@ def _refusal(value: Any, kind: str, accepted: Accepted, others: str) -> str:
 def several(values: Any, kind: str) -> list[Any]:
     """Return what a list holds. Anything else is refused: a text would be taken letter by letter."""
     if isinstance(values, NO_LIST) or not isinstance(values, Iterable):
-        single = f"; for a single {kind} give [{shown(values)}]" if isinstance(values, str | Mapping | Resource) and values else ""
+        is_one = isinstance(values, str | Mapping | Resource) and bool(values)
+        single = f"; for a single {kind} give [{shown(values)}]" if is_one else ""
         raise IdentifierError(kind, values, f"A list is wanted, not {shown(values)}{single}.")
     return list(values)
 
