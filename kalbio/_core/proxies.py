@@ -69,6 +69,10 @@ class Proxies:
         self._direct = direct
         self._known: dict[tuple[str, str, int | None], _Proxy | None] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there are any, also such as cannot be used."""
+        return bool(self._by_scheme)
+
     def proxy_of(self, scheme: str, host: str, port: int | None = None) -> str | None:
         """Return the url of the proxy for requests to a host, None for none.
 

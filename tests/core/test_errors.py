@@ -156,6 +156,7 @@ EVERY_ERROR = [
     RequestTimeoutError("GET", "/a", "late"),
     UnknownFateError("POST", "/a", "lost", b"{}"),
     UnknownFateError("POST", "/a", "500", None, answer=KalbioAPIError.for_status("POST", "/a", 500, b"boom")),
+    errors.UnreadableTimeError("created_at", "yesterday"),
     errors.OutcomeError("it failed", {"state": "failed"}),
     errors.JournalError("The journal load.db is in use."),
     errors.SettingError("url must be text; got 7"),

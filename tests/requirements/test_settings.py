@@ -209,7 +209,7 @@ def test_r132_the_environment_names_trusted_certificates(
 def test_r132_a_certificate_that_cannot_be_loaded_is_named(world: World, tmp_path: Path) -> None:
     """What looks like one and is none shows with the first connection."""
     (tmp_path / "bad.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    client = world.connect(verify_ssl=tmp_path / "bad.pem")
+    client = world.connect(url="https://sandbox.invalid", verify_ssl=tmp_path / "bad.pem")
     with pytest.raises(SettingError, match=r"^verify_ssl cannot be used: it cannot be loaded .*bad\.pem"):
         listing(world, client)
 

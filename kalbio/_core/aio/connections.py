@@ -102,16 +102,16 @@ class AsyncConnection(asyncio.Protocol):
     async def open(self, limits: Limits, tls: Callable[[], ssl.SSLContext]) -> None:
         """Connect to the first address of the host that answers."""
         scheme, host, _ = self.origin
+        context = tls() if scheme == b"https" else None  # first: certificates that are none are no fault of the server
         try:
             async with asyncio.timeout(limits.left("connect")):
                 opened = self._socket = await self._reach(limits)
                 try:
-                    secure = scheme == b"https"
                     await self._loop.create_connection(
                         lambda: self,
                         sock=opened,
-                        ssl=tls() if secure else None,
-                        server_hostname=host if secure else None,
+                        ssl=context,
+                        server_hostname=None if context is None else host,
                     )
                 except BaseException:
                     opened.close()

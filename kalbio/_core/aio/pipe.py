@@ -108,7 +108,7 @@ class AsyncPipe(AsyncClient):
     def _transport_for_url(self, url: URL) -> Any:
         # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
         chosen = super()._transport_for_url(url)
-        if self._mounts and self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
+        if self._settings.proxies and self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
             return self._transport
         return chosen
 

@@ -49,6 +49,7 @@ class Connection:
         """Connect to the first address of the host that answers."""
         scheme, host, port = self.origin
         stop = self._stop
+        context = tls() if scheme == b"https" else None  # first: certificates that are none are no fault of the server
         try:
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             for place, (family, kind, protocol, _, address) in enumerate(addresses):
@@ -63,9 +64,8 @@ class Connection:
                     self.close()
                     if place == len(addresses) - 1:
                         raise
-            if scheme == b"https":
+            if context is not None:
                 opened.settimeout(limits.left("connect"))
-                context = tls()
                 self._leave()  # the socket goes over into another object
                 self._socket = context.wrap_socket(opened, server_hostname=host, do_handshake_on_connect=False)
                 self.belong_to(stop)

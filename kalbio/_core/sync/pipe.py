@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 26d7c1ac1bff)
+# Derived from kalbio/_core/aio/pipe.py by scripts/regenerate; edit that file. (digest 797ecbee7e14)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Pipe(Client):
     def _transport_for_url(self, url: URL) -> Any:
         # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
         chosen = super()._transport_for_url(url)
-        if self._mounts and self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
+        if self._settings.proxies and self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
             return self._transport
         return chosen
 
