@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         help="let web pages of this origin in; may be given several times",
     )
     add("--db", metavar="FILE", help="file that keeps everything; without it all is lost at the end")
-    add("--seed", default="demo", help="what a new database holds: demo, empty or large")
+    add("--seed", default="demo", help="what a new database holds: demo, recent, empty or large")
     add("--webhook", metavar="URL", help="where registration events are posted to")
     add("--lenient-uploads", action="store_true", help="take multipart bodies whose boundary is not in the header")
     add("--json-limit", type=int, default=32, metavar="MIB", help="largest body of a request")

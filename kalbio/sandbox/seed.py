@@ -1,4 +1,5 @@
-"""What a new database holds: `empty` (a workspace and its admin), `demo` (a small invented research group) or `large`.
+"""What a new database holds: `empty` (a workspace and its admin), `demo` (a small invented research group), `recent`
+(the demo and what clients of the first years cannot read) or `large`.
 
 Ids are derived from names, so they are the same in every sandbox.
 """
@@ -65,8 +66,7 @@ def _demo(store: Store) -> None:
     store.add("user", _user("viewer", "Sample Viewer", "viewer"))
     programs = [add_program(store, title, seed_id("program", title)) for title in ("Kinase inhibitors", "Formulation")]
     members = [seed_id("user", "admin"), seed_id("user", "chemist")]
-    group = {"id": seed_id("group", "chemistry"), "group_name": "Chemistry", "user_ids": members, "email": None}
-    store.add("group", group | {"program_ids": [programs[0]["id"]]})
+    _group(store, "Chemistry", "chemistry@example.org", members, [programs[0]["id"]])
     for name in ("urgent", "in vitro", "in vivo"):
         store.add("label", {"id": seed_id("label", name), "label_name": name})
 
@@ -84,7 +84,7 @@ def _demo(store: Store) -> None:
             ("Purity (%)", "number"),
             ("Comment", "text"),
             ("Spectrum", "file"),
-            ("Registration status", "status"),
+            ("Registration status", "text"),
         )
     }
     views.add_view(
@@ -97,6 +97,26 @@ def _demo(store: Store) -> None:
     _definitions(store, columns, compounds, batches)
     _content(store, columns, compounds, programs)
     _dashboards(store, columns, compounds)
+
+
+def _recent(store: Store) -> None:
+    """The demo, a group without an e-mail, and fields of types that were added later.
+
+    A client of those years that meets one of these cannot read the whole list that it is in.
+    """
+    _demo(store)
+    _group(store, "Visitors", None, [seed_id("user", "viewer")], [])
+    record_id = seed_id("record", "SBX-1")
+    contents: dict[str, Json] = {
+        "mixture": {"components": ["water", "ethanol"]},
+        "status": "in stock",
+        "rxn": "CCO>>CC=O",
+        "protein-structure": "HEADER    INVENTED",
+    }
+    for kind, content in contents.items():
+        name = f"A {kind}"
+        field, _ = fields.ensure_data_field(store, name, kind, id=seed_id("data_field", name))
+        values.write(store, record_id, field, values.checked(store, field, content))
 
 
 def _definitions(store: Store, columns: dict[str, Document], compounds: Document, batches: Document) -> None:
@@ -222,6 +242,11 @@ def _large(store: Store) -> None:
     seed_large.fill(store)
 
 
+def _group(store: Store, name: str, email: str | None, user_ids: list[str], program_ids: list[str]) -> None:
+    group = {"id": seed_id("group", name.lower()), "group_name": name, "user_ids": user_ids, "email": email}
+    store.add("group", group | {"program_ids": program_ids})
+
+
 def _user(name: str, full_name: str, access_level: str) -> Document:
     return {
         "id": seed_id("user", name),
@@ -272,4 +297,4 @@ def _result_table(store: Store, name: str, piece: Document, columns: list[str], 
     return table, place
 
 
-SEEDS = {"empty": _empty, "demo": _demo, "large": _large}
+SEEDS = {"empty": _empty, "demo": _demo, "recent": _recent, "large": _large}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
@@ -14,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kalbio.sandbox import reference
 from kalbio.sandbox.app import Outcome, Request, Response, Sandbox, too_large
 from kalbio.sandbox.calls import Refusal
+from kalbio.sandbox.connection import Connection
 from kalbio.sandbox.door import Door, check_origin, is_loopback
 from kalbio.sandbox.faults import Fault
 
@@ -27,7 +25,6 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _START_LIMIT = 10.0
 _HEADER_LIMIT = 64 * 1024
-_CONNECTION_LIMIT = 1000
 # The page holds a token: no other page may frame it, load it as something else, or find it in a cache.
 _KEEP_TO_ITSELF = (
     ("cache-control", "no-store"),
@@ -74,7 +71,7 @@ def serve(
         sandbox.base_url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
             _Face(sandbox, door),
-            http=_Connection,
+            http=Connection,
             ws="none",
             loop="asyncio",
             lifespan="off",
@@ -82,7 +79,6 @@ def serve(
             log_level="warning",
             date_header=not sandbox.clock_skew,
             h11_max_incomplete_event_size=_HEADER_LIMIT,
-            limit_concurrency=_CONNECTION_LIMIT,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="kalbio-sandbox", daemon=True)
@@ -93,35 +89,6 @@ def serve(
         finally:
             server.should_exit = True
             thread.join(_START_LIMIT)
-
-
-class _Connection(H11Protocol):
-    """A connection that the application can break."""
-
-    _held = _stopping = False
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Put itself where the application finds it."""
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, "connection": self}
-
-    def shutdown(self) -> None:
-        """Close when nothing is under way."""
-        super().shutdown()
-        self._stopping = True
-        self.hold(self._held)
-
-    def hold(self, held: bool) -> None:
-        """Tell that an answer is held back, so that nobody waits for it when the server stops."""
-        self._held = held
-        if held and self._stopping:
-            self.transport.abort()
-
-    def reset(self) -> None:
-        """Break it as a crash does: the peer gets a RST."""
-        no_linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
-        self.transport.abort()
 
 
 class _Face:
@@ -201,7 +168,7 @@ class _Face:
 
 
 async def _send_in_trouble(
-    send: _Send, outcome: Outcome, fault: Fault, connection: _Connection, receive: _Receive
+    send: _Send, outcome: Outcome, fault: Fault, connection: Connection, receive: _Receive
 ) -> None:
     """Send what a fault leaves of an answer, and break the connection where it says so."""
     answer = outcome.response
@@ -221,7 +188,7 @@ async def _send_in_trouble(
     await _is_gone(receive)
 
 
-async def _leaves(connection: _Connection, receive: _Receive, within: float | None) -> bool:
+async def _leaves(connection: Connection, receive: _Receive, within: float | None) -> bool:
     """Hold the answer back; whether the client has gone in the meantime."""
     connection.hold(True)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import httpx
 import pytest
 
 from kalbio import cli
-from kalbio.sandbox import Sandbox
+from kalbio.sandbox import Sandbox, connection
 from kalbio.sandbox import server as server_module
 from kalbio.sandbox.server import Server, serve
 from tests.sandbox.wire import Api, multipart
@@ -147,6 +148,131 @@ def test_slow_clients_take_no_threads(small: httpx.Client) -> None:
     finally:
         for wire in wires:
             wire.close()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    """The address of a sandbox that takes five connections and waits for a moment only."""
+    monkeypatch.setattr(connection, "LIMIT", 5)
+    monkeypatch.setattr(connection, "PATIENCE", 0.3)
+    monkeypatch.setattr(connection, "GRACE", 0.1)
+    with Sandbox(seed="empty") as sandbox, serve(sandbox) as server:
+        yield "127.0.0.1", int(port_of(server))
+
+
+def answer_on(wire: socket.socket) -> bytes:
+    """One answer, of a connection that goes on."""
+    received = wire.recv(65536)
+    while not received.endswith(b"}"):
+        received += wire.recv(65536)
+    return received
+
+
+def all_of(wire: socket.socket) -> bytes:
+    """What comes until the connection ends."""
+    return b"".join(iter(lambda: wire.recv(65536), b""))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /progr",
+        b"GET /programs HTTP/1.1\r\nhost: localhost\r\n",
+        b"POST /programs HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{",
+        b"POST /programs HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
+    ],
+)
+def test_a_request_that_does_not_arrive_ends_its_connection(hasty: tuple[str, int], sent: bytes) -> None:
+    """Silence, half a head and half a body are a 408 after a while, each for itself."""
+    with socket.create_connection(hasty, timeout=10) as wire:
+        wire.sendall(sent)
+        received = all_of(wire)
+
+    assert received.startswith(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n")
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["statusCode"] == 408
+
+
+def test_drops_give_no_more_time(hasty: tuple[str, int]) -> None:
+    """A client that sends a byte now and then does not hold a connection for ever."""
+    stopped = threading.Event()
+    with socket.create_connection(hasty, timeout=10) as wire:
+        wire.sendall(b"POST /programs HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000\r\n\r\n")
+
+        def drip() -> None:
+            with contextlib.suppress(OSError):
+                while not stopped.wait(0.02):
+                    wire.sendall(b" ")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            with contextlib.suppress(ConnectionResetError):
+                assert all_of(wire)[:12] in (b"HTTP/1.1 408", b"")
+        finally:
+            stopped.set()
+            thread.join()
+
+
+def test_a_large_request_may_take_longer(hasty: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as enough of it arrives, a body has the time it needs."""
+    monkeypatch.setattr(connection, "STEP", 1000)
+    body = b'{"title": "x"}'.ljust(10_000)
+    with socket.create_connection(hasty, timeout=10) as wire:
+        wire.sendall(
+            b"POST /programs HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 10000\r\n\r\n"
+        )
+        for at in range(0, len(body), 1000):
+            assert not stopped_within(wire, 0.06)
+            wire.sendall(body[at : at + 1000])
+        assert all_of(wire).startswith(b"HTTP/1.1 401 ")  # it got as far as the API
+
+
+def stopped_within(wire: socket.socket, seconds: float) -> bool:
+    """Whether the other side says something within this time."""
+    return bool(select.select([wire], [], [], seconds)[0])
+
+
+def test_an_answer_that_is_not_taken_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that does not read loses the connection, and the server stops without waiting for it."""
+    monkeypatch.setattr(connection, "PATIENCE", 0.3)
+    with Sandbox(seed="empty") as sandbox:
+        api = Api(sandbox)
+        record, field = api.record(Drug="A")["id"], api.field("Spectrum", "file")
+        data = bytes(32 * 1024 * 1024)
+        file_id = api.upload(f"/records/{record}/values/file", "a", data, {"field_id": field}).json()["resource"]
+        path = f"/files/{file_id['content']['file_id']}"
+        with serve(sandbox) as server, socket.create_connection(("127.0.0.1", port_of(server)), timeout=10) as wire:
+            head = f"GET {path} HTTP/1.1\r\nhost: localhost\r\nx-kal-authorization: Bearer {api.token}\r\n\r\n"
+            wire.sendall(head.encode())
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            hung_up = select.poll()
+            hung_up.register(wire, select.POLLHUP | select.POLLERR)
+            assert hung_up.poll(10_000)
+
+
+def test_connections_beyond_the_limit_are_turned_away(hasty: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 503 and an end, whether or not they ask; those within the limit are served, and room is made by leaving."""
+    monkeypatch.setattr(connection, "PATIENCE", 10)
+    ask = b"GET /programs HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        inside = [stack.enter_context(socket.create_connection(hasty, timeout=10)) for _ in range(5)]
+        for wire in inside:
+            wire.sendall(ask)
+            assert answer_on(wire).startswith(b"HTTP/1.1 401 ")
+        for sent in (ask, b""):
+            with socket.create_connection(hasty, timeout=10) as outside:
+                outside.sendall(sent)
+                received = all_of(outside)
+            assert received.startswith(b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n")
+            assert json.loads(received.partition(b"\r\n\r\n")[2])["statusCode"] == 503
+        inside[0].sendall(ask)
+        assert answer_on(inside[0]).startswith(b"HTTP/1.1 401 ")
+        inside[0].shutdown(socket.SHUT_WR)
+        assert all_of(inside[0]) == b""
+        with socket.create_connection(hasty, timeout=10) as another:
+            another.sendall(ask)
+            assert answer_on(another).startswith(b"HTTP/1.1 401 ")
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
