@@ -595,6 +595,39 @@ def test_calls_under_way_end_with_the_connections(caller: Caller) -> None:
             caller(server.url)
 
 
+@contextlib.contextmanager
+def busy_address() -> Iterator[Any]:
+    """An address where connections are neither taken nor refused: the queue is full, and nobody serves it."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
+@pytest.mark.parametrize("phase", ["connecting", "shaking hands"])
+def test_calls_that_are_connecting_end_with_the_connections(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    """The next address is not tried either."""
+    go_on = threading.Event()
+    with raw_server(lambda _: go_on.wait(5)) as server, busy_address() as busy:
+        address = busy if phase == "connecting" else ("127.0.0.1", server.port)
+        there = (socket.AF_INET, socket.SOCK_STREAM, 6, "", address)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [there, there])
+        timer = threading.Timer(0.2, caller.transport.abort)
+        timer.start()
+        before = time.monotonic()
+        with pytest.raises(httpx.ConnectError):
+            caller("https://two.invalid")
+        assert time.monotonic() - before < 2
+        timer.join()
+        go_on.set()
+    assert caller.count == 0
+
+
 def ended(server: RawServer) -> bool:
     """Whether all clients have ended their connections."""
     for thread in server._threads:

@@ -105,7 +105,7 @@ class AsyncConnection(asyncio.Protocol):
         context = tls() if scheme == b"https" else None  # first: certificates that are none are no fault of the server
         try:
             async with asyncio.timeout(limits.left("connect")):
-                opened = self._socket = await self._reach(limits)
+                opened = await self._reach(limits)
                 try:
                     await self._loop.create_connection(
                         lambda: self,
@@ -125,7 +125,9 @@ class AsyncConnection(asyncio.Protocol):
         # Not by the event loop's own function: cancelled at the wrong moment it leaves a socket behind.
         addresses = await self._addresses()
         for place, (family, kind, protocol, _, address) in enumerate(addresses):
-            opened = socket.socket(family, kind, protocol)
+            if self._ended is not None:
+                break
+            opened = self._socket = socket.socket(family, kind, protocol)
             try:
                 opened.setblocking(False)
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -136,7 +138,7 @@ class AsyncConnection(asyncio.Protocol):
                 opened.close()
                 if not isinstance(error, OSError) or place == len(addresses) - 1:
                     raise
-        raise OSError("the host has no address")
+        raise OSError(self._ended or "the host has no address")
 
     async def _addresses(self) -> Any:
         _, host, port = self.origin
@@ -219,14 +221,15 @@ class AsyncConnection(asyncio.Protocol):
         self.is_idle = False
         if self._transport is not None:
             self._transport.abort()
+        else:
+            self.shut_down()  # it is still being made
         self._wake()
 
     def shut_down(self) -> None:
         """End the connection from wherever you are, whatever became of its event loop."""
-        opened = None if self._transport is None else self._transport.get_extra_info("socket")
-        if opened is not None:
+        if self._socket is not None:
             with contextlib.suppress(OSError):  # it may have ended already
-                opened.shutdown(socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     async def _head(self, limits: Limits) -> Head:
         while (head := self._exchange.head()) is None:

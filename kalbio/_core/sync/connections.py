@@ -32,13 +32,14 @@ from kalbio._core.stopping import Stop, current_stop
 class Connection:
     """One socket, used by one call at a time."""
 
-    __slots__ = ("__weakref__", "_exchange", "_socket", "_stop", "idle_since", "origin")
+    __slots__ = ("__weakref__", "_exchange", "_given_up", "_socket", "_stop", "idle_since", "origin")
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self.idle_since = 0.0
         self._socket: socket.socket | None = None
         self._stop: Stop | None = None
+        self._given_up = False
         self._exchange = Exchange()
 
     def __del__(self) -> None:
@@ -56,13 +57,15 @@ class Connection:
                 opened = self._socket = socket.socket(family, kind, protocol)
                 self.belong_to(stop)  # of each address anew: closing a socket takes it from there
                 try:
+                    if self._given_up:
+                        raise ConnectionAbortedError("the connection was given up")
                     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     opened.settimeout(limits.share("connect", len(addresses) - place))
                     opened.connect(address)
                     break
                 except OSError:
                     self.close()
-                    if place == len(addresses) - 1:
+                    if place == len(addresses) - 1 or self._given_up:
                         raise
             if context is not None:
                 opened.settimeout(limits.left("connect"))
@@ -147,6 +150,7 @@ class Connection:
 
     def shut_down(self) -> None:
         """End the connection; a thread that waits on it wakes up."""
+        self._given_up = True
         if self._socket is not None:
             # It may have ended already. Not `close`: the thread that waits would go on with the number of another file.
             # Nor the method of a TLS socket: it lets go of the encryption first, and that thread may be sending.
