@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 import respx
-import vcr
 from pytest_httpx import HTTPXMock
 
 from kalbio.sandbox import Sandbox
@@ -17,6 +16,7 @@ from kalbio.sandbox.server import serve
 from tests.conftest import World
 from tests.core.raw import Peer, answer, raw_server
 from tests.core.wire import tokens
+from tests.recording import recorder
 
 URL = "https://api.invalid"
 
@@ -56,16 +56,15 @@ def test_pytest_httpx_mocks_it(world: World, httpx_mock: HTTPXMock) -> None:
 
 def test_vcrpy_records_and_plays(world: World, tmp_path: Path) -> None:
     """What was recorded from a server is played when the server has gone."""
-    recorder: Any = vcr.VCR(cassette_library_dir=str(tmp_path), record_mode="once")
 
-    def use(url: str) -> list[str]:
-        with recorder.use_cassette("programs.yaml"):
+    def use(url: str, mode: str) -> list[str]:
+        with recorder(mode, tmp_path).use_cassette("programs.yaml"):
             return programs(world, world.connect(url=url))
 
     with Sandbox() as sandbox, serve(sandbox) as server:
-        recorded, url = use(server.url), server.url
+        recorded, url = use(server.url, "all"), server.url
     assert recorded
-    assert use(url) == recorded
+    assert use(url, "none") == recorded
 
 
 def test_a_wrapper_of_the_librarys_transport_sees_all_requests(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,10 @@ def test_forked_children_read_what_they_ask_for() -> None:
 def test_the_trial_notices_what_children_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """Children that go on with the connections and locks of their parent read wrong records, or hang."""
     monkeypatch.setattr("kalbio._core.forks.watch", lambda thing: None)
+    # Else the answers to others would be found and asked for again.
+    for world in ("aio", "sync"):
+        monkeypatch.setattr(f"kalbio._core.{world}.pipe.contradiction", lambda *_: None)
+        monkeypatch.setattr(f"kalbio._core.{world}.pipe.broken_promise", lambda *_: None)
 
     assert not forked.held(forked.run(2, 100, patience=3))
 

@@ -161,6 +161,7 @@ EVERY_ERROR = [
     errors.JournalError("The journal load.db is in use."),
     errors.SettingError("url must be text; got 7"),
     errors.ClientClosedError(),
+    errors.UnreadableTimeError("created_at", "soon"),
     errors.WaitTimeoutError("it goes on", {"state": "running"}),
     errors.IdentifierError("field", "a", "text"),
     IdentifierNotFoundError("field", "logp", ["logP"], "try again"),
