@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest fd11e3f306ba)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest cfde00bffbbc)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -61,6 +61,26 @@ __all__ = [
 
 PROD_API_URL = "https://api.kaleidoscope.bio"
 """Where the platform answers."""
+
+_WHEN_MADE = frozenset(
+    {
+        "client_id",
+        "client_secret",
+        "url",
+        "iap_client_id",
+        "verify_ssl",
+        "timeout",
+        "retries",
+        "proxy",
+        "http2",
+        "max_connections",
+        "max_in_flight",
+        "max_answer_size",
+        "use_cache",
+        "transport",
+    }
+)
+"""Settings that hold for as long as a client lives."""
 
 TIMEOUT_MAXIMUM = constants.READ_TIMEOUT
 """Seconds that a request may take to answer, unless the client is told otherwise."""
@@ -318,6 +338,15 @@ class KaleidoscopeClient:
 
         return WorkspaceService(self)
 
+    if not TYPE_CHECKING:  # to a type checker it would say that any attribute may be set
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            # A setting that is changed later would be ignored without a word.
+            if name in _WHEN_MADE:
+                block = " (for a block: with client.timeout(...))" if name == "timeout" else ""
+                raise AttributeError(f"{name} is set when a client is made: {type(self).__name__}({name}=...){block}")
+            super().__setattr__(name, _policy(value) if name == "on_error" else value)
+
     @property
     def additional_headers(self) -> MutableMapping[str, str]:
         """Headers that every request carries. Changes count from the next request; what cannot be sent is refused.
@@ -396,6 +425,8 @@ class KaleidoscopeClient:
 
         What it has changed, or may have, is not remembered any more when this ends, however it ends.
         """
+        if not isinstance(request, Mapping):
+            raise TypeError(f"call() takes what build_request() of an operation gives; got {shown(request)}")
         pipe = self._pipes.here()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))

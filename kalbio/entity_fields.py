@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 93832fa81d18)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 1a5d3b30a72b)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -391,4 +391,5 @@ def checked_field_type(given_type: DataFieldTypeEnum | str) -> str:
         return DataFieldTypeEnum(given_type).value
     except ValueError:
         hint = did_you_mean(given_type, [member.value for member in DataFieldTypeEnum])
-        raise ValueError(f"There is no field type {shown(given_type)}.{hint}") from None
+        usual = "The usual ones are text, number, boolean, date, and file; DataFieldTypeEnum has all."
+        raise ValueError(f"There is no field type {shown(given_type)}.{hint} {usual}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 
 from kalbio import (
+    AsyncKaleidoscopeClient,
     AuthenticationError,
     IdentifierError,
     KalbioAPIError,
     KalbioResponseError,
+    KaleidoscopeClient,
     RetryPolicy,
     SettingError,
     UnknownFateError,
@@ -151,3 +154,47 @@ def test_a_single_row_is_no_list_of_rows(lab: Lab) -> None:
         lab.world(module.export_data(lab.api, {"a": 1}))
     with pytest.raises(ValueError, match=r"data\[0\] must be a dict"):
         lab.world(module.export_data(lab.api, ["a"]))
+
+
+@pytest.mark.parametrize("name", ["timeout", "retries", "url", "verify_ssl", "proxy", "max_in_flight", "use_cache"])
+def test_a_setting_that_is_changed_later_is_refused(world: World, name: str) -> None:
+    """It would be ignored without a word; the error says where it belongs."""
+    client = world.connect()
+    with pytest.raises(AttributeError, match=rf"{name} is set when a client is made: \w+Client\({name}=\.\.\.\)"):
+        setattr(client, name, 600)
+    with client.timeout(600):
+        pass
+
+
+def test_every_setting_is_either_refused_or_checked_later() -> None:
+    """The list of those that are refused is that of the constructor, but for the two that may change."""
+    for kind in (KaleidoscopeClient, AsyncKaleidoscopeClient):
+        names = set(inspect.signature(kind).parameters) - {"additional_headers", "on_error"}
+        client = kind("sandbox-id", "sandbox-secret", transport=Wire())
+        for name in names:
+            with pytest.raises(AttributeError, match="is set when a client is made"):
+                setattr(client, name, None)
+
+
+def test_what_may_change_later_is_checked(world: World) -> None:
+    """The error policy and the additional headers; an error policy that there is not would act as another one."""
+    client = world.connect()
+    client.on_error = "log"
+    client.additional_headers = {"X-Lab": "B12"}
+    with pytest.raises(SettingError, match=r"on_error .* must be"):
+        client.on_error = "ignore"
+    assert client.on_error == "log"
+
+
+def test_a_path_is_no_request(world: World) -> None:
+    """`call` takes what an operation builds; anything else is told so."""
+    with pytest.raises(TypeError, match="build_request"):
+        world(world.connect(transport=Wire()).call("/programs"))
+
+
+def test_a_field_type_that_is_not_there_names_the_usual_ones(lab: Lab) -> None:
+    """What sounds alike may be far from what was meant."""
+    with pytest.raises(
+        ValueError, match=r"There is no field type 'string'.*usual ones are text, number, boolean, date"
+    ):
+        lab.world(lab.api.entity_fields.get_or_create_data_field("Batch", "string"))

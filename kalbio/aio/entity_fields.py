@@ -390,4 +390,5 @@ def checked_field_type(given_type: DataFieldTypeEnum | str) -> str:
         return DataFieldTypeEnum(given_type).value
     except ValueError:
         hint = did_you_mean(given_type, [member.value for member in DataFieldTypeEnum])
-        raise ValueError(f"There is no field type {shown(given_type)}.{hint}") from None
+        usual = "The usual ones are text, number, boolean, date, and file; DataFieldTypeEnum has all."
+        raise ValueError(f"There is no field type {shown(given_type)}.{hint} {usual}") from None
