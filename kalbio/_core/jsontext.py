@@ -36,7 +36,7 @@ def encode(value: Any, place: str = "body") -> bytes:
     the place.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_convert)
+        text = _ENCODER.encode(value)
         _check_keys(value)
         return text.encode("utf-8")
     except (ValueError, TypeError, RecursionError) as error:
@@ -90,6 +90,10 @@ def _convert(value: Any) -> Any:
             raise TypeError(f"{type(value).__name__} has no one form in JSON; give a datetime")
         return item()
     raise TypeError(f"{type(value).__name__} is not a type JSON can carry")
+
+
+# Made once: `json.dumps` makes one for each call that is not as it likes it.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_convert)
 
 
 def _check_keys(value: Any) -> None:

@@ -64,7 +64,8 @@ async def _fill(response: Response, limit: int) -> None:
         raise ReadError(f"the answer cannot be unpacked: {error}", request=response.request) from error
     finally:
         await stream.aclose()
-    response.headers.pop("content-encoding", None)  # the library would unpack it once more
+    if encoding is not None:
+        del response.headers["content-encoding"]  # the library would unpack it once more
     response.stream = ByteStream(b"".join(kept))
     await response.aread()
     if encoding is not None:

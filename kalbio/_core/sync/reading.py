@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/reading.py by scripts/regenerate; edit that file. (digest 6ce35c98d6fd)
+# Derived from kalbio/_core/aio/reading.py by scripts/regenerate; edit that file. (digest 2b63208d4de7)
 """Reads the body of an answer into memory: unpacked a little at a time, and no more of it than a limit."""
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def _fill(response: Response, limit: int) -> None:
         raise ReadError(f"the answer cannot be unpacked: {error}", request=response.request) from error
     finally:
         stream.close()
-    response.headers.pop("content-encoding", None)  # the library would unpack it once more
+    if encoding is not None:
+        del response.headers["content-encoding"]  # the library would unpack it once more
     response.stream = ByteStream(b"".join(kept))
     response.read()
     if encoding is not None:
