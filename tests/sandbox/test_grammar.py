@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from kalbio.sandbox.content import as_number
+from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.times import parse
 from tests.sandbox.wire import Api
 
@@ -110,6 +111,20 @@ def test_half_a_character_in_a_filter_is_refused(api: Api, half: str) -> None:
         "/workspaces/events?resource_type=",
     ):
         assert api.send("GET", target + half).status == 400
+
+
+def test_half_a_character_is_refused_by_every_operation(api: Api) -> None:
+    """Wherever an operation takes JSON or a query, it is a 4xx: no answer is a 500, and no exception comes out."""
+    for operation in load_contract().operations:
+        path = operation.path.replace("{", "").replace("}", "")
+        if "application/json" in operation.body_types():
+            for half in (b'{"a": "\\udc00"}', b'{"\xed\xb0\x80": 1}', b'["\\ud800"]'):
+                answer = api.send(operation.method, path, half, "application/json")
+                assert answer.status == 400, (operation.id, answer.body)
+        for parameter in operation.parameters:
+            if parameter["in"] == "query":
+                answer = api.send(operation.method, f"{path}?{parameter['name']}=%ED%B0%80")
+                assert answer.status == 400, (operation.id, answer.body)
 
 
 def test_a_pair_of_halves_is_a_character(api: Api) -> None:
