@@ -198,3 +198,22 @@ def test_a_field_type_that_is_not_there_names_the_usual_ones(lab: Lab) -> None:
         ValueError, match=r"There is no field type 'string'.*usual ones are text, number, boolean, date"
     ):
         lab.world(lab.api.entity_fields.get_or_create_data_field("Batch", "string"))
+
+
+def test_an_update_that_cannot_clear_says_how_to_leave(lab: Lab) -> None:
+    """None clears where there may be nothing; elsewhere the error names the other two ways."""
+    field = lab.world(lab.api.entity_fields.get_data_field_by_id("Comment"))
+    lab.world(field.update(field_description="free text"))
+    sent = len(lab.operations())
+    with pytest.raises(ValueError, match="field_description cannot be None; to leave it as it is, do not give it"):
+        lab.world(field.update(field_description=None))
+    assert len(lab.operations()) == sent
+    lab.world(field.update(field_description=""))
+    assert not field.field_description
+
+
+def test_a_filter_rule_that_sounds_like_none_names_the_list(lab: Lab) -> None:
+    """An operator, say."""
+    condition = {"field_id": "Potency (nM)", "filter_type": "<", "filter_prop": 1}
+    with pytest.raises(ValueError, match=r"no filter rule '<'\. FilterRuleTypeEnum has them all"):
+        lab.world(lab.api.records.search_records(entity_field_filters=[condition]))

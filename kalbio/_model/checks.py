@@ -165,13 +165,18 @@ def checker_of(method: Callable[..., Any]) -> Callable[[tuple[Any, ...], Mapping
     """Return a function that checks what a method is called with, before anything is done. It raises ValueError."""
     from kaleidoscope_api.types import UNSET
 
-    names = list(inspect.signature(method).parameters)[1:]
+    parameters = inspect.signature(method).parameters
+    names = list(parameters)[1:]
     places = [(names.index(name), name, *known) for name, known in simple_arguments(method).items()]
+    may_stay = {name for name in names if "Unset" in str(parameters[name].annotation)}
 
     def check(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
         for place, name, check_one, optional in places:
             value = args[place] if place < len(args) else keywords.get(name, UNSET)
-            if value is not UNSET and not (value is None and optional):
-                check_one(name, value)
+            if value is UNSET or (value is None and optional):
+                continue
+            if value is None and name in may_stay:
+                raise ValueError(f"{name} cannot be None; to leave it as it is, do not give it, or give UNSET")
+            check_one(name, value)
 
     return check

@@ -547,7 +547,8 @@ def check_rule(rule: Any) -> str:
 
     known = [member.value for member in SearchFilterRuleType]
     if rule not in known:
-        raise ValueError(f"Record search has no filter rule {shown(rule)}.{did_you_mean(rule, known)}")
+        hint = did_you_mean(rule, known) or " FilterRuleTypeEnum has them all."
+        raise ValueError(f"Record search has no filter rule {shown(rule)}.{hint}")
     return str(rule)
 
 

@@ -61,13 +61,18 @@ def serve(
     """
     local = is_loopback(host)
     if not (local or allow_remote):
-        raise ValueError(f"the sandbox serves loopback addresses only, not {host!r}, unless other machines are let in")
+        raise ValueError(f"the sandbox serves loopback addresses only, not {host!r}, unless --allow-remote is given")
     door = Door(local, tuple(check_origin(origin) for origin in allow_origins))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named so that asyncio switches Nagle's algorithm off: with it each answer waits 40 ms for an ACK.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise OSError(
+                error.errno, f"{host} port {port} cannot be served on: {error.strerror}; port 0 takes a free one"
+            ) from None
         sandbox.base_url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
             _Face(sandbox, door),

@@ -60,14 +60,19 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 @pytest.mark.parametrize("arguments", [["--host", "0.0.0.0"], ["--seed", "nope"]])
 def test_what_cannot_be_done_is_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """An open address and an unknown seed end in a sentence."""
+    """An open address and an unknown seed end in a sentence, which names the way out."""
     assert cli.main(["sandbox", "--port", "0", *arguments]) == 1
-    assert capsys.readouterr().err.startswith("kalbio: ")
+    told = capsys.readouterr().err
+    assert told.startswith("kalbio: ")
+    assert ("--allow-remote" if "--host" in arguments else "known: demo, ") in told
 
 
 def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """So is a port that something else listens on."""
+    """So is a port that something else listens on, by its number."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert cli.main(["sandbox", "--port", str(taken.getsockname()[1])]) == 1
+        port = taken.getsockname()[1]
+        assert cli.main(["sandbox", "--port", str(port)]) == 1
 
-    assert "in use" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "in use" in told
+    assert f"port {port} cannot be served on" in told
