@@ -53,7 +53,7 @@ def connect_async(settings: Settings, proxy: str | None = None) -> AsyncHTTPTran
 
 def _direct(settings: Settings) -> dict[str, Any]:
     # The certificates are loaded with the first connection that needs them, and once.
-    tls = cache(lambda: create_ssl_context(settings.tls(), trust_env=False))
+    tls = cache(lambda: create_ssl_context(verify=settings.tls(), trust_env=False))
     return {"tls": tls, "limit": settings.max_connections, "keep": constants.KEEPALIVE_EXPIRY}
 
 
