@@ -174,6 +174,8 @@ class Journal:
             code = getattr(error, "sqlite_errorname", "")
             known = next((reason for name, reason in _CAUSES.items() if code.startswith(name)), None)
             raise self._refusal(known or f"cannot be used ({error})") from error
+        except UnicodeDecodeError as error:  # what SQLite tells of a damaged file quotes it
+            raise self._refusal(_CAUSES["SQLITE_CORRUPT"]) from error
         except OSError as error:
             raise self._refusal(f"cannot be used: {error.strerror or error}") from error
 

@@ -246,6 +246,16 @@ def test_a_journal_with_a_changed_byte_is_refused(path: Path) -> None:
     Journal(path, "values").close()
 
 
+@pytest.mark.parametrize("name", [b"digest", b"key"])
+def test_a_journal_whose_tables_are_no_text_is_refused(path: Path, name: bytes) -> None:
+    """What the database says of damage to the names of its columns is no text either."""
+    written(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(name, name[:1] + b"\xe9" + name[2:], 1))
+    with pytest.raises(JournalError, match="is damaged"):
+        Journal(path, "values")
+
+
 def test_half_a_note_is_refused_when_what_undoes_it_is_lost(path: Path) -> None:
     """Whichever page of a note is missing, because the process was killed and its second file lost, it is noticed."""
     written(path)
