@@ -88,7 +88,7 @@ def host_fault(host: str) -> str:
             return "its host is no IPv4 address"
         return ""
     if not host.isascii() or "xn--" in host:
-        import idna  # the HTTP library brings it, and uses it in the same way
+        import idna  # as the HTTP library uses it
 
         try:
             host = idna.encode(host.lower()).decode("ascii")
