@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 2fbd2db17fd0)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 571c230ee6fc)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ from kalbio._core.sync.waiting import check_times, poll
 from kalbio._loads import opened
 from kalbio._model import staleness
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome, keep_account, outcome_of
+from kalbio._model.cells import column_types, with_cells
 from kalbio._model.checks import rows_of, texts_of, whole
-from kalbio._model.identifiers import plain_id, plain_ids
+from kalbio._model.identifiers import Catalog, plain_id, plain_ids
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.keys import with_key_texts
 from kalbio._model.listing import read_items, read_object
@@ -46,6 +47,7 @@ from kalbio._model.paging import Pages
 from kalbio._model.views import RecordViewData
 from kalbio._policy import ends_on_failure, nothing, on_failure, when_called
 from kalbio._service import Service
+from kalbio.entity_fields import DataField
 
 __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValidationResult", "ImportsService"]
 
@@ -121,8 +123,9 @@ class ImportsService(Service):
 
         Args:
             key_field_names: the columns that identify a record.
-            data: rows of column name to value; each has a value for every key column. An import without rows ends
-                at once and changes nothing, so that a load that has found nothing new needs no case of its own.
+            data: rows of column name to value (text, numbers, dates, true or false; None is left out); each has a value
+                for every key column. An import without rows ends at once and changes nothing, so that a load that has
+                found nothing new needs no case of its own.
             source_id: id of the source they come from.
             operation_id: the activity that the records join: object, id, or title.
             program_id: the program: object, id, or title.
@@ -130,7 +133,9 @@ class ImportsService(Service):
             add_fields_to_record_view_ids: ids of views that get columns for new fields too.
             set_name: name of the record set that the records join.
             record_view_ids: without effect, and not sent; older releases had it, in the place of `record_view_id`.
-            batch_size: rows of one import, where there are to be several, one after the other, each waited for.
+            batch_size: rows of one import, where there are to be several, one after the other, each waited for. Columns
+                without a field get one before the first: number, boolean or date if all their cells in `data` are such
+                values, else text.
             journal: path of a file that keeps what became of each batch: a load that was killed is run again with the
                 same rows, the same batch size and the same file. Needs a `batch_size`.
             stop_on_error: whether no further batch is sent once one has failed.
@@ -146,14 +151,14 @@ class ImportsService(Service):
             IdentifierNotFoundError: no such activity or program; nothing was sent.
             IdentifierError: rows have no value for a key field, or one that is neither text nor a whole number; all of
                 them are named, and nothing was sent.
-            ValueError: no key field is named, or a row cannot be sent; nothing was sent.
+            ValueError: no key field is named, or a row cannot be sent, e.g. because a cell is a list; nothing was sent.
             UnknownFateError: the answer was lost; look before you load again.
             JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
                 was sent. With an `outcome`: it failed in the middle of the load.
             KalbioAPIError: the server refused.
 
-        API operation: `pushImport`, `pushImportFromSource`; with a `batch_size` also `getImport`, with a journal
-        `listImports` and `getActiveWorkspace`.
+        API operation: `pushImport`, `pushImportFromSource`; with a `batch_size` also `getImport`, `listDataFields` and
+        `getOrCreateDataField`, with a journal `listImports` and `getActiveWorkspace`.
 
         Example:
             >>> import_id = client.imports.push_data(["Compound"], [{"Compound": "CPD-1", "Potency (nM)": 2.5}])
@@ -179,6 +184,7 @@ class ImportsService(Service):
     def _push_in_batches(self, *arguments: Any) -> BulkResult[ImportRecord]:
         *what, size, path, stop_on_error, progress, timeout = arguments
         requests = self._requests(*what, size=size)
+        new = self._new_fields(requests)
         with opened(self._client, path, f"imports of {size} rows") as journal:
             load = self._load(journal, stop_on_error)
             load.claim(requests)
@@ -186,6 +192,8 @@ class ImportsService(Service):
             came: list[Any] = []
             number, broken = 0, None
             try:
+                for name, field_type in new.items():
+                    self._client.entity_fields._create_data_field(name, field_type)
                 for number, request in enumerate(requests):
                     try:
                         load.run([number], [request], came)
@@ -224,7 +232,7 @@ class ImportsService(Service):
         if record_view_id is not None and operation_id is None:
             raise ValueError("record_view_id needs an operation_id: a table belongs to an activity")
         keys = _names("key_field_names", key_field_names)
-        rows = with_key_texts("data", rows_of("data", data), {name: name for name in keys})
+        rows = with_cells("data", with_key_texts("data", rows_of("data", data), {name: name for name in keys}))
         body = {"key_field_names": keys, **self._body(operation_id, program_id, set_name)}
         if record_view_id is not None:
             body["record_view_id"] = plain_id(record_view_id, "record view", RecordViewData)
@@ -241,6 +249,32 @@ class ImportsService(Service):
             return [push_import.build_request(body=part) for part in bodies]
         source = plain_id(source_id, "source")
         return [push_import_from_source.build_request(source, body=part) for part in bodies]
+
+    def _new_fields(self, requests: Sequence[dict[str, Any]]) -> dict[str, str]:
+        """Return the fields to make before the first batch: name to a type that takes the cells of all batches.
+
+        Each batch is an import of its own. The first would make fields of types that need not take the cells of others.
+        """
+        bodies = [request["json"] for request in requests]
+        rows = [row for body in bodies for row in body["data"]]
+        keys = bodies[0]["key_field_names"]
+        types = column_types(rows, dict.fromkeys(name for row in rows for name in row if name not in keys))
+
+        def lacking(catalog: Catalog[DataField]) -> dict[str, str]:
+            known = {field.field_name for field in catalog.items}
+            return {name: field_type for name, field_type in types.items() if name not in known}
+
+        listing = self._client.entity_fields._data_fields
+        cached = listing.cached()
+        if not types or (cached is not None and not lacking(cached)):
+            return {}
+        new = lacking(listing.catalog(use_cache=False))
+        if new and bodies[0].get("add_fields_to_record_view_ids"):
+            raise ValueError(
+                "add_fields_to_record_view_ids adds what an import makes, and a batch_size makes fields before it: "
+                f"push some rows with {', '.join(map(shown, new))} without a batch_size first"
+            )
+        return new
 
     def _load(self, journal: Journal | None, stop_on_error: bool) -> Load[Any, ImportRecord]:
         traces = None
@@ -303,7 +337,7 @@ class ImportsService(Service):
             IdentifierNotFoundError: no such field, activity or program; nothing was sent.
             IdentifierError: rows have no value for a key field, or one that is neither text nor a whole number; all of
                 them are named, and nothing was sent.
-            ValueError: no key field is named, or a row cannot be sent; nothing was sent.
+            ValueError: no key field is named, or a row cannot be sent, e.g. because a cell is a list; nothing was sent.
             UnknownFateError: the answer was lost; look before you load again.
             KalbioAPIError: the server refused.
 
@@ -326,7 +360,7 @@ class ImportsService(Service):
         for index, row in enumerate(rows):
             if len(by_id[index]) < len(row):
                 raise ValueError(f"data[{index}] names a field twice: {list(row)!r}")
-        by_id = with_key_texts("data", by_id, dict(zip(keys, key_field_ids, strict=True)))
+        by_id = with_cells("data", with_key_texts("data", by_id, dict(zip(keys, key_field_ids, strict=True))))
         body = {
             "key_field_ids": keys,
             "data": by_id,

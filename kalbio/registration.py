@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 9635f5ef9989)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest f700611b44ce)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from kalbio._core.shown import shown
 from kalbio._core.sync.waiting import poll
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
+from kalbio._model.cells import with_cells
 from kalbio._model.checks import renamed, rows_of, texts_of
 from kalbio._model.enums import (
     RegistrationFileStatusEnum,
@@ -317,6 +318,7 @@ class RegistrationService(Service):
         """
         keys = texts_of("key_field_names", key_field_names)
         rows = _rows(keys, rows_of("data", data))
+        filled_cells = with_cells("data", rows)
         activity = ActivityData(self._client.activities._read_now(operation_id))
         view = self._staging_view(activity)
         self._check_keys(view, keys)
@@ -324,7 +326,7 @@ class RegistrationService(Service):
         fields = self._map_columns(view, columns)
         if import_id is None:
             staged = {
-                "data_json": rows,
+                "data_json": filled_cells,
                 "attrs": {},
                 "operation_id": activity.id,
                 "is_draft": True,

@@ -25,7 +25,8 @@ def test_rows_are_loaded_by_name(lab: Lab, world: World) -> None:
         )
     )
     assert body_of(lab, "pushImport") == {
-        "key_field_names": ["Compound"], "data": rows, "operation_id": activity.id, "program_id": program.id,
+        "key_field_names": ["Compound"], "data": [rows[0], {"Compound": "SBX-1"}],
+        "operation_id": activity.id, "program_id": program.id,
         "set_name": "S",
     }  # fmt: skip
     done = world(lab.api.imports.get_import(import_id))

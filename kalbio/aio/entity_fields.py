@@ -349,16 +349,19 @@ class EntityFieldsService(Service):
         if found is None:
             if as_id(field_name, "data field", DataField) is not None:
                 raise IdentifierNotFoundError("data field", field_name, hint="To create one, give its name.")
-            from kaleidoscope_api.models import GetOrCreateDataFieldBody
-
-            body = GetOrCreateDataFieldBody.from_dict({"field_name": field_name, "field_type": wanted, "attrs": {}})
-            response = await self._client.call(get_or_create_data_field.build_request(body=body))
-            found = DataField(read_object(response, "data field"), self._client)
+            found = await self._create_data_field(field_name, wanted)
         if found.field_type not in (None, wanted):
             message = f"data field {field_name!r} exists with the type {found.field_type!r}, not {wanted!r}"
             body_text = jsontext.encode({"code": "field_type_conflict", "message": message})
             raise ConflictError("POST", OPERATIONS["getOrCreateDataField"].path, 409, body_text)
         return found
+
+    async def _create_data_field(self, field_name: str, field_type: str) -> DataField:
+        from kaleidoscope_api.models import GetOrCreateDataFieldBody
+
+        body = GetOrCreateDataFieldBody.from_dict({"field_name": field_name, "field_type": field_type, "attrs": {}})
+        response = await self._client.call(get_or_create_data_field.build_request(body=body))
+        return DataField(read_object(response, "data field"), self._client)
 
     async def _resolve(self, identifier: EntityFieldIdentifier) -> str:
         """Return the id of a key field or data field. A name that both kinds know raises."""

@@ -26,6 +26,7 @@ from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundErro
 from kalbio._core.shown import shown
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
+from kalbio._model.cells import with_cells
 from kalbio._model.checks import renamed, rows_of, texts_of
 from kalbio._model.enums import (
     RegistrationFileStatusEnum,
@@ -316,6 +317,7 @@ class RegistrationService(Service):
         """
         keys = texts_of("key_field_names", key_field_names)
         rows = _rows(keys, rows_of("data", data))
+        filled_cells = with_cells("data", rows)
         activity = ActivityData(await self._client.activities._read_now(operation_id))
         view = await self._staging_view(activity)
         await self._check_keys(view, keys)
@@ -323,7 +325,7 @@ class RegistrationService(Service):
         fields = await self._map_columns(view, columns)
         if import_id is None:
             staged = {
-                "data_json": rows,
+                "data_json": filled_cells,
                 "attrs": {},
                 "operation_id": activity.id,
                 "is_draft": True,
