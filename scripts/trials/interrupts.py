@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -119,20 +120,42 @@ def _call(client: KaleidoscopeClient, records: list[Any], number: int, draw: Ran
 
 
 def _interrupted(call: Callable[[], object], delay: float) -> tuple[BaseException, float]:
-    """Make a call that lasts long, press Ctrl-C after a while, and return what it ended with and when that was."""
-    main, pressed = threading.get_ident(), [0.0]
+    """Make a call that lasts long, press Ctrl-C after a while, and return what it ended with and when that was.
+
+    Where the interpreter ignores exceptions, in callbacks of weak references and in `__del__`, it ignores this one too,
+    and says so; then it is pressed again, as anybody would.
+    """
+    main, pressed, over = threading.get_ident(), [0.0], threading.Event()
 
     def press() -> None:
-        pressed[0] = time.monotonic()
-        signal.pthread_kill(main, signal.SIGINT)
+        over.wait(delay)
+        while not over.is_set():
+            ignored.clear()
+            pressed[0] = time.monotonic()
+            signal.pthread_kill(main, signal.SIGINT)
+            while not over.is_set() and not ignored.wait(0.01):
+                pass
 
-    timer = threading.Timer(delay, press)
+    ignored = threading.Event()
+    usual = sys.unraisablehook
+
+    def note(unraisable: Any) -> None:
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            ignored.set()
+        else:
+            usual(unraisable)
+
+    sys.unraisablehook = note
+    thread = threading.Thread(target=press)
     try:
-        timer.start()
+        thread.start()
         call()
     except KeyboardInterrupt as end:
-        timer.join()
         return end, pressed[0]
+    finally:
+        over.set()
+        thread.join()
+        sys.unraisablehook = usual
     raise RuntimeError("the call ended before it was interrupted")
 
 
