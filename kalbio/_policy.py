@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest f9a7d0bd68c3)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest de5b28e27e1b)
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
 The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end.
@@ -30,9 +30,12 @@ def nothing() -> None:
     """Give None: the neutral value of calls that return one thing."""
 
 
-def on_failure(neutral: Callable[[], Any], *, of: str | None = None, local: bool = False) -> Callable[[Method], Method]:
+def on_failure(
+    neutral: Callable[[], Any], *, about: str | None = None, of: str | None = None, local: bool = False
+) -> Callable[[Method], Method]:
     """Mark a method that returns `neutral()` when it fails and the client was made with `on_error="log"`.
 
+    `about` names the argument of a read that says what is asked for: about None there is nothing, and nobody is asked.
     `of` names the public method that it is a part of. A `local` one may need no client, nor one that is open.
     """
 
@@ -40,9 +43,14 @@ def on_failure(neutral: Callable[[], Any], *, of: str | None = None, local: bool
         check = checker_of(method)
         owner, _, name = method.__qualname__.rpartition(".")
         told = f"{owner}.{of or name}"
+        place = 0 if about is None else list(inspect.signature(method).parameters).index(about) - 1
 
         @functools.wraps(method)
         def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if about is not None and (args[place] if place < len(args) else kwargs.get(about, ...)) is None:
+                if not local:
+                    _check_client(self)
+                return neutral()
             check(args, kwargs)
             if not local:
                 _check_client(self)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest dfd02d96cd81)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 0e4af3bf0d8d)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -368,6 +368,8 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         Args:
             view_id: the record view, or its id.
         """
+        if view_id is None:
+            return []
         wanted = plain_id(view_id, "record view", RecordViewData)
         return [item.id for item in self.content_layout if item.record_view_id == wanted]
 
@@ -552,7 +554,7 @@ class Activity(_WithProperties, ActivityData):
         views: list[RecordView] = self._require_client().record_views.get_record_views()
         return [view for view in views if self.id in (view.operation_ids or ())]
 
-    @on_failure(list)
+    @on_failure(list, about="view_id")
     def records_on_view(self, view_id: str) -> list[Record]:
         """Return the records of one of its tables, in the order of the table.
 
@@ -573,7 +575,7 @@ class Activity(_WithProperties, ActivityData):
         records: list[Record] = self._require_client().records.get_records_by_ids(ids) if ids else []
         return records
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="identifier")
     def get_record(self, identifier: RecordIdentifier) -> Record | None:
         """Return a record when this activity contains it, else None.
 
@@ -593,7 +595,7 @@ class Activity(_WithProperties, ActivityData):
         record: Record | None = records.get_record_by_id(identifier)
         return record if record is not None and record.id in self.all_record_ids else None
 
-    @on_failure(bool)
+    @on_failure(bool, about="identifier")
     def has_record(self, identifier: RecordIdentifier) -> bool:
         """Return whether this activity contains a record.
 
@@ -820,7 +822,7 @@ class Activity(_WithProperties, ActivityData):
         """Read the activity from the server again; this object takes over what it says.
 
         Raises:
-            NotFoundError: the activity is not there any more.
+            NotFoundError: the activity is not there any more; IdentifierNotFoundError where only the listing tells.
             KalbioAPIError: the server refused.
 
         API operation: `getActivity`; `listActivities` where the server does not know it.
@@ -900,7 +902,7 @@ class ActivitiesService(Service):
         return self._activities.require_id(identifier)
 
     def _read_one(self, activity_id: str) -> dict[str, Any]:
-        """Return the JSON of one activity. Raises NotFoundError when there is none."""
+        """Return the JSON of one activity. Raises NotFoundError or IdentifierNotFoundError when there is none."""
         refusal: NotFoundError | None = None
         if self._reads_one is not False:
             try:
@@ -912,9 +914,10 @@ class ActivitiesService(Service):
                     raise
                 refusal = error
         # Either there is no such activity, or the server has no such call: the listing tells.
-        found = (self._activities.catalog(use_cache=False)).by_id(activity_id)
+        catalog = self._activities.catalog(use_cache=False)
+        found = catalog.by_id(activity_id)
         if found is None:
-            raise refusal or NotFoundError("GET", get_activity.build_request(activity_id)["url"], 404, b"")
+            raise refusal or catalog.not_found(activity_id)
         self._reads_one = False
         return found.to_dict()
 
@@ -951,7 +954,7 @@ class ActivitiesService(Service):
         """
         return self._activities.all(use_cache=use_cache)
 
-    @on_failure(list)
+    @on_failure(list, about="activity_type")
     def get_activity_by_type(self, activity_type: ActivityType) -> list[Activity]:
         """Return all activities of a type.
 
@@ -972,7 +975,7 @@ class ActivitiesService(Service):
             check_activity_type(activity_type)
         return found
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="activity_id")
     def get_activity_by_id(self, activity_id: ActivityIdentifier) -> Activity | None:
         """Return an activity.
 
@@ -1002,10 +1005,10 @@ class ActivitiesService(Service):
             return found
         try:
             return Activity(self._read_one(known), self._client)
-        except NotFoundError:
+        except (NotFoundError, IdentifierNotFoundError):
             return None
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     def get_activities_by_ids(self, ids: Iterable[ActivityIdentifier]) -> list[Activity]:
         """Return activities in the order asked for; unknown ones are left out.
 
@@ -1023,7 +1026,7 @@ class ActivitiesService(Service):
         """
         return [item for item in self._activities.get_many(ids) if item is not None]
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="external_id")
     def get_activity_by_external_id(self, external_id: str) -> Activity | None:
         """Return the first activity with this id of another system, None when there is none.
 
@@ -1098,7 +1101,7 @@ class ActivitiesService(Service):
         response = self._client.call(create_activity.build_request(body=body))
         return Activity(read_object(response, "activity"), self._client)
 
-    @on_failure(list)
+    @on_failure(list, about="record_id")
     def get_activities_with_record(self, record_id: RecordIdentifier, use_cache: bool = True) -> list[Activity]:
         """Return the activities that contain a record.
 
@@ -1229,7 +1232,7 @@ class ActivitiesService(Service):
         """
         return self._definitions.all(use_cache=use_cache)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="definition_id")
     def get_definition_by_id(self, definition_id: DefinitionIdentifier) -> ActivityDefinition | None:
         """Return an activity definition.
 
@@ -1250,7 +1253,7 @@ class ActivitiesService(Service):
         """
         return self._definitions.get(definition_id)
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     def get_definitions_by_ids(self, ids: Iterable[DefinitionIdentifier]) -> list[ActivityDefinition]:
         """Return definitions in the order asked for; unknown ones are left out.
 
@@ -1268,7 +1271,7 @@ class ActivitiesService(Service):
         """
         return [item for item in self._definitions.get_many(ids) if item is not None]
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="external_id")
     def get_activity_definition_by_external_id(self, external_id: str) -> ActivityDefinition | None:
         """Return the first definition with this id of another system, None when there is none.
 

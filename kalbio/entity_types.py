@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest d7dca3a50acc)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 475f3f0ee809)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class EntityTypesService(Service):
         """
         return self._types.all(use_cache=use_cache)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="name")
     def get_type_by_name(self, name: EntityTypeIdentifier) -> EntityType | None:
         """Return the entity type of this exact name, None when there is none.
 
@@ -114,7 +114,7 @@ class EntityTypesService(Service):
         """
         return self._types.get(name)
 
-    @on_failure(list)
+    @on_failure(list, about="key_field_ids")
     def get_types_with_key_fields(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> list[EntityType]:
         """Return the types that have all of these key fields, and maybe more; [] when none are given.
 
@@ -132,7 +132,7 @@ class EntityTypesService(Service):
         wanted = self._key_ids(key_field_ids)
         return [kind for kind in self._types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="key_field_ids")
     def get_type_exact_keys(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> EntityType | None:
         """Return the type that has exactly these key fields, in whatever order; None when there is none.
 

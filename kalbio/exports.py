@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest cddd34c9baf2)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest bc598492b939)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ExportsService(Service):
     """Exports of records (`client.exports`)."""
 
     @deprecated(**OLDER_CONDITIONS)
-    @on_failure(nothing)
+    @on_failure(nothing, about="entity_slice_id")
     def pull_data(
         self,
         filename: str,

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 67abc00063e9)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest a97c660db5a6)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["FilesService"]
 class FilesService(Service):
     """Downloads of uploaded files (`client.files`)."""
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="file_id")
     def download_file(
         self,
         file_id: str,
@@ -87,7 +87,7 @@ class FilesService(Service):
         save(response, target, overwrite=overwrite, progress=progress, sha256=sha256)
         return str(target)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="file_id")
     def write_file(
         self,
         file_id: str,
@@ -128,7 +128,7 @@ class FilesService(Service):
         response = self._open(wanted, activity_id)
         return None if response is None else save_into(response, file, progress=progress, sha256=sha256)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="file_id")
     def read_file(
         self,
         file_id: str,

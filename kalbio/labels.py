@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 5982f4a56044)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 710dc28146e4)
 """Labels of activities."""
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class LabelsService(Service):
         """
         return self._labels.all(use_cache=use_cache)
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     def get_labels_by_ids(self, ids: Iterable[Label | str]) -> list[Label]:
         """Return the labels with these ids or names, in the order of the listing; unknown ones are left out.
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 9cd5507a4dd3)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest d4db5d707da4)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class ProgramsService(Service):
         """
         return self._programs.all(use_cache=use_cache)
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     def get_programs_by_ids(self, ids: Iterable[ProgramIdentifier]) -> list[Program]:
         """Return the programs with these ids or titles, in the order of the listing; unknown ones are left out.
 

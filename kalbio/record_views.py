@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest c21b5dbcf3d1)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest db35d55224b1)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class RecordViewsService(Service):
         """
         return (self._views.all(use_cache=use_cache)).only(lambda view: not view.is_template)
 
-    @on_failure(list)
+    @on_failure(list, about="view_id")
     def get_data_fields_on_view(
         self, view_id: RecordViewIdentifier, field_type: DataFieldTypeEnum | str | None = None
     ) -> list[DataField]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 82bead494a5d)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 2c5b98710b66)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -354,7 +354,7 @@ class Record(RecordData):
             field_id, activity_id, include_sub_record_values, sub_record_id, record_view_id, keep=plain
         )
 
-    @on_failure(nothing, local=True)
+    @on_failure(nothing, about="field_id", local=True)
     def _find_content(
         self,
         field_id: EntityFieldIdentifier,
@@ -407,7 +407,7 @@ class Record(RecordData):
                         known.setdefault((field_id, other), item)
         return content
 
-    @on_failure(dict)
+    @on_failure(dict, about="activity_id")
     def get_activity_data(self, activity_id: ActivityIdentifier) -> dict[str, Any]:
         """Return what the record holds in an activity, its key values included.
 
@@ -530,7 +530,7 @@ class RecordsService(Service):
             self._cache.keep(record, since)
         return listing
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="record_id")
     def get_record_by_id(self, record_id: RecordIdentifier, use_cache: bool = True) -> Record | None:
         """Return a record.
 
@@ -579,7 +579,7 @@ class RecordsService(Service):
             self._forget(wanted)
             return None
 
-    @on_failure(list)
+    @on_failure(list, about="record_ids")
     def get_records_by_ids(
         self, record_ids: Sequence[RecordIdentifier], batch_size: int = 250, use_cache: bool = True
     ) -> list[Record]:

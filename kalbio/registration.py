@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest f700611b44ce)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 8b0885d7aca9)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class RegistrationService(Service):
         response = self._client.call(request)
         return RegistrationFile(read_object(response, "registration"), self._client)
 
-    @on_failure(list)
+    @on_failure(list, about="operation_id")
     def get_registration_files(self, operation_id: ActivityIdentifier) -> list[RegistrationFileWithErrors]:
         """Return the file registrations of an activity; failed ones tell what was said against single records.
 
@@ -463,7 +463,7 @@ class RegistrationService(Service):
         response = self._client.call(build(operation, body=body))
         return RegistrationSubmission(read_object(response, "submission"), self._client)
 
-    @on_failure(list)
+    @on_failure(list, about="operation_id")
     def get_draft_statuses(self, operation_id: ActivityIdentifier) -> list[RegistrationDraftStatus]:
         """Return what became of the drafts that took part in a submission.
 
@@ -484,7 +484,7 @@ class RegistrationService(Service):
         answer = as_list(self._client.call(list_draft_statuses.build_request(operation)))
         return read_items(answer, lambda item: RegistrationDraftStatus(item, self._client), needs_id=False)
 
-    @on_failure(list)
+    @on_failure(list, about="operation_id")
     def get_registration_submissions(self, operation_id: ActivityIdentifier) -> list[RegistrationSubmissionWithErrors]:
         """Return the submissions of an activity, newest first.
 

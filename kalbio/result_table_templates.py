@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 5ea5793a6b9f)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 2d428821d677)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class ResultTableTemplatesService(Service):
         """
         return self._templates.all(use_cache=use_cache)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="template_id")
     def get_template_by_id(self, template_id: str) -> ResultTableTemplate | None:
         """Return a template as it is now, None when there is none.
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest ef6e401f67df)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 524ce488d1ba)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class WorkspaceService(Service):
         """
         return self._members.all(use_cache=use_cache)
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     def get_members_by_ids(self, ids: Iterable[WorkspaceUser | str]) -> list[WorkspaceUser]:
         """Return the members with these ids or addresses, in the order of the listing; unknown ones are left out.
 
@@ -219,7 +219,7 @@ class WorkspaceService(Service):
         """
         return self._groups.all(use_cache=use_cache)
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     def get_groups_by_ids(self, ids: Iterable[WorkspaceGroup | str]) -> list[WorkspaceGroup]:
         """Return the groups with these ids or names, in the order of the listing; unknown ones are left out.
 

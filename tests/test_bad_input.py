@@ -279,7 +279,7 @@ BY_NAME: dict[str, Kind] = {
     "sha256": CHECKSUM,
     "shift_dependency_mode": MAYBE_EMPTY,
     "sort_order": optional(MAYBE_EMPTY),
-    "source_id": optional(SET),
+    "source_id": optional(TEXT),
     "source_view_id": VIEW,
     "status": choice("validated"),
     "statuses": optional(several(TEXT)),
@@ -485,10 +485,35 @@ METHODS = {name: function for name, function in methods() if name not in RAW}
 CASES = [(name, parameter) for name, function in METHODS.items() for parameter, _ in parameters(function)]
 
 
+# Reads of what an argument names: about None there is nothing, and nobody is asked.
+READS = {
+    "Activity.get_record.identifier", "Activity.has_record.identifier", "Activity.records_on_view.view_id",
+    "ActivitiesService.get_activities_by_ids.ids", "ActivitiesService.get_activities_with_record.record_id",
+    "ActivitiesService.get_activity_by_external_id.external_id", "ActivitiesService.get_activity_by_id.activity_id",
+    "ActivitiesService.get_activity_by_type.activity_type",
+    "ActivitiesService.get_activity_definition_by_external_id.external_id",
+    "ActivitiesService.get_definition_by_id.definition_id", "ActivitiesService.get_definitions_by_ids.ids",
+    "ActivityDefinition.content_layout_ids_for_view.view_id", "EntityFieldsService.get_data_field_by_id.identifier",
+    "EntityFieldsService.get_key_field_by_id.identifier", "EntityTypesService.get_type_by_name.name",
+    "EntityTypesService.get_type_exact_keys.key_field_ids",
+    "EntityTypesService.get_types_with_key_fields.key_field_ids",
+    "ExportsService.pull_data.entity_slice_id", "FilesService.download_file.file_id", "FilesService.read_file.file_id",
+    "FilesService.write_file.file_id", "ImportsService.get_import.import_id", "LabelsService.get_labels_by_ids.ids",
+    "ProgramsService.get_programs_by_ids.ids", "Record.get_activity_data.activity_id",
+    "Record.get_value_content.field_id", "RecordViewsService.get_data_fields_on_view.view_id",
+    "RecordsService.get_record_by_id.record_id", "RecordsService.get_records_by_ids.record_ids",
+    "RegistrationService.get_draft_statuses.operation_id", "RegistrationService.get_registration_files.operation_id",
+    "RegistrationService.get_registration_submissions.operation_id",
+    "ResultTableTemplatesService.get_template_by_id.template_id", "WorkspaceService.get_groups_by_ids.ids",
+    "WorkspaceService.get_members_by_ids.ids",
+}  # fmt: skip
+
+
 def kind_of(method: str, parameter: str) -> Kind | None:
     """The kind of a parameter, None when the table does not know it."""
     name = method.replace("ResultTableTemplate.", "RecordView.").replace("iter_search", "search_records")
-    return BY_METHOD.get(f"{name}.{parameter}", BY_NAME.get(parameter))
+    kind = BY_METHOD.get(f"{name}.{parameter}", BY_NAME.get(parameter))
+    return optional(kind) if kind is not None and f"{name}.{parameter}" in READS else kind
 
 
 def shown(value: Any) -> str:
@@ -547,7 +572,9 @@ def is_in(wanted: Any, body: Any) -> bool:
 def carries(exchange: Any, value: Any) -> bool:
     """Whether a request holds a value as it is, in its query or its body."""
     wanted = jsontext.plain(value)
-    _, _, query = exchange.target.partition("?")
+    path, _, query = exchange.target.partition("?")
+    if wanted in map(unquote, path.split("/")):
+        return True
     for _, text in parse_qsl(query, keep_blank_values=True):
         if text == (wanted if isinstance(wanted, str) else json.dumps(wanted)):
             return True
@@ -563,9 +590,9 @@ def carries(exchange: Any, value: Any) -> bool:
 
 
 def is_in_place(exchange: Any) -> bool:
-    """Whether the path of a request is that of its operation, with ids and nothing else in it."""
-    wanted = re.sub(r"\{\w+\}", "[0-9a-f-]{36}", OPERATIONS[exchange.operation].path)
-    return re.fullmatch(wanted, unquote(exchange.target.partition("?")[0])) is not None
+    """Whether the path of a request is that of its operation, with ids and nothing else in it; sources are any text."""
+    path = OPERATIONS[exchange.operation].path.replace("{source_id}", "[^/?#]+")
+    return re.fullmatch(re.sub(r"\{\w+\}", "[0-9a-f-]{36}", path), exchange.target.partition("?")[0]) is not None
 
 
 @pytest.fixture(scope="module")
@@ -653,6 +680,19 @@ def test_bad_input_is_refused(things: Things, tmp_path: Path, method: str, param
     assert failures == []
 
 
+@pytest.mark.parametrize("case", sorted(READS))
+def test_about_none_there_is_nothing(things: Things, tmp_path: Path, case: str) -> None:
+    """A read of what None names gives None, nothing or False, under both policies, and asks nobody."""
+    method, _, parameter = case.rpartition(".")
+    for policy in ("raise", "log"):
+        things.api.on_error = policy
+        came, asked = outcome(things, method, parameter, None, tmp_path)
+        assert isinstance(came, NEUTRAL)
+        assert not came
+        assert asked == []
+    things.api.on_error = "raise"
+
+
 @pytest.mark.parametrize(("method", "parameter"), CASES)
 def test_odd_text_names_nothing(things: Things, tmp_path: Path, method: str, parameter: str) -> None:
     """Odd text that names nothing is looked up and no more."""
@@ -730,7 +770,7 @@ def test_the_async_world_refuses_the_same(lab: Lab, world: World) -> None:
         lambda: api.records.get_records_by_ids([], use_cache="no"),
         lambda: api.records.search_records(search_text=LONE),
         lambda: api.activities.create_activity("title", "task", start_date="tomorrow"),
-        lambda: api.activities.get_activity_by_external_id(None),
+        lambda: api.activities.get_activity_by_external_id(5),
         lambda: api.programs.create_program(LONE),
         lambda: api.imports.push_data(["Compound"], [{"Compound": "x", "a": 10**5000}]),
         lambda: api.imports.wait(NOWHERE, timeout="5"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kalbio import UNSET, AmbiguousIdentifierError, ConflictError, IdentifierNotFoundError, KalbioResponseError
+from kalbio import UNSET, AmbiguousIdentifierError, FieldTypeError, IdentifierNotFoundError, KalbioResponseError
 from kalbio.entity_fields import DataFieldTypeEnum, EntityFieldRoleEnum, FormatEnforcementEnum, ValueAggregationTypeEnum
 from tests.altered import alter, body_of, replace
 from tests.conftest import Lab, World
@@ -46,11 +46,11 @@ def test_get_or_create_finds_or_creates(lab: Lab, world: World) -> None:
 
 def test_another_type_is_a_conflict(lab: Lab, world: World) -> None:
     """A field that exists with another type raises, whether it was known before or only the server knows it."""
-    with pytest.raises(ConflictError, match="'text'"):
+    with pytest.raises(FieldTypeError, match="'text'"):
         world(lab.api.entity_fields.get_or_create_data_field("Comment", "number"))
     assert "getOrCreateDataField" not in lab.operations()
     alter(lab, "getOrCreateDataField", lambda field: {**field, "field_type": "text"})
-    with pytest.raises(ConflictError, match="'text'"):
+    with pytest.raises(FieldTypeError, match="'text'"):
         world(lab.api.entity_fields.get_or_create_data_field("logP", "number"))
 
 

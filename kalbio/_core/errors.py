@@ -20,6 +20,7 @@
     ├── JournalError            the journal of a load cannot be used, or a row not sent; `outcome` has the rows so far
     ├── WaitTimeoutError            (also TimeoutError) it did not end in time; `outcome` is its last state
     ├── SettingError                (also ValueError) what the client is set to cannot be used
+    ├── FieldTypeError              (also ValueError) what was to be got or made has another type
     └── IdentifierError             (also ValueError) what was given does not name one thing
         ├── IdentifierNotFoundError (also LookupError) it names nothing; `suggestions` has the close matches
         └── AmbiguousIdentifierError it names several; `candidates` lists them
@@ -351,6 +352,22 @@ class IdentifierNotFoundError(IdentifierError, LookupError):
         super().__init__(
             kind, identifier, f"There is no {kind} {shown(identifier)}.{close}{' ' + hint if hint else ''}"
         )
+
+
+class FieldTypeError(KalbioError, ValueError):
+    """Something was to be got or made with a type, and exists with another one.
+
+    Attributes:
+        field_id: the id of what exists.
+        found: its type.
+        wanted: the type that was asked for.
+    """
+
+    def __init__(self, name: str, field_id: str, found: str, wanted: str) -> None:
+        self.field_id = field_id
+        self.found = found
+        self.wanted = wanted
+        super().__init__(f"data field {name!r} exists with the type {found!r}, not {wanted!r}")
 
 
 class AmbiguousIdentifierError(IdentifierError):

@@ -29,9 +29,12 @@ def nothing() -> None:
     """Give None: the neutral value of calls that return one thing."""
 
 
-def on_failure(neutral: Callable[[], Any], *, of: str | None = None, local: bool = False) -> Callable[[Method], Method]:
+def on_failure(
+    neutral: Callable[[], Any], *, about: str | None = None, of: str | None = None, local: bool = False
+) -> Callable[[Method], Method]:
     """Mark a method that returns `neutral()` when it fails and the client was made with `on_error="log"`.
 
+    `about` names the argument of a read that says what is asked for: about None there is nothing, and nobody is asked.
     `of` names the public method that it is a part of. A `local` one may need no client, nor one that is open.
     """
 
@@ -39,9 +42,14 @@ def on_failure(neutral: Callable[[], Any], *, of: str | None = None, local: bool
         check = checker_of(method)
         owner, _, name = method.__qualname__.rpartition(".")
         told = f"{owner}.{of or name}"
+        place = 0 if about is None else list(inspect.signature(method).parameters).index(about) - 1
 
         @functools.wraps(method)
         async def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if about is not None and (args[place] if place < len(args) else kwargs.get(about, ...)) is None:
+                if not local:
+                    _check_client(self)
+                return neutral()
             check(args, kwargs)
             if not local:
                 _check_client(self)

@@ -371,6 +371,8 @@ class ActivityDefinition(_WithProperties, ActivityDefinitionData):
         Args:
             view_id: the record view, or its id.
         """
+        if view_id is None:
+            return []
         wanted = plain_id(view_id, "record view", RecordViewData)
         return [item.id for item in self.content_layout if item.record_view_id == wanted]
 
@@ -563,7 +565,7 @@ class Activity(_WithProperties, ActivityData):
         views: list[RecordView] = await self._require_client().record_views.get_record_views()
         return [view for view in views if self.id in (view.operation_ids or ())]
 
-    @on_failure(list)
+    @on_failure(list, about="view_id")
     async def records_on_view(self, view_id: str) -> list[Record]:
         """Return the records of one of its tables, in the order of the table.
 
@@ -584,7 +586,7 @@ class Activity(_WithProperties, ActivityData):
         records: list[Record] = await self._require_client().records.get_records_by_ids(ids) if ids else []
         return records
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="identifier")
     async def get_record(self, identifier: RecordIdentifier) -> Record | None:
         """Return a record when this activity contains it, else None.
 
@@ -604,7 +606,7 @@ class Activity(_WithProperties, ActivityData):
         record: Record | None = await records.get_record_by_id(identifier)
         return record if record is not None and record.id in self.all_record_ids else None
 
-    @on_failure(bool)
+    @on_failure(bool, about="identifier")
     async def has_record(self, identifier: RecordIdentifier) -> bool:
         """Return whether this activity contains a record.
 
@@ -831,7 +833,7 @@ class Activity(_WithProperties, ActivityData):
         """Read the activity from the server again; this object takes over what it says.
 
         Raises:
-            NotFoundError: the activity is not there any more.
+            NotFoundError: the activity is not there any more; IdentifierNotFoundError where only the listing tells.
             KalbioAPIError: the server refused.
 
         API operation: `getActivity`; `listActivities` where the server does not know it.
@@ -911,7 +913,7 @@ class ActivitiesService(Service):
         return await self._activities.require_id(identifier)
 
     async def _read_one(self, activity_id: str) -> dict[str, Any]:
-        """Return the JSON of one activity. Raises NotFoundError when there is none."""
+        """Return the JSON of one activity. Raises NotFoundError or IdentifierNotFoundError when there is none."""
         refusal: NotFoundError | None = None
         if self._reads_one is not False:
             try:
@@ -923,9 +925,10 @@ class ActivitiesService(Service):
                     raise
                 refusal = error
         # Either there is no such activity, or the server has no such call: the listing tells.
-        found = (await self._activities.catalog(use_cache=False)).by_id(activity_id)
+        catalog = await self._activities.catalog(use_cache=False)
+        found = catalog.by_id(activity_id)
         if found is None:
-            raise refusal or NotFoundError("GET", get_activity.build_request(activity_id)["url"], 404, b"")
+            raise refusal or catalog.not_found(activity_id)
         self._reads_one = False
         return found.to_dict()
 
@@ -962,7 +965,7 @@ class ActivitiesService(Service):
         """
         return await self._activities.all(use_cache=use_cache)
 
-    @on_failure(list)
+    @on_failure(list, about="activity_type")
     async def get_activity_by_type(self, activity_type: ActivityType) -> list[Activity]:
         """Return all activities of a type.
 
@@ -983,7 +986,7 @@ class ActivitiesService(Service):
             check_activity_type(activity_type)
         return found
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="activity_id")
     async def get_activity_by_id(self, activity_id: ActivityIdentifier) -> Activity | None:
         """Return an activity.
 
@@ -1013,10 +1016,10 @@ class ActivitiesService(Service):
             return found
         try:
             return Activity(await self._read_one(known), self._client)
-        except NotFoundError:
+        except (NotFoundError, IdentifierNotFoundError):
             return None
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     async def get_activities_by_ids(self, ids: Iterable[ActivityIdentifier]) -> list[Activity]:
         """Return activities in the order asked for; unknown ones are left out.
 
@@ -1034,7 +1037,7 @@ class ActivitiesService(Service):
         """
         return [item for item in await self._activities.get_many(ids) if item is not None]
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="external_id")
     async def get_activity_by_external_id(self, external_id: str) -> Activity | None:
         """Return the first activity with this id of another system, None when there is none.
 
@@ -1109,7 +1112,7 @@ class ActivitiesService(Service):
         response = await self._client.call(create_activity.build_request(body=body))
         return Activity(read_object(response, "activity"), self._client)
 
-    @on_failure(list)
+    @on_failure(list, about="record_id")
     async def get_activities_with_record(self, record_id: RecordIdentifier, use_cache: bool = True) -> list[Activity]:
         """Return the activities that contain a record.
 
@@ -1240,7 +1243,7 @@ class ActivitiesService(Service):
         """
         return await self._definitions.all(use_cache=use_cache)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="definition_id")
     async def get_definition_by_id(self, definition_id: DefinitionIdentifier) -> ActivityDefinition | None:
         """Return an activity definition.
 
@@ -1261,7 +1264,7 @@ class ActivitiesService(Service):
         """
         return await self._definitions.get(definition_id)
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     async def get_definitions_by_ids(self, ids: Iterable[DefinitionIdentifier]) -> list[ActivityDefinition]:
         """Return definitions in the order asked for; unknown ones are left out.
 
@@ -1279,7 +1282,7 @@ class ActivitiesService(Service):
         """
         return [item for item in await self._definitions.get_many(ids) if item is not None]
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="external_id")
     async def get_activity_definition_by_external_id(self, external_id: str) -> ActivityDefinition | None:
         """Return the first definition with this id of another system, None when there is none.
 

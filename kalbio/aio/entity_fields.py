@@ -12,12 +12,11 @@ from kaleidoscope_api.api.fields import (
     update_data_field,
     update_key_field,
 )
-from kaleidoscope_api.operations import OPERATIONS
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core import jsontext
 from kalbio._core.answers import as_optional_object, unusable
-from kalbio._core.errors import AmbiguousIdentifierError, ConflictError, IdentifierNotFoundError
+from kalbio._core.errors import AmbiguousIdentifierError, FieldTypeError, IdentifierNotFoundError
 from kalbio._core.shown import shown
 from kalbio._model import staleness
 from kalbio._model.checks import filled
@@ -234,7 +233,7 @@ class EntityFieldsService(Service):
         """
         return await self._key_fields.all(use_cache=use_cache)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="identifier")
     async def get_key_field_by_id(self, identifier: EntityFieldIdentifier) -> KeyField | None:
         """Return a key field.
 
@@ -303,7 +302,7 @@ class EntityFieldsService(Service):
         """
         return await self._data_fields.all(use_cache=use_cache)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="identifier")
     async def get_data_field_by_id(self, identifier: EntityFieldIdentifier) -> DataField | None:
         """Return a data field.
 
@@ -335,7 +334,7 @@ class EntityFieldsService(Service):
 
         Raises:
             ValueError: there is no such type.
-            ConflictError: a field of this name has another type.
+            FieldTypeError: a field of this name has another type.
             AmbiguousIdentifierError: several data fields have this name.
             KalbioAPIError: the server refused.
 
@@ -351,9 +350,7 @@ class EntityFieldsService(Service):
                 raise IdentifierNotFoundError("data field", field_name, hint="To create one, give its name.")
             found = await self._create_data_field(field_name, wanted)
         if found.field_type not in (None, wanted):
-            message = f"data field {field_name!r} exists with the type {found.field_type!r}, not {wanted!r}"
-            body_text = jsontext.encode({"code": "field_type_conflict", "message": message})
-            raise ConflictError("POST", OPERATIONS["getOrCreateDataField"].path, 409, body_text)
+            raise FieldTypeError(found.field_name or field_name, found.id, str(found.field_type), wanted)
         return found
 
     async def _create_data_field(self, field_name: str, field_type: str) -> DataField:

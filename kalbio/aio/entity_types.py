@@ -96,7 +96,7 @@ class EntityTypesService(Service):
         """
         return await self._types.all(use_cache=use_cache)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="name")
     async def get_type_by_name(self, name: EntityTypeIdentifier) -> EntityType | None:
         """Return the entity type of this exact name, None when there is none.
 
@@ -113,7 +113,7 @@ class EntityTypesService(Service):
         """
         return await self._types.get(name)
 
-    @on_failure(list)
+    @on_failure(list, about="key_field_ids")
     async def get_types_with_key_fields(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> list[EntityType]:
         """Return the types that have all of these key fields, and maybe more; [] when none are given.
 
@@ -131,7 +131,7 @@ class EntityTypesService(Service):
         wanted = await self._key_ids(key_field_ids)
         return [kind for kind in await self._types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="key_field_ids")
     async def get_type_exact_keys(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> EntityType | None:
         """Return the type that has exactly these key fields, in whatever order; None when there is none.
 

@@ -36,7 +36,7 @@ class ExportsService(Service):
     """Exports of records (`client.exports`)."""
 
     @deprecated(**OLDER_CONDITIONS)
-    @on_failure(nothing)
+    @on_failure(nothing, about="entity_slice_id")
     async def pull_data(
         self,
         filename: str,

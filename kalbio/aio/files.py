@@ -36,7 +36,7 @@ __all__ = ["FilesService"]
 class FilesService(Service):
     """Downloads of uploaded files (`client.files`)."""
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="file_id")
     async def download_file(
         self,
         file_id: str,
@@ -86,7 +86,7 @@ class FilesService(Service):
         await save(response, target, overwrite=overwrite, progress=progress, sha256=sha256)
         return str(target)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="file_id")
     async def write_file(
         self,
         file_id: str,
@@ -127,7 +127,7 @@ class FilesService(Service):
         response = await self._open(wanted, activity_id)
         return None if response is None else await save_into(response, file, progress=progress, sha256=sha256)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="file_id")
     async def read_file(
         self,
         file_id: str,

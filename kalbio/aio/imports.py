@@ -36,7 +36,7 @@ from kalbio._core.shown import shown
 from kalbio._model import staleness
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome, keep_account, outcome_of
 from kalbio._model.cells import column_types, with_cells
-from kalbio._model.checks import rows_of, texts_of, whole
+from kalbio._model.checks import filled, rows_of, texts_of, whole
 from kalbio._model.identifiers import Catalog, plain_id, plain_ids
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.keys import with_key_texts
@@ -125,7 +125,7 @@ class ImportsService(Service):
             data: rows of column name to value (text, numbers, dates, true or false; None is left out); each has a value
                 for every key column. An import without rows ends at once and changes nothing, so that a load that has
                 found nothing new needs no case of its own.
-            source_id: id of the source they come from.
+            source_id: the source they come from: any text that the platform knows it by.
             operation_id: the activity that the records join: object, id, or title.
             program_id: the program: object, id, or title.
             record_view_id: id of the table of the activity to load into; needs an activity.
@@ -246,7 +246,7 @@ class ImportsService(Service):
         bodies = [{**body, "data": rows[start : start + step]} for start in range(0, len(rows) or 1, step)]
         if source_id is None:
             return [push_import.build_request(body=part) for part in bodies]
-        source = plain_id(source_id, "source")
+        source = filled("source_id", source_id)
         return [push_import_from_source.build_request(source, body=part) for part in bodies]
 
     async def _new_fields(self, requests: Sequence[dict[str, Any]]) -> dict[str, str]:
@@ -406,7 +406,7 @@ class ImportsService(Service):
                 self._has_ended(item.id)
         return found
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="import_id")
     async def get_import(self, import_id: str) -> ImportRecord | None:
         """Return an import as it stands, None when there is none.
 

@@ -54,7 +54,7 @@ class LabelsService(Service):
         """
         return await self._labels.all(use_cache=use_cache)
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     async def get_labels_by_ids(self, ids: Iterable[Label | str]) -> list[Label]:
         """Return the labels with these ids or names, in the order of the listing; unknown ones are left out.
 

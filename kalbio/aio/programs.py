@@ -64,7 +64,7 @@ class ProgramsService(Service):
         """
         return await self._programs.all(use_cache=use_cache)
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     async def get_programs_by_ids(self, ids: Iterable[ProgramIdentifier]) -> list[Program]:
         """Return the programs with these ids or titles, in the order of the listing; unknown ones are left out.
 

@@ -198,7 +198,7 @@ class RecordViewsService(Service):
         """
         return (await self._views.all(use_cache=use_cache)).only(lambda view: not view.is_template)
 
-    @on_failure(list)
+    @on_failure(list, about="view_id")
     async def get_data_fields_on_view(
         self, view_id: RecordViewIdentifier, field_type: DataFieldTypeEnum | str | None = None
     ) -> list[DataField]:

@@ -105,7 +105,7 @@ class RegistrationService(Service):
         response = await self._client.call(request)
         return RegistrationFile(read_object(response, "registration"), self._client)
 
-    @on_failure(list)
+    @on_failure(list, about="operation_id")
     async def get_registration_files(self, operation_id: ActivityIdentifier) -> list[RegistrationFileWithErrors]:
         """Return the file registrations of an activity; failed ones tell what was said against single records.
 
@@ -462,7 +462,7 @@ class RegistrationService(Service):
         response = await self._client.call(build(operation, body=body))
         return RegistrationSubmission(read_object(response, "submission"), self._client)
 
-    @on_failure(list)
+    @on_failure(list, about="operation_id")
     async def get_draft_statuses(self, operation_id: ActivityIdentifier) -> list[RegistrationDraftStatus]:
         """Return what became of the drafts that took part in a submission.
 
@@ -483,7 +483,7 @@ class RegistrationService(Service):
         answer = as_list(await self._client.call(list_draft_statuses.build_request(operation)))
         return read_items(answer, lambda item: RegistrationDraftStatus(item, self._client), needs_id=False)
 
-    @on_failure(list)
+    @on_failure(list, about="operation_id")
     async def get_registration_submissions(
         self, operation_id: ActivityIdentifier
     ) -> list[RegistrationSubmissionWithErrors]:

@@ -109,7 +109,7 @@ class ResultTableTemplatesService(Service):
         """
         return await self._templates.all(use_cache=use_cache)
 
-    @on_failure(nothing)
+    @on_failure(nothing, about="template_id")
     async def get_template_by_id(self, template_id: str) -> ResultTableTemplate | None:
         """Return a template as it is now, None when there is none.
 

@@ -182,7 +182,7 @@ class WorkspaceService(Service):
         """
         return await self._members.all(use_cache=use_cache)
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     async def get_members_by_ids(self, ids: Iterable[WorkspaceUser | str]) -> list[WorkspaceUser]:
         """Return the members with these ids or addresses, in the order of the listing; unknown ones are left out.
 
@@ -218,7 +218,7 @@ class WorkspaceService(Service):
         """
         return await self._groups.all(use_cache=use_cache)
 
-    @on_failure(list)
+    @on_failure(list, about="ids")
     async def get_groups_by_ids(self, ids: Iterable[WorkspaceGroup | str]) -> list[WorkspaceGroup]:
         """Return the groups with these ids or names, in the order of the listing; unknown ones are left out.
 

@@ -22,6 +22,7 @@ from kalbio._core.errors import (
     AuthenticationError,
     ConflictError,
     ConnectionFailedError,
+    FieldTypeError,
     IdentifierNotFoundError,
     KalbioAPIError,
     KalbioError,
@@ -144,6 +145,7 @@ def test_a_secret_across_the_cut_is_hidden_whole() -> None:
 
 EVERY_ERROR = [
     KalbioError("plain"),
+    FieldTypeError("Comment", "f-1", "text", "number"),
     *(
         KalbioAPIError.for_status(
             "GET", "/a", status, b'{"code": "c", "details": [1]}', request_id="r", retry_after=2.0

@@ -16,7 +16,7 @@ import pytest
 
 from kalbio import (
     AmbiguousIdentifierError,
-    ConflictError,
+    FieldTypeError,
     IdentifierError,
     IdentifierNotFoundError,
     KalbioAPIError,
@@ -446,7 +446,7 @@ def test_r015_another_type_of_an_existing_field_conflicts(lab: Lab, world: World
         alter(lab, "listDataFields", lambda items: [item for item in items if item["field_name"] != "Comment"])
         comment = {"id": NOWHERE, "field_name": "Comment", "field_type": "text"}
         replace(lab, "getOrCreateDataField", comment)
-    with pytest.raises(ConflictError, match="'text'"):
+    with pytest.raises(FieldTypeError, match="'text'"):
         world(lab.api.entity_fields.get_or_create_data_field("Comment", "number"))
     assert ("getOrCreateDataField" in lab.operations()) is not known
     assert world(lab.api.entity_fields.get_or_create_data_field("Comment", "text")).field_type == "text"
