@@ -1,11 +1,11 @@
-# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest d63ed4d68cfc)
+# Derived from kalbio/aio/_service.py by scripts/regenerate; edit that file. (digest 517e8bbb091d)
 """What the services share: calls, and a cached listing that finds things by id or name."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from kalbio._core import constants
 from kalbio._core.answers import as_list
@@ -14,9 +14,7 @@ from kalbio._core.sync.cache import Cache
 from kalbio._model.identifiers import Catalog, as_id, several
 from kalbio._model.listing import Listing, read_items
 from kalbio._model.resource import Resource
-
-if TYPE_CHECKING:
-    from kalbio.client import KaleidoscopeClient
+from kalbio.client import KaleidoscopeClient
 
 R = TypeVar("R", bound=Resource)
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 0e4af3bf0d8d)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest bca4a15497b5)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from kaleidoscope_api.api.activities import (
     create_activity,
@@ -61,15 +61,6 @@ from kalbio._model.views import RecordViewData
 from kalbio._policy import nothing, on_failure, when_called
 from kalbio._service import CachedListing, Service
 from kalbio.property_fields import PropertyField
-
-if TYPE_CHECKING:
-    from kalbio.entity_fields import EntityFieldIdentifier
-    from kalbio.labels import Label
-    from kalbio.programs import Program
-    from kalbio.record_views import RecordView
-    from kalbio.records import Record, RecordIdentifier
-    from kalbio.result_table_templates import ResultTableTemplate
-    from kalbio.workspace import WorkspaceGroup, WorkspaceUser
 
 __all__ = [
     "ACTIVITY_TYPE_TO_LABEL",
@@ -1324,3 +1315,13 @@ def _resolved(client: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
         one = name in ("parent_id", "definition_id")
         resolved[name] = listing.require_id(value) if one else listing.require_ids(value)
     return resolved
+
+
+# At the end, because these modules need this one: whoever resolves the annotations above finds their names.
+from kalbio.entity_fields import EntityFieldIdentifier  # noqa: E402
+from kalbio.labels import Label  # noqa: E402
+from kalbio.programs import Program  # noqa: E402
+from kalbio.record_views import RecordView  # noqa: E402
+from kalbio.records import Record, RecordIdentifier  # noqa: E402
+from kalbio.result_table_templates import ResultTableTemplate  # noqa: E402
+from kalbio.workspace import WorkspaceGroup, WorkspaceUser  # noqa: E402

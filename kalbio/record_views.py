@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest db35d55224b1)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 111974c67b00)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class RecordView(RecordViewData):
         records_to_transfer: list[RecordTransfer] | None
 
     @on_failure(nothing)
-    def extend_view(self, body: ExtendViewBody) -> None:
+    def extend_view(self, body: RecordView.ExtendViewBody) -> None:
         """Add a key field: the view moves to the entity type that has it too.
 
         Args:
@@ -97,7 +97,7 @@ class RecordView(RecordViewData):
             self._take_over(answer)
 
     @on_failure(nothing)
-    def replace_key_fields(self, body: ReplaceKeyFieldsBody) -> RecordView | None:
+    def replace_key_fields(self, body: RecordView.ReplaceKeyFieldsBody) -> RecordView | None:
         """Exchange key fields: the view is copied for the entity type that has them, and its records move there.
 
         Args:

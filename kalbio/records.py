@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 2c5b98710b66)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 56ab8934506d)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -87,8 +87,6 @@ from kalbio.entity_fields import EntityField, EntityFieldIdentifier, KeyField
 
 if TYPE_CHECKING:
     from kaleidoscope_api.types import File
-
-    from kalbio.activities import Activity, ActivityIdentifier
 
 __all__ = [
     "BulkResult",
@@ -1299,3 +1297,7 @@ def _upload(client: Any, record: Record, file: File, scope: Scope) -> RecordValu
     body = UploadRecordValueFileBody(body=where, file=file)
     response = client.call(upload_record_value_file.build_request(record.id, body=body))
     return record._written(field, response)
+
+
+# At the end, because these modules need this one: whoever resolves the annotations above finds their names.
+from kalbio.activities import Activity, ActivityIdentifier  # noqa: E402

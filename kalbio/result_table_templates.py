@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 2d428821d677)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 4d27e1114d69)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from kalbio._core.answers import as_json
 from kalbio._core.errors import KalbioError
 from kalbio._core.shown import shown
 from kalbio._model import staleness
+from kalbio._model.activities import ContentLayoutItem
 from kalbio._model.checks import filled, listed, rows_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.listing import read_object
@@ -36,7 +37,6 @@ from kalbio._model.updates import given
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
 from kalbio._policy import nothing, on_failure, when_called
 from kalbio._service import CachedListing, Service
-from kalbio.activities import ContentLayoutItem, DefinitionIdentifier
 from kalbio.entity_types import EntityTypeIdentifier
 from kalbio.record_views import RecordView, RecordViewIdentifier
 
@@ -578,3 +578,7 @@ _IDS: dict[str, tuple[str, type[Resource] | tuple[type[Resource], ...]]] = {
     "plot_field_ids": ("plot", ()),
     "record_set_ids_filter": ("record set", ()),
 }
+
+
+# At the end, because this module needs that one, and that one needs this one.
+from kalbio.activities import DefinitionIdentifier  # noqa: E402

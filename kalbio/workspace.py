@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 524ce488d1ba)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 94da94b2bae5)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ class WorkspaceService(Service):
         return self._groups.listed(ids)
 
     @on_failure(list)
-    def get_events(self, **params: Unpack[EventsQuery]) -> list[WorkspaceEvent]:
+    def get_events(self, **params: Unpack[WorkspaceService.EventsQuery]) -> list[WorkspaceEvent]:
         """Return one page of what happened in the workspace.
 
         Args:
@@ -283,7 +283,7 @@ class WorkspaceService(Service):
         return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
 
     @ends_on_failure
-    def iter_events(self, **params: Unpack[EventsQuery]) -> Iterator[WorkspaceEvent]:
+    def iter_events(self, **params: Unpack[WorkspaceService.EventsQuery]) -> Iterator[WorkspaceEvent]:
         """Yield all that happened in the workspace, page by page, each event once.
 
         Nothing that was there at the start is left out, whatever is added or removed meanwhile. What takes several

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
@@ -13,9 +13,7 @@ from kalbio._core.errors import KalbioError
 from kalbio._model.identifiers import Catalog, as_id, several
 from kalbio._model.listing import Listing, read_items
 from kalbio._model.resource import Resource
-
-if TYPE_CHECKING:
-    from kalbio.aio.client import AsyncKaleidoscopeClient
+from kalbio.aio.client import AsyncKaleidoscopeClient
 
 R = TypeVar("R", bound=Resource)
 

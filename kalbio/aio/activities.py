@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from kaleidoscope_api.api.activities import (
     create_activity,
@@ -61,15 +61,6 @@ from kalbio._model.views import RecordViewData
 from kalbio.aio._policy import nothing, on_failure, when_called
 from kalbio.aio._service import CachedListing, Service
 from kalbio.aio.property_fields import PropertyField
-
-if TYPE_CHECKING:
-    from kalbio.aio.entity_fields import EntityFieldIdentifier
-    from kalbio.aio.labels import Label
-    from kalbio.aio.programs import Program
-    from kalbio.aio.record_views import RecordView
-    from kalbio.aio.records import Record, RecordIdentifier
-    from kalbio.aio.result_table_templates import ResultTableTemplate
-    from kalbio.aio.workspace import WorkspaceGroup, WorkspaceUser
 
 __all__ = [
     "ACTIVITY_TYPE_TO_LABEL",
@@ -1335,3 +1326,13 @@ async def _resolved(client: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
         one = name in ("parent_id", "definition_id")
         resolved[name] = await (listing.require_id(value) if one else listing.require_ids(value))
     return resolved
+
+
+# At the end, because these modules need this one: whoever resolves the annotations above finds their names.
+from kalbio.aio.entity_fields import EntityFieldIdentifier  # noqa: E402
+from kalbio.aio.labels import Label  # noqa: E402
+from kalbio.aio.programs import Program  # noqa: E402
+from kalbio.aio.record_views import RecordView  # noqa: E402
+from kalbio.aio.records import Record, RecordIdentifier  # noqa: E402
+from kalbio.aio.result_table_templates import ResultTableTemplate  # noqa: E402
+from kalbio.aio.workspace import WorkspaceGroup, WorkspaceUser  # noqa: E402

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from kalbio.aio.registration import RegistrationService
     from kalbio.aio.result_table_templates import ResultTableTemplatesService
     from kalbio.aio.workspace import WorkspaceService
+else:
+    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
 __all__ = [
     "PROD_API_URL",
@@ -445,6 +447,55 @@ class AsyncKaleidoscopeClient:
             if changed:
                 self._forget(*staleness.stale_after(request), after=request)
 
+    async def request(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+    ) -> Any:
+        """Send a request for which there is no operation yet, and return the JSON of the answer.
+
+        It is logged in, retried by its method, limited and checked as every other. After a write nothing is
+        remembered any more.
+
+        Args:
+            method: GET, POST, PUT, PATCH or DELETE. POST and PATCH are not repeated when an answer is lost.
+            path: the path under the url of the client, e.g. `/programs`.
+            params: the query: text as it is, everything else as JSON text; None is left out.
+            json: the body.
+
+        Returns:
+            The decoded answer, None when it is empty.
+
+        Raises:
+            ValueError: the method or the path makes no sense; nothing was sent.
+            KalbioAPIError: the server refused.
+            KalbioResponseError: the answer is not JSON.
+
+        Example:
+            >>> programs = await client.request("GET", "/programs")
+        """
+        from kalbio.aio._requests import Requests
+
+        return await Requests(self).request(method, path, params=params, json=json)
+
+    # What scripts called that wrote requests themselves.
+
+    def _get(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
+        _warn_of_older("_get", "GET")
+        from kalbio.aio._requests import Requests
+
+        return Requests(self).read(url, params=params)
+
+    def _post(self, url: str, payload: Any = None) -> Any:
+        _warn_of_older("_post", "POST")
+        return self.request("POST", url, json=payload)
+
+    def _put(self, url: str, payload: Any = None) -> Any:
+        _warn_of_older("_put", "PUT")
+        return self.request("PUT", url, json=payload)
+
+    def _delete(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
+        _warn_of_older("_delete", "DELETE")
+        return self.request("DELETE", url, params=params)
+
     async def _call_or_none(self, request: Mapping[str, Any], *, stream: bool = False) -> Response | None:
         """Send a request for one thing; None when it is not there."""
         try:
@@ -478,6 +529,11 @@ class AsyncKaleidoscopeClient:
         raise TypeError(
             f"a {type(self).__name__} holds secrets and connections, and cannot be pickled or copied; make another one"
         )
+
+
+def _warn_of_older(name: str, method: str) -> None:
+    text = f'client.{name}() is of older clients; use client.request("{method}", ...), or the method of a service'
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
 def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> AsyncPipe:

@@ -66,7 +66,7 @@ class RecordView(RecordViewData):
         records_to_transfer: list[RecordTransfer] | None
 
     @on_failure(nothing)
-    async def extend_view(self, body: ExtendViewBody) -> None:
+    async def extend_view(self, body: RecordView.ExtendViewBody) -> None:
         """Add a key field: the view moves to the entity type that has it too.
 
         Args:
@@ -96,7 +96,7 @@ class RecordView(RecordViewData):
             self._take_over(answer)
 
     @on_failure(nothing)
-    async def replace_key_fields(self, body: ReplaceKeyFieldsBody) -> RecordView | None:
+    async def replace_key_fields(self, body: RecordView.ReplaceKeyFieldsBody) -> RecordView | None:
         """Exchange key fields: the view is copied for the entity type that has them, and its records move there.
 
         Args:

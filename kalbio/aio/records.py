@@ -87,8 +87,6 @@ from kalbio.aio.entity_fields import EntityField, EntityFieldIdentifier, KeyFiel
 if TYPE_CHECKING:
     from kaleidoscope_api.types import File
 
-    from kalbio.aio.activities import Activity, ActivityIdentifier
-
 __all__ = [
     "BulkResult",
     "FieldFilter",
@@ -1308,3 +1306,7 @@ async def _upload(client: Any, record: Record, file: File, scope: Scope) -> Reco
     body = UploadRecordValueFileBody(body=where, file=file)
     response = await client.call(upload_record_value_file.build_request(record.id, body=body))
     return await record._written(field, response)
+
+
+# At the end, because these modules need this one: whoever resolves the annotations above finds their names.
+from kalbio.aio.activities import Activity, ActivityIdentifier  # noqa: E402

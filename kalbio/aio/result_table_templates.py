@@ -26,6 +26,7 @@ from kalbio._core.answers import as_json
 from kalbio._core.errors import KalbioError
 from kalbio._core.shown import shown
 from kalbio._model import staleness
+from kalbio._model.activities import ContentLayoutItem
 from kalbio._model.checks import filled, listed, rows_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.listing import read_object
@@ -35,7 +36,6 @@ from kalbio._model.updates import given
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
 from kalbio.aio._policy import nothing, on_failure, when_called
 from kalbio.aio._service import CachedListing, Service
-from kalbio.aio.activities import ContentLayoutItem, DefinitionIdentifier
 from kalbio.aio.entity_types import EntityTypeIdentifier
 from kalbio.aio.record_views import RecordView, RecordViewIdentifier
 
@@ -577,3 +577,7 @@ _IDS: dict[str, tuple[str, type[Resource] | tuple[type[Resource], ...]]] = {
     "plot_field_ids": ("plot", ()),
     "record_set_ids_filter": ("record set", ()),
 }
+
+
+# At the end, because this module needs that one, and that one needs this one.
+from kalbio.aio.activities import DefinitionIdentifier  # noqa: E402

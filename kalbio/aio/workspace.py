@@ -238,7 +238,7 @@ class WorkspaceService(Service):
         return await self._groups.listed(ids)
 
     @on_failure(list)
-    async def get_events(self, **params: Unpack[EventsQuery]) -> list[WorkspaceEvent]:
+    async def get_events(self, **params: Unpack[WorkspaceService.EventsQuery]) -> list[WorkspaceEvent]:
         """Return one page of what happened in the workspace.
 
         Args:
@@ -282,7 +282,7 @@ class WorkspaceService(Service):
         return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
 
     @ends_on_failure
-    async def iter_events(self, **params: Unpack[EventsQuery]) -> AsyncIterator[WorkspaceEvent]:
+    async def iter_events(self, **params: Unpack[WorkspaceService.EventsQuery]) -> AsyncIterator[WorkspaceEvent]:
         """Yield all that happened in the workspace, page by page, each event once.
 
         Nothing that was there at the start is left out, whatever is added or removed meanwhile. What takes several

@@ -1,0 +1,51 @@
+# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest be0c4df63e29)
+"""Requests that no operation stands for: the way out, and what older scripts used for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kalbio._core.answers import as_json
+from kalbio._core.errors import NotFoundError
+from kalbio._core.shown import shown
+from kalbio._model.records import query_text
+from kalbio._policy import nothing, on_failure
+from kalbio._service import Service
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Requests(Service):
+    """Sends what the caller has written, through the pipe of the client."""
+
+    @on_failure(nothing)
+    def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
+        """See `KaleidoscopeClient.request`."""
+        return as_json(self._client.call(_request(method, path, params, json)))
+
+    @on_failure(nothing)
+    def read(self, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
+        """Return the JSON of an answer, None when there is no such thing."""
+        try:
+            return as_json(self._client.call(_request("GET", path, params, None)))
+        except NotFoundError:
+            return None
+
+
+def _request(method: str, path: str, params: Mapping[str, Any] | None, json: Any) -> dict[str, Any]:
+    name = method.upper()
+    if name not in _METHODS:
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}; got {shown(method)}")
+    # The token goes where the request goes: never to another host.
+    if not path.startswith("/") or path.startswith("//") or set(path) & set("?#\\") or not path.isprintable():
+        raise ValueError(
+            f"path must be a path of the API that begins with a single /, such as /programs, without the host; "
+            f"what follows a ? goes into params; got {shown(path)}"
+        )
+    if ".." in path.split("/") or "." in path.split("/"):
+        raise ValueError(f"path must not have . or .. as a part; got {shown(path)}")
+    if params is not None and not isinstance(params, Mapping):
+        raise ValueError(f"params must be a dict of name to value; got {shown(params)}")
+    query = {key: query_text(value) for key, value in (params or {}).items() if value is not None}
+    return {"method": name, "url": path, "params": query, "json": json}
