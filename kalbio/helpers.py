@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest 3dc928a2b847)
+# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest e97aa5210192)
 """Small tools on top of the client."""
 
 from __future__ import annotations
@@ -6,14 +6,12 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kalbio._core.errors import KalbioError
 from kalbio._model.checks import rows_of
 from kalbio._model.identifiers import is_uuid
-
-if TYPE_CHECKING:
-    from kalbio.client import KaleidoscopeClient
+from kalbio.client import KaleidoscopeClient
 
 __all__ = ["export_data"]
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kalbio._core.errors import KalbioError
 from kalbio._model.checks import rows_of
 from kalbio._model.identifiers import is_uuid
-
-if TYPE_CHECKING:
-    from kalbio.aio.client import AsyncKaleidoscopeClient
+from kalbio.aio.client import AsyncKaleidoscopeClient
 
 __all__ = ["export_data"]
 
