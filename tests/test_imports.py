@@ -122,7 +122,7 @@ def test_the_older_list_of_views_is_not_sent(lab: Lab, world: World) -> None:
         lambda api: api.push_data(["Compound"], [], operation_id="no such activity"),
         lambda api: api.push_data(["Compound"], [], program_id="no such program"),
         lambda api: api.push_data(["Compound"], [], record_view_id=NOWHERE),
-        lambda api: api.push_data(["Compound"], [], "my source"),
+        lambda api: api.push_data(["Compound"], [], " "),
         lambda api: api.push_data(["Compound"], [], add_fields_to_record_view_ids=["my table"]),
         lambda api: api.push_data_by_field_id([], [{"Compound": "x"}]),
         lambda api: api.push_data_by_field_id(["Compond"], [{"Compound": "x"}]),
