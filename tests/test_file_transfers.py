@@ -224,7 +224,7 @@ def test_a_file_that_takes_no_bytes_is_refused_before_anything_is_sent(lab: Lab,
         closed.close()
         for file, kind in (
             (io.StringIO(), TypeError), (str(tmp_path / "path"), TypeError), (None, TypeError), (Later(), TypeError),
-            (reading, OSError), (closed, ValueError),
+            (reading, TypeError), (closed, ValueError),
         ):  # fmt: skip
             with pytest.raises(kind, match=r"mode 'wb'|write|closed"):
                 world(lab.api.files.write_file(MISSING, file))
