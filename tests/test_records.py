@@ -366,7 +366,7 @@ def test_a_new_entity_type_becomes_visible(lab: Lab, world: World) -> None:
         {"Compound": True},
         {7: "x"},
         "x",
-        None,
+        5,
     ],
 )
 def test_bad_key_values_are_refused_before_anything_is_sent(lab: Lab, world: World, given: Any) -> None:
@@ -476,7 +476,7 @@ def test_a_search_that_makes_no_sense_is_not_sent(
         lambda api, record: record.add_value("Comment", 1, 5),
         lambda api, record: record.update_field_file("Spectrum", "a", "text", "text/plain"),
         lambda api, record: record.get_value_content("Comment", sub_record_id="x"),
-        lambda api, record: record.get_value_content(None),
+        lambda api, record: record.get_value_content(5),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_sent(lab: Lab, world: World, record: Any, call: Any) -> None:

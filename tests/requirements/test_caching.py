@@ -180,7 +180,8 @@ def test_r078_lists_belong_to_the_caller(lab: Lab, world: World, operation: str)
                 continue
             value = getattr(item, name)
             if isinstance(value, list | dict):
-                value.clear()
+                with pytest.raises(TypeError, match="would change nothing"):
+                    value.clear()
         item.to_dict().clear()
     first.clear()
 
@@ -195,14 +196,16 @@ def test_r078_records_and_relations_belong_to_the_caller(lab: Lab, world: World)
     wanted = record_id(lab, "SBX-1")
     record = world(lab.api.records.get_record_by_id(wanted))
     field = next(iter(record.record_values))
-    record.record_values[field].clear()
-    record.record_values.clear()
+    for values in (record.record_values[field], record.record_values):
+        with pytest.raises(TypeError, match="would change nothing"):
+            values.clear()
     record.to_dict()["record_values"].clear()
     world(lab.api.records.get_records_by_ids([wanted])).clear()
     world(lab.api.activities.get_activities_with_record(wanted)).clear()
     project = world(lab.api.activities.get_activity_by_id("Lead optimisation"))
     world(project.child_activities).clear()
-    project.child_ids.clear()
+    with pytest.raises(TypeError, match="would change nothing"):
+        project.child_ids.clear()
 
     assert world(lab.api.records.get_record_by_id(wanted)).record_values[field]
     assert len(world(lab.api.records.get_records_by_ids([wanted]))) == 1
