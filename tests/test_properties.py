@@ -280,7 +280,7 @@ def test_a_decision_keeps_its_promises(
     drawn: float,
 ) -> None:
     """Never a lost write again, never a refused call, never beyond the tries, the longest wait or the deadline."""
-    deadline = max(0.0, elapsed + left)
+    deadline = max(0.001, elapsed + left)
     policy = attrs.evolve(policy, deadline=deadline)
     decision = decide(
         policy,
