@@ -111,7 +111,7 @@ def test_results_come_in_order_and_no_more_run_than_may(world: World, count: int
 
     assert stream.all() == [10 * item for item in range(count)]
     assert stream.most == most
-    assert stream.begun == list(range(count))
+    assert sorted(stream.begun) == list(range(count))  # threads say in no certain order that they have begun
 
 
 def test_no_more_is_taken_than_is_wanted(world: World) -> None:
