@@ -222,7 +222,6 @@ def test_value_objects_without_ids_are_read(lab: Lab, world: World, run: Any) ->
         lambda api: api.submit_drafts(NOWHERE, ["draft"]),
         lambda api: api.submit_drafts(NOWHERE, NOWHERE),
         lambda api: api.clear_drafts(NOWHERE, []),
-        lambda api: api.get_draft_statuses(None),
         lambda api: api.get_registration_submissions("no such activity"),
         lambda api: api.push_submission_status(NOWHERE, NOWHERE, None),
         lambda api: api.submit_submission_results(NOWHERE, "last", "success"),
