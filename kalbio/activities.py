@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest bca4a15497b5)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 9583a4a2b0ac)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -149,26 +149,22 @@ class Property(PropertyData):
         return answer if isinstance(answer, dict) and answer else None
 
 
-class _WithProperties:
+class _WithProperties(Resource):
     """What activities and definitions share: properties that can be changed."""
 
     __slots__ = ()
 
     _computed: ClassVar[tuple[str, ...]] = ("properties",)
 
-    _raw: dict[str, Any]
-    _client: Any
-    _relations: dict[str, Any]
-
     @property
     def properties(self) -> list[Property]:
         """Its properties."""
-        known: list[Property] | None = self._relations.get("properties")
+        known: list[Property] | None = self._kept("properties")
         if known is None:
             items = self._raw.get("properties") or ()
             # Kept, so that what is changed through a property shows on it when it is asked for again.
             known = FixedList(Property(item, self._client) for item in items if isinstance(item, dict))
-            self._relations["properties"] = known
+            self._keep("properties", known)
         return known
 
 
@@ -521,11 +517,11 @@ class Activity(_WithProperties, ActivityData):
         """
         client = self._require_client()
         since = client.activities._activities.generation
-        read, known = self._relations.get("child_activities", (None, Listing()))
+        read, known = self._kept("child_activities") or (None, Listing())
         if read != since or not client._caching():
             response = client._call_or_none(list_child_activities.build_request(self.id))
             known = Listing() if response is None else client.activities._adopt(response)
-            self._relations["child_activities"] = since, known
+            self._keep("child_activities", (since, known))
         return Listing(known, known.unreadable)
 
     @property

@@ -72,6 +72,8 @@ def _copied_flat(value: Any) -> Any:
 
 def fixed(value: Any) -> Any:
     """Return a copy of JSON that cannot be changed, at any depth that calls can reach."""
+    if value is None or isinstance(value, str):  # most values, and asked for by the million
+        return value
     try:
         if isinstance(value, dict):
             return FixedDict({name: fixed(item) for name, item in value.items()})

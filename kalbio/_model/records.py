@@ -182,10 +182,11 @@ class RecordData(Resource):
     @property
     def record_values(self) -> dict[str, list[RecordValue]]:
         """The current picture: field id to values, the newest first, at most one for each activity."""
+        client = self._client
         return FixedDict(
             {
-                field_id: FixedList(RecordValue(entry, self._client) for entry in _entries(self._raw, field_id))
-                for field_id in _values(self._raw)
+                field_id: FixedList([RecordValue(entry, client) for entry in _objects(entries)])
+                for field_id, entries in _values(self._raw).items()
             }
         )
 
@@ -235,8 +236,7 @@ def _values(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _entries(raw: Mapping[str, Any], field_id: str) -> list[dict[str, Any]]:
-    entries = _values(raw).get(field_id)
+def _objects(entries: Any) -> list[dict[str, Any]]:
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
@@ -259,7 +259,7 @@ def entries_of(state: Mapping[str, Any] | Undecoded, field_id: str) -> list[Entr
         except (ValueError, RecursionError):
             # Of another shape than all records that were ever seen, but still readable as far as it goes.
             return entries_of(undecoded.whole(state), field_id)
-    return [Entry(*map(entry.get, Entry.__struct_fields__)) for entry in _entries(state, field_id)]
+    return [Entry(*map(entry.get, Entry.__struct_fields__)) for entry in _objects(_values(state).get(field_id))]
 
 
 def sub_records_of(state: Mapping[str, Any] | Undecoded) -> list[str]:
@@ -369,7 +369,7 @@ def with_value(raw: Mapping[str, Any], field_id: str, value: Mapping[str, Any]) 
     entry = {name: item for name, item in value.items() if name not in _HISTORY_ONLY}
     entry.setdefault("record_id", raw.get("id"))
     scope = tuple(entry.get(name) for name in _SCOPE)
-    others = [old for old in _entries(raw, field_id) if tuple(old.get(name) for name in _SCOPE) != scope]
+    others = [old for old in _objects(_values(raw).get(field_id)) if tuple(old.get(name) for name in _SCOPE) != scope]
     return {**raw, "record_values": {**_values(raw), field_id: [entry, *others]}}
 
 
@@ -428,7 +428,7 @@ def current_at(raw: Mapping[str, Any], field_id: str, operation_id: str | None) 
     own_id = str(raw.get("id"))
     entries = [
         entry
-        for entry in _entries(raw, field_id)
+        for entry in _objects(_values(raw).get(field_id))
         if _id_text(entry.get("record_id")) == own_id and _id_text(entry.get("operation_id")) == operation_id
     ]
     return max(entries, key=_moment, default=None) if len(entries) > 1 else next(iter(entries), None)

@@ -227,7 +227,7 @@ class Resource(metaclass=_Kind):
             raise TypeError(f"{type(self).__name__} takes its JSON or its members by keyword, not both")
         self._raw = raw
         self._client = client
-        self._relations: dict[str, Any] = {}
+        self._relations: dict[str, Any] | None = None  # most objects have none, and there are many of them
         self._stale = False
 
     @property
@@ -303,7 +303,14 @@ class Resource(metaclass=_Kind):
 
     def clear_caches(self) -> None:
         """Forget the relations that were computed for this object; they are computed anew when asked for."""
-        self._relations.clear()
+        self._relations = None
+
+    def _kept(self, name: str) -> Any:
+        """Return a relation that was computed before, None when it was not."""
+        return None if self._relations is None else self._relations.get(name)
+
+    def _keep(self, name: str, value: Any) -> None:
+        self._relations = {**(self._relations or {}), name: value}
 
     def _require_client(self) -> Any:
         if self._client is None:
@@ -318,7 +325,7 @@ class Resource(metaclass=_Kind):
 
     def _become(self, raw: dict[str, Any]) -> None:
         self._raw = raw
-        self._relations = {}
+        self._relations = None
         self._stale = False
 
     def __getattr__(self, name: str) -> Any:
