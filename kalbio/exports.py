@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest bc598492b939)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 06ea0ff99754)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ExportsService(Service):
     """Exports of records (`client.exports`)."""
 
     @deprecated(**OLDER_CONDITIONS)
-    @on_failure(nothing, about="entity_slice_id")
+    @on_failure(nothing)
     def pull_data(
         self,
         filename: str,
@@ -89,6 +89,7 @@ class ExportsService(Service):
             OSError: the file cannot be written.
             FileExistsError: it exists and is not to be replaced, or a link or something else that is no plain file
                 has its name; nothing was sent.
+            IdentifierError: the entity type is None; nothing was sent.
             IdentifierNotFoundError: no such entity type, program, activity or field; nothing was sent.
             KalbioAPIError: the server refused.
             KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest a97c660db5a6)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest dddaec192740)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class FilesService(Service):
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
-            The path of the file, None when there is no such file on the server.
+            The path of the file, None when there is no such file on the server, or `file_id` is None.
 
         Raises:
             OSError: the file cannot be written.
@@ -107,7 +107,7 @@ class FilesService(Service):
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
-            How many bytes were written, None when there is no such file on the server.
+            How many bytes were written, None when there is no such file on the server, or `file_id` is None.
 
         Raises:
             TypeError: `file` does not take bytes; nothing was sent.
@@ -137,7 +137,7 @@ class FilesService(Service):
         progress: Progress | None = None,
         sha256: str | None = None,
     ) -> bytes | None:
-        """Return the bytes of a file, None when there is no such file on the server.
+        """Return the bytes of a file, None when there is no such file on the server, or `file_id` is None.
 
         Args:
             file_id: its id.

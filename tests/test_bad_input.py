@@ -502,7 +502,7 @@ READS = {
     "EntityFieldsService.get_key_field_by_id.identifier", "EntityTypesService.get_type_by_name.name",
     "EntityTypesService.get_type_exact_keys.key_field_ids",
     "EntityTypesService.get_types_with_key_fields.key_field_ids",
-    "ExportsService.pull_data.entity_slice_id", "FilesService.download_file.file_id", "FilesService.read_file.file_id",
+    "FilesService.download_file.file_id", "FilesService.read_file.file_id",
     "FilesService.write_file.file_id", "ImportsService.get_import.import_id", "LabelsService.get_labels_by_ids.ids",
     "ProgramsService.get_programs_by_ids.ids", "Record.get_activity_data.activity_id",
     "Record.get_value_content.field_id", "RecordViewsService.get_data_fields_on_view.view_id",

@@ -7,13 +7,14 @@ import inspect
 import pkgutil
 import typing
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import kalbio
 import kalbio.aio
-from kalbio import FieldTypeError, KalbioAPIError, KalbioError, NotFoundError, UnknownFateError
+from kalbio import FieldTypeError, IdentifierError, KalbioAPIError, KalbioError, NotFoundError, UnknownFateError
 from tests.conftest import Lab, World
 
 READS: dict[str, Any] = {
@@ -52,6 +53,22 @@ def test_about_none_there_is_nothing(lab: Lab, world: World, name: str, policy: 
     before = len(lab.operations())
     assert world(READS[name](lab.api, record)) == NOTHING.get(name)
     assert len(lab.operations()) == before
+
+
+@pytest.mark.parametrize("policy", ["raise", "log"])
+def test_an_export_of_nothing_is_refused(
+    lab: Lab, world: World, policy: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An export saves a file, so one of no entity type is an error that names the cure, and sends nothing."""
+    lab.api.on_error = policy
+    if policy == "raise":
+        with pytest.raises(IdentifierError, match="needs an entity type: give its id or its name as entity_slice_id"):
+            world(lab.api.exports.pull_data("a.csv", None, tmp_path))
+    else:
+        assert world(lab.api.exports.pull_data("a.csv", None, tmp_path)) is None
+        assert "needs an entity type" in caplog.text
+    assert lab.exchanges == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("call", WRITES)

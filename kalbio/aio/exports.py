@@ -36,7 +36,7 @@ class ExportsService(Service):
     """Exports of records (`client.exports`)."""
 
     @deprecated(**OLDER_CONDITIONS)
-    @on_failure(nothing, about="entity_slice_id")
+    @on_failure(nothing)
     async def pull_data(
         self,
         filename: str,
@@ -88,6 +88,7 @@ class ExportsService(Service):
             OSError: the file cannot be written.
             FileExistsError: it exists and is not to be replaced, or a link or something else that is no plain file
                 has its name; nothing was sent.
+            IdentifierError: the entity type is None; nothing was sent.
             IdentifierNotFoundError: no such entity type, program, activity or field; nothing was sent.
             KalbioAPIError: the server refused.
             KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.

@@ -60,7 +60,7 @@ class FilesService(Service):
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
-            The path of the file, None when there is no such file on the server.
+            The path of the file, None when there is no such file on the server, or `file_id` is None.
 
         Raises:
             OSError: the file cannot be written.
@@ -106,7 +106,7 @@ class FilesService(Service):
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
-            How many bytes were written, None when there is no such file on the server.
+            How many bytes were written, None when there is no such file on the server, or `file_id` is None.
 
         Raises:
             TypeError: `file` does not take bytes; nothing was sent.
@@ -136,7 +136,7 @@ class FilesService(Service):
         progress: Progress | None = None,
         sha256: str | None = None,
     ) -> bytes | None:
-        """Return the bytes of a file, None when there is no such file on the server.
+        """Return the bytes of a file, None when there is no such file on the server, or `file_id` is None.
 
         Args:
             file_id: its id.
