@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 2a986912fe7e)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest ba9bee716b5c)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -102,8 +102,6 @@ class RawClient:
 
     Requests go through the same pipe as those of the curated methods: login, retries and typed errors included.
     """
-
-    raise_on_unexpected_status = False
 
     def __init__(self, client: KaleidoscopeClient) -> None:
         self._client = client

@@ -14,12 +14,20 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, assert_type
 
 import httpx
 import pytest
 from kaleidoscope_api import errors
-from kaleidoscope_api.api.records import add_record_value, get_record, search_records, upload_record_value_file
+from kaleidoscope_api.api.activities import update_activity
+from kaleidoscope_api.api.operations import remove_operation_records
+from kaleidoscope_api.api.records import (
+    add_record_value,
+    get_or_create_record,
+    get_record,
+    search_records,
+    upload_record_value_file,
+)
 from kaleidoscope_api.models import AddRecordValueBody, RecordValueFileTarget, UploadRecordValueFileBody
 from kaleidoscope_api.models.activity import Activity
 from kaleidoscope_api.models.field_type import FieldType
@@ -37,9 +45,8 @@ OPERATION_IDS = sorted(OPERATIONS)
 class Client:
     """The least that an operation needs of a client: every answer is the same."""
 
-    def __init__(self, status: int, *, strict: bool = False, **content: Any) -> None:
+    def __init__(self, status: int, **content: Any) -> None:
         """Answers every request with this status and content."""
-        self.raise_on_unexpected_status = strict
         self.requests: list[httpx.Request] = []
         self._status = status
         self._content = content
@@ -172,21 +179,116 @@ def test_path_parameters_stay_one_segment() -> None:
             get_record.build_request(bad)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("status", [200, 204])
-def test_an_empty_answer_is_none(status: int) -> None:
-    """An answer without a body parses to None, whatever body the description promises."""
-    assert get_record.sync("r1", client=Client(status)) is None
+def call(form: str, module: Any, *arguments: Any, **named: Any) -> Any:
+    """Calls one of the four functions of an operation."""
+    came = getattr(module, form)(*arguments, **named)
+    return asyncio.run(came) if form.startswith("asyncio") else came
 
 
-def test_a_status_without_a_name_survives() -> None:
-    """Status 520, which the standard library does not name, is reported as the number it is."""
-    answer = get_record.sync_detailed("r1", client=Client(599, json={"message": "x"}))
-    assert answer.status_code == 599
-    lenient = get_record.sync_detailed("r1", client=Client(444, content=b"x"))
-    assert (lenient.status_code, lenient.content, lenient.parsed) == (444, b"x", None)
-    with pytest.raises(errors.UnexpectedStatus, match="444") as caught:
-        get_record.sync("r1", client=Client(444, content=b"x", strict=True))
-    assert caught.value.content == b"x"
+FORMS = ("sync", "sync_detailed", "asyncio", "asyncio_detailed")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("status", [302, 404, 429, 444, 500, 599])
+def test_anything_but_success_raises(form: str, status: int) -> None:
+    """A refusal that the client returns raises with status and body, described or not, named by the library or not."""
+    with pytest.raises(errors.UnexpectedStatus, match=f"status {status}") as caught:
+        call(form, get_record, "r1", client=Client(status, json={"message": "x"}))
+    assert (caught.value.status_code, caught.value.content) == (status, b'{"message":"x"}')
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert (str(copied), copied.content) == (str(caught.value), caught.value.content)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("content", [b"", b" null ", b"<html>sandbox-token-page</html>", b'{"id": '])
+def test_an_answer_that_is_not_the_promised_json_raises(form: str, content: bytes) -> None:
+    """Nothing, null, a page or half an answer raises with what came, which the text of the error does not show."""
+    with pytest.raises(errors.UnexpectedAnswer, match=f"status 200.*{len(content)} bytes") as caught:
+        call(form, get_record, "r1", client=Client(200, content=content))
+    assert not isinstance(caught.value, errors.UnexpectedStatus)
+    assert caught.value.content == content
+    assert "sandbox-token" not in str(caught.value)
+
+
+def test_every_success_is_read() -> None:
+    """201 is read as 200 is, and so is a success that the description does not name."""
+    for status in (200, 201, 203):
+        client = Client(status, json={"id": "r1"})
+        record = get_or_create_record.sync(client=client, body={"key_field_to_value": {}})
+        assert (type(record), record.id) == (Record, "r1")
+
+
+@pytest.mark.parametrize("name", OPERATION_IDS)
+def test_every_function_says_what_success_is(name: str) -> None:
+    """No function returns an error; None is returned where the answer may be empty, and where nothing is to be read."""
+    operation = OPERATIONS[name]
+    module = module_of(operation)
+    types = {form: str(inspect.signature(getattr(module, form)).return_annotation) for form in FORMS}
+    kinds = types["sync"].split(" | ")
+    assert "Error" not in kinds
+    assert ("None" in kinds) == (operation.may_be_empty and "str" not in kinds and "File" not in kinds)
+    assert types["asyncio"] == types["sync"]
+    assert types["sync_detailed"] == types["asyncio_detailed"] == f"Response[{types['sync']}]"
+
+
+def test_type_checkers_see_what_success_is() -> None:
+    """An answer has its members without a look for errors and None; one that may be empty does not."""
+    assert_type(get_record.sync("r1", client=Client(200, json={"id": "r1"})), Record)
+    assert_type(get_record.sync_detailed("r1", client=Client(200, json={"id": "r1"})).parsed, Record)
+    assert_type(update_activity.sync("a1", client=Client(200), body={}), Activity | None)
+    assert_type(remove_operation_records.sync_detailed("a1", client=Client(204), body={}).parsed, None)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_answer_may_be_empty_where_the_description_says_so(form: str) -> None:
+    """An update may be answered with nothing, and then gives None; whatever comes where nothing is to be read, too."""
+    cases = [
+        (update_activity, Client(200)),
+        (remove_operation_records, Client(200, content=b"done")),
+        (remove_operation_records, Client(204)),
+    ]
+    for module, client in cases:
+        came = call(form, module, "a1", client=client, body={})
+        assert (came.parsed if form.endswith("detailed") else came) is None
+
+
+def test_successes_of_several_types(tmp_path: Path) -> None:
+    """Each success is read as its own type; one that is not described cannot be read, and is no answer."""
+    operation = {
+        "operationId": "getThing",
+        "tags": ["things"],
+        "responses": {
+            status: {
+                "description": "x",
+                "content": {
+                    "application/json": {"schema": {"type": "object", "properties": {name: {}}, "title": name}}
+                },
+            }
+            for status, name in (("200", "Thing"), ("202", "Ticket"), ("404", "Lack"))
+        },
+    }
+    spec = {"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": {"/thing": {"get": operation}}}
+    code = (
+        "import httpx\n"
+        "from kaleidoscope_api.api.things import get_thing\n"
+        "from kaleidoscope_api.errors import UnexpectedStatus\n"
+        "class Client:\n"
+        "    def __init__(self, status): self.status = status\n"
+        "    def get_httpx_client(self):\n"
+        "        answer = lambda request: httpx.Response(self.status, json={})\n"
+        "        return httpx.Client(base_url='http://x.invalid', transport=httpx.MockTransport(answer))\n"
+        "print(get_thing.sync.__annotations__['return'])\n"
+        "for status in (200, 202, 201, 404):\n"
+        "    try: print(type(get_thing.sync(client=Client(status))).__name__)\n"
+        "    except UnexpectedStatus as error: print(error)\n"
+    )
+    assert run(build_package(spec, tmp_path), code).splitlines() == [
+        "GetThingThing | GetThingTicket",
+        "GetThingThing",
+        "GetThingTicket",
+        "status 201: 2 bytes, in `content`",
+        "status 404: 2 bytes, in `content`",
+    ]
 
 
 def test_unset_is_one_object() -> None:

@@ -102,8 +102,6 @@ class AsyncRawClient:
     Requests go through the same pipe as those of the curated methods: login, retries and typed errors included.
     """
 
-    raise_on_unexpected_status = False
-
     def __init__(self, client: AsyncKaleidoscopeClient) -> None:
         self._client = client
 

@@ -15,6 +15,8 @@ from openapi_python_client import Project
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
+from openapi_python_client.parser.openapi import Endpoint
+from openapi_python_client.parser.responses import Response
 from openapi_python_client.strings import PythonIdentifier
 
 from . import answers
@@ -102,8 +104,12 @@ def generate(spec: dict[str, Any], target: Path) -> None:
     if isinstance(data, GeneratorError):
         raise SpecError(f"{data.header}\n{data.detail or ''}")
     project = Project(openapi=data, config=config, custom_template_path=TEMPLATES)
-    project.env.globals["operation_ids"] = {
-        PythonIdentifier(operation[0], config.field_prefix): operation[0] for operation in operations
+    by_module = {PythonIdentifier(operation[0], config.field_prefix): operation for operation in operations}
+    project.env.globals["operation_ids"] = {name: operation[0] for name, operation in by_module.items()}
+    project.env.globals["readings"] = {
+        endpoint.name: _reading(endpoint, *by_module[endpoint.name][7:9])
+        for tag in data.endpoint_collections_by_tag.values()
+        for endpoint in tag.endpoints
     }
     with contextlib.redirect_stdout(io.StringIO()):  # it announces the directory
         problems = project.build()
@@ -119,6 +125,32 @@ def generate(spec: dict[str, Any], target: Path) -> None:
     ruff(target, "format", "--isolated", "--line-length", "120")
     for file in target.rglob("*.py"):
         file.write_text(sealed(HEADER, file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+class Reading(NamedTuple):
+    """How the functions of an operation read its answer."""
+
+    successes: list[Response]
+    """One response for each type that a success can have; empty when there is nothing to be read."""
+    may_be_empty: bool
+    type: str
+
+
+def _reading(endpoint: Endpoint, answer: str, may_be_empty: bool) -> Reading:
+    """What is read of the successes of an operation; refusals raise, and have no part in it."""
+    described = [
+        one
+        for one in endpoint.responses.patterns
+        if one.status_code.range is not None and one.status_code.range[0] // 100 == 2
+    ] or [one for one in [endpoint.responses.default] if one is not None]
+    read: dict[str, Response] = {}
+    for one in described:
+        # JSON of which the description makes no promise is not to be read
+        if one.source["attribute"] != "None" and (answer or one.source["attribute"] != "response.json()"):
+            read.setdefault(one.prop.get_type_string().as_unembedded_code(), one)
+    may_be_empty = bool(answer) and (may_be_empty or any(one.source["attribute"] == "None" for one in described))
+    types = [*sorted(read), *(["None"] if may_be_empty or not read else [])]
+    return Reading(list(read.values()), may_be_empty, "Any" if "Any" in types else " | ".join(types))
 
 
 def list_operations(spec: dict[str, Any], prefix: str) -> list[tuple[Any, ...]]:
