@@ -7,9 +7,8 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from kalbio._extras import SANDBOX
 from kalbio._version import __version__
-
-_EXTRA = {"jsonschema_rs", "python_multipart", "swagger_ui", "uvicorn"}
 
 _FAULT_HELP = (
     "what goes wrong, as in addRecordValue:lose_answer:rate=0.1 or *:status=503,retry_after=1:times=5; "
@@ -23,9 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _sandbox(options)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        if error.name not in SANDBOX:
             raise
-        sys.stderr.write(f"The sandbox needs {error.name}: pip install 'kalbio[sandbox]'\n")
+        sys.stderr.write(f"kalbio: {error}\n")
     except (OSError, ValueError) as error:
         sys.stderr.write(f"kalbio: {error}\n")
     except KeyboardInterrupt:
@@ -65,11 +64,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sandbox(options: argparse.Namespace) -> int:
-    from kalbio.sandbox import Faults, Sandbox, reference
+    from kalbio.sandbox import Faults, Sandbox
     from kalbio.sandbox.faults import parse_fault
     from kalbio.sandbox.server import serve
 
-    reference.check()
     faults = Faults(options.fault_seed)
     for spec in options.fault or ():
         faults.add(parse_fault(spec))

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest ba9bee716b5c)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 0e2eeb21e582)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class KaleidoscopeClient:
         additional_headers: sent with every request, the login included. The mapping is copied; change
             `client.additional_headers` later if need be. What cannot be sent is refused at once.
         iap_client_id: audience of the Google identity-aware proxy in front of the API, if there is one
-            (needs the extra `kalbio[iap]`).
+            (needs google-auth and requests, the extra `iap`).
         verify_ssl: False switches certificate checks off; a path names a file of trusted certificates, or a
             directory that OpenSSL can use; an `ssl.SSLContext` is used as it is. By default the environment decides
             (`SSL_CERT_FILE`, `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE`), else the certificates that come with httpx.
@@ -148,7 +148,7 @@ class KaleidoscopeClient:
         retries: a `RetryPolicy`, or the number of repetitions (0 for none).
         proxy: URL of a proxy, `http://` and the like included; by default the environment decides
             (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
-        http2: True speaks HTTP/2, in the async client only (needs the extra `kalbio[http2]`): the HTTP library's is
+        http2: True speaks HTTP/2, in the async client only (needs h2, the extra `http2`): the HTTP library's is
             not safe for threads. It gains nothing for most work, and does without some checks of the connection.
         max_connections: connections open at a time.
         max_in_flight: requests under way at a time, of all calls together; downloads do not count. After a 429 they
@@ -630,5 +630,5 @@ def _http2(given: bool) -> bool:
     if given and not possible:
         raise SettingError("http2=True is for the async client: HTTP/2 as we have it is not safe for threads")
     if given and find_spec("h2") is None:
-        raise ImportError("HTTP/2 needs an optional package: pip install 'kalbio[http2]'")
+        raise ImportError("http2=True needs h2: pip install 'httpx[http2]'")
     return given

@@ -191,5 +191,5 @@ def _check(setting: str, url: Any) -> str:
     if address.path not in ("", "/"):
         raise SettingError(f"{setting} cannot be used: it has a path, which a proxy does not have")
     if address.scheme.startswith("socks") and find_spec("socksio") is None:
-        raise SettingError(f"{setting} cannot be used: SOCKS needs an optional package: pip install 'httpx[socks]'")
+        raise SettingError(f"{setting} cannot be used: SOCKS needs socksio: pip install 'httpx[socks]'")
     return place(address.host, address.port)

@@ -5,7 +5,7 @@
     with InProcess() as lab:
         record = lab.client.records.get_or_create_record({"compound": "CPD-1"})
 
-Needs the extra `kalbio[sandbox]`.
+Needs the extra `sandbox`: `pip install '.[sandbox]'` in a checkout.
 """
 
 from __future__ import annotations

@@ -48,16 +48,6 @@ def test_the_sandbox_starts_tells_where_it_is_and_stops(tmp_path: Path) -> None:
         assert word in text
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without its dependencies the command says what to install."""
-    for name in [name for name in sys.modules if name.startswith(("kalbio.sandbox", "uvicorn"))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-
-    assert cli.main(["sandbox", "--port", "0"]) == 1
-    assert "pip install 'kalbio[sandbox]'" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("arguments", [["--host", "0.0.0.0"], ["--seed", "nope"]])
 def test_what_cannot_be_done_is_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """An open address and an unknown seed end in a sentence, which names the way out."""
