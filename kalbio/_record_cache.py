@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 44f6d4847484)
+# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 3c01c7c44dc9)
 """The records that a client remembers: found by id and by key values, and judged by what was written since."""
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ R = TypeVar("R", bound=RecordData)
 
 _MANY_KEYS = 8
 """With more key fields than this, everything is forgotten: too many combinations could be records."""
+
+
+_MANY_TOUCHED = 5_000
+"""Of more writes than this, the oldest are not kept apart: what was read before them is read again."""
 
 
 class _Kept(Generic[R]):
@@ -86,6 +90,8 @@ class RecordCache(Generic[R]):
             while self._touched and next(iter(self._touched.values()))[1] < now - 2 * self._ttl:
                 self._touched.popitem(last=False)
             self._last_by_key = number if keys else self._last_by_key
+            while len(self._touched) > _MANY_TOUCHED:
+                self._cleared = self._touched.popitem(last=False)[1][0]
             # Last, because readers take no lock: who sees the number sees what it touched.
             self._writes = number
 

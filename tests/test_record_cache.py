@@ -84,3 +84,16 @@ def test_writes_are_forgotten_when_nothing_older_can_be_kept(cache: Any) -> None
         cache._clock.now += 30.0
 
     assert len(cache._touched) <= 5
+
+
+def test_only_so_many_writes_are_kept_apart(cache: Any) -> None:
+    """A long load fills no memory: what was read before its oldest writes is read again, what came later stays."""
+    for number in range(9_000):
+        cache.touch([str(number)])
+    cache.keep(record("L", {}), cache.writes)
+
+    assert len(cache._touched) < 9_000
+    assert held(cache) == []
+    assert cache.by_id("L") is not None
+    cache.touch(["L"])
+    assert cache.by_id("L") is None

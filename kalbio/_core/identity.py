@@ -89,7 +89,7 @@ def contradiction(operation: OperationInfo, request: Request, response: Response
     if not operation.repeats or not response.content.strip():
         return None
     for mark in operation.repeats:
-        asked = [mark.value] if mark.value else list(_asked(mark.request, operation, request))
+        asked = [mark.value] if mark.value else _asked(mark.request, operation, request)
         if not asked or (len(response.content) <= _SMALL and _plainly_there(response, mark.answer, asked[0])):
             continue
         if mark.answer == "*.id" and (texts := as_texts(response)) is not None:
@@ -199,25 +199,29 @@ def _as_number(text: str) -> float | None:
 # -- what was asked --------------------------------------------------------------------------------------------------
 
 
-def _asked(source: str, operation: OperationInfo, request: Request) -> Iterator[Any]:
-    """Yield what stands in a request at a path such as `path.record_id`, `query.ids.*` or `body.field_id`."""
+def _asked(source: str, operation: OperationInfo, request: Request) -> list[Any]:
+    """Return what stands in a request at a path such as `path.record_id`, `query.ids.*` or `body.field_id`."""
     part, *steps = source.split(".")
-    found: Any = None
+    known = request.extensions
     if part == "path":
-        match = _pattern(operation.path).search(request.url.raw_path.split(b"?")[0].decode("ascii"))
-        found = {name: unquote(text) for name, text in match.groupdict().items()} if match else None
-    elif part == "query":
-        found = _query(request, steps[0])
-    elif "form" in request.extensions:
-        found = request.extensions["form"]
-    elif isinstance(request.stream, ByteStream):
-        # No further than need be: a body may be long.
-        known = request.extensions
-        if "opened" not in known:
-            known["opened"] = _decoded_if_small(request.content)
-        yield from (value for text in _at(known["opened"], steps) if (value := _decoded(text)) is not None)
-        return
-    yield from _inside(found, steps)
+        if "in_path" not in known:  # the same for each mark
+            known["in_path"] = _in_path(operation, request)
+        return list(_inside(known["in_path"], steps))
+    if part == "query":
+        return list(_inside(_query(request, steps[0]), steps))
+    if "form" in known:
+        return list(_inside(known["form"], steps))
+    if not isinstance(request.stream, ByteStream):
+        return []
+    # No further than need be: a body may be long.
+    if "opened" not in known:
+        known["opened"] = _decoded_if_small(request.content)
+    return [value for text in _at(known["opened"], steps) if (value := _decoded(text)) is not None]
+
+
+def _in_path(operation: OperationInfo, request: Request) -> dict[str, str]:
+    match = _pattern(operation.path).search(request.url.raw_path.split(b"?")[0].decode("ascii"))
+    return {name: unquote(text) for name, text in match.groupdict().items()} if match else {}
 
 
 def _inside(value: Any, steps: list[str]) -> Iterator[Any]:

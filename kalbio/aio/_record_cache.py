@@ -19,6 +19,10 @@ _MANY_KEYS = 8
 """With more key fields than this, everything is forgotten: too many combinations could be records."""
 
 
+_MANY_TOUCHED = 5_000
+"""Of more writes than this, the oldest are not kept apart: what was read before them is read again."""
+
+
 class _Kept(Generic[R]):
     """A record, and the number of the last write that it is known to show."""
 
@@ -85,6 +89,8 @@ class AsyncRecordCache(Generic[R]):
             while self._touched and next(iter(self._touched.values()))[1] < now - 2 * self._ttl:
                 self._touched.popitem(last=False)
             self._last_by_key = number if keys else self._last_by_key
+            while len(self._touched) > _MANY_TOUCHED:
+                self._cleared = self._touched.popitem(last=False)[1][0]
             # Last, because readers take no lock: who sees the number sees what it touched.
             self._writes = number
 

@@ -461,3 +461,43 @@ def test_a_cut_answer_over_a_real_socket_is_a_typed_error(world: World, origin: 
     client = world.connect(url=origin, retries=0)
     with pytest.raises(ConnectionFailedError):
         world(client.records.get_record_by_id(RECORD))
+
+
+# -- requests that are built in the short way -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"method": "get", "url": "/things/\u00fc b"},
+        {"method": "GET", "url": "/things", "params": {"ids": "a,b c", "limit": "3"}},
+        {"method": "POST", "url": "/things", "json": {"a": "\u00fc"}, "headers": {"Content-Type": "application/json"}},
+        {"method": "POST", "url": "/things"},
+        {"method": "DELETE", "url": "/things", "json": {"a": 1}},
+        {"method": "POST", "url": "/things", "content": b"", "extensions": {"timeout": {"read": 1}}},
+    ],
+    ids=str,
+)
+def test_a_url_asked_for_again_goes_out_as_at_first(core: Core, arguments: dict[str, Any]) -> None:
+    """The second request to a url, which takes less to build, has the same line, headers, body and time limits."""
+    pipe = core.open(Wire(200))
+    first, again = (pipe.build_request(**arguments) for _ in range(2))
+
+    assert (again.method, again.url, again.content) == (first.method, first.url, first.content)
+    assert again.headers.multi_items() == first.headers.multi_items()
+    assert again.extensions == first.extensions
+
+
+def test_what_is_set_on_a_client_of_the_library_counts_for_urls_that_are_known(core: Core) -> None:
+    """Headers, cookies and query values of the client, and a host of one's own, reach the second request as well."""
+    pipe = core.open(Wire(200))
+    pipe.build_request("GET", "/things")
+    pipe.headers["X-Lab"] = "B12"
+    pipe.headers["Host"] = "other.test"
+    pipe.cookies.set("lane", "7")
+    pipe.params = {"tenant": "t"}
+    again = pipe.build_request("GET", "/things")
+
+    assert (again.headers["X-Lab"], again.headers["Cookie"], again.headers["Host"]) == ("B12", "lane=7", "other.test")
+    assert again.headers.get_list("Host") == ["other.test"]
+    assert again.url.params["tenant"] == "t"

@@ -152,7 +152,8 @@ class AsyncTokenAuth(Auth):
 
     def _dress(self, request: Request, headers: Mapping[str, str]) -> None:
         request.headers.__class__ = VeiledHeaders
-        request.headers.update(headers)
+        for name, value in headers.items():
+            request.headers[name] = value  # `update` makes headers of them first
         for name, value in self._extra_headers.items():
             # A caller's header wins, but cannot relabel or reframe a body that we encoded.
             if name.lower() not in _OF_THE_BODY:

@@ -61,6 +61,7 @@ from kalbio._core.shown import one_line
 logger = logging.getLogger("kalbio")
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_OF_AN_OPERATION = frozenset({"content", "extensions", "headers", "params"})
 _NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout, ProxyError)
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
 
@@ -130,7 +131,7 @@ class AsyncPipe(AsyncClient):
             arguments["params"] = {name: jsontext.plain(value, name) for name, value in arguments["params"].items()}
         # The library parses a url twice to make it absolute: a seventh of the cost of a small request.
         try:
-            request = super().build_request(method, self._urls.get(url, url), **arguments)
+            request = self._assemble(method, self._urls.get(url, url), arguments)
         except InvalidURL as error:
             asked = arguments.get("params") or {}
             longest = max(asked, key=lambda name: len(str(asked[name])), default="url")
@@ -144,6 +145,34 @@ class AsyncPipe(AsyncClient):
             # What an upload says beside its file, to hold the answer against.
             request.extensions["form"] = {name: part[1] for name, part in files if part[0] is None}
         request.extensions["replayable"] = _replayable(request, files)
+        return request
+
+    def _assemble(self, method: str, url: Any, arguments: dict[str, Any]) -> Request:
+        """Build a request, in the short way where it has nothing but what generated operations give it.
+
+        The library merges and looks for what may be given otherwise, which takes it a third of a small call.
+        """
+        headers: Any = arguments.get("headers") or {}
+        content = arguments.get("content", b"")
+        if (
+            not (isinstance(url, URL) and isinstance(content, bytes) and isinstance(headers, dict))
+            or not (arguments.keys() <= _OF_AN_OPERATION and headers.keys() <= {"Content-Type"})
+            or (not content and method not in ("GET", "DELETE"))
+            or (self.params or self.cookies or "Host" in self.headers)
+        ):
+            return super().build_request(method, url, **arguments)
+        if content:
+            headers = {**headers, "Content-Length": str(len(content))}
+        added = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+        request = Request(
+            method,
+            url,
+            params=arguments.get("params"),
+            headers=[(b"Host", url.netloc), *self.headers.raw, *added],
+            stream=ByteStream(content),
+            extensions={"timeout": self.timeout.as_dict(), **(arguments.get("extensions") or {})},
+        )
+        request.read()
         return request
 
     async def send(

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 80fb631aa2f2)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 27069c7935ca)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ class TokenAuth(Auth):
 
     def _dress(self, request: Request, headers: Mapping[str, str]) -> None:
         request.headers.__class__ = VeiledHeaders
-        request.headers.update(headers)
+        for name, value in headers.items():
+            request.headers[name] = value  # `update` makes headers of them first
         for name, value in self._extra_headers.items():
             # A caller's header wins, but cannot relabel or reframe a body that we encoded.
             if name.lower() not in _OF_THE_BODY:
