@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.codegen import spec
-from scripts.codegen.generate import PACKAGE, generate
+from scripts.codegen.generate import generate
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,7 +29,7 @@ def api_description() -> dict[str, Any]:
 def build_package(description: dict[str, Any], directory: Path) -> Path:
     """Generates `kaleidoscope_api` below the directory and returns the directory, which is then good for `run`."""
     directory.mkdir(parents=True, exist_ok=True)
-    generate(description, directory / PACKAGE)
+    generate(description, directory / "kaleidoscope_api")
     return directory
 
 

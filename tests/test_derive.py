@@ -6,9 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from scripts.codegen.derive import SourceError, derive, derive_all, derived_files
+from scripts.codegen import derive as codegen
+from scripts.codegen.apis import read_table
+from scripts.codegen.derive import SourceError
+from tests.generated_client import ROOT
 
+TWINS = read_table(ROOT).twins
 PYPROJECT = "[tool.ruff]\nline-length = 120\ntarget-version = 'py311'\n"
+
+
+def derive(source: str) -> str:
+    """The twin, as this project has it."""
+    return codegen.derive(source, TWINS)
+
+
+def derive_all(root: Path, target: Path) -> None:
+    """All twins, as this project has them."""
+    codegen.derive_all(root, target, TWINS)
+
+
+def derived_files(root: Path) -> list[str]:
+    """The names of the derived files."""
+    return [path.relative_to(root).as_posix() for path in codegen.derived_files(root, TWINS)]
 
 
 @pytest.mark.parametrize(
@@ -138,10 +157,7 @@ def test_each_source_gets_one_twin(project: Path, tmp_path_factory: pytest.TempP
     """Twins are written for all sources but `kalbio/aio/__init__.py` and the hand-written pair."""
     target = tmp_path_factory.mktemp("target")
     derive_all(project, target)
-    assert [path.relative_to(target).as_posix() for path in derived_files(target)] == [
-        "kalbio/things.py",
-        "kalbio/_core/sync/pipe.py",
-    ]
+    assert derived_files(target) == ["kalbio/_core/sync/pipe.py", "kalbio/things.py"]
     assert sorted(path.name for path in target.rglob("*.py")) == ["pipe.py", "things.py"]
 
 
@@ -163,6 +179,23 @@ def test_twins_are_formatted_and_say_where_they_come_from(
         '    yield crc32(b"") + f()\n\n\n'
         "x: Iterator[int] = define(kalbio)\n"
     )
+
+
+def test_packages_have_packages_for_twins(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A package below the async sources becomes a package beside the other twins, its `__init__` included."""
+    package = project / "kalbio/aio/shelves"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        'from kalbio.aio.shelves.shelf import AsyncShelf as AsyncShelf\n\n__all__ = ["AsyncShelf"]\n'
+    )
+    (package / "shelf.py").write_text("import kalbio.aio.shelves\n\n\nclass AsyncShelf: ...\n")
+    target = tmp_path_factory.mktemp("target")
+    derive_all(project, target)
+    twins = ["kalbio/_core/sync/pipe.py", "kalbio/shelves/__init__.py", "kalbio/shelves/shelf.py", "kalbio/things.py"]
+    assert derived_files(target) == twins
+    header, code = (target / twins[1]).read_text().split("\n", 1)
+    assert header.startswith("# Derived from kalbio/aio/shelves/__init__.py by scripts/regenerate")
+    assert code == 'from kalbio.shelves.shelf import Shelf as Shelf\n\n__all__ = ["Shelf"]\n'
 
 
 def test_a_source_that_cannot_be_read_is_named(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,4 +1,4 @@
-"""The command line behind scripts/regenerate."""
+"""The command line behind scripts/regenerate. It works for every API in the table of pyproject.toml."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 
 from . import derive, diff, spec
-from .generate import PACKAGE, generate
+from .apis import GENERATED, Table, read_table
+from .generate import generate
 from .output import is_intact
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +20,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Runs one of the three modes and returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="scripts/regenerate",
-        description="Rebuild generated/ from openapi.yaml and the sync modules from their async sources.",
+        description="Rebuild generated/ from the API descriptions and the sync modules from their async sources.",
     )
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--check", action="store_true", help="change nothing; fail and name the files that drifted")
@@ -37,19 +38,21 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 
 def build(root: Path) -> dict[str, bytes]:
     """Every generated and derived file as it should be, by its path below root."""
+    table = read_table(root)
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
-        (scratch / "generated").mkdir()
-        description = spec.load((root / "openapi.yaml").read_text(encoding="utf-8"))
-        generate(description, scratch / "generated" / PACKAGE)
-        derive.derive_all(root, scratch)
-        return {name: (scratch / name).read_bytes() for name in _files(scratch)}
+        (scratch / GENERATED).mkdir()
+        for api in table.apis:
+            description = spec.load((root / api.description).read_text(encoding="utf-8"), api.description)
+            generate(description, scratch / GENERATED / api.package, api.description)
+        derive.derive_all(root, scratch, table.twins)
+        return {name: (scratch / name).read_bytes() for name in _files(scratch, table)}
 
 
 def drift(root: Path, expected: dict[str, bytes]) -> dict[str, str]:
     """What happened to each file that is not as expected, by its path."""
     found = {}
-    for name in sorted({*expected, *_files(root)}):
+    for name in sorted({*expected, *_files(root, read_table(root))}):
         path = root / name
         if name not in expected:
             found[name] = "extra: nothing makes this file"
@@ -65,10 +68,11 @@ def drift(root: Path, expected: dict[str, bytes]) -> dict[str, str]:
     return found
 
 
-def _files(root: Path) -> list[str]:
+def _files(root: Path, table: Table) -> list[str]:
     """The files below root that are made by this script, or lie where only such files may lie."""
-    generated = [path for path in (root / "generated").rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    return sorted(path.relative_to(root).as_posix() for path in [*generated, *derive.derived_files(root)])
+    generated = [path for path in (root / GENERATED).rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    derived = derive.derived_files(root, table.twins)
+    return sorted(path.relative_to(root).as_posix() for path in [*generated, *derived])
 
 
 def _check(root: Path, expected: dict[str, bytes]) -> int:
@@ -76,7 +80,7 @@ def _check(root: Path, expected: dict[str, bytes]) -> int:
     for name, what in drifted.items():
         print(f"{name}: {what}")
     if drifted:
-        print("Run scripts/regenerate; change openapi.yaml or the async source, not these files.", file=sys.stderr)
+        print("Run scripts/regenerate; change the description or the async source, not these files.", file=sys.stderr)
     return 1 if drifted else 0
 
 
@@ -84,7 +88,7 @@ def _write(root: Path, expected: dict[str, bytes]) -> int:
     changed = drift(root, expected)
     for name in changed:
         path = root / name
-        if not name.startswith("generated/") and path.is_file() and not derive.is_derived(path):
+        if not name.startswith(f"{GENERATED}/") and path.is_file() and not derive.is_derived(path):
             raise spec.SpecError(f"{name} is written by hand (it has no header); its async source cannot replace it")
     for name in changed:
         path = root / name
@@ -98,16 +102,26 @@ def _write(root: Path, expected: dict[str, bytes]) -> int:
 
 
 def _diff(root: Path, revision: str) -> int:
-    new = spec.load((root / "openapi.yaml").read_text(encoding="utf-8"))
+    apis = read_table(root).apis
     commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if commit is None:
         raise spec.SpecError(f"{revision!r} is not a git revision")
-    text = _git(root, "show", f"{commit.strip()}:./openapi.yaml")
-    if text is None:
-        raise spec.SpecError(f"there is no openapi.yaml at {revision}")
-    changes = diff.diff(spec.load(text), new)
-    print(diff.report(changes))
-    return 1 if any(change.breaking for change in changes) else 0
+    before = {api.name: _git(root, "show", f"{commit.strip()}:./{api.description}") for api in apis}
+    if not any(before.values()):
+        raise spec.SpecError(f"there is no {' and no '.join(api.description for api in apis)} at {revision}")
+    breaks = False
+    for api in apis:
+        if len(apis) > 1:
+            print(f"{api.name} ({api.description})")
+        text = before[api.name]
+        if text is None:
+            print("A new API.")
+            continue
+        new = spec.load((root / api.description).read_text(encoding="utf-8"), api.description)
+        changes = diff.diff(spec.load(text, f"{api.description} at {revision}"), new)
+        print(diff.report(changes))
+        breaks = breaks or any(change.breaking for change in changes)
+    return 1 if breaks else 0
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import tokenize
 from pathlib import Path
 
+from .apis import Twins
 from .output import ruff, sealed
 from .spec import SpecError
-
-# Where the async sources are, where their twins go, and the modules that are written by hand on both sides.
-DIRECTORIES = (
-    ("kalbio/aio", "kalbio", frozenset({"__init__.py"})),
-    ("kalbio/_core/aio", "kalbio/_core/sync", frozenset({"locks.py", "connections.py"})),
-)
 
 # Names that do not follow the rule "AsyncX is X".
 NAMES = {
@@ -59,8 +55,8 @@ class SourceError(SpecError):
     """An async source cannot be derived; the text says why."""
 
 
-def derive(source: str) -> str:
-    """The sync twin of a module, before it is formatted.
+def derive(source: str, twins: list[Twins]) -> str:
+    """The sync twin of a module, before it is formatted. `twins` tells which packages have others in their place.
 
     A line that ends in `# async-only` is left out; one that ends in `# sync: code` has that code in its place. At the
     end of a statement of several lines either comment stands for the whole statement.
@@ -71,41 +67,47 @@ def derive(source: str) -> str:
     for index, token in enumerate(tokens):
         if any(start <= token.start < end for start, end, _ in marked):
             continue
-        edits += _edits_of(tokens, index)
+        edits += _edits_of(tokens, index, twins)
     return _apply(source, edits)
 
 
-def derive_all(root: Path, target: Path) -> None:
-    """Writes the twin of every async source below `root` to its place below `target`."""
-    for source_dir, twin_dir, excluded in DIRECTORIES:
-        for path in sorted((root / source_dir).glob("*.py")):
-            if path.name in excluded:
+def derive_all(root: Path, target: Path, twins: list[Twins]) -> None:
+    """Writes the twin of every async source below `root`, packages included, to its place below `target`."""
+    written = {}
+    for one in twins:
+        for path in sorted((root / one.source).rglob("*.py")):
+            within = path.relative_to(root / one.source).as_posix()
+            if within in one.by_hand:
                 continue
-            name = f"{source_dir}/{path.name}"
+            name = f"{one.source}/{within}"
             try:
-                code = derive(path.read_text(encoding="utf-8"))
+                code = derive(path.read_text(encoding="utf-8"), twins)
                 compile(code, name, "exec")
             except (SyntaxError, tokenize.TokenError) as error:
                 raise SourceError(f"{name}: its sync twin would not be valid Python: {error}") from error
-            (target / twin_dir).mkdir(parents=True, exist_ok=True)
-            (target / twin_dir / path.name).write_text(code, encoding="utf-8")
-    if not (target / "kalbio").is_dir():
+            twin = target / one.target / within
+            twin.parent.mkdir(parents=True, exist_ok=True)
+            twin.write_text(code, encoding="utf-8")
+            written[twin] = name
+    if not written:
         return
     shutil.copy(root / "pyproject.toml", target / "pyproject.toml")
-    # The rest of kalbio is not there to be recognised as ours.
-    ours = 'lint.isort.known-first-party = ["kalbio"]'
-    ruff(target / "kalbio", "check", "--select", "F401,I,RUF022", "--fix-only", "--config", ours)
-    ruff(target / "kalbio", "format")
-    for source_dir, twin_dir, _ in DIRECTORIES:
-        for path in (target / twin_dir).glob("*.py"):
-            header = f"# Derived from {source_dir}/{path.name} by scripts/regenerate; edit that file."
-            path.write_text(sealed(header, path.read_text(encoding="utf-8")), encoding="utf-8")
+    packages = sorted({Path(one.target).parts[0] for one in twins})
+    # The rest of these packages is not there to be recognised as ours.
+    ours = f"lint.isort.known-first-party = {json.dumps(packages)}"
+    for package in packages:
+        if (target / package).is_dir():
+            ruff(target / package, "check", "--select", "F401,I,RUF022", "--fix-only", "--config", ours)
+            ruff(target / package, "format")
+    for twin, name in written.items():
+        header = f"# Derived from {name} by scripts/regenerate; edit that file."
+        twin.write_text(sealed(header, twin.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def derived_files(root: Path) -> list[Path]:
+def derived_files(root: Path, twins: list[Twins]) -> list[Path]:
     """The files below root that say in their first line that they are derived."""
-    files = [path for _, twin_dir, _ in DIRECTORIES for path in sorted((root / twin_dir).glob("*.py"))]
-    return [path for path in files if is_derived(path)]
+    files = {path for one in twins for path in (root / one.target).rglob("*.py")}
+    return sorted(path for path in files if is_derived(path))
 
 
 def is_derived(path: Path) -> bool:
@@ -156,23 +158,23 @@ def _marked(tokens: list[tokenize.TokenInfo]) -> list[_Edit]:
     return edits
 
 
-def _edits_of(tokens: list[tokenize.TokenInfo], index: int) -> list[_Edit]:
+def _edits_of(tokens: list[tokenize.TokenInfo], index: int, twins: list[Twins]) -> list[_Edit]:
     token = tokens[index]
     if token.type != tokenize.NAME:
         quotes_code = token.type in (tokenize.COMMENT, tokenize.STRING)
-        return [(token.start, token.end, _derive_text(token.string))] if quotes_code else []
+        return [(token.start, token.end, _derive_text(token.string, twins))] if quotes_code else []
     following = tokens[index + 1]
     if token.string == "await" or (token.string == "async" and following.string in ("def", "with", "for")):
         return [(token.start, following.start, "")]
     if token.string in ("Awaitable", "Coroutine") and following.string == "[":
         start, end = _last_argument(tokens, index + 1)
         return [(token.start, start, ""), (end, (end[0], end[1] + 1), "")]
-    if token.string == "aio":
-        before = [other.string for other in tokens[max(index - 4, 0) : index]]
-        if before[-4:] == ["kalbio", ".", "_core", "."]:
-            return [(token.start, token.end, "sync")]
-        if before[-2:] == ["kalbio", "."]:
-            return [(tokens[index - 1].start, token.end, "")]
+    for source, target, _ in twins:
+        dotted = source.replace("/", " . ").split(" ")
+        if [other.string for other in tokens[max(index + 1 - len(dotted), 0) : index + 1]] == dotted:
+            if target == source.rpartition("/")[0]:
+                return [(tokens[index - 1].start, token.end, "")]
+            return [(token.start, token.end, target.rpartition("/")[2])]
     if token.string == "asyncio" and index and tokens[index - 1].string == ".":
         return [(token.start, token.end, "sync")]
     name = _derive_name(token.string)
@@ -202,10 +204,12 @@ def _derive_name(name: str) -> str:
     return re.sub(r"^(_*)Async(?=[A-Z])", r"\1", name)
 
 
-def _derive_text(text: str) -> str:
+def _derive_text(text: str, twins: list[Twins]) -> str:
     """The same replacements where code is quoted: in comments, docstrings and annotations given as text."""
-    text = text.replace("kalbio._core.aio", "kalbio._core.sync").replace("kalbio/_core/aio", "kalbio/_core/sync")
-    text = re.sub(r"\bkalbio([./])aio\b", "kalbio", text)
+    for source, target, _ in twins:
+        for separator in "./":
+            quoted = re.escape(source.replace("/", separator))
+            text = re.sub(rf"\b{quoted}\b", target.replace("/", separator), text)
     text = _ASYNC.sub("", _AWAIT.sub("", _ARTICLE.sub(r"\1 \2Async", text)))
     text = re.sub(r"(?<=[\w`]\.)asyncio(?=\()", "sync", text)
     text = _WRAPPED.sub(r"\1", text)

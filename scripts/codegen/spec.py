@@ -1,16 +1,20 @@
-"""Reads openapi.yaml."""
+"""Reads the description of an API."""
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from typing import Any
 
 import yaml
 
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+"""What can be the name of a file, a module and a package."""
+
 
 class SpecError(Exception):
-    """openapi.yaml cannot be used; the text says why."""
+    """The description of an API cannot be used; the text says why."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -24,7 +28,8 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise SpecError(f"openapi.yaml, line {key_node.start_mark.line + 1}: the key {key!r} is given twice")
+                line = key_node.start_mark.line + 1
+                raise SpecError(f"{key_node.start_mark.name}, line {line}: the key {key!r} is given twice")
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -38,12 +43,14 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
 
 
-def load(text: str) -> dict[str, Any]:
-    """The API description as it would be in JSON."""
+def load(text: str, name: str = "openapi.yaml") -> dict[str, Any]:
+    """The API description as it would be in JSON. `name` is that of its file, for the texts of errors."""
+    stream = io.StringIO(text)
+    stream.name = name
     try:
-        spec = json.loads(json.dumps(yaml.load(text, Loader=_Loader)))  # noqa: S506 - a subclass of SafeLoader
+        spec = json.loads(json.dumps(yaml.load(stream, Loader=_Loader)))  # noqa: S506 - a subclass of SafeLoader
     except (yaml.YAMLError, TypeError, ValueError) as error:
-        raise SpecError(f"openapi.yaml cannot be read: {error}") from error
+        raise SpecError(f"{name} cannot be read: {error}") from error
     if not isinstance(spec, dict):
-        raise SpecError("openapi.yaml does not hold an object")
+        raise SpecError(f"{name} does not hold an object")
     return spec
