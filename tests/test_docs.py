@@ -26,6 +26,7 @@ from typing import Any
 
 import attrs
 import pytest
+import yaml
 from kaleidoscope_api.models import SearchFilterRuleType
 
 import kalbio
@@ -38,7 +39,7 @@ from kalbio.testing import InProcess
 ROOT = Path(__file__).parent.parent
 GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md", *GUIDE]
-EVERY_PAGE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EVERY_PAGE = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN: list[str] = []
 """Pages with a block that is not run, one entry for each."""
 
@@ -224,10 +225,41 @@ def test_the_guide_lists_every_rule_of_a_search() -> None:
 
 
 def test_the_navigation_holds_every_page() -> None:
-    """Each page under docs is in the navigation of the site, and each public module of the client has a page."""
+    """Each page is in the navigation of the site, or is a decision; each public module of the client has a page."""
     navigation = (ROOT / "scripts" / "mkdocs.yml").read_text(encoding="utf-8")
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
     modules = [path.stem for path in (ROOT / "kalbio" / "aio").glob("*.py") if not path.stem.startswith("_")]
 
-    assert [page for page in pages if f" {page}\n" not in navigation] == []
+    decisions = re.compile(r"decisions/(?!index).*")
+    assert [page for page in pages if f" {page}\n" not in navigation and not decisions.fullmatch(page)] == []
     assert [module for module in modules if f"reference/{module}.md" not in pages] == []
+
+
+def test_each_decision_is_listed_and_says_why() -> None:
+    """The list of decisions names each page once, by its title; each has a context, a decision and consequences."""
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"^\* \[(.+)\]\((.+)\)$", (folder / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md") if path.name != "index.md"}
+
+    assert sorted(listed) == sorted((text.partition("\n")[0].removeprefix("# "), name) for name, text in texts.items())
+    for name, text in texts.items():
+        headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+        assert [item for item in headings if item != "Figures"] == ["Context", "Decision", "Consequences"], name
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    """The changelog tells of the version of this tree, above older ones."""
+    versions = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert versions[:2] == ["Unreleased", kalbio.__version__]
+
+
+def test_the_hooks_of_pre_commit_use_the_tools_of_this_tree() -> None:
+    """The hooks run what is installed or lies here, so that a commit fetches nothing and checks as scripts/test does."""
+    settings = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    hooks = [hook for repository in settings["repos"] for hook in repository["hooks"]]
+    checks = (ROOT / "scripts" / "test").read_text(encoding="utf-8").replace("$bin/", ".venv/bin/")
+
+    assert [repository["repo"] for repository in settings["repos"]] == ["local"]
+    assert {hook["language"] for hook in hooks} == {"system"}
+    assert [hook["entry"] for hook in hooks if hook["entry"].removesuffix(" --force-exclude") not in checks] == []
