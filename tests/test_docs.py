@@ -255,7 +255,7 @@ def test_the_changelog_begins_with_this_version() -> None:
 
 
 def test_the_hooks_of_pre_commit_use_the_tools_of_this_tree() -> None:
-    """The hooks run what is installed or lies here, so that a commit fetches nothing and checks as scripts/test does."""
+    """The hooks run what is installed or lies here, so a commit fetches nothing and checks as scripts/test does."""
     settings = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     hooks = [hook for repository in settings["repos"] for hook in repository["hooks"]]
     checks = (ROOT / "scripts" / "test").read_text(encoding="utf-8").replace("$bin/", ".venv/bin/")
