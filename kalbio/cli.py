@@ -65,12 +65,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _sandbox(options: argparse.Namespace) -> int:
     from kalbio.sandbox import Faults, Sandbox
-    from kalbio.sandbox.faults import parse_fault
     from kalbio.sandbox.server import serve
 
     faults = Faults(options.fault_seed)
     for spec in options.fault or ():
-        faults.add(parse_fault(spec))
+        faults.add_line(spec)
     with (
         Sandbox(
             options.db,

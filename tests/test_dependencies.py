@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 OPTIONAL = {"google", "requests", "h2"}
 """Imported where a setting asks for it, and named in an error when it is not there."""
 
-OF_EXTRAS = {"sandbox", "testing", "pytest_plugin"}
+OF_EXTRAS = {"sandbox", "emulator", "testing", "pytest_plugin"}
 """Modules that come with an extra, or run inside of pytest."""
 
 

@@ -47,6 +47,13 @@ def test_the_sync_client_needs_no_event_loop() -> None:
     assert {name for name in loaded if name.startswith(("kalbio.aio", "kalbio._core.aio"))} == set()
 
 
+def test_a_client_does_not_load_the_emulator_kit() -> None:
+    """Whoever only uses a client pays nothing for the sandbox, whose extra may not be installed."""
+    loaded = modules_after("import kalbio.aio.client, kalbio.records; kalbio.KaleidoscopeClient('id', 'secret').raw")
+
+    assert {name for name in loaded if name.startswith(("kalbio._core.emulator", "kalbio.sandbox"))} == set()
+
+
 def test_importing_stays_in_its_budget(capsys: pytest.CaptureFixture[str]) -> None:
     """Importing costs less than a third of httpx (30 ms), making a client less than one and a half (150 ms)."""
     codes = {

@@ -59,7 +59,7 @@ def kill(lab: Lab, after: int, *, carried_out: bool, operation: str = "/values")
 
     A process that is killed, unlike one that is interrupted, notes nothing more.
     """
-    answer, count, note = lab.sandbox.meet, iter(range(10**6)), Journal.note
+    answer, count, note = lab.sandbox.handle_with_faults, iter(range(10**6)), Journal.note
 
     def end(*_: Any) -> None:
         raise Killed
@@ -72,10 +72,10 @@ def kill(lab: Lab, after: int, *, carried_out: bool, operation: str = "/values")
             raise Killed
         return answer(request)
 
-    lab.sandbox.meet = meet  # type: ignore[method-assign]
+    lab.sandbox.handle_with_faults = meet  # type: ignore[method-assign]
 
     def live() -> None:
-        lab.sandbox.meet = answer  # type: ignore[method-assign]
+        lab.sandbox.handle_with_faults = answer  # type: ignore[method-assign]
         Journal.note = note  # type: ignore[method-assign]
 
     return live

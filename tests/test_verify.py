@@ -110,14 +110,14 @@ def test_what_cannot_be_looked_for_is_not_repeated(
     since = len(patient.exchanges)
     patient.fail("addRecordValue", **fault)
     # The first reading goes well; rate faults would make that a matter of luck.
-    answer, readings = patient.sandbox.meet, iter([False, True])
+    answer, readings = patient.sandbox.handle_with_faults, iter([False, True])
 
     def meet(request: Any) -> Any:
         if request.method == "GET" and "/values" in request.target and next(readings):
             patient.fail("listRecordValues", status=status)
         return answer(request)
 
-    patient.sandbox.meet = meet  # type: ignore[method-assign]
+    patient.sandbox.handle_with_faults = meet  # type: ignore[method-assign]
     with pytest.raises(UnknownFateError) as caught:
         world(record.add_value(FIELD, 2.5, verify=True))
 
@@ -154,7 +154,7 @@ def test_somebody_else_writes_to_the_same_place(patient: Lab, world: World, thei
     record = record_of(patient, world)
     before, since = stored(record, world), len(patient.exchanges)
     patient.fail("addRecordValue", reset=True)
-    answer = patient.sandbox.meet
+    answer = patient.sandbox.handle_with_faults
     written: list[Any] = []
 
     def meet(request: Any) -> Any:
@@ -163,7 +163,7 @@ def test_somebody_else_writes_to_the_same_place(patient: Lab, world: World, thei
             written.append(answer(replace_content(request, theirs)))
         return outcome
 
-    patient.sandbox.meet = meet  # type: ignore[method-assign]
+    patient.sandbox.handle_with_faults = meet  # type: ignore[method-assign]
     if theirs == 2.5:
         assert world(record.add_value(FIELD, 2.5, verify=True)).id not in before
     else:

@@ -6,8 +6,12 @@ from kalbio._extras import require_sandbox
 
 require_sandbox()  # before an import below fails with less to say
 
-from kalbio.sandbox.app import Outcome, Request, Response, Sandbox  # noqa: E402
-from kalbio.sandbox.faults import Fault, Faults, LedgerEntry  # noqa: E402
-from kalbio.sandbox.webhooks import Delivery  # noqa: E402
+from kalbio._core.emulator.emulator import Outcome  # noqa: E402
+from kalbio._core.emulator.faults import Fault  # noqa: E402
+from kalbio._core.emulator.ledger import LedgerEntry  # noqa: E402
+from kalbio._core.emulator.messages import Request, Response  # noqa: E402
+from kalbio._core.emulator.webhooks import Delivery  # noqa: E402
+from kalbio.sandbox.app import Sandbox  # noqa: E402
+from kalbio.sandbox.faults import Faults  # noqa: E402
 
 __all__ = ["Delivery", "Fault", "Faults", "LedgerEntry", "Outcome", "Request", "Response", "Sandbox"]

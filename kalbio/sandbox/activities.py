@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.store import id_list
+from kalbio._core.emulator.strict_json import Document, Json
 from kalbio.sandbox import events, membership, views
-from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.properties import add_property
 from kalbio.sandbox.properties import shown as shown_property
-from kalbio.sandbox.store import Document, Json, Store, id_list
+from kalbio.sandbox.store import Store
 from kalbio.sandbox.times import midnight
+
+routes = Routes()
 
 _SEARCH_CAP = 500
 _COMPLETE = {"complete", "done"}
@@ -30,7 +35,7 @@ _SCHEDULING = {"shift_dependency_mode", "avoid_weekends", "extend_in_progress_it
 _PLAIN = {"title", "description", "duration", "aggregate_scheduling", "external_id"}
 
 
-@operation("listActivities")
+@routes.operation("listActivities")
 def list_activities(call: Call) -> list[Document]:
     """All activities, newest first, or those asked for by id."""
     activities = call.store.all("activity")[::-1]
@@ -40,13 +45,13 @@ def list_activities(call: Call) -> list[Document]:
     return shown_activities(call.store, activities)
 
 
-@operation("getActivity")
+@routes.operation("getActivity")
 def get_activity(call: Call) -> Document:
     """One activity."""
-    return shown_activities(call.store, [call.need("activity", call.path["activity_id"])])[0]
+    return shown_activities(call.store, [call.store.need("activity", call.path["activity_id"])])[0]
 
 
-@operation("createActivity")
+@routes.operation("createActivity")
 def create_activity(call: Call) -> list[Document]:
     """A new activity, as a list of one."""
     body = call.body
@@ -56,7 +61,7 @@ def create_activity(call: Call) -> list[Document]:
     definition = _need_definition(call, definition_id, body["activity_type"]) if definition_id else None
     for name, kind in (("program_ids", "program"), ("assigned_user_ids", "user"), ("subscriber_ids", "user")):
         for id_ in body.get(name, ()):
-            call.need(kind, id_, status=400)
+            call.store.need(kind, id_, status=400)
     activity = add_activity(
         call.store,
         body["title"],
@@ -75,11 +80,11 @@ def create_activity(call: Call) -> list[Document]:
     return shown_activities(call.store, [activity])
 
 
-@operation("updateActivity")
+@routes.operation("updateActivity")
 def update_activity(call: Call) -> Document:
     """Change the keys that were sent; lists change by add_ and remove_ deltas. Keys without an effect are refused."""
     store, body = call.store, call.body
-    activity = call.need("activity", call.path["activity_id"])
+    activity = call.store.need("activity", call.path["activity_id"])
     before = json.loads(json.dumps(activity))
     comment_id = None
     for key, value in body.items():
@@ -98,7 +103,7 @@ def update_activity(call: Call) -> Document:
             _set_definition(call, activity, value)
         elif verb in ("add", "remove") and name in _DELTAS:
             for id_ in value:
-                call.need(_DELTAS[name], id_, status=400)
+                call.store.need(_DELTAS[name], id_, status=400)
             if key == "add_dependencies":
                 _refuse_circle(store, activity["id"], value)
             kept = [id_ for id_ in activity[name] if id_ not in value]
@@ -120,14 +125,14 @@ def update_activity(call: Call) -> Document:
     return shown_activities(store, [activity])[0]
 
 
-@operation("listChildActivities")
+@routes.operation("listChildActivities")
 def list_child_activities(call: Call) -> list[Document]:
     """Direct children, newest first."""
-    activity_id = call.need("activity", call.path["activity_id"])["id"]
+    activity_id = call.store.need("activity", call.path["activity_id"])["id"]
     return shown_activities(call.store, call.store.all("activity", activity_id)[::-1])
 
 
-@operation("searchActivities")
+@routes.operation("searchActivities")
 def search_activities(call: Call) -> list[Document]:
     """Activities that meet every condition given, newest first, at most 500."""
     query = call.query
@@ -144,16 +149,16 @@ def search_activities(call: Call) -> list[Document]:
     return shown_activities(call.store, found[: min(query.get("limit", _SEARCH_CAP), _SEARCH_CAP)])
 
 
-@operation("listActivityEvents")
+@routes.operation("listActivityEvents")
 def list_activity_events(call: Call) -> list[Document]:
     """What happened to an activity, newest first."""
-    return call.store.all("event", call.need("activity", call.path["activity_id"])["id"])[::-1]
+    return call.store.all("event", call.store.need("activity", call.path["activity_id"])["id"])[::-1]
 
 
-@operation("listActivityComments")
+@routes.operation("listActivityComments")
 def list_activity_comments(call: Call) -> list[Document]:
     """The comments on an activity, oldest first."""
-    return call.store.all("comment", call.need("activity", call.path["activity_id"])["id"])
+    return call.store.all("comment", call.store.need("activity", call.path["activity_id"])["id"])
 
 
 def add_activity(
@@ -327,7 +332,7 @@ def _known(enumeration: str, key: str, value: Json) -> Json:
 
 
 def _need_definition(call: Call, definition_id: str, activity_type: str) -> Document:
-    definition = call.need("definition", definition_id, status=400)
+    definition = call.store.need("definition", definition_id, status=400)
     if definition["activity_type"] != activity_type:
         raise Refusal(
             400, f"definition {definition['title']!r} is for activities of type {definition['activity_type']}"
@@ -365,7 +370,7 @@ def _move(call: Call, activity: Document, parent_id: str | None) -> None:
     while ancestor_id:
         if ancestor_id == activity["id"]:
             raise Refusal(400, "an activity cannot lie below itself")
-        ancestor_id = call.need("activity", ancestor_id, status=400)["parent_id"]
+        ancestor_id = call.store.need("activity", ancestor_id, status=400)["parent_id"]
     activity["parent_id"] = parent_id
     call.store.set_parent("activity", activity["id"], parent_id)
 

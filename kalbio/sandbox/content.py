@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from kalbio.sandbox.contract import loads
-from kalbio.sandbox.store import dumps
+from kalbio._core.emulator.strict_json import dumps, loads
 from kalbio.sandbox.times import parse
 
 Json = Any

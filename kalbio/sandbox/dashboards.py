@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+from kalbio._core.emulator.calls import NO_CONTENT, Answer
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import events, fields
-from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.membership import need_records
-from kalbio.sandbox.store import Document, Store
+from kalbio.sandbox.store import Store
+
+routes = Routes()
 
 
-@operation("listDashboards")
+@routes.operation("listDashboards")
 def list_dashboards(call: Call) -> list[Document]:
     """All dashboards, oldest first."""
     return call.store.all("dashboard")
 
 
-@operation("listDashboardCategories")
+@routes.operation("listDashboardCategories")
 def list_dashboard_categories(call: Call) -> list[Document]:
     """The categories of a dashboard, oldest first."""
-    return call.store.all("category", call.need("dashboard", call.path["dashboard_id"])["id"])
+    return call.store.all("category", call.store.need("dashboard", call.path["dashboard_id"])["id"])
 
 
-@operation("createDashboardCategory")
+@routes.operation("createDashboardCategory")
 def create_dashboard_category(call: Call) -> Document:
     """A new category; all it names must exist."""
     store, body = call.store, call.body
-    dashboard = call.need("dashboard", call.path["dashboard_id"])
+    dashboard = call.store.need("dashboard", call.path["dashboard_id"])
     definition_ids, label_ids = body.get("operation_definition_ids", []), body.get("label_ids", [])
     field_ids = body.get("field_ids", [])
     for definition_id in definition_ids:
-        call.need("definition", definition_id, status=400)
+        call.store.need("definition", definition_id, status=400)
     for label_id in [label_id for group in label_ids for label_id in group]:
-        call.need("label", label_id, status=400)
+        call.store.need("label", label_id, status=400)
     for field_id in field_ids:
         if fields.find_field(store, field_id) is None:
             raise Refusal(400, f"field {field_id} does not exist")
@@ -39,11 +44,11 @@ def create_dashboard_category(call: Call) -> Document:
     return category
 
 
-@operation("deleteDashboardCategory")
+@routes.operation("deleteDashboardCategory")
 def delete_dashboard_category(call: Call) -> Answer:
     """Remove a category."""
-    dashboard = call.need("dashboard", call.path["dashboard_id"])
-    category = call.need("category", call.path["category_id"])
+    dashboard = call.store.need("dashboard", call.path["dashboard_id"])
+    category = call.store.need("category", call.path["category_id"])
     if category["dashboard_id"] != dashboard["id"]:
         raise Refusal(404, f"dashboard {dashboard['id']} has no category {category['id']}")
     call.store.retire("category", category["id"])
@@ -51,28 +56,28 @@ def delete_dashboard_category(call: Call) -> Answer:
     return NO_CONTENT
 
 
-@operation("addDashboardRecord")
+@routes.operation("addDashboardRecord")
 def add_dashboard_record(call: Call) -> Document:
     """Show a record; one that is shown stays where it is. The answer is the dashboard."""
-    call.need("dashboard", call.path["dashboard_id"])
+    call.store.need("dashboard", call.path["dashboard_id"])
     need_records(call.store, [call.body["record_id"]])
     return _add(call, "record_ids", call.body["record_id"])
 
 
-@operation("removeDashboardRecord")
+@routes.operation("removeDashboardRecord")
 def remove_dashboard_record(call: Call) -> Answer:
     """Show a record no longer."""
     return _remove(call, "record_ids", call.path["record_id"])
 
 
-@operation("addDashboardSet")
+@routes.operation("addDashboardSet")
 def add_dashboard_set(call: Call) -> Document:
     """Show a record set. The answer is the dashboard."""
-    call.need("dashboard", call.path["dashboard_id"])
-    return _add(call, "record_set_ids", call.need("record_set", call.body["set_id"], status=400)["id"])
+    call.store.need("dashboard", call.path["dashboard_id"])
+    return _add(call, "record_set_ids", call.store.need("record_set", call.body["set_id"], status=400)["id"])
 
 
-@operation("removeDashboardSet")
+@routes.operation("removeDashboardSet")
 def remove_dashboard_set(call: Call) -> Answer:
     """Show a record set no longer."""
     return _remove(call, "record_set_ids", call.path["set_id"])
@@ -100,12 +105,12 @@ def add_category(
 
 
 def _add(call: Call, key: str, id: str) -> Document:
-    dashboard = call.need("dashboard", call.path["dashboard_id"])
+    dashboard = call.store.need("dashboard", call.path["dashboard_id"])
     return _change(call, dashboard, key, list(dict.fromkeys([*dashboard[key], id])))
 
 
 def _remove(call: Call, key: str, id: str) -> Answer:
-    dashboard = call.need("dashboard", call.path["dashboard_id"])
+    dashboard = call.store.need("dashboard", call.path["dashboard_id"])
     if id not in dashboard[key]:
         raise Refusal(404, f"dashboard {dashboard['id']} does not show {id}")
     _change(call, dashboard, key, [other for other in dashboard[key] if other != id])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document, Json
 from kalbio.sandbox import events, views
-from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.properties import shown as shown_property
-from kalbio.sandbox.store import Document, Json, Store
+from kalbio.sandbox.store import Store
+
+routes = Routes()
 
 _PLAIN = {
     "title", "description", "status", "priority", "is_archived", "external_id", "duration", "aggregate_scheduling",
@@ -33,16 +37,16 @@ _POINTERS = {
 _PLACEMENTS = {"registration_content_layout_id", "registration_result_content_layout_id"}
 
 
-@operation("listActivityDefinitions")
+@routes.operation("listActivityDefinitions")
 def list_activity_definitions(call: Call) -> list[Document]:
     """All definitions, oldest first."""
     return [shown_definition(call.store, definition) for definition in call.store.all("definition")]
 
 
-@operation("updateActivityDefinition")
+@routes.operation("updateActivityDefinition")
 def update_activity_definition(call: Call) -> Document:
     """Change the keys that were sent. Registration settings act at once on all activities of the type."""
-    definition = call.need("definition", call.path["definition_id"])
+    definition = call.store.need("definition", call.path["definition_id"])
     before = json.loads(json.dumps(definition))
     body = dict(call.body)
     propagate = body.pop("propagate_to_instances", False)
@@ -126,19 +130,19 @@ def _change(call: Call, definition: Document, key: str, value: Json) -> None:
         definition[key] = value
     elif key in _POINTERS:
         if value is not None:
-            _check_pointer(key, call.need(_POINTERS[key], value, status=400))
+            _check_pointer(key, call.store.need(_POINTERS[key], value, status=400))
         definition[key] = value
     elif key in _PLACEMENTS:
         if value is not None and value not in [item["id"] for item in definition["content_layout"]]:
             raise Refusal(400, f"{value} is no place in the content layout of {definition['title']!r}")
         definition[key] = value
     elif key == "assigned_user_ids":
-        definition[key] = [call.need("user", id_, status=400)["id"] for id_ in value]
+        definition[key] = [call.store.need("user", id_, status=400)["id"] for id_ in value]
     elif key == "set_queue_content_layout_ids":
         definition["queue_content_layout_ids"] = [id_ for entry in value for id_ in entry["content_layout_ids"]]
     elif verb in ("add", "remove") and name in _DELTAS:
         for id_ in value:
-            call.need(_DELTAS[name], id_, status=400)
+            call.store.need(_DELTAS[name], id_, status=400)
         kept = [id_ for id_ in definition[name] if id_ not in value]
         definition[name] = definition[name] + [i for i in value if i not in definition[name]] if verb == "add" else kept
     else:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from kalbio.sandbox.calls import Call, Refusal, operation
-from kalbio.sandbox.store import Document, Store
-from kalbio.sandbox.times import milliseconds, parse, to_micros
+from kalbio._core.emulator.clock import to_micros
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
+from kalbio.sandbox.calls import Call, Routes
+from kalbio.sandbox.store import Store
+from kalbio.sandbox.times import milliseconds, parse
+
+routes = Routes()
 
 _PAGE_SIZE = 100
 # what an event of the workspace shows; the author's names come on top
@@ -16,7 +21,7 @@ _SHARED = (
 _CLOCKWORK = {"updated_at", "last_updated_by", "last_activity_at"}
 
 
-@operation("listWorkspaceEvents")
+@routes.operation("listWorkspaceEvents")
 def list_workspace_events(call: Call) -> list[Document]:
     """One page of what happened in the workspace, newest first. Pages count from 1."""
     query = call.query

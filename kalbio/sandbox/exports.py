@@ -5,22 +5,27 @@ from __future__ import annotations
 import csv
 import io
 
+from kalbio._core.emulator.calls import Answer
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.store import id_list
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import membership, views
-from kalbio.sandbox.calls import Answer, Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.content import to_cell
 from kalbio.sandbox.files import disposition
 from kalbio.sandbox.queries import Columns, select_records
 from kalbio.sandbox.search import EMPTY
-from kalbio.sandbox.store import Document, id_list
+
+routes = Routes()
 
 
-@operation("exportRecordsCsv")
+@routes.operation("exportRecordsCsv")
 def export_records_csv(call: Call) -> Answer:
     """Key fields by name, then data fields by name: in the order of the view, or all that have a value."""
     store, query = call.store, call.query
-    piece = call.need("slice", query["entity_slice_id"], status=400)
+    piece = call.store.need("slice", query["entity_slice_id"], status=400)
     identifiers = query.get("identifier_ids")
-    view = call.need("view", query["record_view_id"], status=400) if query.get("record_view_id") else None
+    view = call.store.need("view", query["record_view_id"], status=400) if query.get("record_view_id") else None
     table = view if view and view["operation_ids"] else None
     if table:
         query = query | {"operation_id": _operation_of(table, query.get("operation_id"))}
@@ -31,7 +36,7 @@ def export_records_csv(call: Call) -> Answer:
         record_ids = [record_id for record_id in record_ids if record_id in on_table]
     elif view:
         record_ids = membership.allowed_by(store, view, record_ids)
-    chosen = [call.need("key_field", id_, status=400) for id_ in piece["key_field_ids"]]
+    chosen = [call.store.need("key_field", id_, status=400) for id_ in piece["key_field_ids"]]
     chosen += _data_fields(call, record_ids, columns)
     cells = [columns.cells(field) for field in chosen]
     text = io.StringIO(newline="")
@@ -55,7 +60,7 @@ def _data_fields(call: Call, record_ids: list[str], columns: Columns) -> list[Do
     store, query = call.store, call.query
     asked = [part for part in query.get("view_field_ids", "").split(",") if part]
     if query.get("record_view_id"):
-        places = call.need("view", query["record_view_id"], status=400)["view_fields"]
+        places = call.store.need("view", query["record_view_id"], status=400)["view_fields"]
     elif asked:
         places = [place for view in store.all("view") for place in view["view_fields"]]
     else:
@@ -69,4 +74,4 @@ def _data_fields(call: Call, record_ids: list[str], columns: Columns) -> list[Do
             raise Refusal(400, f"view fields do not exist: {', '.join(sorted(unknown))}")
         places = [place for place in places if place["id"] in asked]
     ids = views.data_field_ids({"view_fields": places})
-    return [call.need("data_field", id_, status=400) for id_ in dict.fromkeys(ids)]
+    return [call.store.need("data_field", id_, status=400) for id_ in dict.fromkeys(ids)]

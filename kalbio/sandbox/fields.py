@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import events, patterns
-from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.content import as_number
 from kalbio.sandbox.contract import load_contract
-from kalbio.sandbox.store import Document, Store
+from kalbio.sandbox.store import Store
+
+routes = Routes()
 
 DRAFT_KEY = "Draft ID"
 _ENUMERATIONS = {
@@ -21,13 +25,13 @@ _ENUMERATIONS = {
 _FIRST_SERIAL = 1_000_001
 
 
-@operation("listKeyFields")
+@routes.operation("listKeyFields")
 def list_key_fields(call: Call) -> list[Document]:
     """All key fields, oldest first."""
     return [shown_key_field(call.store, field) for field in call.store.all("key_field")]
 
 
-@operation("getOrCreateKeyField")
+@routes.operation("getOrCreateKeyField")
 def get_or_create_key_field(call: Call) -> Document:
     """The key field of a name. The slice it makes on its own comes with its first record."""
     field, is_new = ensure_key_field(call.store, call.body["field_name"])
@@ -36,10 +40,10 @@ def get_or_create_key_field(call: Call) -> Document:
     return shown_key_field(call.store, field)
 
 
-@operation("updateKeyField")
+@routes.operation("updateKeyField")
 def update_key_field(call: Call) -> Document:
     """Change the keys that were sent."""
-    field = call.need("key_field", call.path["field_id"])
+    field = call.store.need("key_field", call.path["field_id"])
     _refuse_taken_name(call, "key_field", field)
     enforcement = call.body.get("format_enforcement")
     if enforcement == "generate":
@@ -51,13 +55,13 @@ def update_key_field(call: Call) -> Document:
     return {"resource": shown_key_field(call.store, field), "event": None}
 
 
-@operation("listDataFields")
+@routes.operation("listDataFields")
 def list_data_fields(call: Call) -> list[Document]:
     """All data fields, oldest first."""
     return call.store.all("data_field")
 
 
-@operation("getOrCreateDataField")
+@routes.operation("getOrCreateDataField")
 def get_or_create_data_field(call: Call) -> Document:
     """The data field of a name. A name that exists with another type is refused."""
     name, kind = call.body["field_name"], call.body["field_type"]
@@ -71,16 +75,16 @@ def get_or_create_data_field(call: Call) -> Document:
     return field
 
 
-@operation("updateDataField")
+@routes.operation("updateDataField")
 def update_data_field(call: Call) -> Document:
     """Change the keys that were sent."""
-    field = call.need("data_field", call.path["field_id"])
+    field = call.store.need("data_field", call.path["field_id"])
     _refuse_taken_name(call, "data_field", field)
     field = _update(call, "data_field", field)
     return {"resource": {"field": field, "validation": {}}, "event": None}
 
 
-@operation("listEntitySlices")
+@routes.operation("listEntitySlices")
 def list_entity_slices(call: Call) -> list[Document]:
     """All slices, oldest first. Slices of drafts stay hidden."""
     return [shown_slice(piece) for piece in call.store.all("slice") if not piece["hidden"]]

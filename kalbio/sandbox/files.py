@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from kalbio.sandbox.calls import Answer, Call, Refusal, UploadedFile, operation
-from kalbio.sandbox.store import Document, Json, Store
+from kalbio._core.emulator.calls import Answer, UploadedFile
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document, Json
+from kalbio.sandbox.calls import Call, Routes
+from kalbio.sandbox.store import Store
+
+routes = Routes()
 
 
-@operation("downloadFile")
+@routes.operation("downloadFile")
 def download_file(call: Call) -> Answer:
     """The bytes of a file."""
     return _download(call, "select name, type, data from file where id = ?", call.path["file_id"])
 
 
-@operation("downloadActivityFile")
+@routes.operation("downloadActivityFile")
 def download_activity_file(call: Call) -> Answer:
     """The bytes of a file of this activity."""
-    call.need("activity", call.path["activity_id"])
+    call.store.need("activity", call.path["activity_id"])
     sql = "select name, type, data from file where id = ? and activity_id = ?"
     return _download(call, sql, call.path["file_id"], call.path["activity_id"])
 

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kalbio._core.emulator.calls import NO_CONTENT, Answer
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import drafts, events, fields, membership, records, values, views
-from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.content import Json, as_text, from_cell, inferred_type
-from kalbio.sandbox.store import Document, Store
+from kalbio.sandbox.store import Store
+
+routes = Routes()
 
 _PAGE_SIZE = 100
 _OWN_KEYS = {"polls", "outcome", "rows", "has_run"}
@@ -58,35 +63,35 @@ class Report:
         }
 
 
-@operation("pushImport")
+@routes.operation("pushImport")
 def push_import(call: Call) -> Document:
     """Load rows whose columns are field names; fields that are missing are created, of types that take all the rows."""
     return _push_by_name(call, None)
 
 
-@operation("pushImportFromSource")
+@routes.operation("pushImportFromSource")
 def push_import_from_source(call: Call) -> Document:
     """The same, on behalf of an external source; its id is kept on the import."""
     return _push_by_name(call, call.path["source_id"])
 
 
-@operation("pushImportByFieldId")
+@routes.operation("pushImportByFieldId")
 def push_import_by_field_id(call: Call) -> Document:
     """Load rows whose columns are field ids; all of them must exist."""
     body, store = call.body, call.store
-    keys = {id_: call.need("key_field", id_, status=400) for id_ in body["key_field_ids"]}
+    keys = {id_: call.store.need("key_field", id_, status=400) for id_ in body["key_field_ids"]}
     names = dict.fromkeys(name for row in body["data"] for name in row if name not in keys)
-    table = Table(keys, {name: call.need("data_field", name, status=400) for name in names}, body["data"])
+    table = Table(keys, {name: call.store.need("data_field", name, status=400) for name in names}, body["data"])
     operation_id, view_ids = body.get("operation_id"), body["record_view_ids"]
     for view_id in view_ids:
-        view = call.need("view", view_id, status=400)
+        view = call.store.need("view", view_id, status=400)
         views.add_columns(store, view, [column["id"] for column in table.columns.values()])
         if operation_id and operation_id not in view["operation_ids"]:
             raise Refusal(400, f"record view {view_id} is no table of operation {operation_id}")
     return _push(call, table, view_ids if operation_id else [], None)
 
 
-@operation("listImports")
+@routes.operation("listImports")
 def list_imports(call: Call) -> list[Document]:
     """One page of the imports, newest first. Pages count from 1."""
     page, size = call.query.get("page", 1), call.query.get("page_size", _PAGE_SIZE)
@@ -98,17 +103,17 @@ def list_imports(call: Call) -> list[Document]:
     return found[(page - 1) * size : page * size]
 
 
-@operation("getImport")
+@routes.operation("getImport")
 def get_import(call: Call) -> Document:
     """One import; asking brings a running one closer to its end."""
-    import_ = call.need("import", call.path["import_id"])
+    import_ = call.store.need("import", call.path["import_id"])
     shown = _shown(import_)
     if import_["polls"] > 0 and import_["has_run"]:
         call.store.put("import", import_ | {"polls": import_["polls"] - 1})
     return shown
 
 
-@operation("createImport")
+@routes.operation("createImport")
 def create_import(call: Call) -> Document:
     """Keep rows to be staged as drafts; nothing is processed yet."""
     body = call.body
@@ -123,15 +128,15 @@ def create_import(call: Call) -> Document:
     return _shown(import_)
 
 
-@operation("runImport")
+@routes.operation("runImport")
 def run_import(call: Call) -> Answer:
     """Stage the rows of an import as drafts of its operation."""
     store, body = call.store, call.body
-    import_ = call.need("import", call.path["import_id"])
+    import_ = call.store.need("import", call.path["import_id"])
     if import_["has_run"]:
         raise Refusal(409, f"import {import_['id']} has run already")
     activity = membership.need_operation(store, import_["operation_id"], status=400)
-    view = call.need("view", body["record_view_id"], status=400)
+    view = call.store.need("view", body["record_view_id"], status=400)
     if view["id"] != activity["registration_staging_record_view_id"]:
         raise Refusal(400, f"record view {view['id']} is not the staging table of operation {activity['id']}")
     replaced = body.get("replace_draft_record_ids", [])
@@ -160,12 +165,12 @@ def _push_by_name(call: Call, source_id: str | None) -> Document:
         if new:
             created.append(columns[name]["id"])
     for view_id in body.get("add_fields_to_record_view_ids", ()):
-        views.add_columns(store, call.need("view", view_id, status=400), created)
+        views.add_columns(store, call.store.need("view", view_id, status=400), created)
     view_id, operation_id = body.get("record_view_id"), body.get("operation_id")
     if view_id is not None:
         if operation_id is None:
             raise Refusal(400, "record_view_id needs an operation_id")
-        if operation_id not in call.need("view", view_id, status=400)["operation_ids"]:
+        if operation_id not in call.store.need("view", view_id, status=400)["operation_ids"]:
             raise Refusal(400, f"record view {view_id} is no table of operation {operation_id}")
     table = Table(keys, columns, body["data"], added + len(created))
     return _push(call, table, [view_id] if view_id else [], source_id)
@@ -176,7 +181,7 @@ def _push(call: Call, table: Table, view_ids: list[str], source_id: str | None) 
     operation_id = body.get("operation_id")
     activity = membership.need_operation(store, operation_id, status=400) if operation_id else None
     if body.get("program_id"):
-        call.need("program", body["program_id"], status=400)
+        call.store.need("program", body["program_id"], status=400)
     piece = fields.ensure_slice(store, [key["id"] for key in table.keys.values()])
     import_ = _keep(call, operation_id, source_id) | {"entity_slice_id": piece["id"]}
     report, loaded = Report(), []
@@ -339,7 +344,8 @@ def _finish(call: Call, import_: Document, table: Table, report: Report) -> None
         "completed_at": call.store.stamp(),
         "import_result": result,
     }
-    started = {"started_at": import_["created_at"], "has_run": True, "polls": call.settings.import_polls, "rows": []}
+    polls = call.store.settings.import_polls
+    started = {"started_at": import_["created_at"], "has_run": True, "polls": polls, "rows": []}
     call.store.put("import", import_ | started | {"outcome": outcome})
     # one event for all of it, however many rows there are
     counts = {key: number for key, number in result.items() if key != "validation_result"}

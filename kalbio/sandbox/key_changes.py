@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import events, fields, membership, records, views
-from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.results import key_values
-from kalbio.sandbox.store import Document
 from kalbio.sandbox.view_parts import without
 
+routes = Routes()
 
-@operation("addRecordViewKeyField")
+
+@routes.operation("addRecordViewKeyField")
 def add_record_view_key_field(call: Call) -> Document:
     """The view moves to the slice with one key more; the listed records go with it, all others stay where they are."""
     store, body = call.store, call.body
@@ -25,7 +28,7 @@ def add_record_view_key_field(call: Call) -> Document:
     return views.shown_view(store, store.put("view", view | changed))
 
 
-@operation("replaceRecordViewKeyFields")
+@routes.operation("replaceRecordViewKeyFields")
 def replace_record_view_key_fields(call: Call) -> Document:
     """A copy of the view on the slice of the new keys, with all its records; the view that was asked for stays."""
     store, body = call.store, call.body
@@ -50,8 +53,8 @@ def replace_record_view_key_fields(call: Call) -> Document:
 
 def _need_view(call: Call) -> tuple[Document, Document]:
     """The view and its slice. Templates hold no records, and staging tables have keys of their own."""
-    view = call.need("view", call.path["view_id"])
-    piece = call.need("slice", view["entity_slice_id"], status=400)
+    view = call.store.need("view", call.path["view_id"])
+    piece = call.store.need("slice", view["entity_slice_id"], status=400)
     if view["is_template"] or piece["hidden"]:
         raise Refusal(400, f"key fields of record view {view['id']} cannot be changed: template or staging table")
     return view, piece
@@ -86,7 +89,7 @@ def _transfer(
     here = set(membership.records_of_view(call.store, view))
     names = {}
     for field_id in target["key_field_ids"]:
-        names[call.need("key_field", field_id, status=400)["field_name"]] = field_id
+        names[call.store.need("key_field", field_id, status=400)["field_name"]] = field_id
     keys: dict[str, dict[str, str]] = {}
     for one in transfers:
         record_id, given = one["record_id"], one["key_field_name_to_value"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kalbio.sandbox.store import Document, Store
+from kalbio._core.emulator.strict_json import Document
+from kalbio.sandbox.store import Store
 
 _TABLES = ("registration_record_view_id", "registration_result_record_view_id")
 _PLACES = ("registration_content_layout_id", "registration_result_content_layout_id")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kalbio.sandbox.calls import Refusal
-from kalbio.sandbox.store import Document, Store, id_list
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.store import id_list
+from kalbio._core.emulator.strict_json import Document
+from kalbio.sandbox.store import Store
 
 OPERATION_TYPES = ("experiment", "cycle")
 

@@ -6,9 +6,15 @@ import hashlib
 import hmac
 import secrets
 
-from kalbio.sandbox.calls import Answer, Call, Refusal, operation
-from kalbio.sandbox.store import Document, Store
-from kalbio.sandbox.times import to_micros
+from kalbio._core.emulator.calls import Answer
+from kalbio._core.emulator.clock import to_micros
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
+from kalbio.sandbox.calls import Call, Routes
+from kalbio.sandbox.errors import error_answer
+from kalbio.sandbox.store import Store
+
+routes = Routes()
 
 _REFRESH_LIFETIME = 90 * 86_400
 _SECOND = 1_000_000
@@ -16,11 +22,11 @@ _SECOND = 1_000_000
 _PREFIX = "sandbox-token-"
 
 
-@operation("createToken")
+@routes.operation("createToken")
 def create_token(call: Call) -> Document | Answer:
     """Client credentials begin a token family; every refresh rotates its refresh token."""
     if call.body["grant_type"] == "client_credentials":
-        settings = call.settings
+        settings = call.store.settings
         known = hmac.compare_digest(call.body["client_id"].encode(), settings.client_id.encode())
         proven = hmac.compare_digest(call.body["client_secret"].encode(), settings.client_secret.encode())
         if not (known and proven):
@@ -38,10 +44,33 @@ def _refresh(call: Call, token: str) -> Document | Answer:
     if spent:
         # Someone else may hold it, so the whole family dies. An answer, not a Refusal, which would undo this.
         store.run("delete from token where family = ?", family)
-        refusal = Refusal(401, "refresh token was used before; its family is revoked", code="invalid_grant")
-        return Answer(refusal.body(), status=401)
+        return error_answer(Refusal(401, "refresh token was used before; its family is revoked", code="invalid_grant"))
     store.run("update token set spent = 1 where token = ?", _digest(token))
-    return issue(store, call.settings.token_lifetime, family)
+    return issue(store, call.store.settings.token_lifetime, family)
+
+
+class Tokens:
+    """Who may pass: those who hold a living access token."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def authenticate(self, call: Call) -> None:
+        """Refuse a call without such a token. Everybody who has one may do everything."""
+        check_token(self._store, call.request.header("x-kal-authorization"))
+
+    def issue_token(self) -> str:
+        """An access token without a login."""
+        token = issue(self._store, self._store.settings.token_lifetime, self._store.new_id())
+        return str(token["access_token"])
+
+    def expire_tokens(self) -> None:
+        """End every access token there is; refresh tokens stay good."""
+        self._store.run("update token set expires = 0 where kind = 'access'")
+
+    def revoke_tokens(self) -> None:
+        """End every token there is."""
+        self._store.run("delete from token")
 
 
 def check_token(store: Store, header: str | None) -> None:

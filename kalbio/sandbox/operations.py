@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from kalbio._core.emulator.calls import NO_CONTENT, Answer
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import events, membership
 from kalbio.sandbox.activities import CLOSED, shown_activities
-from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.records import shown_records
-from kalbio.sandbox.store import Document
+
+routes = Routes()
 
 
-@operation("listOperationRecords")
+@routes.operation("listOperationRecords")
 def list_operation_records(call: Call) -> list[Document]:
     """The records of an operation, in the list form; drafts are not among them."""
-    activity = call.need("activity", call.path["operation_id"])
+    activity = call.store.need("activity", call.path["operation_id"])
     return shown_records(call.store, membership.members(call.store, activity["id"]), "list")
 
 
-@operation("addOperationRecords")
+@routes.operation("addOperationRecords")
 def add_operation_records(call: Call) -> Answer:
     """Attach records; those that are there stay."""
     activity = membership.need_operation(call.store, call.path["operation_id"])
@@ -27,14 +31,14 @@ def add_operation_records(call: Call) -> Answer:
     return NO_CONTENT
 
 
-@operation("removeOperationRecords")
+@routes.operation("removeOperationRecords")
 def remove_operation_records(call: Call) -> Document:
     """Take records, and the values they hold there, out of an operation or out of one of its tables. All or nothing."""
     store, view_id = call.store, call.body.get("record_view_id")
     activity = membership.need_operation(store, call.path["operation_id"])
     if activity["status"] in CLOSED:
         raise Refusal(409, f"operation {activity['id']} is {activity['status']} and closed for edits")
-    if view_id is not None and activity["id"] not in call.need("view", view_id, status=400)["operation_ids"]:
+    if view_id is not None and activity["id"] not in call.store.need("view", view_id, status=400)["operation_ids"]:
         raise Refusal(400, f"record view {view_id} is no table of operation {activity['id']}")
     here = set(membership.members(store, activity["id"], view_id))
     strangers = [record_id for record_id in call.body["record_ids"] if record_id not in here]
@@ -47,7 +51,7 @@ def remove_operation_records(call: Call) -> Document:
     return shown_activities(store, [activity])[0]
 
 
-@operation("postOperationCallback")
+@routes.operation("postOperationCallback")
 def post_operation_callback(call: Call) -> Answer:
     """Keep what an outside service reports about work it was given; it shows as an event of the activity."""
     activity = membership.need_operation(call.store, call.path["operation_id"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from kalbio.sandbox.calls import Refusal
+from kalbio._core.emulator.refusals import Refusal
 
 
 def check(pattern: str) -> None:

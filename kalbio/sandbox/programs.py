@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import events
-from kalbio.sandbox.calls import Call, operation
-from kalbio.sandbox.store import Document, Store
+from kalbio.sandbox.calls import Call, Routes
+from kalbio.sandbox.store import Store
+
+routes = Routes()
 
 
-@operation("listPrograms")
+@routes.operation("listPrograms")
 def list_programs(call: Call) -> list[Document]:
     """All programs, oldest first."""
     return call.store.all("program")
 
 
-@operation("createProgram")
+@routes.operation("createProgram")
 def create_program(call: Call) -> Document:
     """A new program; titles need not be unique."""
     program = add_program(call.store, call.body["title"])
@@ -21,10 +24,10 @@ def create_program(call: Call) -> Document:
     return program
 
 
-@operation("updateProgram")
+@routes.operation("updateProgram")
 def update_program(call: Call) -> Document:
     """Rename a program."""
-    program = call.need("program", call.path["program_id"])
+    program = call.store.need("program", call.path["program_id"])
     changed = program | {"title": call.body["title"]}
     events.log(call.store, "program", "updated", program["id"], events.changes(program, changed))
     return call.store.put("program", changed)

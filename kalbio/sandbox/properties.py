@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import events, files
-from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.content import FILE_TYPES, Json, WrongContent, stored
-from kalbio.sandbox.store import Document, Store
+from kalbio.sandbox.store import Store
 from kalbio.sandbox.times import microseconds, milliseconds
 
+routes = Routes()
 
-@operation("listPropertyFields")
+
+@routes.operation("listPropertyFields")
 def list_property_fields(call: Call) -> list[Document]:
     """All property fields."""
     return call.store.all("property_field")
 
 
-@operation("updateProperty")
+@routes.operation("updateProperty")
 def update_property(call: Call) -> Document:
     """Set the content of a property."""
-    property_ = call.need("property", call.path["property_id"])
+    property_ = call.store.need("property", call.path["property_id"])
     content = call.body["content"]
     try:
         content = stored(property_["field_type"], content)
@@ -29,15 +33,14 @@ def update_property(call: Call) -> Document:
     return shown(_set(call.store, property_, content))
 
 
-@operation("uploadPropertyFile")
+@routes.operation("uploadPropertyFile")
 def upload_property_file(call: Call) -> Document:
     """Store a file as the content of a file property; the answer is the content."""
-    property_ = call.need("property", call.path["property_id"])
+    property_ = call.store.need("property", call.path["property_id"])
     if property_["field_type"] not in FILE_TYPES:
         raise Refusal(400, f"property {property_['property_name']!r} has type {property_['field_type']!r}, not file")
-    assert call.file is not None
     activity_id = property_["resource_id"] if property_["resource_type"] == "task" else None
-    content = files.keep(call.store, call.file, activity_id=activity_id, property_id=property_["id"])
+    content = files.keep(call.store, call.files["file"], activity_id=activity_id, property_id=property_["id"])
     _set(call.store, property_, content)
     return content
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio._core.emulator.clock import from_micros
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.store import id_list
+from kalbio._core.emulator.strict_json import Document, Json, dumps
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.content import texts_in
 from kalbio.sandbox.search import EMPTY, Cell, WrongProp, make_test, sort_ids
-from kalbio.sandbox.store import Document, Json, Store, dumps, id_list
-from kalbio.sandbox.times import from_micros
+from kalbio.sandbox.store import Store
+
+routes = Routes()
 
 
-@operation("searchRecords")
+@routes.operation("searchRecords")
 def search_records(call: Call) -> list[str]:
     """Ids of the records that meet every condition, ascending by id unless sorted."""
     columns = Columns(call.store, call.query.get("operation_id"))

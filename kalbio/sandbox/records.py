@@ -6,37 +6,42 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.store import id_list
+from kalbio._core.emulator.strict_json import Document, dumps
 from kalbio.sandbox import events, fields
 from kalbio.sandbox.activities import shown_activities
-from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.membership import need_record
-from kalbio.sandbox.store import Document, Store, dumps, id_list
+from kalbio.sandbox.store import Store
 from kalbio.sandbox.times import microseconds, milliseconds
+
+routes = Routes()
 
 # Key values of several keys are joined with this in `record_identifier`, in the order of the slice's key fields.
 SEPARATOR = " | "
 Form = Literal["list", "single"]
 
 
-@operation("listRecords")
+@routes.operation("listRecords")
 def list_records(call: Call) -> list[Document]:
     """Records by id, ascending by id whatever was asked; unknown ids are absent."""
     return shown_records(call.store, [part for part in call.query["record_ids"].split(",") if part], "list")
 
 
-@operation("getRecord")
+@routes.operation("getRecord")
 def get_record(call: Call) -> Document:
     """One record, drafts included."""
     need_record(call.store, call.path["record_id"])
     return shown_records(call.store, [call.path["record_id"]], "single")[0]
 
 
-@operation("getOrCreateRecord")
+@routes.operation("getOrCreateRecord")
 def get_or_create_record(call: Call) -> Document:
     """The record with these key values; record and slice are made when there is none."""
     keys = call.body["key_field_to_value"]
     for field_id, value in keys.items():
-        call.need("key_field", field_id, status=400)
+        call.store.need("key_field", field_id, status=400)
         if not value:
             raise Refusal(400, f"key field {field_id} has no value")
     piece = fields.ensure_slice(call.store, keys)
@@ -46,7 +51,7 @@ def get_or_create_record(call: Call) -> Document:
     return shown_records(call.store, [record_id], "single")[0]
 
 
-@operation("identifyRecords")
+@routes.operation("identifyRecords")
 def identify_records(call: Call) -> list[Document]:
     """One match per look-up, null for a miss; but an empty list for a single look-up that misses."""
     asked = call.query["records_key_field_to_value"]
@@ -61,7 +66,7 @@ def identify_records(call: Call) -> list[Document]:
     return [{"record": shown[record_id] if record_id else None} for record_id in found]
 
 
-@operation("listRecordOperations")
+@routes.operation("listRecordOperations")
 def list_record_operations(call: Call) -> list[Document]:
     """The activities that contain a record, newest first."""
     record_id = call.path["record_id"]

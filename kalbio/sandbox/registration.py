@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from kalbio._core.emulator.calls import NO_CONTENT, Answer
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import events, membership, results, values
-from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.contract import load_contract
-from kalbio.sandbox.store import Document, Store
+from kalbio.sandbox.store import Store
+
+routes = Routes()
 
 # A registration never goes back; one that ended stays as it is until the file is registered again.
 _STEPS = {"pending": 0, "validated": 1, "validation_failed": 1, "submitted": 2, "completed": 3, "failed": 3}
@@ -13,7 +18,7 @@ _ENDED = ("completed", "failed")
 _OWN_KEYS = {"record_ids", "record_errors"}
 
 
-@operation("registerFile")
+@routes.operation("registerFile")
 def register_file(call: Call) -> Document:
     """Begin a registration and tell the outside service.
 
@@ -51,20 +56,20 @@ def register_file(call: Call) -> Document:
     _track(store, registration)
     events.log(store, "registration_file", "created", registration["id"], {"operation_id": activity["id"]})
     path = load_contract().path_of("downloadActivityFile", activity_id=activity["id"], file_id=file_id)
-    call.events.append(
-        {
-            "event": "registration_submitted",
-            "operation_id": activity["id"],
-            "file_id": file_id,
-            "file_url": call.base_url + path,
-            "file_name": file_name,
-            "record_ids": registration["record_ids"],
-        }
-    )
+    event = "registration_submitted"
+    payload = {
+        "event": event,
+        "operation_id": activity["id"],
+        "file_id": file_id,
+        "file_url": call.base_url + path,
+        "file_name": file_name,
+        "record_ids": registration["record_ids"],
+    }
+    call.webhooks.append((event, payload))
     return _bare(registration)
 
 
-@operation("listRegistrationFiles")
+@routes.operation("listRegistrationFiles")
 def list_registration_files(call: Call) -> list[Document]:
     """The registrations of an operation, newest first, with what went wrong per record."""
     activity = membership.need_operation(call.store, call.path["operation_id"])
@@ -72,7 +77,7 @@ def list_registration_files(call: Call) -> list[Document]:
     return [_bare(one) | {"record_errors": one["record_errors"]} for one in reversed(found)]
 
 
-@operation("updateRegistrationFileStatus")
+@routes.operation("updateRegistrationFileStatus")
 def update_registration_file_status(call: Call) -> Answer:
     """Progress from the outside service."""
     registration = _need(call)
@@ -81,7 +86,7 @@ def update_registration_file_status(call: Call) -> Answer:
     return NO_CONTENT
 
 
-@operation("submitRegistrationResults")
+@routes.operation("submitRegistrationResults")
 def submit_registration_results(call: Call) -> Answer:
     """The outcome: on success the data of good rows becomes values, and bad rows are listed as record errors."""
     store, body = call.store, call.body

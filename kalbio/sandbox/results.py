@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import fields, values
-from kalbio.sandbox.calls import Refusal
 from kalbio.sandbox.content import Json, as_text
-from kalbio.sandbox.store import Document, Store
+from kalbio.sandbox.store import Store
 
 # Per-record statuses are free text. These say that something went wrong even without an error message.
 _BAD = frozenset({"error", "failed", "not_found", "validation_failed"})

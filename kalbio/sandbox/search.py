@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from kalbio._core.emulator.clock import to_micros
 from kalbio.sandbox.content import as_number, as_text, holds_text
-from kalbio.sandbox.times import parse, to_micros
+from kalbio.sandbox.times import parse
 
 Json = Any
 

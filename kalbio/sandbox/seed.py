@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
 
+from kalbio._core.emulator.clock import Clock
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import fields, membership, seed_large, values, views
 from kalbio.sandbox.activities import add_activity
 from kalbio.sandbox.content import Json
@@ -20,8 +22,7 @@ from kalbio.sandbox.definitions import add_definition
 from kalbio.sandbox.programs import add_program
 from kalbio.sandbox.properties import add_property
 from kalbio.sandbox.records import ensure_record
-from kalbio.sandbox.store import SCHEMA, Document, Store
-from kalbio.sandbox.times import Clock
+from kalbio.sandbox.store import SCHEMA, Store
 
 _NAMESPACE = uuid.UUID("6b1d0f0e-3c1c-4a7e-9a55-9d6a3d0c2f10")
 _BEGIN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)

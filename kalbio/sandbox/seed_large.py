@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import fields, membership, values, views
 from kalbio.sandbox.activities import add_activity
 from kalbio.sandbox.content import Json
@@ -11,7 +12,7 @@ from kalbio.sandbox.definitions import add_definition
 from kalbio.sandbox.layouts import place
 from kalbio.sandbox.programs import add_program
 from kalbio.sandbox.records import ensure_record
-from kalbio.sandbox.store import Document, Store
+from kalbio.sandbox.store import Store
 
 DATA_FIELDS = 200
 PROJECTS, EXPERIMENTS, ACTIVITIES = 100, 2_500, 5_000

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from kalbio._core.emulator.calls import NO_CONTENT, Answer
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document, Json
 from kalbio.sandbox import drafts, events, fields, membership, records, results, values
-from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
-from kalbio.sandbox.store import Document, Json, Store
+from kalbio.sandbox.calls import Call, Routes
+from kalbio.sandbox.store import Store
+
+routes = Routes()
 
 _OWN_KEYS = {"is_closed", "record_errors"}
 # What success and failure are called, by type of submission.
 _VERDICTS = {"validation": ("validated", "validation_failed"), "registration": ("completed", "failed")}
 
 
-@operation("validateDrafts")
+@routes.operation("validateDrafts")
 def validate_drafts(call: Call) -> Document:
     """Ask the registrar for verdicts only."""
     return _submit(call, "validation", "pending", "registration_drafts_validation_requested")
 
 
-@operation("submitDrafts")
+@routes.operation("submitDrafts")
 def submit_drafts(call: Call) -> Document:
     """Ask the registrar to register."""
     return _submit(call, "registration", "submitted", "registration_drafts_submitted")
 
 
-@operation("listDraftStatuses")
+@routes.operation("listDraftStatuses")
 def list_draft_statuses(call: Call) -> list[Document]:
     """Where the drafts stand that took part in some submission."""
     activity = membership.need_operation(call.store, call.path["operation_id"])
@@ -31,7 +36,7 @@ def list_draft_statuses(call: Call) -> list[Document]:
     return [{key: one[key] for key in ("record_id", "status", "message")} for one in found]
 
 
-@operation("listRegistrationSubmissions")
+@routes.operation("listRegistrationSubmissions")
 def list_registration_submissions(call: Call) -> list[Document]:
     """The submissions of an operation, newest first, with what went wrong per record."""
     activity = membership.need_operation(call.store, call.path["operation_id"])
@@ -39,7 +44,7 @@ def list_registration_submissions(call: Call) -> list[Document]:
     return [_bare(one) | {"record_errors": one["record_errors"]} for one in reversed(found)]
 
 
-@operation("updateSubmissionStatus")
+@routes.operation("updateSubmissionStatus")
 def update_submission_status(call: Call) -> Answer:
     """Progress from the registrar; any status will do until results are in."""
     submission = _need_open(call)
@@ -50,7 +55,7 @@ def update_submission_status(call: Call) -> Answer:
     return NO_CONTENT
 
 
-@operation("submitSubmissionResults")
+@routes.operation("submitSubmissionResults")
 def submit_submission_results(call: Call) -> Answer:
     """The outcome. Good drafts of a registration become records; a validation only leaves verdicts."""
     store, body = call.store, call.body
@@ -76,7 +81,7 @@ def submit_submission_results(call: Call) -> Answer:
     return NO_CONTENT
 
 
-@operation("clearDrafts")
+@routes.operation("clearDrafts")
 def clear_drafts(call: Call) -> Answer:
     """Archive drafts that no submission holds."""
     activity = membership.need_operation(call.store, call.path["operation_id"])
@@ -121,9 +126,8 @@ def _submit(call: Call, submission_type: str, status: str, event: str) -> Docume
     events.log(store, "registration_submission", "created", submission["id"], attrs)
     for record_id in chosen:
         _set_status(store, submission, record_id, status, None)
-    call.events.append(
-        {"event": event, "operation_id": activity["id"], "submission_id": submission["id"], "record_ids": chosen}
-    )
+    payload = {"event": event, "operation_id": activity["id"], "submission_id": submission["id"], "record_ids": chosen}
+    call.webhooks.append((event, payload))
     return _bare(submission)
 
 
@@ -160,7 +164,7 @@ def _register(store: Store, operation_id: str, draft_id: str, row: Document | No
 
 
 def _need_open(call: Call) -> Document:
-    submission = call.need("submission", call.path["submission_id"])
+    submission = call.store.need("submission", call.path["submission_id"])
     if submission["operation_id"] != call.path["operation_id"]:
         raise Refusal(404, f"operation {call.path['operation_id']} has no submission {submission['id']}")
     if submission["is_closed"]:

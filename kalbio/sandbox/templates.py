@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from kalbio._core.emulator.calls import NO_CONTENT, Answer
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document, Json
 from kalbio.sandbox import events, fields, layouts, membership, views
-from kalbio.sandbox.calls import NO_CONTENT, Answer, Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.contract import load_contract
-from kalbio.sandbox.store import Document, Json, Store
+from kalbio.sandbox.store import Store
 from kalbio.sandbox.view_parts import RULES, checked_rules, copies, view_field, without
+
+routes = Routes()
 
 _PLAIN = ("view_name", "template_name", "is_archived", "sort_descending", "view_mode", "group_by_mode")
 
 
-@operation("listRecordViewTemplates")
+@routes.operation("listRecordViewTemplates")
 def list_record_view_templates(call: Call) -> list[Document]:
     """The templates among the views."""
     return [view for view in call.store.all("view") if view["is_template"]]
 
 
-@operation("getRecordViewTemplate")
+@routes.operation("getRecordViewTemplate")
 def get_record_view_template(call: Call) -> Document:
     """One template."""
     return _template_of_path(call)
 
 
-@operation("createRecordViewTemplate")
+@routes.operation("createRecordViewTemplate")
 def create_record_view_template(call: Call) -> Document:
     """A new template, from scratch or as a copy of a view."""
     store, body = call.store, dict(call.body)
@@ -36,7 +41,7 @@ def create_record_view_template(call: Call) -> Document:
         template = views.add_view(store, name, source["entity_slice_id"], source=source, is_template=True)
         template |= {"template_name": body.get("template_name", name)}
     else:
-        piece = call.need("slice", body.pop("entity_slice_id"), status=400)
+        piece = call.store.need("slice", body.pop("entity_slice_id"), status=400)
         if piece["hidden"]:
             raise Refusal(400, f"entity slice {piece['id']} is managed by the system")
         template = views.add_view(store, name, piece["id"], is_template=True)
@@ -45,7 +50,7 @@ def create_record_view_template(call: Call) -> Document:
     return store.put("view", template)
 
 
-@operation("updateRecordViewTemplate")
+@routes.operation("updateRecordViewTemplate")
 def update_record_view_template(call: Call) -> Document:
     """Change the keys that were sent; lists are replaced as a whole. Tables that were made from it stay as they are."""
     store, body = call.store, call.body
@@ -65,7 +70,7 @@ def update_record_view_template(call: Call) -> Document:
     return store.put("view", template)
 
 
-@operation("deleteRecordViewTemplate")
+@routes.operation("deleteRecordViewTemplate")
 def delete_record_view_template(call: Call) -> Answer:
     """Delete softly: definitions lose what points at it, and the tables made from it go."""
     store = call.store
@@ -83,7 +88,7 @@ def delete_record_view_template(call: Call) -> Answer:
     return NO_CONTENT
 
 
-@operation("duplicateRecordViewTemplate")
+@routes.operation("duplicateRecordViewTemplate")
 def duplicate_record_view_template(call: Call) -> Document:
     """A copy that is linked to nothing."""
     store = call.store
@@ -96,7 +101,7 @@ def duplicate_record_view_template(call: Call) -> Document:
     return store.put("view", copy)
 
 
-@operation("promoteRecordView")
+@routes.operation("promoteRecordView")
 def promote_record_view(call: Call) -> Document:
     """Replace a table of an operation by one that is made from a new template, with the same rows at the same place."""
     store, body = call.store, call.body
@@ -120,7 +125,7 @@ def promote_record_view(call: Call) -> Document:
     return template
 
 
-@operation("linkRecordViewTemplate")
+@routes.operation("linkRecordViewTemplate")
 def link_record_view_template(call: Call) -> Document:
     """Place a template in a definition's layout; its operations get a table. The answer is the template before that."""
     store, body = call.store, call.body
@@ -131,12 +136,12 @@ def link_record_view_template(call: Call) -> Document:
     return template
 
 
-@operation("unlinkRecordViewTemplate")
+@routes.operation("unlinkRecordViewTemplate")
 def unlink_record_view_template(call: Call) -> Answer:
     """Remove one placement; with the last one the tables of the definition's operations go."""
     store = call.store
     template = _template_of_path(call)
-    definition = call.need("definition", call.body["operation_definition_id"], status=400)
+    definition = call.store.need("definition", call.body["operation_definition_id"], status=400)
     layout_id = call.body["content_layout_id"]
     places = [item["id"] for item in layouts.placements(definition, template["id"])]
     if layout_id not in places:
@@ -150,7 +155,7 @@ def unlink_record_view_template(call: Call) -> Answer:
     return NO_CONTENT
 
 
-@operation("bulkLinkRecordViewTemplate")
+@routes.operation("bulkLinkRecordViewTemplate")
 def bulk_link_record_view_template(call: Call) -> Answer:
     """Place a template at the end of the layouts of several definitions, all or none."""
     template = _need_template(call, call.body["template_view_id"])
@@ -159,12 +164,12 @@ def bulk_link_record_view_template(call: Call) -> Answer:
     return NO_CONTENT
 
 
-@operation("bulkUnlinkRecordViewTemplate")
+@routes.operation("bulkUnlinkRecordViewTemplate")
 def bulk_unlink_record_view_template(call: Call) -> Answer:
     """Remove all placements from several definitions, and the settings that point at the template. All or none."""
     template = _need_template(call, call.body["template_view_id"])
     for definition_id in dict.fromkeys(call.body["operation_definition_ids"]):
-        definition = call.need("definition", definition_id, status=400)
+        definition = call.store.need("definition", definition_id, status=400)
         if not _is_linked(definition, template):
             raise Refusal(400, f"the template is not linked to {definition['title']!r}")
         template = _sever(call.store, template, definition)
@@ -172,7 +177,7 @@ def bulk_unlink_record_view_template(call: Call) -> Answer:
 
 
 def _need_template(call: Call, id: str, status: int = 400) -> Document:
-    view = call.need("view", id, status)
+    view = call.store.need("view", id, status)
     if not view["is_template"]:
         raise Refusal(status, f"record view {id} is no template")
     return view
@@ -183,15 +188,15 @@ def _template_of_path(call: Call) -> Document:
 
 
 def _need_plain_view(call: Call, id: str) -> Document:
-    view = call.need("view", id, status=400)
-    piece = call.need("slice", view["entity_slice_id"], status=400)
+    view = call.store.need("view", id, status=400)
+    piece = call.store.need("slice", view["entity_slice_id"], status=400)
     if view["is_template"] or piece["hidden"]:
         raise Refusal(400, f"record view {id} is a template or a staging table")
     return view
 
 
 def _need_definition(call: Call, id: str) -> Document:
-    definition = call.need("definition", id, status=400)
+    definition = call.store.need("definition", id, status=400)
     if definition["activity_type"] not in membership.OPERATION_TYPES:
         raise Refusal(400, f"a {definition['activity_type']} holds no records and has no tables")
     return definition
@@ -266,7 +271,7 @@ def _add_columns(call: Call, template: Document, body: Document) -> dict[str, st
     new = copies(call.store, [known[id_] for id_ in dict.fromkeys(wanted)])
     template["view_fields"] += new.values()
     for field_id in body.get("data_field_ids", ()):
-        call.need("data_field", field_id, status=400)
+        call.store.need("data_field", field_id, status=400)
         if field_id not in views.data_field_ids(template):
             template["view_fields"].append(view_field(call.store, field_id))
     return {old: column["id"] for old, column in new.items()}
@@ -290,11 +295,11 @@ def _rank(order: list[str], id: str) -> int:
 def _change(call: Call, template: Document, body: Document, columns: dict[str, str]) -> None:
     """Set what a create and an update have in common."""
     store = call.store
-    piece = call.need("slice", template["entity_slice_id"], status=400)
+    piece = call.store.need("slice", template["entity_slice_id"], status=400)
     template |= {key: body[key] for key in _PLAIN if key in body}
     for key, kind in (("program_ids", "program"), ("record_set_ids_filter", "record_set")):
         if key in body:
-            template[key] = [call.need(kind, id_, status=400)["id"] for id_ in dict.fromkeys(body[key])]
+            template[key] = [call.store.need(kind, id_, status=400)["id"] for id_ in dict.fromkeys(body[key])]
     template["record_set_ids"] = template["record_set_ids_filter"]
     for key in RULES:
         if key in body:

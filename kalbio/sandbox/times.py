@@ -1,51 +1,17 @@
-"""The two timestamp spellings of the API, and a clock that never shows the same instant twice."""
+"""The two timestamp spellings of the API."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+from kalbio._core.emulator.clock import as_utc, from_micros, to_micros
+
 # Python reads more: weeks, dates without hyphens, any text between date and time.
 _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
-
-
-class Clock:
-    """Instants as microseconds since 1970, strictly increasing, so that "newest first" is always well defined."""
-
-    def __init__(self, now: Callable[[], datetime] | None = None, last: int = 0) -> None:
-        """Follow a source of time, but never fall back to `last`."""
-        self._now = now or (lambda: datetime.now(UTC))
-        self._last = last
-
-    def now(self) -> datetime:
-        """The current time, in UTC."""
-        return as_utc(self._now())
-
-    def tick(self) -> int:
-        """A new instant, later than every one handed out before."""
-        self._last = max(to_micros(self._now()), self._last + 1)
-        return self._last
-
-
-def as_utc(moment: datetime) -> datetime:
-    """The same moment in UTC; a moment without a zone is taken as UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def to_micros(moment: datetime) -> int:
-    """Microseconds since 1970."""
-    return (as_utc(moment) - _EPOCH) // _MICROSECOND
-
-
-def from_micros(micros: int) -> datetime:
-    """The moment that many microseconds after 1970."""
-    return _EPOCH + micros * _MICROSECOND
 
 
 def milliseconds(micros: int) -> str:

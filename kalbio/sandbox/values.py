@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document, dumps
 from kalbio.sandbox import events, files, membership
-from kalbio.sandbox.calls import Call, Refusal, operation
+from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.content import FILE_TYPES, Json, WrongContent, stored
-from kalbio.sandbox.store import Document, Store, dumps
+from kalbio.sandbox.store import Store
 from kalbio.sandbox.times import milliseconds
 
+routes = Routes()
 
-@operation("listRecordValues")
+
+@routes.operation("listRecordValues")
 def list_record_values(call: Call) -> list[Document]:
     """The whole history over all data fields, newest first."""
     record_id = call.path["record_id"]
@@ -40,7 +44,7 @@ def list_record_values(call: Call) -> list[Document]:
     ]
 
 
-@operation("addRecordValue")
+@routes.operation("addRecordValue")
 def add_record_value(call: Call) -> Document:
     """Add a value; the newest of a scope is the current one."""
     record_id, body = call.path["record_id"], call.body
@@ -50,16 +54,15 @@ def add_record_value(call: Call) -> Document:
     return {"resource": _logged(call, write(call.store, record_id, field, content, operation_id, view_id))}
 
 
-@operation("uploadRecordValueFile")
+@routes.operation("uploadRecordValueFile")
 def upload_record_value_file(call: Call) -> Document:
     """Store a file and write a reference to it as a value of a file field."""
     record_id = call.path["record_id"]
     membership.need_record(call.store, record_id)
-    field, operation_id, view_id = _target(call, call.body)
+    field, operation_id, view_id = _target(call, call.body["body"])
     if field["field_type"] not in FILE_TYPES:
         raise Refusal(400, f"data field {field['field_name']!r} has type {field['field_type']!r} and takes no file")
-    assert call.file is not None
-    content = files.keep(call.store, call.file, activity_id=operation_id)
+    content = files.keep(call.store, call.files["file"], activity_id=operation_id)
     return {"resource": _logged(call, write(call.store, record_id, field, content, operation_id, view_id))}
 
 
@@ -125,7 +128,7 @@ def _target(call: Call, body: Document) -> tuple[Document, str | None, str | Non
         raise Refusal(400, f"data field {field['field_name']!r} is read-only or archived")
     operation_id, view_id = body.get("operation_id"), body.get("record_view_id")
     if operation_id is not None:
-        activity = call.need("activity", operation_id, status=400)
+        activity = call.store.need("activity", operation_id, status=400)
         if activity["activity_type"] not in ("experiment", "cycle"):
             raise Refusal(400, f"activity {operation_id} holds no records")
         if not call.store.rows(
@@ -135,7 +138,7 @@ def _target(call: Call, body: Document) -> tuple[Document, str | None, str | Non
     if view_id is not None:
         if operation_id is None:
             raise Refusal(400, "record_view_id needs an operation_id")
-        view = call.need("view", view_id, status=400)
+        view = call.store.need("view", view_id, status=400)
         if operation_id not in view["operation_ids"]:
             raise Refusal(400, f"record view {view_id} is no table of operation {operation_id}")
         if call.path["record_id"] not in membership.members(call.store, operation_id, view_id):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kalbio.sandbox.calls import Refusal
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox.contract import load_contract
-from kalbio.sandbox.store import Document, Store
+from kalbio.sandbox.store import Store
 
 RULES = ("filters", "sorts", "color_filters")
 # what a copy of a view takes over as it is

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import fields, layouts, membership
-from kalbio.sandbox.calls import Call, Refusal, operation
-from kalbio.sandbox.store import Document, Store
+from kalbio.sandbox.calls import Call, Routes
+from kalbio.sandbox.store import Store
 from kalbio.sandbox.view_parts import copied, view_field
 
+routes = Routes()
 
-@operation("listRecordViews")
+
+@routes.operation("listRecordViews")
 def list_record_views(call: Call) -> list[Document]:
     """All views, oldest first; templates and staging tables are among them."""
     return [shown_view(call.store, view) for view in call.store.all("view")]

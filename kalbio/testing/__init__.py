@@ -10,7 +10,7 @@ Needs the extra `sandbox`: `pip install '.[sandbox]'` in a checkout.
 
 from __future__ import annotations
 
-from kalbio.sandbox.faults import Fault, Faults
+from kalbio.sandbox import Fault, Faults
 from kalbio.testing.builders import make_assay_results, make_compounds
 from kalbio.testing.in_process import Exchange, InProcess, SandboxTransport
 

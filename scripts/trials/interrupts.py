@@ -32,10 +32,10 @@ class _Watch:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.moments: list[float] = []
-        self._meet = sandbox.meet
-        sandbox.meet = self.meet  # type: ignore[method-assign]
+        self._meet = sandbox.handle_with_faults
+        sandbox.handle_with_faults = self.handle_with_faults  # type: ignore[method-assign]
 
-    def meet(self, request: Any) -> Any:
+    def handle_with_faults(self, request: Any) -> Any:
         self.moments.append(time.monotonic())
         return self._meet(request)
 

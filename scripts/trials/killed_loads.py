@@ -100,8 +100,8 @@ def rows_to_load(client: KaleidoscopeClient, count: int, draw: Random) -> list[d
 
 def written(sandbox: Sandbox) -> int:
     """Return how many values of the load are there; the seed has others."""
-    with sandbox._lock:
-        return int(sandbox._store.rows(f"select count(*) from value where {_OURS}")[0][0])  # noqa: S608
+    with sandbox.lock:
+        return int(sandbox.store.rows(f"select count(*) from value where {_OURS}")[0][0])  # noqa: S608
 
 
 def _noted(path: Path) -> tuple[int, int]:
@@ -118,9 +118,9 @@ def _noted(path: Path) -> tuple[int, int]:
 
 def compared(sandbox: Sandbox, given: list[dict[str, Any]]) -> dict[str, int]:
     """Compare what is stored at each place with what was given for it."""
-    with sandbox._lock:
-        names = {field["id"]: field["field_name"] for field in sandbox._store.all("data_field")}
-        values = sandbox._store.rows(
+    with sandbox.lock:
+        names = {field["id"]: field["field_name"] for field in sandbox.store.all("data_field")}
+        values = sandbox.store.rows(
             f"select record_id, field_id, content from value where {_OURS} order by created"  # noqa: S608
         )
     stored: dict[tuple[str, str], list[float]] = {}

@@ -27,10 +27,10 @@ class Watch:
     def __init__(self, sandbox: Sandbox) -> None:
         self.most = self.inside = 0
         self.lock = threading.Lock()
-        self._meet = sandbox.meet
-        sandbox.meet = self.meet  # type: ignore[method-assign]
+        self._meet = sandbox.handle_with_faults
+        sandbox.handle_with_faults = self.handle_with_faults  # type: ignore[method-assign]
 
-    def meet(self, request: Any) -> Any:
+    def handle_with_faults(self, request: Any) -> Any:
         with self.lock:
             self.inside += 1
             self.most = max(self.most, self.inside)
@@ -166,7 +166,7 @@ def test_a_place_is_given_back_once_however_often_it_is_given() -> None:
 
 
 class Interrupt:
-    """Raises KeyboardInterrupt at one of the moments when a signal may break into the code of the core.
+    """Raises KeyboardInterrupt at one of the moments when a signal may break into what a client uses of the core.
 
     The interpreter looks for signals when a function begins, and when a call has returned.
     """
@@ -176,7 +176,8 @@ class Interrupt:
         self.came = False
 
     def __call__(self, frame: Any, event: str, argument: Any) -> None:
-        if event in ("call", "c_return") and "/kalbio/_core/" in frame.f_code.co_filename:
+        path = frame.f_code.co_filename
+        if event in ("call", "c_return") and "/kalbio/_core/" in path and "/_core/emulator/" not in path:
             self.left -= 1
             if self.left < 0:
                 self.came = True

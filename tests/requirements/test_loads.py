@@ -193,7 +193,7 @@ def test_r140_a_journal_that_may_have_forgotten_is_refused(lab: Lab, world: Worl
 def test_r140_the_one_file_has_all_that_counts(lab: Lab, world: World, path: Path, after: int) -> None:
     """A load that was killed at any row, and of whose journal only the one file is left, goes on exactly."""
     records = records_of(lab, world)
-    answer, count, kept = lab.sandbox.meet, iter(range(10**6)), path.with_suffix(".kept")
+    answer, count, kept = lab.sandbox.handle_with_faults, iter(range(10**6)), path.with_suffix(".kept")
 
     def meet(request: Any) -> Any:
         if request.method == "POST" and request.target.endswith("/values") and next(count) == after:
@@ -201,10 +201,10 @@ def test_r140_the_one_file_has_all_that_counts(lab: Lab, world: World, path: Pat
             raise Killed
         return answer(request)
 
-    lab.sandbox.meet = meet  # type: ignore[method-assign]
+    lab.sandbox.handle_with_faults = meet  # type: ignore[method-assign]
     with pytest.raises(Killed):
         world(lab.api.records.add_values(rows_of(records), journal=path))
-    lab.sandbox.meet = answer  # type: ignore[method-assign]
+    lab.sandbox.handle_with_faults = answer  # type: ignore[method-assign]
     for left in path.parent.glob("load.db*"):
         left.unlink()
     kept.rename(path)
@@ -274,7 +274,7 @@ def test_r140_a_forked_child_does_not_go_on_with_a_load(path: Path) -> None:
 def test_r140_an_answer_of_another_row_is_not_noted_as_its_own(lab: Lab, world: World, path: Path) -> None:
     """A row that gets the answer to another one is unknown, and a rerun settles it: each id is that of its row."""
     records = records_of(lab, world)
-    answer, last, writes = lab.sandbox.meet, [], iter(range(10**6))
+    answer, last, writes = lab.sandbox.handle_with_faults, [], iter(range(10**6))
 
     def meet(request: Any) -> Any:
         if not (request.method == "POST" and request.target.endswith("/values")):
@@ -282,9 +282,9 @@ def test_r140_an_answer_of_another_row_is_not_noted_as_its_own(lab: Lab, world: 
         last.append(answer(request))
         return last[-2] if next(writes) == 4 else last[-1]
 
-    lab.sandbox.meet = meet  # type: ignore[method-assign]
+    lab.sandbox.handle_with_faults = meet  # type: ignore[method-assign]
     first = world(lab.api.records.add_values(rows_of(records), journal=path))
-    lab.sandbox.meet = answer  # type: ignore[method-assign]
+    lab.sandbox.handle_with_faults = answer  # type: ignore[method-assign]
     assert {outcome.status for outcome in first} == {"done", "unknown", "skipped"}
 
     again = world(lab.api.records.add_values(rows_of(records), journal=path))

@@ -138,7 +138,7 @@ def refusing(world: World) -> Iterator[Lab]:
     made = Lab(world, Sandbox(faults=Faults()))
     world(made.api.programs.get_programs())
     sent, lock = itertools.count(1), threading.Lock()
-    meet = made.sandbox.meet
+    meet = made.sandbox.handle_with_faults
 
     def refuse(request: Any) -> Any:
         with lock:
@@ -147,7 +147,7 @@ def refusing(world: World) -> Iterator[Lab]:
                 made.sandbox.faults.add(Fault("getOrCreateRecord", status=503, retry_after=20, times=None))
         return answer
 
-    made.sandbox.meet = refuse  # type: ignore[method-assign]
+    made.sandbox.handle_with_faults = refuse  # type: ignore[method-assign]
     yield made
     made.close()
 

@@ -53,7 +53,7 @@ class Recorder(Api):
         return answer
 
     def _events(self) -> int:
-        return int(self.sandbox._store.rows("select count(*) from document where kind = 'event'")[0][0])
+        return int(self.sandbox.store.rows("select count(*) from document where kind = 'event'")[0][0])
 
 
 def play() -> Answers:

@@ -81,7 +81,7 @@ class Table:
         key = api.key("Drug")
         self.ids = [api.post("/records", {"key_field_to_value": {key: f"D{row:03}"}})["id"] for row in range(ROWS)]
         for kind in KINDS:
-            store = api.sandbox._store  # not over the wire, which takes as long as all the questions
+            store = api.sandbox.store  # not over the wire, which takes as long as all the questions
             field = store.get("data_field", self.fields[kind])
             assert field is not None
             for row, id_ in enumerate(self.ids):

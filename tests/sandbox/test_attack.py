@@ -65,8 +65,8 @@ class Target:
 
     def reset(self) -> None:
         """Make everything as it was at first."""
-        with self.sandbox._lock:
-            self.image.backup(self.sandbox._connection)
+        with self.sandbox.lock:
+            self.image.backup(self.sandbox.store.connection)
 
     def real(self, name: str, value: Json) -> Json:
         """A real id in place of a made-up one, mostly; which one depends on name and value alone."""
@@ -97,15 +97,15 @@ def target() -> Iterator[Target]:
         api = Api(sandbox)
         live_in(api)
         session.headers["X-Kal-Authorization"] = f"Bearer {api.token}"
-        rows = sandbox._store.rows("select kind, id from document union all select 'record', id from record")
-        rows += sandbox._store.rows("select 'file', id from file")
+        rows = sandbox.store.rows("select kind, id from document union all select 'record', id from record")
+        rows += sandbox.store.rows("select 'file', id from file")
         ids: dict[str, list[str]] = {}
         for kind, id_ in rows:
             ids.setdefault(kind, []).append(id_)
-        ids["template"] = [view["id"] for view in sandbox._store.all("view") if view["is_template"]]
-        ids["place"] = [place["id"] for view in sandbox._store.all("view") for place in view["view_fields"]]
+        ids["template"] = [view["id"] for view in sandbox.store.all("view") if view["is_template"]]
+        ids["place"] = [place["id"] for view in sandbox.store.all("view") for place in view["view_fields"]]
         with contextlib.closing(sqlite3.connect(":memory:", check_same_thread=False)) as image:
-            sandbox._connection.backup(image)
+            sandbox.store.connection.backup(image)
             yield Target(sandbox, server.url, image, ids, session)
 
 

@@ -19,8 +19,9 @@ import httpx
 import pytest
 
 from kalbio import cli
-from kalbio.sandbox import Fault, Faults, Request, Sandbox, app, server
-from kalbio.sandbox.faults import parse_fault
+from kalbio._core.emulator.faults import parse_fault
+from kalbio._core.emulator.ledger import Ledger
+from kalbio.sandbox import Fault, Faults, Request, Sandbox, server
 from kalbio.sandbox.server import Server, serve
 from tests.sandbox.wire import Api
 
@@ -265,15 +266,13 @@ def test_the_ledger_tells_what_was_done(bare: Api) -> None:
     assert {entry.fault for entry in bare.sandbox.ledger} == {None}
 
 
-def test_the_ledger_keeps_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ledger_keeps_the_last() -> None:
     """It is bounded, and its numbers go on."""
-    monkeypatch.setattr(app, "_LEDGER_LIMIT", 2)
-    with Sandbox(seed="empty") as sandbox:
-        api = Api(sandbox)
-        api.post("/programs", {"title": "A"})
-        api.post("/programs", {"title": "B"})
+    ledger = Ledger(limit=2)
+    for title in "ABC":
+        ledger.record("createProgram", "POST", "/programs", 200, None, (title,))
 
-        assert [entry.number for entry in sandbox.ledger] == [2, 3]
+    assert [(entry.number, entry.ids) for entry in ledger.entries()] == [(2, ("B",)), (3, ("C",))]
 
 
 def test_handle_knows_no_faults(bare: Api) -> None:

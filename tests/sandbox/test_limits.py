@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from kalbio import cli
-from kalbio.sandbox import Sandbox, connection
+from kalbio._core.emulator.connection import Limits
+from kalbio.sandbox import Sandbox
 from kalbio.sandbox import server as server_module
 from kalbio.sandbox.server import Server, serve
 from tests.sandbox.wire import Api, multipart
@@ -150,14 +151,18 @@ def test_slow_clients_take_no_threads(small: httpx.Client) -> None:
             wire.close()
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
-    """The address of a sandbox that takes five connections and waits for a moment only."""
-    monkeypatch.setattr(connection, "LIMIT", 5)
-    monkeypatch.setattr(connection, "PATIENCE", 0.3)
-    monkeypatch.setattr(connection, "GRACE", 0.1)
-    with Sandbox(seed="empty") as sandbox, serve(sandbox) as server:
+@contextlib.contextmanager
+def served_with(limits: Limits) -> Iterator[tuple[str, int]]:
+    """The address of a sandbox with limits of its own."""
+    with Sandbox(seed="empty") as sandbox, serve(sandbox, limits=limits) as server:
         yield "127.0.0.1", int(port_of(server))
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[tuple[str, int]]:
+    """The address of a sandbox that waits for a moment only."""
+    with served_with(Limits(patience=0.3, grace=0.1)) as address:
+        yield address
 
 
 def answer_on(wire: socket.socket) -> bytes:
@@ -214,11 +219,11 @@ def test_drops_give_no_more_time(hasty: tuple[str, int]) -> None:
             thread.join()
 
 
-def test_a_large_request_may_take_longer(hasty: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_request_may_take_longer() -> None:
     """As long as enough of it arrives, a body has the time it needs."""
-    monkeypatch.setattr(connection, "STEP", 1000)
     body = b'{"title": "x"}'.ljust(10_000)
-    with socket.create_connection(hasty, timeout=10) as wire:
+    limits = Limits(patience=0.3, grace=0.1, step=1000)
+    with served_with(limits) as address, socket.create_connection(address, timeout=10) as wire:
         wire.sendall(
             b"POST /programs HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 10000\r\n\r\n"
         )
@@ -233,16 +238,17 @@ def stopped_within(wire: socket.socket, seconds: float) -> bool:
     return bool(select.select([wire], [], [], seconds)[0])
 
 
-def test_an_answer_that_is_not_taken_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_not_taken_ends_its_connection() -> None:
     """A client that does not read loses the connection, and the server stops without waiting for it."""
-    monkeypatch.setattr(connection, "PATIENCE", 0.3)
     with Sandbox(seed="empty") as sandbox:
         api = Api(sandbox)
         record, field = api.record(Drug="A")["id"], api.field("Spectrum", "file")
         data = bytes(32 * 1024 * 1024)
         file_id = api.upload(f"/records/{record}/values/file", "a", data, {"field_id": field}).json()["resource"]
         path = f"/files/{file_id['content']['file_id']}"
-        with serve(sandbox) as server, socket.create_connection(("127.0.0.1", port_of(server)), timeout=10) as wire:
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(serve(sandbox, limits=Limits(patience=0.3)))
+            wire = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(server)), timeout=10))
             head = f"GET {path} HTTP/1.1\r\nhost: localhost\r\nx-kal-authorization: Bearer {api.token}\r\n\r\n"
             wire.sendall(head.encode())
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -251,17 +257,17 @@ def test_an_answer_that_is_not_taken_ends_its_connection(monkeypatch: pytest.Mon
             assert hung_up.poll(10_000)
 
 
-def test_connections_beyond_the_limit_are_turned_away(hasty: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_beyond_the_limit_are_turned_away() -> None:
     """With 503 and an end, whether or not they ask; those within the limit are served, and room is made by leaving."""
-    monkeypatch.setattr(connection, "PATIENCE", 10)
     ask = b"GET /programs HTTP/1.1\r\nhost: localhost\r\n\r\n"
     with contextlib.ExitStack() as stack:
-        inside = [stack.enter_context(socket.create_connection(hasty, timeout=10)) for _ in range(5)]
+        address = stack.enter_context(served_with(Limits(connections=5, patience=10, grace=0.1)))
+        inside = [stack.enter_context(socket.create_connection(address, timeout=10)) for _ in range(5)]
         for wire in inside:
             wire.sendall(ask)
             assert answer_on(wire).startswith(b"HTTP/1.1 401 ")
         for sent in (ask, b""):
-            with socket.create_connection(hasty, timeout=10) as outside:
+            with socket.create_connection(address, timeout=10) as outside:
                 outside.sendall(sent)
                 received = all_of(outside)
             assert received.startswith(b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n")
@@ -270,7 +276,7 @@ def test_connections_beyond_the_limit_are_turned_away(hasty: tuple[str, int], mo
         assert answer_on(inside[0]).startswith(b"HTTP/1.1 401 ")
         inside[0].shutdown(socket.SHUT_WR)
         assert all_of(inside[0]) == b""
-        with socket.create_connection(hasty, timeout=10) as another:
+        with socket.create_connection(address, timeout=10) as another:
             another.sendall(ask)
             assert answer_on(another).startswith(b"HTTP/1.1 401 ")
 
@@ -508,7 +514,7 @@ class _Elsewhere(BaseHTTPRequestHandler):
 
 def test_a_webhook_follows_no_redirects(monkeypatch: pytest.MonkeyPatch) -> None:
     """A receiver cannot send the sandbox to another address; a redirect counts as a failure."""
-    monkeypatch.setattr("kalbio.sandbox.webhooks._PAUSE", 0.001)
+    monkeypatch.setattr("kalbio._core.emulator.webhooks._PAUSE", 0.001)
     _Elsewhere.came = []
     receiver = HTTPServer(("127.0.0.1", 0), _Elsewhere)
     thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01})

@@ -112,7 +112,7 @@ def test_the_reference_works_offline(server: Server) -> None:
 
 def test_the_reference_renders_this_version_of_openapi() -> None:
     """The installed Swagger UI knows OpenAPI 3.1."""
-    from kalbio.sandbox import reference
+    from kalbio._core.emulator import reference
 
     found = reference.asset("swagger-ui-bundle.js")
 
@@ -146,7 +146,7 @@ def test_a_webhook_is_posted_and_tried_again(receiver: _Receiver) -> None:
 
 def test_a_receiver_that_is_not_there_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a few tries the log says why, and nobody waits any longer."""
-    monkeypatch.setattr("kalbio.sandbox.webhooks._PAUSE", 0.001)
+    monkeypatch.setattr("kalbio._core.emulator.webhooks._PAUSE", 0.001)
     with Sandbox(webhook="http://127.0.0.1:9/hook") as sandbox:
         api = Api(sandbox)
         operation = api.experiment("Assay", "Assay results registration")

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import python_multipart
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from kalbio.sandbox.calls import Refusal
+from kalbio._core.emulator.refusals import Code, Refusal
 
 _MOST_PARTS = 16
 _BOUNDARY = re.compile(rb"[!-~ ]{0,69}[!-~]")
@@ -45,7 +45,7 @@ def boundary_of(content_type: str) -> bytes | None:
     boundary = options.get(b"boundary")
     if boundary is not None and not _BOUNDARY.fullmatch(boundary):
         message = f"the boundary has {len(boundary)} bytes or wrong ones; it may have 1 to 70 printable ones"
-        raise Refusal(400, message, code="FST_INVALID_MULTIPART_CONTENT_TYPE")
+        raise Refusal(400, message, code=Code.INVALID_MULTIPART)
     return boundary
 
 
@@ -73,7 +73,7 @@ def read_parts(body: bytes, boundary: bytes) -> list[Part]:
 
     def begin() -> None:
         if len(parts) == _MOST_PARTS:
-            raise Refusal(400, f"body has more than {_MOST_PARTS} parts", code="FST_PARTS_LIMIT")
+            raise Refusal(400, f"body has more than {_MOST_PARTS} parts", code=Code.TOO_MANY_PARTS)
         parts.append(Part())
 
     parser = MultipartParser(
@@ -91,9 +91,7 @@ def read_parts(body: bytes, boundary: bytes) -> list[Part]:
         parser.write(body)
         parser.finalize()
     except python_multipart.exceptions.FormParserError as error:
-        raise Refusal(
-            400, f"body is not proper multipart: {error}", code="FST_INVALID_MULTIPART_CONTENT_TYPE"
-        ) from None
+        raise Refusal(400, f"body is not proper multipart: {error}", code=Code.INVALID_MULTIPART) from None
     if not ended:
-        raise Refusal(400, "body ends before its last boundary", code="FST_INVALID_MULTIPART_CONTENT_TYPE")
+        raise Refusal(400, "body ends before its last boundary", code=Code.INVALID_MULTIPART)
     return parts

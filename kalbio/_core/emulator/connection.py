@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import struct
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from kalbio.sandbox.calls import Refusal
+from kalbio._core.emulator.messages import Response
+from kalbio._core.emulator.refusals import Code, Refusal
 
-LIMIT = 1000
-"""How many connections there may be."""
-PATIENCE = 30.0
-"""Seconds in which a request must arrive, and an answer be taken; of large ones each further `STEP` bytes."""
-STEP = 64 * 1024
-GRACE = 1.0
-"""Seconds in which a client takes its last answer, or asks for it when there are too many connections."""
+
+@dataclass(frozen=True)
+class Limits:
+    """What a server takes."""
+
+    connections: int = 1000
+    """How many connections there may be."""
+    patience: float = 30.0
+    """Seconds in which a request must arrive, and an answer be taken; of large ones each further `step` bytes."""
+    step: int = 64 * 1024
+    grace: float = 1.0
+    """Seconds in which a client takes its last answer, or asks for it when there are too many connections."""
+    headers: int = 64 * 1024
+    """The largest headers of a request, in bytes."""
 
 
 class Connection(H11Protocol):
@@ -32,16 +41,22 @@ class Connection(H11Protocol):
     _arrival: asyncio.TimerHandle | None = None
     _departure: asyncio.TimerHandle | None = None
 
+    def __init__(self, *args: Any, limits: Limits, refuse: Callable[[Refusal], Response], **kwargs: Any) -> None:
+        """Take the limits of the server, and what makes an answer of a refusal; the rest is what uvicorn gives."""
+        super().__init__(*args, **kwargs)
+        self._limits = limits
+        self._refuse = refuse
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put itself where the application finds it, and begin to wait for a request."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "connection": self}
         transport.set_write_buffer_limits(0)  # to be told whenever the client does not take what is sent
-        self._is_too_many = len(self.connections) > LIMIT
+        self._is_too_many = len(self.connections) > self._limits.connections
         if self._is_too_many:
-            self._expect(GRACE, self._turn_away)
+            self._expect(self._limits.grace, self._turn_away)
         else:
-            self._expect(PATIENCE, self._give_up)
+            self._expect(self._limits.patience, self._give_up)
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of a request, which gives the rest of it more time."""
@@ -52,8 +67,8 @@ class Connection(H11Protocol):
         self._arrived += len(data)
         if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
             self._expect(None)
-        elif self._arrival is None or self._arrived >= STEP:
-            self._expect(PATIENCE, self._give_up)
+        elif self._arrival is None or self._arrived >= self._limits.step:
+            self._expect(self._limits.patience, self._give_up)
 
     def pause_writing(self) -> None:
         """Begin to wait for the client to take what was sent."""
@@ -101,32 +116,35 @@ class Connection(H11Protocol):
         self._arrival = None if seconds is None or otherwise is None else self.loop.call_later(seconds, otherwise)
 
     def _watch(self, size: int) -> None:
-        self._departure = self.loop.call_later(PATIENCE, self._look_again, size)
+        self._departure = self.loop.call_later(self._limits.patience, self._look_again, size)
 
     def _look_again(self, size: int) -> None:
         left = self.transport.get_write_buffer_size()
-        if left > size - STEP:
+        if left > size - self._limits.step:
             self.reset()  # left to itself the system would go on offering what it holds
         else:
             self._watch(left)
 
     def _turn_away(self) -> None:
-        self._end(503, f"there are too many connections: {LIMIT} at most")
+        message = f"there are too many connections: {self._limits.connections} at most"
+        self._end(Refusal(503, message, code=Code.TOO_MANY_CONNECTIONS))
 
     def _give_up(self) -> None:
-        self._end(408, f"the request did not arrive in time: {PATIENCE:g} s, and as long for each {STEP} bytes")
+        patience, step = self._limits.patience, self._limits.step
+        message = f"the request did not arrive in time: {patience:g} s, and as long for each {step} bytes"
+        self._end(Refusal(408, message, code=Code.REQUEST_TIMEOUT))
 
-    def _end(self, status: int, message: str) -> None:
+    def _end(self, refusal: Refusal) -> None:
         """Say why, unless an answer has begun, and close."""
         self._expect(None)
         if self.transport.is_closing():
             return
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            body = json.dumps(Refusal(status, message).body()).encode()
-            self.transport.write(
-                f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nconnection: close\r\nretry-after: 1\r\n"
-                f"content-type: application/json; charset=utf-8\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-                + body
-            )
+            answer = self._refuse(refusal)
+            headers = [("connection", "close"), ("retry-after", "1"), *answer.headers]
+            headers.append(("content-length", str(len(answer.body))))
+            head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+            phrase = HTTPStatus(answer.status).phrase
+            self.transport.write(f"HTTP/1.1 {answer.status} {phrase}\r\n{head}\r\n".encode("latin-1") + answer.body)
         self.transport.close()
-        self.loop.call_later(GRACE, self.transport.abort)
+        self.loop.call_later(self._limits.grace, self.transport.abort)

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kalbio.sandbox.store import Document, dumps
+from kalbio._core.emulator.strict_json import Document, dumps
 
 _ATTEMPTS = 3
 _PAUSE = 0.2
@@ -95,7 +95,7 @@ class Webhooks:
                 self._changed.notify_all()
 
     def _post(self, delivery: Delivery) -> None:
-        request = urllib.request.Request(  # noqa: S310  the user of the sandbox chose this URL
+        request = urllib.request.Request(  # noqa: S310  whoever started it chose this URL
             str(self._target),
             data=dumps(delivery.payload).encode(),
             headers={"content-type": "application/json", "user-agent": "kalbio-sandbox"},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from kalbio.sandbox.contract import load_contract
+from kalbio._core.emulator.strict_json import Document
 
 PATH = "/reference"
 DESCRIPTION_PATH = "/openapi.json"
@@ -20,7 +22,7 @@ _PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>Kaleidoscope API (sandbox)</title>
+<title>%(title)s</title>
 <link rel="icon" href="%(path)s/favicon-32x32.png">
 <link rel="stylesheet" href="%(path)s/swagger-ui.css">
 </head>
@@ -31,7 +33,7 @@ _PAGE = """<!doctype html>
 const page = SwaggerUIBundle({
   url: "%(description)s", dom_id: "#reference", deepLinking: true, tryItOutEnabled: true, docExpansion: "none",
   validatorUrl: null,
-  onComplete: () => { const token = %(token)s; if (token) page.preauthorizeApiKey("kaleidoscopeToken", token); },
+  onComplete: () => { const token = %(token)s; if (token) page.preauthorizeApiKey(%(scheme)s, token); },
 });
 </script>
 </body>
@@ -39,11 +41,30 @@ const page = SwaggerUIBundle({
 """
 
 
-def page(token: str | None) -> bytes:
-    """The page, with a token filled in so that "Try it out" works at once, or without one."""
-    filled = json.dumps(f"Bearer {token}" if token else None)
-    values = {"path": PATH, "description": DESCRIPTION_PATH, "token": filled}
-    return (_PAGE % values).encode()
+@dataclass(frozen=True)
+class Reference:
+    """What the reference of an API shows, and how it is logged in.
+
+    Attributes:
+        title: the title of the page.
+        scheme: name of the security scheme of the description that the token belongs to.
+        token_prefix: what stands before a token in that scheme, e.g. `Bearer ` for one that is a header.
+    """
+
+    title: str
+    scheme: str
+    token_prefix: str = ""
+
+    def page(self, token: str | None) -> bytes:
+        """The page, with a token filled in so that "Try it out" works at once, or without one."""
+        values = {
+            "path": PATH,
+            "description": DESCRIPTION_PATH,
+            "title": html.escape(self.title),
+            "scheme": json.dumps(self.scheme),
+            "token": json.dumps(self.token_prefix + token if token else None),
+        }
+        return (_PAGE % values).encode()
 
 
 def asset(name: str) -> tuple[str, bytes] | None:
@@ -51,9 +72,9 @@ def asset(name: str) -> tuple[str, bytes] | None:
     return (_ASSETS[name], (_assets_directory() / name).read_bytes()) if name in _ASSETS else None
 
 
-def description(base_url: str) -> bytes:
-    """The API description, with this server as the only one."""
-    return json.dumps(load_contract().spec | {"servers": [{"url": base_url}]}).encode()
+def description(spec: Document, base_url: str) -> bytes:
+    """An API description, with this server as the only one."""
+    return json.dumps(spec | {"servers": [{"url": base_url}]}).encode()
 
 
 @cache

@@ -1,0 +1,41 @@
+"""What goes over the wire, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kalbio._core.emulator.strict_json import Json, loads
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request."""
+
+    method: str
+    target: str
+    """Path and query, as on the request line."""
+    headers: Iterable[tuple[str, str]] = ()
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The target without the query."""
+        return self.target.partition("?")[0]
+
+    def header(self, name: str) -> str | None:
+        """The last header of that name."""
+        return next((v for n, v in reversed(list(self.headers)) if n.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True)
+class Response:
+    """One HTTP answer."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def json(self) -> Json:
+        """The decoded body."""
+        return loads(self.body)
