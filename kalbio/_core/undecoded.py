@@ -56,6 +56,8 @@ def whole(part: Undecoded) -> dict[str, Any]:
 
 def is_id(value: Any) -> bool:
     """Whether a value can be an id: something, and no text with half a character, which could not be sent back."""
+    if type(value) is str and value.isascii():  # as a rule
+        return value != ""
     try:
         return value is not None and bool(str(value).encode())
     except ValueError:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kalbio._core.shown import shown
@@ -93,15 +92,25 @@ def rows_of(name: str, data: Any, members: type | None = None) -> list[dict[Any,
     return rows
 
 
-@contextlib.contextmanager
-def in_row(number: int | None, name: str = "rows") -> Iterator[None]:
-    """Let an error about what a row says begin with the number of the row; None for what is no row."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        if number is not None:
-            error.args = (f"{name}[{number}]: {error}", *error.args[1:])
-        raise
+class in_row:  # used as what it is: `with in_row(3):`
+    """Lets an error about what a row says begin with the number of the row; None for what is no row.
+
+    A class, because a generator that is entered for each of many rows takes as long as what is done with them.
+    """
+
+    __slots__ = ("_name", "_number")
+
+    def __init__(self, number: int | None, name: str = "rows") -> None:
+        self._number = number
+        self._name = name
+
+    def __enter__(self) -> None:
+        """Nothing has to be done."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Name the row in an error."""
+        if self._number is not None and isinstance(error, ValueError | TypeError):
+            error.args = (f"{self._name}[{self._number}]: {error}", *error.args[1:])
 
 
 def renamed(old: str, value: Any, new: str, other: Any) -> Any:
