@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest de5b28e27e1b)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 4c3ce3f7b9c5)
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
 The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end.
@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kalbio._core.errors import ClientClosedError, KalbioError, TransportError
+from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, TransportError, UnknownFateError
 from kalbio._core.on_demand import mark_like
 from kalbio._core.shown import one_line
 from kalbio._core.sync.locks import here
@@ -30,13 +30,26 @@ def nothing() -> None:
     """Give None: the neutral value of calls that return one thing."""
 
 
+def unreachable(error: KalbioError) -> bool:
+    """Whether no answer came, or there was no login. Older clients raised this about imports and exports."""
+    if isinstance(error, UnknownFateError):
+        return error.answer is None
+    return isinstance(error, TransportError | AuthenticationError)
+
+
 def on_failure(
-    neutral: Callable[[], Any], *, about: str | None = None, of: str | None = None, local: bool = False
+    neutral: Callable[[], Any],
+    *,
+    about: str | None = None,
+    of: str | None = None,
+    local: bool = False,
+    unless: Callable[[KalbioError], bool] = lambda _: False,
 ) -> Callable[[Method], Method]:
     """Mark a method that returns `neutral()` when it fails and the client was made with `on_error="log"`.
 
     `about` names the argument of a read that says what is asked for: about None there is nothing, and nobody is asked.
-    `of` names the public method that it is a part of. A `local` one may need no client, nor one that is open.
+    `of` names the public method that it is a part of. A `local` one may need no client, nor one that is open. What
+    `unless` is true of is raised in any case.
     """
 
     def decorate(method: Method) -> Method:
@@ -58,7 +71,7 @@ def on_failure(
                 return method(self, *args, **kwargs)
             except KalbioError as error:
                 _check_failure(self, error)
-                if not _logged(self, told, error):
+                if unless(error) or not _logged(self, told, error):
                     raise
                 # A load that broke off in the middle has sent rows.
                 outcome = getattr(error, "outcome", None)

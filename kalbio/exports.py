@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 06ea0ff99754)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest ae55ee981015)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kalbio._model.records import (
 )
 from kalbio._model.resource import Resource
 from kalbio._model.views import RecordViewData, ViewField
-from kalbio._policy import deprecated, nothing, on_failure
+from kalbio._policy import deprecated, nothing, on_failure, unreachable
 from kalbio._service import Service
 from kalbio.activities import ActivityIdentifier
 from kalbio.entity_types import EntityTypeIdentifier
@@ -37,7 +37,7 @@ class ExportsService(Service):
     """Exports of records (`client.exports`)."""
 
     @deprecated(**OLDER_CONDITIONS)
-    @on_failure(nothing)
+    @on_failure(nothing, unless=unreachable)
     def pull_data(
         self,
         filename: str,

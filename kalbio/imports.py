@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest e9fe91f6245e)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 5b01675eb5ba)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from kalbio._model.keys import with_key_texts
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
 from kalbio._model.views import RecordViewData
-from kalbio._policy import ends_on_failure, nothing, on_failure, when_called
+from kalbio._policy import ends_on_failure, nothing, on_failure, unreachable, when_called
 from kalbio._service import Service
 from kalbio.entity_fields import DataField
 
@@ -100,7 +100,7 @@ class ImportsService(Service):
     ) -> BulkResult[ImportRecord]: ...
 
     @when_called(_warn_of_older_views)
-    @on_failure(nothing)
+    @on_failure(nothing, unless=unreachable)
     def push_data(
         self,
         key_field_names: Sequence[str],

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.surface import compare, read_tables
+from scripts.surface_run import report, walk
 
 TABLES = Path(__file__).parents[2] / "shared" / "facts" / "kalbio-public-api.md"
 
@@ -36,10 +37,59 @@ def test_what_is_missing_is_named_in_both_worlds() -> None:
     ]
 
 
-@pytest.mark.skipif(not TABLES.exists(), reason="the tables of the documented surface are not beside this checkout")
+TOUCHED = """
+## 1. Programs (`client.programs`, module `programs`)
+
+`Program` [2]: `title: str|None`, `colour: str`; `str()` = title. `ProgramsService` [2].
+
+| signature | behaviour | seed on failure |
+|---|---|---|
+| `get_programs(*, use_cache: bool = True) -> list[Program]` [2] | lists | `[]` |
+| `create_program(title: str) -> str` [26] | creates, but no text | `None` |
+| `update_program(program_id: str, title: str) -> Program` [26] | changes, and gives None when it fails | `False` |
+"""
+
+
+def test_what_is_touched_is_compared() -> None:
+    """Members are read, calls made well and badly, and each difference from the table is named, the rest counted."""
+    came = walk(read_tables(TOUCHED), "async", "log")
+
+    names = {label: told for label, told in came.differences.items() if not label.startswith("older: ")}
+    assert sorted(names) == [
+        "programs: Program.colour",
+        "programs: create_program",
+        "programs: create_program(title)",
+        "programs: update_program on failure",
+    ]
+    assert "not str" in names["programs: create_program"]
+    assert names["programs: update_program on failure"].count("gives None, not `False`") == 2
+    assert {"programs: get_programs(use_cache)", "programs: get_programs on failure"} < came.touched
+    assert "programs: Program.title" in came.touched
+    assert [label for label in came.differences if label.startswith("older: ")] == [
+        "older: search_records(record_set_filters)",
+        "older: pull_data(record_set_filters)",
+    ]
+
+
+HERE = pytest.mark.skipif(
+    not TABLES.exists(), reason="the tables of the documented surface are not beside this checkout"
+)
+
+
+@HERE
 def test_nothing_of_the_documented_surface_is_missing() -> None:
     """Every class, method, parameter, enumeration member and attribute of the tables exists in both worlds."""
     text = TABLES.read_text(encoding="utf-8")
 
     assert len(read_tables(text)) > 150
     assert compare(text)[1] == []
+
+
+@HERE
+@pytest.mark.parametrize("way", [("sync", "log"), ("async", "raise")], ids=" ".join)
+def test_all_of_the_documented_surface_does_what_it_should(way: tuple[str, str]) -> None:
+    """Everything is imported, read, and called with each argument; failures end as told, or there is a reason."""
+    told, without_reason = report(read_tables(TABLES.read_text(encoding="utf-8")), [way])
+
+    assert "touched and as documented" in told[0]
+    assert without_reason == []

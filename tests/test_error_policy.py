@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import logging
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from kalbio import AuthenticationError, PermissionDeniedError
+from kalbio import AuthenticationError, PermissionDeniedError, TransportError, UnknownFateError
 from tests.altered import replace
 from tests.conftest import Lab, World
 
@@ -122,6 +123,33 @@ def test_a_failing_server_is_logged_once(old: Lab, world: World, name: str, capl
     assert "not today" in caplog.text
 
 
+UNREACHED: dict[str, dict[str, Any]] = {
+    "no connection": {"refuse": True},
+    "a time-out": {"time_out": True},
+    "a lost answer": {"lose_answer": True},
+}
+
+
+@pytest.mark.parametrize("kind", UNREACHED)
+def test_loads_and_exports_of_an_unreachable_server_raise(
+    old: Lab, world: World, kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Under the older policy, too, an import or an export that nobody answers is an error, and not logged as well."""
+    old.fail("pushImport", **UNREACHED[kind])
+    with pytest.raises((TransportError, UnknownFateError)):
+        world(old.api.imports.push_data(["Compound"], [{"Compound": "C"}]))
+    old.fail("exportRecordsCsv", **UNREACHED[kind])
+    with pytest.raises(TransportError):
+        world(old.api.exports.pull_data("a.csv", NOWHERE, tmp_path))
+    assert caplog.records == []
+
+
+def test_an_import_of_unknown_fate_after_an_answer_is_logged(old: Lab, world: World) -> None:
+    """A gateway that gives up has answered: under the older policy that is a refusal like any other."""
+    old.fail("pushImport", status=504, after=True)
+    assert world(old.api.imports.push_data(["Compound"], [{"Compound": "C"}])) is None
+
+
 def test_a_failure_is_never_remembered(old: Lab, world: World) -> None:
     """The neutral value of a failed listing is not cached: the next call asks again."""
     replace(old, "listPrograms", {"message": "down"}, status=403)
@@ -148,12 +176,14 @@ def test_programming_errors_raise_under_either_policy(old: Lab, world: World) ->
 
 
 def test_a_refused_login_is_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """The policy covers the login: under the older one it is logged, else it raises."""
+    """The policy covers the login: under the older one it is logged, but for imports and exports, else it raises."""
     lab = Lab(world, retries=0)
     wrong = {"client_secret": "wrong", "transport": lab.transport, "retries": 0}
     with pytest.raises(AuthenticationError):
         world(world.connect(**wrong).programs.get_programs())
     assert world(world.connect(**wrong, on_error="log").programs.get_programs()) == []
+    with pytest.raises(AuthenticationError):
+        world(world.connect(**wrong, on_error="log").imports.push_data(["Compound"], [{"Compound": "C"}]))
     assert "wrong" not in caplog.text
     lab.close()
 

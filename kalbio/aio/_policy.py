@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kalbio._core.aio.locks import here
-from kalbio._core.errors import ClientClosedError, KalbioError, TransportError
+from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, TransportError, UnknownFateError
 from kalbio._core.on_demand import mark_like
 from kalbio._core.shown import one_line
 from kalbio._model.bulk import BulkResult
@@ -29,13 +29,26 @@ def nothing() -> None:
     """Give None: the neutral value of calls that return one thing."""
 
 
+def unreachable(error: KalbioError) -> bool:
+    """Whether no answer came, or there was no login. Older clients raised this about imports and exports."""
+    if isinstance(error, UnknownFateError):
+        return error.answer is None
+    return isinstance(error, TransportError | AuthenticationError)
+
+
 def on_failure(
-    neutral: Callable[[], Any], *, about: str | None = None, of: str | None = None, local: bool = False
+    neutral: Callable[[], Any],
+    *,
+    about: str | None = None,
+    of: str | None = None,
+    local: bool = False,
+    unless: Callable[[KalbioError], bool] = lambda _: False,
 ) -> Callable[[Method], Method]:
     """Mark a method that returns `neutral()` when it fails and the client was made with `on_error="log"`.
 
     `about` names the argument of a read that says what is asked for: about None there is nothing, and nobody is asked.
-    `of` names the public method that it is a part of. A `local` one may need no client, nor one that is open.
+    `of` names the public method that it is a part of. A `local` one may need no client, nor one that is open. What
+    `unless` is true of is raised in any case.
     """
 
     def decorate(method: Method) -> Method:
@@ -57,7 +70,7 @@ def on_failure(
                 return await method(self, *args, **kwargs)
             except KalbioError as error:
                 _check_failure(self, error)
-                if not _logged(self, told, error):
+                if unless(error) or not _logged(self, told, error):
                     raise
                 # A load that broke off in the middle has sent rows.
                 outcome = getattr(error, "outcome", None)

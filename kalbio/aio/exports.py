@@ -24,7 +24,7 @@ from kalbio._model.records import (
 )
 from kalbio._model.resource import Resource
 from kalbio._model.views import RecordViewData, ViewField
-from kalbio.aio._policy import deprecated, nothing, on_failure
+from kalbio.aio._policy import deprecated, nothing, on_failure, unreachable
 from kalbio.aio._service import Service
 from kalbio.aio.activities import ActivityIdentifier
 from kalbio.aio.entity_types import EntityTypeIdentifier
@@ -36,7 +36,7 @@ class ExportsService(Service):
     """Exports of records (`client.exports`)."""
 
     @deprecated(**OLDER_CONDITIONS)
-    @on_failure(nothing)
+    @on_failure(nothing, unless=unreachable)
     async def pull_data(
         self,
         filename: str,

@@ -44,7 +44,7 @@ from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
 from kalbio._model.views import RecordViewData
 from kalbio.aio._loads import opened
-from kalbio.aio._policy import ends_on_failure, nothing, on_failure, when_called
+from kalbio.aio._policy import ends_on_failure, nothing, on_failure, unreachable, when_called
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import DataField
 
@@ -99,7 +99,7 @@ class ImportsService(Service):
     ) -> BulkResult[ImportRecord]: ...
 
     @when_called(_warn_of_older_views)
-    @on_failure(nothing)
+    @on_failure(nothing, unless=unreachable)
     async def push_data(
         self,
         key_field_names: Sequence[str],
