@@ -117,9 +117,8 @@ def test_document_is_valid_openapi() -> None:
 
 
 def test_operations_are_complete_and_named_once() -> None:
-    """There are 85 operations, each with an id of its own and one declared tag."""
-    assert len(OPERATIONS) == 85
-    assert len(BY_ID) == 85
+    """Each operation has an id of its own and one declared tag."""
+    assert len(BY_ID) == len(OPERATIONS) > 0
     tags = {tag["name"] for tag in DOCUMENT["tags"]}
     assert {tag for operation in BY_ID.values() for tag in operation["tags"]} == tags
     for operation_id, operation in BY_ID.items():

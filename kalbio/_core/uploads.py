@@ -11,11 +11,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kaleidoscope_api.types import File
-
 from kalbio._core import constants
 from kalbio._core.content_types import content_type_of
 from kalbio._core.errors import AuthenticationError, RateLimitError, ServerError, TransportError
+from kalbio._core.generated import File
 
 # Also keeps line ends out of the header of the part.
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;[\x20-\x7e]*)?", re.ASCII)

@@ -56,8 +56,7 @@ def may_be_repeated(operation: str) -> bool:
 
 
 def test_the_table_knows_every_operation() -> None:
-    """What the generated operations say of themselves is what the table says, for all 85."""
-    assert len(OPERATIONS) == 85
+    """What the generated operations say of themselves is what the table says."""
     assert {name: item.idempotent for name, item in OPERATIONS.items()} == {
         name: may_be_repeated(name) for name in OPERATIONS
     }

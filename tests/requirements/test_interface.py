@@ -30,7 +30,7 @@ from kalbio.records import FilterRuleTypeEnum, SearchRecordsQuery
 from kalbio.sandbox import Request
 from kalbio.testing import InProcess
 from kalbio.webhooks import RegistrationSubmitted, parse_webhook, verify_hmac
-from tests import test_every_operation as every
+from tests import every_operation as every
 from tests.altered import alter, body_of, query_of, replace
 from tests.conftest import Lab, World
 from tests.scenarios import SCENARIOS

@@ -18,7 +18,7 @@ from kalbio import KalbioError, UnknownFateError
 from kalbio._model import staleness
 from kalbio._model.records import own_key
 from kalbio.testing import InProcess
-from tests import test_every_operation as every_operation
+from tests import every_operation
 from tests.altered import alter, query_of
 from tests.conftest import Lab, World
 from tests.requirements.test_caching import LISTINGS, WRITES, Stage, asked

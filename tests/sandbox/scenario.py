@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import httpx
 
 from kalbio.sandbox import Response, Sandbox
 from kalbio.sandbox.contract import load_contract
+from kalbio.testing import SandboxTransport
+from tests.conftest import World
+from tests.every_operation import call_every_operation
 from tests.sandbox.wire import Api, Json
 
 _COMPONENT = "#/components/schemas/"
@@ -63,6 +70,30 @@ def play() -> Answers:
         record = live_in(api)
         _look_around(api, record)
         return api.answers
+
+
+def listen(answers: Answers, folder: Path) -> None:
+    """Add the answers to operations that have none yet, from the scenario of the client."""
+    known = set(answers.called)
+
+    class Listener(SandboxTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            response = super().handle_request(request)
+            operation = request.extensions.get("operation")
+            if operation in described and operation not in known and response.status_code < 300:
+                content = json.loads(response.read() or b"null")
+                answers.called[operation].append(content)
+                good = _resolved(described[operation]["responses"]["200"])
+                _collect(good["content"]["application/json"]["schema"], content, answers.objects)
+            return response
+
+    described = {operation.id: operation.spec for operation in load_contract().operations}
+    world = World("sync")
+    with Sandbox() as sandbox:
+        api = world.connect(transport=Listener(sandbox))
+        call_every_operation(world, api, folder)
+        api.close()
+    world.close()
 
 
 def live_in(api: Api) -> str:
