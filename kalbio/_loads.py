@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 560e77f5318b)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest d56554949ea8)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from kaleidoscope_api.api.records import add_record_value, list_record_values, list_records
+from kaleidoscope_api.api.records import add_record_value, list_records
 
 from kalbio._core import constants
-from kalbio._core.answers import as_list, unusable
+from kalbio._core.answers import as_list
 from kalbio._core.batches import cut
 from kalbio._core.errors import JournalError, KalbioError, NotFoundError, UnknownFateError, UnreadableTimeError
 from kalbio._core.journal import Journal
@@ -26,31 +26,41 @@ from kalbio._core.rows import SKIPPED
 from kalbio._core.shown import shown
 from kalbio._core.sync.bulk import Load, in_chunks
 from kalbio._core.sync.locks import each, off_loop
+from kalbio._directory import Client
+from kalbio._histories import NOTHING, Scope, known_before, read_history
 from kalbio._model.bulk import BulkResult, RowOutcome, keep_account, outcome_of
 from kalbio._model.checks import whole
-from kalbio._model.records import RecordValue, current_at, holds, ids_until, new_values
-from kalbio._model.resource import NO_LIST
-
-if TYPE_CHECKING:
-    from kalbio.client import KaleidoscopeClient
-
-Scope: TypeAlias = tuple[str, str | None, str | None]
-"""What a write is aimed at: the ids of the field, the activity and the table."""
+from kalbio._model.records import RecordValue, current_at, holds, new_values
+from kalbio._model.resource import NO_LIST, Resource
 
 Write: TypeAlias = tuple[str, Scope, Any]
 """The id of a record, where to write, and the content."""
 
-NOTHING = ""
-"""Stands for a place where there is no value."""
+
+class ReadsWorkspace(Protocol):
+    """What a load asks of the service of the workspace."""
+
+    def get_workspace(self, *, use_cache: bool = True) -> Resource | None:
+        """Return the workspace of the credentials."""
+        ...
+
+
+class WithWorkspace(Client, Protocol):
+    """A client with that service."""
+
+    @property
+    def workspace(self) -> ReadsWorkspace:
+        """The service."""
+        ...
 
 
 @contextlib.contextmanager
-def opened(client: KaleidoscopeClient, path: str | os.PathLike[str] | None, what: str) -> Iterator[Any]:
+def opened(client: WithWorkspace, path: str | os.PathLike[str] | None, what: str) -> Iterator[Any]:
     """Open a journal, if there is to be one. It belongs to what is loaded, and to the workspace, not to who loads."""
     if path is None:
         yield None
         return
-    workspace = client.workspace._active()
+    workspace = client.workspace.get_workspace()
     place = "" if workspace is None else f" in the workspace {workspace.id}"
     journal = off_loop(lambda: Journal(path, f"{what}{place}"))
     try:
@@ -158,20 +168,6 @@ def _prepared(prepare: Callable[[int, Sequence[Any]], Sequence[Any]], first: int
     return ready
 
 
-def read_history(client: KaleidoscopeClient, record_id: str) -> list[dict[str, Any]]:
-    """Return the whole history of the values as JSON; raises when any of it cannot be read."""
-    response = client.call(list_record_values.build_request(record_id))
-    values = as_list(response)
-    if not all(isinstance(value, dict) and value.get("id") is not None for value in values):
-        raise unusable(response, "the history has values without an id")
-    return values
-
-
-def known_before(history: Sequence[Mapping[str, Any]], before: str, record_id: str, scope: Scope) -> set[str] | None:
-    """Return the ids of the values that were at a place already, None when the history does not tell them."""
-    return set() if before == NOTHING else ids_until(history, before, record_id, *scope[:2])
-
-
 class ValueTraces:
     """Looks for values by what was current at their place before they were sent.
 
@@ -179,8 +175,9 @@ class ValueTraces:
     sent, the history of the record is read.
     """
 
-    def __init__(self, client: KaleidoscopeClient, journal: Journal) -> None:
+    def __init__(self, client: Client, journal: Journal) -> None:
         self._client = client
+        self._session = client.session
         self._journal = journal
 
     def before(self, rows: Sequence[Write]) -> list[str | None]:
@@ -199,7 +196,7 @@ class ValueTraces:
             (record_id, scope, content), before = row
             return self._find(records.get(record_id), record_id, scope, content, before)
 
-        return each(find, rows, self._client.max_in_flight)
+        return each(find, rows, self._session.max_in_flight)
 
     def _find(
         self, raw: Mapping[str, Any] | None, record_id: str, scope: Scope, content: Any, before: str | None
@@ -239,13 +236,13 @@ class ValueTraces:
     def _read(self, record_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the records as JSON, past every cache."""
         ids = list(dict.fromkeys(record_ids))
-        overhead = self._client._target_length(list_records.build_request(record_ids=""))
+        overhead = self._session.target_length(list_records.build_request(record_ids=""))
 
         def ask(batch: slice) -> list[Any]:
-            return as_list(self._client.call(list_records.build_request(record_ids=",".join(ids[batch]))))
+            return as_list(self._session.call(list_records.build_request(record_ids=",".join(ids[batch]))))
 
         batches = list(cut(ids, overhead=overhead, separator=",", max_count=len(ids)))
-        answers = each(ask, batches, self._client.max_in_flight)
+        answers = each(ask, batches, self._session.max_in_flight)
         return {str(raw["id"]): raw for answer in answers for raw in answer if isinstance(raw, dict) and raw.get("id")}
 
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 3c01c7c44dc9)
+# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest adc054ab1a34)
 """The records that a client remembers: found by id and by key values, and judged by what was written since."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from kalbio._core import constants, forks
 from kalbio._core.sync.cache import Cache
-from kalbio._model.records import KeyValues, RecordData, is_named, key_of, own_key, sub_records_of
+from kalbio._model.records import KeyValues, RecordData, is_named, key_of, shown_key, shown_sub_records
 from kalbio._model.staleness import parts_of
 
 R = TypeVar("R", bound=RecordData)
@@ -131,7 +131,7 @@ class RecordCache(Generic[R]):
             except IndexError:
                 break
             # One that is not kept was read before a change, and its keys may be others by now.
-            shown = own_key(record._state) if self.by_id(record.id) is record else None
+            shown = shown_key(record) if self.by_id(record.id) is record else None
             if shown is not None:
                 self._by_key.put(shown, record.id)
         record_id = self._by_key.peek(key)
@@ -151,9 +151,9 @@ class RecordCache(Generic[R]):
         record = kept.record
         if self._touched_since(since, record.id):
             return False
-        if any(self._touched_since(since, child) for child in sub_records_of(record._state)):
+        if any(self._touched_since(since, child) for child in shown_sub_records(record)):
             return False
-        if self._last_by_key > since and self._touched_since(since, own_key(record._state)):
+        if self._last_by_key > since and self._touched_since(since, shown_key(record)):
             return False
         kept.since = writes
         return True

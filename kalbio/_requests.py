@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest be0c4df63e29)
+# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest 1ff07b433556)
 """Requests that no operation stands for: the way out, and what older scripts used for it."""
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Requests(Service):
     @on_failure(nothing)
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
         """See `KaleidoscopeClient.request`."""
-        return as_json(self._client.call(_request(method, path, params, json)))
+        return as_json(self._session.call(_request(method, path, params, json)))
 
     @on_failure(nothing)
     def read(self, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON of an answer, None when there is no such thing."""
         try:
-            return as_json(self._client.call(_request("GET", path, params, None)))
+            return as_json(self._session.call(_request("GET", path, params, None)))
         except NotFoundError:
             return None
 

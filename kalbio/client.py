@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 0e2eeb21e582)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest c77fdc7051a9)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ import os
 import ssl
 import time
 import warnings
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from kalbio._core import constants
 from kalbio._core.addresses import Address, is_local, read_address
-from kalbio._core.blocks import block, value_of
-from kalbio._core.errors import KalbioAPIError, KalbioResponseError, NotFoundError, SettingError
+from kalbio._core.blocks import block
+from kalbio._core.errors import KalbioAPIError, KalbioResponseError, SettingError
 from kalbio._core.forks import cached_property
 from kalbio._core.headers import AddedHeaders
 from kalbio._core.proxies import given as given_proxy
@@ -25,6 +25,7 @@ from kalbio._core.retry import RetryPolicy
 from kalbio._core.settings import Settings, Timeouts
 from kalbio._core.shown import shown
 from kalbio._core.sync.pipes import Pipes
+from kalbio._core.sync.session import OnError, Session
 from kalbio._core.tokens import Grant, Tokens
 from kalbio._core.trust import Trust
 from kalbio._model import staleness
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from kalbio._core._http import Request, Response
     from kalbio._core.sync.auth import IdentityToken
     from kalbio._core.sync.pipe import Pipe
+    from kalbio._directory import Directory
     from kalbio.activities import ActivitiesService
     from kalbio.dashboards import DashboardsService
     from kalbio.entity_fields import EntityFieldsService
@@ -94,8 +96,6 @@ VALID_CONTENT_TYPES = (
 )
 """The content types of exports that are known; without effect, since downloads of any type are taken."""
 
-OnError = Literal["raise", "log"]
-
 
 class RawClient:
     """What generated operations take: `get_record.sync(record_id, client=client.raw)`.
@@ -103,12 +103,12 @@ class RawClient:
     Requests go through the same pipe as those of the curated methods: login, retries and typed errors included.
     """
 
-    def __init__(self, client: KaleidoscopeClient) -> None:
-        self._client = client
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def get_httpx_client(self) -> Any:
         """Return the HTTP client to send with."""
-        return _TimedPipe(self._client)
+        return _TimedPipe(self._session)
 
     def get_async_httpx_client(self) -> NoReturn:
         """Refuse: the functions of the other world need the other client."""
@@ -118,14 +118,14 @@ class RawClient:
 class _TimedPipe:
     """The pipe, with the time limits of one client."""
 
-    def __init__(self, client: KaleidoscopeClient) -> None:
-        self._client = client
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def request(self, **arguments: Any) -> Response:
-        return self._client.call(arguments)
+        return self._session.call(arguments)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._client._pipes.here(), name)
+        return getattr(self._session.pipes.here(), name)
 
 
 class KaleidoscopeClient:
@@ -190,7 +190,6 @@ class KaleidoscopeClient:
         transport: Any = None,
     ) -> None:
         self._additional_headers = AddedHeaders(additional_headers)
-        self.on_error: OnError = _policy(on_error)
         whole = {"max_in_flight": max_in_flight, "max_connections": max_connections, "max_answer_size": max_answer_size}
         for name, number in whole.items():
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
@@ -199,7 +198,6 @@ class KaleidoscopeClient:
             raise SettingError(f"use_cache must be True or False; got {shown(use_cache)}")
         if proxy is not None and transport is not None:
             raise SettingError("proxy and transport cannot be given together: a transport is sent with as it is")
-        self._use_cache = use_cache
         base_url, address = _base_url(url)
         # A transport of the caller's own knows itself where it sends, and whom it trusts.
         environ: Mapping[str, str] = os.environ if transport is None else {}
@@ -228,8 +226,27 @@ class KaleidoscopeClient:
         )
         self._iap_client_id = iap_client_id
         self._pipes = Pipes(partial(_open, self._settings, self._tokens, self._iap_client_id), transport)
-        # What forgets a kind of remembered reads; several, when threads have made a service at the same time.
-        self._remembered: dict[str, list[Callable[[Mapping[str, Any] | None], object]]] = {}
+        self._session = Session(
+            self._settings,
+            self._pipes,
+            on_error=_policy(on_error),
+            use_cache=use_cache,
+            stale_after=staleness.stale_after,
+        )
+
+    # -- what services are made of ----------------------------------------------------------------------------------
+
+    @property
+    def session(self) -> Session:
+        """What the services make their calls with."""
+        return self._session
+
+    @cached_property
+    def directory(self) -> Directory:
+        """What turns ids, names and objects of any kind into ids."""
+        from kalbio._listings import make_directory
+
+        return make_directory(self)
 
     # -- services ---------------------------------------------------------------------------------------------------
 
@@ -345,7 +362,16 @@ class KaleidoscopeClient:
             if name in _WHEN_MADE:
                 block = " (for a block: with client.timeout(...))" if name == "timeout" else ""
                 raise AttributeError(f"{name} is set when a client is made: {type(self).__name__}({name}=...){block}")
-            super().__setattr__(name, _policy(value) if name == "on_error" else value)
+            super().__setattr__(name, value)
+
+    @property
+    def on_error(self) -> OnError:
+        """The error policy: "raise", or "log" for the older contract."""
+        return self._session.on_error
+
+    @on_error.setter
+    def on_error(self, policy: OnError | None) -> None:
+        self._session.on_error = _policy(policy)
 
     @property
     def additional_headers(self) -> MutableMapping[str, str]:
@@ -370,7 +396,7 @@ class KaleidoscopeClient:
     @property
     def raw(self) -> RawClient:
         """The low-level client that every generated operation takes, for what the services do not cover."""
-        return RawClient(self)
+        return RawClient(self._session)
 
     def timeout(self, seconds: float | Timeouts) -> contextlib.AbstractContextManager[None]:
         """Within the block, the calls of the present thread or task have these time limits.
@@ -386,21 +412,11 @@ class KaleidoscopeClient:
             >>> with client.timeout(600):
             ...     path = client.exports.pull_data("all.csv", entity_type.id)
         """
-        return block(self, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
+        return block(self._session, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
 
     def clear_caches(self) -> None:
         """Forget every cached read of every service, and relations kept on objects."""
-        self._forget(*staleness.KINDS)
-
-    def _remember(self, kind: str, forget: Callable[[Mapping[str, Any] | None], object]) -> None:
-        """Let `forget` be called when reads of this kind become stale, with the request that has made them so."""
-        self._remembered.setdefault(kind, []).append(forget)
-
-    def _forget(self, *kinds: str, after: Mapping[str, Any] | None = None) -> None:
-        """Forget reads of these kinds, after a request or for another reason."""
-        for kind in kinds:
-            for forget in self._remembered.get(kind, ()):
-                forget(after)
+        self._session.forget(*staleness.KINDS)
 
     def cache_disabled(self) -> contextlib.AbstractContextManager[None]:
         """Within the block, every read of the present thread or task asks the server and refreshes the cache.
@@ -411,12 +427,7 @@ class KaleidoscopeClient:
             >>> with client.cache_disabled():
             ...     programs = client.programs.get_programs()
         """
-        return block(self, "cache_disabled", True, "Make a client with use_cache=False for this.")
-
-    def _caching(self, use_cache: bool = True) -> bool:
-        """Whether a read may be answered from a cache now."""
-        self._pipes.check()
-        return use_cache and self._use_cache and not value_of(self, "cache_disabled")
+        return block(self._session, "cache_disabled", True, "Make a client with use_cache=False for this.")
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
@@ -425,24 +436,7 @@ class KaleidoscopeClient:
 
         What it has changed, or may have, is not remembered any more when this ends, however it ends.
         """
-        if not isinstance(request, Mapping):
-            raise TypeError(f"call() takes what build_request() of an operation gives; got {shown(request)}")
-        pipe = self._pipes.here()
-        limits: Timeouts | None = value_of(self, "timeout")
-        extensions = dict(request.get("extensions", {}))
-        if limits is not None:
-            extensions["timeout"] = limits.as_dict()
-        built = pipe.build_request(**{**request, "extensions": extensions})
-        changed = True
-        try:
-            return pipe.send(built, stream=stream)
-        except KalbioAPIError:
-            # A refusal says that nothing was done, but for earlier tries.
-            changed = built.extensions.get("maybe_done", False)
-            raise
-        finally:
-            if changed:
-                self._forget(*staleness.stale_after(request), after=request)
+        return self._session.call(request, stream=stream)
 
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
         """Send a request for which there is no operation yet, and return the JSON of the answer.
@@ -490,17 +484,6 @@ class KaleidoscopeClient:
     def _delete(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
         _warn_of_older("_delete", "DELETE")
         return self.request("DELETE", url, params=params)
-
-    def _call_or_none(self, request: Mapping[str, Any], *, stream: bool = False) -> Response | None:
-        """Send a request for one thing; None when it is not there."""
-        try:
-            return self.call(request, stream=stream)
-        except NotFoundError:
-            return None
-
-    def _target_length(self, request: Mapping[str, Any]) -> int:
-        """Return the length of the request target, to cut batches by."""
-        return len(self._pipes.here().build_request(**request).url.raw_path)
 
     def close(self) -> None:
         """Close the connections, those of all event loops. Closing again does nothing.

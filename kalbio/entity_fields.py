@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest a41d069e0091)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 518b055ec922)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from typing import Any, TypeAlias
 from kaleidoscope_api.api.fields import (
     get_or_create_data_field,
     get_or_create_key_field,
-    list_data_fields,
-    list_key_fields,
     update_data_field,
     update_key_field,
 )
@@ -19,6 +17,8 @@ from kalbio._core import jsontext
 from kalbio._core.answers import as_optional_object, unusable
 from kalbio._core.errors import AmbiguousIdentifierError, FieldTypeError, IdentifierNotFoundError
 from kalbio._core.shown import shown
+from kalbio._directory import Client, Directory
+from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.checks import filled
 from kalbio._model.enums import (
@@ -34,7 +34,7 @@ from kalbio._model.listing import read_object
 from kalbio._model.resource import Field
 from kalbio._model.updates import given
 from kalbio._policy import nothing, on_failure
-from kalbio._service import CachedListing, Service
+from kalbio._service import Service
 
 __all__ = [
     "UNSET",
@@ -110,8 +110,8 @@ class KeyField(EntityField):
         changes = given(locals())
         if changes:
             filled("field_name", changes.get("field_name", "unchanged"))
-            client = self._require_client()
-            response = client.call(update_key_field.build_request(self.id, body=changes))
+            client: Client = self._require_client()
+            response = client.session.call(update_key_field.build_request(self.id, body=changes))
             answer = as_optional_object(response)
             resource = jsontext.plain(changes) if answer is None else answer.get("resource")
             if not isinstance(resource, dict):
@@ -177,8 +177,8 @@ class DataField(EntityField):
         changes = given(locals())
         if changes:
             filled("field_name", changes.get("field_name", "unchanged"))
-            client = self._require_client()
-            response = client.call(update_data_field.build_request(self.id, body=changes))
+            client: Client = self._require_client()
+            response = client.session.call(update_data_field.build_request(self.id, body=changes))
             answer = as_optional_object(response)
             resource = jsontext.plain(changes) if answer is None else answer.get("resource")
             # Usually the field stands beside a report of its validation.
@@ -192,30 +192,19 @@ class DataField(EntityField):
 EntityFieldIdentifier: TypeAlias = EntityField | str
 """A field object, its id, or its name."""
 
+KEY_FIELDS: Kind[KeyField] = Kind(staleness.KEY_FIELD)
+DATA_FIELDS: Kind[DataField] = Kind(staleness.DATA_FIELD)
+
 
 class EntityFieldsService(Service):
     """Key fields and data fields of the workspace (`client.entity_fields`)."""
 
     _remembers = (staleness.KEY_FIELD, staleness.DATA_FIELD)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._key_fields: CachedListing[KeyField] = CachedListing(
-            client,
-            staleness.KEY_FIELD,
-            list_key_fields.build_request,
-            KeyField,
-            lambda field: field.field_name,
-            KeyField,
-        )
-        self._data_fields: CachedListing[DataField] = CachedListing(
-            client,
-            staleness.DATA_FIELD,
-            list_data_fields.build_request,
-            DataField,
-            lambda field: field.field_name,
-            DataField,
-        )
+        self._key_fields = self._directory[KEY_FIELDS]
+        self._data_fields = self._directory[DATA_FIELDS]
 
     @on_failure(list)
     def get_key_fields(self, *, use_cache: bool = True) -> list[KeyField]:
@@ -283,7 +272,7 @@ class EntityFieldsService(Service):
         from kaleidoscope_api.models import GetOrCreateKeyFieldBody
 
         body = GetOrCreateKeyFieldBody(field_name=field_name)
-        response = self._client.call(get_or_create_key_field.build_request(body=body))
+        response = self._session.call(get_or_create_key_field.build_request(body=body))
         return KeyField(read_object(response, "key field"), self._client)
 
     @on_failure(list)
@@ -349,40 +338,19 @@ class EntityFieldsService(Service):
         if found is None:
             if as_id(field_name, "data field", DataField) is not None:
                 raise IdentifierNotFoundError("data field", field_name, hint="To create one, give its name.")
-            found = self._create_data_field(field_name, wanted)
+            found = create_data_field(self._client, field_name, wanted)
         if found.field_type not in (None, wanted):
             raise FieldTypeError(found.field_name or field_name, found.id, str(found.field_type), wanted)
         return found
 
-    def _create_data_field(self, field_name: str, field_type: str) -> DataField:
-        from kaleidoscope_api.models import GetOrCreateDataFieldBody
 
-        body = GetOrCreateDataFieldBody.from_dict({"field_name": field_name, "field_type": field_type, "attrs": {}})
-        response = self._client.call(get_or_create_data_field.build_request(body=body))
-        return DataField(read_object(response, "data field"), self._client)
+def create_data_field(client: Client, field_name: str, field_type: str) -> DataField:
+    """Create a data field, or return the one that the server has by now."""
+    from kaleidoscope_api.models import GetOrCreateDataFieldBody
 
-    def _resolve(self, identifier: EntityFieldIdentifier) -> str:
-        """Return the id of a key field or data field. A name that both kinds know raises."""
-        known = as_id(identifier, "field", EntityFieldData)
-        if known is not None:
-            return known
-        name = str(identifier)
-        for fresh in (False, True):
-            # Both kinds are looked at before either is read again: a name of the one is always unknown to the other.
-            data_fields = self._data_fields.catalog(use_cache=not fresh)
-            key_fields = self._key_fields.catalog(use_cache=not fresh)
-            both: list[EntityField | None] = [data_fields.by_name(name), key_fields.by_name(name)]
-            found = [field for field in both if field is not None]
-            if len(found) > 1:
-                hint = (
-                    f"{found[0].id} is the data field (get_data_field_by_id({name!r}) gives it), "
-                    f"{found[1].id} the key field (get_key_field_by_id({name!r}))."
-                )
-                raise AmbiguousIdentifierError("field", name, [field.id for field in found], hint)
-            if found:
-                return found[0].id
-        names = [field.field_name or "" for field in (*data_fields.items, *key_fields.items)]
-        raise IdentifierNotFoundError("field", name, close_matches(name, names))
+    body = GetOrCreateDataFieldBody.from_dict({"field_name": field_name, "field_type": field_type, "attrs": {}})
+    response = client.session.call(get_or_create_data_field.build_request(body=body))
+    return DataField(read_object(response, "data field"), client)
 
 
 def checked_field_type(given_type: DataFieldTypeEnum | str) -> str:
@@ -393,3 +361,27 @@ def checked_field_type(given_type: DataFieldTypeEnum | str) -> str:
         hint = did_you_mean(given_type, [member.value for member in DataFieldTypeEnum])
         usual = "The usual ones are text, number, boolean, date, and file; DataFieldTypeEnum has all."
         raise ValueError(f"There is no field type {shown(given_type)}.{hint} {usual}") from None
+
+
+def require_field_id(directory: Directory, identifier: EntityFieldIdentifier) -> str:
+    """Return the id of a key field or data field. A name that both kinds know raises."""
+    known = as_id(identifier, "field", EntityFieldData)
+    if known is not None:
+        return known
+    name = str(identifier)
+    for fresh in (False, True):
+        # Both kinds are looked at before either is read again: a name of the one is always unknown to the other.
+        data_fields = directory[DATA_FIELDS].catalog(use_cache=not fresh)
+        key_fields = directory[KEY_FIELDS].catalog(use_cache=not fresh)
+        both: list[EntityField | None] = [data_fields.by_name(name), key_fields.by_name(name)]
+        found = [field for field in both if field is not None]
+        if len(found) > 1:
+            hint = (
+                f"{found[0].id} is the data field (get_data_field_by_id({name!r}) gives it), "
+                f"{found[1].id} the key field (get_key_field_by_id({name!r}))."
+            )
+            raise AmbiguousIdentifierError("field", name, [field.id for field in found], hint)
+        if found:
+            return found[0].id
+    names = [field.field_name or "" for field in (*data_fields.items, *key_fields.items)]
+    raise IdentifierNotFoundError("field", name, close_matches(name, names))

@@ -1,21 +1,22 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 475f3f0ee809)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest c329bdad3d6d)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from typing import TypeAlias
 
-from kaleidoscope_api.api.entity_slices import list_entity_slices
 from kaleidoscope_api.api.records import search_records
 
 from kalbio._core.answers import as_list
+from kalbio._directory import Client
+from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.fields import EntityTypeData
 from kalbio._model.listing import read_ids
 from kalbio._policy import nothing, on_failure
-from kalbio._service import CachedListing, Service
-from kalbio.entity_fields import EntityFieldIdentifier
+from kalbio._service import Service
+from kalbio.entity_fields import KEY_FIELDS, EntityFieldIdentifier
 
 __all__ = ["EntityType", "EntityTypeIdentifier", "EntityTypesService"]
 
@@ -29,7 +30,7 @@ class EntityType(EntityTypeData):
         if self.slice_name or self._client is None:
             return self.slice_name
         # A type that arose from a combination of key fields has no name; their names are known without a request.
-        keys = self._client.entity_fields._key_fields.peek()
+        keys = self._directory[KEY_FIELDS].peek()
         names = [] if keys is None else [field.field_name for field in keys.items if field.id in self.key_field_ids]
         return " + ".join(filter(None, names)) or None
 
@@ -46,13 +47,15 @@ class EntityType(EntityTypeData):
             >>> compounds = client.entity_types.get_type_by_name("Compound")
             >>> ids = compounds.get_record_ids()
         """
-        client = self._require_client()
-        response = client._call_or_none(search_records.build_request(entity_slice_id=self.id))
+        client: Client = self._require_client()
+        response = client.session.call_or_none(search_records.build_request(entity_slice_id=self.id))
         return [] if response is None else read_ids(as_list(response))
 
 
 EntityTypeIdentifier: TypeAlias = EntityType | str
 """An entity type, its id, or its name."""
+
+ENTITY_TYPES: Kind[EntityType] = Kind(staleness.ENTITY_TYPE)
 
 
 class EntityTypesService(Service):
@@ -60,24 +63,9 @@ class EntityTypesService(Service):
 
     _remembers = (staleness.ENTITY_TYPE,)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._types: CachedListing[EntityType] = CachedListing(
-            client,
-            staleness.ENTITY_TYPE,
-            list_entity_slices.build_request,
-            EntityType,
-            lambda kind: kind.slice_name,
-            EntityType,
-        )
-        client._remember(staleness.MADE_RECORD, self._made)
-
-    def _made(self, request: Mapping[str, Any] | None) -> None:
-        """Forget the types when a record may have brought its own into being."""
-        keys = None if request is None else staleness.key_made(request)
-        known = self._types.cached()
-        if keys is None or known is None or not any(set(kind.key_field_ids) == set(keys) for kind in known.items):
-            self._types.drop()
+        self._types = self._directory[ENTITY_TYPES]
 
     @on_failure(list)
     def get_types(self, *, use_cache: bool = True) -> list[EntityType]:
@@ -155,4 +143,4 @@ class EntityTypesService(Service):
         )
 
     def _key_ids(self, identifiers: Iterable[EntityFieldIdentifier]) -> set[str]:
-        return set(self._client.entity_fields._key_fields.require_ids(identifiers))
+        return set(self._directory[KEY_FIELDS].require_ids(identifiers))

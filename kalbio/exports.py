@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest ae55ee981015)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest a14c4ac6bd88)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from kaleidoscope_api.api.records import export_records_csv
 from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
 from kalbio._core.sync.downloads import PACKED, Progress, check_target, save
+from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.checks import renamed
 from kalbio._model.identifiers import joined_ids, plain_id
 from kalbio._model.records import (
@@ -26,8 +27,8 @@ from kalbio._model.records import (
 from kalbio._model.resource import Resource
 from kalbio._model.views import RecordViewData, ViewField
 from kalbio._policy import deprecated, nothing, on_failure, unreachable
+from kalbio._record_search import search_query
 from kalbio._service import Service
-from kalbio.activities import ActivityIdentifier
 from kalbio.entity_types import EntityTypeIdentifier
 
 __all__ = ["ExportsService"]
@@ -109,7 +110,8 @@ class ExportsService(Service):
             raise IdentifierError(
                 "entity type", None, "pull_data() needs an entity type: give its id or its name as entity_slice_id."
             )
-        query = self._client.records._query(
+        query = search_query(
+            self._directory,
             {
                 "filename": name,
                 "entity_slice_id": entity_slice_id,
@@ -127,10 +129,10 @@ class ExportsService(Service):
                 "entity_field_filters": entity_field_filters,
                 "entity_field_sorts": entity_field_sorts,
                 "search_text": search_text,
-            }
+            },
         )
         build: Any = export_records_csv.build_request
-        response = self._client._call_or_none({**build(**query), "headers": PACKED}, stream=True)
+        response = self._session.call_or_none({**build(**query), "headers": PACKED}, stream=True)
         if response is None:
             return None
         save(response, target, overwrite=overwrite, progress=progress)

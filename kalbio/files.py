@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest dddaec192740)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest b469c5acce0a)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from kaleidoscope_api.api.activities import download_activity_file
 from kaleidoscope_api.api.files import download_file
 
+from kalbio._activity import ACTIVITIES
 from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
 from kalbio._core.shown import shown
@@ -23,10 +24,10 @@ from kalbio._core.sync.downloads import (
     save,
     save_into,
 )
+from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.identifiers import plain_id
 from kalbio._policy import ends_on_failure, nothing, on_failure
 from kalbio._service import Service
-from kalbio.activities import ActivityIdentifier
 
 if TYPE_CHECKING:
     from kalbio._core._http import Response
@@ -196,7 +197,7 @@ class FilesService(Service):
         """
         wanted = _id_of(file_id)
         check_sha256(sha256)
-        response = self._client.call(self._request(wanted, activity_id), stream=True)
+        response = self._session.call(self._request(wanted, activity_id), stream=True)
         try:
             for piece in pieces(response, progress=progress, sha256=sha256):
                 yield piece
@@ -204,13 +205,13 @@ class FilesService(Service):
             response.close()  # a reader that stops early does not close the inner iterator at once
 
     def _open(self, file_id: str, activity_id: ActivityIdentifier | None) -> Response | None:
-        return self._client._call_or_none(self._request(file_id, activity_id), stream=True)
+        return self._session.call_or_none(self._request(file_id, activity_id), stream=True)
 
     def _request(self, file_id: str, activity_id: ActivityIdentifier | None) -> dict[str, Any]:
         if activity_id is None:
             request = download_file.build_request(file_id)
         else:
-            activity = self._client.activities._resolve(activity_id)
+            activity = self._directory[ACTIVITIES].require_id(activity_id)
             request = download_activity_file.build_request(activity, file_id)
         return {**request, "headers": AS_STORED}
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 5b01675eb5ba)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest ba802dd38a37)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kaleidoscope_api.api.imports import (
 )
 from kaleidoscope_api.operations import OPERATIONS
 
+from kalbio._activity import ACTIVITIES
 from kalbio._core import constants, jsontext
 from kalbio._core.answers import as_list, as_object, unusable
 from kalbio._core.errors import (
@@ -34,7 +35,7 @@ from kalbio._core.rows import SKIPPED
 from kalbio._core.shown import shown
 from kalbio._core.sync.bulk import Load
 from kalbio._core.sync.waiting import check_times, poll
-from kalbio._loads import opened
+from kalbio._loads import WithWorkspace, opened
 from kalbio._model import staleness
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome, keep_account, outcome_of
 from kalbio._model.cells import column_types, with_cells
@@ -47,7 +48,8 @@ from kalbio._model.paging import Pages
 from kalbio._model.views import RecordViewData
 from kalbio._policy import ends_on_failure, nothing, on_failure, unreachable, when_called
 from kalbio._service import Service
-from kalbio.entity_fields import DataField
+from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, create_data_field, require_field_id
+from kalbio.programs import PROGRAMS
 
 __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValidationResult", "ImportsService"]
 
@@ -60,7 +62,9 @@ def _warn_of_older_views(service: Any, given: dict[str, Any]) -> None:
 class ImportsService(Service):
     """Bulk loads (`client.imports`)."""
 
-    def __init__(self, client: Any) -> None:
+    _client: WithWorkspace
+
+    def __init__(self, client: WithWorkspace) -> None:
         super().__init__(client)
         # Imports that were pushed here and go on in the background: nobody has seen the end of them yet.
         self._running: dict[str, None] = {}
@@ -100,7 +104,7 @@ class ImportsService(Service):
     ) -> BulkResult[ImportRecord]: ...
 
     @when_called(_warn_of_older_views)
-    @on_failure(nothing, unless=unreachable)
+    @on_failure(nothing, bulk="batch_size", unless=unreachable)
     def push_data(
         self,
         key_field_names: Sequence[str],
@@ -180,7 +184,6 @@ class ImportsService(Service):
             add_fields_to_record_view_ids, set_name, size, journal, stop_on_error, progress, timeout,
         )  # fmt: skip
 
-    @on_failure(BulkResult, of="push_data")
     def _push_in_batches(self, *arguments: Any) -> BulkResult[ImportRecord]:
         *what, size, path, stop_on_error, progress, timeout = arguments
         requests = self._requests(*what, size=size)
@@ -193,7 +196,7 @@ class ImportsService(Service):
             number, broken = 0, None
             try:
                 for name, field_type in new.items():
-                    self._client.entity_fields._create_data_field(name, field_type)
+                    create_data_field(self._client, name, field_type)
                 for number, request in enumerate(requests):
                     try:
                         load.run([number], [request], came)
@@ -264,7 +267,7 @@ class ImportsService(Service):
             known = {field.field_name for field in catalog.items}
             return {name: field_type for name, field_type in types.items() if name not in known}
 
-        listing = self._client.entity_fields._data_fields
+        listing = self._directory[DATA_FIELDS]
         cached = listing.cached()
         if not types or (cached is not None and not lacking(cached)):
             return {}
@@ -279,8 +282,10 @@ class ImportsService(Service):
     def _load(self, journal: Journal | None, stop_on_error: bool) -> Load[Any, ImportRecord]:
         traces = None
         if journal is not None:
-            ids = [item.id for item in self._all()]
-            traces = _ImportTraces(self._all, journal, set(json.loads(journal.keep("imports", json.dumps(ids)))))
+            ids = [item.id for item in self.iter_imports()]
+            traces = _ImportTraces(
+                self.iter_imports, journal, set(json.loads(journal.keep("imports", json.dumps(ids))))
+            )
 
         def write(request: dict[str, Any], before: str | None) -> ImportRecord:
             return ImportRecord({"id": self._push(request)}, self._client)
@@ -301,7 +306,7 @@ class ImportsService(Service):
         if outcome.id is None:
             return outcome
         try:
-            value = self._wait(outcome.id, 1.0, timeout, "raise")
+            value = self.wait(outcome.id, timeout=timeout, on_row_errors="raise")
         except WaitTimeoutError as error:
             return attrs.evolve(outcome, status="unknown", value=error.outcome, error=error)
         except OutcomeError as error:
@@ -347,15 +352,14 @@ class ImportsService(Service):
             >>> key = client.entity_fields.get_or_create_key_field("Compound")
             >>> import_id = client.imports.push_data_by_field_id([key.id], [{key.id: "CPD-1"}])
         """
-        fields = self._client.entity_fields
         rows = rows_of("data", data)
-        keys = fields._key_fields.require_ids(key_field_ids)
+        keys = self._directory[KEY_FIELDS].require_ids(key_field_ids)
         if not keys:
             raise ValueError("key_field_ids is empty; name the key fields that identify a record")
         columns = dict(zip(key_field_ids, keys, strict=True))
         for column in dict.fromkeys(name for row in rows for name in row):
             if column not in columns:
-                columns[column] = fields._resolve(column)
+                columns[column] = require_field_id(self._directory, column)
         by_id = [{columns[column]: value for column, value in row.items()} for row in rows]
         for index, row in enumerate(rows):
             if len(by_id[index]) < len(row):
@@ -388,9 +392,6 @@ class ImportsService(Service):
         Example:
             >>> running = client.imports.get_imports(is_complete=False)
         """
-        return self._page(is_complete, page, page_size)
-
-    def _page(self, is_complete: bool | None, page: int | None, page_size: int | None) -> list[ImportRecord]:
         query: dict[str, Any] = {
             "page": None if page is None else whole("page", page, 0),
             "page_size": None if page_size is None else whole("page_size", page_size, 1),
@@ -398,7 +399,7 @@ class ImportsService(Service):
         if is_complete is not None:
             query["is_complete"] = int(is_complete)
         build: Any = list_imports.build_request
-        response = self._client._call_or_none(build(**query))
+        response = self._session.call_or_none(build(**query))
         if response is None:
             return []
         found = read_items(as_list(response), lambda item: ImportRecord(item, self._client))
@@ -424,10 +425,7 @@ class ImportsService(Service):
             >>> (client.imports.get_import(import_id)).is_complete
             True
         """
-        return self._read(import_id)
-
-    def _read(self, import_id: str) -> ImportRecord | None:
-        response = self._client._call_or_none(get_import.build_request(plain_id(import_id, "import", ImportRecord)))
+        response = self._session.call_or_none(get_import.build_request(plain_id(import_id, "import", ImportRecord)))
         if response is None:
             return None
         record = ImportRecord(read_object(response, "import"), self._client)
@@ -438,7 +436,7 @@ class ImportsService(Service):
     def _has_ended(self, import_id: str) -> None:
         """Forget what an import may have brought into being since it was pushed: it must be seen from now on."""
         self._running.pop(import_id, None)
-        self._client._forget(*staleness.IMPORTED)
+        self._session.forget(*staleness.IMPORTED)
 
     @ends_on_failure
     def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> Iterator[ImportRecord]:
@@ -460,13 +458,9 @@ class ImportsService(Service):
         Example:
             >>> ids = [item.id for item in client.imports.iter_imports()]
         """
-        for item in self._all(is_complete, page_size):
-            yield item
-
-    def _all(self, is_complete: bool | None = None, page_size: int = 100) -> Iterator[ImportRecord]:
         pages = Pages(OPERATIONS["listImports"].path, page_size)
         while pages.more:
-            for item in pages.take(self._page(is_complete, pages.number, page_size)):
+            for item in pages.take(self.get_imports(is_complete, pages.number, page_size)):
                 yield item
 
     @on_failure(nothing)
@@ -500,16 +494,11 @@ class ImportsService(Service):
             >>> (client.imports.wait(import_id)).import_status
             'completed'
         """
-        return self._wait(import_id, interval, timeout, on_row_errors)
-
-    def _wait(
-        self, import_id: str, interval: float, timeout: float, on_row_errors: Literal["return", "raise"]
-    ) -> ImportRecord:
         if on_row_errors not in ("return", "raise"):
             raise ValueError(f'on_row_errors must be "return" or "raise"; got {shown(on_row_errors)}')
 
         def look() -> ImportRecord:
-            record = self._read(import_id)
+            record = self.get_import(import_id)
             if record is None:
                 raise IdentifierNotFoundError("import", import_id)
             return record
@@ -531,15 +520,15 @@ class ImportsService(Service):
     def _body(self, operation_id: Any, program_id: Any, set_name: str | None) -> dict[str, Any]:
         body: dict[str, Any] = {}
         if operation_id is not None:
-            body["operation_id"] = self._client.activities._resolve(operation_id)
+            body["operation_id"] = self._directory[ACTIVITIES].require_id(operation_id)
         if program_id is not None:
-            body["program_id"] = self._client.programs._programs.require_id(program_id)
+            body["program_id"] = self._directory[PROGRAMS].require_id(program_id)
         if set_name is not None:
             body["set_name"] = set_name
         return body
 
     def _push(self, request: dict[str, Any]) -> str:
-        response = self._client.call(request)
+        response = self._session.call(request)
         import_id = as_object(response).get("import_id")
         if not isinstance(import_id, str | int):
             raise unusable(response, "the answer names no import")

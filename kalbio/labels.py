@@ -1,17 +1,16 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 710dc28146e4)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 73c21a48ecba)
 """Labels of activities."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from kaleidoscope_api.api.labels import list_activity_labels
-
+from kalbio._directory import Client
+from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.resource import Resource, text
 from kalbio._policy import on_failure
-from kalbio._service import CachedListing, Service
+from kalbio._service import Service
 
 __all__ = ["Label", "LabelsService"]
 
@@ -27,16 +26,17 @@ class Label(Resource):
         return self.label_name or super()._text()
 
 
+LABELS: Kind[Label] = Kind(staleness.LABEL)
+
+
 class LabelsService(Service):
     """Labels of the workspace (`client.labels`)."""
 
     _remembers = (staleness.LABEL,)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._labels: CachedListing[Label] = CachedListing(
-            client, staleness.LABEL, list_activity_labels.build_request, Label, lambda label: label.label_name, Label
-        )
+        self._labels = self._directory[LABELS]
 
     @on_failure(list)
     def get_labels(self, *, use_cache: bool = True) -> list[Label]:

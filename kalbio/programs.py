@@ -1,20 +1,22 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest d4db5d707da4)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest c975a4076681)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from kaleidoscope_api.api.programs import create_program, list_programs, update_program
+from kaleidoscope_api.api.programs import create_program, update_program
 
 from kalbio._core.answers import as_json
+from kalbio._directory import Client
+from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.checks import filled
 from kalbio._model.listing import read_object
-from kalbio._model.resource import Resource, text, timestamp
+from kalbio._model.resource import Resource, stale, text, timestamp
 from kalbio._policy import nothing, on_failure
-from kalbio._service import CachedListing, Service
+from kalbio._service import Service
 
 __all__ = ["Program", "ProgramIdentifier", "ProgramsService"]
 
@@ -36,17 +38,17 @@ class Program(Resource):
 ProgramIdentifier: TypeAlias = Program | str
 """A program, its id, or its title."""
 
+PROGRAMS: Kind[Program] = Kind(staleness.PROGRAM)
+
 
 class ProgramsService(Service):
     """Programs of the workspace (`client.programs`)."""
 
     _remembers = (staleness.PROGRAM,)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._programs: CachedListing[Program] = CachedListing(
-            client, staleness.PROGRAM, list_programs.build_request, Program, lambda program: program.title, Program
-        )
+        self._programs = self._directory[PROGRAMS]
 
     @on_failure(list)
     def get_programs(self, *, use_cache: bool = True) -> list[Program]:
@@ -103,7 +105,7 @@ class ProgramsService(Service):
         from kaleidoscope_api.models import CreateProgramBody
 
         body = CreateProgramBody(title=filled("title", title))
-        response = self._client.call(create_program.build_request(body=body))
+        response = self._session.call(create_program.build_request(body=body))
         return Program(read_object(response, "program"), self._client)
 
     @on_failure(nothing)
@@ -129,10 +131,9 @@ class ProgramsService(Service):
 
         body = UpdateProgramBody(title=filled("title", title))
         resolved = self._programs.require_id(program_id)
-        response = self._client.call(update_program.build_request(resolved, body=body))
+        response = self._session.call(update_program.build_request(resolved, body=body))
         if as_json(response) is None:
             current = self._programs.after_write(resolved)
             program = Program(current or {"id": resolved, "title": title}, self._client)
-            program._stale = current is None
-            return program
+            return stale(program) if current is None else program
         return Program(read_object(response, "program"), self._client)

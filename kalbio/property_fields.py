@@ -1,16 +1,14 @@
-# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest d7d77149ffdf)
+# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest ebabb590b3c4)
 """Property fields: what the properties of activities are made from."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from kaleidoscope_api.api.properties import list_property_fields
-
+from kalbio._directory import Client
+from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.resource import Resource, enum_text, text
 from kalbio._policy import on_failure
-from kalbio._service import CachedListing, Service
+from kalbio._service import Service
 
 __all__ = ["PropertyField", "PropertyFieldsService"]
 
@@ -28,21 +26,17 @@ class PropertyField(Resource):
         return self.property_name or super()._text()
 
 
+PROPERTY_FIELDS: Kind[PropertyField] = Kind(staleness.PROPERTY_FIELD)
+
+
 class PropertyFieldsService(Service):
     """Property fields of the workspace (`client.property_fields`)."""
 
     _remembers = (staleness.PROPERTY_FIELD,)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._property_fields: CachedListing[PropertyField] = CachedListing(
-            client,
-            staleness.PROPERTY_FIELD,
-            list_property_fields.build_request,
-            PropertyField,
-            lambda field: field.property_name,
-            PropertyField,
-        )
+        self._property_fields = self._directory[PROPERTY_FIELDS]
 
     @on_failure(list)
     def get_property_fields(self, *, use_cache: bool = True) -> list[PropertyField]:

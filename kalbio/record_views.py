@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 111974c67b00)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 86130dc4a502)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from typing import Any, TypeAlias, TypedDict
 
 from kaleidoscope_api.api.record_views import (
     add_record_view_key_field,
-    list_record_views,
     replace_record_view_key_fields,
 )
 
 from kalbio._core import jsontext
 from kalbio._core.answers import as_optional_object
 from kalbio._core.shown import shown
+from kalbio._directory import Client, Directory
+from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.checks import filled, in_row, rows_of, texts_of
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
@@ -29,8 +30,8 @@ from kalbio._model.views import (
     ViewField,
 )
 from kalbio._policy import nothing, on_failure
-from kalbio._service import CachedListing, Service
-from kalbio.entity_fields import DataField, checked_field_type
+from kalbio._service import Service
+from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, checked_field_type
 
 __all__ = [
     "FilterRuleType",
@@ -85,14 +86,14 @@ class RecordView(RecordViewData):
             >>> view = (client.record_views.get_record_views())[0]
             >>> view.extend_view({"new_key_field_name": "Salt form", "records_to_transfer": None})
         """
-        client = self._require_client()
+        client: Client = self._require_client()
         sent = self._body(body, RecordView.ExtendViewBody)
         filled("new_key_field_name", sent.get("new_key_field_name"))
-        response = client.call(add_record_view_key_field.build_request(self.id, body=sent))
+        response = client.session.call(add_record_view_key_field.build_request(self.id, body=sent))
         self._stale = True
         answer = as_optional_object(response)
         if answer is None or answer.get("id") != self.id:
-            answer = client.record_views._views.after_write(self.id)
+            answer = client.directory[RECORD_VIEWS].after_write(self.id)
         if answer is not None:
             self._take_over(answer)
 
@@ -126,16 +127,16 @@ class RecordView(RecordViewData):
             ...     {"add_key_field_names": ["Salt form"], "records_to_transfer": transfers}
             ... )
         """
-        client = self._require_client()
+        client: Client = self._require_client()
         sent = self._body(body, RecordView.ReplaceKeyFieldsBody)
         if not sent:
             raise ValueError("body is empty; give add_key_field_names, remove_key_field_ids or both")
         if sent.get("add_key_field_names") is not None:
             sent["add_key_field_names"] = texts_of("add_key_field_names", sent["add_key_field_names"])
         if sent.get("remove_key_field_ids") is not None:
-            fields = client.entity_fields._key_fields
+            fields = client.directory[KEY_FIELDS]
             sent["remove_key_field_ids"] = fields.require_ids(sent["remove_key_field_ids"])
-        response = client.call(replace_record_view_key_fields.build_request(self.id, body=sent))
+        response = client.session.call(replace_record_view_key_fields.build_request(self.id, body=sent))
         answer = as_optional_object(response)
         return None if answer is None else RecordView(answer, client)
 
@@ -159,7 +160,7 @@ class RecordView(RecordViewData):
                         item["key_field_name_to_value"] = {
                             name: key_text(value, name) for name, value in values.items()
                         }
-            records = self._require_client().records._resolve_many([item.get("record_id") for item in moved])
+            records = self._require_client().directory.records.require_ids([item.get("record_id") for item in moved])
             sent["records_to_transfer"] = [
                 {**item, "record_id": record} for item, record in zip(moved, records, strict=True)
             ]
@@ -170,17 +171,17 @@ class RecordView(RecordViewData):
 RecordViewIdentifier: TypeAlias = RecordView | str
 """A record view, or its id."""
 
+RECORD_VIEWS: Kind[RecordView] = Kind(staleness.VIEW)
+
 
 class RecordViewsService(Service):
     """Record views of the workspace (`client.record_views`)."""
 
     _remembers = (staleness.VIEW,)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._views: CachedListing[RecordView] = CachedListing(
-            client, staleness.VIEW, list_record_views.build_request, RecordView, lambda view: view.view_name, RecordView
-        )
+        self._views = self._directory[RECORD_VIEWS]
 
     @on_failure(list)
     def get_record_views(self, *, use_cache: bool = True) -> list[RecordView]:
@@ -219,11 +220,12 @@ class RecordViewsService(Service):
             ...     fields = client.record_views.get_data_fields_on_view(view, "number")
         """
         kind = None if field_type is None else checked_field_type(field_type)
-        return self._columns(plain_id(view_id, "record view", RecordViewData), kind)
+        return columns_of(self._directory, plain_id(view_id, "record view", RecordViewData), kind)
 
-    def _columns(self, view_id: str, field_type: str | None = None) -> list[DataField]:
-        """Return the data fields that are columns of a view; unlike a public method, never hides a failure."""
-        view = self._views.find(view_id)
-        columns = [] if view is None else [column.data_field_id for column in view.view_fields if column.data_field_id]
-        found = self._client.entity_fields._data_fields.get_many(columns)
-        return [field for field in found if field is not None and field_type in (None, field.field_type)]
+
+def columns_of(directory: Directory, view_id: str, field_type: str | None = None) -> list[DataField]:
+    """Return the data fields that are columns of a view."""
+    view = directory[RECORD_VIEWS].find(view_id)
+    columns = [] if view is None else [column.data_field_id for column in view.view_fields if column.data_field_id]
+    found = directory[DATA_FIELDS].get_many(columns)
+    return [field for field in found if field is not None and field_type in (None, field.field_type)]

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 8b0885d7aca9)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest b3b60ea8ceb9)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from kaleidoscope_api.api.registration import (
     validate_drafts,
 )
 
+from kalbio._activity import ACTIVITIES
 from kalbio._core.answers import as_list
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError, KalbioError, OutcomeError
 from kalbio._core.shown import shown
 from kalbio._core.sync.waiting import poll
 from kalbio._model import staleness
-from kalbio._model.activities import ActivityData
+from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.cells import with_cells
 from kalbio._model.checks import renamed, rows_of, texts_of
 from kalbio._model.enums import (
@@ -52,9 +53,9 @@ from kalbio._model.registration import (
 )
 from kalbio._policy import deprecated, nothing, on_failure
 from kalbio._service import Service
-from kalbio.activities import ActivityIdentifier
-from kalbio.entity_fields import DataField
-from kalbio.record_views import RecordView
+from kalbio.entity_fields import KEY_FIELDS, DataField
+from kalbio.entity_types import ENTITY_TYPES
+from kalbio.record_views import RECORD_VIEWS, RecordView, columns_of
 
 __all__ = [
     "RegistrationDraftStatus",
@@ -101,9 +102,9 @@ class RegistrationService(Service):
             >>> file = upload.update_property_file("results.csv", b"compound,IC50", "text/csv")
             >>> registration = client.registration.register_file(activity, file["file_id"])
         """
-        operation = self._client.activities._resolve(operation_id)
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
         request = register_file.build_request(operation, plain_id(file_id, "file"), body={})
-        response = self._client.call(request)
+        response = self._session.call(request)
         return RegistrationFile(read_object(response, "registration"), self._client)
 
     @on_failure(list, about="operation_id")
@@ -124,8 +125,8 @@ class RegistrationService(Service):
             >>> for registration in client.registration.get_registration_files(activity):
             ...     print(registration.status, registration.message)
         """
-        operation = self._client.activities._resolve(operation_id)
-        answer = as_list(self._client.call(list_registration_files.build_request(operation)))
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
+        answer = as_list(self._session.call(list_registration_files.build_request(operation)))
         return read_items(answer, lambda item: RegistrationFileWithErrors(item, self._client))
 
     @on_failure(bool)
@@ -159,9 +160,9 @@ class RegistrationService(Service):
             True
         """
         body = _status(status, message)
-        operation = self._client.activities._resolve(operation_id)
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
         request = update_registration_file_status.build_request(operation, plain_id(file_id, "file"), body=body)
-        self._client.call(request)
+        self._session.call(request)
         return True
 
     @deprecated(error_message="message")
@@ -207,9 +208,9 @@ class RegistrationService(Service):
         if error_message is not None:
             message = renamed("error_message", error_message, "message", message)
         body = _results(status, message, key_field_names, records)
-        operation = self._client.activities._resolve(operation_id)
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
         request = submit_registration_results.build_request(operation, plain_id(file_id, "file"), body=body)
-        self._client.call(request)
+        self._session.call(request)
         return True
 
     @on_failure(nothing)
@@ -252,7 +253,7 @@ class RegistrationService(Service):
             raise ValueError("give either file_id or submission_id")
         if on_record_errors not in ("return", "raise"):
             raise ValueError(f'on_record_errors must be "return" or "raise"; got {shown(on_record_errors)}')
-        operation = self._client.activities._resolve(operation_id)
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
 
         def look() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
             if file_id is not None:
@@ -270,7 +271,7 @@ class RegistrationService(Service):
         what = f"the registration of {file_id or submission_id}"
         ended = poll(look, has_ended, interval=interval, timeout=timeout, what=what)
         # The registrar has written, maybe with another client, and whoever waits for it wants to see that.
-        self._client._forget(*staleness.REGISTERED)
+        self._session.forget(*staleness.REGISTERED)
         if ended.status in FAILED or (ended.record_errors and on_record_errors == "raise"):
             against = f"; {len(ended.record_errors)} records were refused" if ended.record_errors else ""
             raise OutcomeError(f"{what} ended as {ended.status}: {ended.message or 'no message'}{against}", ended)
@@ -319,7 +320,7 @@ class RegistrationService(Service):
         keys = texts_of("key_field_names", key_field_names)
         rows = _rows(keys, rows_of("data", data))
         filled_cells = with_cells("data", rows)
-        activity = ActivityData(self._client.activities._read_now(operation_id))
+        activity = ActivityData(self._directory[ACTIVITIES].read_now(operation_id))
         view = self._staging_view(activity)
         self._check_keys(view, keys)
         columns = sorted({name for row in rows for name in row} - set(keys))
@@ -332,7 +333,7 @@ class RegistrationService(Service):
                 "is_draft": True,
                 "source_type": "http-post",
             }
-            response = self._client.call(create_import.build_request(body=staged))
+            response = self._session.call(create_import.build_request(body=staged))
             import_id = str(read_object(response, "import")["id"])
         else:
             import_id = plain_id(import_id, "import", ImportRecord)
@@ -346,7 +347,7 @@ class RegistrationService(Service):
         if replace_existing and activity.data_table_draft_record_ids:
             run["replace_draft_record_ids"] = activity.data_table_draft_record_ids
         try:
-            self._client.call(run_import.build_request(import_id, body=run))
+            self._session.call(run_import.build_request(import_id, body=run))
         except KalbioError as error:
             error.import_id = import_id  # type: ignore[attr-defined]  # only this call leaves an import behind
             error.add_note(f"The rows are stored as import {import_id}; stage_drafts(..., import_id=...) starts it.")
@@ -360,14 +361,14 @@ class RegistrationService(Service):
                 f"{activity} has no staging table: its definition needs table-based registration "
                 "(set_registration_settings(staging_template_view_id=...))"
             )
-        view = self._client.record_views._views.find(view_id)
+        view = self._directory[RECORD_VIEWS].find(view_id)
         if view is None:
             raise ValueError(f"The staging table {view_id} of {activity} is not among the record views of the server.")
         return view
 
     def _check_keys(self, view: RecordView, keys: Sequence[str]) -> None:
-        fields = self._client.entity_fields._key_fields
-        kind = self._client.entity_types._types.find(view.entity_slice_id or "")
+        fields = self._directory[KEY_FIELDS]
+        kind = self._directory[ENTITY_TYPES].find(view.entity_slice_id or "")
         if kind is None:
             # The type of a staging table need not be listed; its keys must be key fields of the workspace at least.
             fields.require_ids(keys)
@@ -385,11 +386,11 @@ class RegistrationService(Service):
                 raise AmbiguousIdentifierError("key field", name, found)
 
     def _map_columns(self, view: RecordView, columns: Sequence[str]) -> dict[str, DataField]:
-        fields = self._client.record_views._columns(view.id)
+        fields = columns_of(self._directory, view.id)
         if set(columns) - {field.field_name for field in fields}:
             # A column may have been added since the listings were read.
-            self._client._forget(staleness.VIEW, staleness.DATA_FIELD)
-            fields = self._client.record_views._columns(view.id)
+            self._session.forget(staleness.VIEW, staleness.DATA_FIELD)
+            fields = columns_of(self._directory, view.id)
         mapped: dict[str, DataField] = {}
         for name in columns:
             found = [field for field in fields if field.field_name == name]
@@ -459,8 +460,8 @@ class RegistrationService(Service):
         self, build: Any, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None
     ) -> RegistrationSubmission:
         body = {} if record_ids is None else {"record_ids": _drafts(record_ids)}
-        operation = self._client.activities._resolve(operation_id)
-        response = self._client.call(build(operation, body=body))
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
+        response = self._session.call(build(operation, body=body))
         return RegistrationSubmission(read_object(response, "submission"), self._client)
 
     @on_failure(list, about="operation_id")
@@ -480,8 +481,8 @@ class RegistrationService(Service):
             >>> for draft in client.registration.get_draft_statuses(operation_id):
             ...     print(draft.record_id, draft.status, draft.message)
         """
-        operation = self._client.activities._resolve(operation_id)
-        answer = as_list(self._client.call(list_draft_statuses.build_request(operation)))
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
+        answer = as_list(self._session.call(list_draft_statuses.build_request(operation)))
         return read_items(answer, lambda item: RegistrationDraftStatus(item, self._client), needs_id=False)
 
     @on_failure(list, about="operation_id")
@@ -500,8 +501,8 @@ class RegistrationService(Service):
         Example:
             >>> submissions = client.registration.get_registration_submissions(operation_id)
         """
-        operation = self._client.activities._resolve(operation_id)
-        answer = as_list(self._client.call(list_registration_submissions.build_request(operation)))
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
+        answer = as_list(self._session.call(list_registration_submissions.build_request(operation)))
         return read_items(answer, lambda item: RegistrationSubmissionWithErrors(item, self._client))
 
     @on_failure(bool)
@@ -527,8 +528,8 @@ class RegistrationService(Service):
             True
         """
         body = {"record_ids": _drafts(record_ids)}
-        operation = self._client.activities._resolve(operation_id)
-        self._client.call(clear_drafts.build_request(operation, body=body))
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
+        self._session.call(clear_drafts.build_request(operation, body=body))
         return True
 
     @on_failure(bool)
@@ -562,11 +563,11 @@ class RegistrationService(Service):
             True
         """
         body = _status(status, message)
-        operation = self._client.activities._resolve(operation_id)
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
         request = update_submission_status.build_request(
             operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
         )
-        self._client.call(request)
+        self._session.call(request)
         return True
 
     @on_failure(bool)
@@ -605,11 +606,11 @@ class RegistrationService(Service):
             True
         """
         body = _results(status, message, key_field_names, records)
-        operation = self._client.activities._resolve(operation_id)
+        operation = self._directory[ACTIVITIES].require_id(operation_id)
         request = submit_submission_results.build_request(
             operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
         )
-        self._client.call(request)
+        self._session.call(request)
         return True
 
 

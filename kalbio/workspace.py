@@ -1,23 +1,23 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 94da94b2bae5)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 5941333b4fa0)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any, TypedDict, Unpack
 
 from kaleidoscope_api.api.workspace import (
     get_active_workspace,
     list_workspace_events,
-    list_workspace_groups,
-    list_workspace_members,
 )
 from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio._core import constants, jsontext
 from kalbio._core.answers import as_json, as_list
 from kalbio._core.sync.cache import Cache
+from kalbio._directory import Client
+from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.checks import conditions, texts_of, unicode_text, whole
 from kalbio._model.enums import WorkspaceAccessLevelEnum
@@ -26,7 +26,7 @@ from kalbio._model.paging import Pages
 from kalbio._model.resource import ReadsLikeDict, Resource, enum_text, flag, mapping, number, text, texts, timestamp
 from kalbio._model.times import check_moment
 from kalbio._policy import ends_on_failure, nothing, on_failure
-from kalbio._service import CachedListing, Service
+from kalbio._service import Service
 
 __all__ = [
     "Workspace",
@@ -102,6 +102,10 @@ class WorkspaceEvent(ReadsLikeDict):
         return f"{self.id}:{self.event_type}"
 
 
+USERS: Kind[WorkspaceUser] = Kind(staleness.USER)
+GROUPS: Kind[WorkspaceGroup] = Kind(staleness.GROUP)
+
+
 class WorkspaceService(Service):
     """The workspace (`client.workspace`)."""
 
@@ -118,26 +122,12 @@ class WorkspaceService(Service):
         after_date: date | str | None
         before_date: date | str | None
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._members: CachedListing[WorkspaceUser] = CachedListing(
-            client,
-            staleness.USER,
-            list_workspace_members.build_request,
-            WorkspaceUser,
-            lambda user: user.email,
-            WorkspaceUser,
-        )
-        self._groups: CachedListing[WorkspaceGroup] = CachedListing(
-            client,
-            staleness.GROUP,
-            list_workspace_groups.build_request,
-            WorkspaceGroup,
-            lambda item: item.group_name,
-            WorkspaceGroup,
-        )
+        self._members = self._directory[USERS]
+        self._groups = self._directory[GROUPS]
         self._workspace: Cache[str, Workspace | None] = Cache(size=1, ttl=constants.LISTING_TTL)
-        client._remember(staleness.WORKSPACE, lambda _: self._workspace.clear())
+        self._session.remember(staleness.WORKSPACE, lambda _: self._workspace.clear())
 
     @on_failure(nothing)
     def get_workspace(self, *, use_cache: bool = True) -> Workspace | None:
@@ -154,17 +144,15 @@ class WorkspaceService(Service):
         Example:
             >>> workspace = client.workspace.get_workspace()
         """
-        return self._active(use_cache=use_cache)
 
-    def _active(self, *, use_cache: bool = True) -> Workspace | None:
         def load() -> Workspace | None:
-            response = self._client._call_or_none(get_active_workspace.build_request())
+            response = self._session.call_or_none(get_active_workspace.build_request())
             if response is None or as_json(response) is None:
                 return None
             return Workspace(read_object(response, "workspace"), self._client)
 
         # None counts as not cached, so an absent workspace is asked for each time.
-        return self._workspace.get("active", load, fresh=not self._client._caching(use_cache))
+        return self._workspace.get("active", load, fresh=not self._session.caching(use_cache))
 
     @on_failure(list)
     def get_members(self, *, use_cache: bool = True) -> list[WorkspaceUser]:
@@ -259,9 +247,6 @@ class WorkspaceService(Service):
         Example:
             >>> events = client.workspace.get_events(resource_type="record", page_size=20)
         """
-        return self._page(params)
-
-    def _page(self, params: Mapping[str, Any]) -> list[WorkspaceEvent]:
         query = conditions("get_events", params, WorkspaceService.EventsQuery.__annotations__)
         for name, least in (("page", 0), ("page_size", 1)):
             if name in query:
@@ -277,7 +262,7 @@ class WorkspaceService(Service):
             users = self._members.require_ids(query["event_user_ids"])
             query["event_user_ids"] = jsontext.encode_text(users)
         build: Any = list_workspace_events.build_request
-        response = self._client._call_or_none(build(**query))
+        response = self._session.call_or_none(build(**query))
         if response is None:
             return []
         return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
@@ -309,5 +294,5 @@ class WorkspaceService(Service):
         pages = Pages(OPERATIONS["listWorkspaceEvents"].path, params["page_size"])
         while pages.more:
             params["page"] = pages.number
-            for event in pages.take(self._page(params)):
+            for event in pages.take(self.get_events(**params)):
                 yield event

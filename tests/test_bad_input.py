@@ -457,6 +457,10 @@ LOOKUPS = set(
 """What may be asked before an argument is refused."""
 
 
+# Modules of classes whose methods ask nobody.
+NO_CALLS = ("kalbio._model", "kalbio._service")
+
+
 def methods() -> Iterator[tuple[str, Any]]:
     """Every public method of every service and object, in the sync world."""
     for module in pkgutil.iter_modules(kalbio.__path__):
@@ -468,7 +472,7 @@ def methods() -> Iterator[tuple[str, Any]]:
                 continue
             for attribute, function in inspect.getmembers(kind, inspect.isfunction):
                 owners = [base.__module__ for base in kind.__mro__ if attribute in vars(base)]
-                if not attribute.startswith("_") and owners and "._" not in owners[0]:
+                if not attribute.startswith("_") and owners and not owners[0].startswith(NO_CALLS):
                     yield f"{name}.{attribute}", function
 
 

@@ -199,7 +199,8 @@ def test_every_method_that_sends_follows_the_policy() -> None:
         for owner in vars(module).values():
             if not inspect.isclass(owner) or owner.__module__ != module.__name__:
                 continue
-            for attribute, value in vars(owner).items():
+            members = {name: item for base in reversed(owner.__mro__) for name, item in vars(base).items()}
+            for attribute, value in members.items():
                 function = value.fget if isinstance(value, property) else value
                 if attribute.startswith("_") or "API operation" not in (getattr(function, "__doc__", "") or ""):
                     continue

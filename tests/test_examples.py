@@ -29,7 +29,10 @@ def public_methods() -> Iterator[tuple[str, Any]]:
             if not inspect.isclass(owner) or owner.__module__ != module.__name__ or owner.__name__.startswith("_"):
                 continue
             yield f"{name}.{owner.__name__}", owner
-            for attribute, value in vars(owner).items():
+            # What a class has of bases that are not public is its own.
+            bases = [base for base in owner.__mro__ if base is owner or base.__module__.startswith("kalbio._")]
+            own = {name: item for base in reversed(bases) for name, item in vars(base).items()}
+            for attribute, value in own.items():
                 if not attribute.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
                     yield f"{name}.{owner.__name__}.{attribute}", value
 

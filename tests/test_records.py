@@ -289,7 +289,7 @@ def test_a_batch_larger_than_the_cache_is_complete(world: World, lab: Lab, monke
     """1,500 records asked for in one call come back whole though the cache holds 100."""
     lab.client.imports.push_data(["Compound"], [{"Compound": f"B-{number}"} for number in range(1500)])
     ids = lab.client.records.search_records(search_text="B-")
-    monkeypatch.setattr(lab.api.records._cache._by_id, "_size", 100)
+    monkeypatch.setattr(lab.api.directory.records._cache._by_id, "_size", 100)
     assert [item.id for item in world(lab.api.records.get_records_by_ids(ids, batch_size=1500))] == ids
     assert len(ids) == 1500
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from kalbio._core.shown import shown
 from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
@@ -184,3 +184,10 @@ def check_activity_type(given: Any) -> str:
         hint = did_you_mean(given, ACTIVITY_TYPE_TO_LABEL) or f" There are {', '.join(ACTIVITY_TYPE_TO_LABEL)}."
         raise ValueError(f"There is no activity type {shown(given)}.{hint}")
     return str(given)
+
+
+ActivityIdentifier: TypeAlias = ActivityData | str
+"""An activity, its id, or its title."""
+
+DefinitionIdentifier: TypeAlias = ActivityDefinitionData | str
+"""An activity definition, its id, or its title."""

@@ -476,6 +476,16 @@ def key_of(key_values: KeyValues) -> frozenset[tuple[str, str]]:
     return frozenset(key_values.items())
 
 
+def shown_key(record: RecordData) -> frozenset[tuple[str, str]] | None:
+    """Return the key that a record shows, None when it does not show it whole."""
+    return own_key(record._state)
+
+
+def shown_sub_records(record: RecordData) -> list[str]:
+    """Return the ids of the sub-records that a record shows."""
+    return sub_records_of(record._state)
+
+
 def own_key(state: Mapping[str, Any] | Undecoded) -> frozenset[tuple[str, str]] | None:
     """Return the complete key of a record as its values tell it, None when they tell none."""
     found: dict[str, str] = {}

@@ -20,6 +20,7 @@ from kalbio._model.times import read_time
 logger = logging.getLogger("kalbio")
 
 T = TypeVar("T")
+R = TypeVar("R", bound="Resource")
 
 
 class Field(Generic[T]):
@@ -478,6 +479,12 @@ def _declared(kind: type[Resource]) -> tuple[str, ...]:
     """Return the names of the members that are documented, in their order."""
     names = [name for part in reversed(kind.__mro__) for name, item in vars(part).items() if isinstance(item, Field)]
     return tuple(dict.fromkeys([*names, *kind._computed]))
+
+
+def stale(item: R) -> R:
+    """Mark an object of which a write is not known to show, and return it."""
+    item._stale = True
+    return item
 
 
 NO_LIST = (str, bytes, Mapping, Resource)

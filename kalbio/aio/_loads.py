@@ -14,14 +14,14 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from kaleidoscope_api.api.records import add_record_value, list_record_values, list_records
+from kaleidoscope_api.api.records import add_record_value, list_records
 
 from kalbio._core import constants
 from kalbio._core.aio.bulk import Load, in_chunks
 from kalbio._core.aio.locks import each, off_loop
-from kalbio._core.answers import as_list, unusable
+from kalbio._core.answers import as_list
 from kalbio._core.batches import cut
 from kalbio._core.errors import JournalError, KalbioError, NotFoundError, UnknownFateError, UnreadableTimeError
 from kalbio._core.journal import Journal
@@ -29,29 +29,39 @@ from kalbio._core.rows import SKIPPED
 from kalbio._core.shown import shown
 from kalbio._model.bulk import BulkResult, RowOutcome, keep_account, outcome_of
 from kalbio._model.checks import whole
-from kalbio._model.records import RecordValue, current_at, holds, ids_until, new_values
-from kalbio._model.resource import NO_LIST
-
-if TYPE_CHECKING:
-    from kalbio.aio.client import AsyncKaleidoscopeClient
-
-Scope: TypeAlias = tuple[str, str | None, str | None]
-"""What a write is aimed at: the ids of the field, the activity and the table."""
+from kalbio._model.records import RecordValue, current_at, holds, new_values
+from kalbio._model.resource import NO_LIST, Resource
+from kalbio.aio._directory import Client
+from kalbio.aio._histories import NOTHING, Scope, known_before, read_history
 
 Write: TypeAlias = tuple[str, Scope, Any]
 """The id of a record, where to write, and the content."""
 
-NOTHING = ""
-"""Stands for a place where there is no value."""
+
+class ReadsWorkspace(Protocol):
+    """What a load asks of the service of the workspace."""
+
+    async def get_workspace(self, *, use_cache: bool = True) -> Resource | None:
+        """Return the workspace of the credentials."""
+        ...
+
+
+class WithWorkspace(Client, Protocol):
+    """A client with that service."""
+
+    @property
+    def workspace(self) -> ReadsWorkspace:
+        """The service."""
+        ...
 
 
 @contextlib.asynccontextmanager
-async def opened(client: AsyncKaleidoscopeClient, path: str | os.PathLike[str] | None, what: str) -> AsyncIterator[Any]:
+async def opened(client: WithWorkspace, path: str | os.PathLike[str] | None, what: str) -> AsyncIterator[Any]:
     """Open a journal, if there is to be one. It belongs to what is loaded, and to the workspace, not to who loads."""
     if path is None:
         yield None
         return
-    workspace = await client.workspace._active()
+    workspace = await client.workspace.get_workspace()
     place = "" if workspace is None else f" in the workspace {workspace.id}"
     journal = await off_loop(lambda: Journal(path, f"{what}{place}"))
     try:
@@ -161,20 +171,6 @@ async def _prepared(
     return ready
 
 
-async def read_history(client: AsyncKaleidoscopeClient, record_id: str) -> list[dict[str, Any]]:
-    """Return the whole history of the values as JSON; raises when any of it cannot be read."""
-    response = await client.call(list_record_values.build_request(record_id))
-    values = as_list(response)
-    if not all(isinstance(value, dict) and value.get("id") is not None for value in values):
-        raise unusable(response, "the history has values without an id")
-    return values
-
-
-def known_before(history: Sequence[Mapping[str, Any]], before: str, record_id: str, scope: Scope) -> set[str] | None:
-    """Return the ids of the values that were at a place already, None when the history does not tell them."""
-    return set() if before == NOTHING else ids_until(history, before, record_id, *scope[:2])
-
-
 class ValueTraces:
     """Looks for values by what was current at their place before they were sent.
 
@@ -182,8 +178,9 @@ class ValueTraces:
     sent, the history of the record is read.
     """
 
-    def __init__(self, client: AsyncKaleidoscopeClient, journal: Journal) -> None:
+    def __init__(self, client: Client, journal: Journal) -> None:
         self._client = client
+        self._session = client.session
         self._journal = journal
 
     async def before(self, rows: Sequence[Write]) -> list[str | None]:
@@ -202,7 +199,7 @@ class ValueTraces:
             (record_id, scope, content), before = row
             return await self._find(records.get(record_id), record_id, scope, content, before)
 
-        return await each(find, rows, self._client.max_in_flight)
+        return await each(find, rows, self._session.max_in_flight)
 
     async def _find(
         self, raw: Mapping[str, Any] | None, record_id: str, scope: Scope, content: Any, before: str | None
@@ -242,13 +239,13 @@ class ValueTraces:
     async def _read(self, record_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the records as JSON, past every cache."""
         ids = list(dict.fromkeys(record_ids))
-        overhead = self._client._target_length(list_records.build_request(record_ids=""))
+        overhead = self._session.target_length(list_records.build_request(record_ids=""))
 
         async def ask(batch: slice) -> list[Any]:
-            return as_list(await self._client.call(list_records.build_request(record_ids=",".join(ids[batch]))))
+            return as_list(await self._session.call(list_records.build_request(record_ids=",".join(ids[batch]))))
 
         batches = list(cut(ids, overhead=overhead, separator=",", max_count=len(ids)))
-        answers = await each(ask, batches, self._client.max_in_flight)
+        answers = await each(ask, batches, self._session.max_in_flight)
         return {str(raw["id"]): raw for answer in answers for raw in answer if isinstance(raw, dict) and raw.get("id")}
 
 

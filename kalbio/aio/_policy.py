@@ -1,6 +1,7 @@
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
-The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end.
+The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end. It holds for
+the call that the user makes. What that one calls in turn raises, so methods may be made of one another.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import functools
 import inspect
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
+from contextvars import ContextVar, Token
 from typing import Any, TypeVar
 
-from kalbio._core.aio.locks import here
+from kalbio._core.aio.session import AsyncSession
 from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, TransportError, UnknownFateError
 from kalbio._core.on_demand import mark_like
 from kalbio._core.shown import one_line
@@ -23,6 +25,9 @@ from kalbio._model.checks import checker_of
 logger = logging.getLogger("kalbio")
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+# The session whose failures a call further out logs; never kept across a yield.
+_logging: ContextVar[AsyncSession | None] = ContextVar("kalbio_logging", default=None)
 
 
 def nothing() -> None:
@@ -40,41 +45,54 @@ def on_failure(
     neutral: Callable[[], Any],
     *,
     about: str | None = None,
-    of: str | None = None,
     local: bool = False,
+    bulk: str | None = None,
     unless: Callable[[KalbioError], bool] = lambda _: False,
 ) -> Callable[[Method], Method]:
     """Mark a method that returns `neutral()` when it fails and the client was made with `on_error="log"`.
 
     `about` names the argument of a read that says what is asked for: about None there is nothing, and nobody is asked.
-    `of` names the public method that it is a part of. A `local` one may need no client, nor one that is open. What
-    `unless` is true of is raised in any case.
+    A `local` one may need no client, nor one that is open. `bulk` names the keyword that makes a load of it, and what
+    `unless` is true of is raised in any case, but of a load.
     """
 
     def decorate(method: Method) -> Method:
         check = checker_of(method)
-        owner, _, name = method.__qualname__.rpartition(".")
-        told = f"{owner}.{of or name}"
         place = 0 if about is None else list(inspect.signature(method).parameters).index(about) - 1
 
         @functools.wraps(method)
         async def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+            session = None if self._client is None else self._client.session
             if about is not None and (args[place] if place < len(args) else kwargs.get(about, ...)) is None:
-                if not local:
-                    _check_client(self)
+                if not local and session is not None:
+                    session.check()
                 return neutral()
             check(args, kwargs)
-            if not local:
-                _check_client(self)
-            try:
-                return await method(self, *args, **kwargs)
-            except KalbioError as error:
-                _check_failure(self, error)
-                if unless(error) or not _logged(self, told, error):
+            if not local and session is not None:
+                session.check()
+            if session is None or session.on_error == "raise" or _logging.get() is session:
+                try:
+                    return await method(self, *args, **kwargs)
+                except KalbioError as error:
+                    _check_failure(session, error)
                     raise
+            entered = _logging.set(session)
+            try:
+                mine, named = _apart(args, kwargs)
+                return await method(self, *mine, **named)
+            except KalbioError as error:
+                _check_failure(session, error)
+                is_load = bulk is not None and kwargs.get(bulk) is not None
+                if unless(error) and not is_load:
+                    raise
+                _log(self, method, error)
                 # A load that broke off in the middle has sent rows.
                 outcome = getattr(error, "outcome", None)
-                return outcome if isinstance(outcome, BulkResult) else neutral()
+                if isinstance(outcome, BulkResult):
+                    return outcome
+                return BulkResult() if is_load else neutral()
+            finally:
+                _leave(entered)
 
         return guarded  # type: ignore[return-value]  # the same signature, by construction
 
@@ -89,18 +107,31 @@ def ends_on_failure(method: Method) -> Method:
     @functools.wraps(method)
     async def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
         check(args, kwargs)
-        _check_client(self)
-        items = method(self, *args, **kwargs)
+        session = self._client.session
+        session.check()
+        mine, named = _apart(args, kwargs)
+        items = method(self, *mine, **named)
         # Closed with this one: what it holds open must not wait for the garbage collector.
         async with contextlib.aclosing(items):  # sync: with contextlib.closing(items):
-            try:
-                async for item in items:
-                    yield item
-                    _check_client(self)
-            except KalbioError as error:
-                _check_failure(self, error)
-                if not _logged(self, method.__qualname__, error):
-                    raise
+            while True:
+                inner = session.on_error == "raise" or _logging.get() is session
+                entered = None if inner else _logging.set(session)
+                try:
+                    item = await anext(items)
+                except StopAsyncIteration:
+                    return
+                except KalbioError as error:
+                    _check_failure(session, error)
+                    if inner:
+                        raise
+                    _log(self, method, error)
+                    return
+                finally:
+                    # Before the item is handed out: what the caller does with it is no part of this call.
+                    if entered is not None:
+                        _leave(entered)
+                yield item
+                session.check()
 
     return guarded  # type: ignore[return-value]  # the same signature, by construction
 
@@ -146,24 +177,73 @@ def deprecated(**older: str | None) -> Callable[[Method], Method]:
     return when_called(look)
 
 
-def _check_client(owner: Any) -> None:
-    """Raise when the client can make no calls."""
-    if owner._client is not None:
-        owner._client._pipes.check()
-        here()  # raises where no event loop runs that could carry a call
+def _leave(entered: Token[AsyncSession | None]) -> None:
+    # A coroutine that is dropped halfway may be closed in another context, where there is nothing to restore.
+    with contextlib.suppress(ValueError):
+        _logging.reset(entered)
 
 
-def _check_failure(owner: Any, error: KalbioError) -> None:
+def _apart(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Return arguments whose own calls, in generators and in `progress`, are calls of the caller, with the policy."""
+    named = {name: _as_caller(value) if name == "progress" else _stepwise(value) for name, value in kwargs.items()}
+    return [_stepwise(value) for value in args], named
+
+
+def _as_caller(progress: Any) -> Any:
+    if not callable(progress):
+        return progress
+
+    def called(*args: Any) -> Any:
+        entered = _logging.set(None)
+        try:
+            return progress(*args)
+        finally:
+            _leave(entered)
+
+    return called
+
+
+def _stepwise(value: Any) -> Any:
+    if isinstance(value, Generator):
+        return _steps(value)
+    if isinstance(value, AsyncGenerator):  # async-only
+        return _async_steps(value)  # async-only
+    return value
+
+
+def _steps(items: Generator[Any, None, None]) -> Iterator[Any]:
+    # Not closed at the end: the caller may go on with what is left.
+    while True:
+        entered = _logging.set(None)
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        finally:
+            _leave(entered)
+        yield item
+
+
+async def _async_steps(items: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:  # async-only
+    while True:  # async-only
+        entered = _logging.set(None)  # async-only
+        try:  # async-only
+            item = await anext(items)  # async-only
+        except StopAsyncIteration:  # async-only
+            return  # async-only
+        finally:  # async-only
+            _leave(entered)  # async-only
+        yield item  # async-only
+
+
+def _check_failure(session: AsyncSession | None, error: KalbioError) -> None:
     """Raise ClientClosedError when that is what is behind a failure, also under the older policy."""
     if isinstance(error, ClientClosedError):
         raise error
-    if isinstance(error, TransportError) and owner._client is not None and owner._client._pipes.is_closed:
+    if isinstance(error, TransportError) and session is not None and session.pipes.is_closed:
         raise ClientClosedError from error
 
 
-def _logged(owner: Any, method: str, error: KalbioError) -> bool:
-    """Log the error under the older policy; False when it is to be raised."""
-    if owner._client is None or owner._client.on_error == "raise":
-        return False
-    logger.error("%s: %s", method, one_line(" ".join([str(error), *getattr(error, "__notes__", ())])))
-    return True
+def _log(owner: Any, method: Callable[..., Any], error: KalbioError) -> None:
+    text = one_line(" ".join([str(error), *getattr(error, "__notes__", ())]))
+    logger.error("%s.%s: %s", type(owner).__name__, method.__name__, text)

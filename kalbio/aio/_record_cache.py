@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from kalbio._core import constants, forks
 from kalbio._core.aio.cache import AsyncCache
-from kalbio._model.records import KeyValues, RecordData, is_named, key_of, own_key, sub_records_of
+from kalbio._model.records import KeyValues, RecordData, is_named, key_of, shown_key, shown_sub_records
 from kalbio._model.staleness import parts_of
 
 R = TypeVar("R", bound=RecordData)
@@ -130,7 +130,7 @@ class AsyncRecordCache(Generic[R]):
             except IndexError:
                 break
             # One that is not kept was read before a change, and its keys may be others by now.
-            shown = own_key(record._state) if self.by_id(record.id) is record else None
+            shown = shown_key(record) if self.by_id(record.id) is record else None
             if shown is not None:
                 self._by_key.put(shown, record.id)
         record_id = self._by_key.peek(key)
@@ -150,9 +150,9 @@ class AsyncRecordCache(Generic[R]):
         record = kept.record
         if self._touched_since(since, record.id):
             return False
-        if any(self._touched_since(since, child) for child in sub_records_of(record._state)):
+        if any(self._touched_since(since, child) for child in shown_sub_records(record)):
             return False
-        if self._last_by_key > since and self._touched_since(since, own_key(record._state)):
+        if self._last_by_key > since and self._touched_since(since, shown_key(record)):
             return False
         kept.since = writes
         return True

@@ -23,13 +23,13 @@ class Requests(Service):
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
     ) -> Any:
         """See `AsyncKaleidoscopeClient.request`."""
-        return as_json(await self._client.call(_request(method, path, params, json)))
+        return as_json(await self._session.call(_request(method, path, params, json)))
 
     @on_failure(nothing)
     async def read(self, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON of an answer, None when there is no such thing."""
         try:
-            return as_json(await self._client.call(_request("GET", path, params, None)))
+            return as_json(await self._session.call(_request("GET", path, params, None)))
         except NotFoundError:
             return None
 

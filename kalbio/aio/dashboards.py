@@ -11,7 +11,6 @@ from kaleidoscope_api.api.dashboards import (
     create_dashboard_category,
     delete_dashboard_category,
     list_dashboard_categories,
-    list_dashboards,
     remove_dashboard_record,
     remove_dashboard_set,
 )
@@ -23,8 +22,13 @@ from kalbio._model.fixed import FixedList
 from kalbio._model.identifiers import plain_id
 from kalbio._model.listing import read_items
 from kalbio._model.resource import Field, ReadsLikeDict, Resource, enum_text, text, texts
+from kalbio.aio._activity import DEFINITIONS
+from kalbio.aio._directory import Client
+from kalbio.aio._listing import Kind
 from kalbio.aio._policy import nothing, on_failure
-from kalbio.aio._service import CachedListing, Service
+from kalbio.aio._service import Service
+from kalbio.aio.entity_fields import require_field_id
+from kalbio.aio.labels import LABELS
 
 __all__ = ["Dashboard", "DashboardCategory", "DashboardIdentifier", "DashboardType", "DashboardsService"]
 
@@ -98,15 +102,15 @@ class Dashboard(Resource):
         """
         from kaleidoscope_api.models import CreateDashboardCategoryBody
 
-        client = self._require_client()
-        definitions, labels = client.activities._definitions, client.labels._labels
+        client: Client = self._require_client()
+        definitions, labels = client.directory[DEFINITIONS], client.directory[LABELS]
         body = CreateDashboardCategoryBody(
             category_name=filled("category_name", category_name),
             operation_definition_ids=await definitions.require_ids(operation_definition_ids),
             label_ids=[await labels.require_ids(group) for group in listed("label_ids", label_ids)],
-            field_ids=[await client.entity_fields._resolve(item) for item in listed("field_ids", field_ids)],
+            field_ids=[await require_field_id(client.directory, item) for item in listed("field_ids", field_ids)],
         )
-        response = await client.call(create_dashboard_category.build_request(self.id, body=body))
+        response = await client.session.call(create_dashboard_category.build_request(self.id, body=body))
         answer = as_object(response)
         if answer.get("id") is None:
             raise unusable(response, "the answer is no category")
@@ -130,7 +134,7 @@ class Dashboard(Resource):
             >>> await dashboard.remove_category(category)
         """
         wanted = plain_id(category_id, "dashboard category", DashboardCategory)
-        await self._require_client().call(delete_dashboard_category.build_request(self.id, wanted, body={}))
+        await self._require_client().session.call(delete_dashboard_category.build_request(self.id, wanted, body={}))
 
     @on_failure(list)
     async def get_categories(self) -> list[DashboardCategory]:
@@ -145,8 +149,8 @@ class Dashboard(Resource):
             >>> dashboard = (await client.dashboards.get_dashboards())[0]
             >>> names = [category.category_name for category in await dashboard.get_categories()]
         """
-        client = self._require_client()
-        response = await client._call_or_none(list_dashboard_categories.build_request(self.id))
+        client: Client = self._require_client()
+        response = await client.session.call_or_none(list_dashboard_categories.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
 
     @on_failure(nothing)
@@ -167,7 +171,7 @@ class Dashboard(Resource):
             >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> await dashboard.add_record(record)
         """
-        resolved: str = await self._require_client().records._resolve(record_id)
+        resolved: str = await self._require_client().directory.records.require_id(record_id)
         await self._change(add_dashboard_record.build_request(self.id, body={"record_id": resolved}))
         self._hold("record_ids", lambda ids: ids if resolved in ids else [*ids, resolved])
 
@@ -190,7 +194,7 @@ class Dashboard(Resource):
             >>> await dashboard.add_record(record)
             >>> await dashboard.remove_record(record)
         """
-        resolved: str = await self._require_client().records._resolve(record_id)
+        resolved: str = await self._require_client().directory.records.require_id(record_id)
         await self._change(remove_dashboard_record.build_request(self.id, resolved, body={}))
         self._hold("record_ids", lambda ids: [item for item in ids if item != resolved])
 
@@ -237,7 +241,7 @@ class Dashboard(Resource):
 
     async def _change(self, request: dict[str, Any]) -> None:
         # What the server answers is not known for sure, so it is not read: the change is made.
-        await self._require_client().call(request)
+        await self._require_client().session.call(request)
 
     def _hold(self, name: Literal["record_ids", "record_set_ids"], change: Callable[[list[str]], list[str]]) -> None:
         self._take_over({name: change(getattr(self, name))})
@@ -246,22 +250,17 @@ class Dashboard(Resource):
 DashboardIdentifier: TypeAlias = Dashboard | str
 """A dashboard, its id, or its name."""
 
+DASHBOARDS: Kind[Dashboard] = Kind(staleness.DASHBOARD)
+
 
 class DashboardsService(Service):
     """Dashboards of the workspace (`client.dashboards`)."""
 
     _remembers = (staleness.DASHBOARD,)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._dashboards: CachedListing[Dashboard] = CachedListing(
-            client,
-            staleness.DASHBOARD,
-            list_dashboards.build_request,
-            Dashboard,
-            lambda item: item.dashboard_name,
-            Dashboard,
-        )
+        self._dashboards = self._directory[DASHBOARDS]
 
     @on_failure(list)
     async def get_dashboards(self, *, use_cache: bool = True) -> list[Dashboard]:

@@ -12,6 +12,7 @@ from kaleidoscope_api.api.records import export_records_csv
 from kalbio._core.aio.downloads import PACKED, Progress, check_target, save
 from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
+from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.checks import renamed
 from kalbio._model.identifiers import joined_ids, plain_id
 from kalbio._model.records import (
@@ -25,8 +26,8 @@ from kalbio._model.records import (
 from kalbio._model.resource import Resource
 from kalbio._model.views import RecordViewData, ViewField
 from kalbio.aio._policy import deprecated, nothing, on_failure, unreachable
+from kalbio.aio._record_search import search_query
 from kalbio.aio._service import Service
-from kalbio.aio.activities import ActivityIdentifier
 from kalbio.aio.entity_types import EntityTypeIdentifier
 
 __all__ = ["ExportsService"]
@@ -108,7 +109,8 @@ class ExportsService(Service):
             raise IdentifierError(
                 "entity type", None, "pull_data() needs an entity type: give its id or its name as entity_slice_id."
             )
-        query = await self._client.records._query(
+        query = await search_query(
+            self._directory,
             {
                 "filename": name,
                 "entity_slice_id": entity_slice_id,
@@ -126,10 +128,10 @@ class ExportsService(Service):
                 "entity_field_filters": entity_field_filters,
                 "entity_field_sorts": entity_field_sorts,
                 "search_text": search_text,
-            }
+            },
         )
         build: Any = export_records_csv.build_request
-        response = await self._client._call_or_none({**build(**query), "headers": PACKED}, stream=True)
+        response = await self._session.call_or_none({**build(**query), "headers": PACKED}, stream=True)
         if response is None:
             return None
         await save(response, target, overwrite=overwrite, progress=progress)

@@ -22,10 +22,11 @@ from kalbio._core.aio.downloads import (
 from kalbio._core.errors import IdentifierError
 from kalbio._core.filenames import safe_name
 from kalbio._core.shown import shown
+from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.identifiers import plain_id
+from kalbio.aio._activity import ACTIVITIES
 from kalbio.aio._policy import ends_on_failure, nothing, on_failure
 from kalbio.aio._service import Service
-from kalbio.aio.activities import ActivityIdentifier
 
 if TYPE_CHECKING:
     from kalbio._core._http import Response
@@ -195,7 +196,7 @@ class FilesService(Service):
         """
         wanted = _id_of(file_id)
         check_sha256(sha256)
-        response = await self._client.call(await self._request(wanted, activity_id), stream=True)
+        response = await self._session.call(await self._request(wanted, activity_id), stream=True)
         try:
             async for piece in pieces(response, progress=progress, sha256=sha256):
                 yield piece
@@ -203,13 +204,13 @@ class FilesService(Service):
             await response.aclose()  # a reader that stops early does not close the inner iterator at once
 
     async def _open(self, file_id: str, activity_id: ActivityIdentifier | None) -> Response | None:
-        return await self._client._call_or_none(await self._request(file_id, activity_id), stream=True)
+        return await self._session.call_or_none(await self._request(file_id, activity_id), stream=True)
 
     async def _request(self, file_id: str, activity_id: ActivityIdentifier | None) -> dict[str, Any]:
         if activity_id is None:
             request = download_file.build_request(file_id)
         else:
-            activity = await self._client.activities._resolve(activity_id)
+            activity = await self._directory[ACTIVITIES].require_id(activity_id)
             request = download_activity_file.build_request(activity, file_id)
         return {**request, "headers": AS_STORED}
 

@@ -43,10 +43,12 @@ from kalbio._model.keys import with_key_texts
 from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
 from kalbio._model.views import RecordViewData
-from kalbio.aio._loads import opened
+from kalbio.aio._activity import ACTIVITIES
+from kalbio.aio._loads import WithWorkspace, opened
 from kalbio.aio._policy import ends_on_failure, nothing, on_failure, unreachable, when_called
 from kalbio.aio._service import Service
-from kalbio.aio.entity_fields import DataField
+from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, create_data_field, require_field_id
+from kalbio.aio.programs import PROGRAMS
 
 __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValidationResult", "ImportsService"]
 
@@ -59,7 +61,9 @@ def _warn_of_older_views(service: Any, given: dict[str, Any]) -> None:
 class ImportsService(Service):
     """Bulk loads (`client.imports`)."""
 
-    def __init__(self, client: Any) -> None:
+    _client: WithWorkspace
+
+    def __init__(self, client: WithWorkspace) -> None:
         super().__init__(client)
         # Imports that were pushed here and go on in the background: nobody has seen the end of them yet.
         self._running: dict[str, None] = {}
@@ -99,7 +103,7 @@ class ImportsService(Service):
     ) -> BulkResult[ImportRecord]: ...
 
     @when_called(_warn_of_older_views)
-    @on_failure(nothing, unless=unreachable)
+    @on_failure(nothing, bulk="batch_size", unless=unreachable)
     async def push_data(
         self,
         key_field_names: Sequence[str],
@@ -179,7 +183,6 @@ class ImportsService(Service):
             add_fields_to_record_view_ids, set_name, size, journal, stop_on_error, progress, timeout,
         )  # fmt: skip
 
-    @on_failure(BulkResult, of="push_data")
     async def _push_in_batches(self, *arguments: Any) -> BulkResult[ImportRecord]:
         *what, size, path, stop_on_error, progress, timeout = arguments
         requests = await self._requests(*what, size=size)
@@ -192,7 +195,7 @@ class ImportsService(Service):
             number, broken = 0, None
             try:
                 for name, field_type in new.items():
-                    await self._client.entity_fields._create_data_field(name, field_type)
+                    await create_data_field(self._client, name, field_type)
                 for number, request in enumerate(requests):
                     try:
                         await load.run([number], [request], came)
@@ -263,7 +266,7 @@ class ImportsService(Service):
             known = {field.field_name for field in catalog.items}
             return {name: field_type for name, field_type in types.items() if name not in known}
 
-        listing = self._client.entity_fields._data_fields
+        listing = self._directory[DATA_FIELDS]
         cached = listing.cached()
         if not types or (cached is not None and not lacking(cached)):
             return {}
@@ -278,8 +281,10 @@ class ImportsService(Service):
     async def _load(self, journal: Journal | None, stop_on_error: bool) -> Load[Any, ImportRecord]:
         traces = None
         if journal is not None:
-            ids = [item.id async for item in self._all()]
-            traces = _ImportTraces(self._all, journal, set(json.loads(journal.keep("imports", json.dumps(ids)))))
+            ids = [item.id async for item in self.iter_imports()]
+            traces = _ImportTraces(
+                self.iter_imports, journal, set(json.loads(journal.keep("imports", json.dumps(ids))))
+            )
 
         async def write(request: dict[str, Any], before: str | None) -> ImportRecord:
             return ImportRecord({"id": await self._push(request)}, self._client)
@@ -300,7 +305,7 @@ class ImportsService(Service):
         if outcome.id is None:
             return outcome
         try:
-            value = await self._wait(outcome.id, 1.0, timeout, "raise")
+            value = await self.wait(outcome.id, timeout=timeout, on_row_errors="raise")
         except WaitTimeoutError as error:
             return attrs.evolve(outcome, status="unknown", value=error.outcome, error=error)
         except OutcomeError as error:
@@ -346,15 +351,14 @@ class ImportsService(Service):
             >>> key = await client.entity_fields.get_or_create_key_field("Compound")
             >>> import_id = await client.imports.push_data_by_field_id([key.id], [{key.id: "CPD-1"}])
         """
-        fields = self._client.entity_fields
         rows = rows_of("data", data)
-        keys = await fields._key_fields.require_ids(key_field_ids)
+        keys = await self._directory[KEY_FIELDS].require_ids(key_field_ids)
         if not keys:
             raise ValueError("key_field_ids is empty; name the key fields that identify a record")
         columns = dict(zip(key_field_ids, keys, strict=True))
         for column in dict.fromkeys(name for row in rows for name in row):
             if column not in columns:
-                columns[column] = await fields._resolve(column)
+                columns[column] = await require_field_id(self._directory, column)
         by_id = [{columns[column]: value for column, value in row.items()} for row in rows]
         for index, row in enumerate(rows):
             if len(by_id[index]) < len(row):
@@ -387,9 +391,6 @@ class ImportsService(Service):
         Example:
             >>> running = await client.imports.get_imports(is_complete=False)
         """
-        return await self._page(is_complete, page, page_size)
-
-    async def _page(self, is_complete: bool | None, page: int | None, page_size: int | None) -> list[ImportRecord]:
         query: dict[str, Any] = {
             "page": None if page is None else whole("page", page, 0),
             "page_size": None if page_size is None else whole("page_size", page_size, 1),
@@ -397,7 +398,7 @@ class ImportsService(Service):
         if is_complete is not None:
             query["is_complete"] = int(is_complete)
         build: Any = list_imports.build_request
-        response = await self._client._call_or_none(build(**query))
+        response = await self._session.call_or_none(build(**query))
         if response is None:
             return []
         found = read_items(as_list(response), lambda item: ImportRecord(item, self._client))
@@ -423,10 +424,7 @@ class ImportsService(Service):
             >>> (await client.imports.get_import(import_id)).is_complete
             True
         """
-        return await self._read(import_id)
-
-    async def _read(self, import_id: str) -> ImportRecord | None:
-        response = await self._client._call_or_none(
+        response = await self._session.call_or_none(
             get_import.build_request(plain_id(import_id, "import", ImportRecord))
         )
         if response is None:
@@ -439,7 +437,7 @@ class ImportsService(Service):
     def _has_ended(self, import_id: str) -> None:
         """Forget what an import may have brought into being since it was pushed: it must be seen from now on."""
         self._running.pop(import_id, None)
-        self._client._forget(*staleness.IMPORTED)
+        self._session.forget(*staleness.IMPORTED)
 
     @ends_on_failure
     async def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> AsyncIterator[ImportRecord]:
@@ -461,13 +459,9 @@ class ImportsService(Service):
         Example:
             >>> ids = [item.id async for item in client.imports.iter_imports()]
         """
-        async for item in self._all(is_complete, page_size):
-            yield item
-
-    async def _all(self, is_complete: bool | None = None, page_size: int = 100) -> AsyncIterator[ImportRecord]:
         pages = Pages(OPERATIONS["listImports"].path, page_size)
         while pages.more:
-            for item in pages.take(await self._page(is_complete, pages.number, page_size)):
+            for item in pages.take(await self.get_imports(is_complete, pages.number, page_size)):
                 yield item
 
     @on_failure(nothing)
@@ -501,16 +495,11 @@ class ImportsService(Service):
             >>> (await client.imports.wait(import_id)).import_status
             'completed'
         """
-        return await self._wait(import_id, interval, timeout, on_row_errors)
-
-    async def _wait(
-        self, import_id: str, interval: float, timeout: float, on_row_errors: Literal["return", "raise"]
-    ) -> ImportRecord:
         if on_row_errors not in ("return", "raise"):
             raise ValueError(f'on_row_errors must be "return" or "raise"; got {shown(on_row_errors)}')
 
         async def look() -> ImportRecord:
-            record = await self._read(import_id)
+            record = await self.get_import(import_id)
             if record is None:
                 raise IdentifierNotFoundError("import", import_id)
             return record
@@ -532,15 +521,15 @@ class ImportsService(Service):
     async def _body(self, operation_id: Any, program_id: Any, set_name: str | None) -> dict[str, Any]:
         body: dict[str, Any] = {}
         if operation_id is not None:
-            body["operation_id"] = await self._client.activities._resolve(operation_id)
+            body["operation_id"] = await self._directory[ACTIVITIES].require_id(operation_id)
         if program_id is not None:
-            body["program_id"] = await self._client.programs._programs.require_id(program_id)
+            body["program_id"] = await self._directory[PROGRAMS].require_id(program_id)
         if set_name is not None:
             body["set_name"] = set_name
         return body
 
     async def _push(self, request: dict[str, Any]) -> str:
-        response = await self._client.call(request)
+        response = await self._session.call(request)
         import_id = as_object(response).get("import_id")
         if not isinstance(import_id, str | int):
             raise unusable(response, "the answer names no import")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-from kaleidoscope_api.api.labels import list_activity_labels
 
 from kalbio._model import staleness
 from kalbio._model.resource import Resource, text
+from kalbio.aio._directory import Client
+from kalbio.aio._listing import Kind
 from kalbio.aio._policy import on_failure
-from kalbio.aio._service import CachedListing, Service
+from kalbio.aio._service import Service
 
 __all__ = ["Label", "LabelsService"]
 
@@ -26,16 +25,17 @@ class Label(Resource):
         return self.label_name or super()._text()
 
 
+LABELS: Kind[Label] = Kind(staleness.LABEL)
+
+
 class LabelsService(Service):
     """Labels of the workspace (`client.labels`)."""
 
     _remembers = (staleness.LABEL,)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._labels: CachedListing[Label] = CachedListing(
-            client, staleness.LABEL, list_activity_labels.build_request, Label, lambda label: label.label_name, Label
-        )
+        self._labels = self._directory[LABELS]
 
     @on_failure(list)
     async def get_labels(self, *, use_cache: bool = True) -> list[Label]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from kaleidoscope_api.api.properties import list_property_fields
-
 from kalbio._model import staleness
 from kalbio._model.resource import Resource, enum_text, text
+from kalbio.aio._directory import Client
+from kalbio.aio._listing import Kind
 from kalbio.aio._policy import on_failure
-from kalbio.aio._service import CachedListing, Service
+from kalbio.aio._service import Service
 
 __all__ = ["PropertyField", "PropertyFieldsService"]
 
@@ -27,21 +25,17 @@ class PropertyField(Resource):
         return self.property_name or super()._text()
 
 
+PROPERTY_FIELDS: Kind[PropertyField] = Kind(staleness.PROPERTY_FIELD)
+
+
 class PropertyFieldsService(Service):
     """Property fields of the workspace (`client.property_fields`)."""
 
     _remembers = (staleness.PROPERTY_FIELD,)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._property_fields: CachedListing[PropertyField] = CachedListing(
-            client,
-            staleness.PROPERTY_FIELD,
-            list_property_fields.build_request,
-            PropertyField,
-            lambda field: field.property_name,
-            PropertyField,
-        )
+        self._property_fields = self._directory[PROPERTY_FIELDS]
 
     @on_failure(list)
     async def get_property_fields(self, *, use_cache: bool = True) -> list[PropertyField]:

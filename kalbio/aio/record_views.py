@@ -7,7 +7,6 @@ from typing import Any, TypeAlias, TypedDict
 
 from kaleidoscope_api.api.record_views import (
     add_record_view_key_field,
-    list_record_views,
     replace_record_view_key_fields,
 )
 
@@ -27,9 +26,11 @@ from kalbio._model.views import (
     RecordViewSort,
     ViewField,
 )
+from kalbio.aio._directory import Client, Directory
+from kalbio.aio._listing import Kind
 from kalbio.aio._policy import nothing, on_failure
-from kalbio.aio._service import CachedListing, Service
-from kalbio.aio.entity_fields import DataField, checked_field_type
+from kalbio.aio._service import Service
+from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, checked_field_type
 
 __all__ = [
     "FilterRuleType",
@@ -84,14 +85,14 @@ class RecordView(RecordViewData):
             >>> view = (await client.record_views.get_record_views())[0]
             >>> await view.extend_view({"new_key_field_name": "Salt form", "records_to_transfer": None})
         """
-        client = self._require_client()
+        client: Client = self._require_client()
         sent = await self._body(body, RecordView.ExtendViewBody)
         filled("new_key_field_name", sent.get("new_key_field_name"))
-        response = await client.call(add_record_view_key_field.build_request(self.id, body=sent))
+        response = await client.session.call(add_record_view_key_field.build_request(self.id, body=sent))
         self._stale = True
         answer = as_optional_object(response)
         if answer is None or answer.get("id") != self.id:
-            answer = await client.record_views._views.after_write(self.id)
+            answer = await client.directory[RECORD_VIEWS].after_write(self.id)
         if answer is not None:
             self._take_over(answer)
 
@@ -125,16 +126,16 @@ class RecordView(RecordViewData):
             ...     {"add_key_field_names": ["Salt form"], "records_to_transfer": transfers}
             ... )
         """
-        client = self._require_client()
+        client: Client = self._require_client()
         sent = await self._body(body, RecordView.ReplaceKeyFieldsBody)
         if not sent:
             raise ValueError("body is empty; give add_key_field_names, remove_key_field_ids or both")
         if sent.get("add_key_field_names") is not None:
             sent["add_key_field_names"] = texts_of("add_key_field_names", sent["add_key_field_names"])
         if sent.get("remove_key_field_ids") is not None:
-            fields = client.entity_fields._key_fields
+            fields = client.directory[KEY_FIELDS]
             sent["remove_key_field_ids"] = await fields.require_ids(sent["remove_key_field_ids"])
-        response = await client.call(replace_record_view_key_fields.build_request(self.id, body=sent))
+        response = await client.session.call(replace_record_view_key_fields.build_request(self.id, body=sent))
         answer = as_optional_object(response)
         return None if answer is None else RecordView(answer, client)
 
@@ -158,7 +159,9 @@ class RecordView(RecordViewData):
                         item["key_field_name_to_value"] = {
                             name: key_text(value, name) for name, value in values.items()
                         }
-            records = await self._require_client().records._resolve_many([item.get("record_id") for item in moved])
+            records = await self._require_client().directory.records.require_ids(
+                [item.get("record_id") for item in moved]
+            )
             sent["records_to_transfer"] = [
                 {**item, "record_id": record} for item, record in zip(moved, records, strict=True)
             ]
@@ -169,17 +172,17 @@ class RecordView(RecordViewData):
 RecordViewIdentifier: TypeAlias = RecordView | str
 """A record view, or its id."""
 
+RECORD_VIEWS: Kind[RecordView] = Kind(staleness.VIEW)
+
 
 class RecordViewsService(Service):
     """Record views of the workspace (`client.record_views`)."""
 
     _remembers = (staleness.VIEW,)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._views: CachedListing[RecordView] = CachedListing(
-            client, staleness.VIEW, list_record_views.build_request, RecordView, lambda view: view.view_name, RecordView
-        )
+        self._views = self._directory[RECORD_VIEWS]
 
     @on_failure(list)
     async def get_record_views(self, *, use_cache: bool = True) -> list[RecordView]:
@@ -218,11 +221,12 @@ class RecordViewsService(Service):
             ...     fields = await client.record_views.get_data_fields_on_view(view, "number")
         """
         kind = None if field_type is None else checked_field_type(field_type)
-        return await self._columns(plain_id(view_id, "record view", RecordViewData), kind)
+        return await columns_of(self._directory, plain_id(view_id, "record view", RecordViewData), kind)
 
-    async def _columns(self, view_id: str, field_type: str | None = None) -> list[DataField]:
-        """Return the data fields that are columns of a view; unlike a public method, never hides a failure."""
-        view = await self._views.find(view_id)
-        columns = [] if view is None else [column.data_field_id for column in view.view_fields if column.data_field_id]
-        found = await self._client.entity_fields._data_fields.get_many(columns)
-        return [field for field in found if field is not None and field_type in (None, field.field_type)]
+
+async def columns_of(directory: Directory, view_id: str, field_type: str | None = None) -> list[DataField]:
+    """Return the data fields that are columns of a view."""
+    view = await directory[RECORD_VIEWS].find(view_id)
+    columns = [] if view is None else [column.data_field_id for column in view.view_fields if column.data_field_id]
+    found = await directory[DATA_FIELDS].get_many(columns)
+    return [field for field in found if field is not None and field_type in (None, field.field_type)]

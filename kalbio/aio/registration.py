@@ -25,7 +25,7 @@ from kalbio._core.answers import as_list
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError, KalbioError, OutcomeError
 from kalbio._core.shown import shown
 from kalbio._model import staleness
-from kalbio._model.activities import ActivityData
+from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.cells import with_cells
 from kalbio._model.checks import renamed, rows_of, texts_of
 from kalbio._model.enums import (
@@ -49,11 +49,12 @@ from kalbio._model.registration import (
     check_results,
     has_ended,
 )
+from kalbio.aio._activity import ACTIVITIES
 from kalbio.aio._policy import deprecated, nothing, on_failure
 from kalbio.aio._service import Service
-from kalbio.aio.activities import ActivityIdentifier
-from kalbio.aio.entity_fields import DataField
-from kalbio.aio.record_views import RecordView
+from kalbio.aio.entity_fields import KEY_FIELDS, DataField
+from kalbio.aio.entity_types import ENTITY_TYPES
+from kalbio.aio.record_views import RECORD_VIEWS, RecordView, columns_of
 
 __all__ = [
     "RegistrationDraftStatus",
@@ -100,9 +101,9 @@ class RegistrationService(Service):
             >>> file = await upload.update_property_file("results.csv", b"compound,IC50", "text/csv")
             >>> registration = await client.registration.register_file(activity, file["file_id"])
         """
-        operation = await self._client.activities._resolve(operation_id)
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
         request = register_file.build_request(operation, plain_id(file_id, "file"), body={})
-        response = await self._client.call(request)
+        response = await self._session.call(request)
         return RegistrationFile(read_object(response, "registration"), self._client)
 
     @on_failure(list, about="operation_id")
@@ -123,8 +124,8 @@ class RegistrationService(Service):
             >>> for registration in await client.registration.get_registration_files(activity):
             ...     print(registration.status, registration.message)
         """
-        operation = await self._client.activities._resolve(operation_id)
-        answer = as_list(await self._client.call(list_registration_files.build_request(operation)))
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
+        answer = as_list(await self._session.call(list_registration_files.build_request(operation)))
         return read_items(answer, lambda item: RegistrationFileWithErrors(item, self._client))
 
     @on_failure(bool)
@@ -158,9 +159,9 @@ class RegistrationService(Service):
             True
         """
         body = _status(status, message)
-        operation = await self._client.activities._resolve(operation_id)
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
         request = update_registration_file_status.build_request(operation, plain_id(file_id, "file"), body=body)
-        await self._client.call(request)
+        await self._session.call(request)
         return True
 
     @deprecated(error_message="message")
@@ -206,9 +207,9 @@ class RegistrationService(Service):
         if error_message is not None:
             message = renamed("error_message", error_message, "message", message)
         body = _results(status, message, key_field_names, records)
-        operation = await self._client.activities._resolve(operation_id)
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
         request = submit_registration_results.build_request(operation, plain_id(file_id, "file"), body=body)
-        await self._client.call(request)
+        await self._session.call(request)
         return True
 
     @on_failure(nothing)
@@ -251,7 +252,7 @@ class RegistrationService(Service):
             raise ValueError("give either file_id or submission_id")
         if on_record_errors not in ("return", "raise"):
             raise ValueError(f'on_record_errors must be "return" or "raise"; got {shown(on_record_errors)}')
-        operation = await self._client.activities._resolve(operation_id)
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
 
         async def look() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
             if file_id is not None:
@@ -269,7 +270,7 @@ class RegistrationService(Service):
         what = f"the registration of {file_id or submission_id}"
         ended = await poll(look, has_ended, interval=interval, timeout=timeout, what=what)
         # The registrar has written, maybe with another client, and whoever waits for it wants to see that.
-        self._client._forget(*staleness.REGISTERED)
+        self._session.forget(*staleness.REGISTERED)
         if ended.status in FAILED or (ended.record_errors and on_record_errors == "raise"):
             against = f"; {len(ended.record_errors)} records were refused" if ended.record_errors else ""
             raise OutcomeError(f"{what} ended as {ended.status}: {ended.message or 'no message'}{against}", ended)
@@ -318,7 +319,7 @@ class RegistrationService(Service):
         keys = texts_of("key_field_names", key_field_names)
         rows = _rows(keys, rows_of("data", data))
         filled_cells = with_cells("data", rows)
-        activity = ActivityData(await self._client.activities._read_now(operation_id))
+        activity = ActivityData(await self._directory[ACTIVITIES].read_now(operation_id))
         view = await self._staging_view(activity)
         await self._check_keys(view, keys)
         columns = sorted({name for row in rows for name in row} - set(keys))
@@ -331,7 +332,7 @@ class RegistrationService(Service):
                 "is_draft": True,
                 "source_type": "http-post",
             }
-            response = await self._client.call(create_import.build_request(body=staged))
+            response = await self._session.call(create_import.build_request(body=staged))
             import_id = str(read_object(response, "import")["id"])
         else:
             import_id = plain_id(import_id, "import", ImportRecord)
@@ -345,7 +346,7 @@ class RegistrationService(Service):
         if replace_existing and activity.data_table_draft_record_ids:
             run["replace_draft_record_ids"] = activity.data_table_draft_record_ids
         try:
-            await self._client.call(run_import.build_request(import_id, body=run))
+            await self._session.call(run_import.build_request(import_id, body=run))
         except KalbioError as error:
             error.import_id = import_id  # type: ignore[attr-defined]  # only this call leaves an import behind
             error.add_note(f"The rows are stored as import {import_id}; stage_drafts(..., import_id=...) starts it.")
@@ -359,14 +360,14 @@ class RegistrationService(Service):
                 f"{activity} has no staging table: its definition needs table-based registration "
                 "(set_registration_settings(staging_template_view_id=...))"
             )
-        view = await self._client.record_views._views.find(view_id)
+        view = await self._directory[RECORD_VIEWS].find(view_id)
         if view is None:
             raise ValueError(f"The staging table {view_id} of {activity} is not among the record views of the server.")
         return view
 
     async def _check_keys(self, view: RecordView, keys: Sequence[str]) -> None:
-        fields = self._client.entity_fields._key_fields
-        kind = await self._client.entity_types._types.find(view.entity_slice_id or "")
+        fields = self._directory[KEY_FIELDS]
+        kind = await self._directory[ENTITY_TYPES].find(view.entity_slice_id or "")
         if kind is None:
             # The type of a staging table need not be listed; its keys must be key fields of the workspace at least.
             await fields.require_ids(keys)
@@ -384,11 +385,11 @@ class RegistrationService(Service):
                 raise AmbiguousIdentifierError("key field", name, found)
 
     async def _map_columns(self, view: RecordView, columns: Sequence[str]) -> dict[str, DataField]:
-        fields = await self._client.record_views._columns(view.id)
+        fields = await columns_of(self._directory, view.id)
         if set(columns) - {field.field_name for field in fields}:
             # A column may have been added since the listings were read.
-            self._client._forget(staleness.VIEW, staleness.DATA_FIELD)
-            fields = await self._client.record_views._columns(view.id)
+            self._session.forget(staleness.VIEW, staleness.DATA_FIELD)
+            fields = await columns_of(self._directory, view.id)
         mapped: dict[str, DataField] = {}
         for name in columns:
             found = [field for field in fields if field.field_name == name]
@@ -458,8 +459,8 @@ class RegistrationService(Service):
         self, build: Any, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None
     ) -> RegistrationSubmission:
         body = {} if record_ids is None else {"record_ids": _drafts(record_ids)}
-        operation = await self._client.activities._resolve(operation_id)
-        response = await self._client.call(build(operation, body=body))
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
+        response = await self._session.call(build(operation, body=body))
         return RegistrationSubmission(read_object(response, "submission"), self._client)
 
     @on_failure(list, about="operation_id")
@@ -479,8 +480,8 @@ class RegistrationService(Service):
             >>> for draft in await client.registration.get_draft_statuses(operation_id):
             ...     print(draft.record_id, draft.status, draft.message)
         """
-        operation = await self._client.activities._resolve(operation_id)
-        answer = as_list(await self._client.call(list_draft_statuses.build_request(operation)))
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
+        answer = as_list(await self._session.call(list_draft_statuses.build_request(operation)))
         return read_items(answer, lambda item: RegistrationDraftStatus(item, self._client), needs_id=False)
 
     @on_failure(list, about="operation_id")
@@ -501,8 +502,8 @@ class RegistrationService(Service):
         Example:
             >>> submissions = await client.registration.get_registration_submissions(operation_id)
         """
-        operation = await self._client.activities._resolve(operation_id)
-        answer = as_list(await self._client.call(list_registration_submissions.build_request(operation)))
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
+        answer = as_list(await self._session.call(list_registration_submissions.build_request(operation)))
         return read_items(answer, lambda item: RegistrationSubmissionWithErrors(item, self._client))
 
     @on_failure(bool)
@@ -528,8 +529,8 @@ class RegistrationService(Service):
             True
         """
         body = {"record_ids": _drafts(record_ids)}
-        operation = await self._client.activities._resolve(operation_id)
-        await self._client.call(clear_drafts.build_request(operation, body=body))
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
+        await self._session.call(clear_drafts.build_request(operation, body=body))
         return True
 
     @on_failure(bool)
@@ -563,11 +564,11 @@ class RegistrationService(Service):
             True
         """
         body = _status(status, message)
-        operation = await self._client.activities._resolve(operation_id)
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
         request = update_submission_status.build_request(
             operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
         )
-        await self._client.call(request)
+        await self._session.call(request)
         return True
 
     @on_failure(bool)
@@ -606,11 +607,11 @@ class RegistrationService(Service):
             True
         """
         body = _results(status, message, key_field_names, records)
-        operation = await self._client.activities._resolve(operation_id)
+        operation = await self._directory[ACTIVITIES].require_id(operation_id)
         request = submit_submission_results.build_request(
             operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
         )
-        await self._client.call(request)
+        await self._session.call(request)
         return True
 
 

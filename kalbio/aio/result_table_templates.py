@@ -15,7 +15,6 @@ from kaleidoscope_api.api.record_view_templates import (
     duplicate_record_view_template,
     get_record_view_template,
     link_record_view_template,
-    list_record_view_templates,
     promote_record_view,
     unlink_record_view_template,
     update_record_view_template,
@@ -26,17 +25,21 @@ from kalbio._core.answers import as_json
 from kalbio._core.errors import KalbioError
 from kalbio._core.shown import shown
 from kalbio._model import staleness
-from kalbio._model.activities import ContentLayoutItem
+from kalbio._model.activities import ActivityDefinitionData, ContentLayoutItem, DefinitionIdentifier
 from kalbio._model.checks import filled, listed, rows_of, whole
 from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.listing import read_object
 from kalbio._model.records import check_filter_time
-from kalbio._model.resource import Resource
+from kalbio._model.resource import Resource, stale
 from kalbio._model.updates import given
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
+from kalbio.aio._directory import Client
+from kalbio.aio._listing import Kind
 from kalbio.aio._policy import nothing, on_failure, when_called
-from kalbio.aio._service import CachedListing, Service
-from kalbio.aio.entity_types import EntityTypeIdentifier
+from kalbio.aio._service import Service
+from kalbio.aio.entity_fields import DATA_FIELDS
+from kalbio.aio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
+from kalbio.aio.programs import PROGRAMS
 from kalbio.aio.record_views import RecordView, RecordViewIdentifier
 
 __all__ = ["ResultTableTemplate", "ResultTableTemplateIdentifier", "ResultTableTemplatesService"]
@@ -58,21 +61,8 @@ ResultTableTemplateIdentifier: TypeAlias = ResultTableTemplate | str
 """A template, its id, or its template name."""
 
 
-def _look_for_none(service: Any, given: dict[str, Any]) -> None:
-    """Take None as older clients did under their error policy; else say once what it does."""
-    without = [name for name, value in given.items() if value is None and name != "template_id"]
-    if service._client.on_error == "log":
-        for name in without:
-            del given[name]
-        return
-    cleared = [name for name in without if name in _CLEARED]
-    if cleared and not service._told_of_none:
-        service._told_of_none = True
-        warnings.warn(
-            f"update_template({cleared[0]}=None) clears it: None clears here, as in every update method; older clients"
-            f" left it as it was. To leave it, give {cleared[0]}=UNSET (from kalbio import UNSET), or not at all.",
-            stacklevel=3,
-        )
+_DEFINITIONS: Kind[ActivityDefinitionData] = Kind(staleness.DEFINITION)
+TEMPLATES: Kind[ResultTableTemplate] = Kind(staleness.TEMPLATE)
 
 
 class ResultTableTemplatesService(Service):
@@ -80,17 +70,27 @@ class ResultTableTemplatesService(Service):
 
     _remembers = (staleness.TEMPLATE,)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
         self._told_of_none = False
-        self._templates: CachedListing[ResultTableTemplate] = CachedListing(
-            client,
-            staleness.TEMPLATE,
-            list_record_view_templates.build_request,
-            ResultTableTemplate,
-            lambda template: template.template_name,
-            ResultTableTemplate,
-        )
+        self._templates = self._directory[TEMPLATES]
+
+    def _look_for_none(self, given: dict[str, Any]) -> None:
+        """Take None as older clients did under their error policy; else say once what it does."""
+        without = [name for name, value in given.items() if value is None and name != "template_id"]
+        if self._session.on_error == "log":
+            for name in without:
+                del given[name]
+            return
+        cleared = [name for name in without if name in _CLEARED]
+        if cleared and not self._told_of_none:
+            self._told_of_none = True
+            warnings.warn(
+                f"update_template({cleared[0]}=None) clears it: None clears here, as in every update method; older "
+                f"clients left it as it was. To leave it, give {cleared[0]}=UNSET (from kalbio import UNSET), or not at "
+                "all.",
+                stacklevel=3,
+            )
 
     @on_failure(list)
     async def get_templates(self, *, use_cache: bool = True) -> list[ResultTableTemplate]:
@@ -128,7 +128,7 @@ class ResultTableTemplatesService(Service):
         request = get_record_view_template.build_request(
             plain_id(template_id, "result table template", ResultTableTemplate)
         )
-        response = await self._client._call_or_none(request)
+        response = await self._session.call_or_none(request)
         return None if response is None else self._read(response)
 
     @on_failure(nothing)
@@ -189,9 +189,9 @@ class ResultTableTemplatesService(Service):
         """
         body = {name: value for name, value in locals().items() if name != "self" and value is not None}
         body["view_name"] = filled("view_name", view_name)
-        body["entity_slice_id"] = await self._client.entity_types._types.require_id(entity_slice_id)
+        body["entity_slice_id"] = await self._directory[ENTITY_TYPES].require_id(entity_slice_id)
         if data_field_ids is not None:
-            body["data_field_ids"] = await self._client.entity_fields._data_fields.require_ids(data_field_ids)
+            body["data_field_ids"] = await self._directory[DATA_FIELDS].require_ids(data_field_ids)
         return await self._create(create_record_view_template.build_request(body=await self._with_programs(body)))
 
     @on_failure(nothing)
@@ -293,9 +293,9 @@ class ResultTableTemplatesService(Service):
             return template_id
         resolved = await self._templates.require_id(template_id)
         if not changes:
-            return self._read(await self._client.call(get_record_view_template.build_request(resolved)))
+            return self._read(await self._session.call(get_record_view_template.build_request(resolved)))
         body = await self._with_programs(changes)
-        response = await self._client.call(update_record_view_template.build_request(resolved, body=body))
+        response = await self._session.call(update_record_view_template.build_request(resolved, body=body))
         if as_json(response) is None:
             return await self._reread(resolved)
         return self._read(response)
@@ -319,7 +319,7 @@ class ResultTableTemplatesService(Service):
             >>> await client.result_table_templates.delete_template(copy)
         """
         resolved = await self._templates.require_id(template_id)
-        await self._client.call(delete_record_view_template.build_request(resolved, body={}))
+        await self._session.call(delete_record_view_template.build_request(resolved, body={}))
 
     @on_failure(nothing)
     async def duplicate_template(self, template_id: ResultTableTemplateIdentifier) -> ResultTableTemplate:
@@ -375,7 +375,7 @@ class ResultTableTemplatesService(Service):
         """
         body: dict[str, Any] = {
             "source_view_id": plain_id(source_view_id, "record view", RecordView),
-            "operation_definition_id": await self._client.activities._definitions.require_id(operation_definition_id),
+            "operation_definition_id": await self._directory[_DEFINITIONS].require_id(operation_definition_id),
             "view_name": filled("view_name", view_name),
         }
         if position_index is not None:
@@ -416,11 +416,11 @@ class ResultTableTemplatesService(Service):
         resolved = await self._templates.require_id(template_view_id)
         body: dict[str, Any] = {
             "template_view_id": resolved,
-            "operation_definition_id": await self._client.activities._definitions.require_id(operation_definition_id),
+            "operation_definition_id": await self._directory[_DEFINITIONS].require_id(operation_definition_id),
         }
         if position_index is not None:
             body["position_index"] = whole("position_index", position_index, 0)
-        await self._client.call(link_record_view_template.build_request(body=body))
+        await self._session.call(link_record_view_template.build_request(body=body))
         # The answer shows the template as it was before.
         return await self._reread(resolved)
 
@@ -459,10 +459,10 @@ class ResultTableTemplatesService(Service):
         """
         resolved = await self._templates.require_id(template_id)
         body = {
-            "operation_definition_id": await self._client.activities._definitions.require_id(operation_definition_id),
+            "operation_definition_id": await self._directory[_DEFINITIONS].require_id(operation_definition_id),
             "content_layout_id": plain_id(content_layout_id, "place of a content layout", ContentLayoutItem),
         }
-        await self._client.call(unlink_record_view_template.build_request(resolved, body=body))
+        await self._session.call(unlink_record_view_template.build_request(resolved, body=body))
 
     @on_failure(nothing)
     async def bulk_link_to_operation_definitions(
@@ -492,7 +492,7 @@ class ResultTableTemplatesService(Service):
             ... )
         """
         body = await self._bulk(template_view_id, operation_definition_ids)
-        await self._client.call(bulk_link_record_view_template.build_request(body=body))
+        await self._session.call(bulk_link_record_view_template.build_request(body=body))
 
     @on_failure(nothing)
     async def bulk_unlink_from_operation_definitions(
@@ -522,10 +522,10 @@ class ResultTableTemplatesService(Service):
             ... )
         """
         body = await self._bulk(template_view_id, operation_definition_ids)
-        await self._client.call(bulk_unlink_record_view_template.build_request(body=body))
+        await self._session.call(bulk_unlink_record_view_template.build_request(body=body))
 
     async def _create(self, request: dict[str, Any]) -> ResultTableTemplate:
-        return self._read(await self._client.call(request))
+        return self._read(await self._session.call(request))
 
     def _read(self, response: Any) -> ResultTableTemplate:
         return ResultTableTemplate(read_object(response, "template"), self._client)
@@ -533,15 +533,13 @@ class ResultTableTemplatesService(Service):
     async def _reread(self, template_id: str) -> ResultTableTemplate:
         """Return a template after a write; stale when it cannot be read, which must not look like a failed write."""
         with contextlib.suppress(KalbioError):
-            return self._read(await self._client.call(get_record_view_template.build_request(template_id)))
-        template = ResultTableTemplate({"id": template_id}, self._client)
-        template._stale = True
-        return template
+            return self._read(await self._session.call(get_record_view_template.build_request(template_id)))
+        return stale(ResultTableTemplate({"id": template_id}, self._client))
 
     async def _with_programs(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return a body with ids in the place of programs and objects. Raises before anything is sent."""
         if "program_ids" in body:
-            body["program_ids"] = await self._client.programs._programs.require_ids(body["program_ids"])
+            body["program_ids"] = await self._directory[PROGRAMS].require_ids(body["program_ids"])
         for name, value in body.items():
             if name in _IDS:
                 body[name] = plain_ids(value, *_IDS[name])
@@ -560,7 +558,7 @@ class ResultTableTemplatesService(Service):
             )
         return {
             "template_view_id": await self._templates.require_id(template),
-            "operation_definition_ids": await self._client.activities._definitions.require_ids(definitions),
+            "operation_definition_ids": await self._directory[_DEFINITIONS].require_ids(definitions),
         }
 
 
@@ -577,7 +575,3 @@ _IDS: dict[str, tuple[str, type[Resource] | tuple[type[Resource], ...]]] = {
     "plot_field_ids": ("plot", ()),
     "record_set_ids_filter": ("record set", ()),
 }
-
-
-# At the end, because this module needs that one, and that one needs this one.
-from kalbio.aio.activities import DefinitionIdentifier  # noqa: E402

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from datetime import date
 from typing import Any, TypedDict, Unpack
 
 from kaleidoscope_api.api.workspace import (
     get_active_workspace,
     list_workspace_events,
-    list_workspace_groups,
-    list_workspace_members,
 )
 from kaleidoscope_api.operations import OPERATIONS
 
@@ -24,8 +22,10 @@ from kalbio._model.listing import read_items, read_object
 from kalbio._model.paging import Pages
 from kalbio._model.resource import ReadsLikeDict, Resource, enum_text, flag, mapping, number, text, texts, timestamp
 from kalbio._model.times import check_moment
+from kalbio.aio._directory import Client
+from kalbio.aio._listing import Kind
 from kalbio.aio._policy import ends_on_failure, nothing, on_failure
-from kalbio.aio._service import CachedListing, Service
+from kalbio.aio._service import Service
 
 __all__ = [
     "Workspace",
@@ -101,6 +101,10 @@ class WorkspaceEvent(ReadsLikeDict):
         return f"{self.id}:{self.event_type}"
 
 
+USERS: Kind[WorkspaceUser] = Kind(staleness.USER)
+GROUPS: Kind[WorkspaceGroup] = Kind(staleness.GROUP)
+
+
 class WorkspaceService(Service):
     """The workspace (`client.workspace`)."""
 
@@ -117,26 +121,12 @@ class WorkspaceService(Service):
         after_date: date | str | None
         before_date: date | str | None
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self._members: CachedListing[WorkspaceUser] = CachedListing(
-            client,
-            staleness.USER,
-            list_workspace_members.build_request,
-            WorkspaceUser,
-            lambda user: user.email,
-            WorkspaceUser,
-        )
-        self._groups: CachedListing[WorkspaceGroup] = CachedListing(
-            client,
-            staleness.GROUP,
-            list_workspace_groups.build_request,
-            WorkspaceGroup,
-            lambda item: item.group_name,
-            WorkspaceGroup,
-        )
+        self._members = self._directory[USERS]
+        self._groups = self._directory[GROUPS]
         self._workspace: AsyncCache[str, Workspace | None] = AsyncCache(size=1, ttl=constants.LISTING_TTL)
-        client._remember(staleness.WORKSPACE, lambda _: self._workspace.clear())
+        self._session.remember(staleness.WORKSPACE, lambda _: self._workspace.clear())
 
     @on_failure(nothing)
     async def get_workspace(self, *, use_cache: bool = True) -> Workspace | None:
@@ -153,17 +143,15 @@ class WorkspaceService(Service):
         Example:
             >>> workspace = await client.workspace.get_workspace()
         """
-        return await self._active(use_cache=use_cache)
 
-    async def _active(self, *, use_cache: bool = True) -> Workspace | None:
         async def load() -> Workspace | None:
-            response = await self._client._call_or_none(get_active_workspace.build_request())
+            response = await self._session.call_or_none(get_active_workspace.build_request())
             if response is None or as_json(response) is None:
                 return None
             return Workspace(read_object(response, "workspace"), self._client)
 
         # None counts as not cached, so an absent workspace is asked for each time.
-        return await self._workspace.get("active", load, fresh=not self._client._caching(use_cache))
+        return await self._workspace.get("active", load, fresh=not self._session.caching(use_cache))
 
     @on_failure(list)
     async def get_members(self, *, use_cache: bool = True) -> list[WorkspaceUser]:
@@ -258,9 +246,6 @@ class WorkspaceService(Service):
         Example:
             >>> events = await client.workspace.get_events(resource_type="record", page_size=20)
         """
-        return await self._page(params)
-
-    async def _page(self, params: Mapping[str, Any]) -> list[WorkspaceEvent]:
         query = conditions("get_events", params, WorkspaceService.EventsQuery.__annotations__)
         for name, least in (("page", 0), ("page_size", 1)):
             if name in query:
@@ -276,7 +261,7 @@ class WorkspaceService(Service):
             users = await self._members.require_ids(query["event_user_ids"])
             query["event_user_ids"] = jsontext.encode_text(users)
         build: Any = list_workspace_events.build_request
-        response = await self._client._call_or_none(build(**query))
+        response = await self._session.call_or_none(build(**query))
         if response is None:
             return []
         return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
@@ -308,5 +293,5 @@ class WorkspaceService(Service):
         pages = Pages(OPERATIONS["listWorkspaceEvents"].path, params["page_size"])
         while pages.more:
             params["page"] = pages.number
-            for event in pages.take(await self._page(params)):
+            for event in pages.take(await self.get_events(**params)):
                 yield event

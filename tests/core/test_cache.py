@@ -334,11 +334,11 @@ def test_a_block_without_cache_concerns_one_client_and_one_thread(lab: Lab, worl
     """Neither another client nor another thread or task is slowed down."""
     other = world.connect(transport=lab.transport)
     with lab.api.cache_disabled():
-        assert not lab.api._caching()
-        assert other._caching()
+        assert not lab.api.session.caching()
+        assert other.session.caching()
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(lab.api._caching).result()
-    assert lab.api._caching()
+            assert pool.submit(lab.api.session.caching).result()
+    assert lab.api.session.caching()
 
 
 def test_a_task_started_outside_a_block_keeps_its_cache(lab: Lab) -> None:
@@ -350,7 +350,7 @@ def test_a_task_started_outside_a_block_keeps_its_cache(lab: Lab) -> None:
         async def other() -> bool:
             await inside.wait()
             try:
-                return bool(lab.api._caching())
+                return bool(lab.api.session.caching())
             finally:
                 done.set()
 
@@ -358,7 +358,7 @@ def test_a_task_started_outside_a_block_keeps_its_cache(lab: Lab) -> None:
         with lab.api.cache_disabled():
             inside.set()
             await done.wait()
-            mine = bool(lab.api._caching())
+            mine = bool(lab.api.session.caching())
         return mine, await task
 
     assert asyncio.run(scene()) == (False, True)

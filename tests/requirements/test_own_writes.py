@@ -277,8 +277,8 @@ def test_r144_the_table_and_the_caches_know_the_same_kinds(lab: Lab) -> None:
         for kind in part
     }
     assert set(staleness.CHANGES) <= set(OPERATIONS)
-    assert kinds <= set(lab.api._remembered)
-    assert set(lab.api._remembered) == staleness.KINDS | {staleness.NAMED_RECORDS, staleness.MADE_RECORD}
+    assert kinds <= set(lab.api.session.remembered)
+    assert set(lab.api.session.remembered) == staleness.KINDS | {staleness.NAMED_RECORDS, staleness.MADE_RECORD}
 
 
 @pytest.mark.parametrize("way", ["lost", "failed", "unusable", "lost, then refused"])

@@ -1,0 +1,53 @@
+# Derived from kalbio/aio/_activity_updates.py by scripts/regenerate; edit that file. (digest 63caafcc85c2)
+"""Names in an update of an activity or a definition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kalbio._directory import Directory
+from kalbio._listing import Kind
+from kalbio._model import staleness
+from kalbio._model.activities import ActivityData, ActivityDefinitionData
+from kalbio._model.checks import filled, whole
+from kalbio._model.times import check_day
+from kalbio.labels import LABELS
+from kalbio.programs import PROGRAMS
+from kalbio.workspace import GROUPS, USERS
+
+# Where the members of an update that name things are looked up.
+_ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
+_DEFINITIONS: Kind[ActivityDefinitionData] = Kind(staleness.DEFINITION)
+_NAMED: dict[str, Kind[Any]] = {
+    "parent_id": _ACTIVITIES,
+    "definition_id": _DEFINITIONS,
+    "dependencies": _ACTIVITIES,
+    "label_ids": LABELS,
+    "program_ids": PROGRAMS,
+    "assigned_user_ids": USERS,
+    "reviewer_ids": USERS,
+    "subscriber_ids": USERS,
+    "assigned_group_ids": GROUPS,
+}
+
+
+def resolved(directory: Directory, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes of an update with ids in place of names and objects; unknown names raise."""
+    filled("title", changes.get("title", "unchanged"))
+    resolved: dict[str, Any] = {}
+    for name, value in changes.items():
+        place = _NAMED.get(name.removeprefix("add_").removeprefix("remove_"))
+        if name in ("due_date", "start_date") and value is not None:
+            check_day(name, value)
+        if name == "duration" and value is not None:
+            whole(name, value, 0)
+        if name == "status":
+            filled(name, value)
+        if place is None or (value is None and name == "parent_id"):
+            resolved[name] = value
+            continue
+        listing = directory[place]
+        one = name in ("parent_id", "definition_id")
+        resolved[name] = listing.require_id(value) if one else listing.require_ids(value)
+    return resolved

@@ -1,0 +1,116 @@
+"""What services make calls with: one session for each client. It knows the wire and what is remembered, and no noun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from kalbio._core.aio.locks import here
+from kalbio._core.aio.pipes import AsyncPipes
+from kalbio._core.blocks import value_of
+from kalbio._core.errors import KalbioAPIError, NotFoundError
+from kalbio._core.settings import Settings, Timeouts
+from kalbio._core.shown import shown
+
+if TYPE_CHECKING:
+    from kalbio._core._http import Response
+else:
+    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
+
+OnError = Literal["raise", "log"]
+
+Forget = Callable[[Mapping[str, Any] | None], object]
+"""Forgets a kind of remembered reads, given the request that has made them stale, None when there is none."""
+
+
+class AsyncSession:
+    """Sends requests, and forgets what they have made stale.
+
+    Attributes:
+        settings: what the client is set to.
+        pipes: the connections.
+        on_error: the error policy.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        pipes: AsyncPipes,
+        *,
+        on_error: OnError,
+        use_cache: bool,
+        stale_after: Callable[[Mapping[str, Any]], Collection[str]],
+    ) -> None:
+        """Prepare. `stale_after` says which kinds of remembered reads a request makes stale."""
+        self.settings = settings
+        self.pipes = pipes
+        self.on_error = on_error
+        self._use_cache = use_cache
+        self._stale_after = stale_after
+        # Several for one kind, when threads have made what remembers it at the same time.
+        self._remembered: dict[str, list[Forget]] = {}
+
+    @property
+    def max_in_flight(self) -> int:
+        """How many requests may be under way at a time."""
+        return self.settings.max_in_flight
+
+    @property
+    def remembered(self) -> Collection[str]:
+        """The kinds of reads that are remembered."""
+        return self._remembered.keys()
+
+    def check(self) -> None:
+        """Raise when no call can be made: the client is closed, or no event loop runs that could carry it."""
+        self.pipes.check()
+        here()
+
+    def remember(self, kind: str, forget: Forget) -> None:
+        """Let `forget` be called when reads of this kind become stale."""
+        self._remembered.setdefault(kind, []).append(forget)
+
+    def forget(self, *kinds: str, after: Mapping[str, Any] | None = None) -> None:
+        """Forget reads of these kinds, after a request or for another reason."""
+        for kind in kinds:
+            for forget in self._remembered.get(kind, ()):
+                forget(after)
+
+    def caching(self, use_cache: bool = True) -> bool:
+        """Whether a read may be answered from a cache now."""
+        self.pipes.check()
+        return use_cache and self._use_cache and not value_of(self, "cache_disabled")
+
+    async def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:
+        """Send a request that a generated operation has built.
+
+        What it has changed, or may have, is not remembered any more when this ends, however it ends.
+        """
+        if not isinstance(request, Mapping):
+            raise TypeError(f"call() takes what build_request() of an operation gives; got {shown(request)}")
+        pipe = self.pipes.here()
+        limits: Timeouts | None = value_of(self, "timeout")
+        extensions = dict(request.get("extensions", {}))
+        if limits is not None:
+            extensions["timeout"] = limits.as_dict()
+        built = pipe.build_request(**{**request, "extensions": extensions})
+        changed = True
+        try:
+            return await pipe.send(built, stream=stream)
+        except KalbioAPIError:
+            # A refusal says that nothing was done, but for earlier tries.
+            changed = built.extensions.get("maybe_done", False)
+            raise
+        finally:
+            if changed:
+                self.forget(*self._stale_after(request), after=request)
+
+    async def call_or_none(self, request: Mapping[str, Any], *, stream: bool = False) -> Response | None:
+        """Send a request for one thing; None when it is not there."""
+        try:
+            return await self.call(request, stream=stream)
+        except NotFoundError:
+            return None
+
+    def target_length(self, request: Mapping[str, Any]) -> int:
+        """Return the length of the request target, to cut batches by."""
+        return len(self.pipes.here().build_request(**request).url.raw_path)

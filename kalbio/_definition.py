@@ -1,0 +1,306 @@
+# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 301eaf544818)
+"""What can be set on activity definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kaleidoscope_api.api.activity_definitions import update_activity_definition
+from kaleidoscope_api.types import UNSET, Unset
+
+from kalbio._activity_updates import resolved
+from kalbio._core.answers import as_optional_object
+from kalbio._directory import Client
+from kalbio._listing import Kind
+from kalbio._model import staleness
+from kalbio._model.activities import (
+    ActivityDefinitionData,
+    ContentLayoutItem,
+    QueueContentLayoutMapping,
+)
+from kalbio._model.checks import listed, rows_of
+from kalbio._model.enums import (
+    ActivityStatusEnum,
+)
+from kalbio._model.identifiers import plain_id, plain_ids
+from kalbio._model.resource import Resource
+from kalbio._model.updates import given
+from kalbio._model.views import RecordViewData
+from kalbio._policy import nothing, on_failure
+from kalbio._property import Property, WithProperties
+from kalbio.entity_fields import DATA_FIELDS, EntityFieldIdentifier
+from kalbio.property_fields import PropertyField
+
+_DEFINITIONS: Kind[ActivityDefinitionData] = Kind(staleness.DEFINITION)
+
+
+class DefinitionSettings(WithProperties, ActivityDefinitionData):
+    """What can be set on an activity definition."""
+
+    __slots__ = ()
+
+    @on_failure(nothing)
+    def update(
+        self,
+        *,
+        title: str | Unset = UNSET,
+        description: dict[str, Any] | None | Unset = UNSET,
+        status: ActivityStatusEnum | str | Unset = UNSET,
+        priority: str | Unset = UNSET,
+        is_archived: bool | Unset = UNSET,
+        external_id: str | Unset = UNSET,
+        duration: int | None | Unset = UNSET,
+        aggregate_scheduling: bool | Unset = UNSET,
+        assigned_user_ids: list[str] | Unset = UNSET,
+        add_assigned_user_ids: list[str] | Unset = UNSET,
+        remove_assigned_user_ids: list[str] | Unset = UNSET,
+        add_assigned_group_ids: list[str] | Unset = UNSET,
+        remove_assigned_group_ids: list[str] | Unset = UNSET,
+        add_label_ids: list[str] | Unset = UNSET,
+        remove_label_ids: list[str] | Unset = UNSET,
+        add_program_ids: list[str] | Unset = UNSET,
+        remove_program_ids: list[str] | Unset = UNSET,
+        propagate_to_instances: bool | Unset = UNSET,
+        **more: Any,
+    ) -> None:
+        """Change the definition; what is not given stays, None clears.
+
+        Args:
+            title: its title.
+            description: a rich-text document.
+            status: the state that its activities begin in.
+            priority: urgent, high, medium, low or none.
+            is_archived: whether it is archived.
+            external_id: its id in another system.
+            duration: days.
+            aggregate_scheduling: whether the dates of children are rolled up.
+            assigned_user_ids: the complete list of assigned users: objects, ids, or e-mail addresses.
+            add_assigned_user_ids: users to assign.
+            remove_assigned_user_ids: users to release.
+            add_assigned_group_ids: groups to assign: objects, ids, or names.
+            remove_assigned_group_ids: groups to release.
+            add_label_ids: labels to add: objects, ids, or names.
+            remove_label_ids: labels to remove.
+            add_program_ids: programs to add: objects, ids, or titles.
+            remove_program_ids: programs to remove.
+            propagate_to_instances: whether existing activities change too.
+            **more: further members of the request, sent as they are.
+
+        Raises:
+            TypeError: a further member looks like a misspelt argument; nothing was sent.
+            IdentifierNotFoundError: a name names nothing; the change was not sent.
+            ValueError: the title is empty, or a value cannot be sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivityDefinition`.
+
+        Example:
+            >>> definition = (client.activities.get_definitions())[0]
+            >>> definition.update(external_id="LIMS-7")
+        """
+        self._put(resolved(self._require_client().directory, given(locals())))
+
+    @on_failure(nothing)
+    def set_registration_settings(
+        self,
+        *,
+        property_field_id: str | None | Unset = UNSET,
+        record_view_id: str | None | Unset = UNSET,
+        content_layout_id: str | None | Unset = UNSET,
+        status_field_id: str | None | Unset = UNSET,
+        result_record_view_id: str | None | Unset = UNSET,
+        result_content_layout_id: str | None | Unset = UNSET,
+        staging_template_view_id: str | None | Unset = UNSET,
+    ) -> None:
+        """Set how activities of this type are registered; what is not given stays, None clears.
+
+        Args:
+            property_field_id: the file property field whose upload can be registered.
+            record_view_id: the table whose records are sent.
+            content_layout_id: the place of that table.
+            status_field_id: the data field that shows the progress: object, id, or name.
+            result_record_view_id: the table for results.
+            result_content_layout_id: the place of that table.
+            staging_template_view_id: the view that staging tables are made from; switches table-based registration on.
+
+        Raises:
+            IdentifierNotFoundError: something is given that is no id; the change was not sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivityDefinition`.
+
+        Example:
+            >>> definition = (client.activities.get_definitions())[0]
+            >>> definition.set_registration_settings(status_field_id=None)
+        """
+        changes = given(locals())
+        settings: dict[str, str | None] = {}
+        for name, value in changes.items():
+            if value is not None and name == "status_field_id":
+                value = self._require_client().directory[DATA_FIELDS].require_id(value)
+            elif value is not None:
+                if name.endswith("view_id"):
+                    accepted: type[Resource] = RecordViewData
+                else:
+                    accepted = ContentLayoutItem if name.endswith("content_layout_id") else PropertyField
+                value = plain_id(value, name.removesuffix("_id").replace("_", " "), accepted)
+            settings[f"registration_{name}"] = value
+        self._put(settings)
+
+    @on_failure(nothing)
+    def set_queuing_behavior(
+        self,
+        *,
+        add_view_ids: list[str] | Unset = UNSET,
+        remove_view_ids: list[str] | Unset = UNSET,
+        queue_content_layout_ids: list[QueueContentLayoutMapping] | Unset = UNSET,
+    ) -> None:
+        """Set where records go that are attached to activities of this type.
+
+        Args:
+            add_view_ids: views that attached records are added to from now on.
+            remove_view_ids: views that they are not added to any more.
+            queue_content_layout_ids: the places where they queue up; replaces the whole mapping.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivityDefinition`.
+
+        Example:
+            >>> definition = (client.activities.get_definitions())[0]
+            >>> definition.set_queuing_behavior(queue_content_layout_ids=[])
+        """
+        changes: dict[str, Any] = {}
+        if not isinstance(add_view_ids, Unset):
+            changes["add_view_ids_to_add_to_when_record_attached"] = plain_ids(
+                add_view_ids, "record view", RecordViewData
+            )
+        if not isinstance(remove_view_ids, Unset):
+            changes["remove_view_ids_to_add_to_when_record_attached"] = plain_ids(
+                remove_view_ids, "record view", RecordViewData
+            )
+        if not isinstance(queue_content_layout_ids, Unset):
+            changes["set_queue_content_layout_ids"] = [
+                {
+                    "view_id": plain_id(place.get("view_id"), "record view", RecordViewData),
+                    "content_layout_ids": plain_ids(
+                        place.get("content_layout_ids", ()), "content layout item", ContentLayoutItem
+                    ),
+                }
+                for place in rows_of("queue_content_layout_ids", queue_content_layout_ids, QueueContentLayoutMapping)
+            ]
+        self._put(changes)
+
+    def content_layout_ids_for_view(self, view_id: str) -> list[str]:
+        """Return the ids of the places where a view stands, in the order of the layout. Local.
+
+        Args:
+            view_id: the record view, or its id.
+        """
+        if view_id is None:
+            return []
+        wanted = plain_id(view_id, "record view", RecordViewData)
+        return [item.id for item in self.content_layout if item.record_view_id == wanted]
+
+    @on_failure(nothing)
+    def queue_to_views(self, views: Sequence[RecordViewData | ContentLayoutItem]) -> None:
+        """Let attached records queue up in these tables.
+
+        Args:
+            views: record views, or places of the content layout.
+
+        Raises:
+            ValueError: a view has no place in the layout, or several; a place holds no table.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivityDefinition`.
+
+        Example:
+            >>> definition = (client.activities.get_definitions())[0]
+            >>> definition.queue_to_views([])
+        """
+        places: dict[str, list[str]] = {}
+        for view in listed("views", views):
+            view_id, layout_id = self._place(view)
+            places.setdefault(view_id, []).append(layout_id)
+        mapping: list[QueueContentLayoutMapping] = [
+            {"view_id": view_id, "content_layout_ids": layout_ids} for view_id, layout_ids in places.items()
+        ]
+        self.set_queuing_behavior(add_view_ids=list(places), queue_content_layout_ids=mapping)
+
+    @on_failure(nothing)
+    def configure_registration(
+        self,
+        *,
+        view: RecordViewData | ContentLayoutItem,
+        file_property_field: Property | PropertyField | str,
+        status_field: EntityFieldIdentifier | None | Unset = UNSET,
+        result_view: RecordViewData | ContentLayoutItem | None | Unset = UNSET,
+    ) -> None:
+        """Set up file-based registration in one request.
+
+        Args:
+            view: the table whose records are sent, or its place.
+            file_property_field: the file property whose upload can be registered, or its property field: object, or id.
+            status_field: the data field that shows the progress; None clears.
+            result_view: the table for results, or its place; None clears.
+
+        Raises:
+            ValueError: a view has no place in the layout, or several; a place holds no table.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivityDefinition`.
+
+        Example:
+            >>> definition = client.activities.get_definition_by_id("Assay results registration")
+            >>> table = next(item for item in definition.content_layout if item.record_view_id)
+            >>> upload = next(item for item in definition.properties if item.field_type == "file")
+            >>> definition.configure_registration(view=table, file_property_field=upload)
+        """
+        view_id, layout_id = self._place(view)
+        if isinstance(file_property_field, Property):
+            property_field_id = file_property_field.property_field_id
+        else:
+            property_field_id = plain_id(file_property_field, "property field", PropertyField)
+        changes: dict[str, Any] = {
+            "registration_property_field_id": property_field_id,
+            "registration_record_view_id": view_id,
+            "registration_content_layout_id": layout_id,
+        }
+        if not isinstance(status_field, Unset):
+            fields = self._require_client().directory[DATA_FIELDS]
+            known = None if status_field is None else fields.require_id(status_field)
+            changes["registration_status_field_id"] = known
+        if not isinstance(result_view, Unset):
+            result = (None, None) if result_view is None else self._place(result_view)
+            changes["registration_result_record_view_id"], changes["registration_result_content_layout_id"] = result
+        self._put(changes)
+
+    def _place(self, view: RecordViewData | ContentLayoutItem) -> tuple[str, str]:
+        """Return the ids of a view and of the one place where it stands."""
+        if isinstance(view, ContentLayoutItem):
+            if view.record_view_id is None:
+                raise ValueError(f"The place {view.id} of the content layout holds no table.")
+            return view.record_view_id, view.id
+        view_id = plain_id(view, "record view", RecordViewData)
+        places = self.content_layout_ids_for_view(view_id)
+        if len(places) != 1:
+            found = "has no place" if not places else f"stands at {len(places)} places"
+            raise ValueError(
+                f"The view {view_id} {found} in the content layout of {self.title!r}; give the place itself."
+            )
+        return view_id, places[0]
+
+    def _put(self, changes: dict[str, Any]) -> None:
+        if not changes:
+            return
+        client: Client = self._require_client()
+        response = client.session.call(update_activity_definition.build_request(self.id, body=changes))
+        self._stale = True
+        answer = as_optional_object(response)
+        if answer is None or str(answer.get("id")) != self.id:
+            answer = client.directory[_DEFINITIONS].after_write(self.id)
+        if answer is not None:
+            self._take_over(answer)

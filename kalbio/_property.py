@@ -1,0 +1,108 @@
+# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest 9a47011e51cd)
+"""Properties of activities and definitions."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+from kaleidoscope_api.api.properties import update_property, upload_property_file
+
+from kalbio._core import jsontext
+from kalbio._core.answers import as_json, as_optional_object
+from kalbio._core.uploads import FileData, opened
+from kalbio._directory import Client
+from kalbio._model.activities import (
+    PropertyData,
+)
+from kalbio._model.fixed import FixedList
+from kalbio._model.resource import Resource
+from kalbio._policy import nothing, on_failure
+
+
+class Property(PropertyData):
+    """The value of a property field on an activity or a definition."""
+
+    __slots__ = ()
+    __module__ = "kalbio.activities"
+
+    @on_failure(nothing)
+    def update_property(self, property_value: Any) -> None:
+        """Set the property; the object takes over the server's new state.
+
+        Args:
+            property_value: the value, of the type of the property.
+
+        Raises:
+            ValueError: the value cannot be sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateProperty`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> for item in activity.properties:
+            ...     if item.field_type == "text":
+            ...         item.update_property("plate 7")
+        """
+        client: Client = self._require_client()
+        request = update_property.build_request(self.id, body={"content": property_value})
+        response = client.session.call(request)
+        self._take_over(as_optional_object(response) or jsontext.plain({"content": property_value}))
+
+    @on_failure(nothing)
+    def update_property_file(
+        self,
+        file_name: str | os.PathLike[str],
+        file_data: FileData | None = None,
+        file_type: str | None = None,
+    ) -> dict[str, Any] | None:
+        """Upload a file into a property of type file.
+
+        Args:
+            file_name: the name to keep it under; without `file_data`, the path of the file.
+            file_data: bytes, a file opened for reading bytes (sent from where it stands), or a path.
+            file_type: its content type, e.g. "text/csv"; by default it follows from the name.
+
+        Returns:
+            What the server says of the file, as it came; None when it says nothing.
+
+        Raises:
+            UnknownFateError: the answer was lost; look before you upload again.
+            KalbioAPIError: the server refused.
+
+        API operation: `uploadPropertyFile`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> for item in activity.properties:
+            ...     if item.field_type == "file":
+            ...         answer = item.update_property_file("results.csv", b"compound,IC50", "text/csv")
+        """
+        from kaleidoscope_api.models import UploadPropertyFileBody
+
+        client: Client = self._require_client()
+        with opened(file_name, file_data, file_type) as file:
+            body = UploadPropertyFileBody(file=file)
+            response = client.session.call(upload_property_file.build_request(self.id, body=body))
+        answer = as_json(response)
+        return answer if isinstance(answer, dict) and answer else None
+
+
+class WithProperties(Resource):
+    """What activities and definitions share: properties that can be changed."""
+
+    __slots__ = ()
+
+    _computed: ClassVar[tuple[str, ...]] = ("properties",)
+
+    @property
+    def properties(self) -> list[Property]:
+        """Its properties."""
+        known: list[Property] | None = self._kept("properties")
+        if known is None:
+            items = self._raw.get("properties") or ()
+            # Kept, so that what is changed through a property shows on it when it is asked for again.
+            known = FixedList(Property(item, self._client) for item in items if isinstance(item, dict))
+            self._keep("properties", known)
+        return known

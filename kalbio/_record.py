@@ -1,0 +1,486 @@
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest c077b2a37097)
+"""Records as objects: their values are read here and written."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from kaleidoscope_api.api.records import (
+    add_record_value,
+    get_record,
+    list_record_values,
+    upload_record_value_file,
+)
+
+from kalbio._core import jsontext
+from kalbio._core.answers import as_list, as_object
+from kalbio._core.errors import IdentifierNotFoundError, KalbioError, NotFoundError, UnknownFateError
+from kalbio._core.retry import Happened, decide
+from kalbio._core.sync.locks import sleep
+from kalbio._core.uploads import FileData, opened
+from kalbio._directory import Client
+from kalbio._histories import Scope, known_before, read_history
+from kalbio._listing import Kind
+from kalbio._model import staleness
+from kalbio._model.activities import ActivityData, ActivityIdentifier
+from kalbio._model.fixed import copied
+from kalbio._model.identifiers import as_id, plain_id
+from kalbio._model.listing import (
+    read_items,
+    read_object,
+)
+from kalbio._model.records import (
+    RecordData,
+    RecordValue,
+    contents,
+    contents_by_operation,
+    current_entry,
+    entries_of,
+    holds,
+    new_values,
+    with_value,
+)
+from kalbio._model.views import RecordViewData
+from kalbio._policy import nothing, on_failure
+from kalbio._record_store import record_id_of
+from kalbio.entity_fields import (
+    DATA_FIELDS,
+    KEY_FIELDS,
+    EntityField,
+    EntityFieldIdentifier,
+    KeyField,
+    require_field_id,
+)
+
+if TYPE_CHECKING:
+    from kaleidoscope_api.types import File
+
+_ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
+
+RecordKey: TypeAlias = (
+    Mapping[str, str] | Mapping[KeyField, str] | Mapping[EntityField, str] | Mapping[EntityFieldIdentifier, str]
+)
+"""A dict of key field (object, id, or name) to value. Several types, because a mapping is invariant in its keys."""
+
+RecordIdentifier: TypeAlias = RecordData | str | RecordKey
+"""A record, its id, or a dict of key field (object, id, or name) to value."""
+
+
+class WritableRecord(RecordData):
+    """What a record does but for leading to its activities."""
+
+    __slots__ = ()
+
+    @on_failure(nothing)
+    def add_value(
+        self,
+        field_id: EntityFieldIdentifier,
+        content: Any,
+        activity_id: ActivityIdentifier | None = None,
+        record_view_id: str | None = None,
+        *,
+        verify: bool = False,
+    ) -> RecordValue | None:
+        """Write a value. Values are append-only: this one becomes the current one, the older ones stay in the history.
+
+        Args:
+            field_id: the data field: object, id, or name.
+            content: the value. Numbers may be numbers or text, dates `date` or `datetime`; NaN is refused.
+            activity_id: the activity to write it in: object, id, or title. None writes it on the record itself.
+            record_view_id: id of the table of the activity to write it in; needs an activity.
+            verify: whether to look, when the answer is lost, for the value in the history, and to write it again only
+                when it is not there. Reads the history once before writing.
+
+        Returns:
+            The written value. The record holds it at once, without being read again.
+
+        Raises:
+            IdentifierNotFoundError: no such field or activity; nothing was sent.
+            ValueError: the content cannot be sent.
+            UnknownFateError: the answer was lost, and with `verify` looking did not help; look before you write again.
+            KalbioAPIError: the server refused.
+
+        API operation: `addRecordValue`; with `verify` also `listRecordValues`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> record.add_value("Potency (nM)", 2.5)
+            <RecordValue '2.5' ...>
+        """
+        client: Client = self._require_client()
+        scope = scope_of(client, field_id, activity_id, record_view_id)
+        return self._write(scope, content, verify=verify)
+
+    def _write(
+        self, scope: Scope, content: Any, *, verify: bool = False, before: str | None = None
+    ) -> RecordValue | None:
+        """Write a value at a place that is resolved already. `before` is the current value there, where it is known."""
+        from kaleidoscope_api.models import AddRecordValueBody
+
+        field, operation, view = scope
+        body = AddRecordValueBody(field_id=field, content=content, operation_id=operation, record_view_id=view)
+        request = add_record_value.build_request(self.id, body=body)
+        if verify:
+            jsontext.encode(content)  # what cannot be sent is said before anything is
+            return self._write_and_look(request, scope, content, before)
+        return self._written(field, self._require_client().session.call(request))
+
+    def _write_and_look(
+        self, request: Mapping[str, Any], scope: Scope, content: Any, before: str | None
+    ) -> RecordValue | None:
+        """Write a value; after a lost answer look for it in the history, and repeat the write when it is not there."""
+        client: Client = self._require_client()
+        known: set[str] | None = None
+        try:
+            if before is None:
+                known = {str(value["id"]) for value in read_history(client, self.id)}
+        except NotFoundError:
+            # The write itself tells best that there is no such record. Should it not, there is nothing to compare with.
+            return self._written(scope[0], client.session.call(request))
+        lost: UnknownFateError | None = None
+        started, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            try:
+                response = client.session.call(request)
+            except UnknownFateError as error:
+                lost = lost or error
+                wait = _wait_to_repeat(client, error, attempt, time.monotonic() - started)
+            except KalbioError as error:
+                if lost is None:
+                    raise
+                lost.add_note(f"It was not in the history; writing it again failed: {error}")
+                raise lost from lost.__cause__
+            else:
+                return self._written(scope[0], response)
+            # First the wait, then the look: what is still under way may arrive meanwhile.
+            sleep(wait or 0)
+            try:
+                history = read_history(client, self.id)
+            except KalbioError as error:
+                lost.add_note(f"The history could not be read: {error}")
+                raise lost from lost.__cause__
+            if before is not None:
+                known = known_before(history, before, self.id, scope)
+            if known is None:
+                lost.add_note("The history does not have the value that was there before.")
+                raise lost
+            new = new_values(history, known, self.id, *scope)
+            own = next((value for value in new if holds(value, content)), None)
+            if own is not None:
+                client.directory.records.touch(self.id)
+                self._become(with_value(self._raw, scope[0], own))
+                return RecordValue(dict(own), client)
+            if new:
+                # Somebody else's, or ours in a form that is not known here: writing again might double it.
+                lost.add_note("The history has a new value in the same place, with another content.")
+            if new or wait is None:
+                raise lost
+
+    @on_failure(nothing)
+    def update_field(
+        self,
+        field_id: EntityFieldIdentifier,
+        value: Any,
+        activity_id: ActivityIdentifier | None,
+        record_view_id: str | None = None,
+        *,
+        verify: bool = False,
+    ) -> RecordValue | None:
+        """Write a value, saying where: the same as `add_value`, with an activity that must be named.
+
+        Args:
+            field_id: the data field: object, id, or name.
+            value: the value, see `add_value`.
+            activity_id: the activity: object, id, or title. None writes it on the record itself.
+            record_view_id: id of the table of the activity to write it in; needs an activity.
+            verify: whether to look after a lost answer, see `add_value`.
+
+        Returns:
+            The written value.
+
+        Raises:
+            IdentifierNotFoundError: no such field or activity; nothing was sent.
+            UnknownFateError: the answer was lost; look before you write again.
+            KalbioAPIError: the server refused.
+
+        API operation: `addRecordValue`; with `verify` also `listRecordValues`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> value = record.update_field("Potency (nM)", "2.6", None)
+        """
+        return self.add_value(field_id, value, activity_id, record_view_id, verify=verify)
+
+    @on_failure(nothing)
+    def update_field_file(
+        self,
+        field_id: EntityFieldIdentifier,
+        file_name: str | os.PathLike[str],
+        file_data: FileData | None = None,
+        file_type: str | None = None,
+        activity_id: ActivityIdentifier | None = None,
+        record_view_id: str | None = None,
+    ) -> RecordValue | None:
+        """Upload a file as a value.
+
+        Args:
+            field_id: the data field, of type file: object, id, or name.
+            file_name: the name to keep it under; without `file_data`, the path of the file.
+            file_data: bytes, a file opened for reading bytes (sent from where it stands), or a path.
+            file_type: its content type, e.g. "text/csv"; by default it follows from the name.
+            activity_id: the activity: object, id, or title. None writes it on the record itself.
+            record_view_id: id of the table of the activity to write it in; needs an activity.
+
+        Returns:
+            The written value.
+
+        Raises:
+            IdentifierNotFoundError: no such field or activity; nothing was sent.
+            UnknownFateError: the answer was lost; look before you upload again.
+            KalbioAPIError: the server refused.
+
+        API operation: `uploadRecordValueFile`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> value = record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
+        """
+        client: Client = self._require_client()
+        with opened(file_name, file_data, file_type) as file:
+            scope = scope_of(client, field_id, activity_id, record_view_id)
+            return upload(client, self, file, scope)
+
+    def get_value_content(
+        self,
+        field_id: EntityFieldIdentifier,
+        activity_id: ActivityIdentifier | None = None,
+        include_sub_record_values: bool | None = False,
+        sub_record_id: RecordIdentifier | None = None,
+        record_view_id: str | None = None,
+    ) -> Any | None:
+        """Return the current content of a field: the newest value that passes the conditions.
+
+        Args:
+            field_id: the field, key fields included: object, id, or name.
+            activity_id: only values written in this activity: object, id, or title. Key values always count.
+            include_sub_record_values: whether values of sub-records count too.
+            sub_record_id: only values of this sub-record: object, id, or key-field dict.
+            record_view_id: id of a table: only values written in it.
+
+        Returns:
+            The content: numbers as text, booleans as booleans; None when there is no such value. Local; names are
+            looked up in cached listings.
+
+        Raises:
+            IdentifierNotFoundError: no such field, activity or sub-record.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> record.get_value_content("Compound")
+            'CPD-1'
+        """
+        include_sub_record_values = False if include_sub_record_values is None else include_sub_record_values
+        plain = include_sub_record_values is False and sub_record_id is None and record_view_id is None
+        if plain:
+            # A loop over many records and fields comes here often: what was found once is kept beside the JSON.
+            try:
+                return self._contents[field_id if activity_id is None else (field_id, activity_id)]
+            except (KeyError, TypeError):
+                pass
+        return self._find_content(
+            field_id, activity_id, include_sub_record_values, sub_record_id, record_view_id, keep=plain
+        )
+
+    @on_failure(nothing, about="field_id", local=True)
+    def _find_content(
+        self,
+        field_id: EntityFieldIdentifier,
+        activity_id: ActivityIdentifier | None,
+        include_sub_record_values: bool,
+        sub_record_id: RecordIdentifier | None,
+        record_view_id: str | None,
+        *,
+        keep: bool,
+    ) -> Any | None:
+        # Ids need no client and no request.
+        field = as_id(field_id, "field", EntityField)
+        by_ids = isinstance(field_id, str) and field is not None
+        if field is None:
+            field = require_field_id(self._require_client().directory, field_id)
+        operation: str | None = None
+        if activity_id is not None:
+            operation = as_id(activity_id, "activity", ActivityData)
+            by_ids = by_ids and isinstance(activity_id, str) and operation is not None
+            operation = operation or self._require_client().directory[_ACTIVITIES].require_id(activity_id)
+        sub_record: str | None = None
+        if sub_record_id is not None:
+            # Ids and objects again without a client.
+            sub_record = (
+                self._require_client().directory.records.require_id(sub_record_id)
+                if isinstance(sub_record_id, Mapping)
+                else record_id_of(sub_record_id)
+            )
+        # In this order: what the older state says must not come to stand among the contents of the newer.
+        known, own_id = self._contents, self.id
+        entries = entries_of(self._state, field)
+        entry = current_entry(
+            entries,
+            own_id,
+            operation_id=operation,
+            record_view_id=_view(record_view_id),
+            include_sub_records=include_sub_record_values,
+            sub_record_id=sub_record,
+        )
+        content = None if entry is None else entry.content
+        if isinstance(content, dict | list):
+            return copied(content)
+        if keep and by_ids:
+            # Not by names, which may come to mean something else.
+            known[field_id if activity_id is None else (field_id, activity_id)] = content
+            if operation is not None:
+                # Who reads one activity often reads the others next.
+                for other, item in contents_by_operation(entries, own_id).items():
+                    if not isinstance(item, dict | list):
+                        known.setdefault((field_id, other), item)
+        return content
+
+    @on_failure(dict, about="activity_id")
+    def get_activity_data(self, activity_id: ActivityIdentifier) -> dict[str, Any]:
+        """Return what the record holds in an activity, its key values included.
+
+        Args:
+            activity_id: the activity: object, id, or title.
+
+        Returns:
+            Field id to content; fields without a value there are left out.
+
+        Raises:
+            IdentifierNotFoundError: no such activity.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> data = record.get_activity_data(activity)
+        """
+        operation = as_id(activity_id, "activity", ActivityData)
+        operation = operation or self._require_client().directory[_ACTIVITIES].require_id(activity_id)
+        return contents(self._state, self.id, operation_id=operation)
+
+    @on_failure(list)
+    def get_values(self) -> list[RecordValue]:
+        """Return the complete history of the record's values, newest first; key values are not in it.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listRecordValues`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> for value in record.get_values():
+            ...     print(value.created_at, value.field_id, value.content)
+        """
+        client: Client = self._require_client()
+        response = client.session.call_or_none(list_record_values.build_request(self.id))
+        return [] if response is None else read_items(as_list(response), lambda item: RecordValue(item, client))
+
+    @on_failure(nothing)
+    def refetch(self) -> None:
+        """Read the record from the server again; this object takes over what it says.
+
+        Raises:
+            NotFoundError: the record is not there any more.
+            KalbioAPIError: the server refused.
+
+        API operation: `getRecord`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> record.refetch()
+        """
+        client: Client = self._require_client()
+        client.directory.records.touch(self.id)
+        self._become(read_object(client.session.call(get_record.build_request(self.id)), "record"))
+
+    def _written(self, field: str, response: Any) -> RecordValue | None:
+        """Take over the answer of a write, which holds the value that was made."""
+        client: Client = self._require_client()
+        resource = as_object(response)["resource"]
+        self._become(with_value(self._raw, field, resource))
+        return RecordValue(resource, client)
+
+
+def _view(identifier: Any) -> str | None:
+    return None if identifier is None else plain_id(identifier, "record view", RecordViewData)
+
+
+def _data_field(client: Client, identifier: Any) -> str:
+    """Return the id of the data field to write to. A key field is refused, saying how key values are given."""
+    hint = "It is a key field: key values are given when the record is made, with get_or_create_record."
+    if isinstance(identifier, KeyField):
+        raise IdentifierNotFoundError("data field", identifier, hint=hint)
+    try:
+        return client.directory[DATA_FIELDS].require_id(identifier)
+    except IdentifierNotFoundError as error:
+        keys = client.directory[KEY_FIELDS].catalog()
+        if any(key.field_name == identifier for key in keys.items):
+            raise IdentifierNotFoundError("data field", identifier, hint=hint) from error
+        raise
+
+
+def scope_of(client: Client, field_id: Any, activity_id: Any, record_view_id: Any) -> Scope:
+    """Return the ids of the field, the activity and the table that a write is aimed at, or raise before it is sent."""
+    if record_view_id is not None and activity_id is None:
+        raise ValueError("record_view_id needs an activity_id: a table belongs to an activity")
+    view = _view(record_view_id)
+    field = _data_field(client, field_id)
+    operation = None if activity_id is None else client.directory[_ACTIVITIES].require_id(activity_id)
+    return field, operation, view
+
+
+def _wait_to_repeat(client: Client, error: UnknownFateError, attempt: int, elapsed: float) -> float | None:
+    """Return how long to wait before a write whose answer was lost is repeated, None when that is enough."""
+    import random
+
+    return decide(
+        client.session.settings.retry,
+        Happened.LOST,
+        idempotent=True,  # it is repeated only when it was looked for
+        replayable=True,
+        attempt=attempt,
+        elapsed=elapsed,
+        retry_after=None if error.answer is None else error.answer.retry_after,
+        random=random.random,
+    ).wait
+
+
+def write_value(
+    record: WritableRecord, scope: Scope, content: Any, *, verify: bool, before: str | None
+) -> RecordValue | None:
+    """Write a value at a place that is resolved already. `before` is the current value there, where it is known."""
+    return record._write(scope, content, verify=verify, before=before)
+
+
+def show_value(record: WritableRecord, field: str, value: RecordValue) -> None:
+    """Let a record show a value that was written without it."""
+    record._become(with_value(record._raw, field, value.to_dict()))
+
+
+def upload(client: Client, record: WritableRecord, file: File, scope: Scope) -> RecordValue | None:
+    """Write a file as a value at a place that is resolved already."""
+    from kaleidoscope_api.models import RecordValueFileTarget, UploadRecordValueFileBody
+    from kaleidoscope_api.types import UNSET
+
+    field, operation, view = scope
+    where = RecordValueFileTarget(
+        field_id=field,
+        operation_id=UNSET if operation is None else operation,
+        record_view_id=UNSET if view is None else view,
+    )
+    body = UploadRecordValueFileBody(body=where, file=file)
+    response = client.session.call(upload_record_value_file.build_request(record.id, body=body))
+    return record._written(field, response)

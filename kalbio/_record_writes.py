@@ -1,0 +1,302 @@
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 5d724cf3e7a6)
+"""Many records and values, written a few at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from kalbio._activity import Record
+from kalbio._core import constants, jsontext
+from kalbio._core.errors import KalbioError
+from kalbio._core.journal import digest
+from kalbio._core.sync.bulk import Load
+from kalbio._loads import ValueTraces, WithWorkspace, Write, load_all, load_each
+from kalbio._loads import opened as opened_journal
+from kalbio._model.bulk import BulkResult, Progress, RowOutcome
+from kalbio._model.checks import in_row, listed
+from kalbio._model.records import (
+    KeyValues,
+    RecordValue,
+    ValueToWrite,
+    check_value_row,
+    is_named,
+    key_of,
+    shown_key,
+)
+from kalbio._policy import ends_on_failure, on_failure
+from kalbio._record import RecordKey, scope_of, show_value, write_value
+from kalbio._record_store import RecordStore
+from kalbio._service import Service
+
+
+class BulkWrites(Service):
+    """The calls of `client.records` that write many rows."""
+
+    _client: WithWorkspace
+
+    def __init__(self, client: WithWorkspace) -> None:
+        super().__init__(client)
+        self._records: RecordStore[Record] = self._directory.records
+
+    @on_failure(BulkResult)
+    def get_or_create_records(
+        self,
+        rows: Iterable[RecordKey],
+        *,
+        stop_on_error: bool = False,
+        progress: Progress | None = None,
+        journal: str | Path | None = None,
+    ) -> BulkResult[Record]:
+        """Get or create many records: those that are there are read many at a time, the others made a few at a time.
+
+        Args:
+            rows: dicts of key field (object, id, or name) to value.
+            stop_on_error: whether no further row is sent once one has failed.
+            progress: called with the rows that have ended, and with all of them.
+            journal: path of a file that keeps what became of each row. A load that was killed is run again with the
+                same rows and the same file: rows that are done are not sent again, their outcomes have the `id` only.
+
+        Returns:
+            The outcome of each row, in order; a row that is refused does not keep the others from going in.
+
+        Raises:
+            IdentifierNotFoundError: a name is no key field; nothing was sent.
+            ValueError: a dict is empty, or a value is no text; nothing was sent.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
+                was sent. With an `outcome`: it failed in the middle of the load.
+
+        API operation: `identifyRecords` for some 100 rows, `getOrCreateRecord` for each that is not there; with a
+        journal also `getActiveWorkspace`.
+
+        Example:
+            >>> result = client.records.get_or_create_records([{"Compound": f"CPD-{n}"} for n in range(3)])
+            >>> print(result)
+            3 rows: 3 done
+        """
+        given = listed("rows", rows)
+        keys = self._records.keys_of(given, range(len(given)))
+        with opened_journal(self._client, journal, "records to get or create") as opened:
+            return load_all(self._record_load(opened, stop_on_error, _counting(progress, len(keys))), keys)
+
+    @ends_on_failure
+    def iter_get_or_create_records(
+        self,
+        rows: Iterable[RecordKey] | Iterable[RecordKey],
+        *,
+        stop_on_error: bool = False,
+        journal: str | Path | None = None,
+        batch_size: int = constants.BULK_CHUNK,
+    ) -> Iterator[RowOutcome[Record]]:
+        """Get or create records as they come, from any number of rows in constant memory; yield the outcome of each.
+
+        Rows are taken a batch at a time, and the next batch when the outcomes of the last one have been taken.
+
+        Args:
+            rows: as in `get_or_create_records`; a generator may go on without end.
+            stop_on_error: whether it ends with the batch in which a row has failed.
+            journal: as in `get_or_create_records`.
+            batch_size: rows to take, and to look names up for, at a time.
+
+        Returns:
+            An iterator of outcomes, in the order of the rows. A row that makes no sense is "failed"; the others go in.
+
+        Raises:
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole.
+            KalbioAPIError: names could not be looked up.
+
+        API operation: `identifyRecords` for some 100 rows, `getOrCreateRecord` for each that is not there; with a
+        journal also `getActiveWorkspace`.
+
+        Example:
+            >>> rows = ({"Compound": f"CPD-{n}"} for n in range(3))
+            >>> statuses = [outcome.status for outcome in client.records.iter_get_or_create_records(rows)]
+        """
+
+        def prepare(first: int, chunk: Sequence[RecordKey]) -> Sequence[KeyValues]:
+            return self._records.keys_of(chunk, range(first, first + len(chunk)))
+
+        with opened_journal(self._client, journal, "records to get or create") as opened:
+            outcomes = load_each(self._record_load(opened, stop_on_error), rows, prepare, batch_size)
+            with contextlib.closing(outcomes):
+                for outcome in outcomes:
+                    yield outcome
+
+    def _record_load(self, journal: Any, stop_on_error: bool, progress: Callable[[], object] | None = None) -> Any:
+        there: dict[frozenset[tuple[str, str]], Record] = {}
+
+        def look_up(rows: Sequence[KeyValues]) -> None:
+            there.clear()
+            if len(rows) <= self._session.max_in_flight:
+                return  # sent together they take no longer than the look-up
+            try:
+                found = self._records.identify(rows)
+            except KalbioError:
+                return  # each row is sent then, and says itself what is wrong
+            for keys, record in zip(rows, found, strict=True):
+                # Whether another key is the same one is for the server to say, when it is asked for this record.
+                if record is not None and (is_named(record, keys) or shown_key(record) == key_of(keys)):
+                    there[key_of(keys)] = record
+
+        def write(keys: KeyValues, before: str | None) -> Record:
+            found = there.get(key_of(keys))
+            return self._records.get_or_create(keys) if found is None else found
+
+        return Load(
+            write,
+            spot_of=key_of,
+            limit=self._session.max_in_flight,
+            stop_on_error=stop_on_error,
+            progress=progress,
+            journal=journal,
+            digest_of=lambda keys: digest(jsontext.encode(sorted(keys.items()))),
+            look_up=look_up,
+        )
+
+    @on_failure(BulkResult)
+    def add_values(
+        self,
+        rows: Iterable[ValueToWrite],
+        *,
+        stop_on_error: bool = False,
+        progress: Progress | None = None,
+        verify: bool = False,
+        journal: str | Path | None = None,
+    ) -> BulkResult[RecordValue]:
+        """Write many values, a few at a time.
+
+        Args:
+            rows: what to write, see `ValueToWrite`: `record`, `field` and `content`, and optionally `activity` and
+                `record_view_id`; each named as in `Record.add_value`.
+            stop_on_error: whether no further row is sent once one has failed.
+            progress: called with the rows that have ended, and with all of them.
+            verify: whether to look after a lost answer, see `Record.add_value`; reads a history before each row,
+                but for those of a journal.
+            journal: path of a file that keeps what became of each row. A load that was killed is run again with the
+                same rows and the same file: rows that are done are not sent again, their outcomes have the `id` only;
+                rows that were under way, or whose answer was lost, are looked for before they are sent again. With it,
+                a row that may or may not be in, or did not arrive, holds back the later rows for the same place.
+
+        Returns:
+            The outcome of each row, in order; a row that is refused does not keep the others from going in. A row whose
+            answer was lost is "unknown": look before you write it again, or run it again with the same journal. Rows
+            for the same place are written in their order, so the last one is the current value. Record objects show
+            what was written.
+
+        Raises:
+            IdentifierNotFoundError: a row names something that is not there; nothing was sent.
+            ValueError: a row is incomplete, or has an unknown member; nothing was sent.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
+                was sent. With an `outcome`: it failed in the middle of the load.
+
+        API operation: `addRecordValue` for each row; with `verify` also `listRecordValues`; with a journal also
+        `getActiveWorkspace`, `listRecords` for some 200 rows, and `listRecordValues` where a value is looked for.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> result = client.records.add_values(
+            ...     [{"record": record, "field": "Purity (%)", "content": 99.1}]
+            ... )
+            >>> result.ok
+            True
+        """
+        given = listed("rows", rows)
+        writes = self._writes(0, given)
+        with opened_journal(self._client, journal, "values to add") as opened:
+            load = self._value_load(opened, verify, stop_on_error, _counting(progress, len(writes)))
+            return load_all(load, writes, lambda outcome: _show(given[outcome.index], writes[outcome.index], outcome))
+
+    @ends_on_failure
+    def iter_add_values(
+        self,
+        rows: Iterable[ValueToWrite] | Iterable[ValueToWrite],
+        *,
+        stop_on_error: bool = False,
+        verify: bool = False,
+        journal: str | Path | None = None,
+        batch_size: int = constants.BULK_CHUNK,
+    ) -> Iterator[RowOutcome[RecordValue]]:
+        """Write values as they come, from any number of rows in constant memory; yield the outcome of each.
+
+        Rows are taken a batch at a time, and the next batch when the outcomes of the last one have been taken.
+
+        Args:
+            rows: as in `add_values`; a generator may go on without end.
+            stop_on_error: whether it ends with the batch in which a row has failed.
+            verify: whether to look after a lost answer, as in `add_values`.
+            journal: as in `add_values`.
+            batch_size: rows to take, and to look names up for, at a time.
+
+        Returns:
+            An iterator of outcomes, in the order of the rows. A row that makes no sense is "failed"; the others go in.
+
+        Raises:
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole.
+            KalbioAPIError: names could not be looked up.
+
+        API operation: as `add_values`.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> rows = ({"record": record, "field": "Purity (%)", "content": 90 + n} for n in range(3))
+            >>> statuses = [outcome.status for outcome in client.records.iter_add_values(rows)]
+        """
+        with opened_journal(self._client, journal, "values to add") as opened:
+            load = self._value_load(opened, verify, stop_on_error)
+            outcomes = load_each(load, rows, self._writes, batch_size, _show)
+            with contextlib.closing(outcomes):
+                for outcome in outcomes:
+                    yield outcome
+
+    def _writes(self, first: int, rows: Sequence[Any]) -> list[Write]:
+        """Resolve what rows name, or raise before anything is sent."""
+        given = [check_value_row(first + index, row) for index, row in enumerate(rows)]
+        numbers = range(first, first + len(given))
+        ids = self._records.require_ids([row["record"] for row in given], numbers) if given else []
+        writes: list[Write] = []
+        for index, (record_id, row) in enumerate(zip(ids, given, strict=True), first):
+            # What cannot be sent is said before anything is.
+            jsontext.encode(row["content"], f"rows[{index}]['content']")
+            with in_row(index):
+                scope = scope_of(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
+            writes.append((record_id, scope, row["content"]))
+        return writes
+
+    def _value_load(
+        self, journal: Any, verify: bool, stop_on_error: bool, progress: Callable[[], object] | None = None
+    ) -> Any:
+        def write(row: Write, before: str | None) -> RecordValue | None:
+            record_id, scope, content = row
+            # An object of its own: many rows may write to one record at a time.
+            record = Record({"id": record_id}, self._client)
+            return write_value(record, scope, content, verify=verify, before=before)
+
+        return Load(
+            write,
+            # Not the table: older servers do not tell one from another.
+            spot_of=lambda row: (row[0], row[1][:2]),
+            limit=self._session.max_in_flight,
+            stop_on_error=stop_on_error,
+            progress=progress,
+            journal=journal,
+            digest_of=lambda row: digest(jsontext.encode(row)),
+            traces=None if journal is None else ValueTraces(self._client, journal),
+        )
+
+
+def _counting(progress: Progress | None, total: int) -> Callable[[], object] | None:
+    """Return what is to be called when a row has ended, one at a time."""
+    if progress is None:
+        return None
+    count = itertools.count(1)
+    return lambda: progress(next(count), total)
+
+
+def _show(row: Any, write: Write, outcome: RowOutcome[RecordValue]) -> None:
+    """Let a record object that was given show what was written."""
+    if outcome.value is not None and isinstance(row["record"], Record):
+        record, value = row["record"], outcome.value
+        show_value(record, write[1][0], value)

@@ -1,0 +1,518 @@
+"""Activities, and what leads to them: their records and their definitions. The three know each other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Protocol
+
+from kaleidoscope_api.api.activities import (
+    list_activity_comments,
+    list_activity_events,
+    list_child_activities,
+    update_activity,
+)
+from kaleidoscope_api.api.operations import add_operation_records, list_operation_records, remove_operation_records
+from kaleidoscope_api.types import UNSET, Unset
+
+from kalbio._core.answers import as_json, as_list
+from kalbio._core.errors import KalbioError
+from kalbio._core.on_demand import on_demand
+from kalbio._model import staleness
+from kalbio._model.activities import (
+    ActivityData,
+    ActivityEvent,
+    Comment,
+)
+from kalbio._model.enums import (
+    ActivityStatusEnum,
+)
+from kalbio._model.identifiers import plain_id
+from kalbio._model.listing import Listing, read_items
+from kalbio._model.updates import given
+from kalbio._model.views import RecordViewData
+from kalbio.aio._activity_updates import resolved
+from kalbio.aio._definition import DefinitionSettings
+from kalbio.aio._directory import Client
+from kalbio.aio._listing import Kind
+from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._property import WithProperties
+from kalbio.aio._record import RecordIdentifier, WritableRecord
+from kalbio.aio._record_store import RecordStore
+from kalbio.aio.labels import LABELS, Label
+from kalbio.aio.programs import PROGRAMS, Program
+from kalbio.aio.record_views import RECORD_VIEWS, RecordView
+from kalbio.aio.result_table_templates import TEMPLATES, ResultTableTemplate
+from kalbio.aio.workspace import GROUPS, USERS, WorkspaceGroup, WorkspaceUser
+
+
+class ActivitiesOfRecord(Protocol):
+    """What a record asks of the service of activities."""
+
+    async def get_activities_with_record(self, record_id: RecordIdentifier, use_cache: bool = True) -> list[Activity]:
+        """Return the activities that contain a record."""
+        ...
+
+
+class WithActivities(Client, Protocol):
+    """A client with that service."""
+
+    @property
+    def activities(self) -> ActivitiesOfRecord:
+        """The service."""
+        ...
+
+
+class Record(WritableRecord):
+    """A row: one combination of key values of an entity type, and the values written on it.
+
+    Reads of values are local; they see what the record held when it was fetched, and what was written through it since.
+    """
+
+    __slots__ = ()
+    __module__ = "kalbio.aio.records"
+
+    @on_failure(list)
+    async def get_activities(self) -> list[Activity]:
+        """Return the activities that contain this record.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listRecordOperations`.
+
+        Example:
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> await record.get_activities()
+            []
+        """
+        client: WithActivities = self._require_client()
+        return await client.activities.get_activities_with_record(self)
+
+
+class ActivityDefinition(DefinitionSettings):
+    """A template of activities ("experiment type"): defaults, content layout, queueing and registration settings."""
+
+    __slots__ = ()
+    __module__ = "kalbio.aio.activities"
+
+    @property
+    @on_demand  # async-only
+    @on_failure(list)
+    async def activities(self) -> list[Activity]:
+        """The activities made from it. API operation: `listActivities`."""
+        client: Client = self._require_client()
+        return (await client.directory[ACTIVITIES].all()).only(lambda activity: activity.definition_id == self.id)
+
+    @property
+    @on_demand  # async-only
+    @on_failure(list)
+    async def record_views(self) -> list[RecordView]:
+        """The record views that belong to it; templates are not among them. API operation: `listRecordViews`."""
+        client: Client = self._require_client()
+        views = await client.directory[RECORD_VIEWS].all()
+        return views.only(lambda view: not view.is_template and self.id in (view.operation_definition_ids or ()))
+
+    @property
+    @on_demand  # async-only
+    @on_failure(list)
+    async def templates(self) -> list[ResultTableTemplate]:
+        """The result table templates that are linked to it. API operation: `listRecordViewTemplates`."""
+        client: Client = self._require_client()
+        templates = await client.directory[TEMPLATES].all()
+        return templates.only(lambda template: self.id in (template.operation_definition_ids or ()))
+
+
+class Activity(WithProperties, ActivityData):
+    """A unit of work: a task, an experiment, a project, a stage, a milestone or a design cycle.
+
+    Experiments and cycles are operations: they hold records, and values can be written in them.
+    """
+
+    __slots__ = ()
+    __module__ = "kalbio.aio.activities"
+
+    @property
+    @on_demand  # async-only
+    @on_failure(nothing)
+    async def activity_definition(self) -> ActivityDefinition | None:
+        """Its definition, None when it has none. API operation: `listActivityDefinitions`."""
+        definition_id = self.definition_id
+        if definition_id is None:
+            return None
+        client: Client = self._require_client()
+        return await client.directory[DEFINITIONS].find(definition_id)
+
+    @property
+    @on_demand  # async-only
+    @on_failure(list)
+    async def assigned_users(self) -> list[WorkspaceUser]:
+        """The users that are assigned; unknown ones are left out. API operation: `listWorkspaceMembers`."""
+        client: Client = self._require_client()
+        return await client.directory[USERS].listed(self.assigned_user_ids)
+
+    @property
+    @on_demand  # async-only
+    @on_failure(list)
+    async def assigned_groups(self) -> list[WorkspaceGroup]:
+        """The groups that are assigned; unknown ones are left out. API operation: `listWorkspaceGroups`."""
+        client: Client = self._require_client()
+        return await client.directory[GROUPS].listed(self.assigned_group_ids)
+
+    @property
+    @on_demand  # async-only
+    @on_failure(list)
+    async def labels(self) -> list[Label]:
+        """Its labels; unknown ones are left out. API operation: `listActivityLabels`."""
+        client: Client = self._require_client()
+        return await client.directory[LABELS].listed(self.label_ids)
+
+    @property
+    @on_demand  # async-only
+    @on_failure(list)
+    async def programs(self) -> list[Program]:
+        """Its programs; unknown ones are left out. API operation: `listPrograms`."""
+        client: Client = self._require_client()
+        return await client.directory[PROGRAMS].listed(self.program_ids)
+
+    @property
+    @on_demand  # async-only
+    @on_failure(list)
+    async def child_activities(self) -> list[Activity]:
+        """The activities it consists of. Asked for once, and again after activities were changed or it was refreshed.
+
+        API operation: `listChildActivities`.
+        """
+        client: Client = self._require_client()
+        since = client.directory[ACTIVITIES].generation
+        read, known = self._kept("child_activities") or (None, Listing())
+        if read != since or not client.session.caching():
+            response = await client.session.call_or_none(list_child_activities.build_request(self.id))
+            known = Listing() if response is None else client.directory[ACTIVITIES].adopt(response)
+            self._keep("child_activities", (since, known))
+        return Listing(known, known.unreadable)
+
+    @property
+    @on_demand  # async-only
+    @on_failure(list)
+    async def records(self) -> list[Record]:
+        """The records it contains, asked for at every access. API operation: `listOperationRecords`."""
+        client: Client = self._require_client()
+        store: RecordStore[Record] = client.directory.records
+        since = store.writes
+        response = await client.session.call_or_none(list_operation_records.build_request(self.id))
+        return [] if response is None else store.adopt(response, since)
+
+    @property
+    @on_demand  # async-only
+    @on_failure(list)
+    async def record_views(self) -> list[RecordView]:
+        """Its tables; templates are not among them. API operation: `listRecordViews`."""
+        client: Client = self._require_client()
+        views = await client.directory[RECORD_VIEWS].all()
+        return views.only(lambda view: not view.is_template and self.id in (view.operation_ids or ()))
+
+    @on_failure(list, about="view_id")
+    async def records_on_view(self, view_id: str) -> list[Record]:
+        """Return the records of one of its tables, in the order of the table.
+
+        Args:
+            view_id: the record view, or its id.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listRecords`.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> for view in await activity.record_views:
+            ...     records = await activity.records_on_view(view.id)
+        """
+        ids = self.data_table_record_mapping.get(plain_id(view_id, "record view", RecordViewData), [])
+        client: Client = self._require_client()
+        store: RecordStore[Record] = client.directory.records
+        return await store.find_many(ids) if ids else []
+
+    @on_failure(nothing, about="identifier")
+    async def get_record(self, identifier: RecordIdentifier) -> Record | None:
+        """Return a record when this activity contains it, else None.
+
+        Args:
+            identifier: the record: object, id, or key-field dict.
+
+        Raises:
+            IdentifierNotFoundError: a name in the dict is no key field.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> record = await activity.get_record({"Compound": "CPD-1"})
+        """
+        client: Client = self._require_client()
+        store: RecordStore[Record] = client.directory.records
+        if not isinstance(identifier, Mapping) and await store.require_id(identifier) not in self.all_record_ids:
+            return None  # the ids are at hand: nothing needs to be read
+        record = identifier if isinstance(identifier, Record) else await store.find(identifier)
+        return record if record is not None and record.id in self.all_record_ids else None
+
+    @on_failure(bool, about="identifier")
+    async def has_record(self, identifier: RecordIdentifier) -> bool:
+        """Return whether this activity contains a record.
+
+        Args:
+            identifier: the record: object, id, or key-field dict. Objects and ids cost no request.
+
+        Raises:
+            IdentifierNotFoundError: a name in the dict is no key field.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> contained = await activity.has_record({"Compound": "CPD-1"})
+        """
+        if isinstance(identifier, Mapping):
+            return await self.get_record(identifier) is not None
+        resolved: str = await self._require_client().directory.records.require_id(identifier)
+        return resolved in self.all_record_ids
+
+    @on_failure(nothing)
+    async def update(
+        self,
+        *,
+        parent_id: str | None | Unset = UNSET,
+        title: str | Unset = UNSET,
+        description: dict[str, Any] | None | Unset = UNSET,
+        status: ActivityStatusEnum | str | Unset = UNSET,
+        priority: str | Unset = UNSET,
+        definition_id: str | Unset = UNSET,
+        add_dependencies: list[str] | Unset = UNSET,
+        remove_dependencies: list[str] | Unset = UNSET,
+        due_date: date | None | Unset = UNSET,
+        start_date: date | None | Unset = UNSET,
+        duration: int | None | Unset = UNSET,
+        aggregate_scheduling: bool | Unset = UNSET,
+        add_label_ids: list[str] | Unset = UNSET,
+        remove_label_ids: list[str] | Unset = UNSET,
+        add_program_ids: list[str] | Unset = UNSET,
+        remove_program_ids: list[str] | Unset = UNSET,
+        add_assigned_user_ids: list[str] | Unset = UNSET,
+        remove_assigned_user_ids: list[str] | Unset = UNSET,
+        add_assigned_group_ids: list[str] | Unset = UNSET,
+        remove_assigned_group_ids: list[str] | Unset = UNSET,
+        add_reviewer_ids: list[str] | Unset = UNSET,
+        remove_reviewer_ids: list[str] | Unset = UNSET,
+        add_subscriber_ids: list[str] | Unset = UNSET,
+        remove_subscriber_ids: list[str] | Unset = UNSET,
+        external_id: str | Unset = UNSET,
+        comment: dict[str, Any] | Unset = UNSET,
+        shift_dependency_mode: str | Unset = UNSET,
+        avoid_weekends: bool | Unset = UNSET,
+        extend_in_progress_items: bool | Unset = UNSET,
+        **more: Any,
+    ) -> None:
+        """Change the activity; what is not given stays, None clears.
+
+        Args:
+            parent_id: the activity it is a part of: object, id, or title; None detaches it.
+            title: its title.
+            description: a rich-text document.
+            status: its state, as a member of `ActivityStatusEnum` or as text.
+            priority: urgent, high, medium, low or none.
+            definition_id: its definition: object, id, or title.
+            add_dependencies: activities that block it: objects, ids, or titles.
+            remove_dependencies: activities that block it no more.
+            due_date: when it is due: a date, or a datetime; midnight without a zone counts as the day.
+            start_date: when it starts, given alike.
+            duration: days.
+            aggregate_scheduling: whether the dates of children are rolled up.
+            add_label_ids: labels to add: objects, ids, or names.
+            remove_label_ids: labels to remove.
+            add_program_ids: programs to add: objects, ids, or titles.
+            remove_program_ids: programs to remove.
+            add_assigned_user_ids: users to assign: objects, ids, or e-mail addresses.
+            remove_assigned_user_ids: users to release.
+            add_assigned_group_ids: groups to assign: objects, ids, or names.
+            remove_assigned_group_ids: groups to release.
+            add_reviewer_ids: reviewers to add.
+            remove_reviewer_ids: reviewers to remove.
+            add_subscriber_ids: users to tell of changes.
+            remove_subscriber_ids: users not to tell any more.
+            external_id: its id in another system.
+            comment: a rich-text document, posted with the change.
+            shift_dependency_mode: how dependent activities are moved.
+            avoid_weekends: whether moved dates keep off weekends.
+            extend_in_progress_items: whether running activities are extended.
+            **more: further members of the request, sent as they are.
+
+        Raises:
+            TypeError: a further member looks like a misspelt argument; nothing was sent.
+            IdentifierNotFoundError: a name names nothing; the change was not sent.
+            ValueError: the title is empty, or a value cannot be sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `updateActivity`.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> await activity.update(status=ActivityStatusEnum.IN_PROGRESS)
+        """
+        changes = given(locals())
+        if not changes:
+            return
+        client: Client = self._require_client()
+        changes = await resolved(client.directory, changes)
+        request = update_activity.build_request(self.id, body=changes)
+        if "comment" in changes:
+            # A second comment would stand there twice.
+            request["extensions"]["idempotent"] = False
+        response = await client.session.call(request)
+        await self._take_over_or_reread(response)
+
+    @on_failure(nothing)
+    async def add_records(self, record_ids: Sequence[RecordIdentifier]) -> None:
+        """Attach records; those that are attached already stay.
+
+        Args:
+            record_ids: the records: objects, ids, or key-field dicts.
+
+        Raises:
+            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            KalbioAPIError: the server refused.
+
+        API operation: `addOperationRecords`.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> await activity.add_records([record])
+        """
+        from kaleidoscope_api.models import AddOperationRecordsBody
+
+        client: Client = self._require_client()
+        ids = await client.directory.records.require_ids(record_ids)
+        if not ids:
+            return
+        body = AddOperationRecordsBody(record_ids=ids)
+        await client.session.call(add_operation_records.build_request(self.id, body=body))
+        await self._reread()
+
+    @on_failure(nothing)
+    async def remove_records(self, record_ids: Sequence[RecordIdentifier], record_view_id: str | None = None) -> None:
+        """Detach records. The values they hold in this activity are deleted with it.
+
+        Args:
+            record_ids: the records: objects, ids, or key-field dicts.
+            record_view_id: only from this table; None from all tables.
+
+        Raises:
+            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            KalbioAPIError: the server refused, e.g. because a record is not attached; nothing was changed.
+
+        API operation: `removeOperationRecords`.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> await activity.add_records([record])
+            >>> await activity.remove_records([record])
+        """
+        from kaleidoscope_api.models import RemoveOperationRecordsBody
+
+        client: Client = self._require_client()
+        ids = await client.directory.records.require_ids(record_ids)
+        if not ids:
+            return
+        body = RemoveOperationRecordsBody(
+            record_ids=ids,
+            record_view_id=UNSET if record_view_id is None else plain_id(record_view_id, "record view", RecordViewData),
+        )
+        response = await client.session.call(remove_operation_records.build_request(self.id, body=body))
+        await self._take_over_or_reread(response)
+
+    @on_failure(list)
+    async def get_record_data(self) -> list[dict[str, Any]]:
+        """Return what each record holds in this activity: field id to content, in the order of the records.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listOperationRecords`.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> rows = await activity.get_record_data()
+        """
+        return [await record.get_activity_data(self) for record in await self.records]
+
+    @on_failure(list)
+    async def get_events(self) -> list[ActivityEvent]:
+        """Return what happened to the activity, in the server's order (newest first, as a rule).
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivityEvents`.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> events = await activity.get_events()
+        """
+        client: Client = self._require_client()
+        response = await client.session.call_or_none(list_activity_events.build_request(self.id))
+        return [] if response is None else read_items(as_list(response), lambda item: ActivityEvent(item, client))
+
+    @on_failure(list)
+    async def get_comments(self) -> list[Comment]:
+        """Return the comments on the activity.
+
+        Raises:
+            KalbioAPIError: the server refused.
+
+        API operation: `listActivityComments`.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> comments = await activity.get_comments()
+        """
+        client: Client = self._require_client()
+        response = await client.session.call_or_none(list_activity_comments.build_request(self.id))
+        return [] if response is None else read_items(as_list(response), lambda item: Comment(item, client))
+
+    @on_failure(nothing)
+    async def refetch(self) -> None:
+        """Read the activity from the server again; this object takes over what it says.
+
+        Raises:
+            NotFoundError: the activity is not there any more; IdentifierNotFoundError where only the listing tells.
+            KalbioAPIError: the server refused.
+
+        API operation: `getActivity`; `listActivities` where the server does not know it.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> await activity.refetch()
+        """
+        client: Client = self._require_client()
+        # What is read now may be newer than what is remembered, which must not contradict it.
+        client.session.forget(staleness.ACTIVITY, staleness.OF_RECORD)
+        self._become(await client.directory[ACTIVITIES].read_one(self.id))
+
+    async def _take_over_or_reread(self, response: Any) -> None:
+        self._stale = True
+        answer = as_json(response)
+        if isinstance(answer, list) and len(answer) == 1:
+            answer = answer[0]
+        if isinstance(answer, dict) and str(answer.get("id")) == self.id:
+            self._take_over(answer)
+        else:
+            await self._reread()
+
+    async def _reread(self) -> None:
+        """Read the outcome of a write. The write is done: not being able to read it must not look like its failure."""
+        self._stale = True
+        with contextlib.suppress(KalbioError):
+            await self.refetch()
+
+
+ACTIVITIES: Kind[Activity] = Kind(staleness.ACTIVITY)
+DEFINITIONS: Kind[ActivityDefinition] = Kind(staleness.DEFINITION)

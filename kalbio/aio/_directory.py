@@ -1,0 +1,88 @@
+"""The directory of a client: it turns what names a thing of any kind into its id, or into the thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
+
+from kalbio._core.aio.session import AsyncSession
+from kalbio._model import staleness
+from kalbio._model.records import RecordData
+from kalbio._model.resource import Resource
+from kalbio.aio._listing import CachedListing, Kind
+from kalbio.aio._record_store import RecordStore
+
+R = TypeVar("R", bound=Resource)
+
+
+class Client(Protocol):
+    """What services and objects need of a client."""
+
+    @property
+    def session(self) -> AsyncSession:
+        """What calls are made with."""
+        ...
+
+    @property
+    def directory(self) -> Directory:
+        """What finds things by id, name or object."""
+        ...
+
+
+@attrs.frozen
+class Source(Generic[R]):
+    """Where the things of a kind are listed.
+
+    Attributes:
+        kind: the kind.
+        request: builds the request that lists all.
+        make: makes an object of its JSON.
+        name_of: what a thing is called.
+        accepted: the class of objects that stand for their ids.
+        one: builds the request that reads the one with an id, where the API has such a call.
+    """
+
+    kind: Kind[R]
+    request: Callable[[], Mapping[str, Any]]
+    make: Callable[[dict[str, Any], Client], R]
+    name_of: Callable[[R], str | None]
+    accepted: type[Resource]
+    one: Callable[[str], Mapping[str, Any]] | None = None
+
+
+class Directory:
+    """The listings of all kinds, and the records, which are too many to be listed.
+
+    `directory[LABELS].require_id(label)` is the id of a label, given the label, its id, or its name.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        sources: Iterable[Source[Any]],
+        record: type[RecordData],
+    ) -> None:
+        self._listings: dict[str, CachedListing[Any]] = {
+            source.kind.name: CachedListing(
+                client.session,
+                source.kind,
+                source.request,
+                _maker(source.make, client),
+                source.name_of,
+                source.accepted,
+                source.one,
+            )
+            for source in sources
+        }
+        self.records: RecordStore[Any] = RecordStore(
+            client.session, self._listings[staleness.KEY_FIELD], lambda item: record(item, client), record
+        )
+
+    def __getitem__(self, kind: Kind[R]) -> CachedListing[R]:
+        return self._listings[kind.name]
+
+
+def _maker(make: Callable[[dict[str, Any], Client], R], client: Client) -> Callable[[dict[str, Any]], R]:
+    return lambda item: make(item, client)

@@ -1,0 +1,69 @@
+"""The conditions of searches and exports, as they stand in a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kalbio._core import jsontext
+from kalbio._core.errors import IdentifierError
+from kalbio._core.shown import shown
+from kalbio._model import staleness
+from kalbio._model.activities import ActivityData
+from kalbio._model.checks import texts_of, unicode_text
+from kalbio._model.identifiers import joined_ids
+from kalbio._model.records import (
+    conditions_of,
+    prepared,
+    query_text,
+    view_conditions_text,
+)
+from kalbio.aio._directory import Directory
+from kalbio.aio._listing import Kind
+from kalbio.aio.entity_fields import require_field_id
+from kalbio.aio.entity_types import ENTITY_TYPES
+from kalbio.aio.programs import PROGRAMS
+
+_ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
+
+
+async def search_query(directory: Directory, conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the conditions of a search or an export as they stand in the request; None is left out."""
+    query = {name: value for name, value in conditions.items() if value is not None}
+    if "search_text" in query:
+        unicode_text("search_text", query["search_text"])
+    if "entity_slice_id" in query:
+        query["entity_slice_id"] = await directory[ENTITY_TYPES].require_id(query["entity_slice_id"])
+    if "program_id" in query:
+        query["program_id"] = await directory[PROGRAMS].require_id(query["program_id"])
+    if "operation_id" in query:
+        query["operation_id"] = await directory[_ACTIVITIES].require_id(query["operation_id"])
+    for name in ("entity_field_filters", "entity_field_sorts"):
+        if name in query:
+            query[name] = await _conditions_text(directory, name, query[name])
+    for name in ("view_field_filters", "view_field_sorts"):
+        if name in query:
+            query[name] = view_conditions_text(name, query[name])
+    if "record_set_filters" in query:
+        given = query["record_set_filters"]
+        if isinstance(given, str):
+            given = prepared("record_set_filters", given)
+        query["record_set_filters"] = query_text(
+            given if isinstance(given, str) else texts_of("record_set_filters", given)
+        )
+    if "record_set_ids" in query:
+        query["record_set_ids"] = joined_ids(query["record_set_ids"], "record set")
+    return query
+
+
+async def _conditions_text(directory: Directory, name: str, given: str | Sequence[Mapping[str, Any]]) -> str:
+    """Return filters or sorts by field as they stand in a query; text is taken to be prepared already."""
+    if isinstance(given, str):
+        return prepared(name, given)
+    resolved = []
+    for condition in conditions_of(name, given):
+        if condition.get("field_id") is None:
+            raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {shown(condition)}")
+        field = await require_field_id(directory, condition["field_id"])
+        resolved.append({**condition, "field_id": field})
+    return jsontext.encode_text(resolved, name)
