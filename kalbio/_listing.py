@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 861dcf958490)
+# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest f5fa0090450d)
 """A cached listing of one kind of things, which finds them by id or by exact name."""
 
 from __future__ import annotations
@@ -186,10 +186,10 @@ class CachedListing(Generic[R]):
         known = as_id(identifier, self._kind, self._accepted)
         if known is not None:
             return known
-        catalog = self.cached()
-        found = None if catalog is None else catalog.by_name(identifier)
+        entry = self._cache.peek("all") if self._session.caching() else None
+        found = None if entry is None else entry[0].by_name(identifier)
         if found is None:
-            catalog = self.catalog(use_cache=catalog is None)
+            catalog = self.catalog(use_cache=entry is None)
             found = catalog.by_name(identifier)
             if found is None:
                 raise catalog.not_found(identifier)

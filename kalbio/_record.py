@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest c077b2a37097)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 999c9698e1a4)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -331,7 +331,7 @@ class WritableRecord(RecordData):
             entries,
             own_id,
             operation_id=operation,
-            record_view_id=_view(record_view_id),
+            record_view_id=None if record_view_id is None else _view(record_view_id),
             include_sub_records=include_sub_record_values,
             sub_record_id=sub_record,
         )
@@ -410,12 +410,15 @@ class WritableRecord(RecordData):
         """Take over the answer of a write, which holds the value that was made."""
         client: Client = self._require_client()
         resource = as_object(response)["resource"]
-        self._become(with_value(self._raw, field, resource))
+        self._show(field, resource)
         return RecordValue(resource, client)
 
+    def _show(self, field: str, value: dict[str, Any]) -> None:
+        self._become(with_value(self._raw, field, value))
 
-def _view(identifier: Any) -> str | None:
-    return None if identifier is None else plain_id(identifier, "record view", RecordViewData)
+
+def _view(identifier: Any) -> str:
+    return plain_id(identifier, "record view", RecordViewData)
 
 
 def _data_field(client: Client, identifier: Any) -> str:
@@ -436,7 +439,7 @@ def scope_of(client: Client, field_id: Any, activity_id: Any, record_view_id: An
     """Return the ids of the field, the activity and the table that a write is aimed at, or raise before it is sent."""
     if record_view_id is not None and activity_id is None:
         raise ValueError("record_view_id needs an activity_id: a table belongs to an activity")
-    view = _view(record_view_id)
+    view = None if record_view_id is None else _view(record_view_id)
     field = _data_field(client, field_id)
     operation = None if activity_id is None else client.directory[_ACTIVITIES].require_id(activity_id)
     return field, operation, view
@@ -467,7 +470,7 @@ def write_value(
 
 def show_value(record: WritableRecord, field: str, value: RecordValue) -> None:
     """Let a record show a value that was written without it."""
-    record._become(with_value(record._raw, field, value.to_dict()))
+    record._show(field, value.to_dict())
 
 
 def upload(client: Client, record: WritableRecord, file: File, scope: Scope) -> RecordValue | None:

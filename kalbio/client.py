@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest c77fdc7051a9)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 6c78be41899d)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -226,7 +226,8 @@ class KaleidoscopeClient:
         )
         self._iap_client_id = iap_client_id
         self._pipes = Pipes(partial(_open, self._settings, self._tokens, self._iap_client_id), transport)
-        self._session = Session(
+        # What the services make their calls with.
+        self.session = Session(
             self._settings,
             self._pipes,
             on_error=_policy(on_error),
@@ -234,12 +235,7 @@ class KaleidoscopeClient:
             stale_after=staleness.stale_after,
         )
 
-    # -- what services are made of ----------------------------------------------------------------------------------
-
-    @property
-    def session(self) -> Session:
-        """What the services make their calls with."""
-        return self._session
+    # -- services ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def directory(self) -> Directory:
@@ -247,8 +243,6 @@ class KaleidoscopeClient:
         from kalbio._listings import make_directory
 
         return make_directory(self)
-
-    # -- services ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def activities(self) -> ActivitiesService:
@@ -367,11 +361,11 @@ class KaleidoscopeClient:
     @property
     def on_error(self) -> OnError:
         """The error policy: "raise", or "log" for the older contract."""
-        return self._session.on_error
+        return self.session.on_error
 
     @on_error.setter
     def on_error(self, policy: OnError | None) -> None:
-        self._session.on_error = _policy(policy)
+        self.session.on_error = _policy(policy)
 
     @property
     def additional_headers(self) -> MutableMapping[str, str]:
@@ -396,7 +390,7 @@ class KaleidoscopeClient:
     @property
     def raw(self) -> RawClient:
         """The low-level client that every generated operation takes, for what the services do not cover."""
-        return RawClient(self._session)
+        return RawClient(self.session)
 
     def timeout(self, seconds: float | Timeouts) -> contextlib.AbstractContextManager[None]:
         """Within the block, the calls of the present thread or task have these time limits.
@@ -412,11 +406,11 @@ class KaleidoscopeClient:
             >>> with client.timeout(600):
             ...     path = client.exports.pull_data("all.csv", entity_type.id)
         """
-        return block(self._session, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
+        return block(self.session, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
 
     def clear_caches(self) -> None:
         """Forget every cached read of every service, and relations kept on objects."""
-        self._session.forget(*staleness.KINDS)
+        self.session.forget(*staleness.KINDS)
 
     def cache_disabled(self) -> contextlib.AbstractContextManager[None]:
         """Within the block, every read of the present thread or task asks the server and refreshes the cache.
@@ -427,7 +421,7 @@ class KaleidoscopeClient:
             >>> with client.cache_disabled():
             ...     programs = client.programs.get_programs()
         """
-        return block(self._session, "cache_disabled", True, "Make a client with use_cache=False for this.")
+        return block(self.session, "cache_disabled", True, "Make a client with use_cache=False for this.")
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
@@ -436,7 +430,7 @@ class KaleidoscopeClient:
 
         What it has changed, or may have, is not remembered any more when this ends, however it ends.
         """
-        return self._session.call(request, stream=stream)
+        return self.session.call(request, stream=stream)
 
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
         """Send a request for which there is no operation yet, and return the JSON of the answer.

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest e97aa5210192)
+# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest ece13276737b)
 """Small tools on top of the client."""
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kalbio._core.errors import KalbioError
+from kalbio._directory import Client
 from kalbio._model.checks import rows_of
 from kalbio._model.identifiers import is_uuid
-from kalbio.client import KaleidoscopeClient
+from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS
 
 __all__ = ["export_data"]
 
 logger = logging.getLogger("kalbio")
 
 
-def export_data(client: KaleidoscopeClient, data: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def export_data(client: Client, data: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return rows whose columns are called by field names instead of field ids.
 
     Args:
@@ -41,13 +42,14 @@ def export_data(client: KaleidoscopeClient, data: Iterable[Mapping[str, Any]]) -
     rows = rows_of("data", data)
     if not rows:
         return []
+    client.session.check()
     used = {column for row in rows for column in row}
     try:
         known = _fields(client, use_cache=True)
         if any(is_uuid(column) and column not in known for column in used):
             known = _fields(client, use_cache=False)  # made since the fields were listed
     except KalbioError as error:
-        if client.on_error == "raise":
+        if client.session.on_error == "raise":
             raise
         logger.error("export_data: %s", error)
         return rows
@@ -61,10 +63,9 @@ def export_data(client: KaleidoscopeClient, data: Iterable[Mapping[str, Any]]) -
     return [{chosen.get(column, column): value for column, value in row.items()} for row in rows]
 
 
-def _fields(client: KaleidoscopeClient, *, use_cache: bool) -> dict[str, str | None]:
-    fields = client.entity_fields
+def _fields(client: Client, *, use_cache: bool) -> dict[str, str | None]:
     both = [
-        *fields.get_key_fields(use_cache=use_cache),
-        *fields.get_data_fields(use_cache=use_cache),
+        *client.directory[KEY_FIELDS].all(use_cache=use_cache),
+        *client.directory[DATA_FIELDS].all(use_cache=use_cache),
     ]
     return {field.id: field.field_name for field in both}

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest b3b60ea8ceb9)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 68b8f298d3ff)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kaleidoscope_api.api.registration import (
 
 from kalbio._activity import ACTIVITIES
 from kalbio._core.answers import as_list
-from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError, KalbioError, OutcomeError
+from kalbio._core.errors import IdentifierNotFoundError, KalbioError, OutcomeError
 from kalbio._core.shown import shown
 from kalbio._core.sync.waiting import poll
 from kalbio._model import staleness
@@ -35,7 +35,7 @@ from kalbio._model.enums import (
     RegistrationResultStatusEnum,
     RegistrationSubmissionTypeEnum,
 )
-from kalbio._model.identifiers import close_matches, plain_id, plain_ids
+from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord
 from kalbio._model.keys import with_key_texts
 from kalbio._model.listing import read_items, read_object
@@ -53,9 +53,7 @@ from kalbio._model.registration import (
 )
 from kalbio._policy import deprecated, nothing, on_failure
 from kalbio._service import Service
-from kalbio.entity_fields import KEY_FIELDS, DataField
-from kalbio.entity_types import ENTITY_TYPES
-from kalbio.record_views import RECORD_VIEWS, RecordView, columns_of
+from kalbio._staging import check_keys, map_columns, staging_view
 
 __all__ = [
     "RegistrationDraftStatus",
@@ -321,10 +319,10 @@ class RegistrationService(Service):
         rows = _rows(keys, rows_of("data", data))
         filled_cells = with_cells("data", rows)
         activity = ActivityData(self._directory[ACTIVITIES].read_now(operation_id))
-        view = self._staging_view(activity)
-        self._check_keys(view, keys)
+        view = staging_view(self._directory, activity)
+        check_keys(self._directory, view, keys)
         columns = sorted({name for row in rows for name in row} - set(keys))
-        fields = self._map_columns(view, columns)
+        fields = map_columns(self._directory, view, columns)
         if import_id is None:
             staged = {
                 "data_json": filled_cells,
@@ -353,56 +351,6 @@ class RegistrationService(Service):
             error.add_note(f"The rows are stored as import {import_id}; stage_drafts(..., import_id=...) starts it.")
             raise
         return import_id
-
-    def _staging_view(self, activity: ActivityData) -> RecordView:
-        view_id = activity.registration_staging_record_view_id
-        if view_id is None:
-            raise ValueError(
-                f"{activity} has no staging table: its definition needs table-based registration "
-                "(set_registration_settings(staging_template_view_id=...))"
-            )
-        view = self._directory[RECORD_VIEWS].find(view_id)
-        if view is None:
-            raise ValueError(f"The staging table {view_id} of {activity} is not among the record views of the server.")
-        return view
-
-    def _check_keys(self, view: RecordView, keys: Sequence[str]) -> None:
-        fields = self._directory[KEY_FIELDS]
-        kind = self._directory[ENTITY_TYPES].find(view.entity_slice_id or "")
-        if kind is None:
-            # The type of a staging table need not be listed; its keys must be key fields of the workspace at least.
-            fields.require_ids(keys)
-            return
-        # An id that no listed key field has tells that the listing is older than the type.
-        fields.get_many(kind.key_field_ids)
-        known = fields.catalog()
-        fitting = [field for field in known.items if field.id in kind.key_field_ids]
-        for name in keys:
-            found = [field.id for field in fitting if field.field_name == name]
-            if not found:
-                names = sorted(field.field_name or "" for field in fitting)
-                raise ValueError(f"{name!r} is no key field of the staging table; its key fields are {names}")
-            if len(found) > 1:
-                raise AmbiguousIdentifierError("key field", name, found)
-
-    def _map_columns(self, view: RecordView, columns: Sequence[str]) -> dict[str, DataField]:
-        fields = columns_of(self._directory, view.id)
-        if set(columns) - {field.field_name for field in fields}:
-            # A column may have been added since the listings were read.
-            self._session.forget(staleness.VIEW, staleness.DATA_FIELD)
-            fields = columns_of(self._directory, view.id)
-        mapped: dict[str, DataField] = {}
-        for name in columns:
-            found = [field for field in fields if field.field_name == name]
-            if not found:
-                names = [field.field_name or "" for field in fields]
-                close = close_matches(name, names)
-                hint = f" Did you mean {close[0]!r}?" if close else f" It has {', '.join(names) or 'none'}."
-                raise ValueError(f"{name!r} is no data field of the staging table {view.view_name!r}.{hint}")
-            if len(found) > 1:
-                raise AmbiguousIdentifierError("data field", name, [field.id for field in found])
-            mapped[name] = found[0]
-        return mapped
 
     @on_failure(nothing)
     def validate_drafts(

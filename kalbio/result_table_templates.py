@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest f24fd1a06755)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest d2c7eb3bc89f)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class ResultTableTemplatesService(Service):
             self._told_of_none = True
             warnings.warn(
                 f"update_template({cleared[0]}=None) clears it: None clears here, as in every update method; older "
-                f"clients left it as it was. To leave it, give {cleared[0]}=UNSET (from kalbio import UNSET), or not at "
-                "all.",
+                f"clients left it as it was. To leave it, give {cleared[0]}=UNSET (from kalbio import UNSET), "
+                "or not at all.",
                 stacklevel=3,
             )
 

@@ -99,8 +99,9 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 def _check_keys(value: Any) -> None:
     """Raise TypeError for keys that are no text; the library would turn 1, True and None into text without a word."""
     if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError("keys must be text")
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError("keys must be text")
         value = value.values()
     elif not isinstance(value, list | tuple):
         return

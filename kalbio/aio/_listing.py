@@ -185,10 +185,10 @@ class CachedListing(Generic[R]):
         known = as_id(identifier, self._kind, self._accepted)
         if known is not None:
             return known
-        catalog = self.cached()
-        found = None if catalog is None else catalog.by_name(identifier)
+        entry = self._cache.peek("all") if self._session.caching() else None
+        found = None if entry is None else entry[0].by_name(identifier)
         if found is None:
-            catalog = await self.catalog(use_cache=catalog is None)
+            catalog = await self.catalog(use_cache=entry is None)
             found = catalog.by_name(identifier)
             if found is None:
                 raise catalog.not_found(identifier)

@@ -330,7 +330,7 @@ class WritableRecord(RecordData):
             entries,
             own_id,
             operation_id=operation,
-            record_view_id=_view(record_view_id),
+            record_view_id=None if record_view_id is None else _view(record_view_id),
             include_sub_records=include_sub_record_values,
             sub_record_id=sub_record,
         )
@@ -409,12 +409,15 @@ class WritableRecord(RecordData):
         """Take over the answer of a write, which holds the value that was made."""
         client: Client = self._require_client()
         resource = as_object(response)["resource"]
-        self._become(with_value(self._raw, field, resource))
+        self._show(field, resource)
         return RecordValue(resource, client)
 
+    def _show(self, field: str, value: dict[str, Any]) -> None:
+        self._become(with_value(self._raw, field, value))
 
-def _view(identifier: Any) -> str | None:
-    return None if identifier is None else plain_id(identifier, "record view", RecordViewData)
+
+def _view(identifier: Any) -> str:
+    return plain_id(identifier, "record view", RecordViewData)
 
 
 async def _data_field(client: Client, identifier: Any) -> str:
@@ -435,7 +438,7 @@ async def scope_of(client: Client, field_id: Any, activity_id: Any, record_view_
     """Return the ids of the field, the activity and the table that a write is aimed at, or raise before it is sent."""
     if record_view_id is not None and activity_id is None:
         raise ValueError("record_view_id needs an activity_id: a table belongs to an activity")
-    view = _view(record_view_id)
+    view = None if record_view_id is None else _view(record_view_id)
     field = await _data_field(client, field_id)
     operation = None if activity_id is None else await client.directory[_ACTIVITIES].require_id(activity_id)
     return field, operation, view
@@ -466,7 +469,7 @@ async def write_value(
 
 def show_value(record: WritableRecord, field: str, value: RecordValue) -> None:
     """Let a record show a value that was written without it."""
-    record._become(with_value(record._raw, field, value.to_dict()))
+    record._show(field, value.to_dict())
 
 
 async def upload(client: Client, record: WritableRecord, file: File, scope: Scope) -> RecordValue | None:

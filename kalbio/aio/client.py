@@ -227,7 +227,8 @@ class AsyncKaleidoscopeClient:
         )
         self._iap_client_id = iap_client_id
         self._pipes = AsyncPipes(partial(_open, self._settings, self._tokens, self._iap_client_id), transport)
-        self._session = AsyncSession(
+        # What the services make their calls with.
+        self.session = AsyncSession(
             self._settings,
             self._pipes,
             on_error=_policy(on_error),
@@ -235,12 +236,7 @@ class AsyncKaleidoscopeClient:
             stale_after=staleness.stale_after,
         )
 
-    # -- what services are made of ----------------------------------------------------------------------------------
-
-    @property
-    def session(self) -> AsyncSession:
-        """What the services make their calls with."""
-        return self._session
+    # -- services ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def directory(self) -> Directory:
@@ -248,8 +244,6 @@ class AsyncKaleidoscopeClient:
         from kalbio.aio._listings import make_directory
 
         return make_directory(self)
-
-    # -- services ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def activities(self) -> ActivitiesService:
@@ -368,11 +362,11 @@ class AsyncKaleidoscopeClient:
     @property
     def on_error(self) -> OnError:
         """The error policy: "raise", or "log" for the older contract."""
-        return self._session.on_error
+        return self.session.on_error
 
     @on_error.setter
     def on_error(self, policy: OnError | None) -> None:
-        self._session.on_error = _policy(policy)
+        self.session.on_error = _policy(policy)
 
     @property
     def additional_headers(self) -> MutableMapping[str, str]:
@@ -397,7 +391,7 @@ class AsyncKaleidoscopeClient:
     @property
     def raw(self) -> AsyncRawClient:
         """The low-level client that every generated operation takes, for what the services do not cover."""
-        return AsyncRawClient(self._session)
+        return AsyncRawClient(self.session)
 
     def timeout(self, seconds: float | Timeouts) -> contextlib.AbstractContextManager[None]:
         """Within the block, the calls of the present thread or task have these time limits.
@@ -413,11 +407,11 @@ class AsyncKaleidoscopeClient:
             >>> with client.timeout(600):
             ...     path = await client.exports.pull_data("all.csv", entity_type.id)
         """
-        return block(self._session, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
+        return block(self.session, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
 
     def clear_caches(self) -> None:
         """Forget every cached read of every service, and relations kept on objects."""
-        self._session.forget(*staleness.KINDS)
+        self.session.forget(*staleness.KINDS)
 
     def cache_disabled(self) -> contextlib.AbstractContextManager[None]:
         """Within the block, every read of the present thread or task asks the server and refreshes the cache.
@@ -428,7 +422,7 @@ class AsyncKaleidoscopeClient:
             >>> with client.cache_disabled():
             ...     programs = await client.programs.get_programs()
         """
-        return block(self._session, "cache_disabled", True, "Make a client with use_cache=False for this.")
+        return block(self.session, "cache_disabled", True, "Make a client with use_cache=False for this.")
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
@@ -437,7 +431,7 @@ class AsyncKaleidoscopeClient:
 
         What it has changed, or may have, is not remembered any more when this ends, however it ends.
         """
-        return await self._session.call(request, stream=stream)
+        return await self.session.call(request, stream=stream)
 
     async def request(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None

@@ -10,14 +10,15 @@ from typing import Any
 from kalbio._core.errors import KalbioError
 from kalbio._model.checks import rows_of
 from kalbio._model.identifiers import is_uuid
-from kalbio.aio.client import AsyncKaleidoscopeClient
+from kalbio.aio._directory import Client
+from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS
 
 __all__ = ["export_data"]
 
 logger = logging.getLogger("kalbio")
 
 
-async def export_data(client: AsyncKaleidoscopeClient, data: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+async def export_data(client: Client, data: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return rows whose columns are called by field names instead of field ids.
 
     Args:
@@ -40,13 +41,14 @@ async def export_data(client: AsyncKaleidoscopeClient, data: Iterable[Mapping[st
     rows = rows_of("data", data)
     if not rows:
         return []
+    client.session.check()
     used = {column for row in rows for column in row}
     try:
         known = await _fields(client, use_cache=True)
         if any(is_uuid(column) and column not in known for column in used):
             known = await _fields(client, use_cache=False)  # made since the fields were listed
     except KalbioError as error:
-        if client.on_error == "raise":
+        if client.session.on_error == "raise":
             raise
         logger.error("export_data: %s", error)
         return rows
@@ -60,10 +62,9 @@ async def export_data(client: AsyncKaleidoscopeClient, data: Iterable[Mapping[st
     return [{chosen.get(column, column): value for column, value in row.items()} for row in rows]
 
 
-async def _fields(client: AsyncKaleidoscopeClient, *, use_cache: bool) -> dict[str, str | None]:
-    fields = client.entity_fields
+async def _fields(client: Client, *, use_cache: bool) -> dict[str, str | None]:
     both = [
-        *await fields.get_key_fields(use_cache=use_cache),
-        *await fields.get_data_fields(use_cache=use_cache),
+        *await client.directory[KEY_FIELDS].all(use_cache=use_cache),
+        *await client.directory[DATA_FIELDS].all(use_cache=use_cache),
     ]
     return {field.id: field.field_name for field in both}

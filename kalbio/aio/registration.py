@@ -22,7 +22,7 @@ from kaleidoscope_api.api.registration import (
 
 from kalbio._core.aio.waiting import poll
 from kalbio._core.answers import as_list
-from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError, KalbioError, OutcomeError
+from kalbio._core.errors import IdentifierNotFoundError, KalbioError, OutcomeError
 from kalbio._core.shown import shown
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
@@ -33,7 +33,7 @@ from kalbio._model.enums import (
     RegistrationResultStatusEnum,
     RegistrationSubmissionTypeEnum,
 )
-from kalbio._model.identifiers import close_matches, plain_id, plain_ids
+from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord
 from kalbio._model.keys import with_key_texts
 from kalbio._model.listing import read_items, read_object
@@ -52,9 +52,7 @@ from kalbio._model.registration import (
 from kalbio.aio._activity import ACTIVITIES
 from kalbio.aio._policy import deprecated, nothing, on_failure
 from kalbio.aio._service import Service
-from kalbio.aio.entity_fields import KEY_FIELDS, DataField
-from kalbio.aio.entity_types import ENTITY_TYPES
-from kalbio.aio.record_views import RECORD_VIEWS, RecordView, columns_of
+from kalbio.aio._staging import check_keys, map_columns, staging_view
 
 __all__ = [
     "RegistrationDraftStatus",
@@ -320,10 +318,10 @@ class RegistrationService(Service):
         rows = _rows(keys, rows_of("data", data))
         filled_cells = with_cells("data", rows)
         activity = ActivityData(await self._directory[ACTIVITIES].read_now(operation_id))
-        view = await self._staging_view(activity)
-        await self._check_keys(view, keys)
+        view = await staging_view(self._directory, activity)
+        await check_keys(self._directory, view, keys)
         columns = sorted({name for row in rows for name in row} - set(keys))
-        fields = await self._map_columns(view, columns)
+        fields = await map_columns(self._directory, view, columns)
         if import_id is None:
             staged = {
                 "data_json": filled_cells,
@@ -352,56 +350,6 @@ class RegistrationService(Service):
             error.add_note(f"The rows are stored as import {import_id}; stage_drafts(..., import_id=...) starts it.")
             raise
         return import_id
-
-    async def _staging_view(self, activity: ActivityData) -> RecordView:
-        view_id = activity.registration_staging_record_view_id
-        if view_id is None:
-            raise ValueError(
-                f"{activity} has no staging table: its definition needs table-based registration "
-                "(set_registration_settings(staging_template_view_id=...))"
-            )
-        view = await self._directory[RECORD_VIEWS].find(view_id)
-        if view is None:
-            raise ValueError(f"The staging table {view_id} of {activity} is not among the record views of the server.")
-        return view
-
-    async def _check_keys(self, view: RecordView, keys: Sequence[str]) -> None:
-        fields = self._directory[KEY_FIELDS]
-        kind = await self._directory[ENTITY_TYPES].find(view.entity_slice_id or "")
-        if kind is None:
-            # The type of a staging table need not be listed; its keys must be key fields of the workspace at least.
-            await fields.require_ids(keys)
-            return
-        # An id that no listed key field has tells that the listing is older than the type.
-        await fields.get_many(kind.key_field_ids)
-        known = await fields.catalog()
-        fitting = [field for field in known.items if field.id in kind.key_field_ids]
-        for name in keys:
-            found = [field.id for field in fitting if field.field_name == name]
-            if not found:
-                names = sorted(field.field_name or "" for field in fitting)
-                raise ValueError(f"{name!r} is no key field of the staging table; its key fields are {names}")
-            if len(found) > 1:
-                raise AmbiguousIdentifierError("key field", name, found)
-
-    async def _map_columns(self, view: RecordView, columns: Sequence[str]) -> dict[str, DataField]:
-        fields = await columns_of(self._directory, view.id)
-        if set(columns) - {field.field_name for field in fields}:
-            # A column may have been added since the listings were read.
-            self._session.forget(staleness.VIEW, staleness.DATA_FIELD)
-            fields = await columns_of(self._directory, view.id)
-        mapped: dict[str, DataField] = {}
-        for name in columns:
-            found = [field for field in fields if field.field_name == name]
-            if not found:
-                names = [field.field_name or "" for field in fields]
-                close = close_matches(name, names)
-                hint = f" Did you mean {close[0]!r}?" if close else f" It has {', '.join(names) or 'none'}."
-                raise ValueError(f"{name!r} is no data field of the staging table {view.view_name!r}.{hint}")
-            if len(found) > 1:
-                raise AmbiguousIdentifierError("data field", name, [field.id for field in found])
-            mapped[name] = found[0]
-        return mapped
 
     @on_failure(nothing)
     async def validate_drafts(

@@ -87,8 +87,8 @@ class ResultTableTemplatesService(Service):
             self._told_of_none = True
             warnings.warn(
                 f"update_template({cleared[0]}=None) clears it: None clears here, as in every update method; older "
-                f"clients left it as it was. To leave it, give {cleared[0]}=UNSET (from kalbio import UNSET), or not at "
-                "all.",
+                f"clients left it as it was. To leave it, give {cleared[0]}=UNSET (from kalbio import UNSET), "
+                "or not at all.",
                 stacklevel=3,
             )
 

@@ -27,23 +27,19 @@ class AsyncPipes:
         self._transport = transport
         self._lock = ShortLock()
         self._pipes: dict[Any, AsyncPipe] = {}
-        self._closed = False
+        self.is_closed = False  # for good
         self._stranded = False
         forks.watch(self)
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether they are closed for good."""
-        return self._closed
-
     def check(self) -> None:
         """Raise ClientClosedError when they are closed."""
-        if self._closed:
+        if self.is_closed:
             raise ClientClosedError
 
     def here(self) -> AsyncPipe:
         """Return the pipe of the present event loop."""
-        self.check()
+        if self.is_closed:
+            raise ClientClosedError
         pipe = self._pipes.get(here())
         return self._open() if pipe is None else pipe
 
@@ -69,7 +65,7 @@ class AsyncPipes:
     async def aclose(self) -> None:
         """Close all of them; calls under way end with ClientClosedError."""
         with self._lock:
-            self._closed = True
+            self.is_closed = True
             pipes, self._pipes = self._pipes, {}
         for pipe in pipes.values():
             pipe.end()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kalbio._core.aio.locks import here
 from kalbio._core.aio.pipes import AsyncPipes
 from kalbio._core.blocks import value_of
-from kalbio._core.errors import KalbioAPIError, NotFoundError
+from kalbio._core.errors import ClientClosedError, KalbioAPIError, NotFoundError
 from kalbio._core.settings import Settings, Timeouts
 from kalbio._core.shown import shown
 
@@ -62,8 +62,9 @@ class AsyncSession:
 
     def check(self) -> None:
         """Raise when no call can be made: the client is closed, or no event loop runs that could carry it."""
-        self.pipes.check()
-        here()
+        if self.pipes.is_closed:
+            raise ClientClosedError
+        here()  # async-only
 
     def remember(self, kind: str, forget: Forget) -> None:
         """Let `forget` be called when reads of this kind become stale."""
@@ -77,7 +78,8 @@ class AsyncSession:
 
     def caching(self, use_cache: bool = True) -> bool:
         """Whether a read may be answered from a cache now."""
-        self.pipes.check()
+        if self.pipes.is_closed:
+            raise ClientClosedError
         return use_cache and self._use_cache and not value_of(self, "cache_disabled")
 
     async def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:

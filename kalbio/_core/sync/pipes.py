@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipes.py by scripts/regenerate; edit that file. (digest 550dabe71bb0)
+# Derived from kalbio/_core/aio/pipes.py by scripts/regenerate; edit that file. (digest 7c1eab68c79f)
 """The pipes of one client: one for each event loop that calls, and in a forked child others than in its parent."""
 
 from __future__ import annotations
@@ -28,23 +28,19 @@ class Pipes:
         self._transport = transport
         self._lock = ShortLock()
         self._pipes: dict[Any, Pipe] = {}
-        self._closed = False
+        self.is_closed = False  # for good
         self._stranded = False
         forks.watch(self)
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether they are closed for good."""
-        return self._closed
-
     def check(self) -> None:
         """Raise ClientClosedError when they are closed."""
-        if self._closed:
+        if self.is_closed:
             raise ClientClosedError
 
     def here(self) -> Pipe:
         """Return the pipe of the present event loop."""
-        self.check()
+        if self.is_closed:
+            raise ClientClosedError
         pipe = self._pipes.get(here())
         return self._open() if pipe is None else pipe
 
@@ -70,7 +66,7 @@ class Pipes:
     def close(self) -> None:
         """Close all of them; calls under way end with ClientClosedError."""
         with self._lock:
-            self._closed = True
+            self.is_closed = True
             pipes, self._pipes = self._pipes, {}
         for pipe in pipes.values():
             pipe.end()

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest c6353ac9621e)
+# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 7ccf3044c137)
 """What services make calls with: one session for each client. It knows the wire and what is remembered, and no noun."""
 
 from __future__ import annotations
@@ -7,10 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from kalbio._core.blocks import value_of
-from kalbio._core.errors import KalbioAPIError, NotFoundError
+from kalbio._core.errors import ClientClosedError, KalbioAPIError, NotFoundError
 from kalbio._core.settings import Settings, Timeouts
 from kalbio._core.shown import shown
-from kalbio._core.sync.locks import here
 from kalbio._core.sync.pipes import Pipes
 
 if TYPE_CHECKING:
@@ -63,8 +62,8 @@ class Session:
 
     def check(self) -> None:
         """Raise when no call can be made: the client is closed, or no event loop runs that could carry it."""
-        self.pipes.check()
-        here()
+        if self.pipes.is_closed:
+            raise ClientClosedError
 
     def remember(self, kind: str, forget: Forget) -> None:
         """Let `forget` be called when reads of this kind become stale."""
@@ -78,7 +77,8 @@ class Session:
 
     def caching(self, use_cache: bool = True) -> bool:
         """Whether a read may be answered from a cache now."""
-        self.pipes.check()
+        if self.pipes.is_closed:
+            raise ClientClosedError
         return use_cache and self._use_cache and not value_of(self, "cache_disabled")
 
     def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:

@@ -1,0 +1,159 @@
+"""The house: which module may know which, computed from the source; imports for type checking count."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kalbio
+
+ROOT = Path(kalbio.__file__).parent
+WORLDS = ("kalbio.aio", "kalbio")
+
+# From the ground up; a module imports from its own layer or from below. Modules of the two worlds stand alike.
+LAYERS = (
+    ("what every platform needs", "_version _core"),
+    ("what a noun is without a network", "_model"),
+    ("the error policy, listings, the directory", "_policy _listing _record_cache _record_store _directory _service"),
+    ("nouns that stand alone", "labels programs property_fields workspace entity_fields webhooks"),
+    ("nouns made of these", "entity_types record_views result_table_templates"),
+    ("the objects of records and activities", "_histories _record _property _activity_updates _definition _activity"),
+    ("what services are made of", "_loads _record_search _record_writes _staging"),
+    ("services", "activities dashboards exports files helpers imports records registration _requests"),
+    ("the table of listings", "_listings"),
+    ("the client", "client"),
+    ("what stands on the client", "__init__ aio testing cli pytest_plugin __main__"),
+)
+RANKS = {name: rank for rank, (_, names) in enumerate(LAYERS) for name in names.split()}
+
+
+def module_name(path: Path) -> str:
+    """The name that a file is imported by."""
+    return ".".join(("kalbio", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+MODULES = {
+    module_name(path): ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(ROOT.rglob("*.py"))
+    if "sandbox" not in path.relative_to(ROOT).parts  # it stands beside the client, and imports nothing of it
+}
+
+
+def imported(module: str) -> Iterator[tuple[str, str]]:
+    """The modules that a module imports, anywhere in its text, and the names that it takes from them."""
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield (whole, "") if whole in MODULES else (node.module or "", alias.name)
+
+
+GRAPH = {module: {other for other, _ in imported(module) if other in MODULES and other != module} for module in MODULES}
+
+
+def place(module: str) -> str:
+    """The name that a module has in the table of layers: the same in both worlds."""
+    parts = module.removeprefix("kalbio.aio.").removeprefix("kalbio.").split(".")
+    return "__init__" if module in WORLDS else parts[0]
+
+
+def test_no_import_leads_back() -> None:
+    """The graph of imports has no circle."""
+    left = {module: set(others) for module, others in GRAPH.items()}
+    while True:
+        free = {module for module, others in left.items() if not others}
+        if not free:
+            break
+        left = {module: others - free for module, others in left.items() if module not in free}
+    assert left == {}
+
+
+def test_imports_lead_down() -> None:
+    """Every module imports from its own layer or from below, and the table knows every module."""
+    assert {place(module) for module in MODULES} - set(RANKS) == set()
+    up = [
+        (module, other)
+        for module, others in GRAPH.items()
+        for other in others
+        if RANKS[place(other)] > RANKS[place(module)]
+    ]
+    assert up == []
+
+
+def test_only_what_stands_on_the_client_imports_it() -> None:
+    """No service, no object and nothing below knows the client's class, not even to a type checker."""
+    knowing = {place(module) for module, others in GRAPH.items() if others & {"kalbio.client", "kalbio.aio.client"}}
+    assert knowing <= {"__init__", "testing", "pytest_plugin", "cli"}
+
+
+def test_services_import_no_service() -> None:
+    """The class of a service is imported by the client alone; services find things through the directory."""
+    knowing = {
+        (place(module), name)
+        for module in MODULES
+        for other, name in imported(module)
+        if other in MODULES and name.endswith("Service") and name != "Service"
+    }
+    assert {module for module, _ in knowing} == {"client"}
+
+
+def own_names(tree: ast.Module) -> set[str]:
+    """The names that a module defines: functions, classes, variables and attributes of its own objects."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_self(node.value):
+            names.add(node.attr)
+    return names
+
+
+def is_self(node: ast.expr) -> bool:
+    """Whether an expression is the object or the class that a method belongs to, or what it inherits."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id == "super"
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+# Of the standard library, which has no public way: a mark for coroutine functions before Python 3.12, a type's name.
+FOREIGN = {"wrapper._is_coroutine", "asyncio.coroutines._is_coroutine", "zlib._Decompress"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_private_members_stay_in_their_module(module: str) -> None:
+    """No line reads or sets an underscored member of an object of another module."""
+    known = own_names(MODULES[module])
+    touched = {
+        ast.unparse(node)
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.startswith("__")
+        and node.attr not in known
+        and not is_self(node.value)
+    }
+    assert touched - FOREIGN == set()
+
+
+def test_modules_have_a_size_to_read() -> None:
+    """No hand-written module of the client is longer than 630 lines."""
+    long = {
+        module: len(lines)
+        for module in MODULES
+        if len(lines := file_of(module).read_text(encoding="utf-8").splitlines()) > 630
+        and not lines[0].startswith("# Derived")
+    }
+    assert long == {}
+
+
+def file_of(module: str) -> Path:
+    """The file of a module."""
+    path = ROOT.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
