@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest c329bdad3d6d)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 3c23143564ec)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class EntityType(EntityTypeData):
         if self.slice_name or self._client is None:
             return self.slice_name
         # A type that arose from a combination of key fields has no name; their names are known without a request.
-        keys = self._directory[KEY_FIELDS].peek()
+        keys = self._client.directory[KEY_FIELDS].peek()
         names = [] if keys is None else [field.field_name for field in keys.items if field.id in self.key_field_ids]
         return " + ".join(filter(None, names)) or None
 

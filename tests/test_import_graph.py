@@ -15,7 +15,7 @@ WORLDS = ("kalbio.aio", "kalbio")
 
 # From the ground up; a module imports from its own layer or from below. Modules of the two worlds stand alike.
 LAYERS = (
-    ("what every platform needs", "_version _core"),
+    ("what every platform needs", "_version _extras _core"),
     ("what a noun is without a network", "_model"),
     ("the error policy, listings, the directory", "_policy _listing _record_cache _record_store _directory _service"),
     ("nouns that stand alone", "labels programs property_fields workspace entity_fields webhooks"),

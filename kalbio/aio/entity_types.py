@@ -29,7 +29,7 @@ class EntityType(EntityTypeData):
         if self.slice_name or self._client is None:
             return self.slice_name
         # A type that arose from a combination of key fields has no name; their names are known without a request.
-        keys = self._directory[KEY_FIELDS].peek()
+        keys = self._client.directory[KEY_FIELDS].peek()
         names = [] if keys is None else [field.field_name for field in keys.items if field.id in self.key_field_ids]
         return " + ".join(filter(None, names)) or None
 

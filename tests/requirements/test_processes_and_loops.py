@@ -680,7 +680,7 @@ def test_r147_a_write_under_way_is_of_unknown_fate(world: World, server: EchoSer
 # -- R148: blocks -----------------------------------------------------------------------------------------------------
 
 BLOCKS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool]]] = {
-    "timeout": (lambda api: api.timeout(5), lambda api: value_of(api, "timeout") is not None),
+    "timeout": (lambda api: api.timeout(5), lambda api: value_of(api.session, "timeout") is not None),
     "cache_disabled": (lambda api: api.cache_disabled(), lambda api: not api.session.caching()),
 }
 
