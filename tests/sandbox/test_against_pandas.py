@@ -17,7 +17,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from kalbio.sandbox import Sandbox, values
+from kalbio._core.emulator.calls import UploadedFile
+from kalbio.sandbox import Sandbox, files, values
 from kalbio.sandbox.contract import load_contract
 from tests.sandbox.wire import Api, Json
 
@@ -25,7 +26,10 @@ ROWS = 800
 # a Wednesday
 NOW = datetime(2026, 3, 11, 15, 30, tzinfo=UTC)
 TODAY = pd.Timestamp("2026-03-11", tz="UTC")
-KINDS = sorted(load_contract().known_values("FieldType") - {"file", "image", "record-reference"})
+KINDS = sorted(load_contract().known_values("FieldType"))
+FILES = ("file", "image")
+# what names something else, so that no content can be made up
+REFERENCES = (*FILES, "record-reference")
 # types that are unlike each other are asked everything, all others something
 DIFFERENT = ("text", "number", "boolean", "date", "multiselect", "qualified-number")
 LISTS = ("multiselect", "people", "URL")
@@ -76,12 +80,16 @@ class Table:
         """Make both."""
         self.api = api
         draw = random.Random(20260311)
-        cells = {kind: [content(draw, kind) for _ in range(ROWS)] for kind in KINDS}
+        cells = {kind: [content(draw, kind) for _ in range(ROWS)] for kind in KINDS if kind not in REFERENCES}
         self.fields = {kind: api.field(kind, kind) for kind in KINDS}
         key = api.key("Drug")
         self.ids = [api.post("/records", {"key_field_to_value": {key: f"D{row:03}"}})["id"] for row in range(ROWS)]
+        store = api.sandbox.store  # not over the wire, which takes as long as all the questions
+        kept = [files.keep(store, UploadedFile(word, "text/plain", b"x")) for word in WORDS]
+        for kind in REFERENCES:
+            pool: list[Json] = [*kept] if kind in FILES else self.ids[:20]
+            cells[kind] = [None if draw.random() < 0.15 else draw.choice(pool) for _ in range(ROWS)]
         for kind in KINDS:
-            store = api.sandbox.store  # not over the wire, which takes as long as all the questions
             field = store.get("data_field", self.fields[kind])
             assert field is not None
             for row, id_ in enumerate(self.ids):
@@ -119,14 +127,17 @@ def filled(cells: pd.Series) -> pd.Series:
 
 def as_items(cells: pd.Series) -> pd.Series:
     """The items of lists one by one, each under the id of its record."""
-    items = cells[filled(cells)].explode()
-    return items.map(text)
+    own = cells[filled(cells)]
+    # pandas takes dicts for lists of their keys
+    return own.map(lambda cell: cell if isinstance(cell, list) else text(cell)).explode().map(text)
 
 
 def text(cell: Json) -> str:
     """A cell as it is read."""
     if isinstance(cell, bool):
         return "true" if cell else "false"
+    if isinstance(cell, dict) and "file_name" in cell:
+        return str(cell["file_name"])
     if isinstance(cell, dict):
         return json.dumps(cell, separators=(",", ":"))
     if isinstance(cell, float) and cell.is_integer():
@@ -287,6 +298,9 @@ LIST_RULES: dict[str, Callable[[frozenset[Any], frozenset[Any]], bool]] = {
 }
 
 
+TEXT_RULES = ("is_equal", "is_not_equal", "includes", "does_not_include", "starts_with", "ends_with")
+
+
 # -- the questions ----------------------------------------------------------------------------------------------------
 
 
@@ -343,7 +357,11 @@ def test_a_rule_finds_what_pandas_finds(table: Table, rule: str, kind: str) -> N
         else [[0, "7"], [7.0, 1000], [2**53 + 1, str(2**53 + 1)]]
     )
     props = between if rule == "is_between" else props_of(rule)
-    for prop in props if kind in DIFFERENT else [props[zlib.crc32(f"{rule} {kind}".encode()) % len(props)]]:
+    asked = [*props] if kind in DIFFERENT else [props[zlib.crc32(f"{rule} {kind}".encode()) % len(props)]]
+    if kind in REFERENCES and (rule in LIST_RULES or rule in TEXT_RULES):
+        own = text(table.frame[kind][filled(table.frame[kind])].iloc[0])
+        asked.append([own, "alpha"] if rule in LIST_RULES else own)
+    for prop in asked:
         wanted = expected(table.frame, kind, rule, prop)
         found = table.search(kind, rule, prop)
         assert found == wanted, (prop, [table.frame[kind][id_] for id_ in found ^ wanted][:10])
