@@ -11,7 +11,7 @@ from kalbio._extras import SANDBOX
 from kalbio._version import __version__
 
 _FAULT_HELP = (
-    "what goes wrong, as in addRecordValue:lose_answer:rate=0.1 or *:status=503,retry_after=1:times=5; "
+    "a fault to inject, such as addRecordValue:lose_answer:rate=0.1 or *:status=503,retry_after=1:times=5; "
     "may be given several times"
 )
 
@@ -43,23 +43,39 @@ def _parser() -> argparse.ArgumentParser:
     add = sandbox.add_argument
     add("--port", type=int, default=8321, help="port to listen on; 0 takes a free one")
     add("--host", default="127.0.0.1", help="address to listen on: a loopback address, unless --allow-remote is given")
-    add("--allow-remote", action="store_true", help="let other machines in, where --host is an address that they reach")
+    add(
+        "--allow-remote",
+        action="store_true",
+        help="let other machines connect, when --host is an address that they can reach",
+    )
     add(
         "--allow-origin",
         metavar="URL",
         action="append",
-        help="let web pages of this origin in; may be given several times",
+        help="let web pages of this origin use the sandbox; may be given several times",
     )
-    add("--db", metavar="FILE", help="file that keeps everything; without it all is lost at the end")
+    add("--db", metavar="FILE", help="file to keep everything in; without it, all data is lost at the end")
     add("--seed", default="demo", help="what a new database holds: demo, recent, empty or large")
-    add("--webhook", metavar="URL", help="where registration events are posted to")
-    add("--lenient-uploads", action="store_true", help="take multipart bodies whose boundary is not in the header")
-    add("--json-limit", type=int, default=32, metavar="MIB", help="largest body of a request")
-    add("--upload-limit", type=int, default=512, metavar="MIB", help="largest body of an upload")
-    add("--token-lifetime", type=int, default=3600, metavar="S", help="life of access tokens in seconds")
+    add("--webhook", metavar="URL", help="post registration events to this URL")
+    add("--lenient-uploads", action="store_true", help="accept multipart bodies whose boundary is not in the header")
+    add("--json-limit", type=int, default=32, metavar="MIB", help="largest body of a request, in MiB")
+    add("--upload-limit", type=int, default=512, metavar="MIB", help="largest body of an upload, in MiB")
+    add("--token-lifetime", type=int, default=3600, metavar="S", help="lifetime of access tokens, in seconds")
     add("--fault", metavar="SPEC", action="append", help=_FAULT_HELP)
-    add("--fault-seed", type=int, default=0, metavar="N", help="another one lets rates hit other calls")
-    add("--clock-skew", type=float, default=0, metavar="S", help="seconds by which the Date header is ahead")
+    add(
+        "--fault-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="seed of the random choice that decides which calls a rate hits; the same seed hits the same calls",
+    )
+    add(
+        "--clock-skew",
+        type=float,
+        default=0,
+        metavar="S",
+        help="seconds by which the Date header of answers is ahead; negative: behind",
+    )
     return parser
 
 
@@ -92,7 +108,7 @@ def _sandbox(options: argparse.Namespace) -> int:
     ):
         if options.allow_remote:
             sys.stderr.write(
-                "Warning: every machine that reaches this port can use the sandbox; its secret is no secret.\n"
+                "Warning: anybody who can reach this port can use the sandbox; its credentials are public.\n"
             )
         sys.stdout.write(
             f"""Kaleidoscope sandbox at {server.url}
