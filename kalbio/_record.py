@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 999c9698e1a4)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest bd67042e6ed3)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ from kalbio._model.listing import (
     read_object,
 )
 from kalbio._model.records import (
+    UNKNOWN,
     RecordData,
     RecordValue,
+    content_by_ids,
     contents,
-    contents_by_operation,
     current_entry,
     entries_of,
     holds,
@@ -290,10 +291,10 @@ class WritableRecord(RecordData):
             try:
                 return self._contents[field_id if activity_id is None else (field_id, activity_id)]
             except (KeyError, TypeError):
-                pass
-        return self._find_content(
-            field_id, activity_id, include_sub_record_values, sub_record_id, record_view_id, keep=plain
-        )
+                content = content_by_ids(self, field_id, activity_id)
+            if content is not UNKNOWN:
+                return content
+        return self._find_content(field_id, activity_id, include_sub_record_values, sub_record_id, record_view_id)
 
     @on_failure(nothing, about="field_id", local=True)
     def _find_content(
@@ -303,18 +304,14 @@ class WritableRecord(RecordData):
         include_sub_record_values: bool,
         sub_record_id: RecordIdentifier | None,
         record_view_id: str | None,
-        *,
-        keep: bool,
     ) -> Any | None:
         # Ids need no client and no request.
         field = as_id(field_id, "field", EntityField)
-        by_ids = isinstance(field_id, str) and field is not None
         if field is None:
             field = require_field_id(self._require_client().directory, field_id)
         operation: str | None = None
         if activity_id is not None:
             operation = as_id(activity_id, "activity", ActivityData)
-            by_ids = by_ids and isinstance(activity_id, str) and operation is not None
             operation = operation or self._require_client().directory[_ACTIVITIES].require_id(activity_id)
         sub_record: str | None = None
         if sub_record_id is not None:
@@ -324,29 +321,15 @@ class WritableRecord(RecordData):
                 if isinstance(sub_record_id, Mapping)
                 else record_id_of(sub_record_id)
             )
-        # In this order: what the older state says must not come to stand among the contents of the newer.
-        known, own_id = self._contents, self.id
-        entries = entries_of(self._state, field)
         entry = current_entry(
-            entries,
-            own_id,
+            entries_of(self._state, field),
+            self.id,
             operation_id=operation,
             record_view_id=None if record_view_id is None else _view(record_view_id),
             include_sub_records=include_sub_record_values,
             sub_record_id=sub_record,
         )
-        content = None if entry is None else entry.content
-        if isinstance(content, dict | list):
-            return copied(content)
-        if keep and by_ids:
-            # Not by names, which may come to mean something else.
-            known[field_id if activity_id is None else (field_id, activity_id)] = content
-            if operation is not None:
-                # Who reads one activity often reads the others next.
-                for other, item in contents_by_operation(entries, own_id).items():
-                    if not isinstance(item, dict | list):
-                        known.setdefault((field_id, other), item)
-        return content
+        return None if entry is None else copied(entry.content)
 
     @on_failure(dict, about="activity_id")
     def get_activity_data(self, activity_id: ActivityIdentifier) -> dict[str, Any]:

@@ -12,14 +12,14 @@ import msgspec
 from kalbio._core import forks, jsontext, undecoded
 from kalbio._core._http import Response
 from kalbio._core.answers import as_list, unusable
-from kalbio._core.errors import UnreadableTimeError
+from kalbio._core.errors import KalbioError, UnreadableTimeError
 from kalbio._core.shown import shown
 from kalbio._core.undecoded import Undecoded
 from kalbio._model.checks import flag
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.fixed import FixedDict, FixedList, copied
-from kalbio._model.identifiers import did_you_mean, plain_id
+from kalbio._model.identifiers import did_you_mean, is_uuid, plain_id
 from kalbio._model.resource import NO_LIST, Resource, anything, enum_text, text, texts, timestamp
 from kalbio._model.times import Order, check_moment, order_of, parse_timestamp
 from kalbio._model.views import ViewField
@@ -196,6 +196,9 @@ class RecordData(Resource):
 
 R = TypeVar("R", bound=RecordData)
 
+UNKNOWN = object()
+"""Stands for a content that cannot be told yet."""
+
 _replacing = Lock()
 
 
@@ -325,24 +328,51 @@ def current_entry(
     return best
 
 
+def content_by_ids(record: RecordData, field_id: Any, activity_id: Any) -> Any:
+    """Return the current content of a field, in an activity or anywhere, and keep it beside the JSON of the record.
+
+    UNKNOWN where it takes more to tell: for names, objects, contents that have to be copied, what cannot be read.
+    """
+    if not (is_uuid(field_id) and (activity_id is None or is_uuid(activity_id))):
+        return UNKNOWN
+    # In this order: what the older state says must not come to stand among the contents of the newer.
+    known, own_id = record._contents, record.id
+    try:
+        entries = entries_of(record._state, field_id.lower())
+        operation = None if activity_id is None else activity_id.lower()
+        entry = current_entry(entries, own_id, operation_id=operation)
+    except KalbioError:
+        return UNKNOWN
+    content = None if entry is None else entry.content
+    if isinstance(content, dict | list):
+        return UNKNOWN
+    known[field_id if activity_id is None else (field_id, activity_id)] = content
+    if operation is not None:
+        # Who reads one activity often reads the others next.
+        for other, item in contents_by_operation(entries, own_id).items():
+            if not isinstance(item, dict | list):
+                known.setdefault((field_id, other), item)
+    return content
+
+
 def contents_by_operation(entries: Iterable[Entry], own_id: str) -> dict[str, Any]:
     """Return operation id to the current content of a data field there, of the record itself, not of sub-records.
 
     Operations where it cannot be told are left out.
     """
-    newest: dict[str, Entry] = {}
-    unclear: set[str] = set()
-    for entry in entries:
-        operation = entry.operation_id
-        if operation is None or entry.record_id != own_id:
-            continue
-        other = newest.get(operation)
+    own = [entry for entry in entries if entry.operation_id is not None and entry.record_id == own_id]
+    found: dict[str, Any] = {entry.operation_id: entry.content for entry in own}
+    if len(found) == len(own):  # as a rule there is one value in each
+        return found
+    for operation in found.copy():
+        there = [entry for entry in own if entry.operation_id == operation]
         try:
-            if other is None or _written(entry, own_id) > _written(other, own_id):
-                newest[operation] = entry
+            newest = current_entry(there, own_id)
         except UnreadableTimeError:
-            unclear.add(operation)
-    return {operation: entry.content for operation, entry in newest.items() if operation not in unclear}
+            del found[operation]
+        else:
+            found[operation] = None if newest is None else newest.content
+    return found
 
 
 def _written(entry: Entry, own_id: str) -> Order:
