@@ -350,13 +350,13 @@ def port_of(server: Server) -> str:
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "[::2]", "[", *AMBIGUOUS]
 )
-@pytest.mark.parametrize("path", ["/reference", "/programs", "/openapi.json"])
-def test_a_page_that_turned_its_name_to_this_machine_gets_nothing(server: Server, host: str, path: str) -> None:
+def test_a_page_that_turned_its_name_to_this_machine_gets_nothing(server: Server, host: str) -> None:
     """DNS rebinding makes a foreign page of the same origin; the Host header gives it away."""
-    answer = httpx.get(server.url + path, headers={"Host": f"{host}:{port_of(server)}"})
+    for path in ("/reference", "/programs", "/openapi.json"):
+        answer = httpx.get(server.url + path, headers={"Host": f"{host}:{port_of(server)}"})
 
-    assert answer.status_code == 421
-    assert "sandbox-token-" not in answer.text
+        assert answer.status_code == 421, path
+        assert "sandbox-token-" not in answer.text
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "[::1]"])
