@@ -16,6 +16,7 @@ from tests.generated_client import api_description
 
 # Classes that are not named as the schema of what they show; what ends in Data is the base of the class without it.
 SCHEMAS = {
+    "DefinitionSettings": "ActivityDefinition",
     "EntityField": "KeyField",
     "EntityFieldData": "KeyField",
     "EntityType": "EntitySlice",
@@ -25,6 +26,7 @@ SCHEMAS = {
     "RegistrationResultError": "RegistrationRecordError",
     "RegistrationSubmissionWithErrors": "RegistrationSubmission",
     "ResultTableTemplate": "RecordView",
+    "WritableRecord": "Record",
 }
 
 EXCEPTIONS: dict[str, str] = {}
