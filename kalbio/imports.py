@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest ba802dd38a37)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest cf08ca91d661)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValid
 def _warn_of_older_views(service: Any, given: dict[str, Any]) -> None:
     if isinstance(given.get("record_view_id"), list | tuple) or given.get("record_view_ids") is not None:
         warnings.warn("record_view_ids has no effect here; give record_view_id", DeprecationWarning, stacklevel=3)
+    # The older order: the tables were a list in 6th place, and the name of the set followed.
+    name = given.get("add_fields_to_record_view_ids")
+    if isinstance(given.get("record_view_id"), list | tuple) and isinstance(name, str) and not given.get("set_name"):
+        given["set_name"] = given.pop("add_fields_to_record_view_ids")
 
 
 class ImportsService(Service):

@@ -205,8 +205,8 @@ OLDER = {
         "client.exports.pull_data('a.csv', kind.id, folder, record_set_id=set_id)", "str"),
     "older: pull_data(record_set_filters)": (
         "client.exports.pull_data('a.csv', kind.id, folder, record_set_filters=[NOWHERE])", "str"),
-    "older: push_data, record_view_ids in 6th position": (
-        "client.imports.push_data(['Compound'], [{'Compound': 'CPD-1'}], None, None, None, [])", "str"),
+    "older: push_data, record_view_ids in 6th position, set_name in 7th": (
+        "client.imports.push_data(['Compound'], [{'Compound': 'CPD-1'}], None, None, None, [], 'A set')", "str"),
     "older: create_activity, start_date and duration in 6th and 7th position": (
         "client.activities.create_activity('P', 'task', None, None, None, NOON, 3)", "Activity"),
     "older: Activity.update, free keywords": ("run.update(**{'title': 'Plate 7'})", "None"),

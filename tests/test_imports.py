@@ -176,3 +176,14 @@ def test_keys_by_field_win_over_data_fields_of_the_same_name(lab: Lab, world: Wo
     assert body_of(lab, "pushImportByFieldId")["data"] == [{key.id: "I-1"}]
     with pytest.raises(ValueError, match=r"data\[0\] names a field twice"):
         world(lab.api.imports.push_data_by_field_id(["Comment"], [{"Comment": "I-1", key.id: "I-2"}]))
+
+
+def test_the_name_of_a_set_in_its_older_place_is_one(lab: Lab, world: World) -> None:
+    """Behind the older list of tables the name of the set is the seventh argument; elsewhere text there is refused."""
+    rows = [{"Compound": "C"}]
+    with pytest.warns(DeprecationWarning, match="record_view_ids has no effect"):
+        world(lab.api.imports.push_data(["Compound"], rows, None, None, None, [], "Old set"))
+    sent = body_of(lab, "pushImport")
+    assert sent == {"key_field_names": ["Compound"], "data": rows, "set_name": "Old set"}
+    with pytest.raises(ValueError, match="A list is wanted"):
+        world(lab.api.imports.push_data(["Compound"], rows, None, None, None, None, "Old set"))
