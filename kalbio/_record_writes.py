@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 5d724cf3e7a6)
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 795c2a54104e)
 """Many records and values, written a few at a time."""
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ class BulkWrites(Service):
             record_id, scope, content = row
             # An object of its own: many rows may write to one record at a time.
             record = Record({"id": record_id}, self._client)
-            return write_value(record, scope, content, verify=verify, before=before)
+            return write_value(self._client, record, scope, content, verify=verify, before=before)
 
         return Load(
             write,

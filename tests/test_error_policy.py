@@ -260,3 +260,55 @@ def test_an_iterator_that_fails_half_way_keeps_what_it_had(
     assert [item.id for item in listed(world, old.api.imports.iter_imports(page_size=1))] == [NOWHERE]
     assert old.operations()[asked:] == ["listImports"] * 2
     assert "not today" in caplog.text
+
+
+def test_a_failure_inside_a_call_is_logged_by_that_call(
+    old: Lab, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Methods are made of one another; the one that was called says that it failed, once, and none in it hides it."""
+    replace(old, "getImport", {"message": "not today"}, status=403)
+    assert world(old.api.imports.wait(NOWHERE, timeout=5)) is None
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["ImportsService.wait"]
+    replace(old, "addRecordValue", {"message": "not today"}, status=403)
+    caplog.clear()
+    assert world(Things(old, world).record.update_field("Comment", "x", None)) is None
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["Record.update_field"]
+
+
+def test_calls_of_the_callers_own_code_follow_the_policy(old: Lab, world: World) -> None:
+    """What a generator of rows calls while a load takes them is no part of that load: its failures give nothing."""
+    if world.kind == "async":
+
+        async def scene() -> Any:
+            async def rows() -> Any:
+                assert await old.api.records.get_record_by_id({"Compond": "x"}) is None
+                yield {"Compound": "SBX-1"}
+
+            return [item.status async for item in old.api.records.iter_get_or_create_records(rows())]
+
+        assert world(scene()) == ["done"]
+        return
+
+    def rows() -> Any:
+        assert old.api.records.get_record_by_id({"Compond": "x"}) is None
+        yield {"Compound": "SBX-1"}
+
+    assert [item.status for item in old.api.records.iter_get_or_create_records(rows())] == ["done"]
+    assert old.api.records.get_or_create_records(rows()).ok
+
+
+def test_an_item_is_handed_out_outside_the_call(old: Lab, world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """What the caller calls between two items of an iterator gives the neutral value, and is logged."""
+    for number in range(2):
+        world(old.api.imports.push_data(["Compound"], [{"Compound": f"CPD-{number}"}]))
+    if world.kind == "sync":
+        for _ in old.api.imports.iter_imports(page_size=1):
+            assert old.api.programs.update_program("no", "x") is None
+    else:
+
+        async def scene() -> None:
+            async for _ in old.api.imports.iter_imports(page_size=1):
+                assert await old.api.programs.update_program("no", "x") is None
+
+        world(scene())
+    assert {record.getMessage().split(":")[0] for record in caplog.records} == {"ProgramsService.update_program"}

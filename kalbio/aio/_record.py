@@ -112,10 +112,10 @@ class WritableRecord(RecordData):
         """
         client: Client = self._require_client()
         scope = await scope_of(client, field_id, activity_id, record_view_id)
-        return await self._write(scope, content, verify=verify)
+        return await self._write(client, scope, content, verify=verify)
 
     async def _write(
-        self, scope: Scope, content: Any, *, verify: bool = False, before: str | None = None
+        self, client: Client, scope: Scope, content: Any, *, verify: bool = False, before: str | None = None
     ) -> RecordValue | None:
         """Write a value at a place that is resolved already. `before` is the current value there, where it is known."""
         from kaleidoscope_api.models import AddRecordValueBody
@@ -125,21 +125,20 @@ class WritableRecord(RecordData):
         request = add_record_value.build_request(self.id, body=body)
         if verify:
             jsontext.encode(content)  # what cannot be sent is said before anything is
-            return await self._write_and_look(request, scope, content, before)
-        return await self._written(field, await self._require_client().session.call(request))
+            return await self._write_and_look(client, request, scope, content, before)
+        return self._written(client, field, await client.session.call(request))
 
     async def _write_and_look(
-        self, request: Mapping[str, Any], scope: Scope, content: Any, before: str | None
+        self, client: Client, request: Mapping[str, Any], scope: Scope, content: Any, before: str | None
     ) -> RecordValue | None:
         """Write a value; after a lost answer look for it in the history, and repeat the write when it is not there."""
-        client: Client = self._require_client()
         known: set[str] | None = None
         try:
             if before is None:
                 known = {str(value["id"]) for value in await read_history(client, self.id)}
         except NotFoundError:
             # The write itself tells best that there is no such record. Should it not, there is nothing to compare with.
-            return await self._written(scope[0], await client.session.call(request))
+            return self._written(client, scope[0], await client.session.call(request))
         lost: UnknownFateError | None = None
         started, attempt = time.monotonic(), 0
         while True:
@@ -155,7 +154,7 @@ class WritableRecord(RecordData):
                 lost.add_note(f"It was not in the history; writing it again failed: {error}")
                 raise lost from lost.__cause__
             else:
-                return await self._written(scope[0], response)
+                return self._written(client, scope[0], response)
             # First the wait, then the look: what is still under way may arrive meanwhile.
             await sleep(wait or 0)
             try:
@@ -388,9 +387,8 @@ class WritableRecord(RecordData):
         client.directory.records.touch(self.id)
         self._become(read_object(await client.session.call(get_record.build_request(self.id)), "record"))
 
-    async def _written(self, field: str, response: Any) -> RecordValue | None:
+    def _written(self, client: Client, field: str, response: Any) -> RecordValue | None:
         """Take over the answer of a write, which holds the value that was made."""
-        client: Client = self._require_client()
         resource = as_object(response)["resource"]
         self._show(field, resource)
         return RecordValue(resource, client)
@@ -403,26 +401,24 @@ def _view(identifier: Any) -> str:
     return plain_id(identifier, "record view", RecordViewData)
 
 
-async def _data_field(client: Client, identifier: Any) -> str:
-    """Return the id of the data field to write to. A key field is refused, saying how key values are given."""
-    hint = "It is a key field: key values are given when the record is made, with get_or_create_record."
-    if isinstance(identifier, KeyField):
-        raise IdentifierNotFoundError("data field", identifier, hint=hint)
-    try:
-        return await client.directory[DATA_FIELDS].require_id(identifier)
-    except IdentifierNotFoundError as error:
-        keys = await client.directory[KEY_FIELDS].catalog()
-        if any(key.field_name == identifier for key in keys.items):
-            raise IdentifierNotFoundError("data field", identifier, hint=hint) from error
-        raise
-
-
 async def scope_of(client: Client, field_id: Any, activity_id: Any, record_view_id: Any) -> Scope:
-    """Return the ids of the field, the activity and the table that a write is aimed at, or raise before it is sent."""
+    """Return the ids of the field, the activity and the table that a write is aimed at, or raise before it is sent.
+
+    A key field is refused, saying how key values are given.
+    """
     if record_view_id is not None and activity_id is None:
         raise ValueError("record_view_id needs an activity_id: a table belongs to an activity")
     view = None if record_view_id is None else _view(record_view_id)
-    field = await _data_field(client, field_id)
+    hint = "It is a key field: key values are given when the record is made, with get_or_create_record."
+    if isinstance(field_id, KeyField):
+        raise IdentifierNotFoundError("data field", field_id, hint=hint)
+    try:
+        field = await client.directory[DATA_FIELDS].require_id(field_id)
+    except IdentifierNotFoundError as error:
+        keys = await client.directory[KEY_FIELDS].catalog()
+        if any(key.field_name == field_id for key in keys.items):
+            raise IdentifierNotFoundError("data field", field_id, hint=hint) from error
+        raise
     operation = None if activity_id is None else await client.directory[_ACTIVITIES].require_id(activity_id)
     return field, operation, view
 
@@ -444,10 +440,10 @@ def _wait_to_repeat(client: Client, error: UnknownFateError, attempt: int, elaps
 
 
 async def write_value(
-    record: WritableRecord, scope: Scope, content: Any, *, verify: bool, before: str | None
+    client: Client, record: WritableRecord, scope: Scope, content: Any, *, verify: bool, before: str | None
 ) -> RecordValue | None:
     """Write a value at a place that is resolved already. `before` is the current value there, where it is known."""
-    return await record._write(scope, content, verify=verify, before=before)
+    return await record._write(client, scope, content, verify=verify, before=before)
 
 
 def show_value(record: WritableRecord, field: str, value: RecordValue) -> None:
@@ -468,4 +464,4 @@ async def upload(client: Client, record: WritableRecord, file: File, scope: Scop
     )
     body = UploadRecordValueFileBody(body=where, file=file)
     response = await client.session.call(upload_record_value_file.build_request(record.id, body=body))
-    return await record._written(field, response)
+    return record._written(client, field, response)

@@ -273,7 +273,7 @@ class BulkWrites(Service):
             record_id, scope, content = row
             # An object of its own: many rows may write to one record at a time.
             record = Record({"id": record_id}, self._client)
-            return await write_value(record, scope, content, verify=verify, before=before)
+            return await write_value(self._client, record, scope, content, verify=verify, before=before)
 
         return Load(
             write,

@@ -40,7 +40,7 @@ class AsyncPipes:
         """Return the pipe of the present event loop."""
         if self.is_closed:
             raise ClientClosedError
-        pipe = self._pipes.get(here())
+        pipe = self._pipes.get(here())  # sync: pipe = self._pipes.get(None)
         return self._open() if pipe is None else pipe
 
     def _open(self) -> AsyncPipe:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/pipes.py by scripts/regenerate; edit that file. (digest 7c1eab68c79f)
+# Derived from kalbio/_core/aio/pipes.py by scripts/regenerate; edit that file. (digest 7ae13a16a768)
 """The pipes of one client: one for each event loop that calls, and in a forked child others than in its parent."""
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Pipes:
         """Return the pipe of the present event loop."""
         if self.is_closed:
             raise ClientClosedError
-        pipe = self._pipes.get(here())
+        pipe = self._pipes.get(None)
         return self._open() if pipe is None else pipe
 
     def _open(self) -> Pipe:
