@@ -44,7 +44,10 @@ def attributes_of(cls: type) -> set[str]:
 
 
 def curated() -> list[type[Resource]]:
-    """Every class of objects that has such attributes."""
+    """Every class of objects that has such attributes.
+
+    What has no schema of its own and is a part of other classes is looked at with those.
+    """
     for package in (kalbio.aio, kalbio._model):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
@@ -54,8 +57,11 @@ def curated() -> list[type[Resource]]:
             yield child
             yield from below(child)
 
-    found = {cls for cls in below(Resource) if cls.__module__.startswith(("kalbio.aio.", "kalbio._model."))}
-    return sorted((cls for cls in found if attributes_of(cls)), key=lambda cls: cls.__name__)
+    schemas = api_description()["components"]["schemas"]
+    ours = {cls for cls in below(Resource) if cls.__module__.startswith(("kalbio.aio.", "kalbio._model."))}
+    parts = {base for cls in ours for base in cls.__mro__[1:]}
+    shown = (cls for cls in ours if attributes_of(cls) and (cls not in parts or schema_of(cls) in schemas))
+    return sorted(shown, key=lambda cls: cls.__name__)
 
 
 def members(schemas: dict[str, Any], schema: dict[str, Any]) -> set[str]:
