@@ -33,10 +33,10 @@ from bench import files
 from bench.contenders import NAMES, Contenders, Effort, connected
 from bench.picture import draw
 from bench.server import FIELD_IDS, OPERATION_IDS, RECORD_IDS
-from bench.works import IDS, WORKS, Work, look_up, walk, walk_in_operation
+from bench.workloads import IDS, WORKS, Work, look_up, walk, walk_in_operation
 from kalbio import KaleidoscopeClient
-from kalbio._core.answers import as_texts
-from kalbio._core.identity import broken_promise, contradiction
+from kalbio._core.http.response_identity import broken_promise, contradiction
+from kalbio._core.http.responses import as_texts
 
 Figures = dict[str, Any]
 SIZES = (1_000, 10_000, 100_000)
@@ -177,7 +177,7 @@ def measure_checks(client: KaleidoscopeClient, rounds: int) -> list[Figures]:
         gc.collect()
         with contextlib.ExitStack() as stack:
             for check in (contradiction, broken_promise):
-                stack.enter_context(mock.patch(f"kalbio._core.sync.pipe.{check.__name__}", timed(check)))
+                stack.enter_context(mock.patch(f"kalbio._core.sync.retrying_client.{check.__name__}", timed(check)))
             started = time.process_time()
             client.records.get_records_by_ids(IDS)
             shares.append(100 * sum(spent) / (time.process_time() - started))

@@ -19,7 +19,7 @@ import httpx
 
 from bench.memory import peak_above_start
 from bench.server import FIELD_IDS, RECORD_IDS
-from bench.works import WORKS, Work
+from bench.workloads import WORKS, Work
 from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
 from kalbio.records import ValueToWrite
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         KalbioResponseError,
         NotFoundError,
         OutcomeError,
+        OutcomeUnknownError,
         PermissionDeniedError,
         RateLimitError,
         RequestTimeoutError,
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
         ValidationError,
         WaitTimeoutError,
     )
+    from kalbio._core.http.settings import Timeouts
     from kalbio._core.retry import RetryPolicy
-    from kalbio._core.settings import Timeouts
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.client import KaleidoscopeClient
 
@@ -74,13 +75,14 @@ _HOMES = {
         "ServerError",
         "SettingError",
         "TransportError",
+        "OutcomeUnknownError",
         "UnknownFateError",
         "UnreadableTimeError",
         "ValidationError",
         "WaitTimeoutError",
     ],
     "kalbio._core.retry": ["RetryPolicy"],
-    "kalbio._core.settings": ["Timeouts"],
+    "kalbio._core.http.settings": ["Timeouts"],
     "kaleidoscope_api.types": ["UNSET"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -111,6 +113,7 @@ __all__ = [  # noqa: RUF022  # clients first
     "ServerError",
     "SettingError",
     "TransportError",
+    "OutcomeUnknownError",
     "UnknownFateError",
     "UnreadableTimeError",
     "ValidationError",

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest 1fc76e646fe3)
+# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest b1f7bc10e39e)
 """Activities, and what leads to them: their records and their definitions. The three know each other."""
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from kaleidoscope_api.api.operations import add_operation_records, list_operatio
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._activity_updates import resolved
-from kalbio._core.answers import as_json, as_list
 from kalbio._core.errors import KalbioError
+from kalbio._core.http.responses import as_json, as_list
+from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.objects.listing import Listing, read_items
+from kalbio._core.objects.updates import collect_updates
 from kalbio._definition import DefinitionSettings
 from kalbio._directory import Client
 from kalbio._listing import Kind
@@ -32,9 +35,6 @@ from kalbio._model.activities import (
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
-from kalbio._model.identifiers import plain_id
-from kalbio._model.listing import Listing, read_items
-from kalbio._model.updates import given
 from kalbio._model.views import RecordViewData
 from kalbio._policy import nothing, on_failure
 from kalbio._property import WithProperties
@@ -345,7 +345,7 @@ class Activity(WithProperties, ActivityData):
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
             >>> activity.update(status=ActivityStatusEnum.IN_PROGRESS)
         """
-        changes = given(locals())
+        changes = collect_updates(locals())
         if not changes:
             return
         client: Client = self._require_client()

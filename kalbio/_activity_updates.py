@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_activity_updates.py by scripts/regenerate; edit that file. (digest 63caafcc85c2)
+# Derived from kalbio/aio/_activity_updates.py by scripts/regenerate; edit that file. (digest 5a1cba12dbab)
 """Names in an update of an activity or a definition."""
 
 from __future__ import annotations
@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kalbio._core.objects.checks import require_text, require_whole_number
+from kalbio._core.objects.times import check_day
 from kalbio._directory import Directory
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityDefinitionData
-from kalbio._model.checks import filled, whole
-from kalbio._model.times import check_day
 from kalbio.labels import LABELS
 from kalbio.programs import PROGRAMS
 from kalbio.workspace import GROUPS, USERS
@@ -34,16 +34,16 @@ _NAMED: dict[str, Kind[Any]] = {
 
 def resolved(directory: Directory, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the changes of an update with ids in place of names and objects; unknown names raise."""
-    filled("title", changes.get("title", "unchanged"))
+    require_text("title", changes.get("title", "unchanged"))
     resolved: dict[str, Any] = {}
     for name, value in changes.items():
         place = _NAMED.get(name.removeprefix("add_").removeprefix("remove_"))
         if name in ("due_date", "start_date") and value is not None:
             check_day(name, value)
         if name == "duration" and value is not None:
-            whole(name, value, 0)
+            require_whole_number(name, value, 0)
         if name == "status":
-            filled(name, value)
+            require_text(name, value)
         if place is None or (value is None and name == "parent_id"):
             resolved[name] = value
             continue

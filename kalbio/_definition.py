@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 301eaf544818)
+# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 63c2f026f2fd)
 """What can be set on activity definitions."""
 
 from __future__ import annotations
@@ -10,7 +10,11 @@ from kaleidoscope_api.api.activity_definitions import update_activity_definition
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._activity_updates import resolved
-from kalbio._core.answers import as_optional_object
+from kalbio._core.http.responses import as_optional_object
+from kalbio._core.objects.checks import require_list, require_rows
+from kalbio._core.objects.identifiers import plain_id, plain_ids
+from kalbio._core.objects.resource import Resource
+from kalbio._core.objects.updates import collect_updates
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
@@ -19,13 +23,9 @@ from kalbio._model.activities import (
     ContentLayoutItem,
     QueueContentLayoutMapping,
 )
-from kalbio._model.checks import listed, rows_of
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
-from kalbio._model.identifiers import plain_id, plain_ids
-from kalbio._model.resource import Resource
-from kalbio._model.updates import given
 from kalbio._model.views import RecordViewData
 from kalbio._policy import nothing, on_failure
 from kalbio._property import Property, WithProperties
@@ -99,7 +99,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             >>> definition = (client.activities.get_definitions())[0]
             >>> definition.update(external_id="LIMS-7")
         """
-        self._put(resolved(self._require_client().directory, given(locals())))
+        self._put(resolved(self._require_client().directory, collect_updates(locals())))
 
     @on_failure(nothing)
     def set_registration_settings(
@@ -134,7 +134,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             >>> definition = (client.activities.get_definitions())[0]
             >>> definition.set_registration_settings(status_field_id=None)
         """
-        changes = given(locals())
+        changes = collect_updates(locals())
         settings: dict[str, str | None] = {}
         for name, value in changes.items():
             if value is not None and name == "status_field_id":
@@ -189,7 +189,9 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
                         place.get("content_layout_ids", ()), "content layout item", ContentLayoutItem
                     ),
                 }
-                for place in rows_of("queue_content_layout_ids", queue_content_layout_ids, QueueContentLayoutMapping)
+                for place in require_rows(
+                    "queue_content_layout_ids", queue_content_layout_ids, QueueContentLayoutMapping
+                )
             ]
         self._put(changes)
 
@@ -222,7 +224,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             >>> definition.queue_to_views([])
         """
         places: dict[str, list[str]] = {}
-        for view in listed("views", views):
+        for view in require_list("views", views):
             view_id, layout_id = self._place(view)
             places.setdefault(view_id, []).append(layout_id)
         mapping: list[QueueContentLayoutMapping] = [

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest 6b788d7e557e)
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest b6e613370286)
 """The directory of a client: it turns what names a thing of any kind into its id, or into the thing."""
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
+from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.session import Session
 from kalbio._listing import CachedListing, Kind
 from kalbio._model import staleness
 from kalbio._model.records import RecordData
-from kalbio._model.resource import Resource
 from kalbio._record_store import RecordStore
 
 R = TypeVar("R", bound=Resource)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_histories.py by scripts/regenerate; edit that file. (digest f30836341703)
+# Derived from kalbio/aio/_histories.py by scripts/regenerate; edit that file. (digest c19fdfc2ca18)
 """The history of the values of a record, where a write is looked for."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from kaleidoscope_api.api.records import list_record_values
 
-from kalbio._core.answers import as_list, unusable
+from kalbio._core.http.responses import as_list, unusable
 from kalbio._directory import Client
 from kalbio._model.records import ids_until
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest f5fa0090450d)
+# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 473f92ec29da)
 """A cached listing of one kind of things, which finds them by id or by exact name."""
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from kalbio._core import constants
-from kalbio._core.answers import as_list
 from kalbio._core.errors import KalbioError, NotFoundError
+from kalbio._core.http.responses import as_list
+from kalbio._core.objects.identifiers import Catalog, as_id, require_identifiers
+from kalbio._core.objects.listing import Listing, read_items, read_object
+from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.cache import Cache
 from kalbio._core.sync.session import Session
-from kalbio._model.identifiers import Catalog, as_id, several
-from kalbio._model.listing import Listing, read_items, read_object
-from kalbio._model.resource import Resource
 
 R = TypeVar("R", bound=Resource)
 
@@ -117,7 +117,9 @@ class CachedListing(Generic[R]):
 
     def get_many(self, identifiers: Iterable[Any]) -> list[R | None]:
         """Return what ids, names and objects name, in order, None where there is none; lists once at most."""
-        wanted = [as_id(item, self._kind, self._accepted) or item for item in several(identifiers, self._kind)]
+        wanted = [
+            as_id(item, self._kind, self._accepted) or item for item in require_identifiers(identifiers, self._kind)
+        ]
         if not wanted:
             return []
         found, _ = self._search(lambda catalog: [catalog.find(item) for item in wanted])
@@ -125,7 +127,9 @@ class CachedListing(Generic[R]):
 
     def listed(self, identifiers: Iterable[Any]) -> list[R]:
         """Return what ids, names and objects name, in the order of the listing; unknown ones are left out."""
-        wanted = [as_id(item, self._kind, self._accepted) or item for item in several(identifiers, self._kind)]
+        wanted = [
+            as_id(item, self._kind, self._accepted) or item for item in require_identifiers(identifiers, self._kind)
+        ]
         if not wanted:
             return []
         found, catalog = self._search(lambda catalog: [catalog.find(item) for item in wanted])
@@ -197,7 +201,7 @@ class CachedListing(Generic[R]):
 
     def require_ids(self, identifiers: Iterable[Any]) -> list[str]:
         """Return the ids that identifiers name, in order. Ids and objects cost no request; unknown names raise."""
-        given = several(identifiers, self._kind)
+        given = require_identifiers(identifiers, self._kind)
         known = [as_id(item, self._kind, self._accepted) for item in given]
         names = list(dict.fromkeys(item for item, found in zip(given, known, strict=True) if found is None))
         by_name: dict[str, str] = {}

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest aafb96f87486)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 6f66376ba7d5)
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
 The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end. It holds for
@@ -16,12 +16,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextvars import ContextVar, Token
 from typing import Any, TypeVar
 
-from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, TransportError, UnknownFateError
-from kalbio._core.on_demand import mark_like
-from kalbio._core.shown import one_line
+from kalbio._core.concurrency.on_demand import mark_like
+from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, OutcomeUnknownError, TransportError
+from kalbio._core.objects.checks import checker_of
 from kalbio._core.sync.session import Session
+from kalbio._core.text.display import one_line
 from kalbio._model.bulk import BulkResult
-from kalbio._model.checks import checker_of
 
 logger = logging.getLogger("kalbio")
 
@@ -37,7 +37,7 @@ def nothing() -> None:
 
 def unreachable(error: KalbioError) -> bool:
     """Whether no answer came, or there was no login. Older clients raised this about imports and exports."""
-    if isinstance(error, UnknownFateError):
+    if isinstance(error, OutcomeUnknownError):
         return error.answer is None
     return isinstance(error, TransportError | AuthenticationError)
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest 9a47011e51cd)
+# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest 98091cc670b0)
 """Properties of activities and definitions."""
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 
 from kaleidoscope_api.api.properties import update_property, upload_property_file
 
-from kalbio._core import jsontext
-from kalbio._core.answers import as_json, as_optional_object
-from kalbio._core.uploads import FileData, opened
+from kalbio._core.files.uploads import FileData, open_upload
+from kalbio._core.http.responses import as_json, as_optional_object
+from kalbio._core.json import strict_json
+from kalbio._core.objects.fixed import FixedList
+from kalbio._core.objects.resource import Resource
 from kalbio._directory import Client
 from kalbio._model.activities import (
     PropertyData,
 )
-from kalbio._model.fixed import FixedList
-from kalbio._model.resource import Resource
 from kalbio._policy import nothing, on_failure
 
 
@@ -48,7 +48,7 @@ class Property(PropertyData):
         client: Client = self._require_client()
         request = update_property.build_request(self.id, body={"content": property_value})
         response = client.session.call(request)
-        self._take_over(as_optional_object(response) or jsontext.plain({"content": property_value}))
+        self._take_over(as_optional_object(response) or strict_json.plain({"content": property_value}))
 
     @on_failure(nothing)
     def update_property_file(
@@ -68,7 +68,7 @@ class Property(PropertyData):
             What the server says of the file, as it came; None when it says nothing.
 
         Raises:
-            UnknownFateError: the answer was lost; look before you upload again.
+            OutcomeUnknownError: the answer was lost; look before you upload again.
             KalbioAPIError: the server refused.
 
         API operation: `uploadPropertyFile`.
@@ -82,7 +82,7 @@ class Property(PropertyData):
         from kaleidoscope_api.models import UploadPropertyFileBody
 
         client: Client = self._require_client()
-        with opened(file_name, file_data, file_type) as file:
+        with open_upload(file_name, file_data, file_type) as file:
             body = UploadPropertyFileBody(file=file)
             response = client.session.call(upload_property_file.build_request(self.id, body=body))
         answer = as_json(response)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 573cf5497a36)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 1e67f2006e2d)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from kaleidoscope_api.api.records import (
     upload_record_value_file,
 )
 
-from kalbio._core import jsontext
-from kalbio._core.answers import as_list, as_object
-from kalbio._core.errors import IdentifierNotFoundError, KalbioError, NotFoundError, UnknownFateError
-from kalbio._core.retry import Happened, decide
-from kalbio._core.sync.locks import sleep
-from kalbio._core.uploads import FileData, opened
+from kalbio._core.errors import IdentifierNotFoundError, KalbioError, NotFoundError, OutcomeUnknownError
+from kalbio._core.files.uploads import FileData, open_upload
+from kalbio._core.http.responses import as_list, as_object
+from kalbio._core.json import strict_json
+from kalbio._core.objects.fixed import copied
+from kalbio._core.objects.identifiers import as_id, plain_id
+from kalbio._core.objects.listing import (
+    read_items,
+    read_object,
+)
+from kalbio._core.retry import AttemptResult, decide
+from kalbio._core.sync.concurrency import sleep
 from kalbio._directory import Client
 from kalbio._histories import Scope, known_before, read_history
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
-from kalbio._model.fixed import copied
-from kalbio._model.identifiers import as_id, plain_id
-from kalbio._model.listing import (
-    read_items,
-    read_object,
-)
 from kalbio._model.records import (
     UNKNOWN,
     RecordData,
@@ -101,7 +101,7 @@ class WritableRecord(RecordData):
         Raises:
             IdentifierNotFoundError: no such field or activity; nothing was sent.
             ValueError: the content cannot be sent.
-            UnknownFateError: the answer was lost, and with `verify` looking did not help; look before you write again.
+            OutcomeUnknownError: the answer was lost, and with `verify` looking did not help; look before you write.
             KalbioAPIError: the server refused.
 
         API operation: `addRecordValue`; with `verify` also `listRecordValues`.
@@ -125,7 +125,7 @@ class WritableRecord(RecordData):
         body = AddRecordValueBody(field_id=field, content=content, operation_id=operation, record_view_id=view)
         request = add_record_value.build_request(self.id, body=body)
         if verify:
-            jsontext.encode(content)  # what cannot be sent is said before anything is
+            strict_json.encode(content)  # what cannot be sent is said before anything is
             return self._write_and_look(client, request, scope, content, before)
         return self._written(client, field, client.session.call(request))
 
@@ -140,13 +140,13 @@ class WritableRecord(RecordData):
         except NotFoundError:
             # The write itself tells best that there is no such record. Should it not, there is nothing to compare with.
             return self._written(client, scope[0], client.session.call(request))
-        lost: UnknownFateError | None = None
+        lost: OutcomeUnknownError | None = None
         started, attempt = time.monotonic(), 0
         while True:
             attempt += 1
             try:
                 response = client.session.call(request)
-            except UnknownFateError as error:
+            except OutcomeUnknownError as error:
                 lost = lost or error
                 wait = _wait_to_repeat(client, error, attempt, time.monotonic() - started)
             except KalbioError as error:
@@ -204,7 +204,7 @@ class WritableRecord(RecordData):
 
         Raises:
             IdentifierNotFoundError: no such field or activity; nothing was sent.
-            UnknownFateError: the answer was lost; look before you write again.
+            OutcomeUnknownError: the answer was lost; look before you write again.
             KalbioAPIError: the server refused.
 
         API operation: `addRecordValue`; with `verify` also `listRecordValues`.
@@ -240,7 +240,7 @@ class WritableRecord(RecordData):
 
         Raises:
             IdentifierNotFoundError: no such field or activity; nothing was sent.
-            UnknownFateError: the answer was lost; look before you upload again.
+            OutcomeUnknownError: the answer was lost; look before you upload again.
             KalbioAPIError: the server refused.
 
         API operation: `uploadRecordValueFile`.
@@ -250,7 +250,7 @@ class WritableRecord(RecordData):
             >>> value = record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
         client: Client = self._require_client()
-        with opened(file_name, file_data, file_type) as file:
+        with open_upload(file_name, file_data, file_type) as file:
             scope = scope_of(client, field_id, activity_id, record_view_id)
             return upload(client, self, file, scope)
 
@@ -424,13 +424,13 @@ def scope_of(client: Client, field_id: Any, activity_id: Any, record_view_id: An
     return field, operation, view
 
 
-def _wait_to_repeat(client: Client, error: UnknownFateError, attempt: int, elapsed: float) -> float | None:
+def _wait_to_repeat(client: Client, error: OutcomeUnknownError, attempt: int, elapsed: float) -> float | None:
     """Return how long to wait before a write whose answer was lost is repeated, None when that is enough."""
     import random
 
     return decide(
         client.session.settings.retry,
-        Happened.LOST,
+        AttemptResult.LOST,
         idempotent=True,  # it is repeated only when it was looked for
         replayable=True,
         attempt=attempt,

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest adc054ab1a34)
+# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 1ae78b3f6fae)
 """The records that a client remembers: found by id and by key values, and judged by what was written since."""
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from threading import Lock as ShortLock
 from typing import Generic, TypeVar
 
-from kalbio._core import constants, forks
+from kalbio._core import constants
+from kalbio._core.concurrency import forks
 from kalbio._core.sync.cache import Cache
 from kalbio._model.records import KeyValues, RecordData, is_named, key_of, shown_key, shown_sub_records
 from kalbio._model.staleness import parts_of

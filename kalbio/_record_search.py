@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_search.py by scripts/regenerate; edit that file. (digest 5b8486aaa213)
+# Derived from kalbio/aio/_record_search.py by scripts/regenerate; edit that file. (digest fdd65453dcf7)
 """The conditions of searches and exports, as they stand in a request."""
 
 from __future__ import annotations
@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kalbio._core import jsontext
 from kalbio._core.errors import IdentifierError
-from kalbio._core.shown import shown
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import require_texts, unicode_text
+from kalbio._core.objects.identifiers import joined_ids
+from kalbio._core.text.display import safe_repr
 from kalbio._directory import Directory
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
-from kalbio._model.checks import texts_of, unicode_text
-from kalbio._model.identifiers import joined_ids
 from kalbio._model.records import (
     conditions_of,
     prepared,
@@ -50,7 +50,7 @@ def search_query(directory: Directory, conditions: Mapping[str, Any]) -> dict[st
         if isinstance(given, str):
             given = prepared("record_set_filters", given)
         query["record_set_filters"] = query_text(
-            given if isinstance(given, str) else texts_of("record_set_filters", given)
+            given if isinstance(given, str) else require_texts("record_set_filters", given)
         )
     if "record_set_ids" in query:
         query["record_set_ids"] = joined_ids(query["record_set_ids"], "record set")
@@ -64,7 +64,7 @@ def _conditions_text(directory: Directory, name: str, given: str | Sequence[Mapp
     resolved = []
     for condition in conditions_of(name, given):
         if condition.get("field_id") is None:
-            raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {shown(condition)}")
+            raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {safe_repr(condition)}")
         field = require_field_id(directory, condition["field_id"])
         resolved.append({**condition, "field_id": field})
-    return jsontext.encode_text(resolved, name)
+    return strict_json.encode_text(resolved, name)

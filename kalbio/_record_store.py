@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_store.py by scripts/regenerate; edit that file. (digest d2f68ee26523)
+# Derived from kalbio/aio/_record_store.py by scripts/regenerate; edit that file. (digest a867d9f55036)
 """The records of a client: found by id and by key values, remembered, and read many at a time."""
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from typing import Any, Generic, TypeVar
 
 from kaleidoscope_api.api.records import get_or_create_record, get_record, identify_records, list_records
 
-from kalbio._core import jsontext
-from kalbio._core.batches import cut
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, NotFoundError
-from kalbio._core.shown import shown
-from kalbio._core.sync.locks import each
+from kalbio._core.http.url_chunks import chunk_for_url
+from kalbio._core.json import strict_json
+from kalbio._core.json.lazy_json import LazyObject
+from kalbio._core.objects.checks import in_row
+from kalbio._core.objects.identifiers import as_id, require_identifiers
+from kalbio._core.objects.listing import Listing, read_undecoded, read_undecoded_object
+from kalbio._core.sync.concurrency import map_bounded
 from kalbio._core.sync.session import Session
-from kalbio._core.undecoded import Undecoded
+from kalbio._core.text.display import safe_repr
 from kalbio._listing import CachedListing
 from kalbio._model import staleness
-from kalbio._model.checks import in_row
-from kalbio._model.identifiers import as_id, several
 from kalbio._model.keys import is_key, key_text, refusal
-from kalbio._model.listing import Listing, read_undecoded, read_undecoded_object
 from kalbio._model.records import KeyValues, RecordData, key_of, match_identified, read_identified
 from kalbio._record_cache import RecordCache
 
@@ -34,7 +34,7 @@ class RecordStore(Generic[R]):
         self,
         session: Session,
         key_fields: CachedListing[Any],
-        make: Callable[[dict[str, Any] | Undecoded], R],
+        make: Callable[[dict[str, Any] | LazyObject], R],
         own: type[R],
     ) -> None:
         """Prepare. Objects of the type `own` stand for themselves where others only lend their ids."""
@@ -128,7 +128,7 @@ class RecordStore(Generic[R]):
         self, identifiers: Iterable[Any], numbers: Sequence[int | None] | None = None
     ) -> list[R | str | KeyValues]:
         """Return each identifier as a record, an id, or key values; every name of a key field is looked up once."""
-        given = several(identifiers, "record")
+        given = require_identifiers(identifiers, "record")
         rows: Sequence[int | None] = [None] * len(given) if numbers is None else numbers
         dicts = [(item, row) for item, row in zip(given, rows, strict=True) if isinstance(item, Mapping)]
         keys = iter(self.keys_of([item for item, _ in dicts], [row for _, row in dicts]))
@@ -162,8 +162,8 @@ class RecordStore(Generic[R]):
                 request = list_records.build_request(record_ids=",".join(missing[batch]))
                 return self.adopt(self._session.call(request), since)
 
-            batches = list(cut(missing, overhead=overhead, separator=",", max_count=batch_size))
-            for listing in each(ask, batches, self._session.max_in_flight):
+            batches = list(chunk_for_url(missing, overhead=overhead, separator=",", max_count=batch_size))
+            for listing in map_bounded(ask, batches, self._session.max_in_flight):
                 # From the answers themselves, not from the cache: that may hold fewer than were asked for.
                 found.update((record.id, record) for record in listing)
                 unreadable.extend(listing.unreadable)
@@ -185,7 +185,7 @@ class RecordStore(Generic[R]):
             else:
                 known[key] = cached
         wanted = list(missing.values())
-        texts = [jsontext.encode_text(key_values) for key_values in wanted]
+        texts = [strict_json.encode_text(key_values) for key_values in wanted]
         if texts:
             overhead = self._session.target_length(identify_records.build_request(records_key_field_to_value="[]"))
             since = self._cache.writes
@@ -199,8 +199,8 @@ class RecordStore(Generic[R]):
                     if record is not None:
                         self._cache.keep(record, since)
 
-            batches = list(cut(texts, overhead=overhead, separator=",", max_count=batch_size))
-            each(ask, batches, self._session.max_in_flight)
+            batches = list(chunk_for_url(texts, overhead=overhead, separator=",", max_count=batch_size))
+            map_bounded(ask, batches, self._session.max_in_flight)
         return [known[key_of(key_values)] for key_values in asked]
 
     def get_or_create(self, wanted: KeyValues) -> R:
@@ -224,7 +224,7 @@ class RecordStore(Generic[R]):
 
     def require_ids(self, identifiers: Iterable[Any], numbers: Sequence[int] | None = None) -> list[str]:
         """Return the ids of records, in order; all dicts are looked up together. Errors name rows of these numbers."""
-        given = several(identifiers, "record")
+        given = require_identifiers(identifiers, "record")
         rows: Sequence[int | None] = [None] * len(given) if numbers is None else numbers
         places = self._places(given, rows)
         identified = iter(self.identify([place for place in places if isinstance(place, Mapping)]))
@@ -250,7 +250,7 @@ class RecordStore(Generic[R]):
             with in_row(row):
                 if not isinstance(given, Mapping) or not given:
                     raise IdentifierError(
-                        "record", given, f"{shown(given)} names no record; give a dict of key field: value."
+                        "record", given, f"{safe_repr(given)} names no record; give a dict of key field: value."
                     )
             for field in given:
                 first.setdefault(field, row)
@@ -270,7 +270,7 @@ class RecordStore(Generic[R]):
             with in_row(row):
                 resolved = {ids[field]: key_text(value, field) for field, value in given.items()}
                 if len(resolved) < len(given):
-                    raise IdentifierError("record", given, f"A key field is given twice: {shown(given)}")
+                    raise IdentifierError("record", given, f"A key field is given twice: {safe_repr(given)}")
             keys.append(resolved)
         if wrong:
             raise refusal("rows", wrong)

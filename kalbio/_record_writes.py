@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 795c2a54104e)
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 594bbade8af4)
 """Many records and values, written a few at a time."""
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from kalbio._activity import Record
-from kalbio._core import constants, jsontext
+from kalbio._core import constants
+from kalbio._core.bulk.journal import digest
 from kalbio._core.errors import KalbioError
-from kalbio._core.journal import digest
-from kalbio._core.sync.bulk import Load
-from kalbio._loads import ValueTraces, WithWorkspace, Write, load_all, load_each
-from kalbio._loads import opened as opened_journal
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import in_row, require_list
+from kalbio._core.sync.bulk import BulkWriter
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome
-from kalbio._model.checks import in_row, listed
 from kalbio._model.records import (
     KeyValues,
     RecordValue,
@@ -30,6 +29,8 @@ from kalbio._model.records import (
 from kalbio._policy import ends_on_failure, on_failure
 from kalbio._record import RecordKey, scope_of, show_value, write_value
 from kalbio._record_store import RecordStore
+from kalbio._resumable_writes import ValueReconciler, WithWorkspace, Write, load_all, load_each
+from kalbio._resumable_writes import open_journal as opened_journal
 from kalbio._service import Service
 
 
@@ -77,7 +78,7 @@ class BulkWrites(Service):
             >>> print(result)
             3 rows: 3 done
         """
-        given = listed("rows", rows)
+        given = require_list("rows", rows)
         keys = self._records.keys_of(given, range(len(given)))
         with opened_journal(self._client, journal, "records to get or create") as opened:
             return load_all(self._record_load(opened, stop_on_error, _counting(progress, len(keys))), keys)
@@ -145,14 +146,14 @@ class BulkWrites(Service):
             found = there.get(key_of(keys))
             return self._records.get_or_create(keys) if found is None else found
 
-        return Load(
+        return BulkWriter(
             write,
-            spot_of=key_of,
+            conflict_key=key_of,
             limit=self._session.max_in_flight,
             stop_on_error=stop_on_error,
             progress=progress,
             journal=journal,
-            digest_of=lambda keys: digest(jsontext.encode(sorted(keys.items()))),
+            digest_of=lambda keys: digest(strict_json.encode(sorted(keys.items()))),
             look_up=look_up,
         )
 
@@ -203,7 +204,7 @@ class BulkWrites(Service):
             >>> result.ok
             True
         """
-        given = listed("rows", rows)
+        given = require_list("rows", rows)
         writes = self._writes(0, given)
         with opened_journal(self._client, journal, "values to add") as opened:
             load = self._value_load(opened, verify, stop_on_error, _counting(progress, len(writes)))
@@ -259,7 +260,7 @@ class BulkWrites(Service):
         writes: list[Write] = []
         for index, (record_id, row) in enumerate(zip(ids, given, strict=True), first):
             # What cannot be sent is said before anything is.
-            jsontext.encode(row["content"], f"rows[{index}]['content']")
+            strict_json.encode(row["content"], f"rows[{index}]['content']")
             with in_row(index):
                 scope = scope_of(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
             writes.append((record_id, scope, row["content"]))
@@ -274,16 +275,16 @@ class BulkWrites(Service):
             record = Record({"id": record_id}, self._client)
             return write_value(self._client, record, scope, content, verify=verify, before=before)
 
-        return Load(
+        return BulkWriter(
             write,
             # Not the table: older servers do not tell one from another.
-            spot_of=lambda row: (row[0], row[1][:2]),
+            conflict_key=lambda row: (row[0], row[1][:2]),
             limit=self._session.max_in_flight,
             stop_on_error=stop_on_error,
             progress=progress,
             journal=journal,
-            digest_of=lambda row: digest(jsontext.encode(row)),
-            traces=None if journal is None else ValueTraces(self._client, journal),
+            digest_of=lambda row: digest(strict_json.encode(row)),
+            traces=None if journal is None else ValueReconciler(self._client, journal),
         )
 
 

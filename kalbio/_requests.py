@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest 1ff07b433556)
+# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest a462283c5e4c)
 """Requests that no operation stands for: the way out, and what older scripts used for it."""
 
 from __future__ import annotations
@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kalbio._core.answers import as_json
 from kalbio._core.errors import NotFoundError
-from kalbio._core.shown import shown
+from kalbio._core.http.responses import as_json
+from kalbio._core.text.display import safe_repr
 from kalbio._model.records import query_text
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
@@ -17,7 +17,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Requests(Service):
-    """Sends what the caller has written, through the pipe of the client."""
+    """Sends what the caller has written, through the HTTP client of the client."""
 
     @on_failure(nothing)
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
@@ -36,16 +36,16 @@ class Requests(Service):
 def _request(method: str, path: str, params: Mapping[str, Any] | None, json: Any) -> dict[str, Any]:
     name = method.upper()
     if name not in _METHODS:
-        raise ValueError(f"method must be one of {', '.join(_METHODS)}; got {shown(method)}")
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}; got {safe_repr(method)}")
     # The token goes where the request goes: never to another host.
     if not path.startswith("/") or path.startswith("//") or set(path) & set("?#\\") or not path.isprintable():
         raise ValueError(
             f"path must be a path of the API that begins with a single /, such as /programs, without the host; "
-            f"what follows a ? goes into params; got {shown(path)}"
+            f"what follows a ? goes into params; got {safe_repr(path)}"
         )
     if ".." in path.split("/") or "." in path.split("/"):
-        raise ValueError(f"path must not have . or .. as a part; got {shown(path)}")
+        raise ValueError(f"path must not have . or .. as a part; got {safe_repr(path)}")
     if params is not None and not isinstance(params, Mapping):
-        raise ValueError(f"params must be a dict of name to value; got {shown(params)}")
+        raise ValueError(f"params must be a dict of name to value; got {safe_repr(params)}")
     query = {key: query_text(value) for key, value in (params or {}).items() if value is not None}
     return {"method": name, "url": path, "params": query, "json": json}

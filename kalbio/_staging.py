@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_staging.py by scripts/regenerate; edit that file. (digest 967be46adf99)
+# Derived from kalbio/aio/_staging.py by scripts/regenerate; edit that file. (digest 0466cfbc28a2)
 """The staging table of an activity: which columns drafts may have."""
 
 from __future__ import annotations
@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kalbio._core.errors import AmbiguousIdentifierError
+from kalbio._core.objects.identifiers import close_matches
 from kalbio._directory import Directory
 from kalbio._model.activities import ActivityData
-from kalbio._model.identifiers import close_matches
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField
 from kalbio.entity_types import ENTITY_TYPES
 from kalbio.record_views import RECORD_VIEWS, RecordView, columns_of

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest dbdec50c620c)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 19d6b20bdbf5)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -16,10 +16,15 @@ from kaleidoscope_api.api.records import list_record_operations
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._activity import ACTIVITIES, DEFINITIONS, Activity, ActivityDefinition
-from kalbio._core import constants, jsontext
+from kalbio._core import constants
 from kalbio._core.errors import IdentifierNotFoundError, NotFoundError
-from kalbio._core.shown import shown
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import require_text, require_texts, require_whole_number
+from kalbio._core.objects.identifiers import as_id
+from kalbio._core.objects.listing import Listing, read_object
+from kalbio._core.objects.times import check_day
 from kalbio._core.sync.cache import Cache
+from kalbio._core.text.display import safe_repr
 from kalbio._directory import Client
 from kalbio._model import staleness
 from kalbio._model.activities import (
@@ -33,16 +38,12 @@ from kalbio._model.activities import (
     QueueContentLayoutMapping,
     check_activity_type,
 )
-from kalbio._model.checks import filled, texts_of, whole
 from kalbio._model.enums import (
     ACTIVITY_TYPE_TO_LABEL,
     ActivityStatusEnum,
     CompletedBehaviorEnum,
     ContentLayoutComponentTypeEnum,
 )
-from kalbio._model.identifiers import as_id
-from kalbio._model.listing import Listing, read_object
-from kalbio._model.times import check_day
 from kalbio._policy import nothing, on_failure, when_called
 from kalbio._property import Property
 from kalbio._record import RecordIdentifier
@@ -225,7 +226,7 @@ class ActivitiesService(Service):
         Raises:
             ValueError: the title is empty, or there is no such type.
             IdentifierNotFoundError: there is no such definition, program or member; the creation was not sent.
-            UnknownFateError: the answer was lost; look before you create it again.
+            OutcomeUnknownError: the answer was lost; look before you create it again.
             KalbioAPIError: the server refused.
 
         API operation: `createActivity`.
@@ -239,7 +240,7 @@ class ActivitiesService(Service):
             subscriber_ids, start_date, duration = None, subscriber_ids, given_duration
         members = self._directory[USERS]
         body: dict[str, Any] = {
-            "title": filled("title", title),
+            "title": require_text("title", title),
             "activity_type": check_activity_type(activity_type),
             "definition_id": None
             if activity_definition_id is None
@@ -248,7 +249,7 @@ class ActivitiesService(Service):
             "assigned_user_ids": members.require_ids(assigned_user_ids or ()),
             "subscriber_ids": members.require_ids(subscriber_ids or ()),
             "start_date": None if start_date is None else check_day("start_date", start_date),
-            "duration": None if duration is None else whole("duration", duration, 0),
+            "duration": None if duration is None else require_whole_number("duration", duration, 0),
         }
         response = self._session.call(create_activity.build_request(body=body))
         return Activity(read_object(response, "activity"), self._client)
@@ -333,23 +334,23 @@ class ActivitiesService(Service):
 
         query: dict[str, Any] = {
             "search_text": search_text,
-            "limit": None if limit is None else whole("limit", limit, 1),
+            "limit": None if limit is None else require_whole_number("limit", limit, 1),
         }
         if activity_types is not None:
-            types = [check_activity_type(item) for item in texts_of("activity_types", activity_types)]
-            query["activity_types"] = jsontext.encode_text(types)
+            types = [check_activity_type(item) for item in require_texts("activity_types", activity_types)]
+            query["activity_types"] = strict_json.encode_text(types)
         if definition_ids is not None:
-            query["definition_ids"] = jsontext.encode_text(self._definitions.require_ids(definition_ids))
+            query["definition_ids"] = strict_json.encode_text(self._definitions.require_ids(definition_ids))
         if record_ids is not None:
-            query["record_ids"] = jsontext.encode_text(self._directory.records.require_ids(record_ids))
+            query["record_ids"] = strict_json.encode_text(self._directory.records.require_ids(record_ids))
         # Lists of lists on the wire: the inner ones are alternatives.
         if statuses is not None:
-            query["statuses"] = jsontext.encode_text([texts_of("statuses", statuses)])
+            query["statuses"] = strict_json.encode_text([require_texts("statuses", statuses)])
         if label_ids is not None:
-            query["label_ids"] = jsontext.encode_text([self._directory[LABELS].require_ids(label_ids)])
+            query["label_ids"] = strict_json.encode_text([self._directory[LABELS].require_ids(label_ids)])
         if assigned_user_ids is not None:
             users = self._directory[USERS].require_ids(assigned_user_ids)
-            query["assigned_user_ids"] = jsontext.encode_text([users])
+            query["assigned_user_ids"] = strict_json.encode_text([users])
         if created_by is not None:
             query["created_by"] = self._directory[USERS].require_id(created_by)
         if not isinstance(parent_id, Unset):
@@ -358,7 +359,7 @@ class ActivitiesService(Service):
             known = [member.value for member in CompletedBehaviorEnum]
             if completed_behavior not in known:
                 raise ValueError(
-                    f"completed_behavior must be one of {', '.join(known)}; got {shown(completed_behavior)}"
+                    f"completed_behavior must be one of {', '.join(known)}; got {safe_repr(completed_behavior)}"
                 )
             query["completed_behavior"] = CompletedBehavior(str(completed_behavior))
         build: Any = search_activities.build_request

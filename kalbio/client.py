@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 6c78be41899d)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 5fb35753cb84)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from kalbio._core import constants
-from kalbio._core.addresses import Address, is_local, read_address
-from kalbio._core.blocks import block
+from kalbio._core.auth.tokens import Grant, Tokens
+from kalbio._core.concurrency.forks import cached_property
+from kalbio._core.concurrency.scoped_settings import block
 from kalbio._core.errors import KalbioAPIError, KalbioResponseError, SettingError
-from kalbio._core.forks import cached_property
-from kalbio._core.headers import AddedHeaders
-from kalbio._core.proxies import given as given_proxy
-from kalbio._core.proxies import of_environment, of_system
+from kalbio._core.http.addresses import Address, is_local, read_address
+from kalbio._core.http.certificates import Certificates
+from kalbio._core.http.headers import AddedHeaders
+from kalbio._core.http.proxies import given as given_proxy
+from kalbio._core.http.proxies import of_environment, of_system
+from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.retry import RetryPolicy
-from kalbio._core.settings import Settings, Timeouts
-from kalbio._core.shown import shown
-from kalbio._core.sync.pipes import Pipes
+from kalbio._core.sync.client_per_loop import ClientPerLoop
 from kalbio._core.sync.session import OnError, Session
-from kalbio._core.tokens import Grant, Tokens
-from kalbio._core.trust import Trust
+from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._version import __version__
 
 if TYPE_CHECKING:
-    from kalbio._core._http import Request, Response
+    from kalbio._core.http.library import Request, Response
     from kalbio._core.sync.auth import IdentityToken
-    from kalbio._core.sync.pipe import Pipe
+    from kalbio._core.sync.retrying_client import RetryingClient
     from kalbio._directory import Directory
     from kalbio.activities import ActivitiesService
     from kalbio.dashboards import DashboardsService
@@ -100,7 +100,7 @@ VALID_CONTENT_TYPES = (
 class RawClient:
     """What generated operations take: `get_record.sync(record_id, client=client.raw)`.
 
-    Requests go through the same pipe as those of the curated methods: login, retries and typed errors included.
+    Requests go through the same HTTP client as those of the curated methods: login, retries and typed errors included.
     """
 
     def __init__(self, session: Session) -> None:
@@ -108,15 +108,15 @@ class RawClient:
 
     def get_httpx_client(self) -> Any:
         """Return the HTTP client to send with."""
-        return _TimedPipe(self._session)
+        return _TimedClient(self._session)
 
     def get_async_httpx_client(self) -> NoReturn:
         """Refuse: the functions of the other world need the other client."""
         raise TypeError("this is a sync client: call sync(...) of the operation")
 
 
-class _TimedPipe:
-    """The pipe, with the time limits of one client."""
+class _TimedClient:
+    """The HTTP client, with the time limits of one client."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -193,9 +193,9 @@ class KaleidoscopeClient:
         whole = {"max_in_flight": max_in_flight, "max_connections": max_connections, "max_answer_size": max_answer_size}
         for name, number in whole.items():
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise SettingError(f"{name} must be a whole number of at least 1; got {shown(number)}")
+                raise SettingError(f"{name} must be a whole number of at least 1; got {safe_repr(number)}")
         if not isinstance(use_cache, bool):
-            raise SettingError(f"use_cache must be True or False; got {shown(use_cache)}")
+            raise SettingError(f"use_cache must be True or False; got {safe_repr(use_cache)}")
         if proxy is not None and transport is not None:
             raise SettingError("proxy and transport cannot be given together: a transport is sent with as it is")
         base_url, address = _base_url(url)
@@ -211,7 +211,7 @@ class KaleidoscopeClient:
             retry=_retry_policy(retries),
             user_agent=f"kalbio/{__version__}",
             extra_headers=self._additional_headers,
-            trust=Trust.of(verify_ssl, environ),
+            trust=Certificates.of(verify_ssl, environ),
             proxies=proxies,
             http2=_http2(http2),
             max_connections=max_connections,
@@ -225,11 +225,11 @@ class KaleidoscopeClient:
             clock=time.monotonic,
         )
         self._iap_client_id = iap_client_id
-        self._pipes = Pipes(partial(_open, self._settings, self._tokens, self._iap_client_id), transport)
+        self._http_clients = ClientPerLoop(partial(_open, self._settings, self._tokens, self._iap_client_id), transport)
         # What the services make their calls with.
         self.session = Session(
             self._settings,
-            self._pipes,
+            self._http_clients,
             on_error=_policy(on_error),
             use_cache=use_cache,
             stale_after=staleness.stale_after,
@@ -484,9 +484,9 @@ class KaleidoscopeClient:
 
         The client cannot be used afterwards: every call raises ClientClosedError, also one that a cache could answer.
         So do calls that are under way in other threads or tasks; a write whose answer is lost that way raises
-        UnknownFateError. What objects hold can still be read.
+        OutcomeUnknownError. What objects hold can still be read.
         """
-        self._pipes.close()
+        self._http_clients.close()
 
     def __enter__(self) -> Self:
         return self
@@ -508,24 +508,24 @@ def _warn_of_older(name: str, method: str) -> None:
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
-def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Pipe:
+def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> RetryingClient:
     # Imported here: making a client must stay cheap, and the HTTP library is most of the cost.
     from kaleidoscope_api.api.auth import create_token
     from kaleidoscope_api.models import CreateTokenBody
     from kaleidoscope_api.operations import OPERATIONS
 
     from kalbio._core.sync.auth import IdentityToken, TokenAuth
-    from kalbio._core.sync.pipe import Pipe
+    from kalbio._core.sync.retrying_client import RetryingClient
 
     identity: IdentityToken | None = None
     if iap_client_id:
-        from kalbio._core.iap import fetcher
+        from kalbio._core.auth.iap import fetcher
 
         identity = IdentityToken(fetcher(iap_client_id))
 
-    def make_auth(pipe: Pipe) -> TokenAuth:
+    def make_auth(http: RetryingClient) -> TokenAuth:
         def build(grant: Grant) -> Request:
-            return pipe.build_request(**create_token.build_request(body=CreateTokenBody.from_dict(dict(grant))))
+            return http.build_request(**create_token.build_request(body=CreateTokenBody.from_dict(dict(grant))))
 
         return TokenAuth(
             tokens,
@@ -535,7 +535,7 @@ def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Pipe
             identity=identity,
         )
 
-    return Pipe(settings, OPERATIONS, make_auth)
+    return RetryingClient(settings, OPERATIONS, make_auth)
 
 
 def _credential(name: str, given: str | None, variable: str) -> str:
@@ -585,7 +585,7 @@ def _policy(given: OnError | None) -> OnError:
         return "raise"
     if policy == "log":
         return "log"
-    raise SettingError(f'on_error (or KALEIDOSCOPE_ON_ERROR) must be "raise" or "log"; got {shown(policy)}')
+    raise SettingError(f'on_error (or KALEIDOSCOPE_ON_ERROR) must be "raise" or "log"; got {safe_repr(policy)}')
 
 
 def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
@@ -594,7 +594,7 @@ def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
     if given is None:
         return RetryPolicy()
     if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        raise SettingError(f"retries must be a RetryPolicy or a whole number from 0; got {shown(given)}")
+        raise SettingError(f"retries must be a RetryPolicy or a whole number from 0; got {safe_repr(given)}")
     return RetryPolicy(attempts=given + 1)
 
 
@@ -602,7 +602,7 @@ def _http2(given: bool) -> bool:
     from importlib.util import find_spec
 
     if not isinstance(given, bool):
-        raise SettingError(f"http2 must be True or False; got {shown(given)}")
+        raise SettingError(f"http2 must be True or False; got {safe_repr(given)}")
     possible = False
     if given and not possible:
         raise SettingError("http2=True is for the async client: HTTP/2 as we have it is not safe for threads")

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 186d46ba2909)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 6648fe18521a)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from kaleidoscope_api.api.dashboards import (
 )
 
 from kalbio._activity import DEFINITIONS
-from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._core.http.responses import as_list, as_object, unusable
+from kalbio._core.objects.checks import require_list, require_text
+from kalbio._core.objects.fixed import FixedList
+from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.objects.listing import read_items
+from kalbio._core.objects.resource import Field, ReadsLikeDict, Resource, enum_text, text, texts
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._model.checks import filled, listed
-from kalbio._model.fixed import FixedList
-from kalbio._model.identifiers import plain_id
-from kalbio._model.listing import read_items
-from kalbio._model.resource import Field, ReadsLikeDict, Resource, enum_text, text, texts
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
 from kalbio.entity_fields import require_field_id
@@ -92,7 +92,7 @@ class Dashboard(Resource):
 
         Raises:
             IdentifierNotFoundError: no such definition, label or field; nothing was sent.
-            UnknownFateError: the answer was lost; look with `get_categories` before you add it again.
+            OutcomeUnknownError: the answer was lost; look with `get_categories` before you add it again.
             KalbioAPIError: the server refused.
 
         API operation: `createDashboardCategory`.
@@ -106,10 +106,10 @@ class Dashboard(Resource):
         client: Client = self._require_client()
         definitions, labels = client.directory[DEFINITIONS], client.directory[LABELS]
         body = CreateDashboardCategoryBody(
-            category_name=filled("category_name", category_name),
+            category_name=require_text("category_name", category_name),
             operation_definition_ids=definitions.require_ids(operation_definition_ids),
-            label_ids=[labels.require_ids(group) for group in listed("label_ids", label_ids)],
-            field_ids=[require_field_id(client.directory, item) for item in listed("field_ids", field_ids)],
+            label_ids=[labels.require_ids(group) for group in require_list("label_ids", label_ids)],
+            field_ids=[require_field_id(client.directory, item) for item in require_list("field_ids", field_ids)],
         )
         response = client.session.call(create_dashboard_category.build_request(self.id, body=body))
         answer = as_object(response)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 3c23143564ec)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest fa16f8520d66)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from kaleidoscope_api.api.records import search_records
 
-from kalbio._core.answers import as_list
+from kalbio._core.http.responses import as_list
+from kalbio._core.objects.listing import read_ids
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.fields import EntityTypeData
-from kalbio._model.listing import read_ids
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
 from kalbio.entity_fields import KEY_FIELDS, EntityFieldIdentifier

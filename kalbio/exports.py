@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest a14c4ac6bd88)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 97fbe7fcc0ff)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import Any
 from kaleidoscope_api.api.records import export_records_csv
 
 from kalbio._core.errors import IdentifierError
-from kalbio._core.filenames import safe_name
+from kalbio._core.files.filenames import safe_name
+from kalbio._core.objects.checks import renamed
+from kalbio._core.objects.identifiers import joined_ids, plain_id
+from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.downloads import PACKED, Progress, check_target, save
 from kalbio._model.activities import ActivityIdentifier
-from kalbio._model.checks import renamed
-from kalbio._model.identifiers import joined_ids, plain_id
 from kalbio._model.records import (
     OLDER_CONDITIONS,
     FieldFilter,
@@ -24,7 +25,6 @@ from kalbio._model.records import (
     ViewFieldFilter,
     ViewFieldSort,
 )
-from kalbio._model.resource import Resource
 from kalbio._model.views import RecordViewData, ViewField
 from kalbio._policy import deprecated, nothing, on_failure, unreachable
 from kalbio._record_search import search_query

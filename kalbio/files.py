@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest b469c5acce0a)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 6256b259734b)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from kaleidoscope_api.api.files import download_file
 
 from kalbio._activity import ACTIVITIES
 from kalbio._core.errors import IdentifierError
-from kalbio._core.filenames import safe_name
-from kalbio._core.shown import shown
+from kalbio._core.files.filenames import safe_name
+from kalbio._core.objects.identifiers import plain_id
 from kalbio._core.sync.downloads import (
     AS_STORED,
     Progress,
@@ -24,13 +24,13 @@ from kalbio._core.sync.downloads import (
     save,
     save_into,
 )
+from kalbio._core.text.display import safe_repr
 from kalbio._model.activities import ActivityIdentifier
-from kalbio._model.identifiers import plain_id
 from kalbio._policy import ends_on_failure, nothing, on_failure
 from kalbio._service import Service
 
 if TYPE_CHECKING:
-    from kalbio._core._http import Response
+    from kalbio._core.http.library import Response
 
 __all__ = ["FilesService"]
 
@@ -219,5 +219,5 @@ class FilesService(Service):
 def _id_of(file_id: Any) -> str:
     content = getattr(file_id, "content", file_id)
     if isinstance(content, Mapping) and "file_id" in content:  # the value of a field, or of a property, is at hand
-        raise IdentifierError("file", file_id, f"A file is named by its id: give {shown(content)}['file_id'].")
+        raise IdentifierError("file", file_id, f"A file is named by its id: give {safe_repr(content)}['file_id'].")
     return plain_id(file_id, "file")

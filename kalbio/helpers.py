@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest ece13276737b)
+# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest a01941363c9b)
 """Small tools on top of the client."""
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kalbio._core.errors import KalbioError
+from kalbio._core.objects.checks import require_rows
+from kalbio._core.objects.identifiers import is_uuid
 from kalbio._directory import Client
-from kalbio._model.checks import rows_of
-from kalbio._model.identifiers import is_uuid
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS
 
 __all__ = ["export_data"]
@@ -39,7 +39,7 @@ def export_data(client: Client, data: Iterable[Mapping[str, Any]]) -> list[dict[
         >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
         >>> rows = export_data(client, activity.get_record_data())
     """
-    rows = rows_of("data", data)
+    rows = require_rows("data", data)
     if not rows:
         return []
     client.session.check()

@@ -1,14 +1,14 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 73c21a48ecba)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest d5c3885b663a)
 """Labels of activities."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kalbio._core.objects.resource import Resource, text
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._model.resource import Resource, text
 from kalbio._policy import on_failure
 from kalbio._service import Service
 

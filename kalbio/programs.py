@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest c975a4076681)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 3ff1bb577ea3)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 from kaleidoscope_api.api.programs import create_program, update_program
 
-from kalbio._core.answers import as_json
+from kalbio._core.http.responses import as_json
+from kalbio._core.objects.checks import require_text
+from kalbio._core.objects.listing import read_object
+from kalbio._core.objects.resource import Resource, stale, text, timestamp
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._model.checks import filled
-from kalbio._model.listing import read_object
-from kalbio._model.resource import Resource, stale, text, timestamp
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
 
@@ -104,7 +104,7 @@ class ProgramsService(Service):
         """
         from kaleidoscope_api.models import CreateProgramBody
 
-        body = CreateProgramBody(title=filled("title", title))
+        body = CreateProgramBody(title=require_text("title", title))
         response = self._session.call(create_program.build_request(body=body))
         return Program(read_object(response, "program"), self._client)
 
@@ -129,7 +129,7 @@ class ProgramsService(Service):
         """
         from kaleidoscope_api.models import UpdateProgramBody
 
-        body = UpdateProgramBody(title=filled("title", title))
+        body = UpdateProgramBody(title=require_text("title", title))
         resolved = self._programs.require_id(program_id)
         response = self._session.call(update_program.build_request(resolved, body=body))
         if as_json(response) is None:

@@ -1,12 +1,12 @@
-# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest ebabb590b3c4)
+# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest 5c858a70a644)
 """Property fields: what the properties of activities are made from."""
 
 from __future__ import annotations
 
+from kalbio._core.objects.resource import Resource, enum_text, text
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._model.resource import Resource, enum_text, text
 from kalbio._policy import on_failure
 from kalbio._service import Service
 

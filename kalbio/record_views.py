@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 86130dc4a502)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 15d6ba0400c5)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from kaleidoscope_api.api.record_views import (
     replace_record_view_key_fields,
 )
 
-from kalbio._core import jsontext
-from kalbio._core.answers import as_optional_object
-from kalbio._core.shown import shown
+from kalbio._core.http.responses import as_optional_object
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import in_row, require_rows, require_text, require_texts
+from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.text.display import safe_repr
 from kalbio._directory import Client, Directory
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._model.checks import filled, in_row, rows_of, texts_of
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
-from kalbio._model.identifiers import plain_id
 from kalbio._model.keys import key_text
 from kalbio._model.views import (
     RecordTransfer,
@@ -77,7 +77,7 @@ class RecordView(RecordViewData):
 
         Raises:
             IdentifierNotFoundError: a record to transfer does not exist; nothing was sent.
-            UnknownFateError: the answer was lost; look at the view before you repeat it.
+            OutcomeUnknownError: the answer was lost; look at the view before you repeat it.
             KalbioAPIError: the server refused.
 
         API operation: `addRecordViewKeyField`.
@@ -88,7 +88,7 @@ class RecordView(RecordViewData):
         """
         client: Client = self._require_client()
         sent = self._body(body, RecordView.ExtendViewBody)
-        filled("new_key_field_name", sent.get("new_key_field_name"))
+        require_text("new_key_field_name", sent.get("new_key_field_name"))
         response = client.session.call(add_record_view_key_field.build_request(self.id, body=sent))
         self._stale = True
         answer = as_optional_object(response)
@@ -111,7 +111,7 @@ class RecordView(RecordViewData):
 
         Raises:
             IdentifierNotFoundError: a key field or a record does not exist; nothing was sent.
-            UnknownFateError: the answer was lost; look at the views before you repeat it.
+            OutcomeUnknownError: the answer was lost; look at the views before you repeat it.
             KalbioAPIError: the server refused, e.g. because a record lacks a key value; nothing was changed.
 
         API operation: `replaceRecordViewKeyFields`.
@@ -132,7 +132,7 @@ class RecordView(RecordViewData):
         if not sent:
             raise ValueError("body is empty; give add_key_field_names, remove_key_field_ids or both")
         if sent.get("add_key_field_names") is not None:
-            sent["add_key_field_names"] = texts_of("add_key_field_names", sent["add_key_field_names"])
+            sent["add_key_field_names"] = require_texts("add_key_field_names", sent["add_key_field_names"])
         if sent.get("remove_key_field_ids") is not None:
             fields = client.directory[KEY_FIELDS]
             sent["remove_key_field_ids"] = fields.require_ids(sent["remove_key_field_ids"])
@@ -143,18 +143,18 @@ class RecordView(RecordViewData):
     def _body(self, body: Mapping[str, Any], members: type) -> dict[str, Any]:
         """Return a body whose records to transfer are named by their ids."""
         if not isinstance(body, Mapping):
-            raise ValueError(f"body must be a dict with {', '.join(members.__annotations__)}; got {shown(body)}")
-        (sent,) = rows_of("body", [body], members)
+            raise ValueError(f"body must be a dict with {', '.join(members.__annotations__)}; got {safe_repr(body)}")
+        (sent,) = require_rows("body", [body], members)
         transfers = sent.get("records_to_transfer")
         if transfers is not None:
-            moved = rows_of("records_to_transfer", transfers, RecordTransfer)
+            moved = require_rows("records_to_transfer", transfers, RecordTransfer)
             for index, item in enumerate(moved):
                 values = item.get("key_field_name_to_value")
                 if values is not None:
                     if not isinstance(values, Mapping):
                         raise ValueError(
                             f"records_to_transfer[{index}]['key_field_name_to_value'] must be a dict of key field name "
-                            f"to value; got {shown(values)}"
+                            f"to value; got {safe_repr(values)}"
                         )
                     with in_row(index, "records_to_transfer"):
                         item["key_field_name_to_value"] = {
@@ -164,7 +164,7 @@ class RecordView(RecordViewData):
             sent["records_to_transfer"] = [
                 {**item, "record_id": record} for item, record in zip(moved, records, strict=True)
             ]
-            jsontext.encode(sent["records_to_transfer"], "records_to_transfer")
+            strict_json.encode(sent["records_to_transfer"], "records_to_transfer")
         return sent
 
 

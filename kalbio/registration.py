@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 68b8f298d3ff)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 27299c47d406)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from kaleidoscope_api.api.registration import (
 )
 
 from kalbio._activity import ACTIVITIES
-from kalbio._core.answers import as_list
 from kalbio._core.errors import IdentifierNotFoundError, KalbioError, OutcomeError
-from kalbio._core.shown import shown
+from kalbio._core.http.responses import as_list
+from kalbio._core.objects.checks import renamed, require_rows, require_texts
+from kalbio._core.objects.identifiers import plain_id, plain_ids
+from kalbio._core.objects.listing import read_items, read_object
 from kalbio._core.sync.waiting import poll
+from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.cells import with_cells
-from kalbio._model.checks import renamed, rows_of, texts_of
 from kalbio._model.enums import (
     RegistrationFileStatusEnum,
     RegistrationResultStatusEnum,
     RegistrationSubmissionTypeEnum,
 )
-from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord
 from kalbio._model.keys import with_key_texts
-from kalbio._model.listing import read_items, read_object
 from kalbio._model.records import RecordData
 from kalbio._model.registration import (
     FAILED,
@@ -87,7 +87,7 @@ class RegistrationService(Service):
 
         Raises:
             IdentifierNotFoundError: no such activity; nothing was sent.
-            UnknownFateError: the answer was lost; look with `get_registration_files` before you register again.
+            OutcomeUnknownError: the answer was lost; look with `get_registration_files` before you register again.
             KalbioAPIError: the server refused.
 
         API operation: `registerFile`.
@@ -194,7 +194,7 @@ class RegistrationService(Service):
         Raises:
             ValueError: there is no such status, or an outcome is incomplete; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
-            UnknownFateError: the answer was lost; look with `get_registration_files` before you report again.
+            OutcomeUnknownError: the answer was lost; look with `get_registration_files` before you report again.
             KalbioAPIError: the server refused.
 
         API operation: `submitRegistrationResults`.
@@ -250,7 +250,7 @@ class RegistrationService(Service):
         if (file_id is None) == (submission_id is None):
             raise ValueError("give either file_id or submission_id")
         if on_record_errors not in ("return", "raise"):
-            raise ValueError(f'on_record_errors must be "return" or "raise"; got {shown(on_record_errors)}')
+            raise ValueError(f'on_record_errors must be "return" or "raise"; got {safe_repr(on_record_errors)}')
         operation = self._directory[ACTIVITIES].require_id(operation_id)
 
         def look() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
@@ -315,8 +315,8 @@ class RegistrationService(Service):
             ... )
             >>> import_id = client.registration.stage_drafts(activity, ["Compound"], [{"Compound": "CPD-9"}])
         """
-        keys = texts_of("key_field_names", key_field_names)
-        rows = _rows(keys, rows_of("data", data))
+        keys = require_texts("key_field_names", key_field_names)
+        rows = _rows(keys, require_rows("data", data))
         filled_cells = with_cells("data", rows)
         activity = ActivityData(self._directory[ACTIVITIES].read_now(operation_id))
         view = staging_view(self._directory, activity)
@@ -368,7 +368,7 @@ class RegistrationService(Service):
         Raises:
             ValueError: the list of drafts is empty; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
-            UnknownFateError: the answer was lost.
+            OutcomeUnknownError: the answer was lost.
             KalbioAPIError: the server refused.
 
         API operation: `validateDrafts`.
@@ -394,7 +394,7 @@ class RegistrationService(Service):
         Raises:
             ValueError: the list of drafts is empty; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
-            UnknownFateError: the answer was lost.
+            OutcomeUnknownError: the answer was lost.
             KalbioAPIError: the server refused.
 
         API operation: `submitDrafts`.
@@ -544,7 +544,7 @@ class RegistrationService(Service):
         Raises:
             ValueError: there is no such status, or an outcome is incomplete; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
-            UnknownFateError: the answer was lost; look with `get_registration_submissions` before you report again.
+            OutcomeUnknownError: the answer was lost; look with `get_registration_submissions` before you report again.
             KalbioAPIError: the server refused.
 
         API operation: `submitSubmissionResults`.
@@ -572,7 +572,7 @@ def _drafts(record_ids: Sequence[str]) -> list[str]:
 def _status(status: RegistrationFileStatusEnum | str, message: str | None) -> dict[str, Any]:
     known = [member.value for member in RegistrationFileStatusEnum]
     if status not in known:
-        raise ValueError(f"status must be one of {', '.join(known)}; got {shown(status)}")
+        raise ValueError(f"status must be one of {', '.join(known)}; got {safe_repr(status)}")
     return {"status": str(status)} if message is None else {"status": str(status), "message": message}
 
 
@@ -583,12 +583,12 @@ def _results(
     records: Iterable[Mapping[str, Any]] | None,
 ) -> dict[str, Any]:
     if status not in [member.value for member in RegistrationResultStatusEnum]:
-        raise ValueError(f'status must be "success" or "error"; got {shown(status)}')
+        raise ValueError(f'status must be "success" or "error"; got {safe_repr(status)}')
     body: dict[str, Any] = {"status": str(status)}
     if message is not None:
         body["message"] = message
     if key_field_names is not None:
-        body["key_field_names"] = texts_of("key_field_names", key_field_names)
+        body["key_field_names"] = require_texts("key_field_names", key_field_names)
     if records is not None:
         body["records"] = check_results(records, body.get("key_field_names", ()))
     return body

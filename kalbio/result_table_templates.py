@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest d2c7eb3bc89f)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest c26fe0f22f1e)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from kaleidoscope_api.api.record_view_templates import (
 )
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.answers import as_json
 from kalbio._core.errors import KalbioError
-from kalbio._core.shown import shown
+from kalbio._core.http.responses import as_json
+from kalbio._core.objects.checks import require_list, require_rows, require_text, require_whole_number
+from kalbio._core.objects.identifiers import plain_id, plain_ids
+from kalbio._core.objects.listing import read_object
+from kalbio._core.objects.resource import Resource, stale
+from kalbio._core.objects.updates import collect_updates
+from kalbio._core.text.display import safe_repr
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityDefinitionData, ContentLayoutItem, DefinitionIdentifier
-from kalbio._model.checks import filled, listed, rows_of, whole
-from kalbio._model.identifiers import plain_id, plain_ids
-from kalbio._model.listing import read_object
 from kalbio._model.records import check_filter_time
-from kalbio._model.resource import Resource, stale
-from kalbio._model.updates import given
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
 from kalbio._policy import nothing, on_failure, when_called
 from kalbio._service import Service
@@ -178,7 +178,7 @@ class ResultTableTemplatesService(Service):
         Raises:
             ValueError: a name is empty.
             IdentifierNotFoundError: no such entity type, program or field; nothing was sent.
-            UnknownFateError: the answer was lost; look before you create it again.
+            OutcomeUnknownError: the answer was lost; look before you create it again.
             KalbioAPIError: the server refused.
 
         API operation: `createRecordViewTemplate`.
@@ -189,7 +189,7 @@ class ResultTableTemplatesService(Service):
             ... )
         """
         body = {name: value for name, value in locals().items() if name != "self" and value is not None}
-        body["view_name"] = filled("view_name", view_name)
+        body["view_name"] = require_text("view_name", view_name)
         body["entity_slice_id"] = self._directory[ENTITY_TYPES].require_id(entity_slice_id)
         if data_field_ids is not None:
             body["data_field_ids"] = self._directory[DATA_FIELDS].require_ids(data_field_ids)
@@ -208,7 +208,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             ValueError: a name is empty.
-            UnknownFateError: the answer was lost; look before you create it again.
+            OutcomeUnknownError: the answer was lost; look before you create it again.
             KalbioAPIError: the server refused.
 
         API operation: `createRecordViewTemplate`.
@@ -221,7 +221,7 @@ class ResultTableTemplatesService(Service):
         """
         body = {
             "source_view_id": plain_id(source_view_id, "record view", RecordView),
-            "view_name": filled("view_name", view_name),
+            "view_name": require_text("view_name", view_name),
         }
         if template_name is not None:
             body["template_name"] = template_name
@@ -288,8 +288,8 @@ class ResultTableTemplatesService(Service):
             >>> template = (client.result_table_templates.get_templates())[0]
             >>> template = client.result_table_templates.update_template(template, sort_order="manual")
         """
-        changes = {name: value for name, value in given(locals()).items() if name != "template_id"}
-        filled("view_name", changes.get("view_name", "unchanged"))
+        changes = {name: value for name, value in collect_updates(locals()).items() if name != "template_id"}
+        require_text("view_name", changes.get("view_name", "unchanged"))
         if not changes and isinstance(template_id, ResultTableTemplate):
             return template_id
         resolved = self._templates.require_id(template_id)
@@ -331,7 +331,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             IdentifierNotFoundError: no such template; nothing was sent.
-            UnknownFateError: the answer was lost; look before you copy it again.
+            OutcomeUnknownError: the answer was lost; look before you copy it again.
             KalbioAPIError: the server refused.
 
         API operation: `duplicateRecordViewTemplate`.
@@ -362,7 +362,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             IdentifierNotFoundError: no such definition; nothing was sent.
-            UnknownFateError: the answer was lost; look before you repeat it.
+            OutcomeUnknownError: the answer was lost; look before you repeat it.
             KalbioAPIError: the server refused.
 
         API operation: `promoteRecordView`.
@@ -377,10 +377,10 @@ class ResultTableTemplatesService(Service):
         body: dict[str, Any] = {
             "source_view_id": plain_id(source_view_id, "record view", RecordView),
             "operation_definition_id": self._directory[_DEFINITIONS].require_id(operation_definition_id),
-            "view_name": filled("view_name", view_name),
+            "view_name": require_text("view_name", view_name),
         }
         if position_index is not None:
-            body["position_index"] = whole("position_index", position_index, 0)
+            body["position_index"] = require_whole_number("position_index", position_index, 0)
         return self._create(promote_record_view.build_request(body=body))
 
     @on_failure(nothing)
@@ -403,7 +403,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             IdentifierNotFoundError: no such template or definition; nothing was sent.
-            UnknownFateError: the answer was lost; look before you link it again.
+            OutcomeUnknownError: the answer was lost; look before you link it again.
             KalbioAPIError: the server refused.
 
         API operation: `linkRecordViewTemplate`, then `getRecordViewTemplate`.
@@ -420,7 +420,7 @@ class ResultTableTemplatesService(Service):
             "operation_definition_id": self._directory[_DEFINITIONS].require_id(operation_definition_id),
         }
         if position_index is not None:
-            body["position_index"] = whole("position_index", position_index, 0)
+            body["position_index"] = require_whole_number("position_index", position_index, 0)
         self._session.call(link_record_view_template.build_request(body=body))
         # The answer shows the template as it was before.
         return self._reread(resolved)
@@ -481,7 +481,7 @@ class ResultTableTemplatesService(Service):
         Raises:
             ValueError: no definition was given.
             IdentifierNotFoundError: no such template or definition; nothing was sent.
-            UnknownFateError: the answer was lost; look before you link it again.
+            OutcomeUnknownError: the answer was lost; look before you link it again.
             KalbioAPIError: the server refused.
 
         API operation: `bulkLinkRecordViewTemplate`.
@@ -545,7 +545,7 @@ class ResultTableTemplatesService(Service):
             if name in _IDS:
                 body[name] = plain_ids(value, *_IDS[name])
             elif name in ("filters", "sorts", "color_filters"):
-                body[name] = rows_of(name, value)
+                body[name] = require_rows(name, value)
                 for condition in body[name]:
                     check_filter_time(condition)
         return body
@@ -553,9 +553,9 @@ class ResultTableTemplatesService(Service):
     def _bulk(
         self, template: ResultTableTemplateIdentifier, definitions: Sequence[DefinitionIdentifier]
     ) -> dict[str, Any]:
-        if not listed("operation_definition_ids", definitions):
+        if not require_list("operation_definition_ids", definitions):
             raise ValueError(
-                f"operation_definition_ids must be a list of at least one definition; got {shown(definitions)}"
+                f"operation_definition_ids must be a list of at least one definition; got {safe_repr(definitions)}"
             )
         return {
             "template_view_id": self._templates.require_id(template),

@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from kalbio._core.shown import shown
+from kalbio._core.text.display import safe_repr
 
 __all__ = [
     "DraftsSubmitted",
@@ -68,7 +68,7 @@ class RegistrationSubmitted(WebhookEvent):
     file_id: str
     file_url: str | None
     file_name: str | None
-    record_ids: list[str] = attrs.field(repr=shown)
+    record_ids: list[str] = attrs.field(repr=safe_repr)
 
 
 @attrs.frozen
@@ -83,7 +83,7 @@ class DraftsSubmitted(WebhookEvent):
 
     operation_id: str
     submission_id: str
-    record_ids: list[str] = attrs.field(repr=shown)
+    record_ids: list[str] = attrs.field(repr=safe_repr)
 
 
 @attrs.frozen

@@ -40,7 +40,7 @@ class FieldDocs(griffe.Extension):  # type: ignore[misc]
         """
         if any(str(base) == "StrEnum" for base in cls.bases):
             _list_members(cls)
-        base = cls.path == "kalbio._model.resource.Resource"
+        base = cls.path == "kalbio._core.objects.resource.Resource"
         for name in list(cls.members):
             special = name.startswith("_") and name != "__init__"
             if special or _set_in_init(cls.members[name]) or (base and name in _OF_EVERY_OBJECT):

@@ -22,9 +22,9 @@ from kaleidoscope_api.operations import OPERATIONS
 
 import kalbio
 from kalbio import KalbioAPIError, KalbioError
-from kalbio._core import jsontext
+from kalbio._core.json import strict_json
+from kalbio._core.objects.resource import Resource
 from kalbio._model.records import SearchRecordsQuery
-from kalbio._model.resource import Resource
 from kalbio.records import BulkResult
 from kalbio.testing import InProcess
 from kalbio.workspace import WorkspaceService
@@ -580,7 +580,7 @@ def is_in(wanted: Any, body: Any) -> bool:
 
 def carries(exchange: Any, value: Any) -> bool:
     """Whether a request holds a value as it is, in its query or its body."""
-    wanted = jsontext.plain(value)
+    wanted = strict_json.plain(value)
     path, _, query = exchange.target.partition("?")
     if wanted in map(unquote, path.split("/")):
         return True

@@ -11,7 +11,7 @@ import pytest
 
 import kalbio._model
 import kalbio.aio
-from kalbio._model.resource import Field, Resource
+from kalbio._core.objects.resource import Field, Resource
 from tests.generated_client import api_description
 
 # Classes that are not named as the schema of what they show; what ends in Data is the base of the class without it.

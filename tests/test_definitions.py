@@ -9,7 +9,7 @@ import pytest
 from kaleidoscope_api.models import UpdateActivityDefinitionBody
 
 from kalbio import UNSET, AmbiguousIdentifierError, IdentifierNotFoundError
-from kalbio._model.updates import given
+from kalbio._core.objects.updates import collect_updates
 from tests.altered import alter, body_of, replace
 from tests.conftest import Lab, World
 
@@ -77,7 +77,7 @@ def test_a_misspelt_member_of_an_update_is_suggested(lab: Lab, world: World, def
     parameters = dict.fromkeys(inspect.signature(type(definition).update).parameters, UNSET)
     for name in UpdateActivityDefinitionBody.__annotations__:
         if name not in parameters:
-            assert given({**parameters, "more": {name: 1}}) == {name: 1}
+            assert collect_updates({**parameters, "more": {name: 1}}) == {name: 1}
 
 
 def test_propagation_refreshes_the_activities(lab: Lab, world: World, definition: Any) -> None:

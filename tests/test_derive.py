@@ -53,7 +53,10 @@ def derived_files(root: Path) -> list[str]:
         ("f: Coroutine[Any, Any, Awaitable[tuple[A, B]],]\n", "f: tuple[A, B],\n"),
         ("from kalbio.aio.records import Record\n", "from kalbio.records import Record\n"),
         ("import kalbio.aio.records\n", "import kalbio.records\n"),
-        ("from kalbio._core.aio.pipe import AsyncPipe\n", "from kalbio._core.sync.pipe import Pipe\n"),
+        (
+            "from kalbio._core.aio.retrying_client import AsyncRetryingClient\n",
+            "from kalbio._core.sync.retrying_client import RetryingClient\n",
+        ),
         ("from other.aio import x\n", "from other.aio import x\n"),
         ("x = client.aio\n", "x = client.aio\n"),
     ],
@@ -73,7 +76,7 @@ def test_code_is_translated(source: str, twin: str) -> None:
             '"""See `kalbio.aio.records` and kalbio/_core/aio."""\n',
             '"""See `kalbio.records` and kalbio/_core/sync."""\n',
         ),
-        ("# an AsyncPipe has an AsyncIterator\n", "# a Pipe has an Iterator\n"),
+        ("# an AsyncRetryingClient has an AsyncIterator\n", "# a RetryingClient has an Iterator\n"),
         ("# those who await the answer. They await it.\n", "# those who await the answer. They await it.\n"),
         ('x: "Awaitable[list[AsyncThing]]"\n', 'x: "list[Thing]"\n'),
         ("x = f'{await f(AsyncThing)} {{AsyncThing}}'\n", "x = f'{f(Thing)} {{Thing}}'\n"),
@@ -136,17 +139,17 @@ def project(tmp_path: Path) -> Path:
         "kalbio/aio/__init__.py": "x = 1\n",
         "kalbio/aio/things.py": (
             "from collections.abc import Awaitable, AsyncIterator, Callable, Iterator\n"
-            "from kalbio._core.aio.pipe import AsyncPipe\n"
+            "from kalbio._core.aio.retrying_client import AsyncRetryingClient\n"
             "from zlib import crc32\n"
             "from attrs import define\n"
             "import kalbio._model.absent\n"
-            "async def things(pipe: AsyncPipe, f: Callable[[], Awaitable[int]]) -> AsyncIterator[int]:\n"
+            "async def things(pipe: AsyncRetryingClient, f: Callable[[], Awaitable[int]]) -> AsyncIterator[int]:\n"
             "    yield crc32(b'') + await f()\n"
             "x: Iterator[int] = define(kalbio)\n"
         ),
-        "kalbio/_core/aio/pipe.py": "class AsyncPipe: ...\n",
-        "kalbio/_core/aio/locks.py": "x = 1\n",
-        "kalbio/_core/sync/locks.py": "x = 2\n",
+        "kalbio/_core/aio/retrying_client.py": "class AsyncRetryingClient: ...\n",
+        "kalbio/_core/aio/concurrency.py": "x = 1\n",
+        "kalbio/_core/sync/concurrency.py": "x = 2\n",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -157,8 +160,8 @@ def test_each_source_gets_one_twin(project: Path, tmp_path_factory: pytest.TempP
     """Twins are written for all sources but `kalbio/aio/__init__.py` and the hand-written pair."""
     target = tmp_path_factory.mktemp("target")
     derive_all(project, target)
-    assert derived_files(target) == ["kalbio/_core/sync/pipe.py", "kalbio/things.py"]
-    assert sorted(path.name for path in target.rglob("*.py")) == ["pipe.py", "things.py"]
+    assert derived_files(target) == ["kalbio/_core/sync/retrying_client.py", "kalbio/things.py"]
+    assert sorted(path.name for path in target.rglob("*.py")) == ["retrying_client.py", "things.py"]
 
 
 def test_twins_are_formatted_and_say_where_they_come_from(
@@ -174,8 +177,8 @@ def test_twins_are_formatted_and_say_where_they_come_from(
         "from zlib import crc32\n\n"
         "from attrs import define\n\n"
         "import kalbio._model.absent\n"
-        "from kalbio._core.sync.pipe import Pipe\n\n\n"
-        "def things(pipe: Pipe, f: Callable[[], int]) -> Iterator[int]:\n"
+        "from kalbio._core.sync.retrying_client import RetryingClient\n\n\n"
+        "def things(pipe: RetryingClient, f: Callable[[], int]) -> Iterator[int]:\n"
         '    yield crc32(b"") + f()\n\n\n'
         "x: Iterator[int] = define(kalbio)\n"
     )
@@ -191,7 +194,12 @@ def test_packages_have_packages_for_twins(project: Path, tmp_path_factory: pytes
     (package / "shelf.py").write_text("import kalbio.aio.shelves\n\n\nclass AsyncShelf: ...\n")
     target = tmp_path_factory.mktemp("target")
     derive_all(project, target)
-    twins = ["kalbio/_core/sync/pipe.py", "kalbio/shelves/__init__.py", "kalbio/shelves/shelf.py", "kalbio/things.py"]
+    twins = [
+        "kalbio/_core/sync/retrying_client.py",
+        "kalbio/shelves/__init__.py",
+        "kalbio/shelves/shelf.py",
+        "kalbio/things.py",
+    ]
     assert derived_files(target) == twins
     header, code = (target / twins[1]).read_text().split("\n", 1)
     assert header.startswith("# Derived from kalbio/aio/shelves/__init__.py by scripts/regenerate")

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kalbio import AuthenticationError, PermissionDeniedError, TransportError, UnknownFateError
+from kalbio import AuthenticationError, OutcomeUnknownError, PermissionDeniedError, TransportError
 from tests.altered import replace
 from tests.conftest import Lab, World
 
@@ -136,7 +136,7 @@ def test_loads_and_exports_of_an_unreachable_server_raise(
 ) -> None:
     """Under the older policy, too, an import or an export that nobody answers is an error, and not logged as well."""
     old.fail("pushImport", **UNREACHED[kind])
-    with pytest.raises((TransportError, UnknownFateError)):
+    with pytest.raises((TransportError, OutcomeUnknownError)):
         world(old.api.imports.push_data(["Compound"], [{"Compound": "C"}]))
     old.fail("exportRecordsCsv", **UNREACHED[kind])
     with pytest.raises(TransportError):

@@ -16,9 +16,9 @@ from kalbio import (
     KalbioAPIError,
     KalbioResponseError,
     KaleidoscopeClient,
+    OutcomeUnknownError,
     RetryPolicy,
     SettingError,
-    UnknownFateError,
 )
 from kalbio.aio import helpers as async_helpers
 from kalbio.sandbox import Fault, Sandbox
@@ -63,7 +63,9 @@ def test_a_write_that_the_deadline_ends_says_so(world: World) -> None:
         sandbox.faults.add(Fault("createProgram", slow=3))
         client = world.connect(url=server.url, retries=RetryPolicy(deadline=1))
         world(client.programs.get_programs())
-        with pytest.raises(UnknownFateError, match=r"the answer was lost \(it took longer than the deadline of 1 s\)"):
+        with pytest.raises(
+            OutcomeUnknownError, match=r"the answer was lost \(it took longer than the deadline of 1 s\)"
+        ):
             world(client.programs.create_program("Antivirals"))
 
 

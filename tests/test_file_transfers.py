@@ -23,7 +23,7 @@ from kalbio import (
     ConnectionFailedError,
     KalbioError,
     NotFoundError,
-    UnknownFateError,
+    OutcomeUnknownError,
     ValidationError,
 )
 from tests.conftest import Lab, World
@@ -335,7 +335,7 @@ def test_after_a_failure_the_file_stands_where_it_stood(world: World) -> None:
     file = io.BytesIO(b"header\n" + DATA)
     file.readline()
 
-    for error in (UnknownFateError, ValidationError):
+    for error in (OutcomeUnknownError, ValidationError):
         with pytest.raises(error):
             world(client.records.create_record_value_file(RECORD, RECORD, "data.bin", file))
         assert file.tell() == 7

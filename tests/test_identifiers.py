@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from kalbio import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
-from kalbio._model.identifiers import Catalog, as_id, close_matches, is_uuid, plain_id, plain_ids
+from kalbio._core.objects.identifiers import Catalog, as_id, close_matches, is_uuid, plain_id, plain_ids
 from kalbio._model.records import RecordData, match_identified, read_identified
 from kalbio._model.views import RecordViewData
 from kalbio.entity_fields import DataField, KeyField

@@ -19,7 +19,7 @@ ROWS = [{"Compound": f"I-{number}", "Reading": number} for number in range(10)]
 @pytest.fixture
 def lab(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """A sandbox, without waiting after a kill."""
-    monkeypatch.setattr("kalbio._core.journal.JOURNAL_REST", 0.0)
+    monkeypatch.setattr("kalbio._core.bulk.journal.JOURNAL_REST", 0.0)
     made = Lab(world, retries=0)
     yield made
     made.close()

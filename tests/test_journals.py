@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kalbio import JournalError, UnknownFateError
-from kalbio._core.journal import Journal
+from kalbio import JournalError, OutcomeUnknownError
+from kalbio._core.bulk.journal import Journal
 from tests.conftest import Lab, World
 
 FIELD = "Purity (%)"
@@ -23,7 +23,7 @@ class Killed(BaseException):
 def lab(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """A sandbox whose client sends one row at a time; chunks are of 6 rows, and nothing is waited for."""
     monkeypatch.setattr("kalbio._core.constants.BULK_CHUNK", 6)
-    monkeypatch.setattr("kalbio._core.journal.JOURNAL_REST", 0.0)
+    monkeypatch.setattr("kalbio._core.bulk.journal.JOURNAL_REST", 0.0)
     monkeypatch.setattr(Journal, "note", Journal.note)  # put back at the end, whatever became of a kill
     made = Lab(world, retries=0, max_in_flight=1)
     yield made
@@ -196,7 +196,7 @@ def test_somebody_else_writes_to_the_place_after_the_kill(lab: Lab, world: World
     assert [outcome.status for outcome in result] == ["done" if theirs == 7 else "unknown"]
     assert stored(record, world) == [str(theirs)]
     if theirs == 9:
-        assert isinstance(result[0].error, UnknownFateError)
+        assert isinstance(result[0].error, OutcomeUnknownError)
         assert "another content" in str(result[0].error)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from kalbio._core.errors import UnreadableTimeError
-from kalbio._model.listing import Listing, read_items
-from kalbio._model.times import parse_timestamp
+from kalbio._core.objects.listing import Listing, read_items
+from kalbio._core.objects.times import parse_timestamp
 from kalbio.activities import Activity, ActivityDefinition, ContentLayoutItem
 from kalbio.dashboards import DashboardCategory
 from kalbio.entity_fields import DataField, EntityField, KeyField

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kalbio._model.resource import Field, Resource, _Time
+from kalbio._core.objects.resource import Field, Resource, _Time
 from kalbio.activities import Activity, ActivityStatusEnum
 from kalbio.dashboards import Dashboard, DashboardCategory
 from kalbio.entity_fields import DataField, KeyField

@@ -14,7 +14,7 @@ import pytest
 
 import kalbio
 import kalbio.aio
-from kalbio import FieldTypeError, IdentifierError, KalbioAPIError, KalbioError, NotFoundError, UnknownFateError
+from kalbio import FieldTypeError, IdentifierError, KalbioAPIError, KalbioError, NotFoundError, OutcomeUnknownError
 from tests.conftest import Lab, World
 
 READS: dict[str, Any] = {
@@ -120,7 +120,7 @@ def test_requests_are_repeated_by_their_method(world: World) -> None:
         lab.fail(operation, lose_answer=True)
         assert world(lab.api.request(method, path, json=body))
     lab.fail("createProgram", lose_answer=True)
-    with pytest.raises(UnknownFateError):
+    with pytest.raises(OutcomeUnknownError):
         world(lab.api.request("POST", "/programs", json={"title": "Once"}))
     assert [item.title for item in lab.client.programs.get_programs()].count("Once") == 1
     lab.close()

@@ -20,13 +20,13 @@ from hypothesis import configuration, given, settings
 from hypothesis import strategies as st
 
 from kalbio import ValidationError, webhooks
-from kalbio._core import jsontext
-from kalbio._core.batches import cut
 from kalbio._core.constants import MAX_FILE_NAME, MAX_TARGET
-from kalbio._core.filenames import safe_name
-from kalbio._core.redact import redact
-from kalbio._core.retry import Happened, RetryPolicy, decide
-from kalbio._model.times import parse_timestamp
+from kalbio._core.files.filenames import safe_name
+from kalbio._core.http.url_chunks import chunk_for_url
+from kalbio._core.json import strict_json
+from kalbio._core.objects.times import parse_timestamp
+from kalbio._core.retry import AttemptResult, RetryPolicy, decide
+from kalbio._core.text.redaction import redact
 from kalbio.testing import InProcess
 from tests.altered import query_of
 
@@ -160,15 +160,15 @@ def test_conditions_arrive_as_they_were_given(
 @given(JSON)
 def test_json_survives_its_journey(value: Any) -> None:
     """What is encoded decodes to the same."""
-    assert jsontext.decode(jsontext.encode(value)) == value
-    assert jsontext.plain(value) == value
+    assert strict_json.decode(strict_json.encode(value)) == value
+    assert strict_json.plain(value) == value
 
 
 @given(st.recursive(st.just(math.nan) | st.just("\ud800") | st.just(b"x"), lambda inner: st.lists(inner, min_size=1)))
 def test_what_is_no_json_names_its_place(value: Any) -> None:
     """However deep it stands, the error begins with the way to it."""
     with pytest.raises((ValueError, TypeError), match=r"^place(\[0\])* (is|has)"):
-        jsontext.encode(value, "place")
+        strict_json.encode(value, "place")
 
 
 @given(
@@ -182,7 +182,7 @@ def test_batches_hold_everything_in_order_within_the_limit(
 ) -> None:
     """Nothing is left out, doubled or moved; only a text that is too long by itself goes over the limit, alone."""
     texts = [text.encode("utf-8", "replace").decode() for text in texts]
-    slices = list(cut(texts, overhead=overhead, separator=separator, max_count=most))
+    slices = list(chunk_for_url(texts, overhead=overhead, separator=separator, max_count=most))
     assert [text for part in slices for text in texts[part]] == texts
     for part in slices:
         batch = texts[part]
@@ -259,7 +259,7 @@ POLICIES = st.builds(
 @settings(max_examples=600)
 @given(
     POLICIES,
-    st.sampled_from(Happened),
+    st.sampled_from(AttemptResult),
     st.booleans(),
     st.booleans(),
     st.integers(1, 5),
@@ -270,7 +270,7 @@ POLICIES = st.builds(
 )
 def test_a_decision_keeps_its_promises(
     policy: RetryPolicy,
-    happened: Happened,
+    happened: AttemptResult,
     idempotent: bool,
     replayable: bool,
     attempt: int,
@@ -292,12 +292,12 @@ def test_a_decision_keeps_its_promises(
         retry_after=retry_after,
         random=lambda: drawn,
     )
-    maybe_done = happened in (Happened.LOST, Happened.SERVER_FAILED)
-    assert decision.fate_unknown == (maybe_done and not idempotent)
+    maybe_done = happened in (AttemptResult.LOST, AttemptResult.SERVER_FAILED)
+    assert decision.outcome_unknown == (maybe_done and not idempotent)
     if decision.wait is None:
         return
-    assert not decision.fate_unknown
-    assert happened is not Happened.REFUSED
+    assert not decision.outcome_unknown
+    assert happened is not AttemptResult.REFUSED
     assert replayable
     assert attempt < policy.attempts
     assert 0 <= decision.wait <= policy.max_wait + (policy.base if retry_after is not None else 0)

@@ -90,10 +90,10 @@ from toy_api.models import LogInBody, Toy
 from toy_api.operations import OPERATIONS
 
 from kalbio._core.aio.auth import AsyncTokenAuth
-from kalbio._core.aio.pipe import AsyncPipe
+from kalbio._core.aio.retrying_client import AsyncRetryingClient
 from kalbio._core.retry import RetryPolicy
-from kalbio._core.settings import Settings, Timeouts
-from kalbio._core.tokens import Tokens
+from kalbio._core.http.settings import Settings, Timeouts
+from kalbio._core.auth.tokens import Tokens
 
 
 class AsyncToyClient:
@@ -110,15 +110,15 @@ class AsyncToyClient:
         )
         tokens = Tokens(client_id="bear", client_secret="sandbox-secret-of-the-bear", clock=time.monotonic)
 
-        def make_auth(pipe: AsyncPipe) -> AsyncTokenAuth:
+        def make_auth(pipe: AsyncRetryingClient) -> AsyncTokenAuth:
             def build(grant: Any) -> Any:
                 return pipe.build_request(**log_in.build_request(body=LogInBody(who="bear", word="please")))
 
             return AsyncTokenAuth(tokens, header="X-Toy-Pass", build=build, extra_headers={})
 
-        self._pipe = AsyncPipe(settings, OPERATIONS, make_auth)
+        self._pipe = AsyncRetryingClient(settings, OPERATIONS, make_auth)
 
-    def get_async_httpx_client(self) -> AsyncPipe:
+    def get_async_httpx_client(self) -> AsyncRetryingClient:
         return self._pipe
 
     async def get_toy(self, toy_id: str) -> Toy:
@@ -233,7 +233,7 @@ def test_each_api_is_made_from_its_own_description(made: Path) -> None:
     assert (made / "generated/box_api/api/boxes/list_boxes.py").is_file()
     twin = (made / "toyshop/client.py").read_text(encoding="utf-8")
     assert twin.startswith("# Derived from toyshop/aio/client.py by scripts/regenerate")
-    assert "from kalbio._core.sync.pipe import Pipe\n" in twin
+    assert "from kalbio._core.sync.retrying_client import RetryingClient\n" in twin
 
 
 def test_check_and_diff_look_at_every_api(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

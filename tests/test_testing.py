@@ -14,10 +14,10 @@ from kalbio import (
     ConnectionFailedError,
     KalbioResponseError,
     KaleidoscopeClient,
+    OutcomeUnknownError,
     RequestTimeoutError,
     RetryPolicy,
     ServerError,
-    UnknownFateError,
 )
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.server import serve
@@ -51,14 +51,14 @@ def record_of(lab: Lab, world: World) -> Any:
     [
         ({"refuse": True}, ConnectionFailedError, 0),
         ({"status": 501}, ServerError, 0),
-        ({"lose_answer": True}, UnknownFateError, 1),
-        ({"time_out": True}, UnknownFateError, 1),
+        ({"lose_answer": True}, OutcomeUnknownError, 1),
+        ({"time_out": True}, OutcomeUnknownError, 1),
         ({"body": b"<html>"}, KalbioResponseError, 1),
-        ({"reset": True}, UnknownFateError, 0),
-        ({"truncate": True}, UnknownFateError, 1),
-        ({"slow": 60}, UnknownFateError, 1),
-        ({"status": 504, "after": True}, UnknownFateError, 1),
-        ({"status": 502, "body": b"<html>"}, UnknownFateError, 0),
+        ({"reset": True}, OutcomeUnknownError, 0),
+        ({"truncate": True}, OutcomeUnknownError, 1),
+        ({"slow": 60}, OutcomeUnknownError, 1),
+        ({"status": 504, "after": True}, OutcomeUnknownError, 1),
+        ({"status": 502, "body": b"<html>"}, OutcomeUnknownError, 0),
     ],
 )
 @pytest.mark.parametrize("carrier", ["in process", "port"])
@@ -75,7 +75,7 @@ def test_a_fault_hits_a_write(
             api = world.connect(url=server.url, retries=0)
             record = world(api.records.get_record_by_id({"compound": "CPD-1"}))
             # A closed connection is all that a server can do when it has the request: what became of it is not known.
-            error = UnknownFateError if "refuse" in fault else error
+            error = OutcomeUnknownError if "refuse" in fault else error
         lab.fail("addRecordValue", **fault)
 
         patience = api.timeout(0.5) if fault.keys() & {"slow", "time_out"} else contextlib.nullcontext()

@@ -40,7 +40,7 @@ def test_the_trial_notices_a_client_that_repeats_writes(monkeypatch: pytest.Monk
     def careless(*arguments: Any, **named: Any) -> Any:
         return decide(*arguments, **{**named, "idempotent": True})
 
-    monkeypatch.setattr("kalbio._core.sync.pipe.decide", careless)
+    monkeypatch.setattr("kalbio._core.sync.retrying_client.decide", careless)
 
     figures = mixed_calls.run(1000, 0.3, seed=5)
     assert figures["doubled"] > 0
@@ -109,7 +109,7 @@ def test_a_day_of_mishaps_leaks_no_secret() -> None:
 @pytest.mark.parametrize(
     "mutation",
     [
-        "from kalbio._core import veil; veil.draw = lambda: None\n",
+        "from kalbio._core.text import log_redaction; log_redaction.install = lambda: None\n",
         "from kalbio._core import errors; errors.redact = lambda text, secrets=(): text\n",
     ],
 )
@@ -129,11 +129,11 @@ def test_forked_children_read_what_they_ask_for() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_the_trial_notices_what_children_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """Children that go on with the connections and locks of their parent read wrong records, or hang."""
-    monkeypatch.setattr("kalbio._core.forks.watch", lambda thing: None)
+    monkeypatch.setattr("kalbio._core.concurrency.forks.watch", lambda thing: None)
     # Else the answers to others would be found and asked for again.
     for world in ("aio", "sync"):
-        monkeypatch.setattr(f"kalbio._core.{world}.pipe.contradiction", lambda *_: None)
-        monkeypatch.setattr(f"kalbio._core.{world}.pipe.broken_promise", lambda *_: None)
+        monkeypatch.setattr(f"kalbio._core.{world}.retrying_client.contradiction", lambda *_: None)
+        monkeypatch.setattr(f"kalbio._core.{world}.retrying_client.broken_promise", lambda *_: None)
 
     assert not forked.held(forked.run(2, 100, patience=3))
 
@@ -149,7 +149,7 @@ def test_many_loops_use_one_client() -> None:
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not tell which sockets are open")
 def test_the_trial_notices_a_lost_wake_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loops that do not wake each other up hang, and the trial counts them."""
-    monkeypatch.setattr("kalbio._core.aio.locks.Event.set", lambda event: setattr(event, "_is_set", True))
+    monkeypatch.setattr("kalbio._core.aio.concurrency.Event.set", lambda event: setattr(event, "_is_set", True))
 
     assert many_loops.run(120, patience=2)["hung"] > 0
 

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from kalbio._core import undecoded
 from kalbio._core.errors import KalbioResponseError
-from kalbio._model.listing import read_undecoded, read_undecoded_object
+from kalbio._core.json import lazy_json
+from kalbio._core.objects.listing import read_undecoded, read_undecoded_object
 from kalbio._model.records import own_key, read_identified
 from kalbio.records import Record
 
@@ -112,7 +112,7 @@ def test_broken_text_is_found_when_it_comes(body: bytes) -> None:
 def test_a_kept_record_does_not_keep_its_answer() -> None:
     """The text of a record is a copy: one record of a large answer holds its own bytes only."""
     item = json.dumps({"id": ID, **SHAPES["ordinary"]}).encode()
-    cut = undecoded.cut_list(b"[" + b",".join([item] * 50) + b"]")
+    cut = lazy_json.split_list(b"[" + b",".join([item] * 50) + b"]")
     assert cut is not None
     assert type(cut[7].text) is bytes
     assert cut[7].text == item
@@ -133,14 +133,14 @@ def test_copies_and_pickles_are_whole() -> None:
 def test_what_is_written_while_a_record_is_decoded_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that ends while another thread decodes the older text is not undone by that."""
     record = read_undecoded(httpx.Response(200, json=[{"id": ID, **SHAPES["ordinary"]}]), Record)[0]
-    decode = undecoded.decode
+    decode = lazy_json.decode
 
     def meanwhile(text: bytes) -> Any:
         whole = decode(text)
         record._become({"id": ID, "record_values": {FIELD: [entry("newer", 30)]}})
         return whole
 
-    monkeypatch.setattr(undecoded, "decode", meanwhile)
+    monkeypatch.setattr(lazy_json, "decode", meanwhile)
     record.to_dict()
     monkeypatch.undo()
     assert record.get_value_content(FIELD) == "newer"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kalbio import KalbioAPIError, RetryPolicy, UnknownFateError
+from kalbio import KalbioAPIError, OutcomeUnknownError, RetryPolicy
 from kalbio._model.records import holds, new_values
 from kalbio.sandbox import Request
 from tests.conftest import Lab, World
@@ -93,7 +93,7 @@ def test_it_ends_with_the_policy(patient: Lab, world: World, fault: dict[str, An
     before, since = stored(record, world), len(patient.exchanges)
     patient.fail("addRecordValue", **fault, times=None)
 
-    with pytest.raises(UnknownFateError):
+    with pytest.raises(OutcomeUnknownError):
         world(record.add_value(FIELD, 2.5, verify=True))
 
     assert asked(patient, since) == ["listRecordValues", *["addRecordValue", "listRecordValues"] * 2]
@@ -118,7 +118,7 @@ def test_what_cannot_be_looked_for_is_not_repeated(
         return answer(request)
 
     patient.sandbox.handle_with_faults = meet  # type: ignore[method-assign]
-    with pytest.raises(UnknownFateError) as caught:
+    with pytest.raises(OutcomeUnknownError) as caught:
         world(record.add_value(FIELD, 2.5, verify=True))
 
     assert asked(patient, since) == ["listRecordValues", "addRecordValue", "listRecordValues"]
@@ -143,7 +143,7 @@ def test_an_older_equal_value_is_never_taken_for_the_new_one(patient: Lab, world
     patient.fail("listRecordValues", status=404)
     patient.fail("addRecordValue", reset=True)
 
-    with pytest.raises(UnknownFateError):
+    with pytest.raises(OutcomeUnknownError):
         world(record.add_value(FIELD, 2.5, verify=True))
     assert asked(patient, since) == ["listRecordValues", "addRecordValue"]
 
@@ -167,7 +167,7 @@ def test_somebody_else_writes_to_the_same_place(patient: Lab, world: World, thei
     if theirs == 2.5:
         assert world(record.add_value(FIELD, 2.5, verify=True)).id not in before
     else:
-        with pytest.raises(UnknownFateError) as caught:
+        with pytest.raises(OutcomeUnknownError) as caught:
             world(record.add_value(FIELD, 2.5, verify=True))
         assert "another content" in caught.value.__notes__[0]
 
@@ -187,7 +187,7 @@ def test_a_repetition_that_is_refused_leaves_the_fate_unknown(patient: Lab, worl
     patient.fail("addRecordValue", reset=True)
     patient.fail("addRecordValue", status=403)
 
-    with pytest.raises(UnknownFateError) as caught:
+    with pytest.raises(OutcomeUnknownError) as caught:
         world(record.add_value(FIELD, 2.5, verify=True))
     assert "writing it again failed" in caught.value.__notes__[0]
 
@@ -198,7 +198,7 @@ def test_without_verify_nothing_changes(patient: Lab, world: World) -> None:
     since = len(patient.exchanges)
     patient.fail("addRecordValue", lose_answer=True)
 
-    with pytest.raises(UnknownFateError):
+    with pytest.raises(OutcomeUnknownError):
         world(record.add_value(FIELD, 2.5))
     assert asked(patient, since) == ["addRecordValue"]
 

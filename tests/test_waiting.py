@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kalbio import IdentifierNotFoundError, OutcomeError, WaitTimeoutError
-from kalbio._model.paging import Pages
+from kalbio._core.objects.paging import Pages
 from kalbio.sandbox import Sandbox
 from kalbio.testing import InProcess
 from tests.conftest import Lab, World

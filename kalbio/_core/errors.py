@@ -14,7 +14,7 @@
     ├── TransportError              no answer
     │   ├── ConnectionFailedError   (also ConnectionError) the connection could not be made, or broke
     │   └── RequestTimeoutError     (also TimeoutError) a time limit passed
-    ├── UnknownFateError            a write was sent and its answer lost: it may or may not have been carried out
+    ├── OutcomeUnknownError            a write was sent and its answer lost: it may or may not have been carried out
     ├── ClientClosedError           (also RuntimeError) the client was closed before the call, or while it was under way
     ├── OutcomeError                what was waited for ended badly; `outcome` is what it came to
     ├── JournalError            the journal of a load cannot be used, or a row not sent; `outcome` has the rows so far
@@ -38,8 +38,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from kalbio._core.constants import MAX_ERROR_BODY, PORTS
-from kalbio._core.redact import redact, redact_all
-from kalbio._core.shown import one_line, place, shown
+from kalbio._core.text.display import host_and_port, one_line, safe_repr
+from kalbio._core.text.redaction import redact, redact_all
 
 _NEEDLESS_ESCAPE = re.compile(r"\\u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 
@@ -208,7 +208,7 @@ class UnreadableTimeError(KalbioError, ValueError):
 
     def __init__(self, what: str, value: Any) -> None:
         self.value = value
-        super().__init__(f"{what} is {shown(value)}, which is no time that can be read")
+        super().__init__(f"{what} is {safe_repr(value)}, which is no time that can be read")
 
 
 class TransportError(KalbioError):
@@ -230,7 +230,7 @@ class TransportError(KalbioError):
         self.reason = reason
         self.host = host
         self.port = port
-        super().__init__(f"{method} {path}{f' at {place(host, port)}' if host else ''}: {reason}")
+        super().__init__(f"{method} {path}{f' at {host_and_port(host, port)}' if host else ''}: {reason}")
 
     @classmethod
     def of(cls, request: Any, reason: str) -> Self:
@@ -247,7 +247,7 @@ class RequestTimeoutError(TransportError, TimeoutError):
     """A time limit passed: connecting, writing, reading, or waiting for a free connection."""
 
 
-class UnknownFateError(KalbioError):
+class OutcomeUnknownError(KalbioError):
     """A write was sent and its answer was lost: it may or may not have been carried out.
 
     Look before you repeat it: values are append-only, and a second write is a second value.
@@ -280,10 +280,14 @@ class UnknownFateError(KalbioError):
         )
 
 
+UnknownFateError = OutcomeUnknownError
+"""The older name of OutcomeUnknownError."""
+
+
 class ClientClosedError(KalbioError, RuntimeError):
     """The client was closed, before the call or while it was under way.
 
-    A write under way that must not be repeated raises UnknownFateError instead. This one is raised under the older
+    A write under way that must not be repeated raises OutcomeUnknownError instead. This one is raised under the older
     error policy too: to go on with a client that is closed is a mistake of the program.
     """
 
@@ -348,9 +352,9 @@ class IdentifierNotFoundError(IdentifierError, LookupError):
 
     def __init__(self, kind: str, identifier: Any, suggestions: Sequence[str] = (), hint: str = "") -> None:
         self.suggestions = list(suggestions)
-        close = f" Did you mean {' or '.join(map(shown, self.suggestions))}?" if self.suggestions else ""
+        close = f" Did you mean {' or '.join(map(safe_repr, self.suggestions))}?" if self.suggestions else ""
         super().__init__(
-            kind, identifier, f"There is no {kind} {shown(identifier)}.{close}{' ' + hint if hint else ''}"
+            kind, identifier, f"There is no {kind} {safe_repr(identifier)}.{close}{' ' + hint if hint else ''}"
         )
 
 
@@ -376,5 +380,5 @@ class AmbiguousIdentifierError(IdentifierError):
     def __init__(self, kind: str, identifier: Any, candidates: Sequence[str], hint: str = "") -> None:
         self.candidates = list(candidates)
         several = ", ".join(self.candidates)
-        text = f"The {kind} {shown(identifier)} is not unique; give the id of the one you mean: {several}"
+        text = f"The {kind} {safe_repr(identifier)} is not unique; give the id of the one you mean: {several}"
         super().__init__(kind, identifier, f"{text}. {hint}" if hint else text)

@@ -18,18 +18,18 @@ import attrs
 
 from kalbio._core import constants
 from kalbio._core.errors import SettingError
-from kalbio._core.shown import shown
+from kalbio._core.text.display import safe_repr
 
 # The connection leads to a server that is not the one asked for; the request came too early; there are too many.
 _NOT_PROCESSED = frozenset({421, 425, 429})
 
 
-class Happened(Enum):
+class AttemptResult(Enum):
     """What became of an attempt."""
 
     NOT_SENT = "not sent"
     """No connection was made: the server knows nothing of it."""
-    TURNED_AWAY = "turned away"
+    THROTTLED = "turned away"
     """421, 425, 429, or 503 with Retry-After: the server did not process it."""
     LOST = "lost"
     """Sent, but no complete answer."""
@@ -41,7 +41,7 @@ class Happened(Enum):
 
 def _check_attempts(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise SettingError(f"{attribute.name} must be a whole number of at least 1; got {shown(value)}")
+        raise SettingError(f"{attribute.name} must be a whole number of at least 1; got {safe_repr(value)}")
 
 
 def _is_seconds(value: Any) -> bool:
@@ -50,13 +50,13 @@ def _is_seconds(value: Any) -> bool:
 
 def _check_wait(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not _is_seconds(value):
-        raise SettingError(f"{attribute.name} must be a number of seconds from 0; got {shown(value)}")
+        raise SettingError(f"{attribute.name} must be a number of seconds from 0; got {safe_repr(value)}")
 
 
 def _check_deadline(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and not (_is_seconds(value) and value > 0):
         raise SettingError(
-            f"{attribute.name} must be a number of seconds above 0, or None for no deadline; got {shown(value)}"
+            f"{attribute.name} must be a number of seconds above 0, or None for no deadline; got {safe_repr(value)}"
         )
 
 
@@ -85,21 +85,21 @@ class Decision:
     """What to do now: wait and try again (`wait` in seconds), or give up (`wait` is None)."""
 
     wait: float | None
-    fate_unknown: bool = False
+    outcome_unknown: bool = False
 
 
-def classify(status: int, retry_after: float | None) -> Happened:
+def classify(status: int, retry_after: float | None) -> AttemptResult:
     """Say what an HTTP status of 400 or more means for a repetition."""
     if status in _NOT_PROCESSED or (status == 503 and retry_after is not None):
-        return Happened.TURNED_AWAY
+        return AttemptResult.THROTTLED
     if status == 408 or (status >= 500 and status != 501):
-        return Happened.SERVER_FAILED
-    return Happened.REFUSED
+        return AttemptResult.SERVER_FAILED
+    return AttemptResult.REFUSED
 
 
 def decide(
     policy: RetryPolicy,
-    happened: Happened,
+    happened: AttemptResult,
     *,
     idempotent: bool,
     replayable: bool,
@@ -112,9 +112,9 @@ def decide(
 
     `replayable` says that the body can be sent once more; `random` draws from 0 to 1.
     """
-    maybe_done = happened in (Happened.LOST, Happened.SERVER_FAILED)
-    give_up = Decision(None, fate_unknown=maybe_done and not idempotent)
-    if happened is Happened.REFUSED or give_up.fate_unknown or not replayable or attempt >= policy.attempts:
+    maybe_done = happened in (AttemptResult.LOST, AttemptResult.SERVER_FAILED)
+    give_up = Decision(None, outcome_unknown=maybe_done and not idempotent)
+    if happened is AttemptResult.REFUSED or give_up.outcome_unknown or not replayable or attempt >= policy.attempts:
         return give_up
     backoff = random() * min(policy.max_wait, policy.base * 2.0 ** (attempt - 1))
     if retry_after is None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from kalbio._core.shown import shown
-from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
-from kalbio._model.fixed import FixedDict, FixedList
-from kalbio._model.identifiers import did_you_mean
-from kalbio._model.resource import (
+from kalbio._core.objects.fixed import FixedDict, FixedList
+from kalbio._core.objects.identifiers import did_you_mean
+from kalbio._core.objects.resource import (
     Field,
     Resource,
     anything,
@@ -23,6 +21,8 @@ from kalbio._model.resource import (
     texts_or_none,
     timestamp,
 )
+from kalbio._core.text.display import safe_repr
+from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
 
 ActivityType = Literal["task", "experiment", "project", "stage", "milestone", "cycle"]
 """The types of activities; experiments and cycles hold records."""
@@ -182,7 +182,7 @@ def check_activity_type(given: Any) -> str:
     """Return the text of an activity type. Raises ValueError naming the close ones when there is none such."""
     if not isinstance(given, str) or given not in ACTIVITY_TYPE_TO_LABEL:
         hint = did_you_mean(given, ACTIVITY_TYPE_TO_LABEL) or f" There are {', '.join(ACTIVITY_TYPE_TO_LABEL)}."
-        raise ValueError(f"There is no activity type {shown(given)}.{hint}")
+        raise ValueError(f"There is no activity type {safe_repr(given)}.{hint}")
     return str(given)
 
 

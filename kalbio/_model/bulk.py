@@ -11,9 +11,9 @@ from typing import Any, Generic, Literal, TypeVar
 
 import attrs
 
+from kalbio._core.bulk.rows import SKIPPED, UNKNOWN, PriorOutcome
 from kalbio._core.errors import OutcomeError
-from kalbio._core.rows import SKIPPED, UNKNOWN, Earlier
-from kalbio._core.shown import printable, table
+from kalbio._core.text.display import html_table, printable
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ class BulkResult(Sequence[RowOutcome[T]]):
 
     def _repr_html_(self) -> str:
         bad = [outcome for outcome in self._outcomes if outcome.status != "done"]
-        return table(str(self), ((item.index, item.status, item.error or "") for item in bad), len(bad))
+        return html_table(str(self), ((item.index, item.status, item.error or "") for item in bad), len(bad))
 
 
 def keep_account(end: BaseException, result: BulkResult[Any]) -> None:
@@ -145,6 +145,6 @@ def outcome_of(index: int, came: Any) -> RowOutcome[Any]:
         return RowOutcome(index, "skipped")
     if isinstance(came, Exception):
         return RowOutcome(index, "unknown" if isinstance(came, UNKNOWN) else "failed", error=came)
-    if isinstance(came, Earlier):
+    if isinstance(came, PriorOutcome):
         return RowOutcome(index, "done", id=came.made, earlier=True)
     return RowOutcome(index, "done", came, id=getattr(came, "id", None))

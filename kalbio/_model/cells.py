@@ -8,7 +8,7 @@ from enum import Enum
 from numbers import Number
 from typing import Any
 
-from kalbio._core.shown import shown
+from kalbio._core.text.display import safe_repr
 
 
 def with_cells(name: str, rows: Sequence[Mapping[Any, Any]]) -> list[dict[Any, Any]]:
@@ -20,8 +20,8 @@ def with_cells(name: str, rows: Sequence[Mapping[Any, Any]]) -> list[dict[Any, A
         for column, cell in row.items():
             if isinstance(cell, list | tuple | Mapping):
                 raise ValueError(
-                    f"{name}[{index}][{shown(column)}] is {shown(cell)}: a cell of an import is text, a number, a "
-                    "date, or true or false; write what else a field may hold with client.records.add_values"
+                    f"{name}[{index}][{safe_repr(column)}] is {safe_repr(cell)}: a cell of an import is text, a "
+                    "number, a date, or true or false; write what else a field may hold with client.records.add_values"
                 )
     return [{column: cell for column, cell in row.items() if cell is not None} for row in rows]
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from kalbio._model.resource import Resource, enum_text, flag, flag_or_false, text, text_or_empty, texts, timestamp
+from kalbio._core.objects.resource import (
+    Resource,
+    enum_text,
+    flag,
+    flag_or_false,
+    text,
+    text_or_empty,
+    texts,
+    timestamp,
+)
 
 
 class EntityFieldData(Resource):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalbio._model.resource import Resource, anything, flag_or_false, number, objects, optional_object, text
+from kalbio._core.objects.resource import Resource, anything, flag_or_false, number, objects, optional_object, text
 
 
 class ImportValidationError(Resource):

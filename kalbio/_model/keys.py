@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kalbio._core.errors import IdentifierError
-from kalbio._core.shown import shown
+from kalbio._core.text.display import safe_repr
 
 _EMPTY = "is empty"
 _NAMED_ROWS = 1000
@@ -20,7 +20,7 @@ def key_text(value: Any, field: Any) -> str:
     """Return the text of a key value. Raises IdentifierError naming the field when it is none."""
     text, fault = _read(value)
     if fault is not None:
-        raise IdentifierError("record", value, f"The value of key field {shown(str(field))} {fault}.")
+        raise IdentifierError("record", value, f"The value of key field {safe_repr(str(field))} {fault}.")
     return text
 
 
@@ -75,7 +75,7 @@ def _read(value: Any) -> tuple[str, str | None]:
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
-            return "", f"is {shown(value)}, which is not valid Unicode text"
+            return "", f"is {safe_repr(value)}, which is not valid Unicode text"
         return str.__str__(value), None
     # Numbers, those of array libraries included
     index = getattr(value, "__index__", None)
@@ -90,7 +90,7 @@ def _read(value: Any) -> tuple[str, str | None]:
             ": a table makes whole numbers float where a column has gaps, so read the column as text (in pandas"
             " dtype=str), or as whole numbers with gaps (dtype='Int64')"
         )
-    return "", f"must be text or a whole number, not {type(value).__name__} ({shown(value)}){cure}"
+    return "", f"must be text or a whole number, not {type(value).__name__} ({safe_repr(value)}){cure}"
 
 
 def _is_gap(value: Any) -> bool:

@@ -9,19 +9,20 @@ from typing import Any, NotRequired, TypedDict, TypeVar
 
 import msgspec
 
-from kalbio._core import forks, jsontext, undecoded
-from kalbio._core._http import Response
-from kalbio._core.answers import as_list, unusable
+from kalbio._core.concurrency import forks
 from kalbio._core.errors import KalbioError, UnreadableTimeError
-from kalbio._core.shown import shown
-from kalbio._core.undecoded import Undecoded
-from kalbio._model.checks import flag
+from kalbio._core.http.library import Response
+from kalbio._core.http.responses import as_list, unusable
+from kalbio._core.json import lazy_json, strict_json
+from kalbio._core.json.lazy_json import LazyObject
+from kalbio._core.objects.checks import require_flag
+from kalbio._core.objects.fixed import FixedDict, FixedList, copied
+from kalbio._core.objects.identifiers import did_you_mean, is_uuid, plain_id
+from kalbio._core.objects.resource import NO_LIST, Resource, anything, enum_text, text, texts, timestamp
+from kalbio._core.objects.times import Order, check_moment, order_of, parse_timestamp
+from kalbio._core.text.display import safe_repr
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.fields import EntityFieldData
-from kalbio._model.fixed import FixedDict, FixedList, copied
-from kalbio._model.identifiers import did_you_mean, is_uuid, plain_id
-from kalbio._model.resource import NO_LIST, Resource, anything, enum_text, text, texts, timestamp
-from kalbio._model.times import Order, check_moment, order_of, parse_timestamp
 from kalbio._model.views import ViewField
 
 
@@ -96,14 +97,14 @@ class ValueToWrite(TypedDict):
 def check_value_row(index: int, row: Any) -> Mapping[str, Any]:
     """Return a row to write. Raises ValueError naming the row that is incomplete or has an unknown member."""
     if not isinstance(row, Mapping):
-        raise ValueError(f"rows[{index}] must be a dict; got {shown(row)}")
+        raise ValueError(f"rows[{index}] must be a dict; got {safe_repr(row)}")
     lacking = [name for name in ("record", "field", "content") if name not in row]
     if lacking:
-        raise ValueError(f"rows[{index}] has no {lacking[0]!r}: {shown(row)}")
+        raise ValueError(f"rows[{index}] has no {lacking[0]!r}: {safe_repr(row)}")
     unknown = [name for name in row if name not in ValueToWrite.__annotations__]
     if unknown:
         known = ", ".join(ValueToWrite.__annotations__)
-        raise ValueError(f"rows[{index}] has an unknown member {shown(unknown[0])}; known are {known}")
+        raise ValueError(f"rows[{index}] has an unknown member {safe_repr(unknown[0])}; known are {known}")
     return row
 
 
@@ -136,7 +137,7 @@ class RecordData(Resource):
 
     __slots__ = ("_contents", "_state")
 
-    _state: dict[str, Any] | Undecoded
+    _state: dict[str, Any] | LazyObject
     # Field id, or field id and activity id, to content: what was looked up before. It goes when the state is replaced.
     # As long as no activity was asked for it holds nothing that the garbage collector would have to look at.
     _contents: dict[Any, Any]
@@ -151,20 +152,20 @@ class RecordData(Resource):
 
     _computed = ("record_values",)
 
-    def __init__(self, raw: dict[str, Any] | Undecoded | None = None, client: Any = None, /, **members: Any) -> None:
+    def __init__(self, raw: dict[str, Any] | LazyObject | None = None, client: Any = None, /, **members: Any) -> None:
         super().__init__(raw, client, **members)  # type: ignore[arg-type]  # `_raw` takes both
 
     @property
     def id(self) -> str:
         """The id, a UUID as text."""
         state = self._state
-        return state.id if isinstance(state, Undecoded) else str(state.get("id", ""))
+        return state.id if isinstance(state, LazyObject) else str(state.get("id", ""))
 
     @property
     def _raw(self) -> dict[str, Any]:
         state = self._state
-        if isinstance(state, Undecoded):
-            whole = undecoded.whole(state)
+        if isinstance(state, LazyObject):
+            whole = lazy_json.decode_object(state)
             with _replacing:
                 # Not what somebody has written meanwhile.
                 if self._state is state:
@@ -173,7 +174,7 @@ class RecordData(Resource):
         return state
 
     @_raw.setter
-    def _raw(self, state: dict[str, Any] | Undecoded) -> None:
+    def _raw(self, state: dict[str, Any] | LazyObject) -> None:
         with _replacing:
             self._state = state
             # The state first: who reads the old state puts what he finds into the old contents.
@@ -210,7 +211,7 @@ def _begin_anew() -> None:
 forks.in_child(_begin_anew)
 
 
-class Entry(msgspec.Struct, gc=False):
+class ValueEntry(msgspec.Struct, gc=False):
     """What decides which value of a field is current."""
 
     content: Any = None
@@ -231,7 +232,7 @@ class _Children(msgspec.Struct, gc=False):
 
 _PARTS = msgspec.json.Decoder(_Parts)
 _CHILDREN = msgspec.json.Decoder(_Children)
-_ENTRIES = msgspec.json.Decoder(list[Entry])
+_ENTRIES = msgspec.json.Decoder(list[ValueEntry])
 
 
 def _values(raw: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -243,40 +244,42 @@ def _objects(entries: Any) -> list[dict[str, Any]]:
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
-def field_ids(state: Mapping[str, Any] | Undecoded) -> Iterable[str]:
+def field_ids(state: Mapping[str, Any] | LazyObject) -> Iterable[str]:
     """Return the fields that a record holds values of."""
-    if isinstance(state, Undecoded):
+    if isinstance(state, LazyObject):
         try:
             return _parts(state).record_values.keys()
         except (ValueError, RecursionError):
-            return _values(undecoded.whole(state)).keys()
+            return _values(lazy_json.decode_object(state)).keys()
     return _values(state).keys()
 
 
-def entries_of(state: Mapping[str, Any] | Undecoded, field_id: str) -> list[Entry]:
+def entries_of(state: Mapping[str, Any] | LazyObject, field_id: str) -> list[ValueEntry]:
     """Return the entries of a field, from the JSON of a record or its text."""
-    if isinstance(state, Undecoded):
+    if isinstance(state, LazyObject):
         try:
             part = _parts(state).record_values.get(field_id)
             return [] if part is None else _ENTRIES.decode(part)
         except (ValueError, RecursionError):
             # Of another shape than all records that were ever seen, but still readable as far as it goes.
-            return entries_of(undecoded.whole(state), field_id)
-    return [Entry(*map(entry.get, Entry.__struct_fields__)) for entry in _objects(_values(state).get(field_id))]
+            return entries_of(lazy_json.decode_object(state), field_id)
+    return [
+        ValueEntry(*map(entry.get, ValueEntry.__struct_fields__)) for entry in _objects(_values(state).get(field_id))
+    ]
 
 
-def sub_records_of(state: Mapping[str, Any] | Undecoded) -> list[str]:
+def sub_records_of(state: Mapping[str, Any] | LazyObject) -> list[str]:
     """Return the ids of the sub-records that a record shows."""
-    if isinstance(state, Undecoded):
+    if isinstance(state, LazyObject):
         try:
             return [str(item) for item in _CHILDREN.decode(state.text).sub_record_ids]
         except ValueError:
-            return sub_records_of(undecoded.decode(state.text))
+            return sub_records_of(lazy_json.decode(state.text))
     ids = state.get("sub_record_ids")
     return [str(item) for item in ids] if isinstance(ids, list) else []
 
 
-def _parts(state: Undecoded) -> _Parts:
+def _parts(state: LazyObject) -> _Parts:
     parts: _Parts | None = state.parts
     if parts is None:
         parts = _PARTS.decode(state.text)
@@ -287,20 +290,20 @@ def _parts(state: Undecoded) -> _Parts:
 
 
 def current_entry(
-    entries: Iterable[Entry],
+    entries: Iterable[ValueEntry],
     own_id: str,
     *,
     operation_id: str | None = None,
     record_view_id: str | None = None,
     include_sub_records: bool = False,
     sub_record_id: str | None = None,
-) -> Entry | None:
+) -> ValueEntry | None:
     """Return the newest entry of a field that passes the conditions, None when there is none.
 
     Key values pass every condition but that on a view. Values of sub-records count only when they are asked for.
     Raises UnreadableTimeError when there are several and the time of one cannot be read: any could be the newest.
     """
-    best: Entry | None = None
+    best: ValueEntry | None = None
     newest: Order | None = None
     for entry in entries:
         owner = entry.record_id
@@ -355,7 +358,7 @@ def content_by_ids(record: RecordData, field_id: Any, activity_id: Any) -> Any:
     return content
 
 
-def contents_by_operation(entries: Iterable[Entry], own_id: str) -> dict[str, Any]:
+def contents_by_operation(entries: Iterable[ValueEntry], own_id: str) -> dict[str, Any]:
     """Return operation id to the current content of a data field there, of the record itself, not of sub-records.
 
     Operations where it cannot be told are left out.
@@ -375,11 +378,11 @@ def contents_by_operation(entries: Iterable[Entry], own_id: str) -> dict[str, An
     return found
 
 
-def _written(entry: Entry, own_id: str) -> Order:
+def _written(entry: ValueEntry, own_id: str) -> Order:
     return order_of(entry.created_at, f"created_at of a value of the record {own_id}")
 
 
-def contents(state: Mapping[str, Any] | Undecoded, own_id: str, *, operation_id: str) -> dict[str, Any]:
+def contents(state: Mapping[str, Any] | LazyObject, own_id: str, *, operation_id: str) -> dict[str, Any]:
     """Return field id to content for everything the record holds in an operation, its key values included."""
     found: dict[str, Any] = {}
     for field_id in field_ids(state):
@@ -474,7 +477,7 @@ def _id_text(value: Any) -> str | None:
 
 def holds(value: Mapping[str, Any], content: Any) -> bool:
     """Whether a value of the history is what the server makes of this content: numbers are kept as text."""
-    sent, stored, kind = jsontext.plain(content), value.get("content"), value.get("field_type")
+    sent, stored, kind = strict_json.plain(content), value.get("content"), value.get("field_type")
     if isinstance(sent, bool) or isinstance(stored, bool):
         return sent is stored
     if sent is None or stored is None:
@@ -516,7 +519,7 @@ def shown_sub_records(record: RecordData) -> list[str]:
     return sub_records_of(record._state)
 
 
-def own_key(state: Mapping[str, Any] | Undecoded) -> frozenset[tuple[str, str]] | None:
+def own_key(state: Mapping[str, Any] | LazyObject) -> frozenset[tuple[str, str]] | None:
     """Return the complete key of a record as its values tell it, None when they tell none."""
     found: dict[str, str] = {}
     for field_id in field_ids(state):
@@ -527,15 +530,15 @@ def own_key(state: Mapping[str, Any] | Undecoded) -> frozenset[tuple[str, str]] 
     return key_of(found) if found else None
 
 
-def read_identified(response: Response, make: Callable[[dict[str, Any] | Undecoded], R]) -> list[R | None]:
+def read_identified(response: Response, make: Callable[[dict[str, Any] | LazyObject], R]) -> list[R | None]:
     """Return what an answer to a look-up by key values holds, in its order; None where there is no record."""
-    texts = undecoded.cut_members(response.content, "record")
+    texts = lazy_json.split_members(response.content, "record")
     if texts is not None:
         return [None if text is None else make(text) for text in texts]
     found: list[R | None] = []
     for item in as_list(response):
         record = item.get("record") if isinstance(item, dict) else None
-        if isinstance(record, dict) and not undecoded.is_id(record.get("id")):
+        if isinstance(record, dict) and not lazy_json.is_id(record.get("id")):
             raise unusable(response, "a record of the answer has no id")
         found.append(make(record) if isinstance(record, dict) else None)
     return found
@@ -544,7 +547,7 @@ def read_identified(response: Response, make: Callable[[dict[str, Any] | Undecod
 def is_named(record: RecordData | None, key_values: KeyValues) -> bool:
     """Whether a record, still undecoded, shows exactly these key values."""
     state = None if record is None else record._state
-    if not isinstance(state, Undecoded):
+    if not isinstance(state, LazyObject):
         return False
     try:
         parts = _parts(state)
@@ -567,15 +570,15 @@ def match_identified(asked: Sequence[KeyValues], answered: Sequence[R | None]) -
     """
     if len(answered) == len(asked) and all(map(is_named, answered, asked)):
         return list(answered)  # as a rule; it takes less than reading the whole key of each
-    shown = [None if record is None else own_key(record._state) for record in answered]
-    by_key = {key: record for key, record in zip(shown, answered, strict=True) if key is not None}
+    own_keys = [None if record is None else own_key(record._state) for record in answered]
+    by_key = {key: record for key, record in zip(own_keys, answered, strict=True) if key is not None}
     result = [by_key.get(key_of(key_values)) for key_values in asked]
     if len(answered) == len(asked):
         # A record that does not show its key values, or shows them in another spelling, is told by its place.
         claimed = {record.id for record in result if record is not None}
         for place, record in enumerate(answered):
             if result[place] is None and record is not None and record.id not in claimed:
-                key = shown[place]
+                key = own_keys[place]
                 if key is None or {field for field, _ in key} == set(asked[place]):
                     result[place] = record
     return result
@@ -588,20 +591,20 @@ def check_rule(rule: Any) -> str:
     known = [member.value for member in SearchFilterRuleType]
     if rule not in known:
         hint = did_you_mean(rule, known) or " FilterRuleTypeEnum has them all."
-        raise ValueError(f"Record search has no filter rule {shown(rule)}.{hint}")
+        raise ValueError(f"Record search has no filter rule {safe_repr(rule)}.{hint}")
     return str(rule)
 
 
 def check_condition(condition: Any) -> Mapping[str, Any]:
     """Return a filter or a sort. Raises ValueError when it is none, or has an unknown rule."""
     if not isinstance(condition, Mapping):
-        raise ValueError(f"A search filter or sort is a dict; got {shown(condition)}")
+        raise ValueError(f"A search filter or sort is a dict; got {safe_repr(condition)}")
     if "filter_type" in condition:
         check_rule(condition["filter_type"])
     elif "filter_prop" in condition:
-        raise ValueError(f"A search filter needs a filter_type: {shown(condition)}")
+        raise ValueError(f"A search filter needs a filter_type: {safe_repr(condition)}")
     if "descending" in condition:
-        flag("descending", condition["descending"])
+        require_flag("descending", condition["descending"])
     check_filter_time(condition)
     return condition
 
@@ -616,7 +619,7 @@ def check_filter_time(condition: Mapping[str, Any]) -> None:
 def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
     """Return filters or sorts, each of them checked. Raises ValueError naming the argument when it is no list."""
     if isinstance(conditions, NO_LIST) or not isinstance(conditions, Iterable):
-        hint = f"; for a single one, [{shown(conditions)}]" if isinstance(conditions, Mapping) else ""
+        hint = f"; for a single one, [{safe_repr(conditions)}]" if isinstance(conditions, Mapping) else ""
         raise ValueError(
             f"{name} must be a list of dicts, one for each condition{hint}; got {type(conditions).__name__}"
         )
@@ -632,11 +635,11 @@ def view_conditions_text(name: str, given: str | Sequence[Mapping[str, Any]]) ->
         columns = [key for key in ("key_field_id", "view_field_id") if condition.get(key)]
         if len(columns) != 1:
             raise ValueError(
-                f"A condition on a view needs either a key_field_id or a view_field_id: {shown(condition)}"
+                f"A condition on a view needs either a key_field_id or a view_field_id: {safe_repr(condition)}"
             )
         kind, accepted = ("key field", EntityFieldData) if columns[0] == "key_field_id" else ("column", ViewField)
         resolved.append({**condition, columns[0]: plain_id(condition[columns[0]], kind, accepted)})
-    return jsontext.encode_text(resolved, name)
+    return strict_json.encode_text(resolved, name)
 
 
 def prepared(name: str, text: str) -> str:
@@ -646,10 +649,10 @@ def prepared(name: str, text: str) -> str:
     except (ValueError, RecursionError):
         known = None
     if not isinstance(known, list):
-        raise ValueError(f"{name} must be a list, or one as JSON text; got {shown(text)}")
+        raise ValueError(f"{name} must be a list, or one as JSON text; got {safe_repr(text)}")
     return text
 
 
 def query_text(value: Any) -> str:
     """Return how a search condition stands in the query: text as it is, everything else as JSON."""
-    return value if isinstance(value, str) else jsontext.encode_text(value)
+    return value if isinstance(value, str) else strict_json.encode_text(value)

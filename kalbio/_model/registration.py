@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kalbio._core.shown import shown
-from kalbio._model.checks import in_row, rows_of, unicode_text
-from kalbio._model.identifiers import plain_id
+from kalbio._core.objects.checks import in_row, require_rows, unicode_text
+from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.objects.resource import Resource, enum_text, objects, text, texts, texts_or_none
+from kalbio._core.text.display import safe_repr
 from kalbio._model.keys import key_text
 from kalbio._model.records import RecordData
-from kalbio._model.resource import Resource, enum_text, objects, text, texts, texts_or_none
 
 
 class RegistrationResultError(Resource):
@@ -120,14 +120,14 @@ def check_results(records: Iterable[Mapping[str, Any]], keys: Sequence[str] = ()
     """
     known = {"record_id", "status", "data", "error_message"}
     checked = []
-    for index, record in enumerate(rows_of("records", records)):
+    for index, record in enumerate(require_rows("records", records)):
         missing = [name for name in ("record_id", "status") if not record.get(name)]
         if missing:
-            raise ValueError(f"records[{index}] has no {missing[0]}: {shown(record)}")
+            raise ValueError(f"records[{index}] has no {missing[0]}: {safe_repr(record)}")
         unknown = [name for name in record if name not in known]
         if unknown:
             raise ValueError(
-                f"records[{index}] has an unknown key {shown(unknown[0])}; known are {', '.join(sorted(known))}"
+                f"records[{index}] has an unknown key {safe_repr(unknown[0])}; known are {', '.join(sorted(known))}"
             )
         for name in ("status", "error_message"):
             if record.get(name) is not None:
@@ -136,7 +136,7 @@ def check_results(records: Iterable[Mapping[str, Any]], keys: Sequence[str] = ()
         outcome["record_id"] = plain_id(record["record_id"], "record", RecordData)
         if not isinstance(outcome.get("data", {}), Mapping):
             raise ValueError(
-                f"records[{index}]['data'] must be a dict of field name to value; got {shown(record['data'])}"
+                f"records[{index}]['data'] must be a dict of field name to value; got {safe_repr(record['data'])}"
             )
         given = [name for name in keys if name in outcome.get("data", {})]
         with in_row(index, "records"):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from kalbio._model.enums import FilterRuleTypeEnum
-from kalbio._model.resource import (
+from kalbio._core.objects.resource import (
     ReadsLikeDict,
     Resource,
     enum_text,
@@ -18,6 +17,7 @@ from kalbio._model.resource import (
     texts_or_none,
     timestamp,
 )
+from kalbio._model.enums import FilterRuleTypeEnum
 
 
 class RecordTransfer(TypedDict):

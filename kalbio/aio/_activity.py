@@ -16,9 +16,12 @@ from kaleidoscope_api.api.activities import (
 from kaleidoscope_api.api.operations import add_operation_records, list_operation_records, remove_operation_records
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.answers import as_json, as_list
+from kalbio._core.concurrency.on_demand import on_demand
 from kalbio._core.errors import KalbioError
-from kalbio._core.on_demand import on_demand
+from kalbio._core.http.responses import as_json, as_list
+from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.objects.listing import Listing, read_items
+from kalbio._core.objects.updates import collect_updates
 from kalbio._model import staleness
 from kalbio._model.activities import (
     ActivityData,
@@ -28,9 +31,6 @@ from kalbio._model.activities import (
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
-from kalbio._model.identifiers import plain_id
-from kalbio._model.listing import Listing, read_items
-from kalbio._model.updates import given
 from kalbio._model.views import RecordViewData
 from kalbio.aio._activity_updates import resolved
 from kalbio.aio._definition import DefinitionSettings
@@ -356,7 +356,7 @@ class Activity(WithProperties, ActivityData):
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
             >>> await activity.update(status=ActivityStatusEnum.IN_PROGRESS)
         """
-        changes = given(locals())
+        changes = collect_updates(locals())
         if not changes:
             return
         client: Client = self._require_client()

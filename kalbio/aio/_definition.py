@@ -8,20 +8,20 @@ from typing import Any
 from kaleidoscope_api.api.activity_definitions import update_activity_definition
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.answers import as_optional_object
+from kalbio._core.http.responses import as_optional_object
+from kalbio._core.objects.checks import require_list, require_rows
+from kalbio._core.objects.identifiers import plain_id, plain_ids
+from kalbio._core.objects.resource import Resource
+from kalbio._core.objects.updates import collect_updates
 from kalbio._model import staleness
 from kalbio._model.activities import (
     ActivityDefinitionData,
     ContentLayoutItem,
     QueueContentLayoutMapping,
 )
-from kalbio._model.checks import listed, rows_of
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
-from kalbio._model.identifiers import plain_id, plain_ids
-from kalbio._model.resource import Resource
-from kalbio._model.updates import given
 from kalbio._model.views import RecordViewData
 from kalbio.aio._activity_updates import resolved
 from kalbio.aio._directory import Client
@@ -98,7 +98,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             >>> definition = (await client.activities.get_definitions())[0]
             >>> await definition.update(external_id="LIMS-7")
         """
-        await self._put(await resolved(self._require_client().directory, given(locals())))
+        await self._put(await resolved(self._require_client().directory, collect_updates(locals())))
 
     @on_failure(nothing)
     async def set_registration_settings(
@@ -133,7 +133,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             >>> definition = (await client.activities.get_definitions())[0]
             >>> await definition.set_registration_settings(status_field_id=None)
         """
-        changes = given(locals())
+        changes = collect_updates(locals())
         settings: dict[str, str | None] = {}
         for name, value in changes.items():
             if value is not None and name == "status_field_id":
@@ -188,7 +188,9 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
                         place.get("content_layout_ids", ()), "content layout item", ContentLayoutItem
                     ),
                 }
-                for place in rows_of("queue_content_layout_ids", queue_content_layout_ids, QueueContentLayoutMapping)
+                for place in require_rows(
+                    "queue_content_layout_ids", queue_content_layout_ids, QueueContentLayoutMapping
+                )
             ]
         await self._put(changes)
 
@@ -221,7 +223,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             >>> await definition.queue_to_views([])
         """
         places: dict[str, list[str]] = {}
-        for view in listed("views", views):
+        for view in require_list("views", views):
             view_id, layout_id = self._place(view)
             places.setdefault(view_id, []).append(layout_id)
         mapping: list[QueueContentLayoutMapping] = [

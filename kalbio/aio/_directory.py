@@ -8,9 +8,9 @@ from typing import Any, Generic, Protocol, TypeVar
 import attrs
 
 from kalbio._core.aio.session import AsyncSession
+from kalbio._core.objects.resource import Resource
 from kalbio._model import staleness
 from kalbio._model.records import RecordData
-from kalbio._model.resource import Resource
 from kalbio.aio._listing import CachedListing, Kind
 from kalbio.aio._record_store import RecordStore
 

@@ -16,11 +16,11 @@ from contextvars import ContextVar, Token
 from typing import Any, TypeVar
 
 from kalbio._core.aio.session import AsyncSession
-from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, TransportError, UnknownFateError
-from kalbio._core.on_demand import mark_like
-from kalbio._core.shown import one_line
+from kalbio._core.concurrency.on_demand import mark_like
+from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, OutcomeUnknownError, TransportError
+from kalbio._core.objects.checks import checker_of
+from kalbio._core.text.display import one_line
 from kalbio._model.bulk import BulkResult
-from kalbio._model.checks import checker_of
 
 logger = logging.getLogger("kalbio")
 
@@ -36,7 +36,7 @@ def nothing() -> None:
 
 def unreachable(error: KalbioError) -> bool:
     """Whether no answer came, or there was no login. Older clients raised this about imports and exports."""
-    if isinstance(error, UnknownFateError):
+    if isinstance(error, OutcomeUnknownError):
         return error.answer is None
     return isinstance(error, TransportError | AuthenticationError)
 

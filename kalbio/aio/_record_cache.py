@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from threading import Lock as ShortLock
 from typing import Generic, TypeVar
 
-from kalbio._core import constants, forks
+from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
+from kalbio._core.concurrency import forks
 from kalbio._model.records import KeyValues, RecordData, is_named, key_of, shown_key, shown_sub_records
 from kalbio._model.staleness import parts_of
 

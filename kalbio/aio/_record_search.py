@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kalbio._core import jsontext
 from kalbio._core.errors import IdentifierError
-from kalbio._core.shown import shown
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import require_texts, unicode_text
+from kalbio._core.objects.identifiers import joined_ids
+from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
-from kalbio._model.checks import texts_of, unicode_text
-from kalbio._model.identifiers import joined_ids
 from kalbio._model.records import (
     conditions_of,
     prepared,
@@ -49,7 +49,7 @@ async def search_query(directory: Directory, conditions: Mapping[str, Any]) -> d
         if isinstance(given, str):
             given = prepared("record_set_filters", given)
         query["record_set_filters"] = query_text(
-            given if isinstance(given, str) else texts_of("record_set_filters", given)
+            given if isinstance(given, str) else require_texts("record_set_filters", given)
         )
     if "record_set_ids" in query:
         query["record_set_ids"] = joined_ids(query["record_set_ids"], "record set")
@@ -63,7 +63,7 @@ async def _conditions_text(directory: Directory, name: str, given: str | Sequenc
     resolved = []
     for condition in conditions_of(name, given):
         if condition.get("field_id") is None:
-            raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {shown(condition)}")
+            raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {safe_repr(condition)}")
         field = await require_field_id(directory, condition["field_id"])
         resolved.append({**condition, "field_id": field})
-    return jsontext.encode_text(resolved, name)
+    return strict_json.encode_text(resolved, name)

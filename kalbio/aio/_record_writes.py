@@ -8,12 +8,13 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Se
 from pathlib import Path
 from typing import Any
 
-from kalbio._core import constants, jsontext
-from kalbio._core.aio.bulk import Load
+from kalbio._core import constants
+from kalbio._core.aio.bulk import BulkWriter
+from kalbio._core.bulk.journal import digest
 from kalbio._core.errors import KalbioError
-from kalbio._core.journal import digest
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import in_row, require_list
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome
-from kalbio._model.checks import in_row, listed
 from kalbio._model.records import (
     KeyValues,
     RecordValue,
@@ -24,11 +25,11 @@ from kalbio._model.records import (
     shown_key,
 )
 from kalbio.aio._activity import Record
-from kalbio.aio._loads import ValueTraces, WithWorkspace, Write, load_all, load_each
-from kalbio.aio._loads import opened as opened_journal
 from kalbio.aio._policy import ends_on_failure, on_failure
 from kalbio.aio._record import RecordKey, scope_of, show_value, write_value
 from kalbio.aio._record_store import RecordStore
+from kalbio.aio._resumable_writes import ValueReconciler, WithWorkspace, Write, load_all, load_each
+from kalbio.aio._resumable_writes import open_journal as opened_journal
 from kalbio.aio._service import Service
 
 
@@ -76,7 +77,7 @@ class BulkWrites(Service):
             >>> print(result)
             3 rows: 3 done
         """
-        given = listed("rows", rows)
+        given = require_list("rows", rows)
         keys = await self._records.keys_of(given, range(len(given)))
         async with opened_journal(self._client, journal, "records to get or create") as opened:
             return await load_all(self._record_load(opened, stop_on_error, _counting(progress, len(keys))), keys)
@@ -144,14 +145,14 @@ class BulkWrites(Service):
             found = there.get(key_of(keys))
             return await self._records.get_or_create(keys) if found is None else found
 
-        return Load(
+        return BulkWriter(
             write,
-            spot_of=key_of,
+            conflict_key=key_of,
             limit=self._session.max_in_flight,
             stop_on_error=stop_on_error,
             progress=progress,
             journal=journal,
-            digest_of=lambda keys: digest(jsontext.encode(sorted(keys.items()))),
+            digest_of=lambda keys: digest(strict_json.encode(sorted(keys.items()))),
             look_up=look_up,
         )
 
@@ -202,7 +203,7 @@ class BulkWrites(Service):
             >>> result.ok
             True
         """
-        given = listed("rows", rows)
+        given = require_list("rows", rows)
         writes = await self._writes(0, given)
         async with opened_journal(self._client, journal, "values to add") as opened:
             load = self._value_load(opened, verify, stop_on_error, _counting(progress, len(writes)))
@@ -260,7 +261,7 @@ class BulkWrites(Service):
         writes: list[Write] = []
         for index, (record_id, row) in enumerate(zip(ids, given, strict=True), first):
             # What cannot be sent is said before anything is.
-            jsontext.encode(row["content"], f"rows[{index}]['content']")
+            strict_json.encode(row["content"], f"rows[{index}]['content']")
             with in_row(index):
                 scope = await scope_of(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
             writes.append((record_id, scope, row["content"]))
@@ -275,16 +276,16 @@ class BulkWrites(Service):
             record = Record({"id": record_id}, self._client)
             return await write_value(self._client, record, scope, content, verify=verify, before=before)
 
-        return Load(
+        return BulkWriter(
             write,
             # Not the table: older servers do not tell one from another.
-            spot_of=lambda row: (row[0], row[1][:2]),
+            conflict_key=lambda row: (row[0], row[1][:2]),
             limit=self._session.max_in_flight,
             stop_on_error=stop_on_error,
             progress=progress,
             journal=journal,
-            digest_of=lambda row: digest(jsontext.encode(row)),
-            traces=None if journal is None else ValueTraces(self._client, journal),
+            digest_of=lambda row: digest(strict_json.encode(row)),
+            traces=None if journal is None else ValueReconciler(self._client, journal),
         )
 
 

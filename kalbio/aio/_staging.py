@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kalbio._core.errors import AmbiguousIdentifierError
+from kalbio._core.objects.identifiers import close_matches
 from kalbio._model.activities import ActivityData
-from kalbio._model.identifiers import close_matches
 from kalbio.aio._directory import Directory
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField
 from kalbio.aio.entity_types import ENTITY_TYPES

@@ -13,27 +13,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from kalbio._core import constants
-from kalbio._core.addresses import Address, is_local, read_address
-from kalbio._core.aio.pipes import AsyncPipes
+from kalbio._core.aio.client_per_loop import AsyncClientPerLoop
 from kalbio._core.aio.session import AsyncSession, OnError
-from kalbio._core.blocks import block
+from kalbio._core.auth.tokens import Grant, Tokens
+from kalbio._core.concurrency.forks import cached_property
+from kalbio._core.concurrency.scoped_settings import block
 from kalbio._core.errors import KalbioAPIError, KalbioResponseError, SettingError
-from kalbio._core.forks import cached_property
-from kalbio._core.headers import AddedHeaders
-from kalbio._core.proxies import given as given_proxy
-from kalbio._core.proxies import of_environment, of_system
+from kalbio._core.http.addresses import Address, is_local, read_address
+from kalbio._core.http.certificates import Certificates
+from kalbio._core.http.headers import AddedHeaders
+from kalbio._core.http.proxies import given as given_proxy
+from kalbio._core.http.proxies import of_environment, of_system
+from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.retry import RetryPolicy
-from kalbio._core.settings import Settings, Timeouts
-from kalbio._core.shown import shown
-from kalbio._core.tokens import Grant, Tokens
-from kalbio._core.trust import Trust
+from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._version import __version__
 
 if TYPE_CHECKING:
-    from kalbio._core._http import Request, Response
     from kalbio._core.aio.auth import AsyncIdentityToken
-    from kalbio._core.aio.pipe import AsyncPipe
+    from kalbio._core.aio.retrying_client import AsyncRetryingClient
+    from kalbio._core.http.library import Request, Response
     from kalbio.aio._directory import Directory
     from kalbio.aio.activities import ActivitiesService
     from kalbio.aio.dashboards import DashboardsService
@@ -99,7 +99,7 @@ VALID_CONTENT_TYPES = (
 class AsyncRawClient:
     """What generated operations take: `await get_record.asyncio(record_id, client=client.raw)`.
 
-    Requests go through the same pipe as those of the curated methods: login, retries and typed errors included.
+    Requests go through the same HTTP client as those of the curated methods: login, retries and typed errors included.
     """
 
     def __init__(self, session: AsyncSession) -> None:
@@ -107,7 +107,7 @@ class AsyncRawClient:
 
     def get_async_httpx_client(self) -> Any:
         """Return the HTTP client to send with."""
-        return _TimedPipe(self._session)
+        return _TimedClient(self._session)
 
     def get_httpx_client(self) -> NoReturn:  # sync: def get_async_httpx_client(self) -> NoReturn:
         """Refuse: the functions of the other world need the other client."""
@@ -116,8 +116,8 @@ class AsyncRawClient:
         )  # sync: raise TypeError("this is a sync client: call sync(...) of the operation")
 
 
-class _TimedPipe:
-    """The pipe, with the time limits of one client."""
+class _TimedClient:
+    """The HTTP client, with the time limits of one client."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -194,9 +194,9 @@ class AsyncKaleidoscopeClient:
         whole = {"max_in_flight": max_in_flight, "max_connections": max_connections, "max_answer_size": max_answer_size}
         for name, number in whole.items():
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise SettingError(f"{name} must be a whole number of at least 1; got {shown(number)}")
+                raise SettingError(f"{name} must be a whole number of at least 1; got {safe_repr(number)}")
         if not isinstance(use_cache, bool):
-            raise SettingError(f"use_cache must be True or False; got {shown(use_cache)}")
+            raise SettingError(f"use_cache must be True or False; got {safe_repr(use_cache)}")
         if proxy is not None and transport is not None:
             raise SettingError("proxy and transport cannot be given together: a transport is sent with as it is")
         base_url, address = _base_url(url)
@@ -212,7 +212,7 @@ class AsyncKaleidoscopeClient:
             retry=_retry_policy(retries),
             user_agent=f"kalbio/{__version__}",
             extra_headers=self._additional_headers,
-            trust=Trust.of(verify_ssl, environ),
+            trust=Certificates.of(verify_ssl, environ),
             proxies=proxies,
             http2=_http2(http2),
             max_connections=max_connections,
@@ -226,11 +226,13 @@ class AsyncKaleidoscopeClient:
             clock=time.monotonic,
         )
         self._iap_client_id = iap_client_id
-        self._pipes = AsyncPipes(partial(_open, self._settings, self._tokens, self._iap_client_id), transport)
+        self._http_clients = AsyncClientPerLoop(
+            partial(_open, self._settings, self._tokens, self._iap_client_id), transport
+        )
         # What the services make their calls with.
         self.session = AsyncSession(
             self._settings,
-            self._pipes,
+            self._http_clients,
             on_error=_policy(on_error),
             use_cache=use_cache,
             stale_after=staleness.stale_after,
@@ -487,9 +489,9 @@ class AsyncKaleidoscopeClient:
 
         The client cannot be used afterwards: every call raises ClientClosedError, also one that a cache could answer.
         So do calls that are under way in other threads or tasks; a write whose answer is lost that way raises
-        UnknownFateError. What objects hold can still be read.
+        OutcomeUnknownError. What objects hold can still be read.
         """
-        await self._pipes.aclose()
+        await self._http_clients.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -511,24 +513,24 @@ def _warn_of_older(name: str, method: str) -> None:
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
-def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> AsyncPipe:
+def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> AsyncRetryingClient:
     # Imported here: making a client must stay cheap, and the HTTP library is most of the cost.
     from kaleidoscope_api.api.auth import create_token
     from kaleidoscope_api.models import CreateTokenBody
     from kaleidoscope_api.operations import OPERATIONS
 
     from kalbio._core.aio.auth import AsyncIdentityToken, AsyncTokenAuth
-    from kalbio._core.aio.pipe import AsyncPipe
+    from kalbio._core.aio.retrying_client import AsyncRetryingClient
 
     identity: AsyncIdentityToken | None = None
     if iap_client_id:
-        from kalbio._core.iap import fetcher
+        from kalbio._core.auth.iap import fetcher
 
         identity = AsyncIdentityToken(fetcher(iap_client_id))
 
-    def make_auth(pipe: AsyncPipe) -> AsyncTokenAuth:
+    def make_auth(http: AsyncRetryingClient) -> AsyncTokenAuth:
         def build(grant: Grant) -> Request:
-            return pipe.build_request(**create_token.build_request(body=CreateTokenBody.from_dict(dict(grant))))
+            return http.build_request(**create_token.build_request(body=CreateTokenBody.from_dict(dict(grant))))
 
         return AsyncTokenAuth(
             tokens,
@@ -538,7 +540,7 @@ def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Asyn
             identity=identity,
         )
 
-    return AsyncPipe(settings, OPERATIONS, make_auth)
+    return AsyncRetryingClient(settings, OPERATIONS, make_auth)
 
 
 def _credential(name: str, given: str | None, variable: str) -> str:
@@ -588,7 +590,7 @@ def _policy(given: OnError | None) -> OnError:
         return "raise"
     if policy == "log":
         return "log"
-    raise SettingError(f'on_error (or KALEIDOSCOPE_ON_ERROR) must be "raise" or "log"; got {shown(policy)}')
+    raise SettingError(f'on_error (or KALEIDOSCOPE_ON_ERROR) must be "raise" or "log"; got {safe_repr(policy)}')
 
 
 def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
@@ -597,7 +599,7 @@ def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
     if given is None:
         return RetryPolicy()
     if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        raise SettingError(f"retries must be a RetryPolicy or a whole number from 0; got {shown(given)}")
+        raise SettingError(f"retries must be a RetryPolicy or a whole number from 0; got {safe_repr(given)}")
     return RetryPolicy(attempts=given + 1)
 
 
@@ -605,7 +607,7 @@ def _http2(given: bool) -> bool:
     from importlib.util import find_spec
 
     if not isinstance(given, bool):
-        raise SettingError(f"http2 must be True or False; got {shown(given)}")
+        raise SettingError(f"http2 must be True or False; got {safe_repr(given)}")
     possible = True  # sync: possible = False
     if given and not possible:
         raise SettingError("http2=True is for the async client: HTTP/2 as we have it is not safe for threads")

@@ -15,13 +15,13 @@ from kaleidoscope_api.api.dashboards import (
     remove_dashboard_set,
 )
 
-from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._core.http.responses import as_list, as_object, unusable
+from kalbio._core.objects.checks import require_list, require_text
+from kalbio._core.objects.fixed import FixedList
+from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.objects.listing import read_items
+from kalbio._core.objects.resource import Field, ReadsLikeDict, Resource, enum_text, text, texts
 from kalbio._model import staleness
-from kalbio._model.checks import filled, listed
-from kalbio._model.fixed import FixedList
-from kalbio._model.identifiers import plain_id
-from kalbio._model.listing import read_items
-from kalbio._model.resource import Field, ReadsLikeDict, Resource, enum_text, text, texts
 from kalbio.aio._activity import DEFINITIONS
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
@@ -91,7 +91,7 @@ class Dashboard(Resource):
 
         Raises:
             IdentifierNotFoundError: no such definition, label or field; nothing was sent.
-            UnknownFateError: the answer was lost; look with `get_categories` before you add it again.
+            OutcomeUnknownError: the answer was lost; look with `get_categories` before you add it again.
             KalbioAPIError: the server refused.
 
         API operation: `createDashboardCategory`.
@@ -105,10 +105,10 @@ class Dashboard(Resource):
         client: Client = self._require_client()
         definitions, labels = client.directory[DEFINITIONS], client.directory[LABELS]
         body = CreateDashboardCategoryBody(
-            category_name=filled("category_name", category_name),
+            category_name=require_text("category_name", category_name),
             operation_definition_ids=await definitions.require_ids(operation_definition_ids),
-            label_ids=[await labels.require_ids(group) for group in listed("label_ids", label_ids)],
-            field_ids=[await require_field_id(client.directory, item) for item in listed("field_ids", field_ids)],
+            label_ids=[await labels.require_ids(group) for group in require_list("label_ids", label_ids)],
+            field_ids=[await require_field_id(client.directory, item) for item in require_list("field_ids", field_ids)],
         )
         response = await client.session.call(create_dashboard_category.build_request(self.id, body=body))
         answer = as_object(response)

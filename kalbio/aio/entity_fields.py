@@ -12,12 +12,16 @@ from kaleidoscope_api.api.fields import (
 )
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core import jsontext
-from kalbio._core.answers import as_optional_object, unusable
 from kalbio._core.errors import AmbiguousIdentifierError, FieldTypeError, IdentifierNotFoundError
-from kalbio._core.shown import shown
+from kalbio._core.http.responses import as_optional_object, unusable
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import require_text
+from kalbio._core.objects.identifiers import as_id, close_matches, did_you_mean
+from kalbio._core.objects.listing import read_object
+from kalbio._core.objects.resource import Field
+from kalbio._core.objects.updates import collect_updates
+from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
-from kalbio._model.checks import filled
 from kalbio._model.enums import (
     DataFieldTypeEnum,
     EntityFieldRoleEnum,
@@ -26,10 +30,6 @@ from kalbio._model.enums import (
     ValueAggregationTypeEnum,
 )
 from kalbio._model.fields import EntityFieldData
-from kalbio._model.identifiers import as_id, close_matches, did_you_mean
-from kalbio._model.listing import read_object
-from kalbio._model.resource import Field
-from kalbio._model.updates import given
 from kalbio.aio._directory import Client, Directory
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import nothing, on_failure
@@ -106,13 +106,13 @@ class KeyField(EntityField):
             >>> await field.update(field_description="Registry number of the compound")
             <KeyField 'Compound' ...>
         """
-        changes = given(locals())
+        changes = collect_updates(locals())
         if changes:
-            filled("field_name", changes.get("field_name", "unchanged"))
+            require_text("field_name", changes.get("field_name", "unchanged"))
             client: Client = self._require_client()
             response = await client.session.call(update_key_field.build_request(self.id, body=changes))
             answer = as_optional_object(response)
-            resource = jsontext.plain(changes) if answer is None else answer.get("resource")
+            resource = strict_json.plain(changes) if answer is None else answer.get("resource")
             if not isinstance(resource, dict):
                 raise unusable(response, "the answer holds no field")
             self._take_over(resource)
@@ -173,13 +173,13 @@ class DataField(EntityField):
             >>> await field.update(field_description="Octanol-water partition coefficient")
             <DataField 'logP' ...>
         """
-        changes = given(locals())
+        changes = collect_updates(locals())
         if changes:
-            filled("field_name", changes.get("field_name", "unchanged"))
+            require_text("field_name", changes.get("field_name", "unchanged"))
             client: Client = self._require_client()
             response = await client.session.call(update_data_field.build_request(self.id, body=changes))
             answer = as_optional_object(response)
-            resource = jsontext.plain(changes) if answer is None else answer.get("resource")
+            resource = strict_json.plain(changes) if answer is None else answer.get("resource")
             # Usually the field stands beside a report of its validation.
             field = resource.get("field", resource) if isinstance(resource, dict) else None
             if not isinstance(field, dict):
@@ -359,7 +359,7 @@ def checked_field_type(given_type: DataFieldTypeEnum | str) -> str:
     except ValueError:
         hint = did_you_mean(given_type, [member.value for member in DataFieldTypeEnum])
         usual = "The usual ones are text, number, boolean, date, and file; DataFieldTypeEnum has all."
-        raise ValueError(f"There is no field type {shown(given_type)}.{hint} {usual}") from None
+        raise ValueError(f"There is no field type {safe_repr(given_type)}.{hint} {usual}") from None
 
 
 async def require_field_id(directory: Directory, identifier: EntityFieldIdentifier) -> str:

@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from kaleidoscope_api.api.records import search_records
 
-from kalbio._core.answers import as_list
+from kalbio._core.http.responses import as_list
+from kalbio._core.objects.listing import read_ids
 from kalbio._model import staleness
 from kalbio._model.fields import EntityTypeData
-from kalbio._model.listing import read_ids
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import nothing, on_failure

@@ -11,10 +11,11 @@ from kaleidoscope_api.api.records import export_records_csv
 
 from kalbio._core.aio.downloads import PACKED, Progress, check_target, save
 from kalbio._core.errors import IdentifierError
-from kalbio._core.filenames import safe_name
+from kalbio._core.files.filenames import safe_name
+from kalbio._core.objects.checks import renamed
+from kalbio._core.objects.identifiers import joined_ids, plain_id
+from kalbio._core.objects.resource import Resource
 from kalbio._model.activities import ActivityIdentifier
-from kalbio._model.checks import renamed
-from kalbio._model.identifiers import joined_ids, plain_id
 from kalbio._model.records import (
     OLDER_CONDITIONS,
     FieldFilter,
@@ -23,7 +24,6 @@ from kalbio._model.records import (
     ViewFieldFilter,
     ViewFieldSort,
 )
-from kalbio._model.resource import Resource
 from kalbio._model.views import RecordViewData, ViewField
 from kalbio.aio._policy import deprecated, nothing, on_failure, unreachable
 from kalbio.aio._record_search import search_query

@@ -20,16 +20,16 @@ from kalbio._core.aio.downloads import (
     save_into,
 )
 from kalbio._core.errors import IdentifierError
-from kalbio._core.filenames import safe_name
-from kalbio._core.shown import shown
+from kalbio._core.files.filenames import safe_name
+from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.text.display import safe_repr
 from kalbio._model.activities import ActivityIdentifier
-from kalbio._model.identifiers import plain_id
 from kalbio.aio._activity import ACTIVITIES
 from kalbio.aio._policy import ends_on_failure, nothing, on_failure
 from kalbio.aio._service import Service
 
 if TYPE_CHECKING:
-    from kalbio._core._http import Response
+    from kalbio._core.http.library import Response
 
 __all__ = ["FilesService"]
 
@@ -218,5 +218,5 @@ class FilesService(Service):
 def _id_of(file_id: Any) -> str:
     content = getattr(file_id, "content", file_id)
     if isinstance(content, Mapping) and "file_id" in content:  # the value of a field, or of a property, is at hand
-        raise IdentifierError("file", file_id, f"A file is named by its id: give {shown(content)}['file_id'].")
+        raise IdentifierError("file", file_id, f"A file is named by its id: give {safe_repr(content)}['file_id'].")
     return plain_id(file_id, "file")

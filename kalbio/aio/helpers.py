@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kalbio._core.errors import KalbioError
-from kalbio._model.checks import rows_of
-from kalbio._model.identifiers import is_uuid
+from kalbio._core.objects.checks import require_rows
+from kalbio._core.objects.identifiers import is_uuid
 from kalbio.aio._directory import Client
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS
 
@@ -38,7 +38,7 @@ async def export_data(client: Client, data: Iterable[Mapping[str, Any]]) -> list
         >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
         >>> rows = await export_data(client, await activity.get_record_data())
     """
-    rows = rows_of("data", data)
+    rows = require_rows("data", data)
     if not rows:
         return []
     client.session.check()

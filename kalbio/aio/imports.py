@@ -18,34 +18,35 @@ from kaleidoscope_api.api.imports import (
 )
 from kaleidoscope_api.operations import OPERATIONS
 
-from kalbio._core import constants, jsontext
-from kalbio._core.aio.bulk import Load
+from kalbio._core import constants
+from kalbio._core.aio.bulk import BulkWriter
 from kalbio._core.aio.waiting import check_times, poll
-from kalbio._core.answers import as_list, as_object, unusable
+from kalbio._core.bulk.journal import Journal, digest
+from kalbio._core.bulk.rows import SKIPPED
 from kalbio._core.errors import (
     IdentifierNotFoundError,
     JournalError,
     KalbioError,
     OutcomeError,
-    UnknownFateError,
+    OutcomeUnknownError,
     WaitTimeoutError,
 )
-from kalbio._core.journal import Journal, digest
-from kalbio._core.rows import SKIPPED
-from kalbio._core.shown import shown
+from kalbio._core.http.responses import as_list, as_object, unusable
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import require_rows, require_text, require_texts, require_whole_number
+from kalbio._core.objects.identifiers import Catalog, plain_id, plain_ids
+from kalbio._core.objects.listing import read_items, read_object
+from kalbio._core.objects.paging import Pages
+from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome, keep_account, outcome_of
 from kalbio._model.cells import column_types, with_cells
-from kalbio._model.checks import filled, rows_of, texts_of, whole
-from kalbio._model.identifiers import Catalog, plain_id, plain_ids
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.keys import with_key_texts
-from kalbio._model.listing import read_items, read_object
-from kalbio._model.paging import Pages
 from kalbio._model.views import RecordViewData
 from kalbio.aio._activity import ACTIVITIES
-from kalbio.aio._loads import WithWorkspace, opened
 from kalbio.aio._policy import ends_on_failure, nothing, on_failure, unreachable, when_called
+from kalbio.aio._resumable_writes import WithWorkspace, open_journal
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, create_data_field, require_field_id
 from kalbio.aio.programs import PROGRAMS
@@ -159,7 +160,7 @@ class ImportsService(Service):
             IdentifierError: rows have no value for a key field, or one that is neither text nor a whole number; all of
                 them are named, and nothing was sent.
             ValueError: no key field is named, or a row cannot be sent, e.g. because a cell is a list; nothing was sent.
-            UnknownFateError: the answer was lost; look before you load again.
+            OutcomeUnknownError: the answer was lost; look before you load again.
             JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
                 was sent. With an `outcome`: it failed in the middle of the load.
             KalbioAPIError: the server refused.
@@ -181,7 +182,7 @@ class ImportsService(Service):
                 add_fields_to_record_view_ids, set_name,
             )  # fmt: skip
             return await self._push(request)
-        size = whole("batch_size", batch_size, 1)
+        size = require_whole_number("batch_size", batch_size, 1)
         return await self._push_in_batches(
             key_field_names, data, source_id, operation_id, program_id, record_view_id,
             add_fields_to_record_view_ids, set_name, size, journal, stop_on_error, progress, timeout,
@@ -191,7 +192,7 @@ class ImportsService(Service):
         *what, size, path, stop_on_error, progress, timeout = arguments
         requests = await self._requests(*what, size=size)
         new = await self._new_fields(requests)
-        async with opened(self._client, path, f"imports of {size} rows") as journal:
+        async with open_journal(self._client, path, f"imports of {size} rows") as journal:
             load = await self._load(journal, stop_on_error)
             load.claim(requests)
             outcomes: list[RowOutcome[ImportRecord]] = [outcome_of(number, SKIPPED) for number in range(len(requests))]
@@ -238,7 +239,7 @@ class ImportsService(Service):
         if record_view_id is not None and operation_id is None:
             raise ValueError("record_view_id needs an operation_id: a table belongs to an activity")
         keys = _names("key_field_names", key_field_names)
-        rows = with_cells("data", with_key_texts("data", rows_of("data", data), {name: name for name in keys}))
+        rows = with_cells("data", with_key_texts("data", require_rows("data", data), {name: name for name in keys}))
         body = {"key_field_names": keys, **await self._body(operation_id, program_id, set_name)}
         if record_view_id is not None:
             body["record_view_id"] = plain_id(record_view_id, "record view", RecordViewData)
@@ -248,12 +249,12 @@ class ImportsService(Service):
             )
         if size is not None:
             for index, row in enumerate(rows):  # no batch may go and a later one turn out to be none
-                jsontext.encode(row, f"data[{index}]")
+                strict_json.encode(row, f"data[{index}]")
         step = size or len(rows) or 1
         bodies = [{**body, "data": rows[start : start + step]} for start in range(0, len(rows) or 1, step)]
         if source_id is None:
             return [push_import.build_request(body=part) for part in bodies]
-        source = filled("source_id", source_id)
+        source = require_text("source_id", source_id)
         return [push_import_from_source.build_request(source, body=part) for part in bodies]
 
     async def _new_fields(self, requests: Sequence[dict[str, Any]]) -> dict[str, str]:
@@ -278,11 +279,11 @@ class ImportsService(Service):
         if new and bodies[0].get("add_fields_to_record_view_ids"):
             raise ValueError(
                 "add_fields_to_record_view_ids adds what an import makes, and a batch_size makes fields before it: "
-                f"push some rows with {', '.join(map(shown, new))} without a batch_size first"
+                f"push some rows with {', '.join(map(safe_repr, new))} without a batch_size first"
             )
         return new
 
-    async def _load(self, journal: Journal | None, stop_on_error: bool) -> Load[Any, ImportRecord]:
+    async def _load(self, journal: Journal | None, stop_on_error: bool) -> BulkWriter[Any, ImportRecord]:
         traces = None
         if journal is not None:
             ids = [item.id async for item in self.iter_imports()]
@@ -294,13 +295,13 @@ class ImportsService(Service):
             return ImportRecord({"id": await self._push(request)}, self._client)
 
         # One after the other, and none behind one whose fate is open: rows of several batches may be for one place.
-        return Load(
+        return BulkWriter(
             write,
-            spot_of=lambda request: None,
+            conflict_key=lambda request: None,
             limit=1,
             stop_on_error=stop_on_error,
             journal=journal,
-            digest_of=lambda request: digest(jsontext.encode([request["url"], request["json"]])),
+            digest_of=lambda request: digest(strict_json.encode([request["url"], request["json"]])),
             traces=traces,
         )
 
@@ -346,7 +347,7 @@ class ImportsService(Service):
             IdentifierError: rows have no value for a key field, or one that is neither text nor a whole number; all of
                 them are named, and nothing was sent.
             ValueError: no key field is named, or a row cannot be sent, e.g. because a cell is a list; nothing was sent.
-            UnknownFateError: the answer was lost; look before you load again.
+            OutcomeUnknownError: the answer was lost; look before you load again.
             KalbioAPIError: the server refused.
 
         API operation: `pushImportByFieldId`.
@@ -355,7 +356,7 @@ class ImportsService(Service):
             >>> key = await client.entity_fields.get_or_create_key_field("Compound")
             >>> import_id = await client.imports.push_data_by_field_id([key.id], [{key.id: "CPD-1"}])
         """
-        rows = rows_of("data", data)
+        rows = require_rows("data", data)
         keys = await self._directory[KEY_FIELDS].require_ids(key_field_ids)
         if not keys:
             raise ValueError("key_field_ids is empty; name the key fields that identify a record")
@@ -396,8 +397,8 @@ class ImportsService(Service):
             >>> running = await client.imports.get_imports(is_complete=False)
         """
         query: dict[str, Any] = {
-            "page": None if page is None else whole("page", page, 0),
-            "page_size": None if page_size is None else whole("page_size", page_size, 1),
+            "page": None if page is None else require_whole_number("page", page, 0),
+            "page_size": None if page_size is None else require_whole_number("page_size", page_size, 1),
         }
         if is_complete is not None:
             query["is_complete"] = int(is_complete)
@@ -500,7 +501,7 @@ class ImportsService(Service):
             'completed'
         """
         if on_row_errors not in ("return", "raise"):
-            raise ValueError(f'on_row_errors must be "return" or "raise"; got {shown(on_row_errors)}')
+            raise ValueError(f'on_row_errors must be "return" or "raise"; got {safe_repr(on_row_errors)}')
 
         async def look() -> ImportRecord:
             record = await self.get_import(import_id)
@@ -560,16 +561,18 @@ class _ImportTraces:
 
     async def find(
         self, rows: Sequence[tuple[dict[str, Any], str | None]]
-    ) -> list[ImportRecord | UnknownFateError | None]:
+    ) -> list[ImportRecord | OutcomeUnknownError | None]:
         """Return the import of each batch, None when there is none, an error when that cannot be told."""
         return [await self._find(request) for request, _ in rows]
 
-    async def _find(self, request: dict[str, Any]) -> ImportRecord | UnknownFateError | None:
+    async def _find(self, request: dict[str, Any]) -> ImportRecord | OutcomeUnknownError | None:
         reason = "an earlier run may have sent it, and "
         try:
             new = [item async for item in self._imports() if item.id not in self._known]
         except KalbioError as error:
-            return UnknownFateError(request["method"], request["url"], f"{reason}imports cannot be read: {error}", None)
+            return OutcomeUnknownError(
+                request["method"], request["url"], f"{reason}imports cannot be read: {error}", None
+            )
         made = self._journal.made_before([item.id for item in new])
         new = [item for item in new if item.id not in made]
         body = request["json"]
@@ -578,7 +581,7 @@ class _ImportTraces:
         if not new:
             return None
         ids = ", ".join(item.id for item in new)
-        return UnknownFateError(
+        return OutcomeUnknownError(
             request["method"], request["url"], f"{reason}there are imports since that may be it ({ids})", None
         )
 
@@ -590,7 +593,7 @@ def _fits(record: ImportRecord, rows: int, operation_id: str | None) -> bool:
 
 
 def _names(name: str, values: Sequence[str]) -> list[str]:
-    names = texts_of(name, values)
+    names = require_texts(name, values)
     if not names:
         raise ValueError(f"{name} is empty; name the columns that identify a record")
     return names

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kalbio._core.objects.resource import Resource, text
 from kalbio._model import staleness
-from kalbio._model.resource import Resource, text
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import on_failure

@@ -13,20 +13,20 @@ from kaleidoscope_api.api.records import (
 )
 
 from kalbio._core import constants
-from kalbio._core.aio.locks import stream
-from kalbio._core.answers import as_list
-from kalbio._core.batches import cut
-from kalbio._core.uploads import FileData, opened
-from kalbio._model import staleness
-from kalbio._model.activities import ActivityIdentifier
-from kalbio._model.bulk import BulkResult, RowOutcome
-from kalbio._model.checks import conditions, renamed, whole
-from kalbio._model.enums import FilterRuleTypeEnum
-from kalbio._model.identifiers import plain_ids
-from kalbio._model.listing import (
+from kalbio._core.aio.concurrency import map_ordered
+from kalbio._core.files.uploads import FileData, open_upload
+from kalbio._core.http.responses import as_list
+from kalbio._core.http.url_chunks import chunk_for_url
+from kalbio._core.objects.checks import conditions, renamed, require_whole_number
+from kalbio._core.objects.identifiers import plain_ids
+from kalbio._core.objects.listing import (
     read_ids,
     read_undecoded,
 )
+from kalbio._model import staleness
+from kalbio._model.activities import ActivityIdentifier
+from kalbio._model.bulk import BulkResult, RowOutcome
+from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.records import (
     OLDER_CONDITIONS,
     FieldFilter,
@@ -125,7 +125,7 @@ class RecordsService(BulkWrites):
         Example:
             >>> records = await client.records.get_records_by_ids([{"Compound": "CPD-1"}, {"Compound": "CPD-2"}])
         """
-        whole("batch_size", batch_size, 1)
+        require_whole_number("batch_size", batch_size, 1)
         return await self._records.find_many(record_ids, batch_size=batch_size, use_cache=use_cache)
 
     @on_failure(nothing)
@@ -202,7 +202,7 @@ class RecordsService(BulkWrites):
         Example:
             >>> names = [record.record_identifier async for record in client.records.iter_search(search_text="CPD")]
         """
-        whole("batch_size", batch_size, 1)
+        require_whole_number("batch_size", batch_size, 1)
         ids = await self._search("iter_search", params)
         overhead = self._session.target_length(list_records.build_request(record_ids=""))
 
@@ -218,9 +218,9 @@ class RecordsService(BulkWrites):
         for record in read(*await ask(first)) if first else ():
             yield record
         rest = ids[len(first) :]
-        parts = cut(rest, overhead=overhead, separator=",", max_count=batch_size)
+        parts = chunk_for_url(rest, overhead=overhead, separator=",", max_count=batch_size)
         limit = self._session.max_in_flight
-        answers = stream(ask, (rest[part] for part in parts), limit, ahead=limit)
+        answers = map_ordered(ask, (rest[part] for part in parts), limit, ahead=limit)
         # Closed with this iterator: what is under way must not wait for the garbage collector.
         async with contextlib.aclosing(answers):  # sync: with contextlib.closing(answers):
             async for answer in answers:
@@ -233,7 +233,7 @@ class RecordsService(BulkWrites):
             older, newer = query.pop("record_set_id"), query.get("record_set_ids")
             query["record_set_ids"] = renamed("record_set_id", older, "record_set_ids", newer)
         if "limit" in query:
-            whole("limit", query["limit"], 1)
+            require_whole_number("limit", query["limit"], 1)
         if isinstance(query.get("identifier_ids"), str):
             prepared("identifier_ids", query["identifier_ids"])
         elif "identifier_ids" in query:
@@ -267,7 +267,7 @@ class RecordsService(BulkWrites):
 
         Raises:
             IdentifierNotFoundError: no such field or activity; nothing was sent.
-            UnknownFateError: the answer was lost; look before you upload again.
+            OutcomeUnknownError: the answer was lost; look before you upload again.
             KalbioAPIError: the server refused.
 
         API operation: `uploadRecordValueFile`.
@@ -277,7 +277,7 @@ class RecordsService(BulkWrites):
             ...     {"Compound": "CPD-1"}, "Spectrum", "nmr.txt", b"1 2 3", "text/plain"
             ... )
         """
-        with opened(file_name, file_data, file_type) as file:
+        with open_upload(file_name, file_data, file_type) as file:
             scope = await scope_of(self._client, field_id, activity_id, None)
             record: Record | None
             if isinstance(record_id, Record):

@@ -21,22 +21,22 @@ from kaleidoscope_api.api.registration import (
 )
 
 from kalbio._core.aio.waiting import poll
-from kalbio._core.answers import as_list
 from kalbio._core.errors import IdentifierNotFoundError, KalbioError, OutcomeError
-from kalbio._core.shown import shown
+from kalbio._core.http.responses import as_list
+from kalbio._core.objects.checks import renamed, require_rows, require_texts
+from kalbio._core.objects.identifiers import plain_id, plain_ids
+from kalbio._core.objects.listing import read_items, read_object
+from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.cells import with_cells
-from kalbio._model.checks import renamed, rows_of, texts_of
 from kalbio._model.enums import (
     RegistrationFileStatusEnum,
     RegistrationResultStatusEnum,
     RegistrationSubmissionTypeEnum,
 )
-from kalbio._model.identifiers import plain_id, plain_ids
 from kalbio._model.imports import ImportRecord
 from kalbio._model.keys import with_key_texts
-from kalbio._model.listing import read_items, read_object
 from kalbio._model.records import RecordData
 from kalbio._model.registration import (
     FAILED,
@@ -86,7 +86,7 @@ class RegistrationService(Service):
 
         Raises:
             IdentifierNotFoundError: no such activity; nothing was sent.
-            UnknownFateError: the answer was lost; look with `get_registration_files` before you register again.
+            OutcomeUnknownError: the answer was lost; look with `get_registration_files` before you register again.
             KalbioAPIError: the server refused.
 
         API operation: `registerFile`.
@@ -193,7 +193,7 @@ class RegistrationService(Service):
         Raises:
             ValueError: there is no such status, or an outcome is incomplete; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
-            UnknownFateError: the answer was lost; look with `get_registration_files` before you report again.
+            OutcomeUnknownError: the answer was lost; look with `get_registration_files` before you report again.
             KalbioAPIError: the server refused.
 
         API operation: `submitRegistrationResults`.
@@ -249,7 +249,7 @@ class RegistrationService(Service):
         if (file_id is None) == (submission_id is None):
             raise ValueError("give either file_id or submission_id")
         if on_record_errors not in ("return", "raise"):
-            raise ValueError(f'on_record_errors must be "return" or "raise"; got {shown(on_record_errors)}')
+            raise ValueError(f'on_record_errors must be "return" or "raise"; got {safe_repr(on_record_errors)}')
         operation = await self._directory[ACTIVITIES].require_id(operation_id)
 
         async def look() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
@@ -314,8 +314,8 @@ class RegistrationService(Service):
             ... )
             >>> import_id = await client.registration.stage_drafts(activity, ["Compound"], [{"Compound": "CPD-9"}])
         """
-        keys = texts_of("key_field_names", key_field_names)
-        rows = _rows(keys, rows_of("data", data))
+        keys = require_texts("key_field_names", key_field_names)
+        rows = _rows(keys, require_rows("data", data))
         filled_cells = with_cells("data", rows)
         activity = ActivityData(await self._directory[ACTIVITIES].read_now(operation_id))
         view = await staging_view(self._directory, activity)
@@ -367,7 +367,7 @@ class RegistrationService(Service):
         Raises:
             ValueError: the list of drafts is empty; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
-            UnknownFateError: the answer was lost.
+            OutcomeUnknownError: the answer was lost.
             KalbioAPIError: the server refused.
 
         API operation: `validateDrafts`.
@@ -393,7 +393,7 @@ class RegistrationService(Service):
         Raises:
             ValueError: the list of drafts is empty; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
-            UnknownFateError: the answer was lost.
+            OutcomeUnknownError: the answer was lost.
             KalbioAPIError: the server refused.
 
         API operation: `submitDrafts`.
@@ -545,7 +545,7 @@ class RegistrationService(Service):
         Raises:
             ValueError: there is no such status, or an outcome is incomplete; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
-            UnknownFateError: the answer was lost; look with `get_registration_submissions` before you report again.
+            OutcomeUnknownError: the answer was lost; look with `get_registration_submissions` before you report again.
             KalbioAPIError: the server refused.
 
         API operation: `submitSubmissionResults`.
@@ -573,7 +573,7 @@ def _drafts(record_ids: Sequence[str]) -> list[str]:
 def _status(status: RegistrationFileStatusEnum | str, message: str | None) -> dict[str, Any]:
     known = [member.value for member in RegistrationFileStatusEnum]
     if status not in known:
-        raise ValueError(f"status must be one of {', '.join(known)}; got {shown(status)}")
+        raise ValueError(f"status must be one of {', '.join(known)}; got {safe_repr(status)}")
     return {"status": str(status)} if message is None else {"status": str(status), "message": message}
 
 
@@ -584,12 +584,12 @@ def _results(
     records: Iterable[Mapping[str, Any]] | None,
 ) -> dict[str, Any]:
     if status not in [member.value for member in RegistrationResultStatusEnum]:
-        raise ValueError(f'status must be "success" or "error"; got {shown(status)}')
+        raise ValueError(f'status must be "success" or "error"; got {safe_repr(status)}')
     body: dict[str, Any] = {"status": str(status)}
     if message is not None:
         body["message"] = message
     if key_field_names is not None:
-        body["key_field_names"] = texts_of("key_field_names", key_field_names)
+        body["key_field_names"] = require_texts("key_field_names", key_field_names)
     if records is not None:
         body["records"] = check_results(records, body.get("key_field_names", ()))
     return body

@@ -21,17 +21,17 @@ from kaleidoscope_api.api.record_view_templates import (
 )
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.answers import as_json
 from kalbio._core.errors import KalbioError
-from kalbio._core.shown import shown
+from kalbio._core.http.responses import as_json
+from kalbio._core.objects.checks import require_list, require_rows, require_text, require_whole_number
+from kalbio._core.objects.identifiers import plain_id, plain_ids
+from kalbio._core.objects.listing import read_object
+from kalbio._core.objects.resource import Resource, stale
+from kalbio._core.objects.updates import collect_updates
+from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityDefinitionData, ContentLayoutItem, DefinitionIdentifier
-from kalbio._model.checks import filled, listed, rows_of, whole
-from kalbio._model.identifiers import plain_id, plain_ids
-from kalbio._model.listing import read_object
 from kalbio._model.records import check_filter_time
-from kalbio._model.resource import Resource, stale
-from kalbio._model.updates import given
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
@@ -177,7 +177,7 @@ class ResultTableTemplatesService(Service):
         Raises:
             ValueError: a name is empty.
             IdentifierNotFoundError: no such entity type, program or field; nothing was sent.
-            UnknownFateError: the answer was lost; look before you create it again.
+            OutcomeUnknownError: the answer was lost; look before you create it again.
             KalbioAPIError: the server refused.
 
         API operation: `createRecordViewTemplate`.
@@ -188,7 +188,7 @@ class ResultTableTemplatesService(Service):
             ... )
         """
         body = {name: value for name, value in locals().items() if name != "self" and value is not None}
-        body["view_name"] = filled("view_name", view_name)
+        body["view_name"] = require_text("view_name", view_name)
         body["entity_slice_id"] = await self._directory[ENTITY_TYPES].require_id(entity_slice_id)
         if data_field_ids is not None:
             body["data_field_ids"] = await self._directory[DATA_FIELDS].require_ids(data_field_ids)
@@ -207,7 +207,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             ValueError: a name is empty.
-            UnknownFateError: the answer was lost; look before you create it again.
+            OutcomeUnknownError: the answer was lost; look before you create it again.
             KalbioAPIError: the server refused.
 
         API operation: `createRecordViewTemplate`.
@@ -220,7 +220,7 @@ class ResultTableTemplatesService(Service):
         """
         body = {
             "source_view_id": plain_id(source_view_id, "record view", RecordView),
-            "view_name": filled("view_name", view_name),
+            "view_name": require_text("view_name", view_name),
         }
         if template_name is not None:
             body["template_name"] = template_name
@@ -287,8 +287,8 @@ class ResultTableTemplatesService(Service):
             >>> template = (await client.result_table_templates.get_templates())[0]
             >>> template = await client.result_table_templates.update_template(template, sort_order="manual")
         """
-        changes = {name: value for name, value in given(locals()).items() if name != "template_id"}
-        filled("view_name", changes.get("view_name", "unchanged"))
+        changes = {name: value for name, value in collect_updates(locals()).items() if name != "template_id"}
+        require_text("view_name", changes.get("view_name", "unchanged"))
         if not changes and isinstance(template_id, ResultTableTemplate):
             return template_id
         resolved = await self._templates.require_id(template_id)
@@ -330,7 +330,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             IdentifierNotFoundError: no such template; nothing was sent.
-            UnknownFateError: the answer was lost; look before you copy it again.
+            OutcomeUnknownError: the answer was lost; look before you copy it again.
             KalbioAPIError: the server refused.
 
         API operation: `duplicateRecordViewTemplate`.
@@ -361,7 +361,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             IdentifierNotFoundError: no such definition; nothing was sent.
-            UnknownFateError: the answer was lost; look before you repeat it.
+            OutcomeUnknownError: the answer was lost; look before you repeat it.
             KalbioAPIError: the server refused.
 
         API operation: `promoteRecordView`.
@@ -376,10 +376,10 @@ class ResultTableTemplatesService(Service):
         body: dict[str, Any] = {
             "source_view_id": plain_id(source_view_id, "record view", RecordView),
             "operation_definition_id": await self._directory[_DEFINITIONS].require_id(operation_definition_id),
-            "view_name": filled("view_name", view_name),
+            "view_name": require_text("view_name", view_name),
         }
         if position_index is not None:
-            body["position_index"] = whole("position_index", position_index, 0)
+            body["position_index"] = require_whole_number("position_index", position_index, 0)
         return await self._create(promote_record_view.build_request(body=body))
 
     @on_failure(nothing)
@@ -402,7 +402,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             IdentifierNotFoundError: no such template or definition; nothing was sent.
-            UnknownFateError: the answer was lost; look before you link it again.
+            OutcomeUnknownError: the answer was lost; look before you link it again.
             KalbioAPIError: the server refused.
 
         API operation: `linkRecordViewTemplate`, then `getRecordViewTemplate`.
@@ -419,7 +419,7 @@ class ResultTableTemplatesService(Service):
             "operation_definition_id": await self._directory[_DEFINITIONS].require_id(operation_definition_id),
         }
         if position_index is not None:
-            body["position_index"] = whole("position_index", position_index, 0)
+            body["position_index"] = require_whole_number("position_index", position_index, 0)
         await self._session.call(link_record_view_template.build_request(body=body))
         # The answer shows the template as it was before.
         return await self._reread(resolved)
@@ -480,7 +480,7 @@ class ResultTableTemplatesService(Service):
         Raises:
             ValueError: no definition was given.
             IdentifierNotFoundError: no such template or definition; nothing was sent.
-            UnknownFateError: the answer was lost; look before you link it again.
+            OutcomeUnknownError: the answer was lost; look before you link it again.
             KalbioAPIError: the server refused.
 
         API operation: `bulkLinkRecordViewTemplate`.
@@ -544,7 +544,7 @@ class ResultTableTemplatesService(Service):
             if name in _IDS:
                 body[name] = plain_ids(value, *_IDS[name])
             elif name in ("filters", "sorts", "color_filters"):
-                body[name] = rows_of(name, value)
+                body[name] = require_rows(name, value)
                 for condition in body[name]:
                     check_filter_time(condition)
         return body
@@ -552,9 +552,9 @@ class ResultTableTemplatesService(Service):
     async def _bulk(
         self, template: ResultTableTemplateIdentifier, definitions: Sequence[DefinitionIdentifier]
     ) -> dict[str, Any]:
-        if not listed("operation_definition_ids", definitions):
+        if not require_list("operation_definition_ids", definitions):
             raise ValueError(
-                f"operation_definition_ids must be a list of at least one definition; got {shown(definitions)}"
+                f"operation_definition_ids must be a list of at least one definition; got {safe_repr(definitions)}"
             )
         return {
             "template_view_id": await self._templates.require_id(template),

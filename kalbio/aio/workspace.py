@@ -12,16 +12,27 @@ from kaleidoscope_api.api.workspace import (
 )
 from kaleidoscope_api.operations import OPERATIONS
 
-from kalbio._core import constants, jsontext
+from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
-from kalbio._core.answers import as_json, as_list
+from kalbio._core.http.responses import as_json, as_list
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import conditions, require_texts, require_whole_number, unicode_text
+from kalbio._core.objects.listing import read_items, read_object
+from kalbio._core.objects.paging import Pages
+from kalbio._core.objects.resource import (
+    ReadsLikeDict,
+    Resource,
+    enum_text,
+    flag,
+    mapping,
+    number,
+    text,
+    texts,
+    timestamp,
+)
+from kalbio._core.objects.times import check_moment
 from kalbio._model import staleness
-from kalbio._model.checks import conditions, texts_of, unicode_text, whole
 from kalbio._model.enums import WorkspaceAccessLevelEnum
-from kalbio._model.listing import read_items, read_object
-from kalbio._model.paging import Pages
-from kalbio._model.resource import ReadsLikeDict, Resource, enum_text, flag, mapping, number, text, texts, timestamp
-from kalbio._model.times import check_moment
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import ends_on_failure, nothing, on_failure
@@ -249,17 +260,17 @@ class WorkspaceService(Service):
         query = conditions("get_events", params, WorkspaceService.EventsQuery.__annotations__)
         for name, least in (("page", 0), ("page_size", 1)):
             if name in query:
-                whole(name, query[name], least)
+                require_whole_number(name, query[name], least)
         for name in ("after_date", "before_date"):
             if name in query:
                 check_moment(name, query[name])
         if "resource_type" in query:
             unicode_text("resource_type", query["resource_type"])
         if "event_types" in query:
-            query["event_types"] = jsontext.encode_text(texts_of("event_types", query["event_types"]))
+            query["event_types"] = strict_json.encode_text(require_texts("event_types", query["event_types"]))
         if "event_user_ids" in query:
             users = await self._members.require_ids(query["event_user_ids"])
-            query["event_user_ids"] = jsontext.encode_text(users)
+            query["event_user_ids"] = strict_json.encode_text(users)
         build: Any = list_workspace_events.build_request
         response = await self._session.call_or_none(build(**query))
         if response is None:

@@ -27,7 +27,7 @@ PATIENCE = 2.0
 LIMIT = 120.0
 
 PLACES = {
-    "AsyncGate.enter": "waiting for a place",
+    "AsyncLimiter.acquire": "waiting for a place",
     "AsyncConnections._turn": "waiting for a connection",
     "AsyncConnection.open": "connecting",
     "AsyncConnection.send": "sending",
@@ -97,7 +97,7 @@ async def _run(cancellations: int, seed: int, transport: Any) -> dict[str, Any]:
 
 async def _afterwards(client: AsyncKaleidoscopeClient, ids: list[str]) -> dict[str, int]:
     """Count what is still taken, and which of some calls at once fail."""
-    pipe: Any = client._pipes.here()
+    pipe: Any = client._http_clients.here()
     failed = 0
 
     async def call(record_id: str) -> None:
@@ -110,7 +110,7 @@ async def _afterwards(client: AsyncKaleidoscopeClient, ids: list[str]) -> dict[s
             failed += 1
 
     stuck = _stuck(pipe._transport)
-    taken = len(pipe._gate._inside) + len(pipe._gate._waiting)
+    taken = len(pipe._limiter._inside) + len(pipe._limiter._waiting)
     await asyncio.gather(*map(call, ids[:AFTER]))
     return {"stuck connections": stuck, "places taken": taken, f"of {AFTER} calls afterwards failed": failed}
 

@@ -177,7 +177,7 @@ def unchecked() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for world in ("aio", "sync"):
             for check in ("contradiction", "broken_promise"):
-                stack.enter_context(mock.patch(f"kalbio._core.{world}.pipe.{check}", return_value=None))
+                stack.enter_context(mock.patch(f"kalbio._core.{world}.retrying_client.{check}", return_value=None))
         yield
 
 

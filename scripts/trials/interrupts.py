@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from kalbio import KaleidoscopeClient
-from kalbio._core.stopping import Stop
+from kalbio._core.concurrency.stopping import Stop
 from kalbio.sandbox import Fault, Faults, Sandbox
 from kalbio.sandbox.server import serve
 
@@ -75,7 +75,7 @@ def run(count: int, seed: int, *, stops: bool = True) -> dict[str, Any]:
         lost = sum(record is None for record in client.records.get_records_by_ids(done))
         started = time.monotonic()
         good = client.records.get_or_create_records([{"Compound": f"END-{number}"} for number in range(100)]).ok
-        gate = client._pipes.here()._gate
+        gate = client._http_clients.here()._limiter
         return {
             "interrupts": count,
             "sent after": sent_after,

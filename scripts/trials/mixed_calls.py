@@ -9,7 +9,7 @@ from typing import Any
 
 from kaleidoscope_api.operations import OPERATIONS
 
-from kalbio import KalbioError, RetryPolicy, UnknownFateError
+from kalbio import KalbioError, OutcomeUnknownError, RetryPolicy
 from kalbio.sandbox import Fault, Faults, Sandbox
 from kalbio.testing import InProcess
 
@@ -105,7 +105,7 @@ class Trial:
         }
         try:
             made = do[what]()
-        except UnknownFateError:
+        except OutcomeUnknownError:
             self.told["unknown"] += 1
             self.unknown[what].add(sign)
         except KalbioError as error:

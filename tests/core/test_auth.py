@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from kalbio._core.auth.tokens import Tokens
 from kalbio._core.errors import (
     AuthenticationError,
     ConnectionFailedError,
@@ -23,7 +24,6 @@ from kalbio._core.errors import (
     ServerError,
 )
 from kalbio._core.retry import RetryPolicy
-from kalbio._core.tokens import Tokens
 from tests.core.wire import SECRET, Core, Wire, answer, tokens
 
 LOGIN = {"grant_type": "client_credentials", "client_id": "an-id", "client_secret": SECRET}

@@ -18,8 +18,8 @@ import httpx
 import pytest
 import trustme
 
-from kalbio._core import _transports
-from kalbio._core.stopping import enter, new_stop
+from kalbio._core.concurrency.stopping import enter, new_stop
+from kalbio._core.http import pools
 from tests.conftest import World
 from tests.core.raw import Peer, RawServer, answer, raw_server
 
@@ -31,7 +31,7 @@ class Caller:
 
     def __init__(self, world: World, *, limit: int = 5, keep: float = 30.0, tls: Any = None) -> None:
         self.world = world
-        kind: Any = _transports.Transport if world.kind == "sync" else _transports.AsyncTransport
+        kind: Any = pools.Transport if world.kind == "sync" else pools.AsyncTransport
         self.transport = kind(tls=tls or ssl.create_default_context, limit=limit, keep=keep)
         self.client: Any = (httpx.Client if world.kind == "sync" else httpx.AsyncClient)(
             transport=self.transport, timeout=httpx.Timeout(**LIMITS)
@@ -639,7 +639,7 @@ def ended(server: RawServer) -> bool:
 
 def test_connections_end_with_their_event_loop() -> None:
     """Nobody has to close what was used in `asyncio.run`."""
-    transport = _transports.AsyncTransport(tls=ssl.create_default_context, limit=5, keep=30)
+    transport = pools.AsyncTransport(tls=ssl.create_default_context, limit=5, keep=30)
 
     async def scene(url: str) -> str:
         client = httpx.AsyncClient(transport=transport)
@@ -652,7 +652,7 @@ def test_connections_end_with_their_event_loop() -> None:
 
 def test_connections_are_closed_though_their_loop_has_gone() -> None:
     """A loop that was closed without being shut down leaves them to whoever closes the client."""
-    transport = _transports.AsyncTransport(tls=ssl.create_default_context, limit=5, keep=30)
+    transport = pools.AsyncTransport(tls=ssl.create_default_context, limit=5, keep=30)
     loop = asyncio.new_event_loop()
 
     async def scene(url: str) -> str:
@@ -731,7 +731,7 @@ def test_an_answer_that_comes_twice_in_tls_is_the_answer_to_one(open_caller: Cal
 
 def test_what_is_read_slowly_does_not_pile_up() -> None:
     """A large answer waits at the server while nobody reads it."""
-    transport = _transports.AsyncTransport(tls=ssl.create_default_context, limit=5, keep=30)
+    transport = pools.AsyncTransport(tls=ssl.create_default_context, limit=5, keep=30)
     sent = 0
 
     def serve(peer: Peer) -> None:
@@ -755,7 +755,7 @@ def test_what_is_read_slowly_does_not_pile_up() -> None:
 
 def test_a_connection_that_was_read_slowly_hears_the_end() -> None:
     """A large answer that was read at leisure leaves its connection listening."""
-    transport = _transports.AsyncTransport(tls=ssl.create_default_context, limit=5, keep=30)
+    transport = pools.AsyncTransport(tls=ssl.create_default_context, limit=5, keep=30)
     go_on = threading.Event()
 
     def serve(peer: Peer) -> None:
@@ -809,7 +809,7 @@ def test_every_address_that_is_tried_belongs_to_the_bulk_call(monkeypatch: pytes
         there = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
         addresses = [(*there, refused), (*there, ("127.0.0.1", server.port))]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
-        transport = _transports.Transport(tls=ssl.create_default_context, limit=5, keep=30)
+        transport = pools.Transport(tls=ssl.create_default_context, limit=5, keep=30)
         failures: list[BaseException] = []
 
         def call() -> None:
@@ -831,7 +831,7 @@ def test_every_address_that_is_tried_belongs_to_the_bulk_call(monkeypatch: pytes
 def test_shutting_a_connection_down_keeps_its_encryption() -> None:
     """A thread that is about to send when another one closes the client sends nothing in clear text."""
     context, trusting = certified()
-    transport = _transports.Transport(tls=lambda: trusting, limit=5, keep=30)
+    transport = pools.Transport(tls=lambda: trusting, limit=5, keep=30)
     with raw_server(echo, context) as server, httpx.Client(transport=transport) as client:
         assert client.get(f"{server.url}/1").text == "/1"
         (connection,) = transport.connections._idle

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from kalbio._core.aio import locks as aio_locks
-from kalbio._core.sync import locks as sync_locks
+from kalbio._core.aio import concurrency as aio_locks
+from kalbio._core.sync import concurrency as sync_locks
 from tests.conftest import World
 
 seen_in_block: ContextVar[str] = ContextVar("seen_in_block", default="outside")
@@ -52,7 +52,7 @@ class Work:
                 time.sleep(0.1 if item == self.slow else 0.002)
                 return self._end(item)
 
-            return sync_locks.each(work, items, limit)
+            return sync_locks.map_bounded(work, items, limit)
 
         async def work_in_task(item: Any) -> Any:
             self._begin(item)
@@ -60,7 +60,7 @@ class Work:
             return self._end(item)
 
         async def run() -> Any:
-            return await aio_locks.each(work_in_task, items, limit)
+            return await aio_locks.map_bounded(work_in_task, items, limit)
 
         return self._world(run())
 

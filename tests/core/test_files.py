@@ -16,11 +16,11 @@ from urllib.parse import quote_plus
 import httpx
 import pytest
 
-from kalbio._core import batches
 from kalbio._core.constants import DOWNLOAD_CHUNK, MAX_FILE_NAME, MAX_TARGET
 from kalbio._core.errors import ConnectionFailedError
-from kalbio._core.filenames import safe_name
-from kalbio._core.uploads import as_file
+from kalbio._core.files.filenames import safe_name
+from kalbio._core.files.uploads import as_file
+from kalbio._core.http import url_chunks
 from tests.conftest import World
 from tests.core.wire import Core, Pieces, Wire, answer
 
@@ -481,7 +481,7 @@ def test_no_batch_is_longer_than_a_server_takes(name: str, separator: str) -> No
     """Every request target stays below the limit, nothing is lost or doubled, and batches are as few as can be."""
     texts = TEXTS[name]
     overhead = 120
-    slices = list(batches.cut(texts, overhead=overhead, separator=separator, max_count=100_000))
+    slices = list(url_chunks.chunk_for_url(texts, overhead=overhead, separator=separator, max_count=100_000))
     assert [text for piece in slices for text in texts[piece]] == texts
     lengths = [overhead + len(quote_plus(separator.join(texts[piece]))) for piece in slices]
     assert all(length <= MAX_TARGET for length in lengths)
@@ -492,13 +492,13 @@ def test_no_batch_is_longer_than_a_server_takes(name: str, separator: str) -> No
 
 def test_batches_are_cut_by_count_too() -> None:
     """Never more than the given number, however short."""
-    slices = list(batches.cut(["a"] * 7, overhead=0, separator=",", max_count=3))
+    slices = list(url_chunks.chunk_for_url(["a"] * 7, overhead=0, separator=",", max_count=3))
     assert slices == [slice(0, 3), slice(3, 6), slice(6, 7)]
 
 
 def test_a_text_that_is_too_long_gets_a_batch_of_its_own() -> None:
     """The server decides about it; its neighbours are not held up."""
-    slices = list(batches.cut(["a", "x" * 10_000, "b"], overhead=0, separator=",", max_count=100))
+    slices = list(url_chunks.chunk_for_url(["a", "x" * 10_000, "b"], overhead=0, separator=",", max_count=100))
     assert slices == [slice(0, 1), slice(1, 2), slice(2, 3)]
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from kalbio import KaleidoscopeClient, RetryPolicy, Timeouts
-from kalbio._core.aio.gate import AsyncGate, AsyncTurn
-from kalbio._core.sync.gate import Gate, Turn
+from kalbio._core.aio.limiter import AsyncLimiter, AsyncSlot
+from kalbio._core.sync.limiter import Limiter, Slot
 from kalbio.sandbox import Fault, Faults, Sandbox
 from kalbio.sandbox.server import serve
 from tests.conftest import Lab, World
@@ -75,8 +75,8 @@ def test_after_a_429_fewer_are_let_through(world: World) -> None:
     faults = Faults()
     lab = Lab(world, Sandbox(faults=faults), retries=RetryPolicy(attempts=3, base=0), use_cache=False)
     world(lab.api.programs.get_programs())
-    (pipe,) = lab.api._pipes._pipes.values()
-    gate = pipe._gate
+    (pipe,) = lab.api._http_clients._http_clients.values()
+    gate = pipe._limiter
     assert gate.allowed == 8
     faults.add(Fault(status=429, retry_after=0, times=2))
     world(lab.api.programs.get_programs())
@@ -89,18 +89,18 @@ def test_after_a_429_fewer_are_let_through(world: World) -> None:
 
 def test_calls_turned_away_together_count_once() -> None:
     """Eight answers of 429 to one round of requests halve the number once, not eight times."""
-    gate = Gate(8)
-    turns = [Turn() for _ in range(8)]
+    gate = Limiter(8)
+    turns = [Slot() for _ in range(8)]
     for turn in turns:
-        gate.enter(turn)
+        gate.acquire(turn)
     for turn in turns:
-        gate.leave(turn)
+        gate.release(turn)
         gate.slow_down(turn)
     assert gate.allowed == 4
     for allowed in (2, 1, 1):
-        later = Turn()
-        gate.enter(later)
-        gate.leave(later)
+        later = Slot()
+        gate.acquire(later)
+        gate.release(later)
         gate.slow_down(later)
         assert gate.allowed == allowed
 
@@ -110,26 +110,26 @@ def test_a_cancelled_caller_gives_its_place_back(granted: bool) -> None:
     """A task cancelled while it waits, or just when its turn has come, leaves no place lost."""
 
     async def run() -> None:
-        gate = AsyncGate(1)
-        first, second, third = AsyncTurn(), AsyncTurn(), AsyncTurn()
-        await gate.enter(first)
+        gate = AsyncLimiter(1)
+        first, second, third = AsyncSlot(), AsyncSlot(), AsyncSlot()
+        await gate.acquire(first)
 
         async def wait() -> None:
             try:
-                await gate.enter(second)
+                await gate.acquire(second)
             finally:
-                gate.leave(second)
+                gate.release(second)
 
         waiter = asyncio.create_task(wait())
         await asyncio.sleep(0)
         if granted:
-            gate.leave(first)
+            gate.release(first)
         waiter.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiter
         if not granted:
-            gate.leave(first)
-        await asyncio.wait_for(gate.enter(third), 1)
+            gate.release(first)
+        await asyncio.wait_for(gate.acquire(third), 1)
 
     asyncio.run(run())
 
@@ -138,15 +138,15 @@ def test_first_come_first_served() -> None:
     """Callers get their turn in the order in which they came."""
 
     async def run() -> list[int]:
-        gate = AsyncGate(1)
+        gate = AsyncLimiter(1)
         order: list[int] = []
 
         async def call(number: int) -> None:
-            turn = AsyncTurn()
-            await gate.enter(turn)
+            turn = AsyncSlot()
+            await gate.acquire(turn)
             order.append(number)
             await asyncio.sleep(0)
-            gate.leave(turn)
+            gate.release(turn)
 
         await asyncio.gather(*map(call, range(10)))
         return order
@@ -156,12 +156,12 @@ def test_first_come_first_served() -> None:
 
 def test_a_place_is_given_back_once_however_often_it_is_given() -> None:
     """Who leaves twice, or without having entered, makes no place for others."""
-    gate = Gate(2)
-    one, other = Turn(), Turn()
-    gate.enter(one)
-    gate.enter(other)
-    for turn in (one, one, Turn()):
-        gate.leave(turn)
+    gate = Limiter(2)
+    one, other = Slot(), Slot()
+    gate.acquire(one)
+    gate.acquire(other)
+    for turn in (one, one, Slot()):
+        gate.release(turn)
     assert len(gate._inside) == 1
 
 
@@ -189,7 +189,7 @@ def test_an_interrupt_at_any_moment_loses_no_place() -> None:
     """Whenever a signal breaks into a call, its place is free afterwards, and who waits for it gets in."""
     lab = Lab(World("sync"), retries=0, use_cache=False, max_in_flight=1)
     lab.api.programs.get_programs()
-    gate = lab.api._pipes.here()._gate
+    gate = lab.api._http_clients.here()._limiter
     for number in itertools.count():
         interrupt = Interrupt(number)
         sys.setprofile(interrupt)
@@ -201,7 +201,7 @@ def test_an_interrupt_at_any_moment_loses_no_place() -> None:
         assert gate._inside == set(), number
         assert not gate._waiting, number
         assert not gate._lock.locked(), number
-        assert not lab.api._pipes.here()._login._lock.locked(), number
+        assert not lab.api._http_clients.here()._login._lock.locked(), number
     assert number > 40
     assert lab.api.programs.get_programs()
     lab.close()
@@ -216,7 +216,7 @@ def test_an_interrupt_at_any_moment_loses_no_connection() -> None:
             *credentials, server.url, retries=0, max_connections=1, timeout=limits, use_cache=False
         ) as client:
             client.programs.get_programs()
-            gate = client._pipes.here()._gate
+            gate = client._http_clients.here()._limiter
             for number in itertools.count():
                 interrupt = Interrupt(number)
                 sys.setprofile(interrupt)
@@ -234,12 +234,12 @@ def test_an_interrupt_at_any_moment_loses_no_connection() -> None:
 def test_an_interrupted_leave_lets_the_next_one_in() -> None:
     """Whenever a signal breaks into the leaving of one thread, another one that waits gets its turn."""
     for number in itertools.count():
-        gate, one, other = Gate(1), Turn(), Turn()
-        gate.enter(one)
+        gate, one, other = Limiter(1), Slot(), Slot()
+        gate.acquire(one)
         entered = threading.Event()
 
-        def wait(gate: Gate = gate, other: Turn = other, entered: threading.Event = entered) -> None:
-            gate.enter(other)
+        def wait(gate: Limiter = gate, other: Slot = other, entered: threading.Event = entered) -> None:
+            gate.acquire(other)
             entered.set()
 
         thread = threading.Thread(target=wait)
@@ -249,9 +249,9 @@ def test_an_interrupted_leave_lets_the_next_one_in() -> None:
         interrupt = Interrupt(number)
         try:
             sys.setprofile(interrupt)
-            gate.leave(one)
+            gate.release(one)
         except KeyboardInterrupt:
-            gate.leave(one)  # as the pipe does
+            gate.release(one)  # as the pipe does
         finally:
             sys.setprofile(None)
         assert entered.wait(5), number

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from kalbio import JournalError
+from kalbio._core.bulk.journal import Journal, JournalEntry, Note, digest
 from kalbio._core.constants import JOURNAL_REST
-from kalbio._core.journal import Entry, Journal, Note, digest
 
 ROWS = [digest(bytes([n])) for n in range(5)]
-SENT = Entry("sent", None, "before")
-DONE = Entry("done", "made", None)
+SENT = JournalEntry("sent", None, "before")
+DONE = JournalEntry("done", "made", None)
 
 
 @pytest.fixture
@@ -50,12 +50,12 @@ def test_what_was_noted_is_there_again(path: Path) -> None:
 def test_many_threads_may_ask_at_once(path: Path) -> None:
     """Rows that are looked for side by side ask side by side, while others are noted, and get their own answers."""
     journal = Journal(path, "values")
-    journal.note([Note(n, digest(bytes([n])), Entry("done", f"made-{n}", None)) for n in range(100)])
+    journal.note([Note(n, digest(bytes([n])), JournalEntry("done", f"made-{n}", None)) for n in range(100)])
 
     def ask(number: int) -> None:
         for turn in range(50):
             assert journal.made_before([f"made-{number}", f"other-{turn}"]) == {f"made-{number}"}
-            journal.note([Note(100 + number, ROWS[0], Entry("done", f"new-{number}", None))])
+            journal.note([Note(100 + number, ROWS[0], JournalEntry("done", f"new-{number}", None))])
             assert journal.read({number: digest(bytes([number]))})[number].made == f"made-{number}"
 
     with ThreadPoolExecutor(16) as threads:
@@ -66,8 +66,8 @@ def test_many_threads_may_ask_at_once(path: Path) -> None:
 def test_what_was_noted_survives_a_kill(path: Path) -> None:
     """A process that is killed right after a note leaves the note, and the journal can be opened at once."""
     code = (
-        "import os, signal, sys\nfrom kalbio._core.journal import *\njournal = Journal(sys.argv[1], 'values')\n"
-        "journal.note([Note(n, digest(bytes([n])), Entry('sent', None, 'before')) for n in range(5)])\n"
+        "import os, signal, sys\nfrom kalbio._core.bulk.journal import *\njournal = Journal(sys.argv[1], 'values')\n"
+        "journal.note([Note(n, digest(bytes([n])), JournalEntry('sent', None, 'before')) for n in range(5)])\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == -9
@@ -99,7 +99,7 @@ def test_all_of_a_note_is_kept_or_nothing(path: Path) -> None:
 def test_one_has_it_at_a_time(path: Path) -> None:
     """A second load, in this process or another, is refused while the first one has the journal."""
     journal = Journal(path, "values")
-    code = "import sys\nfrom kalbio._core.journal import Journal\nJournal(sys.argv[1], 'values')"
+    code = "import sys\nfrom kalbio._core.bulk.journal import Journal\nJournal(sys.argv[1], 'values')"
     other = subprocess.run([sys.executable, "-c", code, path], check=False, capture_output=True, text=True)
     with pytest.raises(JournalError, match="is in use by another load; wait"):
         Journal(path, "values")
@@ -215,7 +215,7 @@ def written(path: Path, rows: int = 300) -> None:
     """Write a journal of several pages."""
     journal = Journal(path, "values")
     for first in range(0, rows, 100):
-        entries = [Entry("done", f"{number:036}", None) for number in range(first, first + 100)]
+        entries = [JournalEntry("done", f"{number:036}", None) for number in range(first, first + 100)]
         journal.note([Note(first + place, ROWS[0], entry) for place, entry in enumerate(entries)])
     journal.close()
 
@@ -276,7 +276,7 @@ def test_what_undoes_half_a_note_is_not_taken_for_nothing(path: Path) -> None:
     """Where the journal has gone and its second file is still needed, no new one is begun."""
     written(path)
     code = (
-        "import os, signal, sys\nfrom kalbio._core.journal import *\njournal = Journal(sys.argv[1], 'values')\n"
+        "import os, signal, sys\nfrom kalbio._core.bulk.journal import *\njournal = Journal(sys.argv[1], 'values')\n"
         "journal._db.execute('pragma cache_size = 1')\njournal._db.execute('begin')\n"
         "journal._db.execute(\"update row set state = 'sent'\")\nos.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -328,12 +328,13 @@ def test_a_limit_on_the_size_of_files_leaves_what_was_noted_before(path: Path) -
     code = """if True:
         import resource, sys
         from kalbio import JournalError
-        from kalbio._core.journal import *
+        from kalbio._core.bulk.journal import *
         journal = Journal(sys.argv[1], "values")
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
         try:
             for number in range(0, 10_000, 10):
-                journal.note([Note(n, digest(b""), Entry("done", str(n), None)) for n in range(number, number + 10)])
+                entries = [Note(n, digest(b""), JournalEntry("done", str(n), None)) for n in range(number, number + 10)]
+                journal.note(entries)
         except JournalError as error:
             print(number, error)
         """
@@ -371,9 +372,9 @@ def test_what_must_not_be_written_is_refused_when_it_is_opened(what: str) -> Non
 def test_what_an_earlier_run_has_sent_is_given_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest begins when the journal is opened, whatever the clock on the wall says, and goes by in the process."""
     now = 1000.0
-    monkeypatch.setattr("kalbio._core.journal.time.monotonic", lambda: now)
+    monkeypatch.setattr("kalbio._core.bulk.journal.time.monotonic", lambda: now)
     for wall in (1e9, 1e9 + 86_400, 0.0):
-        monkeypatch.setattr("kalbio._core.journal.time.time", lambda wall=wall: wall)
+        monkeypatch.setattr("kalbio._core.bulk.journal.time.time", lambda wall=wall: wall)
         journal = Journal(path, "values")
         journal.note([Note(0, ROWS[0], SENT)])
         assert journal.rest == JOURNAL_REST
@@ -390,14 +391,14 @@ def test_a_fork_neither_uses_the_journal_nor_disturbs_it(path: Path) -> None:
     code = """if True:
         import gc, os, sys, threading, warnings
         from kalbio import JournalError
-        from kalbio._core.journal import *
+        from kalbio._core.bulk.journal import *
         warnings.simplefilter("ignore")
         journal = Journal(sys.argv[1], "values")
         running, noted = True, 0
         def note():
             global noted
             while running:
-                journal.note([Note(n, digest(b""), Entry("sent", None, str(noted))) for n in range(500)])
+                journal.note([Note(n, digest(b""), JournalEntry("sent", None, str(noted))) for n in range(500)])
                 noted += 1
         thread = threading.Thread(target=note)
         thread.start()

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 
-from kalbio._core.jsontext import decode, encode, encode_text
+from kalbio._core.json.strict_json import decode, encode, encode_text
 
 
 class Colour(Enum):

@@ -26,10 +26,10 @@ from kalbio import (
     KalbioError,
     KalbioResponseError,
     NotFoundError,
+    OutcomeUnknownError,
     RetryPolicy,
-    UnknownFateError,
 )
-from kalbio._core.answers import as_json, as_list, as_object, as_optional_object
+from kalbio._core.http.responses import as_json, as_list, as_object, as_optional_object
 from tests.conftest import World
 from tests.core.wire import Core, Pieces, Wire, answer
 
@@ -86,7 +86,7 @@ def test_a_compressed_answer_is_read_and_a_broken_one_is_a_lost_answer(core: Cor
     wire = Wire(broken, answer(200, packed, **good))
     assert core.call(core.open(wire)).json() == {"n": 1}
     assert len(wire.requests) == 2
-    with pytest.raises(UnknownFateError):
+    with pytest.raises(OutcomeUnknownError):
         core.call(core.open(Wire(broken)), "POST", json={})
 
 
@@ -341,7 +341,7 @@ def test_a_raw_call_raises_typed_errors(world: World) -> None:
     with pytest.raises(NotFoundError):
         raw(world, get_record, RECORD, client=world.connect(transport=Wire(404)))
     body = AddRecordValueBody.from_dict({"content": 1, "field_id": RECORD})
-    with pytest.raises(UnknownFateError):
+    with pytest.raises(OutcomeUnknownError):
         raw(world, add_record_value, RECORD, body=body, client=world.connect(transport=Wire(500)))
 
 

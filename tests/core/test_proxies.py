@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kalbio import SettingError
-from kalbio._core.addresses import host_fault, is_local, read_address, without_secrets
-from kalbio._core.proxies import given, of_environment
+from kalbio._core.http.addresses import host_fault, is_local, read_address, without_secrets
+from kalbio._core.http.proxies import given, of_environment
 
 PROXY = "http://proxy.invalid:3128"
 

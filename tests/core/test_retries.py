@@ -14,19 +14,19 @@ import pytest
 from kalbio._core.errors import (
     ConnectionFailedError,
     KalbioError,
+    OutcomeUnknownError,
     RateLimitError,
     RequestTimeoutError,
     ServerError,
-    UnknownFateError,
 )
-from kalbio._core.retry import Decision, Happened, RetryPolicy, classify, decide, read_retry_after
+from kalbio._core.retry import AttemptResult, Decision, RetryPolicy, classify, decide, read_retry_after
 from tests.core.wire import Core, Wire, answer
 
 POLICY = RetryPolicy(attempts=4, base=0.5, max_wait=30, deadline=120)
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
-def decided(happened: Happened, **given: Any) -> Decision:
+def decided(happened: AttemptResult, **given: Any) -> Decision:
     """The decision about a first try, unless something else is given."""
     facts: dict[str, Any] = {
         "idempotent": True, "replayable": True, "attempt": 1, "elapsed": 0.0, "retry_after": None,
@@ -36,51 +36,51 @@ def decided(happened: Happened, **given: Any) -> Decision:
 
 
 @pytest.mark.parametrize(
-    ("happened", "idempotent", "replayable", "again", "fate_unknown"),
+    ("happened", "idempotent", "replayable", "again", "outcome_unknown"),
     [
-        (Happened.NOT_SENT, True, True, True, False),
-        (Happened.NOT_SENT, False, True, True, False),
-        (Happened.NOT_SENT, True, False, False, False),
-        (Happened.NOT_SENT, False, False, False, False),
-        (Happened.TURNED_AWAY, True, True, True, False),
-        (Happened.TURNED_AWAY, False, True, True, False),
-        (Happened.TURNED_AWAY, True, False, False, False),
-        (Happened.TURNED_AWAY, False, False, False, False),
-        (Happened.LOST, True, True, True, False),
-        (Happened.LOST, False, True, False, True),
-        (Happened.LOST, True, False, False, False),
-        (Happened.LOST, False, False, False, True),
-        (Happened.SERVER_FAILED, True, True, True, False),
-        (Happened.SERVER_FAILED, False, True, False, True),
-        (Happened.SERVER_FAILED, True, False, False, False),
-        (Happened.SERVER_FAILED, False, False, False, True),
-        (Happened.REFUSED, True, True, False, False),
-        (Happened.REFUSED, False, True, False, False),
-        (Happened.REFUSED, True, False, False, False),
-        (Happened.REFUSED, False, False, False, False),
+        (AttemptResult.NOT_SENT, True, True, True, False),
+        (AttemptResult.NOT_SENT, False, True, True, False),
+        (AttemptResult.NOT_SENT, True, False, False, False),
+        (AttemptResult.NOT_SENT, False, False, False, False),
+        (AttemptResult.THROTTLED, True, True, True, False),
+        (AttemptResult.THROTTLED, False, True, True, False),
+        (AttemptResult.THROTTLED, True, False, False, False),
+        (AttemptResult.THROTTLED, False, False, False, False),
+        (AttemptResult.LOST, True, True, True, False),
+        (AttemptResult.LOST, False, True, False, True),
+        (AttemptResult.LOST, True, False, False, False),
+        (AttemptResult.LOST, False, False, False, True),
+        (AttemptResult.SERVER_FAILED, True, True, True, False),
+        (AttemptResult.SERVER_FAILED, False, True, False, True),
+        (AttemptResult.SERVER_FAILED, True, False, False, False),
+        (AttemptResult.SERVER_FAILED, False, False, False, True),
+        (AttemptResult.REFUSED, True, True, False, False),
+        (AttemptResult.REFUSED, False, True, False, False),
+        (AttemptResult.REFUSED, True, False, False, False),
+        (AttemptResult.REFUSED, False, False, False, False),
     ],
 )
 def test_what_may_be_repeated(
-    happened: Happened, idempotent: bool, replayable: bool, again: bool, fate_unknown: bool
+    happened: AttemptResult, idempotent: bool, replayable: bool, again: bool, outcome_unknown: bool
 ) -> None:
     """Not processed: anything that can be sent again. Maybe processed: only what does no harm twice. Refused: never."""
     decision = decided(happened, idempotent=idempotent, replayable=replayable)
     assert (decision.wait is not None) is again
-    assert decision.fate_unknown is fate_unknown
+    assert decision.outcome_unknown is outcome_unknown
     last = decided(happened, idempotent=idempotent, replayable=replayable, attempt=4)
-    assert last == Decision(None, fate_unknown)
+    assert last == Decision(None, outcome_unknown)
 
 
 def test_the_wait_is_drawn_from_zero_to_a_bound_that_doubles() -> None:
     """Full jitter: 0 to 0.5 s, then 1 s, then 2 s, and never more than the longest single wait."""
     for attempt, bound in [(1, 0.5), (2, 1.0), (3, 2.0)]:
-        assert decided(Happened.LOST, attempt=attempt, random=lambda: 0.0).wait == 0
-        assert decided(Happened.LOST, attempt=attempt, random=lambda: 0.25).wait == bound / 4
-        assert decided(Happened.LOST, attempt=attempt).wait == bound
+        assert decided(AttemptResult.LOST, attempt=attempt, random=lambda: 0.0).wait == 0
+        assert decided(AttemptResult.LOST, attempt=attempt, random=lambda: 0.25).wait == bound / 4
+        assert decided(AttemptResult.LOST, attempt=attempt).wait == bound
     patient = RetryPolicy(attempts=2000, max_wait=30)
     for attempt in (10, 1000):
         decision = decide(
-            patient, Happened.LOST, idempotent=True, replayable=True, attempt=attempt, elapsed=0, retry_after=None,
+            patient, AttemptResult.LOST, idempotent=True, replayable=True, attempt=attempt, elapsed=0, retry_after=None,
             random=lambda: 1.0,
         )  # fmt: skip
         assert decision.wait == 30
@@ -88,26 +88,26 @@ def test_the_wait_is_drawn_from_zero_to_a_bound_that_doubles() -> None:
 
 def test_the_servers_wait_is_a_minimum() -> None:
     """Retry-After is waited for in full, plus a little so that callers turned away together do not return together."""
-    assert decided(Happened.TURNED_AWAY, retry_after=7.0, random=lambda: 0.0).wait == 7
-    assert decided(Happened.TURNED_AWAY, retry_after=7.0, attempt=3).wait == 7.5
-    assert decided(Happened.TURNED_AWAY, retry_after=0.0, random=lambda: 0.0).wait == 0
+    assert decided(AttemptResult.THROTTLED, retry_after=7.0, random=lambda: 0.0).wait == 7
+    assert decided(AttemptResult.THROTTLED, retry_after=7.0, attempt=3).wait == 7.5
+    assert decided(AttemptResult.THROTTLED, retry_after=0.0, random=lambda: 0.0).wait == 0
 
 
 def test_a_server_that_asks_for_too_long_is_not_asked_again() -> None:
     """A wait over the cap, or one that would end after the deadline, gives the error now."""
-    assert decided(Happened.TURNED_AWAY, retry_after=30.0, random=lambda: 0.0).wait == 30
-    assert decided(Happened.TURNED_AWAY, retry_after=30.01).wait is None
-    assert decided(Happened.LOST, elapsed=119.5).wait == 0.5
-    assert decided(Happened.LOST, elapsed=119.6).wait is None
+    assert decided(AttemptResult.THROTTLED, retry_after=30.0, random=lambda: 0.0).wait == 30
+    assert decided(AttemptResult.THROTTLED, retry_after=30.01).wait is None
+    assert decided(AttemptResult.LOST, elapsed=119.5).wait == 0.5
+    assert decided(AttemptResult.LOST, elapsed=119.6).wait is None
 
 
 def test_statuses_are_classified_by_what_the_server_did() -> None:
     """421, 425, 429, and 503 with Retry-After: nothing. 408, other 5xx: maybe something. The rest: it said no."""
-    assert classify(429, None) is classify(429, 1.0) is classify(503, 0.0) is Happened.TURNED_AWAY
-    assert classify(421, None) is classify(425, None) is Happened.TURNED_AWAY
-    assert {classify(status, None) for status in (408, 500, 502, 503, 504, 599)} == {Happened.SERVER_FAILED}
-    assert classify(500, 5.0) is Happened.SERVER_FAILED
-    assert {classify(status, 3.0) for status in (400, 401, 403, 404, 409, 422, 501)} == {Happened.REFUSED}
+    assert classify(429, None) is classify(429, 1.0) is classify(503, 0.0) is AttemptResult.THROTTLED
+    assert classify(421, None) is classify(425, None) is AttemptResult.THROTTLED
+    assert {classify(status, None) for status in (408, 500, 502, 503, 504, 599)} == {AttemptResult.SERVER_FAILED}
+    assert classify(500, 5.0) is AttemptResult.SERVER_FAILED
+    assert {classify(status, 3.0) for status in (400, 401, 403, 404, 409, 422, 501)} == {AttemptResult.REFUSED}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_write_that_was_not_processed_is_sent_again(core: Core, failure: Any) 
 def test_a_write_whose_answer_is_lost_raises_that_its_fate_is_unknown(core: Core, failure: Exception) -> None:
     """The error holds what was sent, and nothing is sent a second time."""
     wire = Wire(failure)
-    with pytest.raises(UnknownFateError, match="may have been carried out; look before you repeat it") as caught:
+    with pytest.raises(OutcomeUnknownError, match="may have been carried out; look before you repeat it") as caught:
         core.call(core.open(wire), "POST", json={"n": 1})
     error = caught.value
     assert (error.method, error.path, error.sent, error.answer) == ("POST", "/things", b'{"n":1}', None)
@@ -193,7 +193,7 @@ def test_a_write_whose_answer_is_lost_raises_that_its_fate_is_unknown(core: Core
 def test_a_write_that_the_server_failed_at_has_an_unknown_fate_too(core: Core, status: int) -> None:
     """A 5xx without Retry-After does not say how far the server came; its answer stays with the error."""
     wire = Wire(answer(status, {"code": "boom"}, x_request_id="r-1"))
-    with pytest.raises(UnknownFateError, match=f"status {status}") as caught:
+    with pytest.raises(OutcomeUnknownError, match=f"status {status}") as caught:
         core.call(core.open(wire), "POST", json={})
     assert isinstance(caught.value.answer, ServerError)
     assert (caught.value.answer.status_code, caught.value.answer.code) == (status, "boom")
@@ -207,19 +207,19 @@ def test_the_description_of_an_operation_outweighs_its_method(core: Core) -> Non
     core.call(core.open(wire), "POST", json={}, extensions={"operation": "getOrCreate"})
     assert len(wire.requests) == 2
 
-    with pytest.raises(UnknownFateError):
+    with pytest.raises(OutcomeUnknownError):
         core.call(core.open(Wire(httpx.ReadTimeout("late"))), "PUT", json={}, extensions={"operation": "oncePut"})
 
     wire = Wire(500)
     core.call(core.open(wire), "POST", json={}, extensions={"operation": "write", "idempotent": True})
     assert len(wire.requests) == 2
-    with pytest.raises(UnknownFateError):
+    with pytest.raises(OutcomeUnknownError):
         core.call(core.open(Wire(500)), "GET", extensions={"operation": "read", "idempotent": False})
 
 
 def test_an_unknown_operation_goes_by_its_method(core: Core) -> None:
     """A request that no generated operation built is judged by its method alone."""
-    with pytest.raises(UnknownFateError):
+    with pytest.raises(OutcomeUnknownError):
         core.call(core.open(Wire(500)), "PATCH", json={}, extensions={"operation": "newer than this client"})
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from kaleidoscope_api.operations import OPERATIONS
 
-from kalbio._core.retry import Decision, Happened, RetryPolicy, decide
+from kalbio._core.retry import AttemptResult, Decision, RetryPolicy, decide
 from tests.core.wire import Core, Wire, answer
 
 # Written down by hand, against the rule: reads, get-or-create, PUT and DELETE may be repeated, other writes may not.
@@ -30,23 +30,23 @@ NEVER_TWICE = set(
 ATTEMPTS = 3
 POLICY = RetryPolicy(attempts=ATTEMPTS, base=0)
 AGAIN, LAST = Decision(0.0), Decision(None)
-UNKNOWN = Decision(None, fate_unknown=True)
+UNKNOWN = Decision(None, outcome_unknown=True)
 
 # What happened to try 1, 2 and 3, and what follows: for what may be repeated, and for what may not.
-TABLE: dict[Happened, tuple[list[Decision], list[Decision]]] = {
-    Happened.NOT_SENT: ([AGAIN, AGAIN, LAST], [AGAIN, AGAIN, LAST]),
-    Happened.TURNED_AWAY: ([AGAIN, AGAIN, LAST], [AGAIN, AGAIN, LAST]),
-    Happened.LOST: ([AGAIN, AGAIN, LAST], [UNKNOWN, UNKNOWN, UNKNOWN]),
-    Happened.SERVER_FAILED: ([AGAIN, AGAIN, LAST], [UNKNOWN, UNKNOWN, UNKNOWN]),
-    Happened.REFUSED: ([LAST, LAST, LAST], [LAST, LAST, LAST]),
+TABLE: dict[AttemptResult, tuple[list[Decision], list[Decision]]] = {
+    AttemptResult.NOT_SENT: ([AGAIN, AGAIN, LAST], [AGAIN, AGAIN, LAST]),
+    AttemptResult.THROTTLED: ([AGAIN, AGAIN, LAST], [AGAIN, AGAIN, LAST]),
+    AttemptResult.LOST: ([AGAIN, AGAIN, LAST], [UNKNOWN, UNKNOWN, UNKNOWN]),
+    AttemptResult.SERVER_FAILED: ([AGAIN, AGAIN, LAST], [UNKNOWN, UNKNOWN, UNKNOWN]),
+    AttemptResult.REFUSED: ([LAST, LAST, LAST], [LAST, LAST, LAST]),
 }
 
-FAILURES: dict[Happened, Any] = {
-    Happened.NOT_SENT: lambda: httpx.ConnectError("refused"),
-    Happened.TURNED_AWAY: lambda: answer(503, {}, retry_after="0"),
-    Happened.LOST: lambda: httpx.ReadError("reset"),
-    Happened.SERVER_FAILED: lambda: answer(502, {}),
-    Happened.REFUSED: lambda: answer(409, {}),
+FAILURES: dict[AttemptResult, Any] = {
+    AttemptResult.NOT_SENT: lambda: httpx.ConnectError("refused"),
+    AttemptResult.THROTTLED: lambda: answer(503, {}, retry_after="0"),
+    AttemptResult.LOST: lambda: httpx.ReadError("reset"),
+    AttemptResult.SERVER_FAILED: lambda: answer(502, {}),
+    AttemptResult.REFUSED: lambda: answer(409, {}),
 }
 
 
@@ -78,22 +78,22 @@ def test_what_follows_a_try_of_an_operation(operation: str) -> None:
             retry_after=None,
             random=lambda: 0.5,
         )
-        for happened in Happened
+        for happened in AttemptResult
         for attempt in range(1, ATTEMPTS + 1)
     }
     column = 0 if may_be_repeated(operation) else 1
     assert found == {
         (happened, attempt): TABLE[happened][column][attempt - 1]
-        for happened in Happened
+        for happened in AttemptResult
         for attempt in range(1, ATTEMPTS + 1)
     }
 
 
 @pytest.mark.parametrize("operation", [name for name in OPERATIONS if name != "createToken"])
-@pytest.mark.parametrize("happened", Happened)
-def test_the_wire_sees_as_many_tries_as_the_table_says(core: Core, happened: Happened, operation: str) -> None:
+@pytest.mark.parametrize("happened", AttemptResult)
+def test_the_wire_sees_as_many_tries_as_the_table_says(core: Core, happened: AttemptResult, operation: str) -> None:
     """A call that fails each time is sent as often as the table says, and ends with the error that it says."""
-    from kalbio._core.errors import KalbioError, UnknownFateError
+    from kalbio._core.errors import KalbioError, OutcomeUnknownError
 
     wire = Wire(*[FAILURES[happened]() for _ in range(ATTEMPTS)])
     pipe = core.open(wire, retry=POLICY)
@@ -102,4 +102,4 @@ def test_the_wire_sees_as_many_tries_as_the_table_says(core: Core, happened: Hap
         core.call(pipe, OPERATIONS[operation].method, "/things", extensions={"operation": operation})
     decisions = TABLE[happened][0 if may_be_repeated(operation) else 1]
     assert len(wire.requests) == 1 + next(n for n, item in enumerate(decisions) if item.wait is None)
-    assert isinstance(caught.value, UnknownFateError) is decisions[0].fate_unknown
+    assert isinstance(caught.value, OutcomeUnknownError) is decisions[0].outcome_unknown

@@ -144,7 +144,7 @@ def opened(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]
 
     prefix = "" if world.kind == "sync" else "Async"
     for name in (f"{prefix}Transport", f"{prefix}HTTPTransport", "Http2Transport"):
-        monkeypatch.setattr(f"kalbio._core._transports.{name}", record)
+        monkeypatch.setattr(f"kalbio._core.http.pools.{name}", record)
     return made
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from kalbio._core.aio import locks as aio_locks
-from kalbio._core.sync import locks as sync_locks
+from kalbio._core.aio import concurrency as aio_locks
+from kalbio._core.sync import concurrency as sync_locks
 from tests.conftest import World
 
 seen_in_block: ContextVar[str] = ContextVar("seen_in_block", default="outside")
@@ -37,9 +37,9 @@ class Stream:
         self.ended: list[Any] = []
         self.context: set[str] = set()
         self._results: Any = (
-            sync_locks.stream(self._work, self._take(items), limit)
+            sync_locks.map_ordered(self._work, self._take(items), limit)
             if world.kind == "sync"
-            else aio_locks.stream(self._work_in_task, self._take(items), limit)
+            else aio_locks.map_ordered(self._work_in_task, self._take(items), limit)
         )
 
     def _take(self, items: Any) -> Any:
@@ -233,7 +233,7 @@ def test_a_caller_that_is_cancelled_does_not_wait() -> None:
         return item
 
     async def run() -> None:
-        results = aio_locks.stream(work, itertools.count(), 3)
+        results = aio_locks.map_ordered(work, itertools.count(), 3)
         task = asyncio.ensure_future(anext(results))
         await asyncio.sleep(0.01)
         task.cancel()

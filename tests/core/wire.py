@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl
 import attrs
 import httpx
 
+from kalbio._core.auth.tokens import Grant, Tokens
+from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.retry import RetryPolicy
-from kalbio._core.settings import Settings, Timeouts
-from kalbio._core.tokens import Grant, Tokens
 from tests.conftest import World
 
 SECRET = 'sandbox-secret/very "ü" +1'
@@ -165,7 +165,7 @@ class Core:
     def __init__(self, world: World) -> None:
         self.world = world
         self.clock = Clock()
-        self._pipes: list[Any] = []
+        self._http_clients: list[Any] = []
 
     def open(
         self,
@@ -201,7 +201,7 @@ class Core:
 
         pause = self.clock.pause if self.world.kind == "sync" else self.clock.async_pause
         pipe = kinds["pipe"](settings, OPERATIONS, make_auth, clock=self.clock, draw=lambda: draw, pause=pause)
-        self._pipes.append(pipe)
+        self._http_clients.append(pipe)
         return pipe
 
     def call(self, pipe: Any, method: str = "GET", path: str = "/things", *, stream: bool = False, **given: Any) -> Any:
@@ -209,16 +209,17 @@ class Core:
         return self.world(pipe.send(pipe.build_request(method, path, **given), stream=stream))
 
     def close(self) -> None:
-        for pipe in self._pipes:
+        for pipe in self._http_clients:
             self.world(pipe.close() if self.world.kind == "sync" else pipe.aclose())
 
 
 def _kinds(world: World) -> dict[str, Any]:
     if world.kind == "sync":
         from kalbio._core.sync import auth as sync_auth
-        from kalbio._core.sync import pipe as sync_pipe
+        from kalbio._core.sync import retrying_client as sync_pipe
 
-        return {"pipe": sync_pipe.Pipe, "auth": sync_auth.TokenAuth, "identity": sync_auth.IdentityToken}
-    from kalbio._core.aio import auth, pipe
+        return {"pipe": sync_pipe.RetryingClient, "auth": sync_auth.TokenAuth, "identity": sync_auth.IdentityToken}
+    from kalbio._core.aio import auth
+    from kalbio._core.aio import retrying_client as pipe
 
-    return {"pipe": pipe.AsyncPipe, "auth": auth.AsyncTokenAuth, "identity": auth.AsyncIdentityToken}
+    return {"pipe": pipe.AsyncRetryingClient, "auth": auth.AsyncTokenAuth, "identity": auth.AsyncIdentityToken}

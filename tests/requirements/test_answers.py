@@ -13,12 +13,12 @@ from kalbio import (
     AuthenticationError,
     KalbioAPIError,
     KalbioResponseError,
+    OutcomeUnknownError,
     RetryPolicy,
-    UnknownFateError,
 )
+from kalbio._core.objects.fixed import copied
+from kalbio._core.objects.resource import Resource, number
 from kalbio._core.retry import read_retry_after
-from kalbio._model.fixed import copied
-from kalbio._model.resource import Resource, number
 from kalbio.webhooks import WebhookError, parse_webhook
 from tests.conftest import World
 from tests.core.conftest import core  # noqa: F401  # a fixture
@@ -163,7 +163,7 @@ def test_r146_a_request_time_out_of_a_read_is_asked_again(core: Core) -> None:  
 def test_r146_a_write_answered_408_is_of_unknown_fate(core: Core) -> None:  # noqa: F811
     """After 408 a write may or may not have been carried out: it is not sent again, and the error says so."""
     wire = Wire(408)
-    with pytest.raises(UnknownFateError, match="408") as caught:
+    with pytest.raises(OutcomeUnknownError, match="408") as caught:
         core.call(core.open(wire, retry=PATIENT), "POST", json={})
     assert len(wire.requests) == 1
     assert caught.value.answer is not None

@@ -20,9 +20,9 @@ from kalbio import (
     AsyncKaleidoscopeClient,
     KalbioAPIError,
     KaleidoscopeClient,
+    OutcomeUnknownError,
     SettingError,
     TransportError,
-    UnknownFateError,
 )
 from tests.conftest import World
 from tests.core.raw import Peer, answer, raw_server
@@ -129,7 +129,7 @@ def test_r133_what_cannot_leave_is_of_no_unknown_fate(world: World, given: Any) 
         raw = client.raw.get_httpx_client() if world.kind == "sync" else client.raw.get_async_httpx_client()
         with pytest.raises(TransportError) as raised:
             world(raw.request(method="post", url="/programs", json={"title": "A"}, **given))
-    assert not isinstance(raised.value, UnknownFateError)
+    assert not isinstance(raised.value, OutcomeUnknownError)
     assert [target for target in seen if "/auth/" not in target] == []
 
 
@@ -183,7 +183,7 @@ def test_r130_a_server_that_says_goodbye_loses_and_doubles_nothing() -> None:
         request = {"method": "POST", "url": f"/rows/{number}", "json": {}, "extensions": {"idempotent": False}}
         try:
             return str((await client.call(request)).json()["row"])
-        except UnknownFateError:
+        except OutcomeUnknownError:
             return "unknown"
 
     async def scene(url: str) -> list[str]:

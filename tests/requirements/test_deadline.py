@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kalbio import KalbioError, RequestTimeoutError, RetryPolicy, UnknownFateError
+from kalbio import KalbioError, OutcomeUnknownError, RequestTimeoutError, RetryPolicy
 from tests.conftest import World
 from tests.core.raw import Peer, answer, raw_server
 from tests.core.wire import tokens
@@ -76,7 +76,7 @@ def test_r128_a_write_that_ends_at_the_deadline_is_of_unknown_fate(world: World)
             world,
             lambda: client.call({"method": "POST", "url": "/records", "json": {}, "extensions": {"idempotent": False}}),
         )
-    assert isinstance(error, UnknownFateError)
+    assert isinstance(error, OutcomeUnknownError)
     assert seconds < AT_MOST
 
 

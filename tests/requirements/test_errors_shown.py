@@ -20,11 +20,11 @@ from kalbio import (
     KalbioResponseError,
     NotFoundError,
     OutcomeError,
+    OutcomeUnknownError,
     RequestTimeoutError,
-    UnknownFateError,
 )
-from kalbio._core.connecting import told
-from kalbio._core.shown import one_line
+from kalbio._core.http.connect_errors import explain
+from kalbio._core.text.display import one_line
 from tests.conftest import World
 from tests.core.wire import Wire, answer
 
@@ -112,7 +112,7 @@ def test_r135_an_unknown_fate_is_no_error_of_the_connection(world: World) -> Non
     """Who repeats on the errors of the language must not write twice."""
     for failure in (httpx.ReadError("gone"), httpx.ReadTimeout("late"), httpx.RemoteProtocolError("cut")):
         client = world.connect(transport=Wire(failure), retries=0)
-        with pytest.raises(UnknownFateError) as caught:
+        with pytest.raises(OutcomeUnknownError) as caught:
             world(client.call({"method": "POST", "url": "/programs", "json": {}}))
         assert not isinstance(caught.value, OSError)
 
@@ -126,14 +126,14 @@ def test_r135_what_the_system_reports_is_found_in_any_wrapping() -> None:
     outer.__cause__ = group
     top = httpx.ConnectError("All connection attempts failed")
     top.__cause__ = outer
-    assert told(top, str(top), "localhost", 9) == (
+    assert explain(top, str(top), "localhost", 9) == (
         "All connection attempts failed: Connection refused. Nothing listens there; "
         "`kalbio sandbox --port 9` starts a sandbox"
     )
-    assert told(top, str(top), "api.invalid", 443) == "All connection attempts failed: Connection refused"
+    assert explain(top, str(top), "api.invalid", 443) == "All connection attempts failed: Connection refused"
     loop = ValueError("a circle")
     loop.__cause__ = loop
-    assert told(loop, "a circle", "localhost", 9) == "a circle"
+    assert explain(loop, "a circle", "localhost", 9) == "a circle"
 
 
 # -- R150 -------------------------------------------------------------------------------------------------------------
@@ -157,8 +157,8 @@ def test_r150_what_a_server_says_stays_on_one_line_of_an_error(world: World) -> 
         (answer(404, EVIL.encode("utf-8", "replace")), "GET", NotFoundError),
         (answer(200, EVIL.encode("utf-8", "replace")), "GET", KalbioResponseError),
         (httpx.ReadError(EVIL), "GET", ConnectionFailedError),
-        (httpx.ReadError(EVIL), "POST", UnknownFateError),
-        (answer(500, EVIL.encode("utf-8", "replace")), "POST", UnknownFateError),
+        (httpx.ReadError(EVIL), "POST", OutcomeUnknownError),
+        (answer(500, EVIL.encode("utf-8", "replace")), "POST", OutcomeUnknownError),
     )
     for step, method, kind in steps:
         client = world.connect(transport=Wire(step), retries=0)
@@ -191,7 +191,7 @@ def test_r150_one_failure_is_one_line_of_the_log(world: World, caplog: pytest.Lo
 
 @pytest.mark.parametrize(
     "kind",
-    [KalbioError, lambda text: OutcomeError(text, None), lambda text: UnknownFateError("GET", text, text, None)],
+    [KalbioError, lambda text: OutcomeError(text, None), lambda text: OutcomeUnknownError("GET", text, text, None)],
 )
 def test_r150_every_error_of_the_package_shows_as_one_line(kind: Any) -> None:
     """Whatever text it is made of; what can be read is left as it is."""

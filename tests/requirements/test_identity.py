@@ -15,8 +15,8 @@ import httpx
 import pytest
 from kaleidoscope_api.operations import OPERATIONS
 
-from kalbio import KalbioAPIError, KalbioResponseError, NotFoundError, UnknownFateError
-from kalbio._core.identity import broken_promise, contradiction
+from kalbio import KalbioAPIError, KalbioResponseError, NotFoundError, OutcomeUnknownError
+from kalbio._core.http.response_identity import broken_promise, contradiction
 from tests.conftest import Lab, World
 from tests.core.conftest import core  # noqa: F401  # a fixture
 from tests.core.wire import Core, Pieces, Wire, answer
@@ -131,7 +131,7 @@ def test_r120_a_write_with_the_answer_to_another_request_is_of_unknown_fate(worl
     client = connect(world, wire)
     activity = {"activity_id": TWO} if name == "another activity" else {}
     item = world(client.records.get_record_by_id(ONE))
-    with pytest.raises(UnknownFateError, match="the answer belongs to another request"):
+    with pytest.raises(OutcomeUnknownError, match="the answer belongs to another request"):
         world(item.add_value(FIELD, "mine", **activity))
     rows = [{"record": ONE, "field": FIELD, "content": "mine", **({"activity": TWO} if activity else {})}]
     posted = [seen for seen in wire.requests if seen.method == "POST"]
@@ -147,7 +147,7 @@ def test_r120_a_get_or_create_with_a_wrong_answer_twice_is_of_unknown_fate(world
     """What may be repeated is asked once more; then nobody knows."""
     call, before, other, _ = READS["a new key"]
     wire = Wire(*[answer(200, body) for body in (*before, other, other)])
-    with pytest.raises(UnknownFateError, match="belongs to another request"):
+    with pytest.raises(OutcomeUnknownError, match="belongs to another request"):
         call(world, connect(world, wire))
 
 
@@ -156,7 +156,7 @@ def test_r120_uploads_are_held_against_their_record_and_field(world: World) -> N
     wire = Wire(answer(200, record(ONE)), answer(200, value(ONE, OTHER)))
     client = connect(world, wire)
     item = world(client.records.get_record_by_id(ONE))
-    with pytest.raises(UnknownFateError, match=r"resource\.field_id"):
+    with pytest.raises(OutcomeUnknownError, match=r"resource\.field_id"):
         world(item.update_field_file(FIELD, "a.txt", b"1", "text/plain"))
 
 

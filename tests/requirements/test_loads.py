@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kalbio import JournalError
-from kalbio._core.journal import Entry, Journal, Note
+from kalbio._core.bulk.journal import Journal, JournalEntry, Note
 from tests.conftest import Lab, World
 from tests.test_journals import FIELD, Killed, asked, kill, records_of, rows_of, stored
 
@@ -27,7 +27,7 @@ CONTENTS = tuple(range(2, 22))
 def lab(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """A sandbox whose client notes 6 rows at a time, and does not wait after a kill."""
     monkeypatch.setattr("kalbio._core.constants.BULK_CHUNK", 6)
-    monkeypatch.setattr("kalbio._core.journal.JOURNAL_REST", 0.0)
+    monkeypatch.setattr("kalbio._core.bulk.journal.JOURNAL_REST", 0.0)
     made = Lab(world, retries=0, max_in_flight=2)
     yield made
     made.close()
@@ -62,7 +62,7 @@ def fails_at(note: int) -> Iterator[None]:
         if notes and next(count) == note:
             (pages,) = journal._db.execute("pragma page_count").fetchone()
             journal._db.execute(f"pragma max_page_count = {pages}")
-            notes = [*notes, Note(10**6, bytes(100_000), Entry("sent", None, None))]
+            notes = [*notes, Note(10**6, bytes(100_000), JournalEntry("sent", None, None))]
         write(journal, notes)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -231,7 +231,7 @@ def test_r140_a_clock_that_jumps_does_not_shorten_the_rest(
     async def note_sleep_async(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr("kalbio._core.journal.JOURNAL_REST", 30.0)
+    monkeypatch.setattr("kalbio._core.bulk.journal.JOURNAL_REST", 30.0)
     side, sleep = ("sync", note_sleep) if world.kind == "sync" else ("aio", note_sleep_async)
     monkeypatch.setattr(f"kalbio._core.{side}.bulk.sleep", sleep)
     clock = time.time

@@ -14,7 +14,7 @@ from kaleidoscope_api.api.records import add_record_value
 from kaleidoscope_api.models import CreateProgramBody
 from kaleidoscope_api.operations import OPERATIONS
 
-from kalbio import KalbioError, UnknownFateError
+from kalbio import KalbioError, OutcomeUnknownError
 from kalbio._model import staleness
 from kalbio._model.records import own_key
 from kalbio.testing import InProcess
@@ -297,7 +297,7 @@ def test_r144_a_write_that_may_be_in_counts_as_one(world: World, way: str) -> No
         lab.fail("updateProgram", lose_answer=True)
         lab.fail("updateProgram", status=409)
 
-    with pytest.raises((KalbioError, UnknownFateError)):
+    with pytest.raises((KalbioError, OutcomeUnknownError)):
         world(api.programs.update_program(program, "Renamed"))
 
     assert asked(lab, world, api.programs.get_programs) == ["listPrograms"]

@@ -21,12 +21,12 @@ import pytest
 import trio
 
 import kalbio
-from kalbio import AsyncKaleidoscopeClient, ClientClosedError, JournalError, UnknownFateError
-from kalbio._core import forks
+from kalbio import AsyncKaleidoscopeClient, ClientClosedError, JournalError, OutcomeUnknownError
 from kalbio._core.aio.cache import AsyncCache
-from kalbio._core.aio.locks import Event
-from kalbio._core.blocks import value_of
-from kalbio._core.journal import Journal, Note
+from kalbio._core.aio.concurrency import Event
+from kalbio._core.bulk.journal import Journal, Note
+from kalbio._core.concurrency import forks
+from kalbio._core.concurrency.scoped_settings import value_of
 from scripts.trials.echo_server import EchoServer, record_ids, serving
 from scripts.trials.forked import Child
 from tests.conftest import Lab, World
@@ -163,8 +163,8 @@ def test_r121_no_lock_is_inherited_held(world: World, server: EchoServer) -> Non
     record = world(client.records.get_record_by_id(record_id))
     world(client.programs.get_programs())
     modules = [module for name, module in sys.modules.copy().items() if name.startswith("kalbio.")]
-    pipes = list(client._pipes._pipes.values())
-    locks = locks_of(*modules, *forks._inherited.values(), *pipes, *[pipe._gate for pipe in pipes])
+    pipes = list(client._http_clients._http_clients.values())
+    locks = locks_of(*modules, *forks._inherited.values(), *pipes, *[pipe._limiter for pipe in pipes])
     assert len(locks) > 10
     taken, done = threading.Event(), threading.Event()
 
@@ -275,7 +275,7 @@ def test_r121_a_pool_of_the_users_own_is_refused_in_a_child(world: World, server
 JOURNAL_IN_A_CHILD = """
 import os, sys
 from kalbio import JournalError
-from kalbio._core.journal import Entry, Journal, Note
+from kalbio._core.bulk.journal import Entry, Journal, Note
 
 path = sys.argv[1]
 journal = Journal(path, "a load")
@@ -672,9 +672,9 @@ def test_r147_a_write_under_way_is_of_unknown_fate(world: World, server: EchoSer
         return record.add_value(field, "1")
 
     results, took = waits.close_under(write, write)
-    assert sorted(type(result).__name__ for result in results) == ["ClientClosedError", "UnknownFateError"]
+    assert sorted(type(result).__name__ for result in results) == ["ClientClosedError", "OutcomeUnknownError"]
     assert took < 2
-    assert UnknownFateError.__name__ in {type(result).__name__ for result in results}
+    assert OutcomeUnknownError.__name__ in {type(result).__name__ for result in results}
 
 
 # -- R148: blocks -----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kalbio._model.resource import Field, Resource
+from kalbio._core.objects.resource import Field, Resource
 from tests.altered import alter, replace
 from tests.conftest import Lab, World
 from tests.requirements.lists import LISTS, NOWHERE, Things

@@ -21,9 +21,9 @@ import pytest
 
 import kalbio
 from kalbio import KalbioError
-from kalbio._core.on_demand import OnDemand
+from kalbio._core.concurrency.on_demand import OnDemand
+from kalbio._core.objects.resource import Resource
 from kalbio._model.bulk import BulkResult, RowOutcome
-from kalbio._model.resource import Resource
 from kalbio.aio.records import RecordsService as AsyncRecords
 from kalbio.records import Record, RecordsService
 from kalbio.result_table_templates import ResultTableTemplatesService

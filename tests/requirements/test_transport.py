@@ -28,6 +28,7 @@ from kalbio import (
     KalbioError,
     KalbioResponseError,
     NotFoundError,
+    OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitError,
     RequestTimeoutError,
@@ -35,7 +36,6 @@ from kalbio import (
     ServerError,
     Timeouts,
     TransportError,
-    UnknownFateError,
     ValidationError,
 )
 from kalbio._core.errors import clip
@@ -191,7 +191,7 @@ def test_r042_a_write_is_repeated_only_when_it_did_not_arrive(lab: Lab, world: W
     world(record.add_value("Comment", "once"))
     for harm in ({"lose_answer": True}, {"time_out": True}, {"status": 502}, {"status": 504}, {"status": 503}):
         lab.fail("addRecordValue", **harm)
-        with pytest.raises(UnknownFateError):
+        with pytest.raises(OutcomeUnknownError):
             world(record.add_value("Comment", "maybe"))
 
     assert lab.operations().count("addRecordValue") == 4 + 5

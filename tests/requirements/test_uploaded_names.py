@@ -16,7 +16,7 @@ from kaleidoscope_api.api.records import upload_record_value_file
 from kaleidoscope_api.models import RecordValueFileTarget, UploadRecordValueFileBody
 from kaleidoscope_api.types import File
 
-from kalbio._core.content_types import content_type_of
+from kalbio._core.http.content_types import content_type_of
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.server import serve
 from tests.conftest import Lab, World

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from kalbio import ConnectionFailedError, KalbioResponseError
-from kalbio._core.unpacking import Gunzip
+from kalbio._core.http.decompression import Gunzip
 from tests.conftest import World
 from tests.core.wire import Pieces, Wire
 

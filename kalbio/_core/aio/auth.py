@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
 
 from kalbio._core import constants
-from kalbio._core._http import Auth, Request, Response
-from kalbio._core.aio.locks import Lock, held, off_loop, raise_if_stopped
-from kalbio._core.aio.reading import read
+from kalbio._core.aio.concurrency import Lock, held, in_thread, raise_if_stopped
+from kalbio._core.aio.response_body import read
+from kalbio._core.auth.tokens import Grant, Tokens
 from kalbio._core.errors import (
     AuthenticationError,
     ClientClosedError,
@@ -20,11 +20,11 @@ from kalbio._core.errors import (
     KalbioError,
     KalbioResponseError,
 )
-from kalbio._core.limits import Limits
-from kalbio._core.redact import redact
+from kalbio._core.http.library import Auth, Request, Response
+from kalbio._core.http.time_limits import Limits
 from kalbio._core.retry import read_retry_after
-from kalbio._core.tokens import Grant, Tokens
-from kalbio._core.veil import VeiledHeaders
+from kalbio._core.text.log_redaction import RedactedHeaders
+from kalbio._core.text.redaction import redact
 
 _OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
 _CONFIDENTIAL = re.compile("auth|cookie|credential|key|pass|pwd|secret|session|signature|token", re.IGNORECASE)
@@ -52,7 +52,7 @@ class AsyncIdentityToken:
         """Return a token that is good for a while."""
         async with self._lock:
             if self._clock() >= self._renew_at:
-                self._token = await off_loop(self._fetch)
+                self._token = await in_thread(self._fetch)
                 self._renew_at = self._clock() + constants.IAP_TOKEN_LIFETIME
             return self._token
 
@@ -151,7 +151,7 @@ class AsyncTokenAuth(Auth):
             raise ConnectionFailedError.of(request, reason) from cause
 
     def _dress(self, request: Request, headers: Mapping[str, str]) -> None:
-        request.headers.__class__ = VeiledHeaders
+        request.headers.__class__ = RedactedHeaders
         for name, value in headers.items():
             request.headers[name] = value  # `update` makes headers of them first
         for name, value in self._extra_headers.items():

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from threading import Lock as ShortLock
 from typing import Generic, TypeVar
 
-from kalbio._core import forks
-from kalbio._core.aio.locks import Event
+from kalbio._core.aio.concurrency import Event
+from kalbio._core.concurrency import forks
 from kalbio._core.errors import KalbioError
 
 K = TypeVar("K", bound=Hashable)

@@ -16,7 +16,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from typing import Any
 
 from kalbio._core import constants
-from kalbio._core._http import (
+from kalbio._core.http.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin
+from kalbio._core.http.library import (
     AsyncByteStream,
     ConnectError,
     ConnectTimeout,
@@ -27,8 +28,7 @@ from kalbio._core._http import (
     WriteError,
     WriteTimeout,
 )
-from kalbio._core.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin
-from kalbio._core.limits import Limits
+from kalbio._core.http.time_limits import Limits
 
 _MUCH = 4 * READ_SIZE
 """Bytes that are taken in before anybody reads them."""

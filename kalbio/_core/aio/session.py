@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from kalbio._core.aio.locks import here
-from kalbio._core.aio.pipes import AsyncPipes
-from kalbio._core.blocks import value_of
+from kalbio._core.aio.client_per_loop import AsyncClientPerLoop
+from kalbio._core.aio.concurrency import running_loop
+from kalbio._core.concurrency.scoped_settings import value_of
 from kalbio._core.errors import ClientClosedError, KalbioAPIError, NotFoundError
-from kalbio._core.settings import Settings, Timeouts
-from kalbio._core.shown import shown
+from kalbio._core.http.settings import Settings, Timeouts
+from kalbio._core.text.display import safe_repr
 
 if TYPE_CHECKING:
-    from kalbio._core._http import Response
+    from kalbio._core.http.library import Response
 else:
     Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
@@ -35,7 +35,7 @@ class AsyncSession:
     def __init__(
         self,
         settings: Settings,
-        pipes: AsyncPipes,
+        pipes: AsyncClientPerLoop,
         *,
         on_error: OnError,
         use_cache: bool,
@@ -64,7 +64,7 @@ class AsyncSession:
         """Raise when no call can be made: the client is closed, or no event loop runs that could carry it."""
         if self.pipes.is_closed:
             raise ClientClosedError
-        here()  # async-only
+        running_loop()  # async-only
 
     def remember(self, kind: str, forget: Forget) -> None:
         """Let `forget` be called when reads of this kind become stale."""
@@ -88,7 +88,7 @@ class AsyncSession:
         What it has changed, or may have, is not remembered any more when this ends, however it ends.
         """
         if not isinstance(request, Mapping):
-            raise TypeError(f"call() takes what build_request() of an operation gives; got {shown(request)}")
+            raise TypeError(f"call() takes what build_request() of an operation gives; got {safe_repr(request)}")
         pipe = self.pipes.here()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))

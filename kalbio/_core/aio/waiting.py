@@ -6,9 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from kalbio._core.aio.locks import sleep
+from kalbio._core.aio.concurrency import sleep
 from kalbio._core.errors import WaitTimeoutError
-from kalbio._core.shown import shown
+from kalbio._core.text.display import safe_repr
 
 T = TypeVar("T")
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 def check_times(interval: float, timeout: float) -> None:
     """Raise ValueError when it cannot be waited like this."""
     if not _is_seconds(interval) or not interval > 0 or not _is_seconds(timeout) or not timeout >= 0:
-        given = f"{shown(interval)} and {shown(timeout)}"
+        given = f"{safe_repr(interval)} and {safe_repr(timeout)}"
         raise ValueError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
 
 

@@ -9,7 +9,10 @@ from typing import Any
 import anyio
 import attrs
 
-from kalbio._core._http import (
+from kalbio._core.emulator.emulator import Emulator, Outcome
+from kalbio._core.emulator.faults import Faults
+from kalbio._core.emulator.messages import Request
+from kalbio._core.http.library import (
     AsyncBaseTransport,
     AsyncByteStream,
     BaseTransport,
@@ -18,11 +21,8 @@ from kalbio._core._http import (
     ReadTimeout,
     SyncByteStream,
 )
-from kalbio._core._http import Request as HttpRequest
-from kalbio._core._http import Response as HttpResponse
-from kalbio._core.emulator.emulator import Emulator, Outcome
-from kalbio._core.emulator.faults import Faults
-from kalbio._core.emulator.messages import Request
+from kalbio._core.http.library import Request as HttpRequest
+from kalbio._core.http.library import Response as HttpResponse
 
 
 @attrs.frozen

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 27069c7935ca)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 87df07b6d658)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 
 from kalbio._core import constants
-from kalbio._core._http import Auth, Request, Response
+from kalbio._core.auth.tokens import Grant, Tokens
 from kalbio._core.errors import (
     AuthenticationError,
     ClientClosedError,
@@ -19,13 +19,13 @@ from kalbio._core.errors import (
     KalbioError,
     KalbioResponseError,
 )
-from kalbio._core.limits import Limits
-from kalbio._core.redact import redact
+from kalbio._core.http.library import Auth, Request, Response
+from kalbio._core.http.time_limits import Limits
 from kalbio._core.retry import read_retry_after
-from kalbio._core.sync.locks import Lock, held, off_loop, raise_if_stopped
-from kalbio._core.sync.reading import read
-from kalbio._core.tokens import Grant, Tokens
-from kalbio._core.veil import VeiledHeaders
+from kalbio._core.sync.concurrency import Lock, held, in_thread, raise_if_stopped
+from kalbio._core.sync.response_body import read
+from kalbio._core.text.log_redaction import RedactedHeaders
+from kalbio._core.text.redaction import redact
 
 _OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
 _CONFIDENTIAL = re.compile("auth|cookie|credential|key|pass|pwd|secret|session|signature|token", re.IGNORECASE)
@@ -53,7 +53,7 @@ class IdentityToken:
         """Return a token that is good for a while."""
         with self._lock:
             if self._clock() >= self._renew_at:
-                self._token = off_loop(self._fetch)
+                self._token = in_thread(self._fetch)
                 self._renew_at = self._clock() + constants.IAP_TOKEN_LIFETIME
             return self._token
 
@@ -148,7 +148,7 @@ class TokenAuth(Auth):
             raise ConnectionFailedError.of(request, reason) from cause
 
     def _dress(self, request: Request, headers: Mapping[str, str]) -> None:
-        request.headers.__class__ = VeiledHeaders
+        request.headers.__class__ = RedactedHeaders
         for name, value in headers.items():
             request.headers[name] = value  # `update` makes headers of them first
         for name, value in self._extra_headers.items():

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest 2fecec5fc88c)
+# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest b0f38e8812c7)
 """Does the same for many rows, a few at a time, and keeps account of each."""
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from functools import partial
 from threading import Lock as ShortLock
 from typing import Any, Generic, Protocol, TypeVar
 
+from kalbio._core.bulk.journal import Journal, JournalEntry, Note
+from kalbio._core.bulk.rows import SKIPPED, UNKNOWN, PriorOutcome, Skipped, under_way
 from kalbio._core.errors import (
     ConflictError,
     JournalError,
     KalbioError,
     NotFoundError,
-    UnknownFateError,
+    OutcomeUnknownError,
     ValidationError,
 )
-from kalbio._core.journal import Entry, Journal, Note
-from kalbio._core.rows import SKIPPED, UNKNOWN, Earlier, Skipped, under_way
-from kalbio._core.sync.locks import each, off_loop, raise_if_stopped, sleep
+from kalbio._core.sync.concurrency import in_thread, map_bounded, raise_if_stopped, sleep
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,7 +34,7 @@ def run_rows(
     rows: Sequence[T],
     outcomes: list[Any],
     *,
-    place_of: Callable[[T], Hashable],
+    conflict_key: Callable[[T], Hashable],
     limit: int,
     stop_on_error: bool,
     progress: Callable[[int, int], object] | None,
@@ -47,7 +47,7 @@ def run_rows(
     """
     places: dict[Hashable, list[int]] = {}
     for index, row in enumerate(rows):
-        places.setdefault(place_of(row), []).append(index)
+        places.setdefault(conflict_key(row), []).append(index)
     ended = 0
     stopped = False
     lock = ShortLock()
@@ -71,7 +71,7 @@ def run_rows(
                     progress(ended, len(rows))
 
     try:
-        each(write_place, list(places.values()), limit)
+        map_bounded(write_place, list(places.values()), limit)
     except BaseException:
         for index in list(begun):
             if outcomes[index] is SKIPPED:
@@ -96,20 +96,20 @@ def in_chunks(items: Iterable[T] | Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
-class Traces(Protocol[Row, R]):
+class Reconciler(Protocol[Row, R]):
     """How a row that must not be sent twice is looked for at its place."""
 
     def before(self, rows: Sequence[Row]) -> list[str | None]:
         """Return, in short, what is at the place of each row; None when that cannot be told."""
 
-    def find(self, rows: Sequence[tuple[Row, str | None]]) -> list[R | UnknownFateError | None]:
+    def find(self, rows: Sequence[tuple[Row, str | None]]) -> list[R | OutcomeUnknownError | None]:
         """Return what was made of each row, given what was there before it.
 
         None when it certainly is not in, an error when that cannot be told.
         """
 
 
-class Load(Generic[T, R]):
+class BulkWriter(Generic[T, R]):
     """A bulk write that goes chunk by chunk, and with a journal from where an earlier run of it ended.
 
     With a journal, a row for a place (its spot) is begun only when all earlier rows for it are in, or were refused for
@@ -122,13 +122,13 @@ class Load(Generic[T, R]):
         self,
         write: Callable[[T, str | None], R],
         *,
-        spot_of: Callable[[T], Hashable],
+        conflict_key: Callable[[T], Hashable],
         limit: int,
         stop_on_error: bool,
         progress: Callable[[], object] | None = None,
         journal: Journal | None = None,
         digest_of: Callable[[T], bytes] | None = None,
-        traces: Traces[T, R] | None = None,
+        traces: Reconciler[T, R] | None = None,
         look_up: Callable[[Sequence[T]], object] | None = None,
     ) -> None:
         """Prepare a load. Rows are written with what was there before; without `traces` they may be sent twice.
@@ -136,7 +136,7 @@ class Load(Generic[T, R]):
         `look_up` is told the rows that are to be written next, together, and may read what they have in common.
         """
         self._write = write
-        self._spot_of = spot_of
+        self._spot_of = conflict_key
         self._limit = limit
         self.stop_on_error = stop_on_error
         self._progress = progress
@@ -155,7 +155,7 @@ class Load(Generic[T, R]):
 
     def run(
         self, numbers: Sequence[int], rows: Sequence[T], found: list[Any] | None = None
-    ) -> list[R | KalbioError | Skipped | Earlier]:
+    ) -> list[R | KalbioError | Skipped | PriorOutcome]:
         """Write rows, which the journal knows by their numbers, and return what came of each.
 
         A list that is given as `found` has what came so far when this is interrupted. Raises JournalError when the
@@ -183,7 +183,7 @@ class Load(Generic[T, R]):
             write,
             rows,
             outcomes,
-            place_of=lambda row: self._spot_of(row[0]),
+            conflict_key=lambda row: self._spot_of(row[0]),
             limit=self._limit,
             stop_on_error=self.stop_on_error,
             progress=lambda *_: self._ended(),
@@ -197,9 +197,9 @@ class Load(Generic[T, R]):
     def _go_on(self, journal: Journal, numbers: Sequence[int], rows: Sequence[T], found: list[Any]) -> None:
         assert self._digest_of is not None
         digests = [self._digest_of(row) for row in rows]
-        known = off_loop(lambda: journal.read(dict(zip(numbers, digests, strict=True))))
+        known = in_thread(lambda: journal.read(dict(zip(numbers, digests, strict=True))))
         entries = [known.get(number) for number in numbers]
-        found[:] = [_came_of(number, entry) for number, entry in zip(numbers, entries, strict=True)]
+        found[:] = [_prior_outcome(number, entry) for number, entry in zip(numbers, entries, strict=True)]
         left = [place for place, item in enumerate(found) if item is SKIPPED]
         self._ended(len(rows) - len(left))
 
@@ -222,19 +222,19 @@ class Load(Generic[T, R]):
 
         if self._traces is None:
             send(left, [None] * len(left))
-            off_loop(lambda: journal.note([note(place) for place in left]))
+            in_thread(lambda: journal.note([note(place) for place in left]))
             return
         for wave in _waves([self._spot_of(row) for row in rows], left):
             free = [place for place in wave if not self.stopped and self._spot_of(rows[place]) not in self._held]
             self._look(journal, self._traces, rows, entries, found, free)
             to_send = [place for place in free if found[place] is SKIPPED]
             marks = [Note(numbers[place], digests[place], entries[place]) for place in to_send]
-            off_loop(partial(journal.note, marks))
+            in_thread(partial(journal.note, marks))
             send(to_send, [(entries[place] or _SENT).before for place in to_send])
             notes = [note(place) for place in free]
             for place in free:
                 notes += self._judge(self._spot_of(rows[place]), numbers[place], digests[place], found[place])
-            off_loop(partial(journal.note, notes))
+            in_thread(partial(journal.note, notes))
             self._ended(len(wave) - len(to_send))
             self.stopped = self.stop_on_error and any(isinstance(found[place], KalbioError) for place in free)
 
@@ -246,9 +246,9 @@ class Load(Generic[T, R]):
     def _look(
         self,
         journal: Journal,
-        traces: Traces[T, R],
+        traces: Reconciler[T, R],
         rows: Sequence[T],
-        entries: list[Entry | None],
+        entries: list[JournalEntry | None],
         found: list[Any],
         wave: Sequence[int],
     ) -> None:
@@ -256,8 +256,8 @@ class Load(Generic[T, R]):
         again = [(place, entry.before) for place in wave if (entry := entries[place]) is not None]
         if again:
             sleep(journal.rest)
-            came = traces.find([(rows[place], before) for place, before in again])
-            for (place, _), item in zip(again, came, strict=True):
+            outcome = traces.find([(rows[place], before) for place, before in again])
+            for (place, _), item in zip(again, outcome, strict=True):
                 found[place] = SKIPPED if item is None else item
         fresh = [place for place in wave if entries[place] is None]
         try:
@@ -267,26 +267,26 @@ class Load(Generic[T, R]):
                 found[place] = JournalError(f"It was not sent, because its place could not be looked at: {error}")
         else:
             for place, before in zip(fresh, befores, strict=True):
-                entries[place] = Entry("sent", None, before)
+                entries[place] = JournalEntry("sent", None, before)
 
-    def _judge(self, spot: Hashable, number: int, digest: bytes, came: Any) -> list[Note]:
+    def _judge(self, spot: Hashable, number: int, digest: bytes, outcome: Any) -> list[Note]:
         """Decide what the end of a row means for the later and the earlier ones of its spot."""
-        if isinstance(came, _REFUSED):
-            self._refused.setdefault(spot, []).append(Note(number, digest, Entry("passed", None, None)))
-        elif isinstance(came, KalbioError | Skipped):
+        if isinstance(outcome, _REFUSED):
+            self._refused.setdefault(spot, []).append(Note(number, digest, JournalEntry("passed", None, None)))
+        elif isinstance(outcome, KalbioError | Skipped):
             self._held.add(spot)
         else:
             return self._refused.pop(spot, [])
         return []
 
 
-_SENT = Entry("sent", None, None)
+_SENT = JournalEntry("sent", None, None)
 
 
-def _came_of(number: int, entry: Entry | None) -> Earlier | JournalError | Skipped:
+def _prior_outcome(number: int, entry: JournalEntry | None) -> PriorOutcome | JournalError | Skipped:
     """Return what an earlier run has settled, SKIPPED for what is left to do."""
     if entry is not None and entry.state == "done":
-        return Earlier(entry.made)
+        return PriorOutcome(entry.made)
     if entry is not None and entry.state == "passed":
         return JournalError(
             f"Row {number} was refused in an earlier run, and a later row for the same place is in; "
@@ -295,14 +295,14 @@ def _came_of(number: int, entry: Entry | None) -> Earlier | JournalError | Skipp
     return SKIPPED
 
 
-def _entry(came: Any, before: str | None) -> Entry | None:
+def _entry(outcome: Any, before: str | None) -> JournalEntry | None:
     """Return what is to be kept of a row after a try, None when it is not in."""
-    if isinstance(came, UNKNOWN):
-        return Entry("sent", None, before)
-    if isinstance(came, KalbioError | Skipped):
+    if isinstance(outcome, UNKNOWN):
+        return JournalEntry("sent", None, before)
+    if isinstance(outcome, KalbioError | Skipped):
         return None
-    made = getattr(came, "id", None)
-    return Entry("done", made if made is None else str(made), None)
+    made = getattr(outcome, "id", None)
+    return JournalEntry("done", made if made is None else str(made), None)
 
 
 def _waves(spots: Sequence[Hashable], places: Sequence[int]) -> list[list[int]]:

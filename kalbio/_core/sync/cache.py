@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest 7e1911db68df)
+# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest 03157620f6a0)
 """A cache that belongs to one client: bounded, expiring, safe for tasks and threads, one request for many askers."""
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Callable, Hashable
 from threading import Lock as ShortLock
 from typing import Generic, TypeVar
 
-from kalbio._core import forks
+from kalbio._core.concurrency import forks
 from kalbio._core.errors import KalbioError
-from kalbio._core.sync.locks import Event
+from kalbio._core.sync.concurrency import Event
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

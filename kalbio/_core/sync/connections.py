@@ -13,7 +13,9 @@ from typing import Any
 from weakref import WeakSet
 
 from kalbio._core import constants
-from kalbio._core._http import (
+from kalbio._core.concurrency.stopping import Stop, current_stop
+from kalbio._core.http.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin
+from kalbio._core.http.library import (
     ConnectError,
     ConnectTimeout,
     LocalProtocolError,
@@ -24,9 +26,7 @@ from kalbio._core._http import (
     WriteError,
     WriteTimeout,
 )
-from kalbio._core.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin
-from kalbio._core.limits import Limits
-from kalbio._core.stopping import Stop, current_stop
+from kalbio._core.http.time_limits import Limits
 
 
 class Connection:

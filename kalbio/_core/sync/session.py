@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 7ccf3044c137)
+# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 2c1eaba438dd)
 """What services make calls with: one session for each client. It knows the wire and what is remembered, and no noun."""
 
 from __future__ import annotations
@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from kalbio._core.blocks import value_of
+from kalbio._core.concurrency.scoped_settings import value_of
 from kalbio._core.errors import ClientClosedError, KalbioAPIError, NotFoundError
-from kalbio._core.settings import Settings, Timeouts
-from kalbio._core.shown import shown
-from kalbio._core.sync.pipes import Pipes
+from kalbio._core.http.settings import Settings, Timeouts
+from kalbio._core.sync.client_per_loop import ClientPerLoop
+from kalbio._core.text.display import safe_repr
 
 if TYPE_CHECKING:
-    from kalbio._core._http import Response
+    from kalbio._core.http.library import Response
 else:
     Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
@@ -35,7 +35,7 @@ class Session:
     def __init__(
         self,
         settings: Settings,
-        pipes: Pipes,
+        pipes: ClientPerLoop,
         *,
         on_error: OnError,
         use_cache: bool,
@@ -87,7 +87,7 @@ class Session:
         What it has changed, or may have, is not remembered any more when this ends, however it ends.
         """
         if not isinstance(request, Mapping):
-            raise TypeError(f"call() takes what build_request() of an operation gives; got {shown(request)}")
+            raise TypeError(f"call() takes what build_request() of an operation gives; got {safe_repr(request)}")
         pipe = self.pipes.here()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/waiting.py by scripts/regenerate; edit that file. (digest e436285c2502)
+# Derived from kalbio/_core/aio/waiting.py by scripts/regenerate; edit that file. (digest b1bff17928d7)
 """Waits for something that runs in the background."""
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kalbio._core.errors import WaitTimeoutError
-from kalbio._core.shown import shown
-from kalbio._core.sync.locks import sleep
+from kalbio._core.sync.concurrency import sleep
+from kalbio._core.text.display import safe_repr
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 def check_times(interval: float, timeout: float) -> None:
     """Raise ValueError when it cannot be waited like this."""
     if not _is_seconds(interval) or not interval > 0 or not _is_seconds(timeout) or not timeout >= 0:
-        given = f"{shown(interval)} and {shown(timeout)}"
+        given = f"{safe_repr(interval)} and {safe_repr(timeout)}"
         raise ValueError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
 
 

@@ -1,0 +1,78 @@
+"""Reads the body of an answer into memory: unpacked a little at a time, and no more of it than a limit."""
+
+from __future__ import annotations
+
+import zlib
+from typing import cast
+
+from kalbio._core import constants
+from kalbio._core.http.decompression import Gunzip, is_packed
+from kalbio._core.http.library import AsyncByteStream, ByteStream, ReadError, ReadTimeout, Response
+from kalbio._core.http.responses import unusable
+from kalbio._core.http.time_limits import Limits
+
+
+async def read(response: Response, limit: int) -> None:
+    """Read a body, so that `content` has it. A longer one raises KalbioResponseError, or is cut in a refusal.
+
+    ReadError says that it cannot be unpacked, and so was lost.
+    """
+    try:
+        if response.is_stream_consumed:  # a transport in this process may give the body whole
+            if len(response.content) > limit and response.is_success:
+                raise unusable(response, _too_long(limit), show=False)
+        else:
+            await _fill(response, limit)
+    except BaseException:
+        await response.aclose()  # it would keep its connection
+        raise
+    # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
+    response.stream = ByteStream(b"")
+
+
+async def _fill(response: Response, limit: int) -> None:
+    encoding = response.headers.get("content-encoding")
+    wrong, unpack = None, None
+    try:
+        unpack = Gunzip() if is_packed(encoding) else None
+    except ValueError as error:
+        wrong = str(error)
+    if wrong is not None or not response.is_success:
+        limit = constants.MAX_REFUSAL
+    stream = cast(AsyncByteStream, response.stream)
+    deadline = Limits(response.request.extensions)
+    kept: list[bytes] = []
+    size = 0
+    try:
+        async for piece in stream:
+            if deadline.over:  # connections that are not ours only know the limits of each wait
+                raise ReadTimeout("the deadline of the call has passed", request=response.request)
+            for part in (piece,) if unpack is None else unpack.feed(piece):
+                size += len(part)
+                if size > limit:
+                    break
+                kept.append(part)
+            if size > limit:
+                wrong = wrong or _too_long(limit)
+                if response.is_success:
+                    kept.clear()
+                break
+        else:
+            if unpack is not None:
+                kept.append(unpack.finish())
+    except zlib.error as error:
+        raise ReadError(f"the answer cannot be unpacked: {error}", request=response.request) from error
+    finally:
+        await stream.aclose()
+    if encoding is not None:
+        del response.headers["content-encoding"]  # the library would unpack it once more
+    response.stream = ByteStream(b"".join(kept))
+    await response.aread()
+    if encoding is not None:
+        response.headers["content-encoding"] = encoding
+    if wrong is not None and response.is_success:
+        raise unusable(response, wrong, show=False)
+
+
+def _too_long(limit: int) -> str:
+    return f"the answer is longer than {limit:,} bytes; ask for less, or make the client with a larger max_answer_size"

@@ -1,0 +1,1 @@
+"""Threads, tasks, forks, interrupts, and settings that hold within a block."""

@@ -1,0 +1,1 @@
+"""Files: their names and what is uploaded."""

@@ -1,0 +1,73 @@
+"""Reads JSON out of successful answers, and says clearly when it cannot be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kalbio._core.errors import KalbioResponseError
+from kalbio._core.http.library import Response
+from kalbio._core.json import lazy_json
+from kalbio._core.json.lazy_json import LazyObject
+
+
+def as_json(response: Response) -> Any:
+    """Return the parsed body, None when there is none. Raises KalbioResponseError when it is not JSON."""
+    if not response.content.strip():
+        return None
+    try:
+        return lazy_json.decode(response.content)
+    except (ValueError, RecursionError):
+        raise unusable(response, "the answer is not JSON") from None
+
+
+def as_texts(response: Response) -> list[LazyObject] | None:
+    """Return the objects of a list, not decoded yet; None when the answer is anything else. Cut once per answer."""
+    known = response.extensions
+    if "texts" not in known:
+        known["texts"] = lazy_json.split_list(response.content)
+    texts: list[LazyObject] | None = known["texts"]
+    return texts
+
+
+def as_object(response: Response) -> dict[str, Any]:
+    """Return the body as an object. A list of one object counts as that object."""
+    value = as_json(response)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        raise unusable(response, "the answer should be an object")
+    return value
+
+
+def as_optional_object(response: Response) -> dict[str, Any] | None:
+    """Return the body as an object, or None when there is no body."""
+    return None if as_json(response) is None else as_object(response)
+
+
+def as_list(response: Response) -> list[Any]:
+    """Return the body as a list."""
+    value = as_json(response)
+    if not isinstance(value, list):
+        raise unusable(response, "the answer should be a list")
+    return value
+
+
+def unusable(response: Response, reason: str, *, show: bool = True) -> KalbioResponseError:
+    """Return the error for an answer that cannot be used; without its body unless `show`."""
+    request = response.request
+    secrets = response.extensions.get("secrets", tuple)()
+    if request.method not in ("GET", "HEAD"):
+        reason = f"{reason}; the call may have been carried out, look before you repeat it"
+    return KalbioResponseError(
+        request.method, request.url.path, response.content if show else b"", reason, secrets=secrets
+    )
+
+
+class JSONResponse(Response):
+    """A successful answer as the client hands it out: generated operations read it with `json()`."""
+
+    def json(self, **_: Any) -> Any:
+        """Return the parsed body. Raises KalbioResponseError when there is none."""
+        if not self.content.strip():
+            raise unusable(self, "the answer is empty")
+        return as_json(self)

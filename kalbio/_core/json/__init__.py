@@ -1,0 +1,1 @@
+"""JSON: written strictly, read lazily."""

@@ -1,0 +1,103 @@
+"""JSON that comes in: decoded whole, or cut into the texts of its objects, which are decoded when they are read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from kalbio._core.errors import KalbioResponseError
+
+
+class LazyObject(msgspec.Struct, eq=False, gc=False):
+    """The JSON text of one object, and its id. The garbage collector need not look at it: there are many of them.
+
+    Attributes:
+        id: the id, as text.
+        text: the JSON.
+        parts: room for those who cut the text further.
+        read: whether that has been done once.
+    """
+
+    id: str
+    text: bytes
+    parts: Any = None
+    read: bool = False
+
+
+class _Head(msgspec.Struct):
+    id: str | int
+
+
+_HEADS = msgspec.json.Decoder(list[_Head])
+_TEXTS = msgspec.json.Decoder(list[msgspec.Raw])
+_HEAD = msgspec.json.Decoder(_Head)
+_MEMBERS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+
+
+def decode(data: bytes) -> Any:
+    """Return JSON as plain dictionaries and lists. Raises ValueError when it is none."""
+    try:
+        return msgspec.json.decode(data)
+    except ValueError:
+        # Half of a pair of surrogates, numbers without bounds, UTF-16: the standard library takes what others refuse.
+        return json.loads(data)
+
+
+def decode_object(part: LazyObject) -> dict[str, Any]:
+    """Return the object. Raises KalbioResponseError when its text, whose syntax is right, still cannot be decoded."""
+    try:
+        found: dict[str, Any] = decode(part.text)
+    except (ValueError, RecursionError) as error:
+        raise KalbioResponseError("reading", part.id, b"", f"the object cannot be decoded ({error})") from None
+    return found
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value can be an id: something, and no text with half a character, which could not be sent back."""
+    if type(value) is str and value.isascii():  # as a rule
+        return value != ""
+    try:
+        return value is not None and bool(str(value).encode())
+    except ValueError:
+        return False
+
+
+def split_list(data: bytes) -> list[LazyObject] | None:
+    """Return the objects of a list, each with an id; None when it is anything else, which has to be decoded then.
+
+    The syntax is checked, so that decoding an object later on finds nothing wrong with it.
+    """
+    try:
+        heads, texts = _HEADS.decode(data), _TEXTS.decode(data)
+        _check_unicode(data)
+    except (ValueError, RecursionError):
+        return None
+    # Copies: an object that is kept must not keep the whole answer alive.
+    return [LazyObject(str(head.id), bytes(text)) for head, text in zip(heads, texts, strict=True)]
+
+
+def split_members(data: bytes, name: str) -> list[LazyObject | None] | None:
+    """Return the member `name` of each object of a list, None where it is null; None when it is anything else."""
+    try:
+        _check_unicode(data)
+        texts = [bytes(item.get(name, b"null")) for item in _MEMBERS.decode(data)]
+        return [None if text == b"null" else LazyObject(str(_HEAD.decode(text).id), text) for text in texts]
+    except (ValueError, RecursionError):
+        return None
+
+
+def split_object(data: bytes) -> LazyObject | None:
+    """Return the one object, which has an id; None when it is anything else."""
+    try:
+        _check_unicode(data)
+        return LazyObject(str(_HEAD.decode(data).id), data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _check_unicode(data: bytes) -> None:
+    # Texts that are cut only are not looked into.
+    if not data.isascii():
+        data.decode()

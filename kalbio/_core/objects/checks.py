@@ -1,0 +1,191 @@
+"""Checks of plain arguments: what is wrong is said before anything is sent."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from kalbio._core.objects.identifiers import did_you_mean
+from kalbio._core.objects.resource import NO_LIST
+from kalbio._core.text.display import safe_repr
+
+Check = Callable[[str, Any], Any]
+
+
+def unicode_text(name: str, value: Any) -> str:
+    """Return text, which may be empty. Raises ValueError naming the argument."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text; got {safe_repr(value)}")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} is {safe_repr(value)}, which is not valid Unicode text") from None
+    return value
+
+
+def require_text(name: str, value: Any) -> str:
+    """Return text that says something. Raises ValueError naming the argument."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} must be text that is not empty; got {safe_repr(value)}")
+    return unicode_text(name, value)
+
+
+def require_flag(name: str, value: Any) -> bool:
+    """Return a yes or no. Raises ValueError naming the argument: "no" would count as yes."""
+    if not isinstance(value, bool) and getattr(getattr(value, "dtype", None), "kind", None) != "b":
+        raise ValueError(f"{name} must be True or False; got {safe_repr(value)}")
+    return bool(value)
+
+
+def require_texts(name: str, values: Any) -> list[str]:
+    """Return a list of texts that say something. A single text is refused: it would be taken letter by letter."""
+    if isinstance(values, NO_LIST) or not isinstance(values, Iterable):
+        raise ValueError(f"{name} must be a list of texts; got {safe_repr(values)}")
+    return [require_text(f"{name}[{index}]", value) for index, value in enumerate(values)]
+
+
+def require_list(name: str, values: Any) -> list[Any]:
+    """Return what a list holds. Raises ValueError naming the argument: a text would be taken letter by letter."""
+    if isinstance(values, NO_LIST) or not isinstance(values, Iterable):
+        raise ValueError(f"{name} must be a list; got {safe_repr(values)}")
+    return list(values)
+
+
+def require_whole_number(name: str, value: Any, least: int) -> int:
+    """Return a whole number of at least `least`. Raises ValueError naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}; got {safe_repr(value)}")
+    return value
+
+
+def conditions(name: str, params: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """Return the conditions that are given: those that are not None. Raises TypeError for one that `name` lacks."""
+    known = list(known)
+    for unknown in sorted(set(params) - set(known)):
+        cure = did_you_mean(unknown, known) or f" It has {', '.join(known)}."
+        raise TypeError(f"{name}() has no condition {unknown!r}.{cure}")
+    return {condition: value for condition, value in params.items() if value is not None}
+
+
+def require_rows(name: str, data: Any, members: type | None = None) -> list[dict[Any, Any]]:
+    """Return a table as a list of dicts. Raises ValueError naming the row that is none.
+
+    With a class of `members`, rows must have no others.
+    """
+    if isinstance(data, NO_LIST) or not isinstance(data, Iterable):
+        single = "for a single one, [row]" if isinstance(data, Mapping) else f"got {type(data).__name__}"
+        raise ValueError(f"{name} must be a list of dicts, one for each row; {single}")
+    if hasattr(data, "to_dict"):
+        raise ValueError(f'{name} must be a list of dicts, one for each row: give table.to_dict("records")')
+    rows = []
+    for index, row in enumerate(data):
+        if not isinstance(row, Mapping):
+            raise ValueError(f"{name}[{index}] must be a dict of column to value; got {safe_repr(row)}")
+        unknown = [] if members is None else [key for key in row if key not in members.__annotations__]
+        if members is not None and unknown:
+            known = ", ".join(members.__annotations__)
+            raise ValueError(f"{name}[{index}] has an unknown member {safe_repr(unknown[0])}; known are {known}")
+        rows.append(dict(row))
+    return rows
+
+
+class in_row:  # used as what it is: `with in_row(3):`
+    """Lets an error about what a row says begin with the number of the row; None for what is no row.
+
+    A class, because a generator that is entered for each of many rows takes as long as what is done with them.
+    """
+
+    __slots__ = ("_name", "_number")
+
+    def __init__(self, number: int | None, name: str = "rows") -> None:
+        self._number = number
+        self._name = name
+
+    def __enter__(self) -> None:
+        """Nothing has to be done."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Name the row in an error."""
+        if self._number is not None and isinstance(error, ValueError | TypeError):
+            error.args = (f"{self._name}[{self._number}]: {error}", *error.args[1:])
+
+
+def renamed(old: str, value: Any, new: str, other: Any) -> Any:
+    """Return the value that came under the older name of an argument. Raises ValueError when both were given."""
+    if other is not None:
+        raise ValueError(f"{new} and {old} mean the same; give {new} only")
+    return value
+
+
+def _number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not (isinstance(value, int) or callable(getattr(value, "__index__", None))):
+        raise ValueError(f"{name} must be a whole number; got {safe_repr(value)}")
+
+
+def _document(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a dict; got {safe_repr(value)}")
+
+
+def _path(name: str, value: Any) -> None:
+    if not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
+        raise ValueError(f"{name} must be a path; got {safe_repr(value)}")
+
+
+def _callback(name: str, value: Any) -> None:
+    if not callable(value):
+        raise ValueError(f"{name} must be a function to call; got {safe_repr(value)}")
+
+
+_SIMPLE: dict[str, Check] = {
+    "bool": require_flag,
+    "int": _number,
+    "str": unicode_text,
+    "dict[str, Any]": _document,
+    "Progress": _callback,
+    "Path | str": _path,
+}
+
+
+# Their names end like those of arguments that name a thing of the platform.
+_PLAIN = ("external_id", "group_by_field_id")
+
+
+def simple_arguments(method: Callable[..., Any]) -> dict[str, tuple[Check, bool]]:
+    """Return name to check, and whether None may be given, of the parameters that take no more than a plain type.
+
+    What names a thing has a check of its own, where it is resolved.
+    """
+    found: dict[str, tuple[Check, bool]] = {}
+    for parameter in list(inspect.signature(method).parameters.values())[1:]:
+        kinds = set(re.split(r" \| (?![^\[]*\])", str(parameter.annotation)))
+        plain = {kind for kind in kinds - {"None", "Unset"} if not kind.endswith("Enum")}
+        check = _SIMPLE.get(" | ".join(sorted(plain)))
+        is_name = parameter.name.endswith(("_id", "_by")) and parameter.name not in _PLAIN
+        if check is not None and not is_name and parameter.kind is not parameter.VAR_KEYWORD:
+            found[parameter.name] = (check, "None" in kinds)
+    return found
+
+
+def checker_of(method: Callable[..., Any]) -> Callable[[tuple[Any, ...], Mapping[str, Any]], None]:
+    """Return a function that checks what a method is called with, before anything is done. It raises ValueError."""
+    from kaleidoscope_api.types import UNSET
+
+    parameters = inspect.signature(method).parameters
+    names = list(parameters)[1:]
+    places = [(names.index(name), name, *known) for name, known in simple_arguments(method).items()]
+    may_stay = {name for name in names if "Unset" in str(parameters[name].annotation)}
+
+    def check(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
+        for place, name, check_one, optional in places:
+            value = args[place] if place < len(args) else keywords.get(name, UNSET)
+            if value is UNSET or (value is None and optional):
+                continue
+            if value is None and name in may_stay:
+                raise ValueError(f"{name} cannot be None; to leave it as it is, do not give it, or give UNSET")
+            check_one(name, value)
+
+    return check

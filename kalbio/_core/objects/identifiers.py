@@ -1,0 +1,144 @@
+"""Reads what users give to name a thing: a uuid, an object, or a name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
+from uuid import UUID
+
+from kalbio._core.concurrency.forks import cached_property
+from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
+from kalbio._core.objects.resource import NO_LIST, Resource
+from kalbio._core.text.display import safe_repr
+
+R = TypeVar("R", bound=Resource)
+
+Accepted: TypeAlias = type[Resource] | tuple[type[Resource], ...]
+"""The kinds of objects that may stand for their ids."""
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
+
+def is_uuid(value: Any) -> bool:
+    """Whether `value` is text of the shape of a uuid, which is taken as an id."""
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+
+
+def as_id(value: Any, kind: str, accepted: Accepted) -> str | None:
+    """Return the id when `value` is one, or an object of the right type; None when it is a name.
+
+    Raises IdentifierError for anything that can be neither.
+    """
+    if isinstance(value, str):
+        if _UUID.fullmatch(value):
+            return value.lower()
+        if not value.strip():
+            raise IdentifierError(
+                kind, value, f"An empty text ({safe_repr(value)}) names no {kind}; give its id or its name."
+            )
+        return None
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, accepted) and value.id:
+        return value.id
+    raise IdentifierError(kind, value, _refusal(value, kind, accepted, "its id, its name"))
+
+
+def _refusal(value: Any, kind: str, accepted: Accepted, others: str) -> str:
+    kinds = accepted if isinstance(accepted, tuple) else (accepted,)
+    # The data of a noun without its calls stands in a class of its own, which users do not know.
+    objects = " or ".join(dict.fromkeys(cls.__name__.removesuffix("Data") for cls in kinds))
+    wanted = f"{others} or a {objects} object" if objects else others
+    return f"{safe_repr(value)} names no {kind}: give {wanted}, not {type(value).__name__}."
+
+
+def require_identifiers(values: Any, kind: str) -> list[Any]:
+    """Return what a list holds. Anything else is refused: a text would be taken letter by letter."""
+    if isinstance(values, NO_LIST) or not isinstance(values, Iterable):
+        is_one = isinstance(values, str | Mapping | Resource) and bool(values)
+        single = f"; for a single {kind} give [{safe_repr(values)}]" if is_one else ""
+        raise IdentifierError(kind, values, f"A list is wanted, not {safe_repr(values)}{single}.")
+    return list(values)
+
+
+def plain_ids(values: Iterable[Any], kind: str, accepted: Accepted = ()) -> list[str]:
+    """Return a list of ids for arguments that take ids (or objects of their kind, or UUIDs) only."""
+    return [plain_id(value, kind, accepted) for value in require_identifiers(values, kind)]
+
+
+def joined_ids(values: Any, kind: str, accepted: Accepted = ()) -> str:
+    """Return ids joined with commas, from a list of them or from such a text."""
+    given = [part.strip() for part in values.split(",") if values.strip()] if isinstance(values, str) else values
+    return ",".join(plain_ids(given, kind, accepted))
+
+
+def plain_id(value: Any, kind: str, accepted: Accepted = ()) -> str:
+    """Return the id for an argument that takes an id (or an object of its kind, or a UUID) only."""
+    if not isinstance(value, str | UUID) and not (isinstance(value, accepted) and value.id):
+        raise IdentifierError(kind, value, _refusal(value, kind, accepted, "its id"))
+    found = as_id(value, kind, accepted)
+    if found is None:
+        raise IdentifierNotFoundError(kind, value, hint="An id is wanted here: a uuid.")
+    return found
+
+
+class Catalog(Generic[R]):
+    """A listing with its index: finds an object by id or by exact name."""
+
+    def __init__(self, kind: str, items: Sequence[R], name_of: Callable[[R], str | None]) -> None:
+        self.kind = kind
+        self.items = tuple(items)
+        self._name_of = name_of
+
+    # Made when they are asked for: many listings are only read through.
+
+    @cached_property
+    def _by_id(self) -> dict[str, R]:
+        return {item.id: item for item in self.items}
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[R]]:
+        names: dict[str, list[R]] = {}
+        for item in self.items:
+            name = self._name_of(item)
+            if name:
+                names.setdefault(name, []).append(item)
+        return names
+
+    def by_id(self, identifier: str) -> R | None:
+        """Return the object with this id."""
+        return self._by_id.get(identifier)
+
+    def by_name(self, name: str) -> R | None:
+        """Return the one object of this name, None when there is none. Raises AmbiguousIdentifierError on several."""
+        found = self._by_name.get(name, ())
+        if len(found) > 1:
+            raise AmbiguousIdentifierError(self.kind, name, [item.id for item in found])
+        return found[0] if found else None
+
+    def find(self, identifier: str) -> R | None:
+        """Return the object with this id, else the one of this name, else None."""
+        return self._by_id.get(identifier) or self._by_id.get(identifier.lower()) or self.by_name(identifier)
+
+    def not_found(self, identifier: Any) -> IdentifierNotFoundError:
+        """Return the error for a name that is not here, with the names that come close."""
+        return IdentifierNotFoundError(self.kind, identifier, close_matches(identifier, self._by_name))
+
+
+def did_you_mean(given: Any, known: Iterable[str]) -> str:
+    """Return the sentence that suggests what comes close, with a space before it; empty when nothing does."""
+    close = close_matches(given, known)
+    return f" Did you mean {' or '.join(map(safe_repr, close))}?" if close else ""
+
+
+def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:
+    """Return up to three names that look or sound like what was given; case does not matter."""
+    if not isinstance(identifier, str):
+        return []
+    folded: dict[str, list[str]] = {}
+    for name in names:
+        folded.setdefault(name.casefold().strip(), []).append(name)
+    close = difflib.get_close_matches(identifier.casefold().strip(), folded, n=3, cutoff=0.6)
+    return [name for key in close for name in folded[key]][:3]

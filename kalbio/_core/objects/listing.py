@@ -1,0 +1,79 @@
+"""Turns a list answer into objects without losing anything."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from kalbio._core.http.library import Response
+from kalbio._core.http.responses import as_list, as_object, as_texts, unusable
+from kalbio._core.json.lazy_json import LazyObject, is_id, split_object
+from kalbio._core.objects.resource import Resource
+
+logger = logging.getLogger("kalbio")
+
+R = TypeVar("R", bound=Resource)
+
+_SHOWN = 30
+
+
+class Listing(list[R]):
+    """A list of objects; `unreadable` holds the items of the answer that were none, as they came."""
+
+    unreadable: list[Any]
+
+    def __init__(self, items: Iterable[R] = (), unreadable: Iterable[Any] = ()) -> None:
+        super().__init__(items)
+        self.unreadable = list(unreadable)
+
+    def __repr__(self) -> str:
+        # Whoever shows ten thousand records wants to see that there are so many, and what they look like.
+        if len(self) <= _SHOWN:
+            return super().__repr__()
+        return f"[{', '.join(map(repr, self[:_SHOWN]))}, ... {len(self) - _SHOWN} more]"
+
+    def only(self, wanted: Callable[[R], bool]) -> Listing[R]:
+        """Return the objects that `wanted` holds for; what was unreadable stays at hand."""
+        return Listing(filter(wanted, self), self.unreadable)
+
+
+def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R], *, needs_id: bool = True) -> Listing[R]:
+    """Make an object of each item. An item that is no object, or has no id, is reported and kept aside."""
+    listing: Listing[R] = Listing()
+    for item in items:
+        if isinstance(item, dict) and (is_id(item.get("id")) or not needs_id):
+            listing.append(make(item))
+        else:
+            listing.unreadable.append(item)
+    if listing.unreadable:
+        logger.warning("%d items of a list are no objects or have no id; see .unreadable", len(listing.unreadable))
+    return listing
+
+
+def read_undecoded(response: Response, make: Callable[[dict[str, Any] | LazyObject], R]) -> Listing[R]:
+    """Make an object of each item of a list answer, from its text where the list is what it should be."""
+    texts = as_texts(response)
+    return read_items(as_list(response), make) if texts is None else Listing(map(make, texts))
+
+
+def read_undecoded_object(response: Response, kind: str) -> dict[str, Any] | LazyObject:
+    """Return the one object of an answer, as its text where the answer is what it should be."""
+    return split_object(response.content) or read_object(response, kind)
+
+
+def read_ids(items: Iterable[Any]) -> list[str]:
+    """Return the ids of a list answer. Numbers count as their text; what is no id is reported and left out."""
+    given = list(items)
+    ids = [str(item) for item in given if isinstance(item, str | int) and not isinstance(item, bool) and is_id(item)]
+    if len(ids) < len(given):
+        logger.warning("%d items of a list are no ids; they are left out", len(given) - len(ids))
+    return ids
+
+
+def read_object(response: Response, kind: str) -> dict[str, Any]:
+    """Return the one object of an answer. Raises KalbioResponseError when the answer is no such thing."""
+    answer = as_object(response)
+    if not is_id(answer.get("id")):
+        raise unusable(response, f"the answer is no {kind}: it has no id")
+    return answer

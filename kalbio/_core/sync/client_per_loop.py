@@ -1,0 +1,87 @@
+# Derived from kalbio/_core/aio/client_per_loop.py by scripts/regenerate; edit that file. (digest c5ef5ac33caa)
+"""The clients of one client: one for each event loop that calls, and in a forked child others than in its parent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock as ShortLock
+from typing import TYPE_CHECKING, Any
+
+from kalbio._core.concurrency import forks
+from kalbio._core.errors import ClientClosedError
+from kalbio._core.sync.concurrency import running_loop
+
+if TYPE_CHECKING:
+    from kalbio._core.sync.retrying_client import RetryingClient
+
+
+class ClientPerLoop:
+    """Opens a client where there is none yet, and closes all of them.
+
+    Connections, waiting places and locks belong to an event loop, so each one has its own. Loops that have ended leave
+    their connections open; these are closed when another loop comes, and at the end.
+    """
+
+    def __init__(self, make: Callable[[], RetryingClient], transport: Any = None) -> None:
+        """Prepare. `transport` is the user's own, which all clients share."""
+        self._make = make
+        self._transport = transport
+        self._lock = ShortLock()
+        self._http_clients: dict[Any, RetryingClient] = {}
+        self.is_closed = False  # for good
+        self._stranded = False
+        forks.watch(self)
+
+    def check(self) -> None:
+        """Raise ClientClosedError when they are closed."""
+        if self.is_closed:
+            raise ClientClosedError
+
+    def here(self) -> RetryingClient:
+        """Return the client of the present event loop."""
+        if self.is_closed:
+            raise ClientClosedError
+        client = self._http_clients.get(None)
+        return self._open() if client is None else client
+
+    def _open(self) -> RetryingClient:
+        loop = running_loop()
+        with self._lock:
+            self.check()
+            if self._stranded:
+                raise RuntimeError(
+                    "The transport that this client was made with has connections that belong to the process that this "
+                    "one was forked from. Make the client in the child, or use a transport with a method forget()."
+                )
+            ended = [other for other in self._http_clients if other is not None and other.is_closed()]
+            dropped = [self._http_clients.pop(other) for other in ended]
+            if loop not in self._http_clients:
+                with forks.undisturbed():  # it imports a lot
+                    self._http_clients[loop] = self._make()
+            client = self._http_clients[loop]
+        for other in dropped:
+            other.end()
+        return client
+
+    def close(self) -> None:
+        """Close all of them; calls under way end with ClientClosedError."""
+        with self._lock:
+            self.is_closed = True
+            clients, self._http_clients = self._http_clients, {}
+        for client in clients.values():
+            client.end()
+        mine = clients.get(running_loop()) if clients else None
+        if mine is not None:
+            mine.close()
+        elif clients and self._transport is not None:
+            self._transport.close()
+
+    def begin_anew(self) -> None:
+        """In a forked child: leave the connections to the parent, and open others for the next call."""
+        self._lock = ShortLock()
+        if self._http_clients:
+            forks.keep(self._http_clients)
+            self._http_clients = {}
+            from kalbio._core.http.library import forget  # loaded by the clients
+
+            self._stranded = self._transport is not None and not forget(self._transport)

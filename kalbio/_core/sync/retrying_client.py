@@ -1,0 +1,490 @@
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 9b1c198ce94e)
+"""The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from kalbio._core import constants
+from kalbio._core.errors import (
+    ClientClosedError,
+    ConnectionFailedError,
+    KalbioAPIError,
+    KalbioError,
+    KalbioResponseError,
+    OutcomeUnknownError,
+    RequestTimeoutError,
+    TransportError,
+)
+from kalbio._core.http.connect_errors import explain as told_of_connecting
+from kalbio._core.http.cookies import SparingCookies
+from kalbio._core.http.headers import find_violation as header_fault
+from kalbio._core.http.http1 import CannotBeSent
+from kalbio._core.http.library import (
+    URL,
+    USE_CLIENT_DEFAULT,
+    ByteStream,
+    Client,
+    ConnectError,
+    ConnectTimeout,
+    HTTPError,
+    InvalidURL,
+    PoolTimeout,
+    ProxyError,
+    Request,
+    Response,
+    StreamError,
+    Timeout,
+    TimeoutException,
+    UnsupportedProtocol,
+    shut_down,
+)
+from kalbio._core.http.multipart import Multipart, is_parts
+from kalbio._core.http.operation import OperationInfo
+from kalbio._core.http.pools import connect
+from kalbio._core.http.response_identity import LACKS, broken_promise, contradiction
+from kalbio._core.http.responses import JSONResponse, unusable
+from kalbio._core.http.settings import Settings
+from kalbio._core.http.time_limits import DeadlinePassed, Limits
+from kalbio._core.json import strict_json
+from kalbio._core.retry import AttemptResult, Decision, classify, decide, read_retry_after
+from kalbio._core.sync.auth import TokenAuth
+from kalbio._core.sync.concurrency import Event, raise_if_stopped
+from kalbio._core.sync.limiter import Limiter, Slot
+from kalbio._core.sync.response_body import read
+from kalbio._core.text import log_redaction
+from kalbio._core.text.display import one_line
+from kalbio._core.text.redaction import redact
+
+logger = logging.getLogger("kalbio")
+
+_IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_OF_AN_OPERATION = frozenset({"content", "extensions", "headers", "params"})
+_NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout, ProxyError)
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
+
+
+class RetryingClient(Client):
+    """An HTTP client whose `send` retries what may be retried and raises typed errors.
+
+    Generated operations accept it as it is, because it is a client of the HTTP library.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        operations: Mapping[str, OperationInfo],
+        make_auth: Callable[[RetryingClient], TokenAuth],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[], float] = random.random,
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
+        log_redaction.install()
+        self._settings = settings
+        super().__init__(
+            base_url=settings.base_url,
+            headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip"},
+            timeout=Timeout(**settings.timeouts.as_dict()),
+            transport=connect(settings) if settings.transport is None else settings.transport,
+            mounts={f"{scheme}://": connect(settings, url) for scheme, url in settings.proxies.urls().items()},
+            trust_env=False,
+            follow_redirects=False,
+        )
+        self._cookies = SparingCookies()
+        self._operations = operations
+        self._clock = clock
+        self._draw = draw
+        self._pause = pause if pause is not None else self._rest
+        self._urls: dict[Any, URL] = {}
+        self._ended = Event()
+        self._limiter = Limiter(settings.max_in_flight)
+        self._suspicious = False  # an idle connection may have the answer to another request
+        auth = make_auth(self)
+        self._secrets = auth.secrets
+        self.auth = self._login = auth
+
+    def _transport_for_url(self, url: URL) -> Any:
+        # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
+        chosen = super()._transport_for_url(url)
+        if self._settings.proxies and self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
+            return self._transport
+        return chosen
+
+    def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
+        """Build a request; JSON bodies and query values go through the strict encoder."""
+        given = arguments.get("headers")
+        for name, value in given.items() if isinstance(given, Mapping) else ():
+            if wrong := header_fault(name, value):
+                raise ValueError(f"headers cannot be sent: {wrong}")
+        if json is not None:
+            arguments["content"] = strict_json.encode(json)
+            arguments["headers"] = {**(given or {}), "Content-Type": "application/json"}
+        files, upload = arguments.get("files") or (), None
+        if is_parts(files) and not arguments.get("data"):
+            upload = Multipart(arguments.pop("files"))
+            arguments.update(content=upload, headers={**(given or {}), **upload.headers})
+        if isinstance(arguments.get("params"), Mapping):
+            # The library would write str() of anything.
+            arguments["params"] = {name: strict_json.plain(value, name) for name, value in arguments["params"].items()}
+        # The library parses a url twice to make it absolute: a seventh of the cost of a small request.
+        try:
+            request = self._assemble(method, self._urls.get(url, url), arguments)
+        except InvalidURL as error:
+            asked = arguments.get("params") or {}
+            longest = max(asked, key=lambda name: len(str(asked[name])), default="url")
+            raise ValueError(f"{longest} cannot be asked for: {error}") from None
+        if url not in self._urls:
+            if len(self._urls) >= constants.URL_CACHE_SIZE:
+                self._urls.clear()
+            self._urls[url] = request.url.copy_with(query=None) if arguments.get("params") else request.url
+        if upload is not None:
+            request.stream = upload  # the library takes what is iterated for something that can be read only once
+            # What an upload says beside its file, to hold the answer against.
+            request.extensions["form"] = {name: part[1] for name, part in files if part[0] is None}
+        request.extensions["replayable"] = _replayable(request, files)
+        return request
+
+    def _assemble(self, method: str, url: Any, arguments: dict[str, Any]) -> Request:
+        """Build a request, in the short way where it has nothing but what generated operations give it.
+
+        The library merges and looks for what may be given otherwise, which takes it a third of a small call.
+        """
+        headers: Any = arguments.get("headers") or {}
+        content = arguments.get("content", b"")
+        if (
+            not (isinstance(url, URL) and isinstance(content, bytes) and isinstance(headers, dict))
+            or not (arguments.keys() <= _OF_AN_OPERATION and headers.keys() <= {"Content-Type"})
+            or (not content and method not in ("GET", "DELETE"))
+            or (self.params or self.cookies or "Host" in self.headers)
+        ):
+            return super().build_request(method, url, **arguments)
+        if content:
+            headers = {**headers, "Content-Length": str(len(content))}
+        added = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+        request = Request(
+            method,
+            url,
+            params=arguments.get("params"),
+            headers=[(b"Host", url.netloc), *self.headers.raw, *added],
+            stream=ByteStream(content),
+            extensions={"timeout": self.timeout.as_dict(), **(arguments.get("extensions") or {})},
+        )
+        request.read()
+        return request
+
+    def send(
+        self,
+        request: Request,
+        *,
+        stream: bool = False,
+        auth: Any = USE_CLIENT_DEFAULT,
+        follow_redirects: Any = USE_CLIENT_DEFAULT,
+    ) -> Response:
+        """Send a request. Returns only answers with a status below 400; everything else raises a typed error.
+
+        Redirects of reads are followed and those of writes refused, whatever `follow_redirects` says.
+        """
+        try:
+            return self._send_until_answered(request, stream=stream, auth=auth)
+        except Exception as error:
+            if not self._ended.is_set() or isinstance(
+                error, OutcomeUnknownError | KalbioAPIError | KalbioResponseError
+            ):
+                raise
+            # What breaks because the connections are closed under it can be anything.
+            if (
+                not isinstance(error, KalbioError)
+                and self._decide(request, AttemptResult.LOST, 1, self._clock()).outcome_unknown
+            ):
+                self._raise_outcome_unknown(request, "the client was closed meanwhile", self._cause(error))
+            raise ClientClosedError from self._cause(error)
+
+    def _rest(self, seconds: float) -> None:
+        self._ended.wait(seconds)
+
+    def _send_until_answered(self, request: Request, *, stream: bool, auth: Any) -> Response:
+        request.extensions.setdefault("replayable", _replayable(request, None))
+        if self._suspicious:
+            self._suspicious, request.extensions["fresh_connection"] = False, True
+        started = self._clock()
+        patience = self._settings.retry.deadline
+        if patience is not None and isinstance(request.stream, ByteStream):
+            request.extensions["deadline"] = time.monotonic() + patience
+        attempt = 0
+        while True:
+            attempt += 1
+            if self._ended.is_set():
+                raise ClientClosedError
+            try:
+                if stream:
+                    response = self._send_once(request, auth)
+                    if response.is_success:
+                        # What is read of it takes as long as whoever reads it likes.
+                        response.request.extensions.pop("deadline", None)
+                        return response
+                    read(response, self._settings.max_answer_size)
+                else:
+                    response = self._send_in_turn(request, auth)
+            except (StreamError, InvalidURL, CannotBeSent) as error:
+                reason = self._without_secrets(error)
+                raise TransportError.of(request, reason) from self._cause(error)
+            except (HTTPError, DeadlinePassed) as error:
+                decision = self._after_failure(request, error, attempt, started)
+            except TransportError as error:  # the login got no answer: the request itself was not sent
+                decision = self._decide(request, AttemptResult.NOT_SENT, attempt, started)
+                if decision.wait is None:
+                    raise error from None
+            except KalbioAPIError as error:  # the login was turned away
+                happened = classify(error.status_code, error.retry_after)
+                if happened is AttemptResult.SERVER_FAILED:
+                    happened = AttemptResult.NOT_SENT
+                _leave_connection(request, error.status_code)
+                decision = self._decide(request, happened, attempt, started, error.retry_after)
+                if decision.wait is None:
+                    raise error from None
+            else:
+                logger.debug(
+                    "%s %s -> %s, attempt %d, %.3f s",
+                    request.method, one_line(request.url.path), response.status_code, attempt, self._clock() - started,
+                )  # fmt: skip
+                if response.is_success:
+                    response.extensions["secrets"] = self._secrets
+                    response.__class__ = JSONResponse
+                    if self._belongs(request, response):
+                        return response
+                    continue
+                if response.status_code < 400:
+                    raise _misled(request, "the server redirects this call elsewhere; check the url")
+                decision = self._after_refusal(request, response, attempt, started)
+            assert decision.wait is not None
+            logger.info("%s %s: next try in %.2f s", request.method, one_line(request.url.path), decision.wait)
+            self._pause(decision.wait)
+
+    def _send_in_turn(self, request: Request, auth: Any) -> Response:
+        """Send a request when it is its turn, and read the answer.
+
+        Downloads take no turn: they last as long as whoever reads them likes.
+        """
+        # Who waits for his turn while a login fails shares that failure, and does not present the credentials again.
+        request.extensions["failed_logins"] = self._login.failures
+        turn = Slot()
+        try:
+            try:
+                self._limiter.acquire(turn, Limits(request.extensions).left("turn"))
+                response = self._send_once(request, auth)
+                read(response, self._settings.max_answer_size)
+            finally:
+                self._limiter.release(turn)
+        except BaseException:
+            self._limiter.release(turn)  # again: an interrupt may break in before the first line of it
+            raise
+        if response.status_code == 429:
+            self._limiter.slow_down(turn)
+        else:
+            self._limiter.speed_up()
+        return response
+
+    def _send_once(self, request: Request, auth: Any) -> Response:
+        raise_if_stopped()
+        response = super().send(request, stream=True, auth=auth, follow_redirects=False)
+        hops, at_home = 0, True
+        while response.has_redirect_location and request.method in ("GET", "HEAD"):
+            hops += 1
+            onward = response.next_request
+            response.close()
+            raise_if_stopped()
+            if hops > self.max_redirects or onward is None:
+                raise _misled(request, "the server redirects this call in circles")
+            at_home = at_home and _origin(onward) == _origin(request)
+            if at_home:
+                response = super().send(onward, stream=True, auth=auth, follow_redirects=False)
+            else:
+                # Another host sees nothing that was meant for ours: neither credentials nor the user's own headers.
+                # Nor does it get to say what of ours is asked with them.
+                told = {"User-Agent": self._settings.user_agent}
+                if packing := request.headers.get("Accept-Encoding"):
+                    told["Accept-Encoding"] = packing
+                bare = Request("GET", onward.url, headers=told)
+                for name in ("timeout", "deadline"):
+                    bare.extensions[name] = request.extensions.get(name)
+                bare.extensions["replayable"] = True
+                response = super().send(bare, stream=True, auth=None, follow_redirects=False)
+        response.history = []  # the library keeps the answers of logins there, tokens and all
+        return response
+
+    def end(self) -> None:
+        """Close the connections at once, from any thread: calls under way end, and none begins any more."""
+        self._ended.set()
+        self._limiter.end()
+        self._login.end()
+        if self._settings.transport is None:
+            for transport in (self._transport, *self._mounts.values()):
+                shut_down(transport)
+
+    def close(self) -> None:
+        """Close the connections; calls under way end with ClientClosedError."""
+        self.end()
+        super().close()
+
+    def _decide(
+        self, request: Request, happened: AttemptResult, attempt: int, started: float, retry_after: float | None = None
+    ) -> Decision:
+        if happened in (AttemptResult.LOST, AttemptResult.SERVER_FAILED):
+            request.extensions["maybe_done"] = True
+        return decide(
+            self._settings.retry,
+            happened,
+            idempotent=self._may_be_repeated(request),
+            replayable=request.extensions["replayable"],
+            attempt=attempt,
+            elapsed=self._clock() - started,
+            retry_after=retry_after,
+            random=self._draw,
+        )
+
+    def _may_be_repeated(self, request: Request) -> bool:
+        operation = self._operations.get(request.extensions.get("operation", ""))
+        idempotent = operation.idempotent if operation else request.method in _IDEMPOTENT_METHODS
+        return bool(request.extensions.get("idempotent", idempotent))
+
+    def _belongs(self, request: Request, response: Response) -> bool:
+        """Whether an answer is the one to its request; False when the request is to be sent once more.
+
+        Raises OutcomeUnknownError for a write with the answer to another request; KalbioResponseError for a read that
+        got one twice, and for what lacks what the description of the API promises.
+        """
+        operation = self._operations.get(request.extensions.get("operation", ""))
+        if operation is None:
+            return True
+        reading = request.method in ("GET", "HEAD")
+        wrong = contradiction(operation, request, response)
+        lacking = broken_promise(operation, request, response) if wrong is None else None
+        if wrong is None and lacking is None:
+            return True
+        self._suspicious = True
+        told = f"the answer belongs to another request: {wrong}" if wrong is not None else f"{lacking}"
+        told = redact(told, self._secrets())
+        # The answer to a login, say, lacks what that to a read has.
+        foreign = wrong is not None or (reading and told.startswith(LACKS))
+        again = foreign and self._may_be_repeated(request) and request.extensions["replayable"]
+        if again and "asked_again" not in request.extensions:
+            logger.warning("%s %s: %s; asking once more", request.method, one_line(request.url.path), one_line(told))
+            request.extensions.update(asked_again=True, fresh_connection=True)
+            return False
+        if wrong is not None and not reading:
+            self._raise_outcome_unknown(request, told, None)
+        raise unusable(response, told)
+
+    def _after_failure(
+        self, request: Request, error: HTTPError | DeadlinePassed, attempt: int, started: float
+    ) -> Decision:
+        sent = _request_of(error) or request
+        if isinstance(error, UnsupportedProtocol):
+            happened = AttemptResult.REFUSED
+        elif isinstance(error, DeadlinePassed):  # before it was its turn
+            happened = AttemptResult.NOT_SENT
+        elif sent is request and not isinstance(error, _NOT_SENT):
+            happened = AttemptResult.LOST
+        else:
+            happened = AttemptResult.NOT_SENT
+        decision = self._decide(request, happened, attempt, started)
+        if decision.wait is not None:
+            return decision
+        reason, cause = self._without_secrets(error), self._cause(error)
+        late = isinstance(error, TimeoutException | DeadlinePassed)
+        over = late and Limits(request.extensions).over
+        if over:
+            reason = f"took longer than the deadline of {self._settings.retry.deadline:g} s"
+        if decision.outcome_unknown:
+            self._raise_outcome_unknown(request, f"the answer was lost ({'it ' if over else ''}{reason})", cause)
+        if late and not over:
+            reason = f"timed out ({type(error).__name__})"
+        url = sent.url
+        if isinstance(error, _NOT_SENT):
+            reason = told_of_connecting(
+                error, reason, url.host, url.port, self._settings.proxies.told(url.scheme, url.host, url.port)
+            )
+        raise (RequestTimeoutError if late else ConnectionFailedError).of(sent, reason) from cause
+
+    def _after_refusal(self, request: Request, response: Response, attempt: int, started: float) -> Decision:
+        retry_after = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
+        happened = classify(response.status_code, retry_after)
+        decision = self._decide(request, happened, attempt, started, retry_after)
+        _leave_connection(request, response.status_code)
+        if decision.wait is not None:
+            return decision
+        error = KalbioAPIError.for_status(
+            request.method,
+            request.url.path,
+            response.status_code,
+            response.content,
+            query=request.url.query.decode("ascii"),
+            request_id=next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None),
+            retry_after=retry_after,
+            secrets=self._secrets(),
+        )
+        if decision.outcome_unknown:
+            self._raise_outcome_unknown(request, f"the server failed with status {response.status_code}", error)
+        raise error
+
+    def _raise_outcome_unknown(self, request: Request, reason: str, cause: Exception | None) -> NoReturn:
+        sent = request.content if isinstance(request.stream, ByteStream) else None
+        answer = cause if isinstance(cause, KalbioAPIError) else None
+        raise OutcomeUnknownError(
+            request.method, request.url.path, reason, sent, answer=answer, secrets=self._secrets()
+        ) from cause
+
+    def _without_secrets(self, error: Exception) -> str:
+        return redact(str(error) or type(error).__name__, self._secrets())
+
+    def _cause(self, error: Exception) -> Exception | None:
+        """Return what an error may name as its cause, whose text stands in tracebacks: nothing that shows a secret."""
+        if redact(str(error), self._secrets()) != str(error):
+            return None
+        if isinstance(error, HTTPError) and (sent := _request_of(error)) is not None:
+            # That of a login has the client secret in its body, all have the token in a header.
+            error.request = Request(sent.method, sent.url.copy_with(query=None))
+        return error
+
+
+def _leave_connection(request: Request, status: int) -> None:
+    """Send the next try over a fresh connection when the one in use leads to a server that is not the one asked for."""
+    if status == 421:
+        request.extensions["fresh_connection"] = True
+
+
+def _misled(request: Request, reason: str) -> KalbioResponseError:
+    return KalbioResponseError(request.method, request.url.path, b"", reason)
+
+
+def _origin(request: Request) -> tuple[str, str, int | None]:
+    return request.url.scheme, request.url.host, request.url.port
+
+
+def _request_of(error: Exception) -> Request | None:
+    try:
+        return error.request if isinstance(error, HTTPError) else None
+    except RuntimeError:  # raised by the library when an error knows no request
+        return None
+
+
+def _replayable(request: Request, files: Any) -> bool:
+    """Whether the body can be sent a second time: bytes can, and files that can seek."""
+    if isinstance(request.stream, ByteStream):
+        return True
+    if not files:
+        return False
+    parts = files.values() if isinstance(files, Mapping) else [part for _, part in files]
+    return all(_rewinds(part[1] if isinstance(part, tuple) else part) for part in parts)
+
+
+def _rewinds(content: Any) -> bool:
+    if isinstance(content, bytes | str):
+        return True
+    return bool(content.seekable()) if hasattr(content, "seekable") else hasattr(content, "seek")

@@ -1,0 +1,1 @@
+"""Text for people: bounded, on one line, without secrets."""

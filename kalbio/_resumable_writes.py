@@ -1,0 +1,264 @@
+# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 062b4c0e7499)
+"""How the values of a load that was killed are told from those that were there before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import (
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from typing import Any, Protocol, TypeAlias
+
+from kaleidoscope_api.api.records import add_record_value, list_records
+
+from kalbio._core import constants
+from kalbio._core.bulk.journal import Journal
+from kalbio._core.bulk.rows import SKIPPED
+from kalbio._core.errors import JournalError, KalbioError, NotFoundError, OutcomeUnknownError, UnreadableTimeError
+from kalbio._core.http.responses import as_list
+from kalbio._core.http.url_chunks import chunk_for_url
+from kalbio._core.objects.checks import require_whole_number
+from kalbio._core.objects.resource import NO_LIST, Resource
+from kalbio._core.sync.bulk import BulkWriter, in_chunks
+from kalbio._core.sync.concurrency import in_thread, map_bounded
+from kalbio._core.text.display import safe_repr
+from kalbio._directory import Client
+from kalbio._histories import NOTHING, Scope, known_before, read_history
+from kalbio._model.bulk import BulkResult, RowOutcome, keep_account, outcome_of
+from kalbio._model.records import RecordValue, current_at, holds, new_values
+
+Write: TypeAlias = tuple[str, Scope, Any]
+"""The id of a record, where to write, and the content."""
+
+
+class ReadsWorkspace(Protocol):
+    """What a load asks of the service of the workspace."""
+
+    def get_workspace(self, *, use_cache: bool = True) -> Resource | None:
+        """Return the workspace of the credentials."""
+        ...
+
+
+class WithWorkspace(Client, Protocol):
+    """A client with that service."""
+
+    @property
+    def workspace(self) -> ReadsWorkspace:
+        """The service."""
+        ...
+
+
+@contextlib.contextmanager
+def open_journal(client: WithWorkspace, path: str | os.PathLike[str] | None, what: str) -> Iterator[Any]:
+    """Open a journal, if there is to be one. It belongs to what is loaded, and to the workspace, not to who loads."""
+    if path is None:
+        yield None
+        return
+    workspace = client.workspace.get_workspace()
+    place = "" if workspace is None else f" in the workspace {workspace.id}"
+    journal = in_thread(lambda: Journal(path, f"{what}{place}"))
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def load_all(
+    load: BulkWriter[Any, Any], rows: Sequence[Any], ended: Callable[[RowOutcome[Any]], object] = lambda _: None
+) -> BulkResult[Any]:
+    """Write rows that are all known, and return the outcome of each; `ended` is told of each, also of a failed load."""
+    # Without a journal nothing has to be noted between two chunks.
+    size = constants.BULK_CHUNK if load.journal else len(rows)
+    if load.journal is not None:
+        load.claim(rows)
+    found: list[Any] = []
+    came: list[Any] = []
+    try:
+        for start in range(0, len(rows), size or 1):
+            chunk = rows[start : start + size]
+            load.run(range(start, start + len(chunk)), chunk, came)
+            found, came = found + came, []
+    except BaseException as end:
+        found += came
+        found += [SKIPPED] * (len(rows) - len(found))
+        keep_account(end, _result(found, ended))
+        raise
+    return _result(found, ended)
+
+
+def _result(
+    found: Sequence[Any], ended: Callable[[RowOutcome[Any]], object] = lambda _: None, first: int = 0
+) -> BulkResult[Any]:
+    outcomes = [outcome_of(number, came) for number, came in enumerate(found, first)]
+    for outcome in outcomes:
+        ended(outcome)
+    return BulkResult(outcomes)
+
+
+def load_each(
+    load: BulkWriter[Any, Any],
+    rows: Iterable[Any] | Iterable[Any],
+    prepare: Callable[[int, Sequence[Any]], Sequence[Any]],
+    batch_size: int,
+    ended: Callable[[Any, Any, RowOutcome[Any]], object] = lambda *_: None,
+) -> Generator[RowOutcome[Any], None]:
+    """Prepare and write rows as they come, so many at a time, and yield the outcome of each.
+
+    A row that makes no sense fails by itself. `ended` is told of each: the row, what was prepared, the outcome.
+    """
+    require_whole_number("batch_size", batch_size, 1)
+    if isinstance(rows, NO_LIST) or not isinstance(rows, Iterable | Iterable):
+        raise ValueError(f"rows must be an iterable of rows; got {safe_repr(rows)}")
+    first = 0
+    for chunk in in_chunks(rows, batch_size):
+        ready = _prepared(prepare, first, chunk)
+        found: list[Any] = [SKIPPED] * len(chunk)
+        fit = []
+        for place, row in enumerate(ready):
+            if isinstance(row, Exception):
+                found[place] = row
+                if load.stop_on_error:
+                    break
+            else:
+                fit.append(place)
+        came: list[Any] = []
+        broken: JournalError | None = None
+        try:
+            load.run([first + place for place in fit], [ready[place] for place in fit], came)
+        except BaseException as end:
+            for place, item in zip(fit, came, strict=False):
+                found[place] = item
+            keep_account(end, _result(found, first=first))
+            if not isinstance(end, JournalError):
+                raise
+            broken = end
+        for place, item in zip(fit, came, strict=True):
+            found[place] = item
+        for place, item in enumerate(found):
+            outcome = outcome_of(first + place, item)
+            # Of a batch in which the journal has failed, what was sent comes before the error.
+            if broken is None or outcome.status != "skipped":
+                ended(chunk[place], ready[place], outcome)
+                yield outcome
+        if broken is not None:
+            raise broken
+        first += len(chunk)
+        if load.stop_on_error and any(isinstance(item, Exception) for item in found):
+            return
+
+
+def _prepared(prepare: Callable[[int, Sequence[Any]], Sequence[Any]], first: int, rows: Sequence[Any]) -> Sequence[Any]:
+    """Prepare rows together, or one by one when one of them makes no sense: an error then takes its place."""
+    try:
+        return prepare(first, rows)
+    except (ValueError, TypeError):
+        pass
+    ready: list[Any] = []
+    for place, row in enumerate(rows):
+        try:
+            ready += prepare(first + place, [row])
+        except (ValueError, TypeError) as error:
+            ready.append(error)
+    return ready
+
+
+class ValueReconciler:
+    """Looks for values by what was current at their place before they were sent.
+
+    That is one request for some 200 records. Only where something else is current now, and it is not clearly what was
+    sent, the history of the record is read.
+    """
+
+    def __init__(self, client: Client, journal: Journal) -> None:
+        self._client = client
+        self._session = client.session
+        self._journal = journal
+
+    def before(self, rows: Sequence[Write]) -> list[str | None]:
+        """Return the id of the current value at the place of each row, NOTHING for none, None where that is open."""
+        records = self._read([record_id for record_id, _, _ in rows])
+        return [_current_id(records.get(record_id), scope) for record_id, scope, _ in rows]
+
+    def find(self, rows: Sequence[tuple[Write, str | None]]) -> list[RecordValue | OutcomeUnknownError | None]:
+        """Return the value that was made of each row, None when it is not in, an error when that cannot be told."""
+        try:
+            records = self._read([record_id for (record_id, _, _), _ in rows])
+        except KalbioError as error:
+            return [_unknown(record_id, f"the record could not be read: {error}") for (record_id, _, _), _ in rows]
+
+        def find(row: tuple[Write, str | None]) -> RecordValue | OutcomeUnknownError | None:
+            (record_id, scope, content), before = row
+            return self._find(records.get(record_id), record_id, scope, content, before)
+
+        return map_bounded(find, rows, self._session.max_in_flight)
+
+    def _find(
+        self, raw: Mapping[str, Any] | None, record_id: str, scope: Scope, content: Any, before: str | None
+    ) -> RecordValue | OutcomeUnknownError | None:
+        field, operation, view = scope
+        current = _current_id(raw, scope)
+        if raw is not None and before is not None and current is not None:
+            if current == before:
+                return None
+            value = current_at(raw, field, operation)
+            fits = value is not None and value.get("record_view_id", view) == view and holds(value, content)
+            if value is not None and fits and not self._made_by_others([value]):
+                return RecordValue(value, self._client)
+        try:
+            history = read_history(self._client, record_id)
+        except NotFoundError:
+            return None  # a record that is not there has no values
+        except KalbioError as error:
+            return _unknown(record_id, f"the history could not be read: {error}")
+        known = None if before is None else known_before(history, before, record_id, scope)
+        if known is None:
+            return _unknown(record_id, "what was there before is not known")
+        new = new_values(history, known, record_id, *scope)
+        others = self._made_by_others(new)
+        new = [value for value in new if str(value["id"]) not in others]
+        own = next((value for value in new if holds(value, content)), None)
+        if own is not None:
+            return RecordValue(dict(own), self._client)
+        # Somebody else's, or ours in a form that is not known here: writing again might double it.
+        return _unknown(record_id, "the place has a new value with another content") if new else None
+
+    def _made_by_others(self, values: Sequence[Mapping[str, Any]]) -> set[str]:
+        """Return those ids that the journal knows to be of other rows."""
+        ids = [str(value["id"]) for value in values]
+        return in_thread(lambda: self._journal.made_before(ids))
+
+    def _read(self, record_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the records as JSON, past every cache."""
+        ids = list(dict.fromkeys(record_ids))
+        overhead = self._session.target_length(list_records.build_request(record_ids=""))
+
+        def ask(batch: slice) -> list[Any]:
+            return as_list(self._session.call(list_records.build_request(record_ids=",".join(ids[batch]))))
+
+        batches = list(chunk_for_url(ids, overhead=overhead, separator=",", max_count=len(ids)))
+        answers = map_bounded(ask, batches, self._session.max_in_flight)
+        return {str(raw["id"]): raw for answer in answers for raw in answer if isinstance(raw, dict) and raw.get("id")}
+
+
+def _current_id(raw: Mapping[str, Any] | None, scope: Scope) -> str | None:
+    """Return the id of the current value of a place, NOTHING where there is none, None where it cannot be told."""
+    if raw is None:
+        return None
+    try:
+        value = current_at(raw, *scope[:2])
+    except UnreadableTimeError:
+        return None
+    return NOTHING if value is None else str(value["id"])
+
+
+def _unknown(record_id: str, reason: str) -> OutcomeUnknownError:
+    request = add_record_value.build_request(record_id, body={})
+    return OutcomeUnknownError(
+        request["method"], request["url"], f"an earlier run may have sent it, and {reason}", None
+    )
