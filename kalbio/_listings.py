@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_listings.py by scripts/regenerate; edit that file. (digest 9eab2ef5b333)
+# Derived from kalbio/aio/_listings.py by scripts/regenerate; edit that file. (digest eede8edcd2ba)
 """Where things of each kind are listed: the table that the directory of a client is made of."""
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from kaleidoscope_api.api.workspace import list_workspace_groups, list_workspace
 from kalbio._activity import ACTIVITIES, DEFINITIONS, Activity, ActivityDefinition, Record
 from kalbio._directory import Client, Directory, Source
 from kalbio._model import staleness
+from kalbio._model.activities import ActivityData
 from kalbio.dashboards import DASHBOARDS, Dashboard
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, KeyField
 from kalbio.entity_types import ENTITY_TYPES, EntityType
@@ -37,7 +38,7 @@ SOURCES: tuple[Source[Any], ...] = (
         list_activities.build_request,
         Activity,
         lambda item: item.title,
-        Activity,
+        ActivityData,  # of either world: scripts that mix them hand activities on
         one=get_activity.build_request,
     ),
     Source(

@@ -458,7 +458,7 @@ LOOKUPS = set(
 
 
 # Modules of classes whose methods ask nobody.
-NO_CALLS = ("kalbio._model", "kalbio._service")
+NO_CALLS = ("kalbio._model", "kalbio._service", "kalbio._core.objects")
 
 
 def methods() -> Iterator[tuple[str, Any]]:

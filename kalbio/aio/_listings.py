@@ -18,6 +18,7 @@ from kaleidoscope_api.api.record_views import list_record_views
 from kaleidoscope_api.api.workspace import list_workspace_groups, list_workspace_members
 
 from kalbio._model import staleness
+from kalbio._model.activities import ActivityData
 from kalbio.aio._activity import ACTIVITIES, DEFINITIONS, Activity, ActivityDefinition, Record
 from kalbio.aio._directory import Client, Directory, Source
 from kalbio.aio.dashboards import DASHBOARDS, Dashboard
@@ -36,7 +37,7 @@ SOURCES: tuple[Source[Any], ...] = (
         list_activities.build_request,
         Activity,
         lambda item: item.title,
-        Activity,
+        ActivityData,  # of either world: scripts that mix them hand activities on
         one=get_activity.build_request,
     ),
     Source(

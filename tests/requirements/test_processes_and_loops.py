@@ -275,15 +275,16 @@ def test_r121_a_pool_of_the_users_own_is_refused_in_a_child(world: World, server
 JOURNAL_IN_A_CHILD = """
 import os, sys
 from kalbio import JournalError
-from kalbio._core.bulk.journal import Entry, Journal, Note
+from kalbio._core.bulk.journal import Journal, JournalEntry, Note
 
 path = sys.argv[1]
 journal = Journal(path, "a load")
-journal.note([Note(0, b"0", Entry("done", "made", None))])
+journal.note([Note(0, b"0", JournalEntry("done", "made", None))])
 written = open(path, "rb").read()
 pid = os.fork()
 if not pid:
-    for use in (lambda: journal.note([Note(1, b"1", Entry("done", "twice", None))]), lambda: journal.read({0: b"0"})):
+    twice = JournalEntry("done", "twice", None)
+    for use in (lambda: journal.note([Note(1, b"1", twice)]), lambda: journal.read({0: b"0"})):
         try:
             use()
         except JournalError as error:
@@ -292,7 +293,7 @@ if not pid:
     sys.exit()  # as a program ends, with all finalizers
 os.waitpid(pid, 0)
 assert open(path, "rb").read() == written, "the child has written the journal of its parent"
-journal.note([Note(2, b"2", Entry("sent", None, None))])
+journal.note([Note(2, b"2", JournalEntry("sent", None, None))])
 os._exit(0)  # as after a kill
 """
 
