@@ -85,14 +85,14 @@ def test_errors_inside_of_the_sandbox_are_not_taken_for_a_missing_extra() -> Non
 )
 def test_settings_name_their_missing_package(kind: str, setting: str, modules: str, told: str) -> None:
     """A setting whose package is not installed is refused when the client is made, with a command that works."""
-    made = f"import kalbio\nkalbio.{kind}('id', 'sandbox-secret', 'https://api.invalid', {setting})"
+    made = f"import kalbio\nkalbio.{kind}('id', 's', 'https://api.invalid', {setting})"
 
     assert told in without(modules, made).stderr
 
 
 def test_the_proxy_of_google_names_its_missing_package() -> None:
     """A client behind Google's identity-aware proxy says before the first request what it lacks."""
-    made = "kalbio.KaleidoscopeClient('id', 'sandbox-secret', 'https://api.invalid', iap_client_id='audience')"
+    made = "kalbio.KaleidoscopeClient('id', 's', 'https://api.invalid', iap_client_id='audience')"
     run = without("google", f"import kalbio\n{made}.workspace.get_workspace()")
 
     assert "iap_client_id needs google-auth and requests: pip install google-auth requests" in run.stderr

@@ -451,7 +451,7 @@ def test_the_command_lets_others_in_only_when_asked_and_says_so(
     assert cli.main(command) == 1
     assert "loopback addresses only" in capsys.readouterr().err
     assert cli.main([*command, "--allow-remote"]) == 0
-    assert capsys.readouterr().err.startswith("Warning: every machine that reaches this port can use the sandbox")
+    assert capsys.readouterr().err.startswith("Warning: anybody who can reach this port can use the sandbox")
     assert cli.main(["sandbox", "--port", "0"]) == 0
     assert capsys.readouterr().err == ""
 
