@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 5fb35753cb84)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 7da14d7e413c)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from kalbio._model import staleness
 from kalbio._version import __version__
 
 if TYPE_CHECKING:
-    from kalbio._core.http.library import Request, Response
+    from kalbio._core.http.httpx_names import Request, Response
     from kalbio._core.sync.auth import IdentityToken
     from kalbio._core.sync.retrying_client import RetryingClient
     from kalbio._directory import Directory

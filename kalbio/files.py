@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 6256b259734b)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest caee2ca226f0)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kalbio._policy import ends_on_failure, nothing, on_failure
 from kalbio._service import Service
 
 if TYPE_CHECKING:
-    from kalbio._core.http.library import Response
+    from kalbio._core.http.httpx_names import Response
 
 __all__ = ["FilesService"]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from kalbio._core.concurrency import forks
 from kalbio._core.errors import KalbioError, UnreadableTimeError
-from kalbio._core.http.library import Response
+from kalbio._core.http.httpx_names import Response
 from kalbio._core.http.responses import as_list, unusable
 from kalbio._core.json import lazy_json, strict_json
 from kalbio._core.json.lazy_json import LazyObject

@@ -33,7 +33,7 @@ from kalbio._version import __version__
 if TYPE_CHECKING:
     from kalbio._core.aio.auth import AsyncIdentityToken
     from kalbio._core.aio.retrying_client import AsyncRetryingClient
-    from kalbio._core.http.library import Request, Response
+    from kalbio._core.http.httpx_names import Request, Response
     from kalbio.aio._directory import Directory
     from kalbio.aio.activities import ActivitiesService
     from kalbio.aio.dashboards import DashboardsService

@@ -29,7 +29,7 @@ from kalbio.aio._policy import ends_on_failure, nothing, on_failure
 from kalbio.aio._service import Service
 
 if TYPE_CHECKING:
-    from kalbio._core.http.library import Response
+    from kalbio._core.http.httpx_names import Response
 
 __all__ = ["FilesService"]
 

@@ -41,9 +41,9 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def test_one_module_imports_the_http_library() -> None:
-    """Everything else takes its names from kalbio._core.http.library."""
+    """Everything else takes its names from kalbio._core.http.httpx_names."""
     guilty = [name(path) for path in MODULES if any(module.split(".")[0] == "httpx" for module in imports(path))]
-    assert guilty == ["_core/http/library.py"]
+    assert guilty == ["_core/http/httpx_names.py"]
 
 
 @pytest.mark.parametrize("path", NO_SANDBOX, ids=name)

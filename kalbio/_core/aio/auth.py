@@ -20,7 +20,7 @@ from kalbio._core.errors import (
     KalbioError,
     KalbioResponseError,
 )
-from kalbio._core.http.library import Auth, Request, Response
+from kalbio._core.http.httpx_names import Auth, Request, Response
 from kalbio._core.http.time_limits import Limits
 from kalbio._core.retry import read_retry_after
 from kalbio._core.text.log_redaction import RedactedHeaders

@@ -81,6 +81,6 @@ class AsyncClientPerLoop:
         if self._http_clients:
             forks.keep(self._http_clients)
             self._http_clients = {}
-            from kalbio._core.http.library import forget  # loaded by the clients
+            from kalbio._core.http.httpx_names import forget  # loaded by the clients
 
             self._stranded = self._transport is not None and not forget(self._transport)

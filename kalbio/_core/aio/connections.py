@@ -17,7 +17,7 @@ from typing import Any
 
 from kalbio._core import constants
 from kalbio._core.http.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin
-from kalbio._core.http.library import (
+from kalbio._core.http.httpx_names import (
     AsyncByteStream,
     ConnectError,
     ConnectTimeout,

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from kalbio._core import constants
 from kalbio._core.errors import ConnectionFailedError, KalbioResponseError
 from kalbio._core.http.decompression import Gunzip, is_packed
-from kalbio._core.http.library import HTTPError, Response
+from kalbio._core.http.httpx_names import HTTPError, Response
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes that have come, and with all that will come where the server says it."""

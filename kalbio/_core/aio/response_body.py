@@ -7,7 +7,7 @@ from typing import cast
 
 from kalbio._core import constants
 from kalbio._core.http.decompression import Gunzip, is_packed
-from kalbio._core.http.library import AsyncByteStream, ByteStream, ReadError, ReadTimeout, Response
+from kalbio._core.http.httpx_names import AsyncByteStream, ByteStream, ReadError, ReadTimeout, Response
 from kalbio._core.http.responses import unusable
 from kalbio._core.http.time_limits import Limits
 

@@ -28,7 +28,7 @@ from kalbio._core.http.connect_errors import explain as told_of_connecting
 from kalbio._core.http.cookies import SparingCookies
 from kalbio._core.http.headers import find_violation as header_fault
 from kalbio._core.http.http1 import CannotBeSent
-from kalbio._core.http.library import (
+from kalbio._core.http.httpx_names import (
     URL,
     USE_CLIENT_DEFAULT,
     AsyncClient,

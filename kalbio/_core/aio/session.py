@@ -13,7 +13,7 @@ from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.text.display import safe_repr
 
 if TYPE_CHECKING:
-    from kalbio._core.http.library import Response
+    from kalbio._core.http.httpx_names import Response
 else:
     Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 

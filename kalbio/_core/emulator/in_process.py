@@ -12,7 +12,7 @@ import attrs
 from kalbio._core.emulator.emulator import Emulator, Outcome
 from kalbio._core.emulator.faults import Faults
 from kalbio._core.emulator.messages import Request
-from kalbio._core.http.library import (
+from kalbio._core.http.httpx_names import (
     AsyncBaseTransport,
     AsyncByteStream,
     BaseTransport,
@@ -21,8 +21,8 @@ from kalbio._core.http.library import (
     ReadTimeout,
     SyncByteStream,
 )
-from kalbio._core.http.library import Request as HttpRequest
-from kalbio._core.http.library import Response as HttpResponse
+from kalbio._core.http.httpx_names import Request as HttpRequest
+from kalbio._core.http.httpx_names import Response as HttpResponse
 
 
 @attrs.frozen

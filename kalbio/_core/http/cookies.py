@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http.cookiejar import CookieJar
 
-from kalbio._core.http.library import Cookies, Response
+from kalbio._core.http.httpx_names import Cookies, Response
 from kalbio._core.text.log_redaction import RedactedHeaders
 
 

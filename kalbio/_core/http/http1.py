@@ -11,7 +11,7 @@ from typing import Any
 
 import h11
 
-from kalbio._core.http.library import LocalProtocolError, ReadError, RemoteProtocolError, UnsupportedProtocol
+from kalbio._core.http.httpx_names import LocalProtocolError, ReadError, RemoteProtocolError, UnsupportedProtocol
 
 MAX_HEAD = 102_400
 """Bytes that the head of an answer may have."""

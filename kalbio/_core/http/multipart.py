@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from kalbio._core import constants
 from kalbio._core.http.content_types import content_type_of
-from kalbio._core.http.library import AsyncByteStream, SyncByteStream
+from kalbio._core.http.httpx_names import AsyncByteStream, SyncByteStream
 
 Part = tuple[str | None, BinaryIO | bytes, str | None]
 Parts = list[tuple[str, Part]]

@@ -18,7 +18,7 @@ import httpcore
 from kalbio._core import constants
 from kalbio._core.aio.connections import AsyncConnections
 from kalbio._core.http.http1 import origin_of
-from kalbio._core.http.library import (
+from kalbio._core.http.httpx_names import (
     AsyncHTTPTransport,
     ByteStream,
     ConnectError,
@@ -28,7 +28,7 @@ from kalbio._core.http.library import (
     Response,
     create_ssl_context,
 )
-from kalbio._core.http.library import (
+from kalbio._core.http.httpx_names import (
     Limits as PoolLimits,
 )
 from kalbio._core.http.settings import Settings

@@ -20,7 +20,7 @@ from urllib.parse import unquote, unquote_plus
 import msgspec
 
 from kalbio._core.errors import KalbioResponseError
-from kalbio._core.http.library import ByteStream, Request, Response
+from kalbio._core.http.httpx_names import ByteStream, Request, Response
 from kalbio._core.http.operation import OperationInfo
 from kalbio._core.http.responses import as_json, as_texts
 from kalbio._core.json import lazy_json

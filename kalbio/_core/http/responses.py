@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kalbio._core.errors import KalbioResponseError
-from kalbio._core.http.library import Response
+from kalbio._core.http.httpx_names import Response
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
 

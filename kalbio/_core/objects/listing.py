@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from kalbio._core.http.library import Response
+from kalbio._core.http.httpx_names import Response
 from kalbio._core.http.responses import as_list, as_object, as_texts, unusable
 from kalbio._core.json.lazy_json import LazyObject, is_id, split_object
 from kalbio._core.objects.resource import Resource

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 87df07b6d658)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest ecf37356a4eb)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kalbio._core.errors import (
     KalbioError,
     KalbioResponseError,
 )
-from kalbio._core.http.library import Auth, Request, Response
+from kalbio._core.http.httpx_names import Auth, Request, Response
 from kalbio._core.http.time_limits import Limits
 from kalbio._core.retry import read_retry_after
 from kalbio._core.sync.concurrency import Lock, held, in_thread, raise_if_stopped

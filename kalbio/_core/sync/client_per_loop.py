@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/client_per_loop.py by scripts/regenerate; edit that file. (digest c5ef5ac33caa)
+# Derived from kalbio/_core/aio/client_per_loop.py by scripts/regenerate; edit that file. (digest cde8fcf12ab9)
 """The clients of one client: one for each event loop that calls, and in a forked child others than in its parent."""
 
 from __future__ import annotations
@@ -82,6 +82,6 @@ class ClientPerLoop:
         if self._http_clients:
             forks.keep(self._http_clients)
             self._http_clients = {}
-            from kalbio._core.http.library import forget  # loaded by the clients
+            from kalbio._core.http.httpx_names import forget  # loaded by the clients
 
             self._stranded = self._transport is not None and not forget(self._transport)

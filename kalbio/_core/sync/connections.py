@@ -15,7 +15,7 @@ from weakref import WeakSet
 from kalbio._core import constants
 from kalbio._core.concurrency.stopping import Stop, current_stop
 from kalbio._core.http.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin
-from kalbio._core.http.library import (
+from kalbio._core.http.httpx_names import (
     ConnectError,
     ConnectTimeout,
     LocalProtocolError,

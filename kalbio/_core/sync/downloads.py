@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 8c7aae09dc76)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 080a5551b339)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from kalbio._core import constants
 from kalbio._core.errors import ConnectionFailedError, KalbioResponseError
 from kalbio._core.http.decompression import Gunzip, is_packed
-from kalbio._core.http.library import HTTPError, Response
+from kalbio._core.http.httpx_names import HTTPError, Response
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes that have come, and with all that will come where the server says it."""

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest 64ef326f5707)
+# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest c9ca1e723fa8)
 """Reads the body of an answer into memory: unpacked a little at a time, and no more of it than a limit."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from typing import cast
 
 from kalbio._core import constants
 from kalbio._core.http.decompression import Gunzip, is_packed
-from kalbio._core.http.library import ByteStream, ReadError, ReadTimeout, Response, SyncByteStream
+from kalbio._core.http.httpx_names import ByteStream, ReadError, ReadTimeout, Response, SyncByteStream
 from kalbio._core.http.responses import unusable
 from kalbio._core.http.time_limits import Limits
 

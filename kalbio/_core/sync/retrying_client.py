@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 9b1c198ce94e)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 96cb57071680)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kalbio._core.http.connect_errors import explain as told_of_connecting
 from kalbio._core.http.cookies import SparingCookies
 from kalbio._core.http.headers import find_violation as header_fault
 from kalbio._core.http.http1 import CannotBeSent
-from kalbio._core.http.library import (
+from kalbio._core.http.httpx_names import (
     URL,
     USE_CLIENT_DEFAULT,
     ByteStream,

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 2c1eaba438dd)
+# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 16678458f480)
 """What services make calls with: one session for each client. It knows the wire and what is remembered, and no noun."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kalbio._core.sync.client_per_loop import ClientPerLoop
 from kalbio._core.text.display import safe_repr
 
 if TYPE_CHECKING:
-    from kalbio._core.http.library import Response
+    from kalbio._core.http.httpx_names import Response
 else:
     Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 

@@ -10,7 +10,7 @@ import logging
 import re
 from typing import Any
 
-from kalbio._core.http.library import Headers
+from kalbio._core.http.httpx_names import Headers
 from kalbio._core.text.redaction import HIDDEN, redact
 
 _LOGGERS = (
