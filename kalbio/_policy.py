@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 6f66376ba7d5)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest b0b7f7c4d164)
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
 The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end. It holds for
@@ -227,7 +227,7 @@ def _check_failure(session: Session | None, error: KalbioError) -> None:
     """Raise ClientClosedError when that is what is behind a failure, also under the older policy."""
     if isinstance(error, ClientClosedError):
         raise error
-    if isinstance(error, TransportError) and session is not None and session.pipes.is_closed:
+    if isinstance(error, TransportError) and session is not None and session.http_clients.is_closed:
         raise ClientClosedError from error
 
 

@@ -240,7 +240,7 @@ def _check_failure(session: AsyncSession | None, error: KalbioError) -> None:
     """Raise ClientClosedError when that is what is behind a failure, also under the older policy."""
     if isinstance(error, ClientClosedError):
         raise error
-    if isinstance(error, TransportError) and session is not None and session.pipes.is_closed:
+    if isinstance(error, TransportError) and session is not None and session.http_clients.is_closed:
         raise ClientClosedError from error
 
 

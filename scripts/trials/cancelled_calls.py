@@ -97,7 +97,7 @@ async def _run(cancellations: int, seed: int, transport: Any) -> dict[str, Any]:
 
 async def _afterwards(client: AsyncKaleidoscopeClient, ids: list[str]) -> dict[str, int]:
     """Count what is still taken, and which of some calls at once fail."""
-    pipe: Any = client._http_clients.here()
+    http: Any = client._http_clients.here()
     failed = 0
 
     async def call(record_id: str) -> None:
@@ -109,8 +109,8 @@ async def _afterwards(client: AsyncKaleidoscopeClient, ids: list[str]) -> dict[s
         except Exception:
             failed += 1
 
-    stuck = _stuck(pipe._transport)
-    taken = len(pipe._limiter._inside) + len(pipe._limiter._waiting)
+    stuck = _stuck(http._transport)
+    taken = len(http._limiter._inside) + len(http._limiter._waiting)
     await asyncio.gather(*map(call, ids[:AFTER]))
     return {"stuck connections": stuck, "places taken": taken, f"of {AFTER} calls afterwards failed": failed}
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 16678458f480)
+# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 7878272f6d46)
 """What services make calls with: one session for each client. It knows the wire and what is remembered, and no noun."""
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Session:
 
     Attributes:
         settings: what the client is set to.
-        pipes: the connections.
+        http_clients: what sends them, one for each event loop.
         on_error: the error policy.
     """
 
     def __init__(
         self,
         settings: Settings,
-        pipes: ClientPerLoop,
+        http_clients: ClientPerLoop,
         *,
         on_error: OnError,
         use_cache: bool,
@@ -43,7 +43,7 @@ class Session:
     ) -> None:
         """Prepare. `stale_after` says which kinds of remembered reads a request makes stale."""
         self.settings = settings
-        self.pipes = pipes
+        self.http_clients = http_clients
         self.on_error = on_error
         self._use_cache = use_cache
         self._stale_after = stale_after
@@ -62,7 +62,7 @@ class Session:
 
     def check(self) -> None:
         """Raise when no call can be made: the client is closed, or no event loop runs that could carry it."""
-        if self.pipes.is_closed:
+        if self.http_clients.is_closed:
             raise ClientClosedError
 
     def remember(self, kind: str, forget: Forget) -> None:
@@ -77,7 +77,7 @@ class Session:
 
     def caching(self, use_cache: bool = True) -> bool:
         """Whether a read may be answered from a cache now."""
-        if self.pipes.is_closed:
+        if self.http_clients.is_closed:
             raise ClientClosedError
         return use_cache and self._use_cache and not value_of(self, "cache_disabled")
 
@@ -88,15 +88,15 @@ class Session:
         """
         if not isinstance(request, Mapping):
             raise TypeError(f"call() takes what build_request() of an operation gives; got {safe_repr(request)}")
-        pipe = self.pipes.here()
+        http = self.http_clients.here()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))
         if limits is not None:
             extensions["timeout"] = limits.as_dict()
-        built = pipe.build_request(**{**request, "extensions": extensions})
+        built = http.build_request(**{**request, "extensions": extensions})
         changed = True
         try:
-            return pipe.send(built, stream=stream)
+            return http.send(built, stream=stream)
         except KalbioAPIError:
             # A refusal says that nothing was done, but for earlier tries.
             changed = built.extensions.get("maybe_done", False)
@@ -114,4 +114,4 @@ class Session:
 
     def target_length(self, request: Mapping[str, Any]) -> int:
         """Return the length of the request target, to cut batches by."""
-        return len(self.pipes.here().build_request(**request).url.raw_path)
+        return len(self.http_clients.here().build_request(**request).url.raw_path)
