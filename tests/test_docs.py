@@ -202,6 +202,20 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(linked), f"{path.name} links to {target}"
 
 
+def test_modules_that_pages_name_are_there() -> None:
+    """A path of a module, from the root, the package or the core, leads to a file."""
+    root = Path(kalbio.__file__).parent.parent
+    gone = [
+        f"{page.relative_to(root)}: {found}"
+        for page in [*(root / "docs").rglob("*.md"), root / "CONTRIBUTING.md", root / "README.md"]
+        for found in re.findall(
+            r"(?<![\w./])(?:kalbio|_core|_model|aio|scripts|bench|tests)/[\w/]+\.py\b", page.read_text("utf-8")
+        )
+        if not any((base / found).is_file() for base in (root, root / "kalbio"))
+    ]
+    assert gone == []
+
+
 def test_the_guide_mentions_every_error_and_every_service() -> None:
     """Each public error class, and each service of the client, stands somewhere in the guide."""
     text = "\n".join(page.read_text(encoding="utf-8") for page in GUIDE)

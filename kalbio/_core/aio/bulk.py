@@ -40,8 +40,8 @@ async def run_rows(
 ) -> None:
     """Write each row, and put what came of it into its place in `outcomes`, which is SKIPPED: the result or the error.
 
-    What came so far is there when this is interrupted too, with an error of unknown fate for each row under way. Rows
-    of one place are written one after the other, in their order: the last one has to be the newest. With
+    What came so far is there when this is interrupted too, with an error of unknown outcome for each row under way.
+    Rows of one place are written one after the other, in their order: the last one has to be the newest. With
     `stop_on_error` no row is begun after one has failed; those that are under way end.
     """
     places: dict[Hashable, list[int]] = {}
