@@ -108,7 +108,7 @@ class AsyncToyClient:
             extra_headers={},
             transport=transport,
         )
-        tokens = Tokens(client_id="bear", client_secret="sandbox-secret-of-the-bear", clock=time.monotonic)
+        tokens = Tokens(client_id="bear", client_secret="honey", clock=time.monotonic)
 
         def make_auth(pipe: AsyncRetryingClient) -> AsyncTokenAuth:
             def build(grant: Any) -> Any:
@@ -149,7 +149,7 @@ def answer(request):
     asked.append(f"{request.method} {request.url.path} {request.headers.get('x-toy-pass', '-')}")
     if request.url.path == "/login":
         assert request.read() == b'{"who":"bear","word":"please"}', request.content
-        body = {"access_token": "sandbox-token-toy", "expires_in": 3600, "refresh_token": "sandbox-token-again"}
+        body = {"access_token": "toy-token-toy", "expires_in": 3600, "refresh_token": "toy-token-again"}
         return httpx.Response(200, json=body)
     if len(asked) == 2:
         return httpx.Response(503)
@@ -217,7 +217,7 @@ def test_a_second_client_stands_on_the_floor_alone(made: Path) -> None:
     for name in ("toy_api", "box_api"):  # beside the client, where `run` finds them
         if not (shop / name).exists():
             (shop / name).symlink_to(package / name)
-    grant = "Bearer sandbox-token-toy"
+    grant = "Bearer toy-token-toy"
     world = f"GET /toys/1 {grant}, GET /toys/1 {grant}, POST /toys {grant}"
     asked = f"POST /login -, {world}, GET /toys/none {grant}"
     one = ["red 1", "NotFoundError 404", asked]
