@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_histories.py by scripts/regenerate; edit that file. (digest c19fdfc2ca18)
+# Derived from kalbio/aio/_histories.py by scripts/regenerate; edit that file. (digest 4bb8e21345b7)
 """The history of the values of a record, where a write is looked for."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from kaleidoscope_api.api.records import list_record_values
 
 from kalbio._core.http.responses import as_list, unusable
 from kalbio._directory import Client
-from kalbio._model.records import ids_until
+from kalbio._model.value_history import ids_until
 
 Scope: TypeAlias = tuple[str, str | None, str | None]
 """What a write is aimed at: the ids of the field, the activity and the table."""

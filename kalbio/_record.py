@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 1e67f2006e2d)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 7ab4620938a1)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -32,18 +32,10 @@ from kalbio._histories import Scope, known_before, read_history
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
-from kalbio._model.records import (
-    UNKNOWN,
-    RecordData,
-    RecordValue,
-    content_by_ids,
-    contents,
-    current_entry,
-    entries_of,
-    holds,
-    new_values,
-    with_value,
-)
+from kalbio._model.record_json import entries_of
+from kalbio._model.record_values import contents, current_entry, with_value
+from kalbio._model.records import UNKNOWN, RecordData, RecordValue, content_by_ids
+from kalbio._model.value_history import holds, new_values
 from kalbio._model.views import RecordViewData
 from kalbio._policy import nothing, on_failure
 from kalbio._record_store import record_id_of

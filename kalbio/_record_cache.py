@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 1ae78b3f6fae)
+# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 7f0f63f3c25a)
 """The records that a client remembers: found by id and by key values, and judged by what was written since."""
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 from kalbio._core import constants
 from kalbio._core.concurrency import forks
 from kalbio._core.sync.cache import Cache
-from kalbio._model.records import KeyValues, RecordData, is_named, key_of, shown_key, shown_sub_records
+from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key, shown_sub_records
+from kalbio._model.records import RecordData
 from kalbio._model.staleness import parts_of
 
 R = TypeVar("R", bound=RecordData)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_search.py by scripts/regenerate; edit that file. (digest fdd65453dcf7)
+# Derived from kalbio/aio/_record_search.py by scripts/regenerate; edit that file. (digest 237943118011)
 """The conditions of searches and exports, as they stand in a request."""
 
 from __future__ import annotations
@@ -15,12 +15,7 @@ from kalbio._directory import Directory
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
-from kalbio._model.records import (
-    conditions_of,
-    prepared,
-    query_text,
-    view_conditions_text,
-)
+from kalbio._model.search import conditions_of, prepared, query_text, view_conditions_text
 from kalbio.entity_fields import require_field_id
 from kalbio.entity_types import ENTITY_TYPES
 from kalbio.programs import PROGRAMS

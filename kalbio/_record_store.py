@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_store.py by scripts/regenerate; edit that file. (digest a867d9f55036)
+# Derived from kalbio/aio/_record_store.py by scripts/regenerate; edit that file. (digest e2a2d55de118)
 """The records of a client: found by id and by key values, remembered, and read many at a time."""
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from kalbio._core.text.display import safe_repr
 from kalbio._listing import CachedListing
 from kalbio._model import staleness
 from kalbio._model.keys import is_key, key_text, refusal
-from kalbio._model.records import KeyValues, RecordData, key_of, match_identified, read_identified
+from kalbio._model.record_keys import KeyValues, key_of, match_identified, read_identified
+from kalbio._model.records import RecordData
 from kalbio._record_cache import RecordCache
 
 R = TypeVar("R", bound=RecordData)

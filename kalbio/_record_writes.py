@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 594bbade8af4)
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest ec7e0f2f769c)
 """Many records and values, written a few at a time."""
 
 from __future__ import annotations
@@ -17,15 +17,8 @@ from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_list
 from kalbio._core.sync.bulk import BulkWriter
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome
-from kalbio._model.records import (
-    KeyValues,
-    RecordValue,
-    ValueToWrite,
-    check_value_row,
-    is_named,
-    key_of,
-    shown_key,
-)
+from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
+from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio._policy import ends_on_failure, on_failure
 from kalbio._record import RecordKey, scope_of, show_value, write_value
 from kalbio._record_store import RecordStore

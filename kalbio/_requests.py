@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest a462283c5e4c)
+# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest 6d1d26d0a314)
 """Requests that no operation stands for: the way out, and what older scripts used for it."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_json
 from kalbio._core.text.display import safe_repr
-from kalbio._model.records import query_text
+from kalbio._model.search import query_text
 from kalbio._policy import nothing, on_failure
 from kalbio._service import Service
 

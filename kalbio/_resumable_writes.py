@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 062b4c0e7499)
+# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 39de61788607)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ from kalbio._core.text.display import safe_repr
 from kalbio._directory import Client
 from kalbio._histories import NOTHING, Scope, known_before, read_history
 from kalbio._model.bulk import BulkResult, RowOutcome, keep_account, outcome_of
-from kalbio._model.records import RecordValue, current_at, holds, new_values
+from kalbio._model.record_values import current_at
+from kalbio._model.records import RecordValue
+from kalbio._model.value_history import holds, new_values
 
 Write: TypeAlias = tuple[str, Scope, Any]
 """The id of a record, where to write, and the content."""

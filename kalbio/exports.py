@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 97fbe7fcc0ff)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest ba808b930812)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -17,14 +17,8 @@ from kalbio._core.objects.identifiers import joined_ids, plain_id
 from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.downloads import PACKED, Progress, check_target, save
 from kalbio._model.activities import ActivityIdentifier
-from kalbio._model.records import (
-    OLDER_CONDITIONS,
-    FieldFilter,
-    FieldSort,
-    RecordValue,
-    ViewFieldFilter,
-    ViewFieldSort,
-)
+from kalbio._model.records import RecordValue
+from kalbio._model.search import OLDER_CONDITIONS, FieldFilter, FieldSort, ViewFieldFilter, ViewFieldSort
 from kalbio._model.views import RecordViewData, ViewField
 from kalbio._policy import deprecated, nothing, on_failure, unreachable
 from kalbio._record_search import search_query

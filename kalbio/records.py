@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 935b5c5c581a)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest fc0fcc7794c2)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.enums import FilterRuleTypeEnum
-from kalbio._model.records import (
+from kalbio._model.records import RecordValue, ValueToWrite
+from kalbio._model.search import (
     OLDER_CONDITIONS,
     FieldFilter,
     FieldSort,
-    RecordValue,
     SearchRecordsQuery,
-    ValueToWrite,
     ViewFieldFilter,
     ViewFieldSort,
     prepared,

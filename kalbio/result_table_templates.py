@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest c26fe0f22f1e)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 33e4ef5d3ab4)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityDefinitionData, ContentLayoutItem, DefinitionIdentifier
-from kalbio._model.records import check_filter_time
+from kalbio._model.search import check_filter_time
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
 from kalbio._policy import nothing, on_failure, when_called
 from kalbio._service import Service

@@ -24,7 +24,7 @@ import kalbio
 from kalbio import KalbioAPIError, KalbioError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.resource import Resource
-from kalbio._model.records import SearchRecordsQuery
+from kalbio._model.search import SearchRecordsQuery
 from kalbio.records import BulkResult
 from kalbio.testing import InProcess
 from kalbio.workspace import WorkspaceService

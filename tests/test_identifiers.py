@@ -10,7 +10,8 @@ import pytest
 
 from kalbio import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
 from kalbio._core.objects.identifiers import Catalog, as_id, close_matches, is_uuid, plain_id, plain_ids
-from kalbio._model.records import RecordData, match_identified, read_identified
+from kalbio._model.record_keys import match_identified, read_identified
+from kalbio._model.records import RecordData
 from kalbio._model.views import RecordViewData
 from kalbio.entity_fields import DataField, KeyField
 from kalbio.programs import Program

@@ -14,7 +14,7 @@ import pytest
 from kalbio._core.errors import KalbioResponseError
 from kalbio._core.json import lazy_json
 from kalbio._core.objects.listing import read_undecoded, read_undecoded_object
-from kalbio._model.records import own_key, read_identified
+from kalbio._model.record_keys import own_key, read_identified
 from kalbio.records import Record
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"

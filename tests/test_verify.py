@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kalbio import KalbioAPIError, OutcomeUnknownError, RetryPolicy
-from kalbio._model.records import holds, new_values
+from kalbio._model.value_history import holds, new_values
 from kalbio.sandbox import Request
 from tests.conftest import Lab, World
 

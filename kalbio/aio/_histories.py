@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from kaleidoscope_api.api.records import list_record_values
 
 from kalbio._core.http.responses import as_list, unusable
-from kalbio._model.records import ids_until
+from kalbio._model.value_history import ids_until
 from kalbio.aio._directory import Client
 
 Scope: TypeAlias = tuple[str, str | None, str | None]

@@ -28,18 +28,10 @@ from kalbio._core.objects.listing import (
 from kalbio._core.retry import AttemptResult, decide
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
-from kalbio._model.records import (
-    UNKNOWN,
-    RecordData,
-    RecordValue,
-    content_by_ids,
-    contents,
-    current_entry,
-    entries_of,
-    holds,
-    new_values,
-    with_value,
-)
+from kalbio._model.record_json import entries_of
+from kalbio._model.record_values import contents, current_entry, with_value
+from kalbio._model.records import UNKNOWN, RecordData, RecordValue, content_by_ids
+from kalbio._model.value_history import holds, new_values
 from kalbio._model.views import RecordViewData
 from kalbio.aio._directory import Client
 from kalbio.aio._histories import Scope, known_before, read_history

@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.concurrency import forks
-from kalbio._model.records import KeyValues, RecordData, is_named, key_of, shown_key, shown_sub_records
+from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key, shown_sub_records
+from kalbio._model.records import RecordData
 from kalbio._model.staleness import parts_of
 
 R = TypeVar("R", bound=RecordData)

@@ -12,12 +12,7 @@ from kalbio._core.objects.identifiers import joined_ids
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
-from kalbio._model.records import (
-    conditions_of,
-    prepared,
-    query_text,
-    view_conditions_text,
-)
+from kalbio._model.search import conditions_of, prepared, query_text, view_conditions_text
 from kalbio.aio._directory import Directory
 from kalbio.aio._listing import Kind
 from kalbio.aio.entity_fields import require_field_id

@@ -19,7 +19,8 @@ from kalbio._core.objects.listing import Listing, read_undecoded, read_undecoded
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.keys import is_key, key_text, refusal
-from kalbio._model.records import KeyValues, RecordData, key_of, match_identified, read_identified
+from kalbio._model.record_keys import KeyValues, key_of, match_identified, read_identified
+from kalbio._model.records import RecordData
 from kalbio.aio._listing import CachedListing
 from kalbio.aio._record_cache import AsyncRecordCache
 

@@ -15,15 +15,8 @@ from kalbio._core.errors import KalbioError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_list
 from kalbio._model.bulk import BulkResult, Progress, RowOutcome
-from kalbio._model.records import (
-    KeyValues,
-    RecordValue,
-    ValueToWrite,
-    check_value_row,
-    is_named,
-    key_of,
-    shown_key,
-)
+from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
+from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio.aio._activity import Record
 from kalbio.aio._policy import ends_on_failure, on_failure
 from kalbio.aio._record import RecordKey, scope_of, show_value, write_value

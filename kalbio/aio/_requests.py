@@ -8,7 +8,7 @@ from typing import Any
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_json
 from kalbio._core.text.display import safe_repr
-from kalbio._model.records import query_text
+from kalbio._model.search import query_text
 from kalbio.aio._policy import nothing, on_failure
 from kalbio.aio._service import Service
 

@@ -30,7 +30,9 @@ from kalbio._core.objects.checks import require_whole_number
 from kalbio._core.objects.resource import NO_LIST, Resource
 from kalbio._core.text.display import safe_repr
 from kalbio._model.bulk import BulkResult, RowOutcome, keep_account, outcome_of
-from kalbio._model.records import RecordValue, current_at, holds, new_values
+from kalbio._model.record_values import current_at
+from kalbio._model.records import RecordValue
+from kalbio._model.value_history import holds, new_values
 from kalbio.aio._directory import Client
 from kalbio.aio._histories import NOTHING, Scope, known_before, read_history
 

@@ -16,14 +16,8 @@ from kalbio._core.objects.checks import renamed
 from kalbio._core.objects.identifiers import joined_ids, plain_id
 from kalbio._core.objects.resource import Resource
 from kalbio._model.activities import ActivityIdentifier
-from kalbio._model.records import (
-    OLDER_CONDITIONS,
-    FieldFilter,
-    FieldSort,
-    RecordValue,
-    ViewFieldFilter,
-    ViewFieldSort,
-)
+from kalbio._model.records import RecordValue
+from kalbio._model.search import OLDER_CONDITIONS, FieldFilter, FieldSort, ViewFieldFilter, ViewFieldSort
 from kalbio._model.views import RecordViewData, ViewField
 from kalbio.aio._policy import deprecated, nothing, on_failure, unreachable
 from kalbio.aio._record_search import search_query

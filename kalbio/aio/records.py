@@ -27,13 +27,12 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.enums import FilterRuleTypeEnum
-from kalbio._model.records import (
+from kalbio._model.records import RecordValue, ValueToWrite
+from kalbio._model.search import (
     OLDER_CONDITIONS,
     FieldFilter,
     FieldSort,
-    RecordValue,
     SearchRecordsQuery,
-    ValueToWrite,
     ViewFieldFilter,
     ViewFieldSort,
     prepared,

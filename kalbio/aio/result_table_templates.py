@@ -31,7 +31,7 @@ from kalbio._core.objects.updates import collect_updates
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityDefinitionData, ContentLayoutItem, DefinitionIdentifier
-from kalbio._model.records import check_filter_time
+from kalbio._model.search import check_filter_time
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind

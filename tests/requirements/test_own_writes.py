@@ -16,7 +16,7 @@ from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio import KalbioError, OutcomeUnknownError
 from kalbio._model import staleness
-from kalbio._model.records import own_key
+from kalbio._model.record_keys import own_key
 from kalbio.testing import InProcess
 from tests import every_operation
 from tests.altered import alter, query_of

@@ -1,0 +1,95 @@
+"""The JSON of a record, read in parts: a record of a list stays text until something of it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from kalbio._core.json import lazy_json
+from kalbio._core.json.lazy_json import LazyObject
+
+
+class ValueEntry(msgspec.Struct, gc=False):
+    """What decides which value of a field is current."""
+
+    content: Any = None
+    created_at: Any = None
+    operation_id: Any = None
+    record_id: Any = None
+    record_view_id: Any = None
+
+
+class Parts(msgspec.Struct, gc=False):
+    """What is asked for most: the values of each field, still text."""
+
+    record_values: dict[str, msgspec.Raw]
+    identifier_ids: list[str | int] = []  # the library copies it
+
+
+class _Children(msgspec.Struct, gc=False):
+    sub_record_ids: list[str | int] = []  # the library copies it
+
+
+_PARTS = msgspec.json.Decoder(Parts)
+_CHILDREN = msgspec.json.Decoder(_Children)
+ENTRIES = msgspec.json.Decoder(list[ValueEntry])
+
+
+def values_of(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values of a record, by field."""
+    values = raw.get("record_values")
+    return values if isinstance(values, dict) else {}
+
+
+def objects_of(entries: Any) -> list[dict[str, Any]]:
+    """Return the JSON objects of a list; what else stands there is left out."""
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def field_ids(state: Mapping[str, Any] | LazyObject) -> Iterable[str]:
+    """Return the fields that a record holds values of."""
+    if isinstance(state, LazyObject):
+        try:
+            return parts_of(state).record_values.keys()
+        except (ValueError, RecursionError):
+            return values_of(lazy_json.decode_object(state)).keys()
+    return values_of(state).keys()
+
+
+def entries_of(state: Mapping[str, Any] | LazyObject, field_id: str) -> list[ValueEntry]:
+    """Return the entries of a field, from the JSON of a record or its text."""
+    if isinstance(state, LazyObject):
+        try:
+            part = parts_of(state).record_values.get(field_id)
+            return [] if part is None else ENTRIES.decode(part)
+        except (ValueError, RecursionError):
+            # Of another shape than all records that were ever seen, but still readable as far as it goes.
+            return entries_of(lazy_json.decode_object(state), field_id)
+    return [
+        ValueEntry(*map(entry.get, ValueEntry.__struct_fields__))
+        for entry in objects_of(values_of(state).get(field_id))
+    ]
+
+
+def sub_records_of(state: Mapping[str, Any] | LazyObject) -> list[str]:
+    """Return the ids of the sub-records that a record shows."""
+    if isinstance(state, LazyObject):
+        try:
+            return [str(item) for item in _CHILDREN.decode(state.text).sub_record_ids]
+        except ValueError:
+            return sub_records_of(lazy_json.decode(state.text))
+    ids = state.get("sub_record_ids")
+    return [str(item) for item in ids] if isinstance(ids, list) else []
+
+
+def parts_of(state: LazyObject) -> Parts:
+    """Return the parts of a record that is still text. Raises ValueError when it has another shape."""
+    parts: Parts | None = state.parts
+    if parts is None:
+        parts = _PARTS.decode(state.text)
+        if state.read:
+            state.parts = parts
+        state.read = True  # of many records one field is read, and no other: that is not worth keeping the parts
+    return parts

@@ -1,0 +1,149 @@
+"""The conditions of a record search: what they look like, what is wrong with them, how they stand in a query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict
+
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import require_flag
+from kalbio._core.objects.identifiers import did_you_mean, plain_id
+from kalbio._core.objects.resource import NO_LIST, Resource
+from kalbio._core.objects.times import check_moment
+from kalbio._core.text.display import safe_repr
+from kalbio._model.enums import FilterRuleTypeEnum
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.views import ViewField
+
+
+class ViewFieldFilter(TypedDict):
+    """A search filter on a column of a record view; exactly one of the two ids is set."""
+
+    key_field_id: str | None
+    view_field_id: str | None
+    filter_type: FilterRuleTypeEnum | str
+    filter_prop: Any
+
+
+class ViewFieldSort(TypedDict):
+    """A search order by a column of a record view; exactly one of the two ids is set."""
+
+    key_field_id: str | None
+    view_field_id: str | None
+    descending: bool
+
+
+class FieldFilter(TypedDict):
+    """A search filter on a field: object, id, or name."""
+
+    field_id: Resource | str | None
+    filter_type: FilterRuleTypeEnum | str
+    filter_prop: Any
+
+
+class FieldSort(TypedDict):
+    """A search order by a field: object, id, or name."""
+
+    field_id: Resource | str | None
+    descending: bool
+
+
+class SearchRecordsQuery(TypedDict, total=False):
+    """The conditions of a record search; all optional, None means not given.
+
+    `record_set_id` is the older name of `record_set_ids`; `record_set_filters` is sent as it is, for servers that still
+    know it.
+    """
+
+    record_set_ids: str | Sequence[str] | None
+    program_id: Resource | str | None
+    entity_slice_id: Resource | str | None
+    operation_id: Resource | str | None
+    identifier_ids: Sequence[str] | None
+    view_field_filters: Sequence[ViewFieldFilter] | None
+    view_field_sorts: Sequence[ViewFieldSort] | None
+    entity_field_filters: Sequence[FieldFilter] | None
+    entity_field_sorts: Sequence[FieldSort] | None
+    search_text: str | None
+    limit: int | None
+    record_set_id: str | None
+    record_set_filters: Sequence[str] | None
+
+
+OLDER_CONDITIONS = {"record_set_id": "record_set_ids", "record_set_filters": None}
+"""Conditions of older releases, with their newer names; None where there is no newer one."""
+
+
+def check_rule(rule: Any) -> str:
+    """Return the text of a rule of record search. Raises ValueError naming close ones when there is no such rule."""
+    from kaleidoscope_api.models import SearchFilterRuleType
+
+    known = [member.value for member in SearchFilterRuleType]
+    if rule not in known:
+        hint = did_you_mean(rule, known) or " FilterRuleTypeEnum has them all."
+        raise ValueError(f"Record search has no filter rule {safe_repr(rule)}.{hint}")
+    return str(rule)
+
+
+def check_condition(condition: Any) -> Mapping[str, Any]:
+    """Return a filter or a sort. Raises ValueError when it is none, or has an unknown rule."""
+    if not isinstance(condition, Mapping):
+        raise ValueError(f"A search filter or sort is a dict; got {safe_repr(condition)}")
+    if "filter_type" in condition:
+        check_rule(condition["filter_type"])
+    elif "filter_prop" in condition:
+        raise ValueError(f"A search filter needs a filter_type: {safe_repr(condition)}")
+    if "descending" in condition:
+        require_flag("descending", condition["descending"])
+    check_filter_time(condition)
+    return condition
+
+
+def check_filter_time(condition: Mapping[str, Any]) -> None:
+    """Raise ValueError where a filter compares with an instant, and is given a time that is none."""
+    limit = condition.get("filter_prop")
+    if condition.get("filter_type") == FilterRuleTypeEnum.IS_LAST_UPDATED_AFTER and limit is not None:
+        check_moment("filter_prop", limit)
+
+
+def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
+    """Return filters or sorts, each of them checked. Raises ValueError naming the argument when it is no list."""
+    if isinstance(conditions, NO_LIST) or not isinstance(conditions, Iterable):
+        hint = f"; for a single one, [{safe_repr(conditions)}]" if isinstance(conditions, Mapping) else ""
+        raise ValueError(
+            f"{name} must be a list of dicts, one for each condition{hint}; got {type(conditions).__name__}"
+        )
+    return [check_condition(condition) for condition in conditions]
+
+
+def view_conditions_text(name: str, given: str | Sequence[Mapping[str, Any]]) -> str:
+    """Return filters or sorts by column as they stand in a query; text is taken to be prepared already."""
+    if isinstance(given, str):
+        return prepared(name, given)
+    resolved = []
+    for condition in conditions_of(name, given):
+        columns = [key for key in ("key_field_id", "view_field_id") if condition.get(key)]
+        if len(columns) != 1:
+            raise ValueError(
+                f"A condition on a view needs either a key_field_id or a view_field_id: {safe_repr(condition)}"
+            )
+        kind, accepted = ("key field", EntityFieldData) if columns[0] == "key_field_id" else ("column", ViewField)
+        resolved.append({**condition, columns[0]: plain_id(condition[columns[0]], kind, accepted)})
+    return strict_json.encode_text(resolved, name)
+
+
+def prepared(name: str, text: str) -> str:
+    """Return conditions that are JSON text already. Raises ValueError naming the argument when they are not."""
+    try:
+        known = json.loads(text)
+    except (ValueError, RecursionError):
+        known = None
+    if not isinstance(known, list):
+        raise ValueError(f"{name} must be a list, or one as JSON text; got {safe_repr(text)}")
+    return text
+
+
+def query_text(value: Any) -> str:
+    """Return how a search condition stands in the query: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else strict_json.encode_text(value)
