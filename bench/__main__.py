@@ -30,10 +30,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import files
-from bench.contenders import NAMES, Contenders, Effort, connected
+from bench.contenders import NAMES, Contenders, Cost, connected
 from bench.picture import draw
 from bench.server import FIELD_IDS, OPERATION_IDS, RECORD_IDS
-from bench.workloads import IDS, WORKS, Work, look_up, walk, walk_in_operation
+from bench.workloads import IDS, WORKLOADS, Workload, look_up, walk, walk_in_operation
 from kalbio import KaleidoscopeClient
 from kalbio._core.http.response_identity import broken_promise, contradiction
 from kalbio._core.http.responses import as_texts
@@ -63,58 +63,58 @@ def seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def figure(work: str, value: float, limit: float | None, **more: Any) -> Figures:
+def figure(workload: str, value: float, limit: float | None, **more: Any) -> Figures:
     """One line of the table: a value that must not be above its limit, where it has one."""
-    return {"work": work, "ratio": value, "limit": limit, **more}
+    return {"work": workload, "ratio": value, "limit": limit, **more}
 
 
-def measure_work(
-    work: Work, contenders: Contenders, http: httpx.Client, url: str, rounds: int, memory: bool
+def measure_workload(
+    workload: Workload, contenders: Contenders, http: httpx.Client, url: str, rounds: int, memory: bool
 ) -> list[Figures]:
     """Measure a work by all contenders, in both worlds."""
-    http.get("/bench/counts", params={"latency": str(work.latency)})
+    http.get("/bench/counts", params={"latency": str(workload.latency)})
     for name in NAMES:
         contenders.warm_up(name)
     counts: dict[str, dict[str, int]] = {}
-    efforts: dict[str, list[Effort]] = {name: [] for name in NAMES}
+    costs: dict[str, list[Cost]] = {name: [] for name in NAMES}
     for turn in range(rounds):
         # Not always in one order: a machine that gets slower or faster meanwhile must not favour anyone.
         for name in NAMES if turn % 2 else reversed(NAMES):
             http.get("/bench/counts")
-            efforts[name].append(contenders.do(name, work))
+            costs[name].append(contenders.do(name, workload))
             counts.setdefault(name, http.get("/bench/counts").json())
-    wall = {name: statistics.median(effort.seconds for effort in taken) for name, taken in efforts.items()}
-    cpu = {name: statistics.median(effort.cpu for effort in taken) for name, taken in efforts.items()}
+    wall = {name: statistics.median(cost.seconds for cost in taken) for name, taken in costs.items()}
+    cpu = {name: statistics.median(cost.cpu for cost in taken) for name, taken in costs.items()}
     http.get("/bench/counts", params={"latency": "0"})
-    peaks = {name: peak(url, name, work.name)["peak"] for name in NAMES} if work.memory and memory else {}
+    peaks = {name: peak(url, name, workload.name)["peak"] for name in NAMES} if workload.memory and memory else {}
 
     found: list[Figures] = []
     for world in ("", "_async"):
         ours, raw = f"ours{world}", f"raw{world}"
-        title = f"{work.name}{', async' if world else ''}"
+        title = f"{workload.name}{', async' if world else ''}"
         more = {"ours": wall[ours], "raw": wall[raw], "cpu": cpu[ours], "cpu raw": cpu[raw], **counts[ours]}
         if peaks.get(ours) is not None:
             more |= {"peak": peaks[ours], "peak raw": peaks[raw]}
-        limit = work.limit_async if world and work.limit_async is not None else work.limit
-        found.append(figure(title, ratio(efforts[ours], efforts[raw]), limit, **more))
+        limit = workload.limit_async if world and workload.limit_async is not None else workload.limit
+        found.append(figure(title, ratio(costs[ours], costs[raw]), limit, **more))
         if "peak" in more:
             found.append(figure(f"{title}: memory", peaks[ours] / peaks[raw], 1.0))
-        if work.max_requests is not None:
-            found.append(figure(f"{title}: requests", counts[ours]["requests"], work.max_requests, unit=""))
+        if workload.max_requests is not None:
+            found.append(figure(f"{title}: requests", counts[ours]["requests"], workload.max_requests, unit=""))
     return found
 
 
-def ratio(ours: list[Effort], theirs: list[Effort]) -> float:
+def ratio(ours: list[Cost], theirs: list[Cost]) -> float:
     """Return the median of what each turn says: the two of a turn had the same machine to run on."""
     return statistics.median(mine.seconds / other.seconds for mine, other in zip(ours, theirs, strict=True))
 
 
-def peak(url: str, name: str, work: str) -> Figures:
+def peak(url: str, name: str, workload: str) -> Figures:
     """Let a process of its own do a work once, and return the peak of its memory above the start."""
-    command = [sys.executable, "-m", "bench.contenders", url, name, work]
+    command = [sys.executable, "-m", "bench.contenders", url, name, workload]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    told: Figures = json.loads(done.stdout)
-    return told
+    figures: Figures = json.loads(done.stdout)
+    return figures
 
 
 def measure_look_ups(client: KaleidoscopeClient, rounds: int) -> list[Figures]:
@@ -187,32 +187,32 @@ def measure_checks(client: KaleidoscopeClient, rounds: int) -> list[Figures]:
 
 def measure_search(url: str) -> list[Figures]:
     """Measure what going through 100,000 records takes of memory, and what the first record takes of requests."""
-    told = peak(url, "ours", "iter_search")
-    assert told["records"] == len(RECORD_IDS)
-    asked = told["requests before the first"]
+    figures = peak(url, "ours", "iter_search")
+    assert figures["records"] == len(RECORD_IDS)
+    asked = figures["requests before the first"]
     found = [figure("iter_search: requests before the first of 100,000 records", asked, 2, unit="")]
-    if told["peak"] is not None:
-        found.append(figure("iter_search over 100,000 records: memory above start", told["peak"], 60, unit=" MB"))
+    if figures["peak"] is not None:
+        found.append(figure("iter_search over 100,000 records: memory above start", figures["peak"], 60, unit=" MB"))
     return found
 
 
 def measure_stream(url: str) -> list[Figures]:
     """Measure what writing 20,000 values as they come takes of memory."""
-    told = peak(url, "ours", "iter_add_values")
-    assert told["written"] == 20_000
-    if told["peak"] is None:
+    figures = peak(url, "ours", "iter_add_values")
+    assert figures["written"] == 20_000
+    if figures["peak"] is None:
         return []
-    return [figure("iter_add_values over 20,000 rows: memory above start", told["peak"], 4, unit=" MB")]
+    return [figure("iter_add_values over 20,000 rows: memory above start", figures["peak"], 4, unit=" MB")]
 
 
 def measure_files(rounds: int) -> list[Figures]:
     """Measure an upload and a download of 200 MB."""
     found: list[Figures] = []
-    for told in files.run(200, rounds):
-        memory = told.pop("memory above start")
-        found.append(told)
+    for figures in files.run(200, rounds):
+        memory = figures.pop("memory above start")
+        found.append(figures)
         if memory is not None:
-            found.append(figure(f"{told['work']}: memory above start", memory, 4, unit=" MB"))
+            found.append(figure(f"{figures['work']}: memory above start", memory, 4, unit=" MB"))
     return found
 
 
@@ -238,12 +238,12 @@ def measure_imports(rounds: int) -> list[Figures]:
 def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
     """Measure everything whose name has this text in it."""
     with server() as url, httpx.Client(base_url=url) as http:
-        for work in WORKS:
-            if only in work.name and (work.quick or not quick):
+        for workload in WORKLOADS:
+            if only in workload.name and (workload.quick or not quick):
                 # New clients: connections that are left from an earlier work cost each request a look at them.
                 with connected(url) as contenders:
-                    turns = rounds if quick else max(rounds, work.rounds)
-                    yield from measure_work(work, contenders, http, url, turns, memory=not quick)
+                    turns = rounds if quick else max(rounds, workload.rounds)
+                    yield from measure_workload(workload, contenders, http, url, turns, memory=not quick)
         with KaleidoscopeClient("bench", "bench", url) as client:
             if only in "100,000 contents, in memory":
                 yield from measure_look_ups(client, rounds)

@@ -19,7 +19,7 @@ import httpx
 
 from bench.memory import peak_above_start
 from bench.server import FIELD_IDS, RECORD_IDS
-from bench.workloads import WORKS, Work
+from bench.workloads import WORKLOADS, Workload
 from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
 from kalbio.records import ValueToWrite
 
@@ -27,7 +27,7 @@ NAMES = ("ours", "raw", "ours_async", "raw_async")
 
 
 @attrs.frozen
-class Effort:
+class Cost:
     """What a work took: seconds of time, and of the processor in this process."""
 
     seconds: float
@@ -46,13 +46,13 @@ class Contenders:
         stack.callback(lambda: self._runner.run(self._ours_async.aclose()))
         stack.callback(lambda: self._runner.run(self._raw_async.aclose()))
 
-    def do(self, name: str, work: Work) -> Effort:
+    def do(self, name: str, workload: Workload) -> Cost:
         """Let one of them do a work, with empty caches and a clean heap."""
         self._ours.clear_caches()
         self._ours_async.clear_caches()
         gc.collect()
         started, busy = time.perf_counter(), time.process_time()
-        way = getattr(work, name)
+        way = getattr(workload, name)
         kept: list[Any] = []  # until the clock has been stopped
         if name.endswith("_async"):
             client: Any = self._ours_async if name == "ours_async" else self._raw_async
@@ -63,7 +63,7 @@ class Contenders:
             self._runner.run(run())
         else:
             kept.append(way(self._ours if name == "ours" else self._raw))
-        return Effort(time.perf_counter() - started, time.process_time() - busy)
+        return Cost(time.perf_counter() - started, time.process_time() - busy)
 
     def warm_up(self, name: str) -> None:
         """Load the modules and open the connection."""
@@ -99,19 +99,19 @@ def connected(url: str) -> Iterator[Contenders]:
 
 def main(url: str, name: str, title: str) -> None:
     """Do a work once and print the peak of memory above the start."""
-    told: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     with connected(url) as contenders:
         contenders.warm_up(name)
         if title == "iter_search":
             contenders.warm_up("raw")
-            peak = peak_above_start(lambda: told.update(contenders.iterate()))
+            peak = peak_above_start(lambda: figures.update(contenders.iterate()))
         elif title == "iter_add_values":
             contenders.stream(1000)
-            peak = peak_above_start(lambda: told.update(contenders.stream(20_000)))
+            peak = peak_above_start(lambda: figures.update(contenders.stream(20_000)))
         else:
-            work = next(work for work in WORKS if work.name == title)
-            peak = peak_above_start(lambda: contenders.do(name, work))
-    print(json.dumps({"peak": peak, **told}))
+            workload = next(workload for workload in WORKLOADS if workload.name == title)
+            peak = peak_above_start(lambda: contenders.do(name, workload))
+    print(json.dumps({"peak": peak, **figures}))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ RawAsync = Callable[[httpx.AsyncClient], Awaitable[Any]]
 
 
 @attrs.frozen
-class Work:
+class Workload:
     """One thing to do, by each of the contenders.
 
     Attributes:
@@ -300,8 +300,8 @@ async def _raw_identified_async(http: httpx.AsyncClient) -> list[Any]:
     return [item["record"] for item in found]
 
 
-WORKS = [
-    Work(
+WORKLOADS = [
+    Workload(
         "10,000 records by uuid, one value of each",
         1.3,
         _one_value,
@@ -311,7 +311,7 @@ WORKS = [
         memory=True,
         quick=False,
     ),
-    Work(
+    Workload(
         "10,000 records by uuid, all 30 values of each",
         1.8,
         _all_values,
@@ -320,7 +320,7 @@ WORKS = [
         _raw_all_async,
         memory=True,
     ),
-    Work(
+    Workload(
         "10,000 records by uuid, one value of each, 80 ms latency",
         1.3,
         _one_value,
@@ -330,7 +330,7 @@ WORKS = [
         latency=0.08,
         quick=False,
     ),
-    Work(
+    Workload(
         "1,000 key-field dicts to records",
         1.5,
         lambda client: client.records.get_records_by_ids(KEYS),
@@ -339,7 +339,7 @@ WORKS = [
         _raw_identified_async,
         max_requests=12,
     ),
-    Work(
+    Workload(
         "500 get-or-create, one by one",
         1.25,
         lambda client: [client.records.get_or_create_record(key) for key in SOME_KEYS],
@@ -348,7 +348,7 @@ WORKS = [
         _raw_get_or_create_async,
         max_requests=500,
     ),
-    Work(
+    Workload(
         "500 get-or-create in bulk, all new, 20 ms latency",
         1.15,
         lambda client: client.records.get_or_create_records(NEW_KEYS),
@@ -359,7 +359,7 @@ WORKS = [
         max_requests=505,
         rounds=9,
     ),
-    Work(
+    Workload(
         "500 get-or-create in bulk, all there, 20 ms latency",
         1.15,
         lambda client: client.records.get_or_create_records(SOME_KEYS),
@@ -370,7 +370,7 @@ WORKS = [
         max_requests=5,
         quick=False,
     ),
-    Work(
+    Workload(
         "1,000 records of an activity, as data",
         1.8,
         lambda client: _activity(client).get_record_data(),
@@ -379,7 +379,7 @@ WORKS = [
         _raw_data_async,
         max_requests=1,
     ),
-    Work(
+    Workload(
         "5,000 activities, titles read",
         1.4,
         lambda client: [activity.title for activity in client.activities.get_activities()],
@@ -396,8 +396,8 @@ for _kind, _sync, _async, _by_httpx, _by_httpx_async in (
     ("POST by call", _post, _post_async, _raw_post, _raw_post_async),
     ("POST by add_value", _add_value, _add_value_async, _raw_post, _raw_post_async),
 ):
-    WORKS.append(
-        Work(
+    WORKLOADS.append(
+        Workload(
             f"2,000 small calls one by one: {SMALL} {_kind}",
             0.8,
             _sync,

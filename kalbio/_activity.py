@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest b1f7bc10e39e)
+# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest 043a936fab8d)
 """Activities, and what leads to them: their records and their definitions. The three know each other."""
 
 from __future__ import annotations
@@ -177,11 +177,11 @@ class Activity(WithProperties, ActivityData):
         """
         client: Client = self._require_client()
         since = client.directory[ACTIVITIES].generation
-        read, known = self._kept("child_activities") or (None, Listing())
+        read, known = self._cached_relation("child_activities") or (None, Listing())
         if read != since or not client.session.caching():
             response = client.session.call_or_none(list_child_activities.build_request(self.id))
             known = Listing() if response is None else client.directory[ACTIVITIES].adopt(response)
-            self._keep("child_activities", (since, known))
+            self._cache_relation("child_activities", (since, known))
         return Listing(known, known.unreadable)
 
     @property
@@ -355,7 +355,7 @@ class Activity(WithProperties, ActivityData):
             # A second comment would stand there twice.
             request["extensions"]["idempotent"] = False
         response = client.session.call(request)
-        self._take_over_or_reread(response)
+        self._merge_or_reread(response)
 
     @on_failure(nothing)
     def add_records(self, record_ids: Sequence[RecordIdentifier]) -> None:
@@ -416,7 +416,7 @@ class Activity(WithProperties, ActivityData):
             record_view_id=UNSET if record_view_id is None else plain_id(record_view_id, "record view", RecordViewData),
         )
         response = client.session.call(remove_operation_records.build_request(self.id, body=body))
-        self._take_over_or_reread(response)
+        self._merge_or_reread(response)
 
     @on_failure(list)
     def get_record_data(self) -> list[dict[str, Any]]:
@@ -484,15 +484,15 @@ class Activity(WithProperties, ActivityData):
         client: Client = self._require_client()
         # What is read now may be newer than what is remembered, which must not contradict it.
         client.session.forget(staleness.ACTIVITY, staleness.OF_RECORD)
-        self._become(client.directory[ACTIVITIES].read_one(self.id))
+        self._replace_json(client.directory[ACTIVITIES].read_one(self.id))
 
-    def _take_over_or_reread(self, response: Any) -> None:
+    def _merge_or_reread(self, response: Any) -> None:
         self._stale = True
         answer = as_json(response)
         if isinstance(answer, list) and len(answer) == 1:
             answer = answer[0]
         if isinstance(answer, dict) and str(answer.get("id")) == self.id:
-            self._take_over(answer)
+            self._merge(answer)
         else:
             self._reread()
 

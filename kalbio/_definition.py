@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 63c2f026f2fd)
+# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 9a5dcfd68b08)
 """What can be set on activity definitions."""
 
 from __future__ import annotations
@@ -305,4 +305,4 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         if answer is None or str(answer.get("id")) != self.id:
             answer = client.directory[_DEFINITIONS].after_write(self.id)
         if answer is not None:
-            self._take_over(answer)
+            self._merge(answer)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest 98091cc670b0)
+# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest 86fb4d46b47c)
 """Properties of activities and definitions."""
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Property(PropertyData):
         client: Client = self._require_client()
         request = update_property.build_request(self.id, body={"content": property_value})
         response = client.session.call(request)
-        self._take_over(as_optional_object(response) or strict_json.plain({"content": property_value}))
+        self._merge(as_optional_object(response) or strict_json.plain({"content": property_value}))
 
     @on_failure(nothing)
     def update_property_file(
@@ -99,10 +99,10 @@ class WithProperties(Resource):
     @property
     def properties(self) -> list[Property]:
         """Its properties."""
-        known: list[Property] | None = self._kept("properties")
+        known: list[Property] | None = self._cached_relation("properties")
         if known is None:
             items = self._raw.get("properties") or ()
             # Kept, so that what is changed through a property shows on it when it is asked for again.
             known = FixedList(Property(item, self._client) for item in items if isinstance(item, dict))
-            self._keep("properties", known)
+            self._cache_relation("properties", known)
         return known

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 7f0f63f3c25a)
+# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 0d2d45754b91)
 """The records that a client remembers: found by id and by key values, and judged by what was written since."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MANY_TOUCHED = 5_000
 """Of more writes than this, the oldest are not kept apart: what was read before them is read again."""
 
 
-class _Kept(Generic[R]):
+class _CachedRecord(Generic[R]):
     """A record, and the number of the last write that it is known to show."""
 
     __slots__ = ("record", "since")
@@ -47,10 +47,10 @@ class RecordCache(Generic[R]):
         size, ttl = constants.RECORD_CACHE_SIZE, constants.RECORD_TTL
         self._clock = clock
         self._ttl = ttl
-        self._by_id: Cache[str, _Kept[R]] = Cache(size=size, ttl=ttl)
+        self._by_id: Cache[str, _CachedRecord[R]] = Cache(size=size, ttl=ttl)
         self._by_key: Cache[frozenset[tuple[str, str]], str] = Cache(size=size, ttl=ttl)
         # Remembered records whose keys have not been read yet: most are never looked up by key.
-        self._unread: deque[R] = deque(maxlen=size)
+        self._unindexed: deque[R] = deque(maxlen=size)
         # Keeps nothing: it lets those who ask for the same at the same time, with no write in between, share a request.
         self._shared: Cache[tuple[int, Hashable], R | None] = Cache(size=0, ttl=0)
         # A thread lock on both sides: it guards a few numbers and is never held while waiting.
@@ -60,9 +60,9 @@ class RecordCache(Generic[R]):
         self._last_by_key = 0  # the last write that touched records by their keys: reading those takes longest
         # By record id, and by complete key: the last write that touched it, and when that was.
         self._touched: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
-        forks.watch(self)
+        forks.register(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: keep what is known, with a lock of its own."""
         self._lock = ShortLock()
 
@@ -79,15 +79,15 @@ class RecordCache(Generic[R]):
             self._writes = self._cleared
         self._by_id.clear()
         self._by_key.clear()
-        self._unread.clear()
+        self._unindexed.clear()
 
-    def touch(self, places: Iterable[Hashable], *, keys: bool = False) -> None:
+    def touch(self, keys_or_ids: Iterable[Hashable], *, keys: bool = False) -> None:
         """Note that the records with these ids or complete keys are others from now on, and those that show them."""
         with self._lock:
             number, now = self._writes + 1, self._clock()
-            for place in places:
-                self._touched[place] = (number, now)
-                self._touched.move_to_end(place)
+            for key in keys_or_ids:
+                self._touched[key] = (number, now)
+                self._touched.move_to_end(key)
             # What is kept goes earlier than that.
             while self._touched and next(iter(self._touched.values()))[1] < now - 2 * self._ttl:
                 self._touched.popitem(last=False)
@@ -106,22 +106,22 @@ class RecordCache(Generic[R]):
 
     def keep(self, record: R, since: int, asked: KeyValues | None = None) -> None:
         """Remember a record that was read after so many writes, unless it is out of date already."""
-        kept = _Kept(record, since)
-        if not self._holds(kept):
+        entry = _CachedRecord(record, since)
+        if not self._is_current(entry):
             return
-        self._by_id.put(record.id, kept)
+        self._by_id.put(record.id, entry)
         if asked is not None and is_named(record, asked):
             self._by_key.put(key_of(asked), record.id)
         else:
-            self._unread.append(record)
+            self._unindexed.append(record)
 
     def by_id(self, record_id: str) -> R | None:
         """Return the remembered record with this id."""
-        kept = self._by_id.peek(record_id)
-        if kept is None:
+        entry = self._by_id.peek(record_id)
+        if entry is None:
             return None
-        if self._holds(kept):
-            return kept.record
+        if self._is_current(entry):
+            return entry.record
         self._by_id.drop(record_id)
         return None
 
@@ -129,7 +129,7 @@ class RecordCache(Generic[R]):
         """Return the remembered record with these key values."""
         while True:
             try:
-                record = self._unread.popleft()
+                record = self._unindexed.popleft()
             except IndexError:
                 break
             # One that is not kept was read before a change, and its keys may be others by now.
@@ -143,23 +143,23 @@ class RecordCache(Generic[R]):
         """Return what `load` gives, with one request for all who ask for the same at the same time."""
         return self._shared.get((self._writes, asked), load, fresh=fresh)
 
-    def _holds(self, kept: _Kept[R]) -> bool:
+    def _is_current(self, entry: _CachedRecord[R]) -> bool:
         """Whether no write since it was read has touched a record."""
-        since, writes = kept.since, self._writes
+        since, writes = entry.since, self._writes
         if since == writes:
             return True
         if since < self._cleared:
             return False
-        record = kept.record
+        record = entry.record
         if self._touched_since(since, record.id):
             return False
         if any(self._touched_since(since, child) for child in shown_sub_records(record)):
             return False
         if self._last_by_key > since and self._touched_since(since, shown_key(record)):
             return False
-        kept.since = writes
+        entry.since = writes
         return True
 
-    def _touched_since(self, since: int, place: Hashable) -> bool:
-        touched = self._touched.get(place)
+    def _touched_since(self, since: int, key: Hashable) -> bool:
+        touched = self._touched.get(key)
         return touched is not None and touched[0] > since

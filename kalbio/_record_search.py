@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_search.py by scripts/regenerate; edit that file. (digest 237943118011)
+# Derived from kalbio/aio/_record_search.py by scripts/regenerate; edit that file. (digest f6e155c82c64)
 """The conditions of searches and exports, as they stand in a request."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kalbio._directory import Directory
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
-from kalbio._model.search import conditions_of, prepared, query_text, view_conditions_text
+from kalbio._model.search import conditions_of, query_text, require_json_list, view_conditions_text
 from kalbio.entity_fields import require_field_id
 from kalbio.entity_types import ENTITY_TYPES
 from kalbio.programs import PROGRAMS
@@ -43,7 +43,7 @@ def search_query(directory: Directory, conditions: Mapping[str, Any]) -> dict[st
     if "record_set_filters" in query:
         given = query["record_set_filters"]
         if isinstance(given, str):
-            given = prepared("record_set_filters", given)
+            given = require_json_list("record_set_filters", given)
         query["record_set_filters"] = query_text(
             given if isinstance(given, str) else require_texts("record_set_filters", given)
         )
@@ -55,7 +55,7 @@ def search_query(directory: Directory, conditions: Mapping[str, Any]) -> dict[st
 def _conditions_text(directory: Directory, name: str, given: str | Sequence[Mapping[str, Any]]) -> str:
     """Return filters or sorts by field as they stand in a query; text is taken to be prepared already."""
     if isinstance(given, str):
-        return prepared(name, given)
+        return require_json_list(name, given)
     resolved = []
     for condition in conditions_of(name, given):
         if condition.get("field_id") is None:

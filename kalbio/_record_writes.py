@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest ec7e0f2f769c)
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 3e0aca3389e9)
 """Many records and values, written a few at a time."""
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from kalbio._core.errors import KalbioError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_list
 from kalbio._core.sync.bulk import BulkWriter
-from kalbio._model.bulk import BulkResult, Progress, RowOutcome
+from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio._policy import ends_on_failure, on_failure
 from kalbio._record import RecordKey, scope_of, show_value, write_value
 from kalbio._record_store import RecordStore
-from kalbio._resumable_writes import ValueReconciler, WithWorkspace, Write, load_all, load_each
-from kalbio._resumable_writes import open_journal as opened_journal
+from kalbio._resumable_writes import ValueReconciler, WithWorkspace, Write, write_all, write_each
+from kalbio._resumable_writes import open_journal as open_journal_file
 from kalbio._service import Service
 
 
@@ -42,7 +42,7 @@ class BulkWrites(Service):
         rows: Iterable[RecordKey],
         *,
         stop_on_error: bool = False,
-        progress: Progress | None = None,
+        progress: RowProgress | None = None,
         journal: str | Path | None = None,
     ) -> BulkResult[Record]:
         """Get or create many records: those that are there are read many at a time, the others made a few at a time.
@@ -73,8 +73,10 @@ class BulkWrites(Service):
         """
         given = require_list("rows", rows)
         keys = self._records.keys_of(given, range(len(given)))
-        with opened_journal(self._client, journal, "records to get or create") as opened:
-            return load_all(self._record_load(opened, stop_on_error, _counting(progress, len(keys))), keys)
+        with open_journal_file(self._client, journal, "records to get or create") as journal_file:
+            return write_all(
+                self._record_writer(journal_file, stop_on_error, _progress_counter(progress, len(keys))), keys
+            )
 
     @ends_on_failure
     def iter_get_or_create_records(
@@ -113,17 +115,17 @@ class BulkWrites(Service):
         def prepare(first: int, chunk: Sequence[RecordKey]) -> Sequence[KeyValues]:
             return self._records.keys_of(chunk, range(first, first + len(chunk)))
 
-        with opened_journal(self._client, journal, "records to get or create") as opened:
-            outcomes = load_each(self._record_load(opened, stop_on_error), rows, prepare, batch_size)
+        with open_journal_file(self._client, journal, "records to get or create") as journal_file:
+            outcomes = write_each(self._record_writer(journal_file, stop_on_error), rows, prepare, batch_size)
             with contextlib.closing(outcomes):
                 for outcome in outcomes:
                     yield outcome
 
-    def _record_load(self, journal: Any, stop_on_error: bool, progress: Callable[[], object] | None = None) -> Any:
-        there: dict[frozenset[tuple[str, str]], Record] = {}
+    def _record_writer(self, journal: Any, stop_on_error: bool, progress: Callable[[], object] | None = None) -> Any:
+        existing: dict[frozenset[tuple[str, str]], Record] = {}
 
-        def look_up(rows: Sequence[KeyValues]) -> None:
-            there.clear()
+        def prefetch(rows: Sequence[KeyValues]) -> None:
+            existing.clear()
             if len(rows) <= self._session.max_in_flight:
                 return  # sent together they take no longer than the look-up
             try:
@@ -133,10 +135,10 @@ class BulkWrites(Service):
             for keys, record in zip(rows, found, strict=True):
                 # Whether another key is the same one is for the server to say, when it is asked for this record.
                 if record is not None and (is_named(record, keys) or shown_key(record) == key_of(keys)):
-                    there[key_of(keys)] = record
+                    existing[key_of(keys)] = record
 
         def write(keys: KeyValues, before: str | None) -> Record:
-            found = there.get(key_of(keys))
+            found = existing.get(key_of(keys))
             return self._records.get_or_create(keys) if found is None else found
 
         return BulkWriter(
@@ -147,7 +149,7 @@ class BulkWrites(Service):
             progress=progress,
             journal=journal,
             digest_of=lambda keys: digest(strict_json.encode(sorted(keys.items()))),
-            look_up=look_up,
+            prefetch=prefetch,
         )
 
     @on_failure(BulkResult)
@@ -156,7 +158,7 @@ class BulkWrites(Service):
         rows: Iterable[ValueToWrite],
         *,
         stop_on_error: bool = False,
-        progress: Progress | None = None,
+        progress: RowProgress | None = None,
         verify: bool = False,
         journal: str | Path | None = None,
     ) -> BulkResult[RecordValue]:
@@ -199,9 +201,11 @@ class BulkWrites(Service):
         """
         given = require_list("rows", rows)
         writes = self._writes(0, given)
-        with opened_journal(self._client, journal, "values to add") as opened:
-            load = self._value_load(opened, verify, stop_on_error, _counting(progress, len(writes)))
-            return load_all(load, writes, lambda outcome: _show(given[outcome.index], writes[outcome.index], outcome))
+        with open_journal_file(self._client, journal, "values to add") as journal_file:
+            writer = self._value_writer(journal_file, verify, stop_on_error, _progress_counter(progress, len(writes)))
+            return write_all(
+                writer, writes, lambda outcome: _show(given[outcome.index], writes[outcome.index], outcome)
+            )
 
     @ends_on_failure
     def iter_add_values(
@@ -238,9 +242,9 @@ class BulkWrites(Service):
             >>> rows = ({"record": record, "field": "Purity (%)", "content": 90 + n} for n in range(3))
             >>> statuses = [outcome.status for outcome in client.records.iter_add_values(rows)]
         """
-        with opened_journal(self._client, journal, "values to add") as opened:
-            load = self._value_load(opened, verify, stop_on_error)
-            outcomes = load_each(load, rows, self._writes, batch_size, _show)
+        with open_journal_file(self._client, journal, "values to add") as journal_file:
+            writer = self._value_writer(journal_file, verify, stop_on_error)
+            outcomes = write_each(writer, rows, self._writes, batch_size, _show)
             with contextlib.closing(outcomes):
                 for outcome in outcomes:
                     yield outcome
@@ -259,7 +263,7 @@ class BulkWrites(Service):
             writes.append((record_id, scope, row["content"]))
         return writes
 
-    def _value_load(
+    def _value_writer(
         self, journal: Any, verify: bool, stop_on_error: bool, progress: Callable[[], object] | None = None
     ) -> Any:
         def write(row: Write, before: str | None) -> RecordValue | None:
@@ -277,11 +281,11 @@ class BulkWrites(Service):
             progress=progress,
             journal=journal,
             digest_of=lambda row: digest(strict_json.encode(row)),
-            traces=None if journal is None else ValueReconciler(self._client, journal),
+            reconciler=None if journal is None else ValueReconciler(self._client, journal),
         )
 
 
-def _counting(progress: Progress | None, total: int) -> Callable[[], object] | None:
+def _progress_counter(progress: RowProgress | None, total: int) -> Callable[[], object] | None:
     """Return what is to be called when a row has ended, one at a time."""
     if progress is None:
         return None

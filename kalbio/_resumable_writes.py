@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 39de61788607)
+# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 4e8c70ef6c1a)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from kalbio._core.sync.concurrency import in_thread, map_bounded
 from kalbio._core.text.display import safe_repr
 from kalbio._directory import Client
 from kalbio._histories import NOTHING, Scope, known_before, read_history
-from kalbio._model.bulk import BulkResult, RowOutcome, keep_account, outcome_of
+from kalbio._model.bulk import BulkResult, RowOutcome, attach_outcome, outcome_of
 from kalbio._model.record_values import current_at
 from kalbio._model.records import RecordValue
-from kalbio._model.value_history import holds, new_values
+from kalbio._model.value_history import has_content, new_values
 
 Write: TypeAlias = tuple[str, Scope, Any]
 """The id of a record, where to write, and the content."""
@@ -71,40 +71,40 @@ def open_journal(client: WithWorkspace, path: str | os.PathLike[str] | None, wha
         journal.close()
 
 
-def load_all(
-    load: BulkWriter[Any, Any], rows: Sequence[Any], ended: Callable[[RowOutcome[Any]], object] = lambda _: None
+def write_all(
+    writer: BulkWriter[Any, Any], rows: Sequence[Any], ended: Callable[[RowOutcome[Any]], object] = lambda _: None
 ) -> BulkResult[Any]:
     """Write rows that are all known, and return the outcome of each; `ended` is told of each, also of a failed load."""
     # Without a journal nothing has to be noted between two chunks.
-    size = constants.BULK_CHUNK if load.journal else len(rows)
-    if load.journal is not None:
-        load.claim(rows)
-    found: list[Any] = []
-    came: list[Any] = []
+    size = constants.BULK_CHUNK if writer.journal else len(rows)
+    if writer.journal is not None:
+        writer.claim(rows)
+    results: list[Any] = []
+    chunk_results: list[Any] = []
     try:
         for start in range(0, len(rows), size or 1):
             chunk = rows[start : start + size]
-            load.run(range(start, start + len(chunk)), chunk, came)
-            found, came = found + came, []
-    except BaseException as end:
-        found += came
-        found += [SKIPPED] * (len(rows) - len(found))
-        keep_account(end, _result(found, ended))
+            writer.run(range(start, start + len(chunk)), chunk, chunk_results)
+            results, chunk_results = results + chunk_results, []
+    except BaseException as error:
+        results += chunk_results
+        results += [SKIPPED] * (len(rows) - len(results))
+        attach_outcome(error, _result(results, ended))
         raise
-    return _result(found, ended)
+    return _result(results, ended)
 
 
 def _result(
     found: Sequence[Any], ended: Callable[[RowOutcome[Any]], object] = lambda _: None, first: int = 0
 ) -> BulkResult[Any]:
-    outcomes = [outcome_of(number, came) for number, came in enumerate(found, first)]
+    outcomes = [outcome_of(number, result) for number, result in enumerate(found, first)]
     for outcome in outcomes:
         ended(outcome)
     return BulkResult(outcomes)
 
 
-def load_each(
-    load: BulkWriter[Any, Any],
+def write_each(
+    writer: BulkWriter[Any, Any],
     rows: Iterable[Any] | Iterable[Any],
     prepare: Callable[[int, Sequence[Any]], Sequence[Any]],
     batch_size: int,
@@ -119,39 +119,39 @@ def load_each(
         raise ValueError(f"rows must be an iterable of rows; got {safe_repr(rows)}")
     first = 0
     for chunk in in_chunks(rows, batch_size):
-        ready = _prepared(prepare, first, chunk)
+        prepared = _prepared(prepare, first, chunk)
         found: list[Any] = [SKIPPED] * len(chunk)
-        fit = []
-        for place, row in enumerate(ready):
+        valid = []
+        for index, row in enumerate(prepared):
             if isinstance(row, Exception):
-                found[place] = row
-                if load.stop_on_error:
+                found[index] = row
+                if writer.stop_on_error:
                     break
             else:
-                fit.append(place)
-        came: list[Any] = []
-        broken: JournalError | None = None
+                valid.append(index)
+        results: list[Any] = []
+        journal_error: JournalError | None = None
         try:
-            load.run([first + place for place in fit], [ready[place] for place in fit], came)
-        except BaseException as end:
-            for place, item in zip(fit, came, strict=False):
-                found[place] = item
-            keep_account(end, _result(found, first=first))
-            if not isinstance(end, JournalError):
+            writer.run([first + index for index in valid], [prepared[index] for index in valid], results)
+        except BaseException as error:
+            for index, item in zip(valid, results, strict=False):
+                found[index] = item
+            attach_outcome(error, _result(found, first=first))
+            if not isinstance(error, JournalError):
                 raise
-            broken = end
-        for place, item in zip(fit, came, strict=True):
-            found[place] = item
-        for place, item in enumerate(found):
-            outcome = outcome_of(first + place, item)
+            journal_error = error
+        for index, item in zip(valid, results, strict=True):
+            found[index] = item
+        for index, item in enumerate(found):
+            outcome = outcome_of(first + index, item)
             # Of a batch in which the journal has failed, what was sent comes before the error.
-            if broken is None or outcome.status != "skipped":
-                ended(chunk[place], ready[place], outcome)
+            if journal_error is None or outcome.status != "skipped":
+                ended(chunk[index], prepared[index], outcome)
                 yield outcome
-        if broken is not None:
-            raise broken
+        if journal_error is not None:
+            raise journal_error
         first += len(chunk)
-        if load.stop_on_error and any(isinstance(item, Exception) for item in found):
+        if writer.stop_on_error and any(isinstance(item, Exception) for item in found):
             return
 
 
@@ -161,13 +161,13 @@ def _prepared(prepare: Callable[[int, Sequence[Any]], Sequence[Any]], first: int
         return prepare(first, rows)
     except (ValueError, TypeError):
         pass
-    ready: list[Any] = []
-    for place, row in enumerate(rows):
+    prepared: list[Any] = []
+    for index, row in enumerate(rows):
         try:
-            ready += prepare(first + place, [row])
+            prepared += prepare(first + index, [row])
         except (ValueError, TypeError) as error:
-            ready.append(error)
-    return ready
+            prepared.append(error)
+    return prepared
 
 
 class ValueReconciler:
@@ -209,8 +209,8 @@ class ValueReconciler:
             if current == before:
                 return None
             value = current_at(raw, field, operation)
-            fits = value is not None and value.get("record_view_id", view) == view and holds(value, content)
-            if value is not None and fits and not self._made_by_others([value]):
+            matches = value is not None and value.get("record_view_id", view) == view and has_content(value, content)
+            if value is not None and matches and not self._made_by_others([value]):
                 return RecordValue(value, self._client)
         try:
             history = read_history(self._client, record_id)
@@ -224,7 +224,7 @@ class ValueReconciler:
         new = new_values(history, known, record_id, *scope)
         others = self._made_by_others(new)
         new = [value for value in new if str(value["id"]) not in others]
-        own = next((value for value in new if holds(value, content)), None)
+        own = next((value for value in new if has_content(value, content)), None)
         if own is not None:
             return RecordValue(dict(own), self._client)
         # Somebody else's, or ours in a form that is not known here: writing again might double it.

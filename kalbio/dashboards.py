@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 6648fe18521a)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 2f6a21172909)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ class Dashboard(Resource):
         self._require_client().session.call(request)
 
     def _hold(self, name: Literal["record_ids", "record_set_ids"], change: Callable[[list[str]], list[str]]) -> None:
-        self._take_over({name: change(getattr(self, name))})
+        self._merge({name: change(getattr(self, name))})
 
 
 DashboardIdentifier: TypeAlias = Dashboard | str

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest f115b791716f)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest dcb617df3243)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class KeyField(EntityField):
             resource = strict_json.plain(changes) if answer is None else answer.get("resource")
             if not isinstance(resource, dict):
                 raise unusable(response, "the answer holds no field")
-            self._take_over(resource)
+            self._merge(resource)
         return self
 
 
@@ -185,7 +185,7 @@ class DataField(EntityField):
             field = resource.get("field", resource) if isinstance(resource, dict) else None
             if not isinstance(field, dict):
                 raise unusable(response, "the answer holds no field")
-            self._take_over(field)
+            self._merge(field)
         return self
 
 

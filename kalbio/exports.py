@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest ba808b930812)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 2502ead0a1f6)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kalbio._core.files.filenames import safe_name
 from kalbio._core.objects.checks import renamed
 from kalbio._core.objects.identifiers import joined_ids, plain_id
 from kalbio._core.objects.resource import Resource
-from kalbio._core.sync.downloads import PACKED, Progress, check_target, save
+from kalbio._core.sync.downloads import GZIP_ENCODING, DownloadProgress, check_target, save
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.records import RecordValue
 from kalbio._model.search import OLDER_CONDITIONS, FieldFilter, FieldSort, ViewFieldFilter, ViewFieldSort
@@ -51,7 +51,7 @@ class ExportsService(Service):
         search_text: str | None = None,
         *,
         overwrite: bool = True,
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         record_set_id: str | None = None,
         record_set_filters: Sequence[str] | None = None,
     ) -> str | None:
@@ -126,7 +126,7 @@ class ExportsService(Service):
             },
         )
         build: Any = export_records_csv.build_request
-        response = self._session.call_or_none({**build(**query), "headers": PACKED}, stream=True)
+        response = self._session.call_or_none({**build(**query), "headers": GZIP_ENCODING}, stream=True)
         if response is None:
             return None
         save(response, target, overwrite=overwrite, progress=progress)

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest caee2ca226f0)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 7c4e292e011e)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from kalbio._core.errors import IdentifierError
 from kalbio._core.files.filenames import safe_name
 from kalbio._core.objects.identifiers import plain_id
 from kalbio._core.sync.downloads import (
-    AS_STORED,
-    Progress,
+    IDENTITY_ENCODING,
+    DownloadProgress,
     check_sha256,
     check_target,
     check_writable,
@@ -47,7 +47,7 @@ class FilesService(Service):
         activity_id: ActivityIdentifier | None = None,
         *,
         overwrite: bool = True,
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         sha256: str | None = None,
     ) -> str | None:
         """Save a file.
@@ -95,7 +95,7 @@ class FilesService(Service):
         file: BinaryIO,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         sha256: str | None = None,
     ) -> int | None:
         """Write a file into one that is open, from where it stands.
@@ -135,7 +135,7 @@ class FilesService(Service):
         file_id: str,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         sha256: str | None = None,
     ) -> bytes | None:
         """Return the bytes of a file, None when there is no such file on the server, or `file_id` is None.
@@ -170,7 +170,7 @@ class FilesService(Service):
         file_id: str,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         sha256: str | None = None,
     ) -> Iterator[bytes]:
         """Yield a file piece by piece, for files that are too large to hold.
@@ -213,7 +213,7 @@ class FilesService(Service):
         else:
             activity = self._directory[ACTIVITIES].require_id(activity_id)
             request = download_activity_file.build_request(activity, file_id)
-        return {**request, "headers": AS_STORED}
+        return {**request, "headers": IDENTITY_ENCODING}
 
 
 def _id_of(file_id: Any) -> str:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 893a0c913e98)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest d1012b2f2d00)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from kalbio._core.sync.bulk import BulkWriter
 from kalbio._core.sync.waiting import check_times, poll
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
-from kalbio._model.bulk import BulkResult, Progress, RowOutcome, keep_account, outcome_of
+from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of
 from kalbio._model.cells import column_types, with_cells
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.keys import with_key_texts
@@ -104,7 +104,7 @@ class ImportsService(Service):
         batch_size: int,
         journal: str | Path | None = None,
         stop_on_error: bool = False,
-        progress: Progress | None = None,
+        progress: RowProgress | None = None,
         timeout: float = 300.0,
     ) -> BulkResult[ImportRecord]: ...
 
@@ -125,7 +125,7 @@ class ImportsService(Service):
         batch_size: int | None = None,
         journal: str | Path | None = None,
         stop_on_error: bool = False,
-        progress: Progress | None = None,
+        progress: RowProgress | None = None,
         timeout: float = 300.0,
     ) -> str | BulkResult[ImportRecord]:
         """Load rows: records are created or updated, and columns without a field make one.
@@ -219,7 +219,7 @@ class ImportsService(Service):
                 if came:
                     begun = outcome_of(number, came[0])
                     outcomes[number] = begun if begun.id is None else attrs.evolve(begun, status="unknown")
-                keep_account(end, BulkResult(outcomes))
+                attach_outcome(end, BulkResult(outcomes))
                 raise
         return BulkResult(outcomes)
 
@@ -285,10 +285,10 @@ class ImportsService(Service):
         return new
 
     def _load(self, journal: Journal | None, stop_on_error: bool) -> BulkWriter[Any, ImportRecord]:
-        traces = None
+        reconciler = None
         if journal is not None:
             ids = [item.id for item in self.iter_imports()]
-            traces = _ImportTraces(
+            reconciler = _ImportTraces(
                 self.iter_imports, journal, set(json.loads(journal.keep("imports", json.dumps(ids))))
             )
 
@@ -303,7 +303,7 @@ class ImportsService(Service):
             stop_on_error=stop_on_error,
             journal=journal,
             digest_of=lambda request: digest(strict_json.encode([request["url"], request["json"]])),
-            traces=traces,
+            reconciler=reconciler,
         )
 
     def _ended(self, outcome: RowOutcome[ImportRecord], timeout: float) -> RowOutcome[ImportRecord]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 15d6ba0400c5)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest b898758ce26e)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class RecordView(RecordViewData):
         if answer is None or answer.get("id") != self.id:
             answer = client.directory[RECORD_VIEWS].after_write(self.id)
         if answer is not None:
-            self._take_over(answer)
+            self._merge(answer)
 
     @on_failure(nothing)
     def replace_key_fields(self, body: RecordView.ReplaceKeyFieldsBody) -> RecordView | None:

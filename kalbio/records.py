@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest fc0fcc7794c2)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 5933837080bc)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from kalbio._model.search import (
     SearchRecordsQuery,
     ViewFieldFilter,
     ViewFieldSort,
-    prepared,
     query_text,
+    require_json_list,
 )
 from kalbio._policy import deprecated, ends_on_failure, nothing, on_failure
 from kalbio._record import RecordIdentifier, RecordKey, scope_of, upload
@@ -233,7 +233,7 @@ class RecordsService(BulkWrites):
         if "limit" in query:
             require_whole_number("limit", query["limit"], 1)
         if isinstance(query.get("identifier_ids"), str):
-            prepared("identifier_ids", query["identifier_ids"])
+            require_json_list("identifier_ids", query["identifier_ids"])
         elif "identifier_ids" in query:
             query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value", RecordValue))
         build: Any = search_records.build_request

@@ -129,7 +129,7 @@ def test_forked_children_read_what_they_ask_for() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_the_trial_notices_what_children_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """Children that go on with the connections and locks of their parent read wrong records, or hang."""
-    monkeypatch.setattr("kalbio._core.concurrency.forks.watch", lambda thing: None)
+    monkeypatch.setattr("kalbio._core.concurrency.forks.register", lambda thing: None)
     # Else the answers to others would be found and asked for again.
     for world in ("aio", "sync"):
         monkeypatch.setattr(f"kalbio._core.{world}.retrying_client.contradiction", lambda *_: None)

@@ -137,7 +137,7 @@ def test_what_is_written_while_a_record_is_decoded_is_kept(monkeypatch: pytest.M
 
     def meanwhile(text: bytes) -> Any:
         whole = decode(text)
-        record._become({"id": ID, "record_values": {FIELD: [entry("newer", 30)]}})
+        record._replace_json({"id": ID, "record_values": {FIELD: [entry("newer", 30)]}})
         return whole
 
     monkeypatch.setattr(lazy_json, "decode", meanwhile)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kalbio import KalbioAPIError, OutcomeUnknownError, RetryPolicy
-from kalbio._model.value_history import holds, new_values
+from kalbio._model.value_history import has_content, new_values
 from kalbio.sandbox import Request
 from tests.conftest import Lab, World
 
@@ -283,4 +283,4 @@ def test_of_several_new_values_the_newest_comes_first() -> None:
 )
 def test_content_is_compared_as_the_server_keeps_it(sent: Any, kind: str, stored_as: Any, same: bool) -> None:
     """Numbers are compared by what their text means, booleans as booleans, everything else as it is kept."""
-    assert holds({"id": "v", "field_type": kind, "content": stored_as}, sent) is same
+    assert has_content({"id": "v", "field_type": kind, "content": stored_as}, sent) is same

@@ -99,7 +99,7 @@ def classify(status: int, retry_after: float | None) -> AttemptResult:
 
 def decide(
     policy: RetryPolicy,
-    happened: AttemptResult,
+    result: AttemptResult,
     *,
     idempotent: bool,
     replayable: bool,
@@ -112,9 +112,9 @@ def decide(
 
     `replayable` says that the body can be sent once more; `random` draws from 0 to 1.
     """
-    maybe_done = happened in (AttemptResult.LOST, AttemptResult.SERVER_FAILED)
+    maybe_done = result in (AttemptResult.LOST, AttemptResult.SERVER_FAILED)
     give_up = Decision(None, outcome_unknown=maybe_done and not idempotent)
-    if happened is AttemptResult.REFUSED or give_up.outcome_unknown or not replayable or attempt >= policy.attempts:
+    if result is AttemptResult.REFUSED or give_up.outcome_unknown or not replayable or attempt >= policy.attempts:
         return give_up
     backoff = random() * min(policy.max_wait, policy.base * 2.0 ** (attempt - 1))
     if retry_after is None:

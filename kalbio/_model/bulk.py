@@ -11,14 +11,14 @@ from typing import Any, Generic, Literal, TypeVar
 
 import attrs
 
-from kalbio._core.bulk.rows import SKIPPED, UNKNOWN, PriorOutcome
+from kalbio._core.bulk.rows import OUTCOME_UNKNOWN, SKIPPED, PriorOutcome
 from kalbio._core.errors import OutcomeError
 from kalbio._core.text.display import html_table, printable
 
 T = TypeVar("T")
 
 Status = Literal["done", "failed", "unknown", "skipped"]
-Progress = Callable[[int, int], object]
+RowProgress = Callable[[int, int], object]
 """Called with the rows that have ended, and with all of them."""
 
 
@@ -131,20 +131,20 @@ class BulkResult(Sequence[RowOutcome[T]]):
         return html_table(str(self), ((item.index, item.status, item.error or "") for item in bad), len(bad))
 
 
-def keep_account(end: BaseException, result: BulkResult[Any]) -> None:
+def attach_outcome(error: BaseException, result: BulkResult[Any]) -> None:
     """Put what came of the rows so far on the exception that ends a load: as its `outcome`, and in its text."""
-    if getattr(end, "outcome", None) is None:
+    if getattr(error, "outcome", None) is None:
         with suppress(AttributeError):  # an exception of somebody else's may not take it
-            end.outcome = result  # type: ignore[attr-defined]
-    end.add_note(f"The load broke off: {result}. What became of each row is the `outcome` of this exception.")
+            error.outcome = result  # type: ignore[attr-defined]
+    error.add_note(f"The load broke off: {result}. What became of each row is the `outcome` of this exception.")
 
 
-def outcome_of(index: int, came: Any) -> RowOutcome[Any]:
+def outcome_of(index: int, result: Any) -> RowOutcome[Any]:
     """Return the outcome of a row from what came of it: a value, an error, SKIPPED, or what an earlier run has done."""
-    if came is SKIPPED:
+    if result is SKIPPED:
         return RowOutcome(index, "skipped")
-    if isinstance(came, Exception):
-        return RowOutcome(index, "unknown" if isinstance(came, UNKNOWN) else "failed", error=came)
-    if isinstance(came, PriorOutcome):
-        return RowOutcome(index, "done", id=came.made, earlier=True)
-    return RowOutcome(index, "done", came, id=getattr(came, "id", None))
+    if isinstance(result, Exception):
+        return RowOutcome(index, "unknown" if isinstance(result, OUTCOME_UNKNOWN) else "failed", error=result)
+    if isinstance(result, PriorOutcome):
+        return RowOutcome(index, "done", id=result.made, earlier=True)
+    return RowOutcome(index, "done", result, id=getattr(result, "id", None))

@@ -50,16 +50,16 @@ def is_key(value: Any) -> bool:
 
 def refusal(name: str, wrong: Iterable[tuple[int, Any, Any]]) -> IdentifierError:
     """Return the error that names all of these: number of the row, key field, and the value that is no key."""
-    places: dict[tuple[str, str], list[int]] = {}
+    indexes_of: dict[tuple[str, str], list[int]] = {}
     first: dict[tuple[str, str], Any] = {}
     for index, field, value in wrong:
         fault = _read(value)[1] or ""
         kind = (str(field), _EMPTY if fault == _EMPTY else type(value).__name__)
-        places.setdefault(kind, []).append(index)
+        indexes_of.setdefault(kind, []).append(index)
         first.setdefault(kind, value)
     sentences = []
-    for (field, fault), indexes in places.items():
-        where = _places(name, indexes)
+    for (field, fault), indexes in indexes_of.items():
+        where = _slices(name, indexes)
         if fault == _EMPTY:
             sentences.append(f"{where} {'has' if len(indexes) == 1 else 'have'} no value for the key field {field!r}.")
         else:
@@ -107,7 +107,7 @@ def _is_gap(value: Any) -> bool:
         return False
 
 
-def _places(name: str, indexes: Sequence[int]) -> str:
+def _slices(name: str, indexes: Sequence[int]) -> str:
     """Return how rows are written, those in sequence as a slice: `data[1], data[4:7]`."""
     runs: list[list[int]] = []
     for index in indexes:

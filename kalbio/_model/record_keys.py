@@ -91,9 +91,9 @@ def match_identified(asked: Sequence[KeyValues], answered: Sequence[R | None]) -
     if len(answered) == len(asked):
         # A record that does not show its key values, or shows them in another spelling, is told by its place.
         claimed = {record.id for record in result if record is not None}
-        for place, record in enumerate(answered):
-            if result[place] is None and record is not None and record.id not in claimed:
-                key = own_keys[place]
-                if key is None or {field for field, _ in key} == set(asked[place]):
-                    result[place] = record
+        for index, record in enumerate(answered):
+            if result[index] is None and record is not None and record.id not in claimed:
+                key = own_keys[index]
+                if key is None or {field for field, _ in key} == set(asked[index]):
+                    result[index] = record
     return result

@@ -100,7 +100,7 @@ class RecordData(Resource):
         state = self._state
         if isinstance(state, LazyObject):
             whole = lazy_json.decode_object(state)
-            with _replacing:
+            with _state_lock:
                 # Not what somebody has written meanwhile.
                 if self._state is state:
                     self._state = whole
@@ -109,7 +109,7 @@ class RecordData(Resource):
 
     @_raw.setter
     def _raw(self, state: dict[str, Any] | LazyObject) -> None:
-        with _replacing:
+        with _state_lock:
             self._state = state
             # The state first: who reads the old state puts what he finds into the old contents.
             self._contents = {}
@@ -129,18 +129,18 @@ class RecordData(Resource):
         return self.record_identifier or super()._text()
 
 
-UNKNOWN = object()
+UNDECIDED = object()
 """Stands for a content that cannot be told yet."""
 
-_replacing = Lock()
+_state_lock = Lock()
 
 
-def _begin_anew() -> None:
-    global _replacing
-    _replacing = Lock()
+def _reset_after_fork() -> None:
+    global _state_lock
+    _state_lock = Lock()
 
 
-forks.in_child(_begin_anew)
+forks.call_in_child(_reset_after_fork)
 
 
 def content_by_ids(record: RecordData, field_id: Any, activity_id: Any) -> Any:
@@ -149,7 +149,7 @@ def content_by_ids(record: RecordData, field_id: Any, activity_id: Any) -> Any:
     UNKNOWN where it takes more to tell: for names, objects, contents that have to be copied, what cannot be read.
     """
     if not (is_uuid(field_id) and (activity_id is None or is_uuid(activity_id))):
-        return UNKNOWN
+        return UNDECIDED
     # In this order: what the older state says must not come to stand among the contents of the newer.
     known, own_id = record._contents, record.id
     try:
@@ -157,10 +157,10 @@ def content_by_ids(record: RecordData, field_id: Any, activity_id: Any) -> Any:
         operation = None if activity_id is None else activity_id.lower()
         entry = current_entry(entries, own_id, operation_id=operation)
     except KalbioError:
-        return UNKNOWN
+        return UNDECIDED
     content = None if entry is None else entry.content
     if isinstance(content, dict | list):
-        return UNKNOWN
+        return UNDECIDED
     known[field_id if activity_id is None else (field_id, activity_id)] = content
     if operation is not None:
         # Who reads one activity often reads the others next.

@@ -120,7 +120,7 @@ def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
 def view_conditions_text(name: str, given: str | Sequence[Mapping[str, Any]]) -> str:
     """Return filters or sorts by column as they stand in a query; text is taken to be prepared already."""
     if isinstance(given, str):
-        return prepared(name, given)
+        return require_json_list(name, given)
     resolved = []
     for condition in conditions_of(name, given):
         columns = [key for key in ("key_field_id", "view_field_id") if condition.get(key)]
@@ -133,7 +133,7 @@ def view_conditions_text(name: str, given: str | Sequence[Mapping[str, Any]]) ->
     return strict_json.encode_text(resolved, name)
 
 
-def prepared(name: str, text: str) -> str:
+def require_json_list(name: str, text: str) -> str:
     """Return conditions that are JSON text already. Raises ValueError naming the argument when they are not."""
     try:
         known = json.loads(text)

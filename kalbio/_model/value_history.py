@@ -24,13 +24,18 @@ def new_values(
     Ids tell what is new, not times: the clocks of the server and of this machine may differ. Where a time cannot be
     read the order is that of the history.
     """
-    aim = {"record_id": record_id, "field_id": field_id, "operation_id": operation_id, "record_view_id": record_view_id}
+    scope = {
+        "record_id": record_id,
+        "field_id": field_id,
+        "operation_id": operation_id,
+        "record_view_id": record_view_id,
+    }
 
-    def aimed(value: Mapping[str, Any]) -> bool:
+    def matches(value: Mapping[str, Any]) -> bool:
         # Older servers leave record_view_id out; None and absent are one.
-        return all(id_text(value.get(name)) == wanted for name, wanted in aim.items() if name in value)
+        return all(id_text(value.get(name)) == wanted for name, wanted in scope.items() if name in value)
 
-    found = [value for value in history if str(value["id"]) not in known and aimed(value)]
+    found = [value for value in history if str(value["id"]) not in known and matches(value)]
     try:
         return sorted(found, key=moment_of, reverse=True)
     except UnreadableTimeError:
@@ -45,11 +50,11 @@ def ids_until(
     The order is that of the history, in whatever table of the activity they were written. None when it lacks that one,
     and when the time of one cannot be read.
     """
-    aim = {"record_id": record_id, "field_id": field_id, "operation_id": operation_id}
+    scope = {"record_id": record_id, "field_id": field_id, "operation_id": operation_id}
     values = [
         value
         for value in history
-        if all(id_text(value.get(name)) == wanted for name, wanted in aim.items() if name in value)
+        if all(id_text(value.get(name)) == wanted for name, wanted in scope.items() if name in value)
     ]
     try:
         ids = [str(value["id"]) for value in sorted(values, key=moment_of, reverse=True)]
@@ -58,7 +63,7 @@ def ids_until(
     return set(ids[ids.index(last) :]) if last in ids else None
 
 
-def holds(value: Mapping[str, Any], content: Any) -> bool:
+def has_content(value: Mapping[str, Any], content: Any) -> bool:
     """Whether a value of the history is what the server makes of this content: numbers are kept as text."""
     sent, stored, kind = strict_json.plain(content), value.get("content"), value.get("field_type")
     if isinstance(sent, bool) or isinstance(stored, bool):

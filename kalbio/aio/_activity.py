@@ -186,11 +186,11 @@ class Activity(WithProperties, ActivityData):
         """
         client: Client = self._require_client()
         since = client.directory[ACTIVITIES].generation
-        read, known = self._kept("child_activities") or (None, Listing())
+        read, known = self._cached_relation("child_activities") or (None, Listing())
         if read != since or not client.session.caching():
             response = await client.session.call_or_none(list_child_activities.build_request(self.id))
             known = Listing() if response is None else client.directory[ACTIVITIES].adopt(response)
-            self._keep("child_activities", (since, known))
+            self._cache_relation("child_activities", (since, known))
         return Listing(known, known.unreadable)
 
     @property
@@ -366,7 +366,7 @@ class Activity(WithProperties, ActivityData):
             # A second comment would stand there twice.
             request["extensions"]["idempotent"] = False
         response = await client.session.call(request)
-        await self._take_over_or_reread(response)
+        await self._merge_or_reread(response)
 
     @on_failure(nothing)
     async def add_records(self, record_ids: Sequence[RecordIdentifier]) -> None:
@@ -427,7 +427,7 @@ class Activity(WithProperties, ActivityData):
             record_view_id=UNSET if record_view_id is None else plain_id(record_view_id, "record view", RecordViewData),
         )
         response = await client.session.call(remove_operation_records.build_request(self.id, body=body))
-        await self._take_over_or_reread(response)
+        await self._merge_or_reread(response)
 
     @on_failure(list)
     async def get_record_data(self) -> list[dict[str, Any]]:
@@ -495,15 +495,15 @@ class Activity(WithProperties, ActivityData):
         client: Client = self._require_client()
         # What is read now may be newer than what is remembered, which must not contradict it.
         client.session.forget(staleness.ACTIVITY, staleness.OF_RECORD)
-        self._become(await client.directory[ACTIVITIES].read_one(self.id))
+        self._replace_json(await client.directory[ACTIVITIES].read_one(self.id))
 
-    async def _take_over_or_reread(self, response: Any) -> None:
+    async def _merge_or_reread(self, response: Any) -> None:
         self._stale = True
         answer = as_json(response)
         if isinstance(answer, list) and len(answer) == 1:
             answer = answer[0]
         if isinstance(answer, dict) and str(answer.get("id")) == self.id:
-            self._take_over(answer)
+            self._merge(answer)
         else:
             await self._reread()
 

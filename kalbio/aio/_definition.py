@@ -304,4 +304,4 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         if answer is None or str(answer.get("id")) != self.id:
             answer = await client.directory[_DEFINITIONS].after_write(self.id)
         if answer is not None:
-            self._take_over(answer)
+            self._merge(answer)

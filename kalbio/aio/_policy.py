@@ -58,12 +58,12 @@ def on_failure(
 
     def decorate(method: Method) -> Method:
         check = checker_of(method)
-        place = 0 if about is None else list(inspect.signature(method).parameters).index(about) - 1
+        position = 0 if about is None else list(inspect.signature(method).parameters).index(about) - 1
 
         @functools.wraps(method)
         async def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
             session = None if self._client is None else self._client.session
-            if about is not None and (args[place] if place < len(args) else kwargs.get(about, ...)) is None:
+            if about is not None and (args[position] if position < len(args) else kwargs.get(about, ...)) is None:
                 if not local and session is not None:
                     session.check()
                 return neutral()
@@ -146,11 +146,11 @@ def when_called(look: Callable[[Any, dict[str, Any]], None]) -> Callable[[Method
 
     def decorate(method: Method) -> Method:
         kinds = inspect.signature(method).parameters.values()
-        places = [item.name for item in kinds if item.kind is item.POSITIONAL_OR_KEYWORD][1:]
+        names = [item.name for item in kinds if item.kind is item.POSITIONAL_OR_KEYWORD][1:]
 
         @functools.wraps(method)
         def called(self: Any, *args: Any, **kwargs: Any) -> Any:
-            named = dict(zip(places, args, strict=False))
+            named = dict(zip(names, args, strict=False))
             if len(named) < len(args) or named.keys() & kwargs.keys():
                 return method(self, *args, **kwargs)  # which says what is wrong with it
             arguments = {**named, **kwargs}

@@ -30,8 +30,8 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.record_json import entries_of
 from kalbio._model.record_values import contents, current_entry, with_value
-from kalbio._model.records import UNKNOWN, RecordData, RecordValue, content_by_ids
-from kalbio._model.value_history import holds, new_values
+from kalbio._model.records import UNDECIDED, RecordData, RecordValue, content_by_ids
+from kalbio._model.value_history import has_content, new_values
 from kalbio._model.views import RecordViewData
 from kalbio.aio._directory import Client
 from kalbio.aio._histories import Scope, known_before, read_history
@@ -160,10 +160,10 @@ class WritableRecord(RecordData):
                 lost.add_note("The history does not have the value that was there before.")
                 raise lost
             new = new_values(history, known, self.id, *scope)
-            own = next((value for value in new if holds(value, content)), None)
+            own = next((value for value in new if has_content(value, content)), None)
             if own is not None:
                 client.directory.records.touch(self.id)
-                self._become(with_value(self._raw, scope[0], own))
+                self._replace_json(with_value(self._raw, scope[0], own))
                 return RecordValue(dict(own), client)
             if new:
                 # Somebody else's, or ours in a form that is not known here: writing again might double it.
@@ -282,7 +282,7 @@ class WritableRecord(RecordData):
                 return self._contents[field_id if activity_id is None else (field_id, activity_id)]
             except (KeyError, TypeError):
                 content = content_by_ids(self, field_id, activity_id)
-            if content is not UNKNOWN:
+            if content is not UNDECIDED:
                 return content
         return await self._find_content(field_id, activity_id, include_sub_record_values, sub_record_id, record_view_id)
 
@@ -377,7 +377,7 @@ class WritableRecord(RecordData):
         """
         client: Client = self._require_client()
         client.directory.records.touch(self.id)
-        self._become(read_object(await client.session.call(get_record.build_request(self.id)), "record"))
+        self._replace_json(read_object(await client.session.call(get_record.build_request(self.id)), "record"))
 
     def _written(self, client: Client, field: str, response: Any) -> RecordValue | None:
         """Take over the answer of a write, which holds the value that was made."""
@@ -386,7 +386,7 @@ class WritableRecord(RecordData):
         return RecordValue(resource, client)
 
     def _show(self, field: str, value: dict[str, Any]) -> None:
-        self._become(with_value(self._raw, field, value))
+        self._replace_json(with_value(self._raw, field, value))
 
 
 def _view(identifier: Any) -> str:

@@ -12,7 +12,7 @@ from kalbio._core.objects.identifiers import joined_ids
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
-from kalbio._model.search import conditions_of, prepared, query_text, view_conditions_text
+from kalbio._model.search import conditions_of, query_text, require_json_list, view_conditions_text
 from kalbio.aio._directory import Directory
 from kalbio.aio._listing import Kind
 from kalbio.aio.entity_fields import require_field_id
@@ -42,7 +42,7 @@ async def search_query(directory: Directory, conditions: Mapping[str, Any]) -> d
     if "record_set_filters" in query:
         given = query["record_set_filters"]
         if isinstance(given, str):
-            given = prepared("record_set_filters", given)
+            given = require_json_list("record_set_filters", given)
         query["record_set_filters"] = query_text(
             given if isinstance(given, str) else require_texts("record_set_filters", given)
         )
@@ -54,7 +54,7 @@ async def search_query(directory: Directory, conditions: Mapping[str, Any]) -> d
 async def _conditions_text(directory: Directory, name: str, given: str | Sequence[Mapping[str, Any]]) -> str:
     """Return filters or sorts by field as they stand in a query; text is taken to be prepared already."""
     if isinstance(given, str):
-        return prepared(name, given)
+        return require_json_list(name, given)
     resolved = []
     for condition in conditions_of(name, given):
         if condition.get("field_id") is None:

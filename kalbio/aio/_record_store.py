@@ -44,17 +44,17 @@ class RecordStore(Generic[R]):
         self._make = make
         self._cache: AsyncRecordCache[R] = AsyncRecordCache()
         session.remember(staleness.RECORD, lambda _: self._cache.clear())
-        session.remember(staleness.NAMED_RECORDS, self._named)
-        session.remember(staleness.MADE_RECORD, self._made)
+        session.remember(staleness.NAMED_RECORDS, self._forget_named)
+        session.remember(staleness.MADE_RECORD, self._forget_related)
 
-    def _named(self, request: Mapping[str, Any] | None) -> None:
+    def _forget_named(self, request: Mapping[str, Any] | None) -> None:
         ids = None if request is None else staleness.records_named(request)
         if ids is None:
             self._cache.clear()
         else:
             self._cache.touch(ids)
 
-    def _made(self, request: Mapping[str, Any] | None) -> None:
+    def _forget_related(self, request: Mapping[str, Any] | None) -> None:
         keys = None if request is None else staleness.key_made(request)
         if keys is None:
             self._cache.clear()
@@ -105,18 +105,18 @@ class RecordStore(Generic[R]):
         self, identifiers: Iterable[Any], *, batch_size: int = 250, use_cache: bool = True
     ) -> Listing[R]:
         """Return what ids, dicts and records name, in order; what is not there is left out."""
-        places = await self._places(identifiers)
-        asked = [place for place in places if isinstance(place, Mapping)]
+        targets = await self._resolve(identifiers)
+        asked = [target for target in targets if isinstance(target, Mapping)]
         identified = iter(await self.identify(asked, use_cache=use_cache, batch_size=batch_size))
         unreadable: list[Any] = []
-        ids = [place for place in places if isinstance(place, str)]
+        ids = [target for target in targets if isinstance(target, str)]
         fetched = await self._fetch(ids, batch_size, use_cache, unreadable)
         found: list[R | None] = []
-        for place in places:
-            if isinstance(place, str):
-                found.append(fetched.get(place))
+        for target in targets:
+            if isinstance(target, str):
+                found.append(fetched.get(target))
             else:
-                found.append(next(identified) if isinstance(place, Mapping) else place)
+                found.append(next(identified) if isinstance(target, Mapping) else target)
         return Listing([record for record in found if record is not None], unreadable)
 
     def adopt(self, response: Any, since: int) -> Listing[R]:
@@ -126,7 +126,7 @@ class RecordStore(Generic[R]):
             self._cache.keep(record, since)
         return listing
 
-    async def _places(
+    async def _resolve(
         self, identifiers: Iterable[Any], numbers: Sequence[int | None] | None = None
     ) -> list[R | str | KeyValues]:
         """Return each identifier as a record, an id, or key values; every name of a key field is looked up once."""
@@ -134,14 +134,14 @@ class RecordStore(Generic[R]):
         rows: Sequence[int | None] = [None] * len(given) if numbers is None else numbers
         dicts = [(item, row) for item, row in zip(given, rows, strict=True) if isinstance(item, Mapping)]
         keys = iter(await self.keys_of([item for item, _ in dicts], [row for _, row in dicts]))
-        places: list[R | str | KeyValues] = []
+        targets: list[R | str | KeyValues] = []
         for item, row in zip(given, rows, strict=True):
             if isinstance(item, self._own):
-                places.append(item)
+                targets.append(item)
             else:
                 with in_row(row):
-                    places.append(next(keys) if isinstance(item, Mapping) else record_id_of(item))
-        return places
+                    targets.append(next(keys) if isinstance(item, Mapping) else record_id_of(item))
+        return targets
 
     async def _fetch(self, ids: Sequence[str], batch_size: int, use_cache: bool, unreadable: list[Any]) -> dict[str, R]:
         """Return the records with these ids, cached ones without a request."""
@@ -230,11 +230,11 @@ class RecordStore(Generic[R]):
         """Return the ids of records, in order; all dicts are looked up together. Errors name rows of these numbers."""
         given = require_identifiers(identifiers, "record")
         rows: Sequence[int | None] = [None] * len(given) if numbers is None else numbers
-        places = await self._places(given, rows)
-        identified = iter(await self.identify([place for place in places if isinstance(place, Mapping)]))
+        targets = await self._resolve(given, rows)
+        identified = iter(await self.identify([target for target in targets if isinstance(target, Mapping)]))
         ids: list[str] = []
-        for identifier, place, row in zip(given, places, rows, strict=True):
-            record = next(identified) if isinstance(place, Mapping) else place
+        for identifier, target, row in zip(given, targets, rows, strict=True):
+            record = next(identified) if isinstance(target, Mapping) else target
             if record is None:
                 with in_row(row):
                     raise IdentifierNotFoundError("record", identifier)

@@ -14,15 +14,15 @@ from kalbio._core.bulk.journal import digest
 from kalbio._core.errors import KalbioError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_list
-from kalbio._model.bulk import BulkResult, Progress, RowOutcome
+from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio.aio._activity import Record
 from kalbio.aio._policy import ends_on_failure, on_failure
 from kalbio.aio._record import RecordKey, scope_of, show_value, write_value
 from kalbio.aio._record_store import RecordStore
-from kalbio.aio._resumable_writes import ValueReconciler, WithWorkspace, Write, load_all, load_each
-from kalbio.aio._resumable_writes import open_journal as opened_journal
+from kalbio.aio._resumable_writes import ValueReconciler, WithWorkspace, Write, write_all, write_each
+from kalbio.aio._resumable_writes import open_journal as open_journal_file
 from kalbio.aio._service import Service
 
 
@@ -41,7 +41,7 @@ class BulkWrites(Service):
         rows: Iterable[RecordKey],
         *,
         stop_on_error: bool = False,
-        progress: Progress | None = None,
+        progress: RowProgress | None = None,
         journal: str | Path | None = None,
     ) -> BulkResult[Record]:
         """Get or create many records: those that are there are read many at a time, the others made a few at a time.
@@ -72,8 +72,10 @@ class BulkWrites(Service):
         """
         given = require_list("rows", rows)
         keys = await self._records.keys_of(given, range(len(given)))
-        async with opened_journal(self._client, journal, "records to get or create") as opened:
-            return await load_all(self._record_load(opened, stop_on_error, _counting(progress, len(keys))), keys)
+        async with open_journal_file(self._client, journal, "records to get or create") as journal_file:
+            return await write_all(
+                self._record_writer(journal_file, stop_on_error, _progress_counter(progress, len(keys))), keys
+            )
 
     @ends_on_failure
     async def iter_get_or_create_records(
@@ -112,17 +114,17 @@ class BulkWrites(Service):
         async def prepare(first: int, chunk: Sequence[RecordKey]) -> Sequence[KeyValues]:
             return await self._records.keys_of(chunk, range(first, first + len(chunk)))
 
-        async with opened_journal(self._client, journal, "records to get or create") as opened:
-            outcomes = load_each(self._record_load(opened, stop_on_error), rows, prepare, batch_size)
+        async with open_journal_file(self._client, journal, "records to get or create") as journal_file:
+            outcomes = write_each(self._record_writer(journal_file, stop_on_error), rows, prepare, batch_size)
             async with contextlib.aclosing(outcomes):  # sync: with contextlib.closing(outcomes):
                 async for outcome in outcomes:
                     yield outcome
 
-    def _record_load(self, journal: Any, stop_on_error: bool, progress: Callable[[], object] | None = None) -> Any:
-        there: dict[frozenset[tuple[str, str]], Record] = {}
+    def _record_writer(self, journal: Any, stop_on_error: bool, progress: Callable[[], object] | None = None) -> Any:
+        existing: dict[frozenset[tuple[str, str]], Record] = {}
 
-        async def look_up(rows: Sequence[KeyValues]) -> None:
-            there.clear()
+        async def prefetch(rows: Sequence[KeyValues]) -> None:
+            existing.clear()
             if len(rows) <= self._session.max_in_flight:
                 return  # sent together they take no longer than the look-up
             try:
@@ -132,10 +134,10 @@ class BulkWrites(Service):
             for keys, record in zip(rows, found, strict=True):
                 # Whether another key is the same one is for the server to say, when it is asked for this record.
                 if record is not None and (is_named(record, keys) or shown_key(record) == key_of(keys)):
-                    there[key_of(keys)] = record
+                    existing[key_of(keys)] = record
 
         async def write(keys: KeyValues, before: str | None) -> Record:
-            found = there.get(key_of(keys))
+            found = existing.get(key_of(keys))
             return await self._records.get_or_create(keys) if found is None else found
 
         return BulkWriter(
@@ -146,7 +148,7 @@ class BulkWrites(Service):
             progress=progress,
             journal=journal,
             digest_of=lambda keys: digest(strict_json.encode(sorted(keys.items()))),
-            look_up=look_up,
+            prefetch=prefetch,
         )
 
     @on_failure(BulkResult)
@@ -155,7 +157,7 @@ class BulkWrites(Service):
         rows: Iterable[ValueToWrite],
         *,
         stop_on_error: bool = False,
-        progress: Progress | None = None,
+        progress: RowProgress | None = None,
         verify: bool = False,
         journal: str | Path | None = None,
     ) -> BulkResult[RecordValue]:
@@ -198,10 +200,10 @@ class BulkWrites(Service):
         """
         given = require_list("rows", rows)
         writes = await self._writes(0, given)
-        async with opened_journal(self._client, journal, "values to add") as opened:
-            load = self._value_load(opened, verify, stop_on_error, _counting(progress, len(writes)))
-            return await load_all(
-                load, writes, lambda outcome: _show(given[outcome.index], writes[outcome.index], outcome)
+        async with open_journal_file(self._client, journal, "values to add") as journal_file:
+            writer = self._value_writer(journal_file, verify, stop_on_error, _progress_counter(progress, len(writes)))
+            return await write_all(
+                writer, writes, lambda outcome: _show(given[outcome.index], writes[outcome.index], outcome)
             )
 
     @ends_on_failure
@@ -239,9 +241,9 @@ class BulkWrites(Service):
             >>> rows = ({"record": record, "field": "Purity (%)", "content": 90 + n} for n in range(3))
             >>> statuses = [outcome.status async for outcome in client.records.iter_add_values(rows)]
         """
-        async with opened_journal(self._client, journal, "values to add") as opened:
-            load = self._value_load(opened, verify, stop_on_error)
-            outcomes = load_each(load, rows, self._writes, batch_size, _show)
+        async with open_journal_file(self._client, journal, "values to add") as journal_file:
+            writer = self._value_writer(journal_file, verify, stop_on_error)
+            outcomes = write_each(writer, rows, self._writes, batch_size, _show)
             async with contextlib.aclosing(outcomes):  # sync: with contextlib.closing(outcomes):
                 async for outcome in outcomes:
                     yield outcome
@@ -260,7 +262,7 @@ class BulkWrites(Service):
             writes.append((record_id, scope, row["content"]))
         return writes
 
-    def _value_load(
+    def _value_writer(
         self, journal: Any, verify: bool, stop_on_error: bool, progress: Callable[[], object] | None = None
     ) -> Any:
         async def write(row: Write, before: str | None) -> RecordValue | None:
@@ -278,11 +280,11 @@ class BulkWrites(Service):
             progress=progress,
             journal=journal,
             digest_of=lambda row: digest(strict_json.encode(row)),
-            traces=None if journal is None else ValueReconciler(self._client, journal),
+            reconciler=None if journal is None else ValueReconciler(self._client, journal),
         )
 
 
-def _counting(progress: Progress | None, total: int) -> Callable[[], object] | None:
+def _progress_counter(progress: RowProgress | None, total: int) -> Callable[[], object] | None:
     """Return what is to be called when a row has ended, one at a time."""
     if progress is None:
         return None

@@ -22,8 +22,8 @@ from kalbio._core.errors import KalbioAPIError, KalbioResponseError, SettingErro
 from kalbio._core.http.addresses import Address, is_local, read_address
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.headers import AddedHeaders
-from kalbio._core.http.proxies import given as given_proxy
-from kalbio._core.http.proxies import of_environment, of_system
+from kalbio._core.http.proxies import from_argument as proxies_from_argument
+from kalbio._core.http.proxies import from_environment, from_system
 from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.text.display import safe_repr
@@ -202,7 +202,7 @@ class AsyncKaleidoscopeClient:
         base_url, address = _base_url(url)
         # A transport of the caller's own knows itself where it sends, and whom it trusts.
         environ: Mapping[str, str] = os.environ if transport is None else {}
-        proxies = of_environment(environ, of_system) if proxy is None else given_proxy(proxy)
+        proxies = from_environment(environ, from_system) if proxy is None else proxies_from_argument(proxy)
         proxies.proxy_of(address.scheme, address.host, address.port)
         if transport is None:
             _warn_of_clear_text(address)

@@ -244,7 +244,7 @@ class Dashboard(Resource):
         await self._require_client().session.call(request)
 
     def _hold(self, name: Literal["record_ids", "record_set_ids"], change: Callable[[list[str]], list[str]]) -> None:
-        self._take_over({name: change(getattr(self, name))})
+        self._merge({name: change(getattr(self, name))})
 
 
 DashboardIdentifier: TypeAlias = Dashboard | str

@@ -115,7 +115,7 @@ class KeyField(EntityField):
             resource = strict_json.plain(changes) if answer is None else answer.get("resource")
             if not isinstance(resource, dict):
                 raise unusable(response, "the answer holds no field")
-            self._take_over(resource)
+            self._merge(resource)
         return self
 
 
@@ -184,7 +184,7 @@ class DataField(EntityField):
             field = resource.get("field", resource) if isinstance(resource, dict) else None
             if not isinstance(field, dict):
                 raise unusable(response, "the answer holds no field")
-            self._take_over(field)
+            self._merge(field)
         return self
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kaleidoscope_api.api.records import export_records_csv
 
-from kalbio._core.aio.downloads import PACKED, Progress, check_target, save
+from kalbio._core.aio.downloads import GZIP_ENCODING, DownloadProgress, check_target, save
 from kalbio._core.errors import IdentifierError
 from kalbio._core.files.filenames import safe_name
 from kalbio._core.objects.checks import renamed
@@ -50,7 +50,7 @@ class ExportsService(Service):
         search_text: str | None = None,
         *,
         overwrite: bool = True,
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         record_set_id: str | None = None,
         record_set_filters: Sequence[str] | None = None,
     ) -> str | None:
@@ -125,7 +125,7 @@ class ExportsService(Service):
             },
         )
         build: Any = export_records_csv.build_request
-        response = await self._session.call_or_none({**build(**query), "headers": PACKED}, stream=True)
+        response = await self._session.call_or_none({**build(**query), "headers": GZIP_ENCODING}, stream=True)
         if response is None:
             return None
         await save(response, target, overwrite=overwrite, progress=progress)

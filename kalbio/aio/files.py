@@ -10,8 +10,8 @@ from kaleidoscope_api.api.activities import download_activity_file
 from kaleidoscope_api.api.files import download_file
 
 from kalbio._core.aio.downloads import (
-    AS_STORED,
-    Progress,
+    IDENTITY_ENCODING,
+    DownloadProgress,
     check_sha256,
     check_target,
     check_writable,
@@ -46,7 +46,7 @@ class FilesService(Service):
         activity_id: ActivityIdentifier | None = None,
         *,
         overwrite: bool = True,
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         sha256: str | None = None,
     ) -> str | None:
         """Save a file.
@@ -94,7 +94,7 @@ class FilesService(Service):
         file: BinaryIO,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         sha256: str | None = None,
     ) -> int | None:
         """Write a file into one that is open, from where it stands.
@@ -134,7 +134,7 @@ class FilesService(Service):
         file_id: str,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         sha256: str | None = None,
     ) -> bytes | None:
         """Return the bytes of a file, None when there is no such file on the server, or `file_id` is None.
@@ -169,7 +169,7 @@ class FilesService(Service):
         file_id: str,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         sha256: str | None = None,
     ) -> AsyncIterator[bytes]:
         """Yield a file piece by piece, for files that are too large to hold.
@@ -212,7 +212,7 @@ class FilesService(Service):
         else:
             activity = await self._directory[ACTIVITIES].require_id(activity_id)
             request = download_activity_file.build_request(activity, file_id)
-        return {**request, "headers": AS_STORED}
+        return {**request, "headers": IDENTITY_ENCODING}
 
 
 def _id_of(file_id: Any) -> str:

@@ -39,7 +39,7 @@ from kalbio._core.objects.listing import read_items, read_object
 from kalbio._core.objects.paging import Pages
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
-from kalbio._model.bulk import BulkResult, Progress, RowOutcome, keep_account, outcome_of
+from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of
 from kalbio._model.cells import column_types, with_cells
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.keys import with_key_texts
@@ -103,7 +103,7 @@ class ImportsService(Service):
         batch_size: int,
         journal: str | Path | None = None,
         stop_on_error: bool = False,
-        progress: Progress | None = None,
+        progress: RowProgress | None = None,
         timeout: float = 300.0,
     ) -> BulkResult[ImportRecord]: ...
 
@@ -124,7 +124,7 @@ class ImportsService(Service):
         batch_size: int | None = None,
         journal: str | Path | None = None,
         stop_on_error: bool = False,
-        progress: Progress | None = None,
+        progress: RowProgress | None = None,
         timeout: float = 300.0,
     ) -> str | BulkResult[ImportRecord]:
         """Load rows: records are created or updated, and columns without a field make one.
@@ -218,7 +218,7 @@ class ImportsService(Service):
                 if came:
                     begun = outcome_of(number, came[0])
                     outcomes[number] = begun if begun.id is None else attrs.evolve(begun, status="unknown")
-                keep_account(end, BulkResult(outcomes))
+                attach_outcome(end, BulkResult(outcomes))
                 raise
         return BulkResult(outcomes)
 
@@ -284,10 +284,10 @@ class ImportsService(Service):
         return new
 
     async def _load(self, journal: Journal | None, stop_on_error: bool) -> BulkWriter[Any, ImportRecord]:
-        traces = None
+        reconciler = None
         if journal is not None:
             ids = [item.id async for item in self.iter_imports()]
-            traces = _ImportTraces(
+            reconciler = _ImportTraces(
                 self.iter_imports, journal, set(json.loads(journal.keep("imports", json.dumps(ids))))
             )
 
@@ -302,7 +302,7 @@ class ImportsService(Service):
             stop_on_error=stop_on_error,
             journal=journal,
             digest_of=lambda request: digest(strict_json.encode([request["url"], request["json"]])),
-            traces=traces,
+            reconciler=reconciler,
         )
 
     async def _ended(self, outcome: RowOutcome[ImportRecord], timeout: float) -> RowOutcome[ImportRecord]:

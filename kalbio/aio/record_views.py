@@ -94,7 +94,7 @@ class RecordView(RecordViewData):
         if answer is None or answer.get("id") != self.id:
             answer = await client.directory[RECORD_VIEWS].after_write(self.id)
         if answer is not None:
-            self._take_over(answer)
+            self._merge(answer)
 
     @on_failure(nothing)
     async def replace_key_fields(self, body: RecordView.ReplaceKeyFieldsBody) -> RecordView | None:

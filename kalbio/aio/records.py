@@ -35,8 +35,8 @@ from kalbio._model.search import (
     SearchRecordsQuery,
     ViewFieldFilter,
     ViewFieldSort,
-    prepared,
     query_text,
+    require_json_list,
 )
 from kalbio.aio._activity import Record
 from kalbio.aio._policy import deprecated, ends_on_failure, nothing, on_failure
@@ -234,7 +234,7 @@ class RecordsService(BulkWrites):
         if "limit" in query:
             require_whole_number("limit", query["limit"], 1)
         if isinstance(query.get("identifier_ids"), str):
-            prepared("identifier_ids", query["identifier_ids"])
+            require_json_list("identifier_ids", query["identifier_ids"])
         elif "identifier_ids" in query:
             query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value", RecordValue))
         build: Any = search_records.build_request

@@ -6,14 +6,14 @@ import pytest
 
 from kalbio import SettingError
 from kalbio._core.http.addresses import host_fault, is_local, read_address, without_secrets
-from kalbio._core.http.proxies import given, of_environment
+from kalbio._core.http.proxies import from_argument, from_environment
 
 PROXY = "http://proxy.invalid:3128"
 
 
 def direct(no_proxy: str, scheme: str, host: str, port: int | None = None) -> bool:
     """Whether NO_PROXY leaves out a host."""
-    return of_environment({"ALL_PROXY": PROXY, "NO_PROXY": no_proxy}).proxy_of(scheme, host, port) is None
+    return from_environment({"ALL_PROXY": PROXY, "NO_PROXY": no_proxy}).proxy_of(scheme, host, port) is None
 
 
 @pytest.mark.parametrize(
@@ -99,15 +99,16 @@ def test_no_proxy_takes_ports(no_proxy: str, scheme: str, host: str, port: int |
 )
 def test_the_variable_for_the_scheme_counts(environ: dict[str, str], http: str | None, https: str | None) -> None:
     """The own variable before ALL_PROXY, small letters before capitals, no HTTP_PROXY in a CGI script."""
-    proxies = of_environment(environ)
+    proxies = from_environment(environ)
     assert (proxies.proxy_of("http", "x.com"), proxies.proxy_of("https", "x.com")) == (http, https)
 
 
 def test_the_settings_of_the_system_count_where_no_variable_is_set() -> None:
     """As on macOS and Windows."""
-    assert of_environment({}, lambda: {"https": "http://a:1"}).proxy_of("https", "x.com") == "http://a:1"
+    assert from_environment({}, lambda: {"https": "http://a:1"}).proxy_of("https", "x.com") == "http://a:1"
     assert (
-        of_environment({"HTTP_PROXY": "http://b:2"}, lambda: {"https": "http://a:1"}).proxy_of("https", "x.com") is None
+        from_environment({"HTTP_PROXY": "http://b:2"}, lambda: {"https": "http://a:1"}).proxy_of("https", "x.com")
+        is None
     )
 
 
@@ -117,7 +118,7 @@ def test_the_settings_of_the_system_count_where_no_variable_is_set() -> None:
 )
 def test_a_proxy_of_the_environment_that_cannot_be_used_is_named_when_it_is_needed(url: str) -> None:
     """A host that is left out does not care; any other request is told the variable."""
-    proxies = of_environment({"https_proxy": url, "NO_PROXY": "home.com"})
+    proxies = from_environment({"https_proxy": url, "NO_PROXY": "home.com"})
     assert proxies.proxy_of("https", "home.com") is None
     assert proxies.proxy_of("http", "x.com") is None
     for _ in range(2):
@@ -131,14 +132,14 @@ def test_a_proxy_of_the_environment_that_cannot_be_used_is_named_when_it_is_need
 def test_a_proxy_that_is_given_must_be_an_address(url: object) -> None:
     """Its scheme included, because host:port could as well be scheme:path."""
     with pytest.raises(SettingError, match=r"^proxy "):
-        given(url)
+        from_argument(url)
 
 
 def test_a_proxy_is_told_without_its_password() -> None:
     """Neither its representation nor what errors say of it has user name or password; the url to connect with has."""
-    proxies = given("http://me:sandbox-secret-pw@proxy.invalid")
+    proxies = from_argument("http://me:sandbox-secret-pw@proxy.invalid")
     assert proxies.proxy_of("https", "x.com") == "http://me:sandbox-secret-pw@proxy.invalid"
-    assert proxies.told("https", "x.com") == "the proxy proxy.invalid:80 (proxy)"
+    assert proxies.describe("https", "x.com") == "the proxy proxy.invalid:80 (proxy)"
     assert repr(proxies) == "Proxies(proxy)"
 
 

@@ -164,7 +164,7 @@ def test_r121_no_lock_is_inherited_held(world: World, server: EchoServer) -> Non
     world(client.programs.get_programs())
     modules = [module for name, module in sys.modules.copy().items() if name.startswith("kalbio.")]
     pipes = list(client._http_clients._http_clients.values())
-    locks = locks_of(*modules, *forks._inherited.values(), *pipes, *[pipe._limiter for pipe in pipes])
+    locks = locks_of(*modules, *forks._registered.values(), *pipes, *[pipe._limiter for pipe in pipes])
     assert len(locks) > 10
     taken, done = threading.Event(), threading.Event()
 
@@ -317,7 +317,7 @@ def test_r121_a_journal_that_is_refused_can_be_closed(tmp_path: Path) -> None:
     """Closing the journal of another process does nothing, and says nothing."""
     journal = Journal(tmp_path / "load.db", "a load")
     kept = journal._db
-    journal.begin_anew()
+    journal.reset_after_fork()
     journal.close()
     with pytest.raises(JournalError, match="forked"):
         journal.note([Note(0, b"0", None)])

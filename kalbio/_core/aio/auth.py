@@ -26,9 +26,9 @@ from kalbio._core.retry import read_retry_after
 from kalbio._core.text.log_redaction import RedactedHeaders
 from kalbio._core.text.redaction import redact
 
-_OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
+_BODY_HEADERS = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
 _CONFIDENTIAL = re.compile("auth|cookie|credential|key|pass|pwd|secret|session|signature|token", re.IGNORECASE)
-_OF_A_TOKEN = re.compile(r"[\x21-\x7e]+")
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class AsyncIdentityToken:
@@ -116,7 +116,7 @@ class AsyncTokenAuth(Auth):
                         login.extensions["timeout"] = request.extensions.get("timeout", login.extensions["timeout"])
                         login.extensions["deadline"] = request.extensions.get("deadline")
                         login.extensions["fresh_connection"] = request.extensions.get("fresh_connection", False)
-                        self._dress(login, identity)
+                        self._set_headers(login, identity)
                         raise_if_stopped()
                         answer = yield login
                         try:
@@ -126,7 +126,7 @@ class AsyncTokenAuth(Auth):
                             # A copy: the traceback of this one would be kept alive, and shared.
                             self.failures, self._failure = self.failures + 1, copy.copy(error)
                             raise
-            self._dress(request, {**identity, self._header: f"Bearer {token}"})
+            self._set_headers(request, {**identity, self._header: f"Bearer {token}"})
             raise_if_stopped()
             response = yield request
             if response.status_code != 401 or last_try:
@@ -141,7 +141,7 @@ class AsyncTokenAuth(Auth):
             return {}
         try:
             token = await self._identity.get()
-            if not _OF_A_TOKEN.fullmatch(token):
+            if not _TOKEN.fullmatch(token):
                 raise ValueError("what came cannot stand in a header")
             return {"Authorization": f"Bearer {token}"}
         except Exception as error:  # whatever the library of the credentials raises
@@ -150,13 +150,13 @@ class AsyncTokenAuth(Auth):
             reason = f"no identity token for the proxy: {told}"
             raise ConnectionFailedError.of(request, reason) from cause
 
-    def _dress(self, request: Request, headers: Mapping[str, str]) -> None:
+    def _set_headers(self, request: Request, headers: Mapping[str, str]) -> None:
         request.headers.__class__ = RedactedHeaders
         for name, value in headers.items():
             request.headers[name] = value  # `update` makes headers of them first
         for name, value in self._extra_headers.items():
             # A caller's header wins, but cannot relabel or reframe a body that we encoded.
-            if name.lower() not in _OF_THE_BODY:
+            if name.lower() not in _BODY_HEADERS:
                 if not value.isascii():
                     request.headers.encoding = "iso-8859-1"  # as HTTP means it; the library would write UTF-8
                 request.headers[name] = value
@@ -174,7 +174,7 @@ class AsyncTokenAuth(Auth):
                 raise KalbioResponseError(answer.request.method, url, b"[hidden]", str(error)) from None
         elif answer.status_code in (408, 421, 425, 429) or answer.status_code >= 500:
             if answer.status_code in (421, 425, 429, 503):
-                self._tokens.put_back(grant)
+                self._tokens.restore(grant)
             raise self._refusal(KalbioAPIError.for_status, answer)
         elif grant["grant_type"] != "refresh_token":
             refused = self._refusal(AuthenticationError, answer)

@@ -17,11 +17,11 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class _Flight(Generic[V]):
+class _PendingLoad(Generic[V]):
     """One request that is under way, and those who wait for it."""
 
     def __init__(self) -> None:
-        self.landed = Event()
+        self.finished = Event()
         self.value: list[V] = []
         self.error: KalbioError | None = None
 
@@ -39,14 +39,14 @@ class AsyncCache(Generic[K, V]):
         self._clock = clock
         self._lock = ShortLock()
         self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
-        self._flights: dict[K, _Flight[V]] = {}
+        self._pending: dict[K, _PendingLoad[V]] = {}
         self._generation = 0
-        forks.watch(self)
+        forks.register(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: keep the values, and wait for no request of the parent's."""
         self._lock = ShortLock()
-        self._flights = {}
+        self._pending = {}
 
     @property
     def generation(self) -> int:
@@ -81,14 +81,14 @@ class AsyncCache(Generic[K, V]):
             self._generation += 1
             for key in keys:
                 self._entries.pop(key, None)
-                self._flights.pop(key, None)
+                self._pending.pop(key, None)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._generation += 1
             self._entries.clear()
-            self._flights.clear()
+            self._pending.clear()
 
     async def get(self, key: K, load: Callable[[], Awaitable[V]], *, fresh: bool = False) -> V:
         """Return the cached value, or load it; those who ask meanwhile wait for the same request.
@@ -104,38 +104,38 @@ class AsyncCache(Generic[K, V]):
             cached = self.peek(key)
             if cached is not None:
                 return cached
-            own: _Flight[V] = _Flight()
+            own: _PendingLoad[V] = _PendingLoad()
             try:
                 with self._lock:
-                    flight = self._flights.setdefault(key, own)
+                    pending = self._pending.setdefault(key, own)
                     since = self._generation
-                if flight is own:
-                    return await self._lead(key, own, load, since)
+                if pending is own:
+                    return await self._load_shared(key, own, load, since)
             except BaseException:
-                self._land(key, own)  # again: an interrupt may break in anywhere, and nobody may wait for ever
+                self._finish(key, own)  # again: an interrupt may break in anywhere, and nobody may wait for ever
                 raise
-            await flight.landed.wait()
-            if flight.error is not None:
+            await pending.finished.wait()
+            if pending.error is not None:
                 # A copy: one exception object must not collect the tracebacks of several askers.
-                raise copy.copy(flight.error)
-            if flight.value:
-                return flight.value[0]
+                raise copy.copy(pending.error)
+            if pending.value:
+                return pending.value[0]
             # The leader was cancelled; the next one takes over.
 
-    async def _lead(self, key: K, flight: _Flight[V], load: Callable[[], Awaitable[V]], since: int) -> V:
+    async def _load_shared(self, key: K, pending: _PendingLoad[V], load: Callable[[], Awaitable[V]], since: int) -> V:
         try:
             value = await load()
-            flight.value.append(value)
+            pending.value.append(value)
             self.put(key, value, since=since)
             return value
         except KalbioError as error:
-            flight.error = error
+            pending.error = error
             raise
         finally:
-            self._land(key, flight)
+            self._finish(key, pending)
 
-    def _land(self, key: K, flight: _Flight[V]) -> None:
+    def _finish(self, key: K, pending: _PendingLoad[V]) -> None:
         with self._lock:
-            if self._flights.get(key) is flight:
-                del self._flights[key]
-        flight.landed.set()
+            if self._pending.get(key) is pending:
+                del self._pending[key]
+        pending.finished.set()

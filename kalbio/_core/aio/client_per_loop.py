@@ -28,8 +28,8 @@ class AsyncClientPerLoop:
         self._lock = ShortLock()
         self._http_clients: dict[Any, AsyncRetryingClient] = {}
         self.is_closed = False  # for good
-        self._stranded = False
-        forks.watch(self)
+        self._has_foreign_connections = False
+        forks.register(self)
 
     def check(self) -> None:
         """Raise ClientClosedError when they are closed."""
@@ -47,7 +47,7 @@ class AsyncClientPerLoop:
         loop = running_loop()
         with self._lock:
             self.check()
-            if self._stranded:
+            if self._has_foreign_connections:
                 raise RuntimeError(
                     "The transport that this client was made with has connections that belong to the process that this "
                     "one was forked from. Make the client in the child, or use a transport with a method forget()."
@@ -55,7 +55,7 @@ class AsyncClientPerLoop:
             ended = [other for other in self._http_clients if other is not None and other.is_closed()]
             dropped = [self._http_clients.pop(other) for other in ended]
             if loop not in self._http_clients:
-                with forks.undisturbed():  # it imports a lot
+                with forks.fork_lock():  # it imports a lot
                     self._http_clients[loop] = self._make()
             client = self._http_clients[loop]
         for other in dropped:
@@ -75,12 +75,12 @@ class AsyncClientPerLoop:
         elif clients and self._transport is not None:
             await self._transport.aclose()
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: leave the connections to the parent, and open others for the next call."""
         self._lock = ShortLock()
         if self._http_clients:
-            forks.keep(self._http_clients)
+            forks.never_free(self._http_clients)
             self._http_clients = {}
             from kalbio._core.http.httpx_names import forget  # loaded by the clients
 
-            self._stranded = self._transport is not None and not forget(self._transport)
+            self._has_foreign_connections = self._transport is not None and not forget(self._transport)

@@ -145,18 +145,18 @@ async def map_bounded(work: Callable[[T], Awaitable[R]], items: Sequence[T], lim
     done: dict[int, R] = {}
     to_do = iter(enumerate(items))
 
-    async def some() -> None:
-        for place, item in to_do:
-            done[place] = await work(item)
+    async def worker() -> None:
+        for index, item in to_do:
+            done[index] = await work(item)
 
     try:
         async with create_task_group() as tasks:
             for _ in range(min(limit, len(items))):
-                tasks.start_soon(some)
+                tasks.start_soon(worker)
     except BaseExceptionGroup as group:
         # One failure is one failure, however many tasks there were.
         raise group.exceptions[0] from None
-    return [done[place] for place in range(len(items))]
+    return [done[index] for index in range(len(items))]
 
 
 async def map_ordered(
@@ -175,15 +175,15 @@ async def map_ordered(
     last = inf  # what comes after this place is not begun
     more, broken = True, None
 
-    async def one(place: int, item: T) -> R:
+    async def run_one(index: int, item: T) -> R:
         nonlocal last
         async with free:
-            if place > last:
+            if index > last:
                 raise asyncio.CancelledError
             try:
                 return await work(item)
             except BaseException:
-                last = min(last, place)
+                last = min(last, index)
                 raise
 
     try:
@@ -197,7 +197,7 @@ async def map_ordered(
                 except Exception as error:
                     more, broken = False, error
                 else:
-                    waiting.append(asyncio.create_task(one(taken, item)))
+                    waiting.append(asyncio.create_task(run_one(taken, item)))
                     taken += 1
             more = more and last == inf
             if waiting and (full or not more or waiting[0].done()):

@@ -124,19 +124,19 @@ class AsyncConnection(asyncio.Protocol):
     async def _reach(self, limits: Limits) -> socket.socket:
         # Not by the event loop's own function: cancelled at the wrong moment it leaves a socket behind.
         addresses = await self._addresses()
-        for place, (family, kind, protocol, _, address) in enumerate(addresses):
+        for index, (family, kind, protocol, _, address) in enumerate(addresses):
             if self._ended is not None:
                 break
             opened = self._socket = socket.socket(family, kind, protocol)
             try:
                 opened.setblocking(False)
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                async with asyncio.timeout(limits.share("connect", len(addresses) - place)):
+                async with asyncio.timeout(limits.share("connect", len(addresses) - index)):
                     await self._loop.sock_connect(opened, address)
                 return opened
             except BaseException as error:
                 opened.close()
-                if not isinstance(error, OSError) or place == len(addresses) - 1:
+                if not isinstance(error, OSError) or index == len(addresses) - 1:
                     raise
         raise OSError(self._ended or "the host has no address")
 

@@ -36,11 +36,11 @@ class Tokens:
     _refresh: str | None = attrs.field(default=None, repr=False)
     _renew_at: float = 0.0
     # The last tokens that were given: also one that was replaced must not be shown.
-    _given: deque[str] = attrs.field(factory=lambda: deque(maxlen=8), repr=False)
+    _issued: deque[str] = attrs.field(factory=lambda: deque(maxlen=8), repr=False)
     _lock: Lock = attrs.field(factory=Lock)
 
     def __attrs_post_init__(self) -> None:
-        forks.watch(self)
+        forks.register(self)
 
     def __repr__(self) -> str:
         return "Tokens([hidden])"
@@ -53,9 +53,9 @@ class Tokens:
     def secrets(self) -> tuple[str, ...]:
         """Return everything that must not be shown to anyone."""
         with self._lock:
-            return self.client_secret, *self._given
+            return self.client_secret, *self._issued
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: keep the access token, and leave the refresh token to the parent."""
         self._lock = Lock()
         self._refresh = None
@@ -93,11 +93,11 @@ class Tokens:
         margin = min(constants.TOKEN_MARGIN, lifetime * constants.TOKEN_MARGIN_SHARE)
         with self._lock:
             self._access, self._refresh = access, refresh
-            self._given.extend(token for token in (access, refresh) if token)
+            self._issued.extend(token for token in (access, refresh) if token)
             self._renew_at = self.clock() + lifetime - margin
         return access
 
-    def put_back(self, grant: Grant) -> None:
+    def restore(self, grant: Grant) -> None:
         """Keep the refresh token of a request that certainly was not processed."""
         with self._lock:
             self._refresh = self._refresh or grant.get("refresh_token")

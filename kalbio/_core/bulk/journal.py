@@ -111,11 +111,11 @@ class Journal:
             raise
         # From now on, however long ago the earlier run has ended: clocks are set, and machines sleep.
         self._quiet_at = time.monotonic() + JOURNAL_REST
-        forks.watch(self)
+        forks.register(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: refuse. The file is open in the parent, and closing it here would write to it."""
-        forks.keep(self._db)
+        forks.never_free(self._db)
         self._forked = True
 
     def _there(self, file: Path) -> bool:
@@ -185,7 +185,7 @@ class Journal:
         if self._forked:
             raise self._refusal("is open in the process that this one was forked from; a load goes on where it began")
         # Rows that are looked for at the same time ask from several threads; and a fork waits for the end of a note.
-        with forks.undisturbed(), self._causes():
+        with forks.fork_lock(), self._causes():
             yield
 
     @contextlib.contextmanager
@@ -216,8 +216,8 @@ class Journal:
         total = 0
         for start in range(0, len(numbers), _MOST_PARAMETERS):
             some = numbers[start : start + _MOST_PARAMETERS]
-            places = ",".join("?" * len(some))
-            total += _checksum(self._db.execute(f"select * from row where number in ({places})", some))  # noqa: S608
+            placeholders = ",".join("?" * len(some))
+            total += _checksum(self._db.execute(f"select * from row where number in ({placeholders})", some))  # noqa: S608
         return total
 
     def _same(self, name: str, value: str, reason: str) -> None:
@@ -303,7 +303,7 @@ class Journal:
         """Give it back."""
         if self._forked:
             return
-        with forks.undisturbed():
+        with forks.fork_lock():
             with contextlib.suppress(sqlite3.Error):  # the second file may stay
                 self._db.execute("pragma locking_mode = normal")
                 self._db.execute("pragma journal_mode = delete")

@@ -17,11 +17,11 @@ class Skipped(Enum):
 
 SKIPPED = Skipped.SKIPPED
 
-UNKNOWN = (OutcomeUnknownError, KalbioResponseError)
+OUTCOME_UNKNOWN = (OutcomeUnknownError, KalbioResponseError)
 """What leaves open whether a row is in: a lost answer, and one that cannot be read."""
 
 
-def under_way() -> OutcomeUnknownError:
+def interrupted_row_error() -> OutcomeUnknownError:
     """Return what stands in the place of the result of a row that was under way when its load broke off."""
     error = OutcomeUnknownError("", "", "the load broke off while the row was under way", None)
     error.args = (

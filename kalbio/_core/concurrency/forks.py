@@ -15,39 +15,39 @@ from weakref import WeakValueDictionary
 
 T = TypeVar("T")
 
-_PATIENCE = 5.0  # seconds; who forks in the middle of an import would wait for himself
+_MAX_WAIT = 5.0  # seconds; who forks in the middle of an import would wait for himself
 
 
-class Inherited(Protocol):
+class ForkAware(Protocol):
     """Something that is not to be used in a child as it is."""
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Make it usable in a child, or refuse from now on. No other thread runs yet."""
 
 
-_inherited: WeakValueDictionary[int, Inherited] = WeakValueDictionary()
+_registered: WeakValueDictionary[int, ForkAware] = WeakValueDictionary()
 # Held while something is done that a child could not take up, such as an import: a fork waits for it.
-_undisturbed = threading.RLock()
+_fork_lock = threading.RLock()
 _forking = threading.local()
 
 
-def undisturbed() -> threading.RLock:
+def fork_lock() -> threading.RLock:
     """Return the lock for what no fork is to come between."""
-    return _undisturbed
+    return _fork_lock
 
 
-def watch(thing: Inherited) -> None:
+def register(thing: ForkAware) -> None:
     """Let a thing begin anew in each child, for as long as it lives."""
-    _inherited[id(thing)] = thing
+    _registered[id(thing)] = thing
 
 
-def in_child(function: Callable[[], object]) -> None:
+def call_in_child(function: Callable[[], object]) -> None:
     """Call a function in each child: for what a module has."""
     if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is inherited
         os.register_at_fork(after_in_child=function)
 
 
-def keep(thing: Any) -> None:
+def never_free(thing: Any) -> None:
     """Never let go of what a child has inherited: its finalizers would write to what the parent goes on using.
 
     To stand in a list is not enough, because the lists go too when the interpreter ends.
@@ -66,24 +66,24 @@ class cached_property(functools.cached_property[T]):  # named as what it is
     def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
         """Return the value, made once."""
-        with _undisturbed:
+        with _fork_lock:
             return super().__get__(instance, owner)
 
 
 def _before() -> None:
-    _forking.waited = _undisturbed.acquire(timeout=_PATIENCE)
+    _forking.waited = _fork_lock.acquire(timeout=_MAX_WAIT)
 
 
 def _in_parent() -> None:
     if _forking.waited:
-        _undisturbed.release()
+        _fork_lock.release()
 
 
 def _in_child() -> None:
-    global _undisturbed
-    _undisturbed = threading.RLock()
-    for thing in list(_inherited.values()):
-        thing.begin_anew()
+    global _fork_lock
+    _fork_lock = threading.RLock()
+    for thing in list(_registered.values()):
+        thing.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

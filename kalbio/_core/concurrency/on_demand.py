@@ -19,35 +19,35 @@ class OnDemand(Coroutine[Any, Any, T], Generic[T]):
     can be awaited again, which asks again, and stands wherever a coroutine does.
     """
 
-    __slots__ = ("_begin", "_begun", "_what")
+    __slots__ = ("_coroutine", "_make", "_what")
 
-    def __init__(self, begin: Callable[[], Coroutine[Any, Any, T]], what: str) -> None:
-        self._begin = begin
-        self._begun: Coroutine[Any, Any, T] | None = None
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, T]], what: str) -> None:
+        self._make = make
+        self._coroutine: Coroutine[Any, Any, T] | None = None
         self._what = what
 
     def __repr__(self) -> str:
         return f"<{self._what}, to be awaited>"
 
     def __await__(self) -> Generator[Any, Any, T]:
-        return self._begin().__await__()
+        return self._make().__await__()
 
     def send(self, value: Any) -> Any:
         """Go on, as the tasks of an event loop do."""
-        if self._begun is None:
-            self._begun = self._begin()
-        return self._begun.send(value)
+        if self._coroutine is None:
+            self._coroutine = self._make()
+        return self._coroutine.send(value)
 
     def throw(self, *error: Any) -> Any:
         """Go on with an error, as a task that is cancelled does."""
-        if self._begun is None:
-            self._begun = self._begin()
-        return self._begun.throw(*error)
+        if self._coroutine is None:
+            self._coroutine = self._make()
+        return self._coroutine.throw(*error)
 
     def close(self) -> None:
         """End it where it is; nothing when it has not begun."""
-        if self._begun is not None:
-            self._begun.close()
+        if self._coroutine is not None:
+            self._coroutine.close()
 
 
 def on_demand(
@@ -56,10 +56,10 @@ def on_demand(
     """Mark what a property gives: the coroutine is made when it is awaited, not when the property is read."""
 
     @functools.wraps(method)
-    def given(self: S) -> Coroutine[Any, Any, T]:
+    def wrapper(self: S) -> Coroutine[Any, Any, T]:
         return OnDemand(lambda: method(self), f"{method.__name__} of {self!r}")
 
-    return given
+    return wrapper
 
 
 def mark_like(method: Callable[..., Any], wrapper: Callable[..., Any]) -> None:

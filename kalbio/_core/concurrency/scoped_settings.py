@@ -25,33 +25,33 @@ class _Block:
         self.is_open = True
 
 
-_standing: ContextVar[tuple[_Block, ...]] = ContextVar("kalbio_blocks", default=())
+_open_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("kalbio_blocks", default=())
 
 
 @contextlib.contextmanager
-def block(owner: object, name: str, value: Any, instead: str) -> Iterator[None]:
-    """Let a setting of `owner` have a value within the block. `instead` says how to set it for every context."""
+def block(owner: object, name: str, value: Any, alternative: str) -> Iterator[None]:
+    """Let a setting of `owner` have a value within the block. `alternative` says how to set it for every context."""
     entered = _Block(owner, name, value)
-    _standing.set((*(one for one in _standing.get() if one.is_open), entered))
+    _open_blocks.set((*(one for one in _open_blocks.get() if one.is_open), entered))
     try:
         yield
     finally:
         entered.is_open = False
-        standing = _standing.get()
-        if entered in standing:
-            _standing.set(tuple(one for one in standing if one.is_open))
+        blocks = _open_blocks.get()
+        if entered in blocks:
+            _open_blocks.set(tuple(one for one in blocks if one.is_open))
         else:
             # Not an exception, and no warning that may become one: leaving must not fail.
             logger.warning(
                 "%s() was entered in one context and left in another one, as in an async fixture or a dependency with "
                 "yield. It held for the calls of the first one only. %s",
-                name, instead,
+                name, alternative,
             )  # fmt: skip
 
 
 def value_of(owner: object, name: str) -> Any:
     """Return the value that the innermost open block gives to a setting; None when there is none."""
-    for one in reversed(_standing.get()):
+    for one in reversed(_open_blocks.get()):
         if one.owner is owner and one.name == name and one.is_open:
             return one.value
     return None

@@ -27,47 +27,47 @@ class Stop:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._said = threading.Event()
-        self._under: set[socket.socket | Stop] = set()
+        self._is_stopped = threading.Event()
+        self._dependents: set[socket.socket | Stop] = set()
 
     def is_set(self) -> bool:
         """Whether it has been said."""
-        return self._said.is_set()
+        return self._is_stopped.is_set()
 
     def check(self) -> None:
         """Raise Stopped when it has been said."""
-        if self._said.is_set():
+        if self._is_stopped.is_set():
             raise Stopped
 
     def wait(self, seconds: float) -> bool:
         """Wait until it is said, for so long at most. Returns whether it was."""
-        return self._said.wait(seconds)
+        return self._is_stopped.wait(seconds)
 
-    def add(self, under: socket.socket | Stop) -> None:
+    def add(self, dependent: socket.socket | Stop) -> None:
         """Shut this socket down, or set this stop, when it is said. Raises Stopped when it has been said already."""
         with self._lock:
             self.check()
-            self._under.add(under)
+            self._dependents.add(dependent)
 
-    def discard(self, under: socket.socket | Stop) -> None:
+    def discard(self, dependent: socket.socket | Stop) -> None:
         """Leave this socket or stop alone from now on."""
         with self._lock:
-            self._under.discard(under)
+            self._dependents.discard(dependent)
 
-    def say(self) -> None:
+    def signal(self) -> None:
         """End all waits, and let nothing more be begun; what is on its way may still end."""
         with self._lock:
-            self._said.set()
-            inner = [under for under in self._under if isinstance(under, Stop)]
+            self._is_stopped.set()
+            inner = [dependent for dependent in self._dependents if isinstance(dependent, Stop)]
         for stop in inner:
-            stop.say()
+            stop.signal()
 
     def set(self) -> None:
         """End all waits, and shut the sockets down."""
-        self.say()
+        self.signal()
         with self._lock:
-            under, self._under = self._under, set()
-        for each in under:
+            dependents, self._dependents = self._dependents, set()
+        for each in dependents:
             if isinstance(each, Stop):
                 each.set()
             else:

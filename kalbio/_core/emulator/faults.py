@@ -108,7 +108,7 @@ class Faults:
         self._operations = operations
         self._logins = logins
         self._lock = threading.Lock()
-        self._coming: list[_Coming] = []
+        self._scheduled: list[_ScheduledFault] = []
         self._added = 0
 
     def add(self, fault: Fault) -> Fault:
@@ -118,7 +118,7 @@ class Faults:
             raise ValueError(f"there is no operation {fault.operation!r}{close}")
         with self._lock:
             # a source of its own for each, so that a further fault does not move the others to other calls
-            self._coming.append(_Coming(fault, fault.times, Random(f"{self._seed} {self._added}").random))  # noqa: S311
+            self._scheduled.append(_ScheduledFault(fault, fault.times, Random(f"{self._seed} {self._added}").random))  # noqa: S311
             self._added += 1
         return fault
 
@@ -133,26 +133,26 @@ class Faults:
     def clear(self) -> None:
         """Let no more faults happen."""
         with self._lock:
-            self._coming.clear()
+            self._scheduled.clear()
 
     def take(self, operation: str | None) -> Fault | None:
         """Return the fault that hits a call of this operation now, if there is one."""
-        if not self._coming:
+        if not self._scheduled:
             return None
         with self._lock:
-            hits = [coming for coming in self._coming if coming.hits(operation, operation in self._logins)]
+            hits = [scheduled for scheduled in self._scheduled if scheduled.hits(operation, operation in self._logins)]
             if not hits:
                 return None
             first = hits[0]
             if first.left is not None:
                 first.left -= 1
                 if not first.left:
-                    self._coming.remove(first)
+                    self._scheduled.remove(first)
             return first.fault
 
 
 @attrs.define(eq=False)
-class _Coming:
+class _ScheduledFault:
     """A fault in the plan, and how often it is still to happen."""
 
     fault: Fault

@@ -27,7 +27,7 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _START_LIMIT = 10.0
 # The page holds a token: no other page may frame it, load it as something else, or find it in a cache.
-_KEEP_TO_ITSELF = (
+_PRIVATE_PAGE_HEADERS = (
     ("cache-control", "no-store"),
     ("content-security-policy", "frame-ancestors 'none'"),
     ("cross-origin-resource-policy", "same-origin"),
@@ -232,7 +232,7 @@ async def _send_answer(
 
 
 def _page(content_type: str, body: bytes) -> Response:
-    return Response(200, (("content-type", content_type), *_KEEP_TO_ITSELF), body)
+    return Response(200, (("content-type", content_type), *_PRIVATE_PAGE_HEADERS), body)
 
 
 def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:

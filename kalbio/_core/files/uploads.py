@@ -100,10 +100,10 @@ class _Stream:
             self._left = size
 
             def seek(offset: int, whence: int = os.SEEK_SET) -> int:
-                place = offset + (size if whence == os.SEEK_END else 0)
-                file.seek(begin + place)
-                self._left = size - place
-                return place
+                position = offset + (size if whence == os.SEEK_END else 0)
+                file.seek(begin + position)
+                self._left = size - position
+                return position
 
             self.seek, self.tell = seek, lambda: size - (self._left or 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-UNKNOWN = "application/octet-stream"
+OCTET_STREAM = "application/octet-stream"
 
 # What is packed is labelled as packed, whatever is in it. Endings that mean several things (`rdf`, `spc`) are left out;
 # where one type is true of all of them (`vcf`: variants or addresses), that one is given.
@@ -86,6 +86,6 @@ _BY_ENDING = {
 
 
 def content_type_of(name: str) -> str:
-    """Return the content type that follows from the last ending of a name; `UNKNOWN` when none does."""
+    """Return the content type that follows from the last ending of a name; `OCTET_STREAM` when none does."""
     _, dot, ending = name.rpartition(".")
-    return _BY_ENDING.get(ending.lower(), UNKNOWN) if dot else UNKNOWN
+    return _BY_ENDING.get(ending.lower(), OCTET_STREAM) if dot else OCTET_STREAM

@@ -85,7 +85,7 @@ class Proxies:
             raise SettingError(*proxy.fault.args)
         return proxy.url
 
-    def told(self, scheme: str, host: str, port: int | None = None) -> str:
+    def describe(self, scheme: str, host: str, port: int | None = None) -> str:
         """Return how an error names the proxy for a host, without its password; empty when there is none."""
         proxy = self._find(scheme, host, port)
         return "" if proxy is None else f"the proxy {proxy.where} ({proxy.setting})"
@@ -112,13 +112,13 @@ class Proxies:
         raise TypeError("proxies may hold passwords and cannot be pickled or copied")
 
 
-def given(url: Any) -> Proxies:
+def from_argument(url: Any) -> Proxies:
     """Return the proxy that the argument `proxy` names. Raises SettingError when it cannot be used."""
     _check("proxy", url)
     return Proxies({"all": _Proxy("proxy", url)})
 
 
-def of_environment(environ: Mapping[str, str], system: Callable[[], Mapping[str, str]] | None = None) -> Proxies:
+def from_environment(environ: Mapping[str, str], system: Callable[[], Mapping[str, str]] | None = None) -> Proxies:
     """Return the proxies that the environment names, or else the settings of the system (macOS, Windows).
 
     What cannot be used is told when a request would go through it.
@@ -143,7 +143,7 @@ def of_environment(environ: Mapping[str, str], system: Callable[[], Mapping[str,
     return Proxies(proxies, tuple(filter(None, map(_entry, entries))))
 
 
-def of_system() -> Mapping[str, str]:
+def from_system() -> Mapping[str, str]:
     """Return what macOS or Windows is set to; nothing elsewhere."""
     if sys.platform not in ("darwin", "win32"):
         return {}

@@ -55,7 +55,7 @@ def broken_promise(operation: OperationInfo, request: Request, response: Respons
     # An item without an id costs the item, not the list. Cutting the list is left to those who read it so.
     if is_listing and (response.extensions.get("texts") is not None or _items(body) is not None):
         return None
-    answer = _opened(response)
+    answer = _parsed(response)
     if answer is None:
         return "the answer is not JSON"
     wrong = _failure(answer)
@@ -101,8 +101,8 @@ def contradiction(operation: OperationInfo, request: Request, response: Response
             if not any(all(not _same(other, one) for one in asked) for other in others):
                 continue
         found: list[Any] = [
-            _other(_comparison(item, path), asked, place)
-            for place, (item, path) in enumerate(_judged(response, mark.answer))
+            _other(_comparison(item, path), asked, index)
+            for index, (item, path) in enumerate(_subjects(response, mark.answer))
             if all(_has(item, member, values) for member, values in mark.only)
         ]
         if mark.answer.startswith("?") and None in found:
@@ -116,7 +116,7 @@ def contradiction(operation: OperationInfo, request: Request, response: Response
 
 def _plainly_there(response: Response, path: str, wanted: Any) -> bool:
     """Whether just what was asked for stands at a path through members: the usual case of small answers, made cheap."""
-    found = _opened(response)
+    found = _parsed(response)
     for step in path.split("."):
         if not isinstance(found, dict):
             return False
@@ -124,9 +124,9 @@ def _plainly_there(response: Response, path: str, wanted: Any) -> bool:
     return found is not None and bool(found == wanted)
 
 
-def _judged(response: Response, path: str) -> Iterator[tuple[Text, list[str]]]:
+def _subjects(response: Response, path: str) -> Iterator[tuple[Text, list[str]]]:
     """Yield what a mark is about: each item of a list, or the answer as a whole; and the path inside of it."""
-    answer = _opened(response)
+    answer = _parsed(response)
     steps = path.split(".")
     items = _items(answer)
     if steps[0] in ("*", "?"):
@@ -141,10 +141,10 @@ def _has(item: Text, path: str, values: Sequence[str]) -> bool:
     return any(_decoded(text) in values for text in _at(item, path.split(".")))
 
 
-def _other(differs: Callable[[Any], Any], asked: Sequence[Any], place: int) -> Any:
+def _other(differs: Callable[[Any], Any], asked: Sequence[Any], index: int) -> Any:
     """Return what an item has instead of everything that was asked for; None when something of it fits."""
     # Answers come in the order of the questions as a rule.
-    for wanted in (asked[place % len(asked)], *asked):
+    for wanted in (asked[index % len(asked)], *asked):
         other = differs(wanted)
         if other is None:
             return None
@@ -156,8 +156,8 @@ def _comparison(item: Text, path: list[str]) -> Callable[[Any], Any]:
     if _KEY not in path:
         found = [value for text in _at(item, path) if (value := _decoded(text)) is not None]
         return lambda wanted: None if not found or any(_same(value, wanted) for value in found) else found[0]
-    place = path.index(_KEY)
-    members = next((known for text in _at(item, path[:place]) if (known := _members(text))), {})
+    index = path.index(_KEY)
+    members = next((known for text in _at(item, path[:index]) if (known := _members(text))), {})
     by_key: dict[str, Callable[[Any], Any]] = {}
 
     def differs(wanted: Any) -> Any:
@@ -165,7 +165,7 @@ def _comparison(item: Text, path: list[str]) -> Callable[[Any], Any]:
             if key not in members:
                 return f"without {key}"
             if key not in by_key:
-                by_key[key] = _comparison(members[key], path[place + 1 :])
+                by_key[key] = _comparison(members[key], path[index + 1 :])
             if (other := by_key[key](value)) is not None:
                 return other
         return None
@@ -256,14 +256,14 @@ def _query(request: Request, name: str) -> dict[str, str]:
 @lru_cache(maxsize=256)
 def _pattern(path: str) -> re.Pattern[str]:
     names = re.split(r"\{(\w+)\}", path)
-    parts = [f"(?P<{text}>[^/]+)" if place % 2 else re.escape(text) for place, text in enumerate(names)]
+    parts = [f"(?P<{text}>[^/]+)" if index % 2 else re.escape(text) for index, text in enumerate(names)]
     return re.compile("".join(parts) + "$")
 
 
 # -- what came, decoded no further than need be -----------------------------------------------------------------------
 
 
-def _opened(response: Response) -> Text:
+def _parsed(response: Response) -> Text:
     """Return the JSON of an answer, None when it is none. Looked at once, however many marks there are."""
     known = response.extensions
     if "opened" not in known:
@@ -327,10 +327,10 @@ def _members(text: Text) -> dict[str, Any] | None:
 
 def _at(text: Text, steps: Sequence[str]) -> Iterator[Text]:
     """Yield what stands at a path; nothing where it does not lead anywhere."""
-    for place, step in enumerate(steps):
+    for index, step in enumerate(steps):
         if step == "*":
             for item in _items(text) or ():
-                yield from _at(item, steps[place + 1 :])
+                yield from _at(item, steps[index + 1 :])
             return
         members = _members(text)
         if not members or step not in members:

@@ -27,8 +27,8 @@ def is_midnight(value: datetime) -> bool:
     return value.time() == time() and not getattr(value, "nanosecond", 0)
 
 
-def encode(value: Any, place: str = "body") -> bytes:
-    """Return `value` as compact UTF-8 JSON. `place` says in errors where it stands.
+def encode(value: Any, path: str = "body") -> bytes:
+    """Return `value` as compact UTF-8 JSON. `path` says in errors where it stands.
 
     Dates and times become ISO text, a datetime at midnight without a zone that of its day, UUIDs, paths and Decimals
     (all digits kept) text, enumeration members their values, numbers of array libraries plain numbers, tuples lists.
@@ -40,22 +40,22 @@ def encode(value: Any, place: str = "body") -> bytes:
         _check_keys(value)
         return text.encode("utf-8")
     except (ValueError, TypeError, RecursionError) as error:
-        _complain(value, place)
+        _complain(value, path)
         raise ValueError(f"This cannot be sent as JSON: {error}") from None
 
 
-def encode_text(value: Any, place: str = "body") -> str:
+def encode_text(value: Any, path: str = "body") -> str:
     """Return `value` as JSON text, for query parameters that carry JSON."""
-    return encode(value, place).decode("utf-8")
+    return encode(value, path).decode("utf-8")
 
 
-def plain(value: Any, place: str = "body") -> Any:
+def plain(value: Any, path: str = "body") -> Any:
     """Return `value` as it reads after a journey as JSON: dates as text, members of enumerations as their values."""
     if value is None or type(value) is bool:
         return value
     if (type(value) is str and value.isascii()) or (type(value) is int and value.bit_length() < 64):
         return value
-    return decode(encode(value, place))
+    return decode(encode(value, path))
 
 
 def decode(data: bytes) -> Any:
@@ -110,37 +110,37 @@ def _check_keys(value: Any) -> None:
             _check_keys(item)
 
 
-def _complain(value: Any, place: str, depth: int = 0) -> None:
+def _complain(value: Any, path: str, depth: int = 0) -> None:
     """Raise an error that names the first place in `value` which cannot be sent."""
     if depth > 200:
-        raise ValueError(f"{place[:100]} is nested too deeply, or contains itself")
+        raise ValueError(f"{path[:100]} is nested too deeply, or contains itself")
     if isinstance(value, str):
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
-            raise ValueError(f"{place} is {safe_repr(value)}, which is not valid Unicode text") from None
+            raise ValueError(f"{path} is {safe_repr(value)}, which is not valid Unicode text") from None
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{place} is {value}, which JSON cannot carry; for an empty cell give None")
+            raise ValueError(f"{path} is {value}, which JSON cannot carry; for an empty cell give None")
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise TypeError(f"{place} has the key {safe_repr(key)}; keys must be text")
-            _complain(key, f"a key of {place}", depth + 1)
+                raise TypeError(f"{path} has the key {safe_repr(key)}; keys must be text")
+            _complain(key, f"a key of {path}", depth + 1)
             # What stands in a body is called by the caller as its member is: an argument has that name.
-            inner = key if place == "body" and not depth and key.isidentifier() else f"{place}[{safe_repr(key)}]"
+            inner = key if path == "body" and not depth and key.isidentifier() else f"{path}[{safe_repr(key)}]"
             _complain(item, inner, depth + 1)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            _complain(item, f"{place}[{index}]", depth + 1)
+            _complain(item, f"{path}[{index}]", depth + 1)
     elif isinstance(value, int) and not isinstance(value, bool):
         try:
             str(value)
         except ValueError:
-            raise ValueError(f"{place} is {safe_repr(value)}: it has too many digits") from None
+            raise ValueError(f"{path} is {safe_repr(value)}: it has too many digits") from None
     elif value is not None and not isinstance(value, bool):
         try:
             converted = _convert(value)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{place} is {safe_repr(value)}: {error}") from None
-        _complain(converted, place, depth + 1)
+            raise type(error)(f"{path} is {safe_repr(value)}: {error}") from None
+        _complain(converted, path, depth + 1)

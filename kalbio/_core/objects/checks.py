@@ -176,12 +176,12 @@ def checker_of(method: Callable[..., Any]) -> Callable[[tuple[Any, ...], Mapping
 
     parameters = inspect.signature(method).parameters
     names = list(parameters)[1:]
-    places = [(names.index(name), name, *known) for name, known in simple_arguments(method).items()]
+    positions = [(names.index(name), name, *known) for name, known in simple_arguments(method).items()]
     may_stay = {name for name in names if "Unset" in str(parameters[name].annotation)}
 
     def check(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
-        for place, name, check_one, optional in places:
-            value = args[place] if place < len(args) else keywords.get(name, UNSET)
+        for position, name, check_one, optional in positions:
+            value = args[position] if position < len(args) else keywords.get(name, UNSET)
             if value is UNSET or (value is None and optional):
                 continue
             if value is None and name in may_stay:

@@ -63,10 +63,10 @@ def _copied_flat(value: Any) -> Any:
     left = [top]
     while left:
         holder: Any = left.pop()
-        for place in list(holder) if isinstance(holder, dict) else range(len(holder)):
-            if isinstance(holder[place], dict | list):
-                holder[place] = holder[place].copy()
-                left.append(holder[place])
+        for key in list(holder) if isinstance(holder, dict) else range(len(holder)):
+            if isinstance(holder[key], dict | list):
+                holder[key] = holder[key].copy()
+                left.append(holder[key])
     return top[0]
 
 

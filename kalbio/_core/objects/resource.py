@@ -171,7 +171,7 @@ class NoClientError(RuntimeError, AttributeError):
 _Dump = dict[str, Any]
 """`dict`, where a class has a method of that name."""
 
-_ELSEWHERE = {
+_PYDANTIC_CURES = {
     "construct": "call the class with keywords",
     "copy": "use model_copy()",
     "from_orm": "use model_validate(...)",
@@ -195,7 +195,7 @@ class _Kind(type):
     if not TYPE_CHECKING:
 
         def __getattr__(cls, name: str) -> Any:
-            cure = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            cure = f"; {_PYDANTIC_CURES[name]}" if name in _PYDANTIC_CURES else ""
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}{cure}")
 
 
@@ -308,11 +308,11 @@ class Resource(metaclass=_Kind):
         """Forget the relations that were computed for this object; they are computed anew when asked for."""
         self._relations = None
 
-    def _kept(self, name: str) -> Any:
+    def _cached_relation(self, name: str) -> Any:
         """Return a relation that was computed before, None when it was not."""
         return None if self._relations is None else self._relations.get(name)
 
-    def _keep(self, name: str, value: Any) -> None:
+    def _cache_relation(self, name: str, value: Any) -> None:
         self._relations = {**(self._relations or {}), name: value}
 
     def _require_client(self) -> Any:
@@ -322,11 +322,11 @@ class Resource(metaclass=_Kind):
             )
         return self._client
 
-    def _take_over(self, answer: Mapping[str, Any]) -> None:
+    def _merge(self, answer: Mapping[str, Any]) -> None:
         """Copy the members of an answer; what it does not mention stays. Readers see the old state or the new one."""
-        self._become({**self._raw, **answer})
+        self._replace_json({**self._raw, **answer})
 
-    def _become(self, raw: dict[str, Any]) -> None:
+    def _replace_json(self, raw: dict[str, Any]) -> None:
         self._raw = raw
         self._relations = None
         self._stale = False
@@ -340,7 +340,7 @@ class Resource(metaclass=_Kind):
         try:
             return fixed(self._raw[name])
         except KeyError:
-            cure = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            cure = f"; {_PYDANTIC_CURES[name]}" if name in _PYDANTIC_CURES else ""
             raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}{cure}") from None
 
     def __dir__(self) -> list[str]:
@@ -493,7 +493,7 @@ NO_LIST = (str, bytes, Mapping, Resource)
 """What can be gone through and is no list: texts letter by letter, dicts and objects by their members."""
 
 
-def _as_json(value: Any, place: str) -> Any:
+def _as_json(value: Any, path: str) -> Any:
     """Return what was given for a member as the JSON that would show it."""
     if value is None or type(value) in (str, bool, int, float):
         return value
@@ -502,11 +502,11 @@ def _as_json(value: Any, place: str) -> Any:
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
-                raise TypeError(f"{place} has the key {safe_repr(name)}; keys must be text")
-        return {str(name): _as_json(item, f"{place}[{safe_repr(name)}]") for name, item in value.items()}
+                raise TypeError(f"{path} has the key {safe_repr(name)}; keys must be text")
+        return {str(name): _as_json(item, f"{path}[{safe_repr(name)}]") for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_json(item, f"{place}[{index}]") for index, item in enumerate(value)]
-    return strict_json.plain(value, place)
+        return [_as_json(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    return strict_json.plain(value, path)
 
 
 def _dumped(value: Any, mode: Literal["python", "json"]) -> Any:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest af182af4d4f8)
+# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest c4dfba753572)
 """Does the same for many rows, a few at a time, and keeps account of each."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from threading import Lock as ShortLock
 from typing import Any, Generic, Protocol, TypeVar
 
 from kalbio._core.bulk.journal import Journal, JournalEntry, Note
-from kalbio._core.bulk.rows import SKIPPED, UNKNOWN, PriorOutcome, Skipped, under_way
+from kalbio._core.bulk.rows import OUTCOME_UNKNOWN, SKIPPED, PriorOutcome, Skipped, interrupted_row_error
 from kalbio._core.errors import (
     ConflictError,
     JournalError,
@@ -45,15 +45,15 @@ def run_rows(
     Rows of one place are written one after the other, in their order: the last one has to be the newest. With
     `stop_on_error` no row is begun after one has failed; those that are under way end.
     """
-    places: dict[Hashable, list[int]] = {}
+    groups: dict[Hashable, list[int]] = {}
     for index, row in enumerate(rows):
-        places.setdefault(conflict_key(row), []).append(index)
+        groups.setdefault(conflict_key(row), []).append(index)
     ended = 0
     stopped = False
     lock = ShortLock()
     begun: set[int] = set()
 
-    def write_place(indexes: list[int]) -> None:
+    def write_group(indexes: list[int]) -> None:
         nonlocal ended, stopped
         for index in indexes:
             if not (stopped and stop_on_error):
@@ -71,11 +71,11 @@ def run_rows(
                     progress(ended, len(rows))
 
     try:
-        map_bounded(write_place, list(places.values()), limit)
+        map_bounded(write_group, list(groups.values()), limit)
     except BaseException:
         for index in list(begun):
             if outcomes[index] is SKIPPED:
-                outcomes[index] = under_way()
+                outcomes[index] = interrupted_row_error()
         raise
 
 
@@ -128,23 +128,23 @@ class BulkWriter(Generic[T, R]):
         progress: Callable[[], object] | None = None,
         journal: Journal | None = None,
         digest_of: Callable[[T], bytes] | None = None,
-        traces: Reconciler[T, R] | None = None,
-        look_up: Callable[[Sequence[T]], object] | None = None,
+        reconciler: Reconciler[T, R] | None = None,
+        prefetch: Callable[[Sequence[T]], object] | None = None,
     ) -> None:
-        """Prepare a load. Rows are written with what was there before; without `traces` they may be sent twice.
+        """Prepare a load. Rows are written with what was there before; without `reconciler` they may be sent twice.
 
-        `look_up` is told the rows that are to be written next, together, and may read what they have in common.
+        `prefetch` is told the rows that are to be written next, together, and may read what they have in common.
         """
         self._write = write
-        self._spot_of = conflict_key
+        self._conflict_key = conflict_key
         self._limit = limit
         self.stop_on_error = stop_on_error
         self._progress = progress
         self.journal = journal
         self._digest_of = digest_of
-        self._traces = traces
-        self._look_up = look_up
-        self._held: set[Hashable] = set()
+        self._reconciler = reconciler
+        self._prefetch = prefetch
+        self._blocked: set[Hashable] = set()
         self._refused: dict[Hashable, list[Note]] = {}
         self.stopped = False
 
@@ -154,36 +154,36 @@ class BulkWriter(Generic[T, R]):
             self.journal.claim(map(self._digest_of, rows))
 
     def run(
-        self, numbers: Sequence[int], rows: Sequence[T], found: list[Any] | None = None
+        self, numbers: Sequence[int], rows: Sequence[T], outcomes: list[Any] | None = None
     ) -> list[R | KalbioError | Skipped | PriorOutcome]:
         """Write rows, which the journal knows by their numbers, and return what came of each.
 
-        A list that is given as `found` has what came so far when this is interrupted. Raises JournalError when the
+        A list that is given as `outcomes` has what came so far when this is interrupted. Raises JournalError when the
         journal cannot be read or written: nothing is sent that cannot be noted.
         """
-        found = [] if found is None else found
-        found[:] = [SKIPPED] * len(rows)
+        outcomes = [] if outcomes is None else outcomes
+        outcomes[:] = [SKIPPED] * len(rows)
         if self.stopped:
             self._ended(len(rows))
-            return found
+            return outcomes
         if self.journal is None:
-            self._send([(row, None) for row in rows], found)
+            self._send([(row, None) for row in rows], outcomes)
         else:
-            self._go_on(self.journal, numbers, rows, found)
-        self.stopped = self.stop_on_error and any(isinstance(item, KalbioError) for item in found)
-        return found
+            self._resume(self.journal, numbers, rows, outcomes)
+        self.stopped = self.stop_on_error and any(isinstance(item, KalbioError) for item in outcomes)
+        return outcomes
 
     def _send(self, rows: Sequence[tuple[T, str | None]], outcomes: list[Any]) -> None:
         def write(row: tuple[T, str | None]) -> R:
             return self._write(*row)
 
-        if self._look_up is not None:
-            self._look_up([row for row, _ in rows])
+        if self._prefetch is not None:
+            self._prefetch([row for row, _ in rows])
         run_rows(
             write,
             rows,
             outcomes,
-            conflict_key=lambda row: self._spot_of(row[0]),
+            conflict_key=lambda row: self._conflict_key(row[0]),
             limit=self._limit,
             stop_on_error=self.stop_on_error,
             progress=lambda *_: self._ended(),
@@ -194,89 +194,91 @@ class BulkWriter(Generic[T, R]):
             for _ in range(count):
                 self._progress()
 
-    def _go_on(self, journal: Journal, numbers: Sequence[int], rows: Sequence[T], found: list[Any]) -> None:
+    def _resume(self, journal: Journal, numbers: Sequence[int], rows: Sequence[T], outcomes: list[Any]) -> None:
         assert self._digest_of is not None
         digests = [self._digest_of(row) for row in rows]
         known = in_thread(lambda: journal.read(dict(zip(numbers, digests, strict=True))))
         entries = [known.get(number) for number in numbers]
-        found[:] = [_prior_outcome(number, entry) for number, entry in zip(numbers, entries, strict=True)]
-        left = [place for place, item in enumerate(found) if item is SKIPPED]
+        outcomes[:] = [_prior_outcome(number, entry) for number, entry in zip(numbers, entries, strict=True)]
+        left = [index for index, item in enumerate(outcomes) if item is SKIPPED]
         self._ended(len(rows) - len(left))
 
-        def note(place: int) -> Note:
-            entry = entries[place]
+        def note(index: int) -> Note:
+            entry = entries[index]
             before = None if entry is None else entry.before
-            return Note(numbers[place], digests[place], _entry(found[place], before))
+            return Note(numbers[index], digests[index], _entry(outcomes[index], before))
 
-        def send(places: Sequence[int], befores: Sequence[str | None]) -> None:
-            outcomes: list[Any] = [SKIPPED] * len(places)
+        def send(indexes: Sequence[int], befores: Sequence[str | None]) -> None:
+            results: list[Any] = [SKIPPED] * len(indexes)
             try:
-                self._send([(rows[place], before) for place, before in zip(places, befores, strict=True)], outcomes)
+                self._send([(rows[index], before) for index, before in zip(indexes, befores, strict=True)], results)
             except BaseException:
-                self._take(found, places, outcomes)
+                self._store(outcomes, indexes, results)
                 # At once, because who is interrupted may be so again. Rows that cannot be noted stay open.
                 with suppress(JournalError):
-                    journal.note([note(place) for place in places])
+                    journal.note([note(index) for index in indexes])
                 raise
-            self._take(found, places, outcomes)
+            self._store(outcomes, indexes, results)
 
-        if self._traces is None:
+        if self._reconciler is None:
             send(left, [None] * len(left))
-            in_thread(lambda: journal.note([note(place) for place in left]))
+            in_thread(lambda: journal.note([note(index) for index in left]))
             return
-        for wave in _waves([self._spot_of(row) for row in rows], left):
-            free = [place for place in wave if not self.stopped and self._spot_of(rows[place]) not in self._held]
-            self._look(journal, self._traces, rows, entries, found, free)
-            to_send = [place for place in free if found[place] is SKIPPED]
-            marks = [Note(numbers[place], digests[place], entries[place]) for place in to_send]
+        for wave in _waves([self._conflict_key(row) for row in rows], left):
+            free = [
+                index for index in wave if not self.stopped and self._conflict_key(rows[index]) not in self._blocked
+            ]
+            self._reconcile(journal, self._reconciler, rows, entries, outcomes, free)
+            to_send = [index for index in free if outcomes[index] is SKIPPED]
+            marks = [Note(numbers[index], digests[index], entries[index]) for index in to_send]
             in_thread(partial(journal.note, marks))
-            send(to_send, [(entries[place] or _SENT).before for place in to_send])
-            notes = [note(place) for place in free]
-            for place in free:
-                notes += self._judge(self._spot_of(rows[place]), numbers[place], digests[place], found[place])
+            send(to_send, [(entries[index] or _SENT).before for index in to_send])
+            notes = [note(index) for index in free]
+            for index in free:
+                notes += self._settle(self._conflict_key(rows[index]), numbers[index], digests[index], outcomes[index])
             in_thread(partial(journal.note, notes))
             self._ended(len(wave) - len(to_send))
-            self.stopped = self.stop_on_error and any(isinstance(found[place], KalbioError) for place in free)
+            self.stopped = self.stop_on_error and any(isinstance(outcomes[index], KalbioError) for index in free)
 
     @staticmethod
-    def _take(found: list[Any], places: Sequence[int], outcomes: Sequence[Any]) -> None:
-        for place, item in zip(places, outcomes, strict=True):
-            found[place] = item
+    def _store(outcomes: list[Any], indexes: Sequence[int], results: Sequence[Any]) -> None:
+        for index, item in zip(indexes, results, strict=True):
+            outcomes[index] = item
 
-    def _look(
+    def _reconcile(
         self,
         journal: Journal,
-        traces: Reconciler[T, R],
+        reconciler: Reconciler[T, R],
         rows: Sequence[T],
         entries: list[JournalEntry | None],
-        found: list[Any],
+        outcomes: list[Any],
         wave: Sequence[int],
     ) -> None:
         """Find what an earlier run has sent, and see what is at the places of the other rows before they are sent."""
-        again = [(place, entry.before) for place in wave if (entry := entries[place]) is not None]
-        if again:
+        seen_before = [(index, entry.before) for index in wave if (entry := entries[index]) is not None]
+        if seen_before:
             sleep(journal.rest)
-            outcome = traces.find([(rows[place], before) for place, before in again])
-            for (place, _), item in zip(again, outcome, strict=True):
-                found[place] = SKIPPED if item is None else item
-        fresh = [place for place in wave if entries[place] is None]
+            results = reconciler.find([(rows[index], before) for index, before in seen_before])
+            for (index, _), item in zip(seen_before, results, strict=True):
+                outcomes[index] = SKIPPED if item is None else item
+        fresh = [index for index in wave if entries[index] is None]
         try:
-            befores = traces.before([rows[place] for place in fresh]) if fresh else []
+            befores = reconciler.before([rows[index] for index in fresh]) if fresh else []
         except KalbioError as error:
-            for place in fresh:
-                found[place] = JournalError(f"It was not sent, because its place could not be looked at: {error}")
+            for index in fresh:
+                outcomes[index] = JournalError(f"It was not sent, because its place could not be looked at: {error}")
         else:
-            for place, before in zip(fresh, befores, strict=True):
-                entries[place] = JournalEntry("sent", None, before)
+            for index, before in zip(fresh, befores, strict=True):
+                entries[index] = JournalEntry("sent", None, before)
 
-    def _judge(self, spot: Hashable, number: int, digest: bytes, outcome: Any) -> list[Note]:
+    def _settle(self, key: Hashable, number: int, digest: bytes, outcome: Any) -> list[Note]:
         """Decide what the end of a row means for the later and the earlier ones of its spot."""
         if isinstance(outcome, _REFUSED):
-            self._refused.setdefault(spot, []).append(Note(number, digest, JournalEntry("passed", None, None)))
+            self._refused.setdefault(key, []).append(Note(number, digest, JournalEntry("passed", None, None)))
         elif isinstance(outcome, KalbioError | Skipped):
-            self._held.add(spot)
+            self._blocked.add(key)
         else:
-            return self._refused.pop(spot, [])
+            return self._refused.pop(key, [])
         return []
 
 
@@ -297,7 +299,7 @@ def _prior_outcome(number: int, entry: JournalEntry | None) -> PriorOutcome | Jo
 
 def _entry(outcome: Any, before: str | None) -> JournalEntry | None:
     """Return what is to be kept of a row after a try, None when it is not in."""
-    if isinstance(outcome, UNKNOWN):
+    if isinstance(outcome, OUTCOME_UNKNOWN):
         return JournalEntry("sent", None, before)
     if isinstance(outcome, KalbioError | Skipped):
         return None
@@ -305,13 +307,13 @@ def _entry(outcome: Any, before: str | None) -> JournalEntry | None:
     return JournalEntry("done", made if made is None else str(made), None)
 
 
-def _waves(spots: Sequence[Hashable], places: Sequence[int]) -> list[list[int]]:
+def _waves(keys: Sequence[Hashable], indexes: Sequence[int]) -> list[list[int]]:
     """Return the places in as few lists as there can be, so that no list has a spot twice and each keeps its order."""
     waves: list[list[int]] = []
     seen: dict[Hashable, int] = {}
-    for place in places:
-        turn = seen[spots[place]] = seen.get(spots[place], -1) + 1
-        if turn == len(waves):
+    for index in indexes:
+        number = seen[keys[index]] = seen.get(keys[index], -1) + 1
+        if number == len(waves):
             waves.append([])
-        waves[turn].append(place)
+        waves[number].append(index)
     return waves

@@ -171,24 +171,24 @@ def map_bounded(work: Callable[[T], R], items: Sequence[T], limit: int) -> list[
     failures: list[BaseException] = []
     to_do = deque(enumerate(items))
 
-    def some() -> None:
+    def worker() -> None:
         try:
             while True:
                 try:
-                    place, item = to_do.popleft()
+                    index, item = to_do.popleft()
                 except IndexError:
                     return
-                done[place] = work(item)
+                done[index] = work(item)
         except BaseException as failure:
             to_do.clear()
             failures.append(failure)
 
     with new_stop() as stop:
-        threads = _Threads(some, stop)
+        threads = _Threads(worker, stop)
         try:
             started = [threads.start() for _ in range(min(limit, len(items)))]
             if not any(started):
-                some()
+                worker()
             threads.wait()
         except BaseException:
             to_do.clear()
@@ -199,7 +199,7 @@ def map_bounded(work: Callable[[T], R], items: Sequence[T], limit: int) -> list[
             raise failures[0]  # the one that came first
     finally:
         failures.clear()  # a failure must not refer to itself
-    return [done[place] for place in range(len(items))]
+    return [done[index] for index in range(len(items))]
 
 
 class _Piece(Generic[R]):
@@ -251,17 +251,17 @@ def map_ordered(
     more, broken = True, None
     count = 0  # threads
 
-    def one(place: int, item: T) -> R:
+    def run_one(index: int, item: T) -> R:
         nonlocal last
-        if place > last:
+        if index > last:
             raise Stopped
         try:
             return work(item)
         except BaseException:
-            last = min(last, place)
+            last = min(last, index)
             raise
 
-    def some() -> None:
+    def worker() -> None:
         while (piece := to_do.get()) is not None:
             piece.run()
 
@@ -272,7 +272,7 @@ def map_ordered(
             to_do.put(None)
 
     with new_stop() as stop:
-        threads = _Threads(some, stop)
+        threads = _Threads(worker, stop)
         try:
             while more or waiting:
                 full = len(waiting) >= (ahead or 2 * limit)
@@ -284,7 +284,7 @@ def map_ordered(
                     except Exception as error:
                         more, broken = False, error
                     else:
-                        piece = _Piece(partial(one, taken, item), enter(copy_context(), stop))
+                        piece = _Piece(partial(run_one, taken, item), enter(copy_context(), stop))
                         waiting.append(piece)
                         taken += 1
                         count += count < limit and threads.start()
@@ -299,7 +299,7 @@ def map_ordered(
                 raise broken
         except BaseException as end:
             if not isinstance(end, Exception):
-                stop.say()
+                stop.signal()
                 dismiss()
                 if isinstance(end, GeneratorExit):
                     threads.wait(constants.STREAM_GRACE)  # a connection whose answer comes soon stays good

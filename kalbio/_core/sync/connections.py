@@ -53,19 +53,19 @@ class Connection:
         context = tls() if scheme == b"https" else None  # first: certificates that are none are no fault of the server
         try:
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            for place, (family, kind, protocol, _, address) in enumerate(addresses):
+            for index, (family, kind, protocol, _, address) in enumerate(addresses):
                 opened = self._socket = socket.socket(family, kind, protocol)
                 self.belong_to(stop)  # of each address anew: closing a socket takes it from there
                 try:
                     if self._given_up:
                         raise ConnectionAbortedError("the connection was given up")
                     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    opened.settimeout(limits.share("connect", len(addresses) - place))
+                    opened.settimeout(limits.share("connect", len(addresses) - index))
                     opened.connect(address)
                     break
                 except OSError:
                     self.close()
-                    if place == len(addresses) - 1 or self._given_up:
+                    if index == len(addresses) - 1 or self._given_up:
                         raise
             if context is not None:
                 opened.settimeout(limits.left("connect"))

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 080a5551b339)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 313912c24b09)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from kalbio._core.errors import ConnectionFailedError, KalbioResponseError
 from kalbio._core.http.decompression import Gunzip, is_packed
 from kalbio._core.http.httpx_names import HTTPError, Response
 
-Progress = Callable[[int, int | None], object]
+DownloadProgress = Callable[[int, int | None], object]
 """Called with the bytes that have come, and with all that will come where the server says it."""
 
-AS_STORED = {"Accept-Encoding": "identity"}
+IDENTITY_ENCODING = {"Accept-Encoding": "identity"}
 """Headers of a request for a file. Most files do not get smaller; unpacked ones have a length that can be checked."""
-PACKED = {"Accept-Encoding": "gzip"}
+GZIP_ENCODING = {"Accept-Encoding": "gzip"}
 """Headers of a request for text. No packing is asked for that `pieces` cannot undo in constant memory."""
 
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -56,7 +56,7 @@ def check_target(target: Path, overwrite: bool) -> os.stat_result | None:
         raise IsADirectoryError(errno.EISDIR, "a directory has the name of the file", str(target))
     if stat.S_ISLNK(old.st_mode):
         # In a directory that everybody may write to, a link would let others choose which file of ours is replaced.
-        reason = f"a link has the name of the file; give the path it leads to, {_shown_link(target)}, or another name"
+        reason = f"a link has the name of the file; give the path it leads to, {_link_target(target)}, or another name"
         raise FileExistsError(errno.EEXIST, reason, str(target))
     if not stat.S_ISREG(old.st_mode):
         reason = "something that is no plain file (a pipe, a socket, a device) has its name; give another name"
@@ -65,19 +65,19 @@ def check_target(target: Path, overwrite: bool) -> os.stat_result | None:
         raise FileExistsError(
             errno.EEXIST, "the file exists already; give overwrite=True to replace it, or another name", str(target)
         )
-    if not os.access(target, os.W_OK) or _is_planted(old, folder):
+    if not os.access(target, os.W_OK) or _is_foreign(old, folder):
         raise PermissionError(errno.EACCES, "the file there is not yours to replace; give another name", str(target))
     return old
 
 
-def _shown_link(target: Path) -> str:
+def _link_target(target: Path) -> str:
     try:
         return str(target.resolve())
     except (OSError, RuntimeError):  # it leads in circles
         return "if it leads anywhere"
 
 
-def _is_planted(old: os.stat_result, folder: Path) -> bool:
+def _is_foreign(old: os.stat_result, folder: Path) -> bool:
     """Whether a file belongs to somebody else in a directory for all, such as that for temporary files.
 
     Nobody but an administrator could replace it, and he should not: its owner would be able to read and to change it.
@@ -98,7 +98,9 @@ def check_writable(file: Any) -> None:
         ) from None
 
 
-def pieces(response: Response, *, progress: Progress | None = None, sha256: str | None = None) -> Iterator[bytes]:
+def pieces(
+    response: Response, *, progress: DownloadProgress | None = None, sha256: str | None = None
+) -> Iterator[bytes]:
     """Yield the body of a streamed `response` piece by piece, and close the response.
 
     Raises KalbioResponseError when it is not the whole of something, or in an encoding that was not asked for;
@@ -111,7 +113,7 @@ def pieces(response: Response, *, progress: Progress | None = None, sha256: str 
         packed = _check_whole(response)
         total = int(stated) if stated is not None and not packed and _LENGTH.fullmatch(stated) else None
         # A transport in this process may give the body whole: read already, and unpacked without a look at its end.
-        body = _unread(response) if response.is_stream_consumed else response
+        body = _raw_copy(response) if response.is_stream_consumed else response
         # As they come: cutting them anew would copy each byte twice.
         parts = body.iter_raw(None if body is response else constants.DOWNLOAD_CHUNK)
         for piece in _unpacked(parts) if packed else parts:
@@ -123,15 +125,15 @@ def pieces(response: Response, *, progress: Progress | None = None, sha256: str 
                 progress(done, total)
         received = body.num_bytes_downloaded
         if stated is not None and stated != str(received):
-            raise _broken(response, f"{received} of {stated} bytes came")
+            raise _broken_off(response, f"{received} of {stated} bytes came")
         if received < response.num_bytes_downloaded:
-            raise _broken(response, "its body was read by somebody else before")
+            raise _broken_off(response, "its body was read by somebody else before")
         if packed and not received and stated is None:
-            raise _broken(response, "nothing of what was packed came")
+            raise _broken_off(response, "nothing of what was packed came")
         if digest is not None and sha256 is not None and digest.hexdigest() != sha256.lower():
-            raise _broken(response, f"its SHA-256 is {digest.hexdigest()}, not {sha256.lower()}")
+            raise _broken_off(response, f"its SHA-256 is {digest.hexdigest()}, not {sha256.lower()}")
     except (HTTPError, zlib.error) as error:
-        raise _broken(response, str(error) or type(error).__name__) from error
+        raise _broken_off(response, str(error) or type(error).__name__) from error
     finally:
         response.close()
 
@@ -141,14 +143,14 @@ def _check_whole(response: Response) -> bool:
     # Of all that counts as success, 200 alone says that the body is what was asked for, and all of it: 206 has a part,
     # 202 and 204 have something else or nothing, and 203 what somebody on the way has made of it.
     if response.status_code != 200:
-        raise _refused(response, f"no whole file comes with status {response.status_code}")
+        raise _response_error(response, f"no whole file comes with status {response.status_code}")
     try:
         return is_packed(response.headers.get("content-encoding"))
     except ValueError as error:
-        raise _refused(response, str(error)) from None
+        raise _response_error(response, str(error)) from None
 
 
-def _unread(response: Response) -> Response:
+def _raw_copy(response: Response) -> Response:
     """Return a response with the same body, to be read as it travelled."""
     return Response(response.status_code, headers=response.headers, request=response.request, stream=response.stream)
 
@@ -163,7 +165,12 @@ def _unpacked(parts: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def save(
-    response: Response, target: Path, *, overwrite: bool, progress: Progress | None = None, sha256: str | None = None
+    response: Response,
+    target: Path,
+    *,
+    overwrite: bool,
+    progress: DownloadProgress | None = None,
+    sha256: str | None = None,
 ) -> None:
     """Write the body of a streamed `response` to `target` and close the response.
 
@@ -174,16 +181,16 @@ def save(
     try:
         old = check_target(target, overwrite)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_left(target.parent, re.compile(rf"{re.escape(ours)}[0-9a-f]{{8}}\.part"))
+        _remove_stale_parts(target.parent, re.compile(rf"{re.escape(ours)}[0-9a-f]{{8}}\.part"))
         try:
             # Not the tempfile module: it makes files that only their owner may read, whatever the umask says.
             temporary.touch(0o666 if old is None else 0o600, exist_ok=False)
             with temporary.open("wb") as file:
                 if old is not None:
-                    _take_after(file, old)
+                    _copy_permissions(file, old)
                 for piece in pieces(response, progress=progress, sha256=sha256):
                     file.write(piece)
-            _put_in_place(temporary, target, overwrite)
+            _rename_to_target(temporary, target, overwrite)
         finally:
             temporary.unlink(missing_ok=True)
     finally:
@@ -191,7 +198,7 @@ def save(
 
 
 def save_into(
-    response: Response, file: BinaryIO, *, progress: Progress | None = None, sha256: str | None = None
+    response: Response, file: BinaryIO, *, progress: DownloadProgress | None = None, sha256: str | None = None
 ) -> int:
     """Write the body of a streamed `response` to an open file and close the response; return how much it was."""
     size = 0
@@ -209,7 +216,7 @@ def save_into(
     return size
 
 
-def _take_after(file: BinaryIO, old: os.stat_result) -> None:
+def _copy_permissions(file: BinaryIO, old: os.stat_result) -> None:
     """Give a file the rights of the one that it replaces, and its owner and group where the system lets us."""
     if not hasattr(os, "fchown"):
         return
@@ -223,7 +230,7 @@ def _take_after(file: BinaryIO, old: os.stat_result) -> None:
         os.fchmod(file.fileno(), rights)
 
 
-def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
+def _rename_to_target(temporary: Path, target: Path, overwrite: bool) -> None:
     if not overwrite:
         # A rename would replace a file that has appeared this very moment; a second name is refused.
         with contextlib.suppress(OSError):  # the name is taken, or the file system knows one name for a file
@@ -233,7 +240,7 @@ def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
     temporary.replace(target)
 
 
-def _remove_left(folder: Path, name: re.Pattern[str]) -> None:
+def _remove_stale_parts(folder: Path, name: re.Pattern[str]) -> None:
     """Remove what downloads of this file left behind that were killed: parts that nobody has written to for a day."""
     try:
         found = [entry for entry in os.scandir(folder) if name.fullmatch(entry.name)]
@@ -245,9 +252,9 @@ def _remove_left(folder: Path, name: re.Pattern[str]) -> None:
                 Path(entry.path).unlink()
 
 
-def _refused(response: Response, reason: str) -> KalbioResponseError:
+def _response_error(response: Response, reason: str) -> KalbioResponseError:
     return KalbioResponseError(response.request.method, response.request.url.path, b"", f"nothing was saved: {reason}")
 
 
-def _broken(response: Response, reason: str) -> ConnectionFailedError:
+def _broken_off(response: Response, reason: str) -> ConnectionFailedError:
     return ConnectionFailedError.of(response.request, f"the download broke: {reason}")

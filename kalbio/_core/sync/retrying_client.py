@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 96cb57071680)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 3dcfce4cc9ed)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from kalbio._core.errors import (
     RequestTimeoutError,
     TransportError,
 )
-from kalbio._core.http.connect_errors import explain as told_of_connecting
+from kalbio._core.http.connect_errors import explain as explain_connect_error
 from kalbio._core.http.cookies import SparingCookies
-from kalbio._core.http.headers import find_violation as header_fault
+from kalbio._core.http.headers import find_violation as header_violation
 from kalbio._core.http.http1 import CannotBeSent
 from kalbio._core.http.httpx_names import (
     URL,
@@ -64,7 +64,7 @@ from kalbio._core.text.redaction import redact
 logger = logging.getLogger("kalbio")
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_OF_AN_OPERATION = frozenset({"content", "extensions", "headers", "params"})
+_OPERATION_ARGUMENTS = frozenset({"content", "extensions", "headers", "params"})
 _NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout, ProxyError)
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
 
@@ -100,7 +100,7 @@ class RetryingClient(Client):
         self._operations = operations
         self._clock = clock
         self._draw = draw
-        self._pause = pause if pause is not None else self._rest
+        self._pause = pause if pause is not None else self._sleep
         self._urls: dict[Any, URL] = {}
         self._ended = Event()
         self._limiter = Limiter(settings.max_in_flight)
@@ -120,7 +120,7 @@ class RetryingClient(Client):
         """Build a request; JSON bodies and query values go through the strict encoder."""
         given = arguments.get("headers")
         for name, value in given.items() if isinstance(given, Mapping) else ():
-            if wrong := header_fault(name, value):
+            if wrong := header_violation(name, value):
                 raise ValueError(f"headers cannot be sent: {wrong}")
         if json is not None:
             arguments["content"] = strict_json.encode(json)
@@ -159,7 +159,7 @@ class RetryingClient(Client):
         content = arguments.get("content", b"")
         if (
             not (isinstance(url, URL) and isinstance(content, bytes) and isinstance(headers, dict))
-            or not (arguments.keys() <= _OF_AN_OPERATION and headers.keys() <= {"Content-Type"})
+            or not (arguments.keys() <= _OPERATION_ARGUMENTS and headers.keys() <= {"Content-Type"})
             or (not content and method not in ("GET", "DELETE"))
             or (self.params or self.cookies or "Host" in self.headers)
         ):
@@ -205,7 +205,7 @@ class RetryingClient(Client):
                 self._raise_outcome_unknown(request, "the client was closed meanwhile", self._cause(error))
             raise ClientClosedError from self._cause(error)
 
-    def _rest(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         self._ended.wait(seconds)
 
     def _send_until_answered(self, request: Request, *, stream: bool, auth: Any) -> Response:
@@ -241,11 +241,11 @@ class RetryingClient(Client):
                 if decision.wait is None:
                     raise error from None
             except KalbioAPIError as error:  # the login was turned away
-                happened = classify(error.status_code, error.retry_after)
-                if happened is AttemptResult.SERVER_FAILED:
-                    happened = AttemptResult.NOT_SENT
+                result = classify(error.status_code, error.retry_after)
+                if result is AttemptResult.SERVER_FAILED:
+                    result = AttemptResult.NOT_SENT
                 _leave_connection(request, error.status_code)
-                decision = self._decide(request, happened, attempt, started, error.retry_after)
+                decision = self._decide(request, result, attempt, started, error.retry_after)
                 if decision.wait is None:
                     raise error from None
             else:
@@ -256,11 +256,11 @@ class RetryingClient(Client):
                 if response.is_success:
                     response.extensions["secrets"] = self._secrets
                     response.__class__ = JSONResponse
-                    if self._belongs(request, response):
+                    if self._is_answer_to(request, response):
                         return response
                     continue
                 if response.status_code < 400:
-                    raise _misled(request, "the server redirects this call elsewhere; check the url")
+                    raise _redirect_error(request, "the server redirects this call elsewhere; check the url")
                 decision = self._after_refusal(request, response, attempt, started)
             assert decision.wait is not None
             logger.info("%s %s: next try in %.2f s", request.method, one_line(request.url.path), decision.wait)
@@ -300,17 +300,17 @@ class RetryingClient(Client):
             response.close()
             raise_if_stopped()
             if hops > self.max_redirects or onward is None:
-                raise _misled(request, "the server redirects this call in circles")
+                raise _redirect_error(request, "the server redirects this call in circles")
             at_home = at_home and _origin(onward) == _origin(request)
             if at_home:
                 response = super().send(onward, stream=True, auth=auth, follow_redirects=False)
             else:
                 # Another host sees nothing that was meant for ours: neither credentials nor the user's own headers.
                 # Nor does it get to say what of ours is asked with them.
-                told = {"User-Agent": self._settings.user_agent}
+                headers = {"User-Agent": self._settings.user_agent}
                 if packing := request.headers.get("Accept-Encoding"):
-                    told["Accept-Encoding"] = packing
-                bare = Request("GET", onward.url, headers=told)
+                    headers["Accept-Encoding"] = packing
+                bare = Request("GET", onward.url, headers=headers)
                 for name in ("timeout", "deadline"):
                     bare.extensions[name] = request.extensions.get(name)
                 bare.extensions["replayable"] = True
@@ -333,13 +333,13 @@ class RetryingClient(Client):
         super().close()
 
     def _decide(
-        self, request: Request, happened: AttemptResult, attempt: int, started: float, retry_after: float | None = None
+        self, request: Request, result: AttemptResult, attempt: int, started: float, retry_after: float | None = None
     ) -> Decision:
-        if happened in (AttemptResult.LOST, AttemptResult.SERVER_FAILED):
+        if result in (AttemptResult.LOST, AttemptResult.SERVER_FAILED):
             request.extensions["maybe_done"] = True
         return decide(
             self._settings.retry,
-            happened,
+            result,
             idempotent=self._may_be_repeated(request),
             replayable=request.extensions["replayable"],
             attempt=attempt,
@@ -353,7 +353,7 @@ class RetryingClient(Client):
         idempotent = operation.idempotent if operation else request.method in _IDEMPOTENT_METHODS
         return bool(request.extensions.get("idempotent", idempotent))
 
-    def _belongs(self, request: Request, response: Response) -> bool:
+    def _is_answer_to(self, request: Request, response: Response) -> bool:
         """Whether an answer is the one to its request; False when the request is to be sent once more.
 
         Raises OutcomeUnknownError for a write with the answer to another request; KalbioResponseError for a read that
@@ -368,32 +368,32 @@ class RetryingClient(Client):
         if wrong is None and lacking is None:
             return True
         self._suspicious = True
-        told = f"the answer belongs to another request: {wrong}" if wrong is not None else f"{lacking}"
-        told = redact(told, self._secrets())
+        reason = f"the answer belongs to another request: {wrong}" if wrong is not None else f"{lacking}"
+        reason = redact(reason, self._secrets())
         # The answer to a login, say, lacks what that to a read has.
-        foreign = wrong is not None or (reading and told.startswith(LACKS))
+        foreign = wrong is not None or (reading and reason.startswith(LACKS))
         again = foreign and self._may_be_repeated(request) and request.extensions["replayable"]
         if again and "asked_again" not in request.extensions:
-            logger.warning("%s %s: %s; asking once more", request.method, one_line(request.url.path), one_line(told))
+            logger.warning("%s %s: %s; asking once more", request.method, one_line(request.url.path), one_line(reason))
             request.extensions.update(asked_again=True, fresh_connection=True)
             return False
         if wrong is not None and not reading:
-            self._raise_outcome_unknown(request, told, None)
-        raise unusable(response, told)
+            self._raise_outcome_unknown(request, reason, None)
+        raise unusable(response, reason)
 
     def _after_failure(
         self, request: Request, error: HTTPError | DeadlinePassed, attempt: int, started: float
     ) -> Decision:
         sent = _request_of(error) or request
         if isinstance(error, UnsupportedProtocol):
-            happened = AttemptResult.REFUSED
+            result = AttemptResult.REFUSED
         elif isinstance(error, DeadlinePassed):  # before it was its turn
-            happened = AttemptResult.NOT_SENT
+            result = AttemptResult.NOT_SENT
         elif sent is request and not isinstance(error, _NOT_SENT):
-            happened = AttemptResult.LOST
+            result = AttemptResult.LOST
         else:
-            happened = AttemptResult.NOT_SENT
-        decision = self._decide(request, happened, attempt, started)
+            result = AttemptResult.NOT_SENT
+        decision = self._decide(request, result, attempt, started)
         if decision.wait is not None:
             return decision
         reason, cause = self._without_secrets(error), self._cause(error)
@@ -407,15 +407,15 @@ class RetryingClient(Client):
             reason = f"timed out ({type(error).__name__})"
         url = sent.url
         if isinstance(error, _NOT_SENT):
-            reason = told_of_connecting(
-                error, reason, url.host, url.port, self._settings.proxies.told(url.scheme, url.host, url.port)
+            reason = explain_connect_error(
+                error, reason, url.host, url.port, self._settings.proxies.describe(url.scheme, url.host, url.port)
             )
         raise (RequestTimeoutError if late else ConnectionFailedError).of(sent, reason) from cause
 
     def _after_refusal(self, request: Request, response: Response, attempt: int, started: float) -> Decision:
         retry_after = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-        happened = classify(response.status_code, retry_after)
-        decision = self._decide(request, happened, attempt, started, retry_after)
+        result = classify(response.status_code, retry_after)
+        decision = self._decide(request, result, attempt, started, retry_after)
         _leave_connection(request, response.status_code)
         if decision.wait is not None:
             return decision
@@ -459,7 +459,7 @@ def _leave_connection(request: Request, status: int) -> None:
         request.extensions["fresh_connection"] = True
 
 
-def _misled(request: Request, reason: str) -> KalbioResponseError:
+def _redirect_error(request: Request, reason: str) -> KalbioResponseError:
     return KalbioResponseError(request.method, request.url.path, b"", reason)
 
 

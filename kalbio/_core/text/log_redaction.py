@@ -39,7 +39,7 @@ class _RedactingFilter(logging.Filter):
         return True
 
 
-_veil = _RedactingFilter()
+_redacting_filter = _RedactingFilter()
 
 
 # What may be shown of a request; everything else may be a credential, whatever its name.
@@ -54,7 +54,7 @@ _SHOWN = frozenset(
 class RedactedHeaders(Headers):
     """Headers whose representation and pickle hold no credentials: whoever has an answer has those of its request."""
 
-    def _veiled(self) -> list[tuple[str, str]]:
+    def _redacted(self) -> list[tuple[str, str]]:
         return [(name, value if name in _SHOWN else HIDDEN) for name, value in self.multi_items()]
 
     def copy(self) -> Headers:
@@ -64,13 +64,13 @@ class RedactedHeaders(Headers):
         return twin
 
     def __repr__(self) -> str:
-        return f"Headers({self._veiled()!r})"
+        return f"Headers({self._redacted()!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Headers, (self._veiled(), self.encoding)
+        return Headers, (self._redacted(), self.encoding)
 
 
 def install() -> None:
     """Hide credentials in the logs of the HTTP libraries, in this whole process. Doing it again changes nothing."""
     for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_veil)
+        logging.getLogger(name).addFilter(_redacting_filter)
