@@ -162,5 +162,5 @@ def _interrupted(call: Callable[[], object], delay: float) -> tuple[BaseExceptio
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Let the threads of a call not hear that it has ended."""
-    with patch.object(Stop, "set", lambda self: None), patch.object(Stop, "say", lambda self: None):
+    with patch.object(Stop, "set", lambda self: None), patch.object(Stop, "signal", lambda self: None):
         yield
