@@ -54,19 +54,19 @@ def serving(*, checksums: bool = True) -> Iterator[str]:
         process.communicate()
 
 
-def _answer(connection: socket.socket) -> None:
+def _serve_connection(connection: socket.socket) -> None:
     """Answer the requests of a connection until its client closes it."""
     space = memoryview(bytearray(1 << 18))
     with connection, contextlib.suppress(ConnectionError):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        begun = b""
+        buffered = b""
         while True:
-            while b"\r\n\r\n" not in begun:
+            while b"\r\n\r\n" not in buffered:
                 count = connection.recv_into(space)
                 if not count:
                     return
-                begun += space[:count]
-            head, _, begun = begun.partition(b"\r\n\r\n")
+                buffered += space[:count]
+            head, _, buffered = buffered.partition(b"\r\n\r\n")
             line, *lines = head.decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (item.partition(":") for item in lines)}
             method, target, _ = line.split(" ")
@@ -77,24 +77,30 @@ def _answer(connection: socket.socket) -> None:
                     connection.sendall(piece)
                 continue
             length = int(headers["content-length"])
-            body = _body(connection, space, begun, length)
-            begun = b""
+            body = _body(connection, space, buffered, length)
+            buffered = b""
             if target.endswith("/token"):
                 for _ in body:
                     pass
-                told: object = {"access_token": "t", "refresh_token": "r", "expires_in": 86_400}
+                answer: object = {"access_token": "t", "refresh_token": "r", "expires_in": 86_400}
             else:
-                told = {"resource": {"id": _ID, "created_at": "2026-02-01T10:00:00Z", "content": _taken(body, headers)}}
-            text = json.dumps(told).encode()
+                answer = {
+                    "resource": {
+                        "id": _ID,
+                        "created_at": "2026-02-01T10:00:00Z",
+                        "content": _describe_upload(body, headers),
+                    }
+                }
+            text = json.dumps(answer).encode()
             connection.sendall(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text
             )
 
 
-def _body(connection: socket.socket, space: memoryview, begun: bytes, length: int) -> Iterator[bytes | memoryview]:
+def _body(connection: socket.socket, space: memoryview, buffered: bytes, length: int) -> Iterator[bytes | memoryview]:
     """Yield a body of this length, the first bytes of which have come already. A piece is good until the next one."""
-    yield begun
-    left = length - len(begun)
+    yield buffered
+    left = length - len(buffered)
     while left:
         count = connection.recv_into(space[:left])
         if not count:
@@ -103,7 +109,7 @@ def _body(connection: socket.socket, space: memoryview, begun: bytes, length: in
         yield space[:count]
 
 
-def _taken(body: Iterator[bytes | memoryview], headers: dict[str, str]) -> dict[str, object]:
+def _describe_upload(body: Iterator[bytes | memoryview], headers: dict[str, str]) -> dict[str, object]:
     """Return length and checksum of the file at the end of a multipart body."""
     boundary = headers["content-type"].partition("boundary=")[2].encode()
     tail = b"\r\n--" + boundary + b"--\r\n"
@@ -114,7 +120,7 @@ def _taken(body: Iterator[bytes | memoryview], headers: dict[str, str]) -> dict[
         if not inside or len(piece) < len(tail):
             held += piece
             if not inside:
-                begin = _begin(held)
+                begin = _file_offset(held)
                 if begin is None:
                     continue
                 inside, held = True, held[begin:]
@@ -133,7 +139,7 @@ def _taken(body: Iterator[bytes | memoryview], headers: dict[str, str]) -> dict[
     return {"file_id": file_id(size), "file_size": size, "sha256": digest.hexdigest() if digest else None}
 
 
-def _begin(head: bytes) -> int | None:
+def _file_offset(head: bytes) -> int | None:
     """Return where the bytes of the file begin: behind the headers of the part that has a file name."""
     named = head.find(b'; filename="')
     end = head.find(b"\r\n\r\n", named)
@@ -146,7 +152,7 @@ def main() -> None:
         print(listener.getsockname()[1], flush=True)
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=_answer, args=(connection,), daemon=True).start()
+            threading.Thread(target=_serve_connection, args=(connection,), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -125,9 +125,9 @@ class Answers:
         path, _, query = target.partition("?")
         if path == "/bench/counts":
             self.latency = float(parse_qs(query).get("latency", [self.latency])[0])
-            told = json.dumps(self.counts).encode()
+            counts = json.dumps(self.counts).encode()
             self.counts = dict.fromkeys(self.counts, 0)
-            return told
+            return counts
         self.counts["requests"] += 1
         self.counts["longest_target"] = max(self.counts["longest_target"], len(target))
         if path == "/records" and method == "GET":

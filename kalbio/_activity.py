@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest 043a936fab8d)
+# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest e02ffab2e7a3)
 """Activities, and what leads to them: their records and their definitions. The three know each other."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from kalbio._model.enums import (
     ActivityStatusEnum,
 )
 from kalbio._model.views import RecordViewData
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import default_on_error, none
 from kalbio._property import WithProperties
 from kalbio._record import RecordIdentifier, WritableRecord
 from kalbio._record_store import RecordStore
@@ -73,7 +73,7 @@ class Record(WritableRecord):
     __slots__ = ()
     __module__ = "kalbio.records"
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_activities(self) -> list[Activity]:
         """Return the activities that contain this record.
 
@@ -98,14 +98,14 @@ class ActivityDefinition(DefinitionSettings):
     __module__ = "kalbio.activities"
 
     @property
-    @on_failure(list)
+    @default_on_error(list)
     def activities(self) -> list[Activity]:
         """The activities made from it. API operation: `listActivities`."""
         client: Client = self._require_client()
         return (client.directory[ACTIVITIES].all()).only(lambda activity: activity.definition_id == self.id)
 
     @property
-    @on_failure(list)
+    @default_on_error(list)
     def record_views(self) -> list[RecordView]:
         """The record views that belong to it; templates are not among them. API operation: `listRecordViews`."""
         client: Client = self._require_client()
@@ -113,7 +113,7 @@ class ActivityDefinition(DefinitionSettings):
         return views.only(lambda view: not view.is_template and self.id in (view.operation_definition_ids or ()))
 
     @property
-    @on_failure(list)
+    @default_on_error(list)
     def templates(self) -> list[ResultTableTemplate]:
         """The result table templates that are linked to it. API operation: `listRecordViewTemplates`."""
         client: Client = self._require_client()
@@ -131,7 +131,7 @@ class Activity(WithProperties, ActivityData):
     __module__ = "kalbio.activities"
 
     @property
-    @on_failure(nothing)
+    @default_on_error(none)
     def activity_definition(self) -> ActivityDefinition | None:
         """Its definition, None when it has none. API operation: `listActivityDefinitions`."""
         definition_id = self.definition_id
@@ -141,35 +141,35 @@ class Activity(WithProperties, ActivityData):
         return client.directory[DEFINITIONS].find(definition_id)
 
     @property
-    @on_failure(list)
+    @default_on_error(list)
     def assigned_users(self) -> list[WorkspaceUser]:
         """The users that are assigned; unknown ones are left out. API operation: `listWorkspaceMembers`."""
         client: Client = self._require_client()
         return client.directory[USERS].listed(self.assigned_user_ids)
 
     @property
-    @on_failure(list)
+    @default_on_error(list)
     def assigned_groups(self) -> list[WorkspaceGroup]:
         """The groups that are assigned; unknown ones are left out. API operation: `listWorkspaceGroups`."""
         client: Client = self._require_client()
         return client.directory[GROUPS].listed(self.assigned_group_ids)
 
     @property
-    @on_failure(list)
+    @default_on_error(list)
     def labels(self) -> list[Label]:
         """Its labels; unknown ones are left out. API operation: `listActivityLabels`."""
         client: Client = self._require_client()
         return client.directory[LABELS].listed(self.label_ids)
 
     @property
-    @on_failure(list)
+    @default_on_error(list)
     def programs(self) -> list[Program]:
         """Its programs; unknown ones are left out. API operation: `listPrograms`."""
         client: Client = self._require_client()
         return client.directory[PROGRAMS].listed(self.program_ids)
 
     @property
-    @on_failure(list)
+    @default_on_error(list)
     def child_activities(self) -> list[Activity]:
         """The activities it consists of. Asked for once, and again after activities were changed or it was refreshed.
 
@@ -185,7 +185,7 @@ class Activity(WithProperties, ActivityData):
         return Listing(known, known.unreadable)
 
     @property
-    @on_failure(list)
+    @default_on_error(list)
     def records(self) -> list[Record]:
         """The records it contains, asked for at every access. API operation: `listOperationRecords`."""
         client: Client = self._require_client()
@@ -195,14 +195,14 @@ class Activity(WithProperties, ActivityData):
         return [] if response is None else store.adopt(response, since)
 
     @property
-    @on_failure(list)
+    @default_on_error(list)
     def record_views(self) -> list[RecordView]:
         """Its tables; templates are not among them. API operation: `listRecordViews`."""
         client: Client = self._require_client()
         views = client.directory[RECORD_VIEWS].all()
         return views.only(lambda view: not view.is_template and self.id in (view.operation_ids or ()))
 
-    @on_failure(list, about="view_id")
+    @default_on_error(list, skip_when_none="view_id")
     def records_on_view(self, view_id: str) -> list[Record]:
         """Return the records of one of its tables, in the order of the table.
 
@@ -224,7 +224,7 @@ class Activity(WithProperties, ActivityData):
         store: RecordStore[Record] = client.directory.records
         return store.find_many(ids) if ids else []
 
-    @on_failure(nothing, about="identifier")
+    @default_on_error(none, skip_when_none="identifier")
     def get_record(self, identifier: RecordIdentifier) -> Record | None:
         """Return a record when this activity contains it, else None.
 
@@ -245,7 +245,7 @@ class Activity(WithProperties, ActivityData):
         record = identifier if isinstance(identifier, Record) else store.find(identifier)
         return record if record is not None and record.id in self.all_record_ids else None
 
-    @on_failure(bool, about="identifier")
+    @default_on_error(bool, skip_when_none="identifier")
     def has_record(self, identifier: RecordIdentifier) -> bool:
         """Return whether this activity contains a record.
 
@@ -264,7 +264,7 @@ class Activity(WithProperties, ActivityData):
         resolved: str = self._require_client().directory.records.require_id(identifier)
         return resolved in self.all_record_ids
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def update(
         self,
         *,
@@ -357,7 +357,7 @@ class Activity(WithProperties, ActivityData):
         response = client.session.call(request)
         self._merge_or_reread(response)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def add_records(self, record_ids: Sequence[RecordIdentifier]) -> None:
         """Attach records; those that are attached already stay.
 
@@ -385,7 +385,7 @@ class Activity(WithProperties, ActivityData):
         client.session.call(add_operation_records.build_request(self.id, body=body))
         self._reread()
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def remove_records(self, record_ids: Sequence[RecordIdentifier], record_view_id: str | None = None) -> None:
         """Detach records. The values they hold in this activity are deleted with it.
 
@@ -418,7 +418,7 @@ class Activity(WithProperties, ActivityData):
         response = client.session.call(remove_operation_records.build_request(self.id, body=body))
         self._merge_or_reread(response)
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_record_data(self) -> list[dict[str, Any]]:
         """Return what each record holds in this activity: field id to content, in the order of the records.
 
@@ -433,7 +433,7 @@ class Activity(WithProperties, ActivityData):
         """
         return [record.get_activity_data(self) for record in self.records]
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_events(self) -> list[ActivityEvent]:
         """Return what happened to the activity, in the server's order (newest first, as a rule).
 
@@ -450,7 +450,7 @@ class Activity(WithProperties, ActivityData):
         response = client.session.call_or_none(list_activity_events.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: ActivityEvent(item, client))
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_comments(self) -> list[Comment]:
         """Return the comments on the activity.
 
@@ -467,7 +467,7 @@ class Activity(WithProperties, ActivityData):
         response = client.session.call_or_none(list_activity_comments.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: Comment(item, client))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def refetch(self) -> None:
         """Read the activity from the server again; this object takes over what it says.
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest 86fb4d46b47c)
+# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest beb12ab7b64f)
 """Properties of activities and definitions."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kalbio._directory import Client
 from kalbio._model.activities import (
     PropertyData,
 )
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import default_on_error, none
 
 
 class Property(PropertyData):
@@ -26,7 +26,7 @@ class Property(PropertyData):
     __slots__ = ()
     __module__ = "kalbio.activities"
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def update_property(self, property_value: Any) -> None:
         """Set the property; the object takes over the server's new state.
 
@@ -50,7 +50,7 @@ class Property(PropertyData):
         response = client.session.call(request)
         self._merge(as_optional_object(response) or strict_json.plain({"content": property_value}))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def update_property_file(
         self,
         file_name: str | os.PathLike[str],

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 1cef7a833915)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest aa4072b8a931)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from kalbio._model.record_values import contents, current_entry, with_value
 from kalbio._model.records import UNDECIDED, RecordData, RecordValue, content_by_ids
 from kalbio._model.value_history import has_content, new_values
 from kalbio._model.views import RecordViewData
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import default_on_error, none
 from kalbio._record_store import record_id_of
 from kalbio.entity_fields import (
     DATA_FIELDS,
@@ -67,7 +67,7 @@ class WritableRecord(RecordData):
 
     __slots__ = ()
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def add_value(
         self,
         field_id: EntityFieldIdentifier,
@@ -172,7 +172,7 @@ class WritableRecord(RecordData):
             if new or wait is None:
                 raise lost
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def update_field(
         self,
         field_id: EntityFieldIdentifier,
@@ -207,7 +207,7 @@ class WritableRecord(RecordData):
         """
         return self.add_value(field_id, value, activity_id, record_view_id, verify=verify)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def update_field_file(
         self,
         field_id: EntityFieldIdentifier,
@@ -287,7 +287,7 @@ class WritableRecord(RecordData):
                 return content
         return self._find_content(field_id, activity_id, include_sub_record_values, sub_record_id, record_view_id)
 
-    @on_failure(nothing, about="field_id", local=True)
+    @default_on_error(none, skip_when_none="field_id", needs_no_client=True)
     def _find_content(
         self,
         field_id: EntityFieldIdentifier,
@@ -322,7 +322,7 @@ class WritableRecord(RecordData):
         )
         return None if entry is None else copied(entry.content)
 
-    @on_failure(dict, about="activity_id")
+    @default_on_error(dict, skip_when_none="activity_id")
     def get_activity_data(self, activity_id: ActivityIdentifier) -> dict[str, Any]:
         """Return what the record holds in an activity, its key values included.
 
@@ -344,7 +344,7 @@ class WritableRecord(RecordData):
         operation = operation or self._require_client().directory[_ACTIVITIES].require_id(activity_id)
         return contents(self._state, self.id, operation_id=operation)
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_values(self) -> list[RecordValue]:
         """Return the complete history of the record's values, newest first; key values are not in it.
 
@@ -362,7 +362,7 @@ class WritableRecord(RecordData):
         response = client.session.call_or_none(list_record_values.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: RecordValue(item, client))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def refetch(self) -> None:
         """Read the record from the server again; this object takes over what it says.
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 0d2d45754b91)
+# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 08fbac0bdb05)
 """The records that a client remembers: found by id and by key values, and judged by what was written since."""
 
 from __future__ import annotations
@@ -133,9 +133,9 @@ class RecordCache(Generic[R]):
             except IndexError:
                 break
             # One that is not kept was read before a change, and its keys may be others by now.
-            shown = shown_key(record) if self.by_id(record.id) is record else None
-            if shown is not None:
-                self._by_key.put(shown, record.id)
+            own_key = shown_key(record) if self.by_id(record.id) is record else None
+            if own_key is not None:
+                self._by_key.put(own_key, record.id)
         record_id = self._by_key.peek(key)
         return None if record_id is None else self.by_id(record_id)
 

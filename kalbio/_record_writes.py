@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 3e0aca3389e9)
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest dcac507957bb)
 """Many records and values, written a few at a time."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kalbio._core.sync.bulk import BulkWriter
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
-from kalbio._policy import ends_on_failure, on_failure
+from kalbio._policy import default_on_error, end_on_error
 from kalbio._record import RecordKey, scope_of, show_value, write_value
 from kalbio._record_store import RecordStore
 from kalbio._resumable_writes import ValueReconciler, WithWorkspace, Write, write_all, write_each
@@ -36,7 +36,7 @@ class BulkWrites(Service):
         super().__init__(client)
         self._records: RecordStore[Record] = self._directory.records
 
-    @on_failure(BulkResult)
+    @default_on_error(BulkResult)
     def get_or_create_records(
         self,
         rows: Iterable[RecordKey],
@@ -78,7 +78,7 @@ class BulkWrites(Service):
                 self._record_writer(journal_file, stop_on_error, _progress_counter(progress, len(keys))), keys
             )
 
-    @ends_on_failure
+    @end_on_error
     def iter_get_or_create_records(
         self,
         rows: Iterable[RecordKey] | Iterable[RecordKey],
@@ -152,7 +152,7 @@ class BulkWrites(Service):
             prefetch=prefetch,
         )
 
-    @on_failure(BulkResult)
+    @default_on_error(BulkResult)
     def add_values(
         self,
         rows: Iterable[ValueToWrite],
@@ -207,7 +207,7 @@ class BulkWrites(Service):
                 writer, writes, lambda outcome: _show(given[outcome.index], writes[outcome.index], outcome)
             )
 
-    @ends_on_failure
+    @end_on_error
     def iter_add_values(
         self,
         rows: Iterable[ValueToWrite] | Iterable[ValueToWrite],

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest 6d1d26d0a314)
+# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest 6e4621ccf044)
 """Requests that no operation stands for: the way out, and what older scripts used for it."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_json
 from kalbio._core.text.display import safe_repr
 from kalbio._model.search import query_text
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import default_on_error, none
 from kalbio._service import Service
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -19,12 +19,12 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 class Requests(Service):
     """Sends what the caller has written, through the HTTP client of the client."""
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
         """See `KaleidoscopeClient.request`."""
         return as_json(self._session.call(_request(method, path, params, json)))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def read(self, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON of an answer, None when there is no such thing."""
         try:

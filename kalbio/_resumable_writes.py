@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 4e8c70ef6c1a)
+# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 09e4e66a5959)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def open_journal(client: WithWorkspace, path: str | os.PathLike[str] | None, wha
         yield None
         return
     workspace = client.workspace.get_workspace()
-    place = "" if workspace is None else f" in the workspace {workspace.id}"
-    journal = in_thread(lambda: Journal(path, f"{what}{place}"))
+    where = "" if workspace is None else f" in the workspace {workspace.id}"
+    journal = in_thread(lambda: Journal(path, f"{what}{where}"))
     try:
         yield journal
     finally:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 19d6b20bdbf5)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 423e1c26adca)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from kalbio._model.enums import (
     CompletedBehaviorEnum,
     ContentLayoutComponentTypeEnum,
 )
-from kalbio._policy import nothing, on_failure, when_called
+from kalbio._policy import default_on_error, none, when_called
 from kalbio._property import Property
 from kalbio._record import RecordIdentifier
 from kalbio._service import Service
@@ -90,7 +90,7 @@ class ActivitiesService(Service):
         )
         self._session.remember(staleness.OF_RECORD, lambda _: self._of_record.clear())
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_activities(self, *, use_cache: bool = True) -> list[Activity]:
         """Return all activities of all types, drafts included.
 
@@ -107,7 +107,7 @@ class ActivitiesService(Service):
         """
         return self._activities.all(use_cache=use_cache)
 
-    @on_failure(list, about="activity_type")
+    @default_on_error(list, skip_when_none="activity_type")
     def get_activity_by_type(self, activity_type: ActivityType) -> list[Activity]:
         """Return all activities of a type.
 
@@ -128,7 +128,7 @@ class ActivitiesService(Service):
             check_activity_type(activity_type)
         return found
 
-    @on_failure(nothing, about="activity_id")
+    @default_on_error(none, skip_when_none="activity_id")
     def get_activity_by_id(self, activity_id: ActivityIdentifier) -> Activity | None:
         """Return an activity.
 
@@ -161,7 +161,7 @@ class ActivitiesService(Service):
         except (NotFoundError, IdentifierNotFoundError):
             return None
 
-    @on_failure(list, about="ids")
+    @default_on_error(list, skip_when_none="ids")
     def get_activities_by_ids(self, ids: Iterable[ActivityIdentifier]) -> list[Activity]:
         """Return activities in the order asked for; unknown ones are left out.
 
@@ -179,7 +179,7 @@ class ActivitiesService(Service):
         """
         return [item for item in self._activities.get_many(ids) if item is not None]
 
-    @on_failure(nothing, about="external_id")
+    @default_on_error(none, skip_when_none="external_id")
     def get_activity_by_external_id(self, external_id: str) -> Activity | None:
         """Return the first activity with this id of another system, None when there is none.
 
@@ -199,7 +199,7 @@ class ActivitiesService(Service):
         )
 
     @when_called(_warn_of_older_places)
-    @on_failure(nothing)
+    @default_on_error(none)
     def create_activity(
         self,
         title: str,
@@ -254,7 +254,7 @@ class ActivitiesService(Service):
         response = self._session.call(create_activity.build_request(body=body))
         return Activity(read_object(response, "activity"), self._client)
 
-    @on_failure(list, about="record_id")
+    @default_on_error(list, skip_when_none="record_id")
     def get_activities_with_record(self, record_id: RecordIdentifier, use_cache: bool = True) -> list[Activity]:
         """Return the activities that contain a record.
 
@@ -289,7 +289,7 @@ class ActivitiesService(Service):
         found = self._of_record.get(wanted, load, fresh=not self._session.caching(use_cache))
         return Listing(found, found.unreadable)
 
-    @on_failure(list)
+    @default_on_error(list)
     def search_activities(
         self,
         *,
@@ -366,7 +366,7 @@ class ActivitiesService(Service):
         response = self._session.call_or_none(build(**query))
         return [] if response is None else self._activities.adopt(response)
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_definitions(self, *, use_cache: bool = True) -> list[ActivityDefinition]:
         """Return all activity definitions, drafts and archived ones included.
 
@@ -383,7 +383,7 @@ class ActivitiesService(Service):
         """
         return self._definitions.all(use_cache=use_cache)
 
-    @on_failure(nothing, about="definition_id")
+    @default_on_error(none, skip_when_none="definition_id")
     def get_definition_by_id(self, definition_id: DefinitionIdentifier) -> ActivityDefinition | None:
         """Return an activity definition.
 
@@ -404,7 +404,7 @@ class ActivitiesService(Service):
         """
         return self._definitions.get(definition_id)
 
-    @on_failure(list, about="ids")
+    @default_on_error(list, skip_when_none="ids")
     def get_definitions_by_ids(self, ids: Iterable[DefinitionIdentifier]) -> list[ActivityDefinition]:
         """Return definitions in the order asked for; unknown ones are left out.
 
@@ -422,7 +422,7 @@ class ActivitiesService(Service):
         """
         return [item for item in self._definitions.get_many(ids) if item is not None]
 
-    @on_failure(nothing, about="external_id")
+    @default_on_error(none, skip_when_none="external_id")
     def get_activity_definition_by_external_id(self, external_id: str) -> ActivityDefinition | None:
         """Return the first definition with this id of another system, None when there is none.
 

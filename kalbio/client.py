@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest c8c222ed1284)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest e5a350753bc3)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class _TimedClient:
         return self._session.call(arguments)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._session.http_clients.here(), name)
+        return getattr(self._session.http_clients.current(), name)
 
 
 class KaleidoscopeClient:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 2f6a21172909)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 7f69257c96fb)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kalbio._core.objects.resource import Field, ReadsLikeDict, Resource, enum_t
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import default_on_error, none
 from kalbio._service import Service
 from kalbio.entity_fields import require_field_id
 from kalbio.labels import LABELS
@@ -74,7 +74,7 @@ class Dashboard(Resource):
     def _text(self) -> str:
         return self.dashboard_name or super()._text()
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def add_category(
         self,
         category_name: str,
@@ -117,7 +117,7 @@ class Dashboard(Resource):
             raise unusable(response, "the answer is no category")
         return DashboardCategory(answer, client)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def remove_category(self, category_id: str) -> None:
         """Remove a category.
 
@@ -137,7 +137,7 @@ class Dashboard(Resource):
         wanted = plain_id(category_id, "dashboard category", DashboardCategory)
         self._require_client().session.call(delete_dashboard_category.build_request(self.id, wanted, body={}))
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_categories(self) -> list[DashboardCategory]:
         """Return the categories.
 
@@ -154,7 +154,7 @@ class Dashboard(Resource):
         response = client.session.call_or_none(list_dashboard_categories.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def add_record(self, record_id: Any) -> None:
         """Add a record; this object shows it at once.
 
@@ -176,7 +176,7 @@ class Dashboard(Resource):
         self._change(add_dashboard_record.build_request(self.id, body={"record_id": resolved}))
         self._hold("record_ids", lambda ids: ids if resolved in ids else [*ids, resolved])
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def remove_record(self, record_id: Any) -> None:
         """Remove a record; this object shows it no more.
 
@@ -199,7 +199,7 @@ class Dashboard(Resource):
         self._change(remove_dashboard_record.build_request(self.id, resolved, body={}))
         self._hold("record_ids", lambda ids: [item for item in ids if item != resolved])
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def add_set(self, set_id: str) -> None:
         """Add a record set; this object shows it at once.
 
@@ -219,7 +219,7 @@ class Dashboard(Resource):
         self._change(add_dashboard_set.build_request(self.id, body={"set_id": wanted}))
         self._hold("record_set_ids", lambda ids: ids if wanted in ids else [*ids, wanted])
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def remove_set(self, set_id: str) -> None:
         """Remove a record set; this object shows it no more.
 
@@ -263,7 +263,7 @@ class DashboardsService(Service):
         super().__init__(client)
         self._dashboards = self._directory[DASHBOARDS]
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_dashboards(self, *, use_cache: bool = True) -> list[Dashboard]:
         """Return all dashboards.
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest dcb617df3243)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest a6349f2df234)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kalbio._model.enums import (
     ValueAggregationTypeEnum,
 )
 from kalbio._model.fields import EntityFieldData
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import default_on_error, none
 from kalbio._service import Service
 
 __all__ = [
@@ -64,7 +64,7 @@ class KeyField(EntityField):
 
     is_key = Field[bool | None](lambda _: True, "Always true: the kind is known, whatever the JSON says.")
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def update(
         self,
         *,
@@ -127,7 +127,7 @@ class DataField(EntityField):
 
     is_key = Field[bool | None](lambda _: False, "Always false: the kind is known, whatever the JSON says.")
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def update(
         self,
         *,
@@ -206,7 +206,7 @@ class EntityFieldsService(Service):
         self._key_fields = self._directory[KEY_FIELDS]
         self._data_fields = self._directory[DATA_FIELDS]
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_key_fields(self, *, use_cache: bool = True) -> list[KeyField]:
         """Return all key fields.
 
@@ -223,7 +223,7 @@ class EntityFieldsService(Service):
         """
         return self._key_fields.all(use_cache=use_cache)
 
-    @on_failure(nothing, about="identifier")
+    @default_on_error(none, skip_when_none="identifier")
     def get_key_field_by_id(self, identifier: EntityFieldIdentifier) -> KeyField | None:
         """Return a key field.
 
@@ -245,7 +245,7 @@ class EntityFieldsService(Service):
             return None
         return self._key_fields.get(identifier)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def get_or_create_key_field(self, field_name: str) -> KeyField:
         """Return the key field of this name, creating it when there is none.
 
@@ -275,7 +275,7 @@ class EntityFieldsService(Service):
         response = self._session.call(get_or_create_key_field.build_request(body=body))
         return KeyField(read_object(response, "key field"), self._client)
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_data_fields(self, *, use_cache: bool = True) -> list[DataField]:
         """Return all data fields.
 
@@ -292,7 +292,7 @@ class EntityFieldsService(Service):
         """
         return self._data_fields.all(use_cache=use_cache)
 
-    @on_failure(nothing, about="identifier")
+    @default_on_error(none, skip_when_none="identifier")
     def get_data_field_by_id(self, identifier: EntityFieldIdentifier) -> DataField | None:
         """Return a data field.
 
@@ -314,7 +314,7 @@ class EntityFieldsService(Service):
             return None
         return self._data_fields.get(identifier)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def get_or_create_data_field(self, field_name: str, field_type: DataFieldTypeEnum | str) -> DataField:
         """Return the data field of this name, creating it when there is none.
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 2502ead0a1f6)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 76ac33f5eb48)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.records import RecordValue
 from kalbio._model.search import OLDER_CONDITIONS, FieldFilter, FieldSort, ViewFieldFilter, ViewFieldSort
 from kalbio._model.views import RecordViewData, ViewField
-from kalbio._policy import deprecated, nothing, on_failure, unreachable
+from kalbio._policy import default_on_error, deprecated, none, unreachable
 from kalbio._record_search import search_query
 from kalbio._service import Service
 from kalbio.entity_types import EntityTypeIdentifier
@@ -32,7 +32,7 @@ class ExportsService(Service):
     """Exports of records (`client.exports`)."""
 
     @deprecated(**OLDER_CONDITIONS)
-    @on_failure(nothing, unless=unreachable)
+    @default_on_error(none, reraise_if=unreachable)
     def pull_data(
         self,
         filename: str,

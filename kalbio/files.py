@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 7c4e292e011e)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest f77d8551189d)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kalbio._core.sync.downloads import (
 )
 from kalbio._core.text.display import safe_repr
 from kalbio._model.activities import ActivityIdentifier
-from kalbio._policy import ends_on_failure, nothing, on_failure
+from kalbio._policy import default_on_error, end_on_error, none
 from kalbio._service import Service
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ __all__ = ["FilesService"]
 class FilesService(Service):
     """Downloads of uploaded files (`client.files`)."""
 
-    @on_failure(nothing, about="file_id")
+    @default_on_error(none, skip_when_none="file_id")
     def download_file(
         self,
         file_id: str,
@@ -88,7 +88,7 @@ class FilesService(Service):
         save(response, target, overwrite=overwrite, progress=progress, sha256=sha256)
         return str(target)
 
-    @on_failure(nothing, about="file_id")
+    @default_on_error(none, skip_when_none="file_id")
     def write_file(
         self,
         file_id: str,
@@ -129,7 +129,7 @@ class FilesService(Service):
         response = self._open(wanted, activity_id)
         return None if response is None else save_into(response, file, progress=progress, sha256=sha256)
 
-    @on_failure(nothing, about="file_id")
+    @default_on_error(none, skip_when_none="file_id")
     def read_file(
         self,
         file_id: str,
@@ -164,7 +164,7 @@ class FilesService(Service):
             return None
         return b"".join([piece for piece in pieces(response, progress=progress, sha256=sha256)])
 
-    @ends_on_failure
+    @end_on_error
     def iter_file(
         self,
         file_id: str,

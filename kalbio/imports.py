@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest d1012b2f2d00)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 3232cdca977f)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from kalbio._model.cells import column_types, with_cells
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.keys import with_key_texts
 from kalbio._model.views import RecordViewData
-from kalbio._policy import ends_on_failure, nothing, on_failure, unreachable, when_called
+from kalbio._policy import default_on_error, end_on_error, none, unreachable, when_called
 from kalbio._resumable_writes import WithWorkspace, open_journal
 from kalbio._service import Service
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, create_data_field, require_field_id
@@ -109,7 +109,7 @@ class ImportsService(Service):
     ) -> BulkResult[ImportRecord]: ...
 
     @when_called(_warn_of_older_views)
-    @on_failure(nothing, bulk="batch_size", unless=unreachable)
+    @default_on_error(none, bulk_keyword="batch_size", reraise_if=unreachable)
     def push_data(
         self,
         key_field_names: Sequence[str],
@@ -194,31 +194,31 @@ class ImportsService(Service):
         requests = self._requests(*what, size=size)
         new = self._new_fields(requests)
         with open_journal(self._client, path, f"imports of {size} rows") as journal:
-            load = self._load(journal, stop_on_error)
-            load.claim(requests)
-            outcomes: list[RowOutcome[ImportRecord]] = [outcome_of(number, SKIPPED) for number in range(len(requests))]
-            came: list[Any] = []
-            number, broken = 0, None
+            writer = self._batch_writer(journal, stop_on_error)
+            writer.claim(requests)
+            outcomes: list[RowOutcome[ImportRecord]] = [outcome_of(index, SKIPPED) for index in range(len(requests))]
+            results: list[Any] = []
+            index, journal_error = 0, None
             try:
                 for name, field_type in new.items():
                     create_data_field(self._client, name, field_type)
-                for number, request in enumerate(requests):
+                for index, request in enumerate(requests):
                     try:
-                        load.run([number], [request], came)
+                        writer.run([index], [request], results)
                     except JournalError as error:  # the batch may have been pushed all the same
-                        broken = error
-                    outcomes[number] = self._ended(outcome_of(number, came[0]), timeout)
-                    came.clear()
-                    if broken is not None:
-                        raise broken
-                    if outcomes[number].status == "unknown" or (stop_on_error and outcomes[number].status != "done"):
-                        load.stopped = True
+                        journal_error = error
+                    outcomes[index] = self._ended(outcome_of(index, results[0]), timeout)
+                    results.clear()
+                    if journal_error is not None:
+                        raise journal_error
+                    if outcomes[index].status == "unknown" or (stop_on_error and outcomes[index].status != "done"):
+                        writer.stopped = True
                     if progress is not None:
-                        progress(number + 1, len(requests))
+                        progress(index + 1, len(requests))
             except BaseException as end:
-                if came:
-                    begun = outcome_of(number, came[0])
-                    outcomes[number] = begun if begun.id is None else attrs.evolve(begun, status="unknown")
+                if results:
+                    begun = outcome_of(index, results[0])
+                    outcomes[index] = begun if begun.id is None else attrs.evolve(begun, status="unknown")
                 attach_outcome(end, BulkResult(outcomes))
                 raise
         return BulkResult(outcomes)
@@ -284,7 +284,7 @@ class ImportsService(Service):
             )
         return new
 
-    def _load(self, journal: Journal | None, stop_on_error: bool) -> BulkWriter[Any, ImportRecord]:
+    def _batch_writer(self, journal: Journal | None, stop_on_error: bool) -> BulkWriter[Any, ImportRecord]:
         reconciler = None
         if journal is not None:
             ids = [item.id for item in self.iter_imports()]
@@ -320,7 +320,7 @@ class ImportsService(Service):
             return attrs.evolve(outcome, status="unknown", value=None, error=error)
         return attrs.evolve(outcome, value=value)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def push_data_by_field_id(
         self,
         key_field_ids: Sequence[str],
@@ -378,7 +378,7 @@ class ImportsService(Service):
         }
         return self._push(push_import_by_field_id.build_request(body=body))
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_imports(
         self, is_complete: bool | None = None, page: int | None = None, page_size: int | None = None
     ) -> list[ImportRecord]:
@@ -413,7 +413,7 @@ class ImportsService(Service):
                 self._has_ended(item.id)
         return found
 
-    @on_failure(nothing, about="import_id")
+    @default_on_error(none, skip_when_none="import_id")
     def get_import(self, import_id: str) -> ImportRecord | None:
         """Return an import as it stands, None when there is none.
 
@@ -443,7 +443,7 @@ class ImportsService(Service):
         self._running.pop(import_id, None)
         self._session.forget(*staleness.IMPORTED)
 
-    @ends_on_failure
+    @end_on_error
     def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> Iterator[ImportRecord]:
         """Yield all imports, page by page, each once.
 
@@ -468,7 +468,7 @@ class ImportsService(Service):
             for item in pages.take(self.get_imports(is_complete, pages.number, page_size)):
                 yield item
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def wait(
         self,
         import_id: str,

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest d5c3885b663a)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 9aa75686d8bd)
 """Labels of activities."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from kalbio._core.objects.resource import Resource, text
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._policy import on_failure
+from kalbio._policy import default_on_error
 from kalbio._service import Service
 
 __all__ = ["Label", "LabelsService"]
@@ -38,7 +38,7 @@ class LabelsService(Service):
         super().__init__(client)
         self._labels = self._directory[LABELS]
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_labels(self, *, use_cache: bool = True) -> list[Label]:
         """Return all labels.
 
@@ -55,7 +55,7 @@ class LabelsService(Service):
         """
         return self._labels.all(use_cache=use_cache)
 
-    @on_failure(list, about="ids")
+    @default_on_error(list, skip_when_none="ids")
     def get_labels_by_ids(self, ids: Iterable[Label | str]) -> list[Label]:
         """Return the labels with these ids or names, in the order of the listing; unknown ones are left out.
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 3ff1bb577ea3)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 426fc5ac8e5f)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kalbio._core.objects.resource import Resource, stale, text, timestamp
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import default_on_error, none
 from kalbio._service import Service
 
 __all__ = ["Program", "ProgramIdentifier", "ProgramsService"]
@@ -50,7 +50,7 @@ class ProgramsService(Service):
         super().__init__(client)
         self._programs = self._directory[PROGRAMS]
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_programs(self, *, use_cache: bool = True) -> list[Program]:
         """Return all programs.
 
@@ -67,7 +67,7 @@ class ProgramsService(Service):
         """
         return self._programs.all(use_cache=use_cache)
 
-    @on_failure(list, about="ids")
+    @default_on_error(list, skip_when_none="ids")
     def get_programs_by_ids(self, ids: Iterable[ProgramIdentifier]) -> list[Program]:
         """Return the programs with these ids or titles, in the order of the listing; unknown ones are left out.
 
@@ -86,7 +86,7 @@ class ProgramsService(Service):
         """
         return self._programs.listed(ids)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def create_program(self, title: str) -> Program:
         """Create a program.
 
@@ -108,7 +108,7 @@ class ProgramsService(Service):
         response = self._session.call(create_program.build_request(body=body))
         return Program(read_object(response, "program"), self._client)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def update_program(self, program_id: ProgramIdentifier, title: str) -> Program:
         """Rename a program.
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest 5c858a70a644)
+# Derived from kalbio/aio/property_fields.py by scripts/regenerate; edit that file. (digest 3c7320b2b1f7)
 """Property fields: what the properties of activities are made from."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from kalbio._core.objects.resource import Resource, enum_text, text
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._policy import on_failure
+from kalbio._policy import default_on_error
 from kalbio._service import Service
 
 __all__ = ["PropertyField", "PropertyFieldsService"]
@@ -38,7 +38,7 @@ class PropertyFieldsService(Service):
         super().__init__(client)
         self._property_fields = self._directory[PROPERTY_FIELDS]
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_property_fields(self, *, use_cache: bool = True) -> list[PropertyField]:
         """Return all property fields.
 

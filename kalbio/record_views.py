@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest b898758ce26e)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 27ed502291b1)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from kalbio._model.views import (
     RecordViewSort,
     ViewField,
 )
-from kalbio._policy import nothing, on_failure
+from kalbio._policy import default_on_error, none
 from kalbio._service import Service
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, checked_field_type
 
@@ -67,7 +67,7 @@ class RecordView(RecordViewData):
         remove_key_field_ids: list[str]
         records_to_transfer: list[RecordTransfer] | None
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def extend_view(self, body: RecordView.ExtendViewBody) -> None:
         """Add a key field: the view moves to the entity type that has it too.
 
@@ -97,7 +97,7 @@ class RecordView(RecordViewData):
         if answer is not None:
             self._merge(answer)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def replace_key_fields(self, body: RecordView.ReplaceKeyFieldsBody) -> RecordView | None:
         """Exchange key fields: the view is copied for the entity type that has them, and its records move there.
 
@@ -183,7 +183,7 @@ class RecordViewsService(Service):
         super().__init__(client)
         self._views = self._directory[RECORD_VIEWS]
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_record_views(self, *, use_cache: bool = True) -> list[RecordView]:
         """Return all record views; templates are not among them.
 
@@ -200,7 +200,7 @@ class RecordViewsService(Service):
         """
         return (self._views.all(use_cache=use_cache)).only(lambda view: not view.is_template)
 
-    @on_failure(list, about="view_id")
+    @default_on_error(list, skip_when_none="view_id")
     def get_data_fields_on_view(
         self, view_id: RecordViewIdentifier, field_type: DataFieldTypeEnum | str | None = None
     ) -> list[DataField]:

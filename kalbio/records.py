@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 5933837080bc)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest f9224f7ffdd5)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from kalbio._model.search import (
     query_text,
     require_json_list,
 )
-from kalbio._policy import deprecated, ends_on_failure, nothing, on_failure
+from kalbio._policy import default_on_error, deprecated, end_on_error, none
 from kalbio._record import RecordIdentifier, RecordKey, scope_of, upload
 from kalbio._record_search import search_query
 from kalbio._record_store import record_id_of
@@ -78,7 +78,7 @@ class RecordsService(BulkWrites):
         """
         self._session.forget(staleness.RECORD, staleness.OF_RECORD)
 
-    @on_failure(nothing, about="record_id")
+    @default_on_error(none, skip_when_none="record_id")
     def get_record_by_id(self, record_id: RecordIdentifier, use_cache: bool = True) -> Record | None:
         """Return a record.
 
@@ -104,7 +104,7 @@ class RecordsService(BulkWrites):
             return record_id
         return self._records.find(record_id, use_cache=use_cache)
 
-    @on_failure(list, about="record_ids")
+    @default_on_error(list, skip_when_none="record_ids")
     def get_records_by_ids(
         self, record_ids: Sequence[RecordIdentifier], batch_size: int = 250, use_cache: bool = True
     ) -> list[Record]:
@@ -128,7 +128,7 @@ class RecordsService(BulkWrites):
         require_whole_number("batch_size", batch_size, 1)
         return self._records.find_many(record_ids, batch_size=batch_size, use_cache=use_cache)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def get_or_create_record(self, key_values: RecordKey) -> Record:
         """Return the record with these key values, creating it, and its entity type, when there is none.
 
@@ -148,7 +148,7 @@ class RecordsService(BulkWrites):
         return self._records.get_or_create((self._records.keys_of([key_values]))[0])
 
     @deprecated(**OLDER_CONDITIONS)
-    @on_failure(list)
+    @default_on_error(list)
     def search_records(self, **params: Unpack[SearchRecordsQuery]) -> list[str]:
         """Return the ids of the records that fulfil all conditions, in the server's order.
 
@@ -175,7 +175,7 @@ class RecordsService(BulkWrites):
         return self._search("search_records", params)
 
     @deprecated(**OLDER_CONDITIONS)
-    @ends_on_failure
+    @end_on_error
     def iter_search(self, *, batch_size: int = 100, **params: Unpack[SearchRecordsQuery]) -> Iterator[Record]:
         """Yield the records that fulfil all conditions, in the server's order, while further ones are on their way.
 
@@ -240,7 +240,7 @@ class RecordsService(BulkWrites):
         response = self._session.call_or_none(build(**search_query(self._directory, query)))
         return [] if response is None else read_ids(as_list(response))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def create_record_value_file(
         self,
         record_id: RecordIdentifier,

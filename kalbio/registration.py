@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 27299c47d406)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest d024f8555a93)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from kalbio._model.registration import (
     check_results,
     has_ended,
 )
-from kalbio._policy import deprecated, nothing, on_failure
+from kalbio._policy import default_on_error, deprecated, none
 from kalbio._service import Service
 from kalbio._staging import check_keys, map_columns, staging_view
 
@@ -74,7 +74,7 @@ class RegistrationService(Service):
 
     # -- file-based ---------------------------------------------------------------------------------------------------
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def register_file(self, operation_id: ActivityIdentifier, file_id: str) -> RegistrationFile:
         """Hand an uploaded file to the registrar, who is told by a webhook.
 
@@ -105,7 +105,7 @@ class RegistrationService(Service):
         response = self._session.call(request)
         return RegistrationFile(read_object(response, "registration"), self._client)
 
-    @on_failure(list, about="operation_id")
+    @default_on_error(list, skip_when_none="operation_id")
     def get_registration_files(self, operation_id: ActivityIdentifier) -> list[RegistrationFileWithErrors]:
         """Return the file registrations of an activity; failed ones tell what was said against single records.
 
@@ -127,7 +127,7 @@ class RegistrationService(Service):
         answer = as_list(self._session.call(list_registration_files.build_request(operation)))
         return read_items(answer, lambda item: RegistrationFileWithErrors(item, self._client))
 
-    @on_failure(bool)
+    @default_on_error(bool)
     def push_status(
         self,
         operation_id: ActivityIdentifier,
@@ -164,7 +164,7 @@ class RegistrationService(Service):
         return True
 
     @deprecated(error_message="message")
-    @on_failure(bool)
+    @default_on_error(bool)
     def submit_results(
         self,
         operation_id: ActivityIdentifier,
@@ -211,7 +211,7 @@ class RegistrationService(Service):
         self._session.call(request)
         return True
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def wait(
         self,
         operation_id: ActivityIdentifier,
@@ -277,7 +277,7 @@ class RegistrationService(Service):
 
     # -- table-based --------------------------------------------------------------------------------------------------
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def stage_drafts(
         self,
         operation_id: ActivityIdentifier,
@@ -352,7 +352,7 @@ class RegistrationService(Service):
             raise
         return import_id
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def validate_drafts(
         self, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None = None
     ) -> RegistrationSubmission:
@@ -378,7 +378,7 @@ class RegistrationService(Service):
         """
         return self._submit(validate_drafts.build_request, operation_id, record_ids)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def submit_drafts(
         self, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None = None
     ) -> RegistrationSubmission:
@@ -412,7 +412,7 @@ class RegistrationService(Service):
         response = self._session.call(build(operation, body=body))
         return RegistrationSubmission(read_object(response, "submission"), self._client)
 
-    @on_failure(list, about="operation_id")
+    @default_on_error(list, skip_when_none="operation_id")
     def get_draft_statuses(self, operation_id: ActivityIdentifier) -> list[RegistrationDraftStatus]:
         """Return what became of the drafts that took part in a submission.
 
@@ -433,7 +433,7 @@ class RegistrationService(Service):
         answer = as_list(self._session.call(list_draft_statuses.build_request(operation)))
         return read_items(answer, lambda item: RegistrationDraftStatus(item, self._client), needs_id=False)
 
-    @on_failure(list, about="operation_id")
+    @default_on_error(list, skip_when_none="operation_id")
     def get_registration_submissions(self, operation_id: ActivityIdentifier) -> list[RegistrationSubmissionWithErrors]:
         """Return the submissions of an activity, newest first.
 
@@ -453,7 +453,7 @@ class RegistrationService(Service):
         answer = as_list(self._session.call(list_registration_submissions.build_request(operation)))
         return read_items(answer, lambda item: RegistrationSubmissionWithErrors(item, self._client))
 
-    @on_failure(bool)
+    @default_on_error(bool)
     def clear_drafts(self, operation_id: ActivityIdentifier, record_ids: Sequence[str]) -> bool:
         """Archive drafts. Drafts that are pending or submitted cannot be cleared.
 
@@ -480,7 +480,7 @@ class RegistrationService(Service):
         self._session.call(clear_drafts.build_request(operation, body=body))
         return True
 
-    @on_failure(bool)
+    @default_on_error(bool)
     def push_submission_status(
         self,
         operation_id: ActivityIdentifier,
@@ -518,7 +518,7 @@ class RegistrationService(Service):
         self._session.call(request)
         return True
 
-    @on_failure(bool)
+    @default_on_error(bool)
     def submit_submission_results(
         self,
         operation_id: ActivityIdentifier,

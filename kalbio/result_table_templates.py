@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 33e4ef5d3ab4)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 3ebb02236a9a)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityDefinitionData, ContentLayoutItem, DefinitionIdentifier
 from kalbio._model.search import check_filter_time
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
-from kalbio._policy import nothing, on_failure, when_called
+from kalbio._policy import default_on_error, none, when_called
 from kalbio._service import Service
 from kalbio.entity_fields import DATA_FIELDS
 from kalbio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
@@ -93,7 +93,7 @@ class ResultTableTemplatesService(Service):
                 stacklevel=3,
             )
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_templates(self, *, use_cache: bool = True) -> list[ResultTableTemplate]:
         """Return all templates.
 
@@ -110,7 +110,7 @@ class ResultTableTemplatesService(Service):
         """
         return self._templates.all(use_cache=use_cache)
 
-    @on_failure(nothing, about="template_id")
+    @default_on_error(none, skip_when_none="template_id")
     def get_template_by_id(self, template_id: str) -> ResultTableTemplate | None:
         """Return a template as it is now, None when there is none.
 
@@ -132,7 +132,7 @@ class ResultTableTemplatesService(Service):
         response = self._session.call_or_none(request)
         return None if response is None else self._read(response)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def create_template(
         self,
         *,
@@ -195,7 +195,7 @@ class ResultTableTemplatesService(Service):
             body["data_field_ids"] = self._directory[DATA_FIELDS].require_ids(data_field_ids)
         return self._create(create_record_view_template.build_request(body=self._with_programs(body)))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def save_view_as_template(
         self, *, source_view_id: RecordViewIdentifier, view_name: str, template_name: str | None = None
     ) -> ResultTableTemplate:
@@ -228,7 +228,7 @@ class ResultTableTemplatesService(Service):
         return self._create(create_record_view_template.build_request(body=body))
 
     @when_called(_look_for_none)
-    @on_failure(nothing)
+    @default_on_error(none)
     def update_template(
         self,
         template_id: ResultTableTemplateIdentifier,
@@ -301,7 +301,7 @@ class ResultTableTemplatesService(Service):
             return self._reread(resolved)
         return self._read(response)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def delete_template(self, template_id: ResultTableTemplateIdentifier) -> None:
         """Delete a template. Linked definitions lose it, and the tables made from it go.
 
@@ -322,7 +322,7 @@ class ResultTableTemplatesService(Service):
         resolved = self._templates.require_id(template_id)
         self._session.call(delete_record_view_template.build_request(resolved, body={}))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def duplicate_template(self, template_id: ResultTableTemplateIdentifier) -> ResultTableTemplate:
         """Copy a template.
 
@@ -343,7 +343,7 @@ class ResultTableTemplatesService(Service):
         resolved = self._templates.require_id(template_id)
         return self._create(duplicate_record_view_template.build_request(resolved, body={}))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def promote_view_to_template(
         self,
         *,
@@ -383,7 +383,7 @@ class ResultTableTemplatesService(Service):
             body["position_index"] = require_whole_number("position_index", position_index, 0)
         return self._create(promote_record_view.build_request(body=body))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def link_to_operation_definition(
         self,
         template_view_id: ResultTableTemplateIdentifier,
@@ -425,7 +425,7 @@ class ResultTableTemplatesService(Service):
         # The answer shows the template as it was before.
         return self._reread(resolved)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def unlink_from_operation_definition(
         self,
         template_id: ResultTableTemplateIdentifier,
@@ -465,7 +465,7 @@ class ResultTableTemplatesService(Service):
         }
         self._session.call(unlink_record_view_template.build_request(resolved, body=body))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def bulk_link_to_operation_definitions(
         self,
         template_view_id: ResultTableTemplateIdentifier,
@@ -495,7 +495,7 @@ class ResultTableTemplatesService(Service):
         body = self._bulk(template_view_id, operation_definition_ids)
         self._session.call(bulk_link_record_view_template.build_request(body=body))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def bulk_unlink_from_operation_definitions(
         self,
         template_view_id: ResultTableTemplateIdentifier,

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 6667188c94b7)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 778b79c96d24)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.enums import WorkspaceAccessLevelEnum
-from kalbio._policy import ends_on_failure, nothing, on_failure
+from kalbio._policy import default_on_error, end_on_error, none
 from kalbio._service import Service
 
 __all__ = [
@@ -140,7 +140,7 @@ class WorkspaceService(Service):
         self._workspace: Cache[str, Workspace | None] = Cache(size=1, ttl=constants.LISTING_TTL)
         self._session.remember(staleness.WORKSPACE, lambda _: self._workspace.clear())
 
-    @on_failure(nothing)
+    @default_on_error(none)
     def get_workspace(self, *, use_cache: bool = True) -> Workspace | None:
         """Return the workspace of the credentials; None when the server names none, which is not remembered.
 
@@ -165,7 +165,7 @@ class WorkspaceService(Service):
         # None counts as not cached, so an absent workspace is asked for each time.
         return self._workspace.get("active", load, fresh=not self._session.caching(use_cache))
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_members(self, *, use_cache: bool = True) -> list[WorkspaceUser]:
         """Return all members of the workspace.
 
@@ -182,7 +182,7 @@ class WorkspaceService(Service):
         """
         return self._members.all(use_cache=use_cache)
 
-    @on_failure(list, about="ids")
+    @default_on_error(list, skip_when_none="ids")
     def get_members_by_ids(self, ids: Iterable[WorkspaceUser | str]) -> list[WorkspaceUser]:
         """Return the members with these ids or addresses, in the order of the listing; unknown ones are left out.
 
@@ -201,7 +201,7 @@ class WorkspaceService(Service):
         """
         return self._members.listed(ids)
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_groups(self, *, use_cache: bool = True) -> list[WorkspaceGroup]:
         """Return all groups of the workspace.
 
@@ -218,7 +218,7 @@ class WorkspaceService(Service):
         """
         return self._groups.all(use_cache=use_cache)
 
-    @on_failure(list, about="ids")
+    @default_on_error(list, skip_when_none="ids")
     def get_groups_by_ids(self, ids: Iterable[WorkspaceGroup | str]) -> list[WorkspaceGroup]:
         """Return the groups with these ids or names, in the order of the listing; unknown ones are left out.
 
@@ -237,7 +237,7 @@ class WorkspaceService(Service):
         """
         return self._groups.listed(ids)
 
-    @on_failure(list)
+    @default_on_error(list)
     def get_events(self, **params: Unpack[WorkspaceService.EventsQuery]) -> list[WorkspaceEvent]:
         """Return one page of what happened in the workspace.
 
@@ -278,7 +278,7 @@ class WorkspaceService(Service):
             return []
         return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
 
-    @ends_on_failure
+    @end_on_error
     def iter_events(self, **params: Unpack[WorkspaceService.EventsQuery]) -> Iterator[WorkspaceEvent]:
         """Yield all that happened in the workspace, page by page, each event once.
 

@@ -277,7 +277,7 @@ def prepare(client: Any, wait: Callable[[Any], Any], folder: Path) -> dict[str, 
     }
 
 
-class _Ear(logging.Handler):
+class _LogCapture(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.lines: list[str] = []
@@ -286,12 +286,12 @@ class _Ear(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-class Logged(Exception):
+class LoggedFailure(Exception):
     """What a call gave after it had logged a failure."""
 
-    def __init__(self, came: Any, lines: Sequence[str]) -> None:
+    def __init__(self, result: Any, lines: Sequence[str]) -> None:
         super().__init__(" / ".join(line.partition(": ")[2] for line in lines))
-        self.came = came
+        self.result = result
 
 
 class Lab:
@@ -325,21 +325,21 @@ class Lab:
             warnings.simplefilter("ignore")
             try:
                 with self._listening() as logged:
-                    came = self.wait(eval(expression, dict(self.names)))  # noqa: S307 - text of this module
+                    result = self.wait(eval(expression, dict(self.names)))  # noqa: S307 - text of this module
             except Exception as error:
                 return error
-        return Logged(came, logged) if logged else came
+        return LoggedFailure(result, logged) if logged else result
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[list[str]]:
         """Collect the failures that are logged."""
-        logger, heard = logging.getLogger("kalbio"), _Ear()
-        logger.addHandler(heard)
+        logger, capture = logging.getLogger("kalbio"), _LogCapture()
+        logger.addHandler(capture)
         before, logger.propagate = logger.propagate, False
         try:
-            yield heard.lines
+            yield capture.lines
         finally:
-            logger.removeHandler(heard)
+            logger.removeHandler(capture)
             logger.propagate = before
 
     def fail(self, expression: str, **fault: Any) -> Any:
@@ -450,17 +450,17 @@ def _read_members(account: Account, lab: Lab, item: Wanted, kind: Any) -> None:
         things = [thing for thing in lab_objects if hasattr(thing, "id")]
         account.note(f"{name}.id", None if all(isinstance(thing.id, str) for thing in things) else "is no text")
         return
-    came = lab.run(OBJECTS[item.name]) if item.name in OBJECTS else None
-    if isinstance(came, Exception):
-        account.note(name, f"none came: {came!r:.200}")
+    result = lab.run(OBJECTS[item.name]) if item.name in OBJECTS else None
+    if isinstance(result, Exception):
+        account.note(name, f"none came: {result!r:.200}")
         return
-    for member, told in item.members.items():
+    for member, expectation in item.members.items():
         if item.name != "KaleidoscopeClient":
             account.note(f"{name}.{member}", _made_with(kind, member))
-        if came is not None and f"{name}.{member}" not in account.differences:
+        if result is not None and f"{name}.{member}" not in account.differences:
             given = lab.run(f"({OBJECTS[item.name]}).{member}")
-            wrong = isinstance(given, Exception) or (told and given is not None and not fits(given, told))
-            account.note(f"{name}.{member}", f"is {given!r:.120}, not {told}" if wrong else None)
+            wrong = isinstance(given, Exception) or (expectation and given is not None and not fits(given, expectation))
+            account.note(f"{name}.{member}", f"is {given!r:.120}, not {expectation}" if wrong else None)
 
 
 def _made_with(kind: Any, member: str) -> str | None:
@@ -481,7 +481,9 @@ def _call(account: Account, lab: Lab, item: Wanted, tables: Sequence[Wanted]) ->
     if not item.modules:
         sources = [source for source in OBJECTS.values() if hasattr(lab.run(source), "id")]
         given = [lab.run(f"({source}).{method}()") for source in sources]
-        bad = [repr(came)[:120] for came in given if isinstance(came, Exception) or not fits(came, item.returns)]
+        bad = [
+            repr(result)[:120] for result in given if isinstance(result, Exception) or not fits(result, item.returns)
+        ]
         account.note(name, ", ".join(bad) or None)
         return
     owner = owner.removeprefix("Async")
@@ -511,8 +513,8 @@ def _call(account: Account, lab: Lab, item: Wanted, tables: Sequence[Wanted]) ->
     if _can_fail(item):
         # An update of nothing sends nothing.
         ways = [source(required), *(source([*required, one]) for one in optional[:1])]
-        told = item.failure or ""
-        found = [_looked(lab, lambda lab, way=way: _failing(lab, way, told)) for way in ways]  # type: ignore[misc]
+        expectation = item.failure or ""
+        found = [_looked(lab, lambda lab, way=way: _failing(lab, way, expectation)) for way in ways]  # type: ignore[misc]
         account.note(f"{name} on failure", min(found, key=lambda difference: difference is not None))
 
     def good(parameters: Sequence[str]) -> str | None:
@@ -527,31 +529,31 @@ def _call(account: Account, lab: Lab, item: Wanted, tables: Sequence[Wanted]) ->
 
 def _good(lab: Lab, source: str, returns: str) -> str | None:
     """Compare what a call gives that is right with the annotation in the table."""
-    came = lab.run(source)
-    if isinstance(came, Exception) and not source.startswith(type(came).__name__):
-        return f"{source} fails: {_UUID.sub('…', str(came))[:250]}"
-    return None if not returns or fits(came, returns) else f"{source} gives {came!r:.80}, not {returns}"
+    result = lab.run(source)
+    if isinstance(result, Exception) and not source.startswith(type(result).__name__):
+        return f"{source} fails: {_UUID.sub('…', str(result))[:250]}"
+    return None if not returns or fits(result, returns) else f"{source} gives {result!r:.80}, not {returns}"
 
 
-def _failing(lab: Lab, source: str, told: str) -> str | None:
+def _failing(lab: Lab, source: str, expectation: str) -> str | None:
     """Compare what a call gives when nothing works with what the table tells."""
-    code = re.search(r"`(None|\[\]|\{\}|False)`", told)
-    expected = next((text for words, text in IN_WORDS.items() if words in told), code.group(1) if code else "")
+    code = re.search(r"`(None|\[\]|\{\}|False)`", expectation)
+    expected = next((text for words, text in IN_WORDS.items() if words in expectation), code.group(1) if code else "")
     differences = []
     for kind, fault in FAULTS.items():
-        came = lab.fail(source, **fault)
+        result = lab.fail(source, **fault)
         if not lab.inside.exchanges:
             differences.append(f"{kind}: {source} {ASKS_NOBODY}")
-        elif "transport and login errors raised" in told and kind == "no connection":
-            if not isinstance(came, KalbioError):
-                differences.append(f"{kind}: {source} gives {came!r:.80}, not {told}")
-        elif lab.policy == "log" and not isinstance(came, Logged):
-            differences.append(f"{kind}: {source} logs nothing and gives {came!r:.80}")
+        elif "transport and login errors raised" in expectation and kind == "no connection":
+            if not isinstance(result, KalbioError):
+                differences.append(f"{kind}: {source} gives {result!r:.80}, not {expectation}")
+        elif lab.policy == "log" and not isinstance(result, LoggedFailure):
+            differences.append(f"{kind}: {source} logs nothing and gives {result!r:.80}")
         elif lab.policy == "raise":
-            if not isinstance(came, KalbioError):
-                differences.append(f"{kind}: {source} gives {came!r:.80} and raises nothing")
-        elif not expected or came.came != (wanted := lab.run(expected)) or type(came.came) is not type(wanted):
-            differences.append(f"{kind}: {source} gives {came.came!r:.80}, not {told}")
+            if not isinstance(result, KalbioError):
+                differences.append(f"{kind}: {source} gives {result!r:.80} and raises nothing")
+        elif not expected or result.result != (wanted := lab.run(expected)) or type(result.result) is not type(wanted):
+            differences.append(f"{kind}: {source} gives {result.result!r:.80}, not {expectation}")
     return "; ".join(differences) or None
 
 
@@ -583,11 +585,11 @@ def report(tables: Sequence[Wanted], ways: Sequence[tuple[str, str]] = WAYS) -> 
     asked = {label: item.era in OLDEST for item in tables for label in labels(item, tables)}
     asked |= dict.fromkeys(OLDER, True)
     oldest = {label for label, is_old in asked.items() if is_old}
-    told: list[str] = []
+    lines: list[str] = []
     merged: dict[str, list[str]] = {}
     for world, policy in ways:
         account = walk(tables, world, policy)
-        told.append(
+        lines.append(
             f"{world}, on_error={policy!r}: {len(asked.keys() & account.touched)} of {len(asked)} touched and as "
             f"documented, {len(oldest & account.touched)} of {len(oldest)} of the oldest releases"
         )
@@ -597,7 +599,7 @@ def report(tables: Sequence[Wanted], ways: Sequence[tuple[str, str]] = WAYS) -> 
     open_: list[str] = []
     for line, where in sorted(merged.items()):
         reason = next((why for pattern, why in ACCEPTED.items() if re.search(pattern, line)), None)
-        told.append(f"  {line} ({', '.join(where)})\n      {f'because {reason}' if reason else 'WITHOUT A REASON'}")
+        lines.append(f"  {line} ({', '.join(where)})\n      {f'because {reason}' if reason else 'WITHOUT A REASON'}")
         if reason is None:
             open_.append(line)
-    return told, open_
+    return lines, open_

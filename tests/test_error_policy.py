@@ -144,7 +144,7 @@ def test_loads_and_exports_of_an_unreachable_server_raise(
     assert caplog.records == []
 
 
-def test_an_import_of_unknown_fate_after_an_answer_is_logged(old: Lab, world: World) -> None:
+def test_an_import_of_unknown_outcome_after_an_answer_is_logged(old: Lab, world: World) -> None:
     """A gateway that gives up has answered: under the older policy that is a refusal like any other."""
     old.fail("pushImport", status=504, after=True)
     assert world(old.api.imports.push_data(["Compound"], [{"Compound": "C"}])) is None

@@ -56,7 +56,7 @@ def imported(module: str) -> Iterator[tuple[str, str]]:
 GRAPH = {module: {other for other, _ in imported(module) if other in MODULES and other != module} for module in MODULES}
 
 
-def place(module: str) -> str:
+def layer_of(module: str) -> str:
     """The name that a module has in the table of layers: the same in both worlds."""
     parts = module.removeprefix("kalbio.aio.").removeprefix("kalbio.").split(".")
     return "__init__" if module in WORLDS else parts[0]
@@ -75,26 +75,26 @@ def test_no_import_leads_back() -> None:
 
 def test_imports_lead_down() -> None:
     """Every module imports from its own layer or from below, and the table knows every module."""
-    assert {place(module) for module in MODULES} - set(RANKS) == set()
+    assert {layer_of(module) for module in MODULES} - set(RANKS) == set()
     up = [
         (module, other)
         for module, others in GRAPH.items()
         for other in others
-        if RANKS[place(other)] > RANKS[place(module)]
+        if RANKS[layer_of(other)] > RANKS[layer_of(module)]
     ]
     assert up == []
 
 
 def test_only_what_stands_on_the_client_imports_it() -> None:
     """No service, no object and nothing below knows the client's class, not even to a type checker."""
-    knowing = {place(module) for module, others in GRAPH.items() if others & {"kalbio.client", "kalbio.aio.client"}}
+    knowing = {layer_of(module) for module, others in GRAPH.items() if others & {"kalbio.client", "kalbio.aio.client"}}
     assert knowing <= {"__init__", "testing", "pytest_plugin", "cli"}
 
 
 def test_services_import_no_service() -> None:
     """The class of a service is imported by the client alone; services find things through the directory."""
     knowing = {
-        (place(module), name)
+        (layer_of(module), name)
         for module in MODULES
         for other, name in imported(module)
         if other in MODULES and name.endswith("Service") and name != "Service"

@@ -181,7 +181,7 @@ def replace_content(request: Any, content: Any) -> Any:
     return Request(request.method, request.target, request.headers, json.dumps(body).encode())
 
 
-def test_a_repetition_that_is_refused_leaves_the_fate_unknown(patient: Lab, world: World) -> None:
+def test_a_repetition_that_is_refused_leaves_the_outcome_unknown(patient: Lab, world: World) -> None:
     """A refusal of the second try says nothing of the first one: the first error is raised, with a note."""
     record = record_of(patient, world)
     patient.fail("addRecordValue", reset=True)

@@ -36,7 +36,7 @@ from kalbio.aio._activity_updates import resolved
 from kalbio.aio._definition import DefinitionSettings
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._property import WithProperties
 from kalbio.aio._record import RecordIdentifier, WritableRecord
 from kalbio.aio._record_store import RecordStore
@@ -73,7 +73,7 @@ class Record(WritableRecord):
     __slots__ = ()
     __module__ = "kalbio.aio.records"
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_activities(self) -> list[Activity]:
         """Return the activities that contain this record.
 
@@ -99,7 +99,7 @@ class ActivityDefinition(DefinitionSettings):
 
     @property
     @on_demand  # async-only
-    @on_failure(list)
+    @default_on_error(list)
     async def activities(self) -> list[Activity]:
         """The activities made from it. API operation: `listActivities`."""
         client: Client = self._require_client()
@@ -107,7 +107,7 @@ class ActivityDefinition(DefinitionSettings):
 
     @property
     @on_demand  # async-only
-    @on_failure(list)
+    @default_on_error(list)
     async def record_views(self) -> list[RecordView]:
         """The record views that belong to it; templates are not among them. API operation: `listRecordViews`."""
         client: Client = self._require_client()
@@ -116,7 +116,7 @@ class ActivityDefinition(DefinitionSettings):
 
     @property
     @on_demand  # async-only
-    @on_failure(list)
+    @default_on_error(list)
     async def templates(self) -> list[ResultTableTemplate]:
         """The result table templates that are linked to it. API operation: `listRecordViewTemplates`."""
         client: Client = self._require_client()
@@ -135,7 +135,7 @@ class Activity(WithProperties, ActivityData):
 
     @property
     @on_demand  # async-only
-    @on_failure(nothing)
+    @default_on_error(none)
     async def activity_definition(self) -> ActivityDefinition | None:
         """Its definition, None when it has none. API operation: `listActivityDefinitions`."""
         definition_id = self.definition_id
@@ -146,7 +146,7 @@ class Activity(WithProperties, ActivityData):
 
     @property
     @on_demand  # async-only
-    @on_failure(list)
+    @default_on_error(list)
     async def assigned_users(self) -> list[WorkspaceUser]:
         """The users that are assigned; unknown ones are left out. API operation: `listWorkspaceMembers`."""
         client: Client = self._require_client()
@@ -154,7 +154,7 @@ class Activity(WithProperties, ActivityData):
 
     @property
     @on_demand  # async-only
-    @on_failure(list)
+    @default_on_error(list)
     async def assigned_groups(self) -> list[WorkspaceGroup]:
         """The groups that are assigned; unknown ones are left out. API operation: `listWorkspaceGroups`."""
         client: Client = self._require_client()
@@ -162,7 +162,7 @@ class Activity(WithProperties, ActivityData):
 
     @property
     @on_demand  # async-only
-    @on_failure(list)
+    @default_on_error(list)
     async def labels(self) -> list[Label]:
         """Its labels; unknown ones are left out. API operation: `listActivityLabels`."""
         client: Client = self._require_client()
@@ -170,7 +170,7 @@ class Activity(WithProperties, ActivityData):
 
     @property
     @on_demand  # async-only
-    @on_failure(list)
+    @default_on_error(list)
     async def programs(self) -> list[Program]:
         """Its programs; unknown ones are left out. API operation: `listPrograms`."""
         client: Client = self._require_client()
@@ -178,7 +178,7 @@ class Activity(WithProperties, ActivityData):
 
     @property
     @on_demand  # async-only
-    @on_failure(list)
+    @default_on_error(list)
     async def child_activities(self) -> list[Activity]:
         """The activities it consists of. Asked for once, and again after activities were changed or it was refreshed.
 
@@ -195,7 +195,7 @@ class Activity(WithProperties, ActivityData):
 
     @property
     @on_demand  # async-only
-    @on_failure(list)
+    @default_on_error(list)
     async def records(self) -> list[Record]:
         """The records it contains, asked for at every access. API operation: `listOperationRecords`."""
         client: Client = self._require_client()
@@ -206,14 +206,14 @@ class Activity(WithProperties, ActivityData):
 
     @property
     @on_demand  # async-only
-    @on_failure(list)
+    @default_on_error(list)
     async def record_views(self) -> list[RecordView]:
         """Its tables; templates are not among them. API operation: `listRecordViews`."""
         client: Client = self._require_client()
         views = await client.directory[RECORD_VIEWS].all()
         return views.only(lambda view: not view.is_template and self.id in (view.operation_ids or ()))
 
-    @on_failure(list, about="view_id")
+    @default_on_error(list, skip_when_none="view_id")
     async def records_on_view(self, view_id: str) -> list[Record]:
         """Return the records of one of its tables, in the order of the table.
 
@@ -235,7 +235,7 @@ class Activity(WithProperties, ActivityData):
         store: RecordStore[Record] = client.directory.records
         return await store.find_many(ids) if ids else []
 
-    @on_failure(nothing, about="identifier")
+    @default_on_error(none, skip_when_none="identifier")
     async def get_record(self, identifier: RecordIdentifier) -> Record | None:
         """Return a record when this activity contains it, else None.
 
@@ -256,7 +256,7 @@ class Activity(WithProperties, ActivityData):
         record = identifier if isinstance(identifier, Record) else await store.find(identifier)
         return record if record is not None and record.id in self.all_record_ids else None
 
-    @on_failure(bool, about="identifier")
+    @default_on_error(bool, skip_when_none="identifier")
     async def has_record(self, identifier: RecordIdentifier) -> bool:
         """Return whether this activity contains a record.
 
@@ -275,7 +275,7 @@ class Activity(WithProperties, ActivityData):
         resolved: str = await self._require_client().directory.records.require_id(identifier)
         return resolved in self.all_record_ids
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def update(
         self,
         *,
@@ -368,7 +368,7 @@ class Activity(WithProperties, ActivityData):
         response = await client.session.call(request)
         await self._merge_or_reread(response)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def add_records(self, record_ids: Sequence[RecordIdentifier]) -> None:
         """Attach records; those that are attached already stay.
 
@@ -396,7 +396,7 @@ class Activity(WithProperties, ActivityData):
         await client.session.call(add_operation_records.build_request(self.id, body=body))
         await self._reread()
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def remove_records(self, record_ids: Sequence[RecordIdentifier], record_view_id: str | None = None) -> None:
         """Detach records. The values they hold in this activity are deleted with it.
 
@@ -429,7 +429,7 @@ class Activity(WithProperties, ActivityData):
         response = await client.session.call(remove_operation_records.build_request(self.id, body=body))
         await self._merge_or_reread(response)
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_record_data(self) -> list[dict[str, Any]]:
         """Return what each record holds in this activity: field id to content, in the order of the records.
 
@@ -444,7 +444,7 @@ class Activity(WithProperties, ActivityData):
         """
         return [await record.get_activity_data(self) for record in await self.records]
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_events(self) -> list[ActivityEvent]:
         """Return what happened to the activity, in the server's order (newest first, as a rule).
 
@@ -461,7 +461,7 @@ class Activity(WithProperties, ActivityData):
         response = await client.session.call_or_none(list_activity_events.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: ActivityEvent(item, client))
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_comments(self) -> list[Comment]:
         """Return the comments on the activity.
 
@@ -478,7 +478,7 @@ class Activity(WithProperties, ActivityData):
         response = await client.session.call_or_none(list_activity_comments.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: Comment(item, client))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def refetch(self) -> None:
         """Read the activity from the server again; this object takes over what it says.
 

@@ -36,17 +36,17 @@ async def resolved(directory: Directory, changes: Mapping[str, Any]) -> dict[str
     require_text("title", changes.get("title", "unchanged"))
     resolved: dict[str, Any] = {}
     for name, value in changes.items():
-        place = _NAMED.get(name.removeprefix("add_").removeprefix("remove_"))
+        kind = _NAMED.get(name.removeprefix("add_").removeprefix("remove_"))
         if name in ("due_date", "start_date") and value is not None:
             check_day(name, value)
         if name == "duration" and value is not None:
             require_whole_number(name, value, 0)
         if name == "status":
             require_text(name, value)
-        if place is None or (value is None and name == "parent_id"):
+        if kind is None or (value is None and name == "parent_id"):
             resolved[name] = value
             continue
-        listing = directory[place]
+        listing = directory[kind]
         one = name in ("parent_id", "definition_id")
         resolved[name] = await (listing.require_id(value) if one else listing.require_ids(value))
     return resolved

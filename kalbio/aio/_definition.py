@@ -26,7 +26,7 @@ from kalbio._model.views import RecordViewData
 from kalbio.aio._activity_updates import resolved
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._property import Property, WithProperties
 from kalbio.aio.entity_fields import DATA_FIELDS, EntityFieldIdentifier
 from kalbio.aio.property_fields import PropertyField
@@ -39,7 +39,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
 
     __slots__ = ()
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def update(
         self,
         *,
@@ -100,7 +100,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         """
         await self._put(await resolved(self._require_client().directory, collect_updates(locals())))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def set_registration_settings(
         self,
         *,
@@ -147,7 +147,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             settings[f"registration_{name}"] = value
         await self._put(settings)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def set_queuing_behavior(
         self,
         *,
@@ -183,12 +183,12 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         if not isinstance(queue_content_layout_ids, Unset):
             changes["set_queue_content_layout_ids"] = [
                 {
-                    "view_id": plain_id(place.get("view_id"), "record view", RecordViewData),
+                    "view_id": plain_id(mapping.get("view_id"), "record view", RecordViewData),
                     "content_layout_ids": plain_ids(
-                        place.get("content_layout_ids", ()), "content layout item", ContentLayoutItem
+                        mapping.get("content_layout_ids", ()), "content layout item", ContentLayoutItem
                     ),
                 }
-                for place in require_rows(
+                for mapping in require_rows(
                     "queue_content_layout_ids", queue_content_layout_ids, QueueContentLayoutMapping
                 )
             ]
@@ -205,7 +205,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         wanted = plain_id(view_id, "record view", RecordViewData)
         return [item.id for item in self.content_layout if item.record_view_id == wanted]
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def queue_to_views(self, views: Sequence[RecordViewData | ContentLayoutItem]) -> None:
         """Let attached records queue up in these tables.
 
@@ -222,16 +222,16 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             >>> definition = (await client.activities.get_definitions())[0]
             >>> await definition.queue_to_views([])
         """
-        places: dict[str, list[str]] = {}
+        ids_by_view: dict[str, list[str]] = {}
         for view in require_list("views", views):
-            view_id, layout_id = self._place(view)
-            places.setdefault(view_id, []).append(layout_id)
+            view_id, layout_id = self._view_and_layout_id(view)
+            ids_by_view.setdefault(view_id, []).append(layout_id)
         mapping: list[QueueContentLayoutMapping] = [
-            {"view_id": view_id, "content_layout_ids": layout_ids} for view_id, layout_ids in places.items()
+            {"view_id": view_id, "content_layout_ids": layout_ids} for view_id, layout_ids in ids_by_view.items()
         ]
-        await self.set_queuing_behavior(add_view_ids=list(places), queue_content_layout_ids=mapping)
+        await self.set_queuing_behavior(add_view_ids=list(ids_by_view), queue_content_layout_ids=mapping)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def configure_registration(
         self,
         *,
@@ -260,7 +260,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             >>> upload = next(item for item in definition.properties if item.field_type == "file")
             >>> await definition.configure_registration(view=table, file_property_field=upload)
         """
-        view_id, layout_id = self._place(view)
+        view_id, layout_id = self._view_and_layout_id(view)
         if isinstance(file_property_field, Property):
             property_field_id = file_property_field.property_field_id
         else:
@@ -275,24 +275,24 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             known = None if status_field is None else await fields.require_id(status_field)
             changes["registration_status_field_id"] = known
         if not isinstance(result_view, Unset):
-            result = (None, None) if result_view is None else self._place(result_view)
+            result = (None, None) if result_view is None else self._view_and_layout_id(result_view)
             changes["registration_result_record_view_id"], changes["registration_result_content_layout_id"] = result
         await self._put(changes)
 
-    def _place(self, view: RecordViewData | ContentLayoutItem) -> tuple[str, str]:
+    def _view_and_layout_id(self, view: RecordViewData | ContentLayoutItem) -> tuple[str, str]:
         """Return the ids of a view and of the one place where it stands."""
         if isinstance(view, ContentLayoutItem):
             if view.record_view_id is None:
                 raise ValueError(f"The place {view.id} of the content layout holds no table.")
             return view.record_view_id, view.id
         view_id = plain_id(view, "record view", RecordViewData)
-        places = self.content_layout_ids_for_view(view_id)
-        if len(places) != 1:
-            found = "has no place" if not places else f"stands at {len(places)} places"
+        layout_ids = self.content_layout_ids_for_view(view_id)
+        if len(layout_ids) != 1:
+            found = "has no place" if not layout_ids else f"stands at {len(layout_ids)} places"
             raise ValueError(
                 f"The view {view_id} {found} in the content layout of {self.title!r}; give the place itself."
             )
-        return view_id, places[0]
+        return view_id, layout_ids[0]
 
     async def _put(self, changes: dict[str, Any]) -> None:
         if not changes:

@@ -30,8 +30,8 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 _logging: ContextVar[AsyncSession | None] = ContextVar("kalbio_logging", default=None)
 
 
-def nothing() -> None:
-    """Give None: the neutral value of calls that return one thing."""
+def none() -> None:
+    """Return None, the default of calls that return one thing."""
 
 
 def unreachable(error: KalbioError) -> bool:
@@ -41,34 +41,41 @@ def unreachable(error: KalbioError) -> bool:
     return isinstance(error, TransportError | AuthenticationError)
 
 
-def on_failure(
-    neutral: Callable[[], Any],
+def default_on_error(
+    default: Callable[[], Any],
     *,
-    about: str | None = None,
-    local: bool = False,
-    bulk: str | None = None,
-    unless: Callable[[KalbioError], bool] = lambda _: False,
+    skip_when_none: str | None = None,
+    needs_no_client: bool = False,
+    bulk_keyword: str | None = None,
+    reraise_if: Callable[[KalbioError], bool] = lambda _: False,
 ) -> Callable[[Method], Method]:
-    """Mark a method that returns `neutral()` when it fails and the client was made with `on_error="log"`.
+    """Mark a method that returns `default()` when it fails and the client was made with `on_error="log"`.
 
-    `about` names the argument of a read that says what is asked for: about None there is nothing, and nobody is asked.
-    A `local` one may need no client, nor one that is open. `bulk` names the keyword that makes a load of it, and what
-    `unless` is true of is raised in any case, but of a load.
+    Args:
+        default: makes the value that is returned instead of a result.
+        skip_when_none: the argument that names what to read. When it is None there is nothing to read: the default is
+            returned and nothing is sent.
+        needs_no_client: whether the method also works without a client, or with a closed one.
+        bulk_keyword: the keyword that turns the call into a bulk write, whose default is an empty `BulkResult`.
+        reraise_if: says which errors are raised even with `on_error="log"`; bulk writes never raise them.
     """
 
     def decorate(method: Method) -> Method:
         check = checker_of(method)
-        position = 0 if about is None else list(inspect.signature(method).parameters).index(about) - 1
+        position = 0 if skip_when_none is None else list(inspect.signature(method).parameters).index(skip_when_none) - 1
 
         @functools.wraps(method)
-        async def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+        async def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
             session = None if self._client is None else self._client.session
-            if about is not None and (args[position] if position < len(args) else kwargs.get(about, ...)) is None:
-                if not local and session is not None:
+            if (
+                skip_when_none is not None
+                and (args[position] if position < len(args) else kwargs.get(skip_when_none, ...)) is None
+            ):
+                if not needs_no_client and session is not None:
                     session.check()
-                return neutral()
+                return default()
             check(args, kwargs)
-            if not local and session is not None:
+            if not needs_no_client and session is not None:
                 session.check()
             if session is None or session.on_error == "raise" or _logging.get() is session:
                 try:
@@ -76,70 +83,70 @@ def on_failure(
                 except KalbioError as error:
                     _check_failure(session, error)
                     raise
-            entered = _logging.set(session)
+            token = _logging.set(session)
             try:
-                mine, named = _apart(args, kwargs)
-                return await method(self, *mine, **named)
+                positional, named = _isolate_callbacks(args, kwargs)
+                return await method(self, *positional, **named)
             except KalbioError as error:
                 _check_failure(session, error)
-                is_load = bulk is not None and kwargs.get(bulk) is not None
-                if unless(error) and not is_load:
+                is_load = bulk_keyword is not None and kwargs.get(bulk_keyword) is not None
+                if reraise_if(error) and not is_load:
                     raise
                 _log(self, method, error)
                 # A load that broke off in the middle has sent rows.
                 outcome = getattr(error, "outcome", None)
                 if isinstance(outcome, BulkResult):
                     return outcome
-                return BulkResult() if is_load else neutral()
+                return BulkResult() if is_load else default()
             finally:
-                _leave(entered)
+                _restore(token)
 
-        return guarded  # type: ignore[return-value]  # the same signature, by construction
+        return wrapper  # type: ignore[return-value]  # the same signature, by construction
 
     return decorate
 
 
-def ends_on_failure(method: Method) -> Method:
+def end_on_error(method: Method) -> Method:
     """Mark an iterator that ends when it fails and the client was made with `on_error="log"`."""
 
     check = checker_of(method)
 
     @functools.wraps(method)
-    async def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+    async def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         check(args, kwargs)
         session = self._client.session
         session.check()
-        mine, named = _apart(args, kwargs)
-        items = method(self, *mine, **named)
+        positional, named = _isolate_callbacks(args, kwargs)
+        items = method(self, *positional, **named)
         # Closed with this one: what it holds open must not wait for the garbage collector.
         async with contextlib.aclosing(items):  # sync: with contextlib.closing(items):
             while True:
-                inner = session.on_error == "raise" or _logging.get() is session
-                entered = None if inner else _logging.set(session)
+                nested = session.on_error == "raise" or _logging.get() is session
+                token = None if nested else _logging.set(session)
                 try:
                     item = await anext(items)
                 except StopAsyncIteration:
                     return
                 except KalbioError as error:
                     _check_failure(session, error)
-                    if inner:
+                    if nested:
                         raise
                     _log(self, method, error)
                     return
                 finally:
                     # Before the item is handed out: what the caller does with it is no part of this call.
-                    if entered is not None:
-                        _leave(entered)
+                    if token is not None:
+                        _restore(token)
                 yield item
                 session.check()
 
-    return guarded  # type: ignore[return-value]  # the same signature, by construction
+    return wrapper  # type: ignore[return-value]  # the same signature, by construction
 
 
-def when_called(look: Callable[[Any, dict[str, Any]], None]) -> Callable[[Method], Method]:
+def when_called(inspect_call: Callable[[Any, dict[str, Any]], None]) -> Callable[[Method], Method]:
     """Mark a method whose arguments are looked at in the call itself, before anything is awaited or iterated.
 
-    `look` gets the object and the arguments by name, and may take some away. A warning that it gives with
+    `inspect_call` gets the object and the arguments by name, and may take some away. A warning that it gives with
     `stacklevel=3` is laid to the line of the caller. Stands outermost: what runs later, in a task or when an iterator
     is advanced, no longer knows that line.
     """
@@ -154,7 +161,7 @@ def when_called(look: Callable[[Any, dict[str, Any]], None]) -> Callable[[Method
             if len(named) < len(args) or named.keys() & kwargs.keys():
                 return method(self, *args, **kwargs)  # which says what is wrong with it
             arguments = {**named, **kwargs}
-            look(self, arguments)
+            inspect_call(self, arguments)
             return method(self, **arguments)
 
         # Tools that replace methods in tests ask whether one is to be awaited.
@@ -167,72 +174,75 @@ def when_called(look: Callable[[Any, dict[str, Any]], None]) -> Callable[[Method
 def deprecated(**older: str | None) -> Callable[[Method], Method]:
     """Mark a method that takes arguments of older releases: older name to newer name, None where there is no newer."""
 
-    def look(self: Any, arguments: dict[str, Any]) -> None:
+    def inspect_call(self: Any, arguments: dict[str, Any]) -> None:
         for old, new in older.items():
             # Where both are given the method says so, which is worse.
             if arguments.get(old) is not None and arguments.get(new or "") is None:
                 text = f"{old} is now called {new}" if new else f"{old} has no known effect any more"
                 warnings.warn(text, DeprecationWarning, stacklevel=3)
 
-    return when_called(look)
+    return when_called(inspect_call)
 
 
-def _leave(entered: Token[AsyncSession | None]) -> None:
+def _restore(token: Token[AsyncSession | None]) -> None:
     # A coroutine that is dropped halfway may be closed in another context, where there is nothing to restore.
     with contextlib.suppress(ValueError):
-        _logging.reset(entered)
+        _logging.reset(token)
 
 
-def _apart(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+def _isolate_callbacks(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """Return arguments whose own calls, in generators and in `progress`, are calls of the caller, with the policy."""
-    named = {name: _as_caller(value) if name == "progress" else _stepwise(value) for name, value in kwargs.items()}
-    return [_stepwise(value) for value in args], named
+    named = {
+        name: _as_callers_function(value) if name == "progress" else _as_callers_iterator(value)
+        for name, value in kwargs.items()
+    }
+    return [_as_callers_iterator(value) for value in args], named
 
 
-def _as_caller(progress: Any) -> Any:
+def _as_callers_function(progress: Any) -> Any:
     if not callable(progress):
         return progress
 
     def called(*args: Any) -> Any:
-        entered = _logging.set(None)
+        token = _logging.set(None)
         try:
             return progress(*args)
         finally:
-            _leave(entered)
+            _restore(token)
 
     return called
 
 
-def _stepwise(value: Any) -> Any:
+def _as_callers_iterator(value: Any) -> Any:
     if isinstance(value, Generator):
-        return _steps(value)
+        return _sync_steps(value)
     if isinstance(value, AsyncGenerator):  # async-only
         return _async_steps(value)  # async-only
     return value
 
 
-def _steps(items: Generator[Any, None, None]) -> Iterator[Any]:
+def _sync_steps(items: Generator[Any, None, None]) -> Iterator[Any]:
     # Not closed at the end: the caller may go on with what is left.
     while True:
-        entered = _logging.set(None)
+        token = _logging.set(None)
         try:
             item = next(items)
         except StopIteration:
             return
         finally:
-            _leave(entered)
+            _restore(token)
         yield item
 
 
 async def _async_steps(items: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:  # async-only
     while True:  # async-only
-        entered = _logging.set(None)  # async-only
+        token = _logging.set(None)  # async-only
         try:  # async-only
             item = await anext(items)  # async-only
         except StopAsyncIteration:  # async-only
             return  # async-only
         finally:  # async-only
-            _leave(entered)  # async-only
+            _restore(token)  # async-only
         yield item  # async-only
 
 

@@ -16,7 +16,7 @@ from kalbio._model.activities import (
     PropertyData,
 )
 from kalbio.aio._directory import Client
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import default_on_error, none
 
 
 class Property(PropertyData):
@@ -25,7 +25,7 @@ class Property(PropertyData):
     __slots__ = ()
     __module__ = "kalbio.aio.activities"
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def update_property(self, property_value: Any) -> None:
         """Set the property; the object takes over the server's new state.
 
@@ -49,7 +49,7 @@ class Property(PropertyData):
         response = await client.session.call(request)
         self._merge(as_optional_object(response) or strict_json.plain({"content": property_value}))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def update_property_file(
         self,
         file_name: str | os.PathLike[str],

@@ -36,7 +36,7 @@ from kalbio._model.views import RecordViewData
 from kalbio.aio._directory import Client
 from kalbio.aio._histories import Scope, known_before, read_history
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._record_store import record_id_of
 from kalbio.aio.entity_fields import (
     DATA_FIELDS,
@@ -66,7 +66,7 @@ class WritableRecord(RecordData):
 
     __slots__ = ()
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def add_value(
         self,
         field_id: EntityFieldIdentifier,
@@ -171,7 +171,7 @@ class WritableRecord(RecordData):
             if new or wait is None:
                 raise lost
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def update_field(
         self,
         field_id: EntityFieldIdentifier,
@@ -206,7 +206,7 @@ class WritableRecord(RecordData):
         """
         return await self.add_value(field_id, value, activity_id, record_view_id, verify=verify)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def update_field_file(
         self,
         field_id: EntityFieldIdentifier,
@@ -286,7 +286,7 @@ class WritableRecord(RecordData):
                 return content
         return await self._find_content(field_id, activity_id, include_sub_record_values, sub_record_id, record_view_id)
 
-    @on_failure(nothing, about="field_id", local=True)
+    @default_on_error(none, skip_when_none="field_id", needs_no_client=True)
     async def _find_content(
         self,
         field_id: EntityFieldIdentifier,
@@ -321,7 +321,7 @@ class WritableRecord(RecordData):
         )
         return None if entry is None else copied(entry.content)
 
-    @on_failure(dict, about="activity_id")
+    @default_on_error(dict, skip_when_none="activity_id")
     async def get_activity_data(self, activity_id: ActivityIdentifier) -> dict[str, Any]:
         """Return what the record holds in an activity, its key values included.
 
@@ -343,7 +343,7 @@ class WritableRecord(RecordData):
         operation = operation or await self._require_client().directory[_ACTIVITIES].require_id(activity_id)
         return contents(self._state, self.id, operation_id=operation)
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_values(self) -> list[RecordValue]:
         """Return the complete history of the record's values, newest first; key values are not in it.
 
@@ -361,7 +361,7 @@ class WritableRecord(RecordData):
         response = await client.session.call_or_none(list_record_values.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: RecordValue(item, client))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def refetch(self) -> None:
         """Read the record from the server again; this object takes over what it says.
 

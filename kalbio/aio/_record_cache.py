@@ -132,9 +132,9 @@ class AsyncRecordCache(Generic[R]):
             except IndexError:
                 break
             # One that is not kept was read before a change, and its keys may be others by now.
-            shown = shown_key(record) if self.by_id(record.id) is record else None
-            if shown is not None:
-                self._by_key.put(shown, record.id)
+            own_key = shown_key(record) if self.by_id(record.id) is record else None
+            if own_key is not None:
+                self._by_key.put(own_key, record.id)
         record_id = self._by_key.peek(key)
         return None if record_id is None else self.by_id(record_id)
 

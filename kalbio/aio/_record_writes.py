@@ -18,7 +18,7 @@ from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio.aio._activity import Record
-from kalbio.aio._policy import ends_on_failure, on_failure
+from kalbio.aio._policy import default_on_error, end_on_error
 from kalbio.aio._record import RecordKey, scope_of, show_value, write_value
 from kalbio.aio._record_store import RecordStore
 from kalbio.aio._resumable_writes import ValueReconciler, WithWorkspace, Write, write_all, write_each
@@ -35,7 +35,7 @@ class BulkWrites(Service):
         super().__init__(client)
         self._records: RecordStore[Record] = self._directory.records
 
-    @on_failure(BulkResult)
+    @default_on_error(BulkResult)
     async def get_or_create_records(
         self,
         rows: Iterable[RecordKey],
@@ -77,7 +77,7 @@ class BulkWrites(Service):
                 self._record_writer(journal_file, stop_on_error, _progress_counter(progress, len(keys))), keys
             )
 
-    @ends_on_failure
+    @end_on_error
     async def iter_get_or_create_records(
         self,
         rows: Iterable[RecordKey] | AsyncIterable[RecordKey],
@@ -151,7 +151,7 @@ class BulkWrites(Service):
             prefetch=prefetch,
         )
 
-    @on_failure(BulkResult)
+    @default_on_error(BulkResult)
     async def add_values(
         self,
         rows: Iterable[ValueToWrite],
@@ -206,7 +206,7 @@ class BulkWrites(Service):
                 writer, writes, lambda outcome: _show(given[outcome.index], writes[outcome.index], outcome)
             )
 
-    @ends_on_failure
+    @end_on_error
     async def iter_add_values(
         self,
         rows: Iterable[ValueToWrite] | AsyncIterable[ValueToWrite],

@@ -9,7 +9,7 @@ from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_json
 from kalbio._core.text.display import safe_repr
 from kalbio._model.search import query_text
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._service import Service
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -18,14 +18,14 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 class Requests(Service):
     """Sends what the caller has written, through the HTTP client of the client."""
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def request(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
     ) -> Any:
         """See `AsyncKaleidoscopeClient.request`."""
         return as_json(await self._session.call(_request(method, path, params, json)))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def read(self, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON of an answer, None when there is no such thing."""
         try:

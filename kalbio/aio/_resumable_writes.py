@@ -64,8 +64,8 @@ async def open_journal(client: WithWorkspace, path: str | os.PathLike[str] | Non
         yield None
         return
     workspace = await client.workspace.get_workspace()
-    place = "" if workspace is None else f" in the workspace {workspace.id}"
-    journal = await in_thread(lambda: Journal(path, f"{what}{place}"))
+    where = "" if workspace is None else f" in the workspace {workspace.id}"
+    journal = await in_thread(lambda: Journal(path, f"{what}{where}"))
     try:
         yield journal
     finally:

@@ -126,7 +126,7 @@ class _TimedClient:
         return await self._session.call(arguments)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._session.http_clients.here(), name)
+        return getattr(self._session.http_clients.current(), name)
 
 
 class AsyncKaleidoscopeClient:

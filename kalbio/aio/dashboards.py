@@ -25,7 +25,7 @@ from kalbio._model import staleness
 from kalbio.aio._activity import DEFINITIONS
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import require_field_id
 from kalbio.aio.labels import LABELS
@@ -73,7 +73,7 @@ class Dashboard(Resource):
     def _text(self) -> str:
         return self.dashboard_name or super()._text()
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def add_category(
         self,
         category_name: str,
@@ -116,7 +116,7 @@ class Dashboard(Resource):
             raise unusable(response, "the answer is no category")
         return DashboardCategory(answer, client)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def remove_category(self, category_id: str) -> None:
         """Remove a category.
 
@@ -136,7 +136,7 @@ class Dashboard(Resource):
         wanted = plain_id(category_id, "dashboard category", DashboardCategory)
         await self._require_client().session.call(delete_dashboard_category.build_request(self.id, wanted, body={}))
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_categories(self) -> list[DashboardCategory]:
         """Return the categories.
 
@@ -153,7 +153,7 @@ class Dashboard(Resource):
         response = await client.session.call_or_none(list_dashboard_categories.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def add_record(self, record_id: Any) -> None:
         """Add a record; this object shows it at once.
 
@@ -175,7 +175,7 @@ class Dashboard(Resource):
         await self._change(add_dashboard_record.build_request(self.id, body={"record_id": resolved}))
         self._hold("record_ids", lambda ids: ids if resolved in ids else [*ids, resolved])
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def remove_record(self, record_id: Any) -> None:
         """Remove a record; this object shows it no more.
 
@@ -198,7 +198,7 @@ class Dashboard(Resource):
         await self._change(remove_dashboard_record.build_request(self.id, resolved, body={}))
         self._hold("record_ids", lambda ids: [item for item in ids if item != resolved])
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def add_set(self, set_id: str) -> None:
         """Add a record set; this object shows it at once.
 
@@ -218,7 +218,7 @@ class Dashboard(Resource):
         await self._change(add_dashboard_set.build_request(self.id, body={"set_id": wanted}))
         self._hold("record_set_ids", lambda ids: ids if wanted in ids else [*ids, wanted])
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def remove_set(self, set_id: str) -> None:
         """Remove a record set; this object shows it no more.
 
@@ -262,7 +262,7 @@ class DashboardsService(Service):
         super().__init__(client)
         self._dashboards = self._directory[DASHBOARDS]
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_dashboards(self, *, use_cache: bool = True) -> list[Dashboard]:
         """Return all dashboards.
 

@@ -32,7 +32,7 @@ from kalbio._model.enums import (
 from kalbio._model.fields import EntityFieldData
 from kalbio.aio._directory import Client, Directory
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._service import Service
 
 __all__ = [
@@ -63,7 +63,7 @@ class KeyField(EntityField):
 
     is_key = Field[bool | None](lambda _: True, "Always true: the kind is known, whatever the JSON says.")
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def update(
         self,
         *,
@@ -126,7 +126,7 @@ class DataField(EntityField):
 
     is_key = Field[bool | None](lambda _: False, "Always false: the kind is known, whatever the JSON says.")
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def update(
         self,
         *,
@@ -205,7 +205,7 @@ class EntityFieldsService(Service):
         self._key_fields = self._directory[KEY_FIELDS]
         self._data_fields = self._directory[DATA_FIELDS]
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_key_fields(self, *, use_cache: bool = True) -> list[KeyField]:
         """Return all key fields.
 
@@ -222,7 +222,7 @@ class EntityFieldsService(Service):
         """
         return await self._key_fields.all(use_cache=use_cache)
 
-    @on_failure(nothing, about="identifier")
+    @default_on_error(none, skip_when_none="identifier")
     async def get_key_field_by_id(self, identifier: EntityFieldIdentifier) -> KeyField | None:
         """Return a key field.
 
@@ -244,7 +244,7 @@ class EntityFieldsService(Service):
             return None
         return await self._key_fields.get(identifier)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def get_or_create_key_field(self, field_name: str) -> KeyField:
         """Return the key field of this name, creating it when there is none.
 
@@ -274,7 +274,7 @@ class EntityFieldsService(Service):
         response = await self._session.call(get_or_create_key_field.build_request(body=body))
         return KeyField(read_object(response, "key field"), self._client)
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_data_fields(self, *, use_cache: bool = True) -> list[DataField]:
         """Return all data fields.
 
@@ -291,7 +291,7 @@ class EntityFieldsService(Service):
         """
         return await self._data_fields.all(use_cache=use_cache)
 
-    @on_failure(nothing, about="identifier")
+    @default_on_error(none, skip_when_none="identifier")
     async def get_data_field_by_id(self, identifier: EntityFieldIdentifier) -> DataField | None:
         """Return a data field.
 
@@ -313,7 +313,7 @@ class EntityFieldsService(Service):
             return None
         return await self._data_fields.get(identifier)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def get_or_create_data_field(self, field_name: str, field_type: DataFieldTypeEnum | str) -> DataField:
         """Return the data field of this name, creating it when there is none.
 

@@ -13,7 +13,7 @@ from kalbio._model import staleness
 from kalbio._model.fields import EntityTypeData
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import KEY_FIELDS, EntityFieldIdentifier
 
@@ -33,7 +33,7 @@ class EntityType(EntityTypeData):
         names = [] if keys is None else [field.field_name for field in keys.items if field.id in self.key_field_ids]
         return " + ".join(filter(None, names)) or None
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_record_ids(self) -> list[str]:
         """Return the ids of all records of this type.
 
@@ -66,7 +66,7 @@ class EntityTypesService(Service):
         super().__init__(client)
         self._types = self._directory[ENTITY_TYPES]
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_types(self, *, use_cache: bool = True) -> list[EntityType]:
         """Return all entity types.
 
@@ -84,7 +84,7 @@ class EntityTypesService(Service):
         """
         return await self._types.all(use_cache=use_cache)
 
-    @on_failure(nothing, about="name")
+    @default_on_error(none, skip_when_none="name")
     async def get_type_by_name(self, name: EntityTypeIdentifier) -> EntityType | None:
         """Return the entity type of this exact name, None when there is none.
 
@@ -101,7 +101,7 @@ class EntityTypesService(Service):
         """
         return await self._types.get(name)
 
-    @on_failure(list, about="key_field_ids")
+    @default_on_error(list, skip_when_none="key_field_ids")
     async def get_types_with_key_fields(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> list[EntityType]:
         """Return the types that have all of these key fields, and maybe more; [] when none are given.
 
@@ -119,7 +119,7 @@ class EntityTypesService(Service):
         wanted = await self._key_ids(key_field_ids)
         return [kind for kind in await self._types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
 
-    @on_failure(nothing, about="key_field_ids")
+    @default_on_error(none, skip_when_none="key_field_ids")
     async def get_type_exact_keys(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> EntityType | None:
         """Return the type that has exactly these key fields, in whatever order; None when there is none.
 

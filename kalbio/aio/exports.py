@@ -19,7 +19,7 @@ from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.records import RecordValue
 from kalbio._model.search import OLDER_CONDITIONS, FieldFilter, FieldSort, ViewFieldFilter, ViewFieldSort
 from kalbio._model.views import RecordViewData, ViewField
-from kalbio.aio._policy import deprecated, nothing, on_failure, unreachable
+from kalbio.aio._policy import default_on_error, deprecated, none, unreachable
 from kalbio.aio._record_search import search_query
 from kalbio.aio._service import Service
 from kalbio.aio.entity_types import EntityTypeIdentifier
@@ -31,7 +31,7 @@ class ExportsService(Service):
     """Exports of records (`client.exports`)."""
 
     @deprecated(**OLDER_CONDITIONS)
-    @on_failure(nothing, unless=unreachable)
+    @default_on_error(none, reraise_if=unreachable)
     async def pull_data(
         self,
         filename: str,

@@ -25,7 +25,7 @@ from kalbio._core.objects.identifiers import plain_id
 from kalbio._core.text.display import safe_repr
 from kalbio._model.activities import ActivityIdentifier
 from kalbio.aio._activity import ACTIVITIES
-from kalbio.aio._policy import ends_on_failure, nothing, on_failure
+from kalbio.aio._policy import default_on_error, end_on_error, none
 from kalbio.aio._service import Service
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ __all__ = ["FilesService"]
 class FilesService(Service):
     """Downloads of uploaded files (`client.files`)."""
 
-    @on_failure(nothing, about="file_id")
+    @default_on_error(none, skip_when_none="file_id")
     async def download_file(
         self,
         file_id: str,
@@ -87,7 +87,7 @@ class FilesService(Service):
         await save(response, target, overwrite=overwrite, progress=progress, sha256=sha256)
         return str(target)
 
-    @on_failure(nothing, about="file_id")
+    @default_on_error(none, skip_when_none="file_id")
     async def write_file(
         self,
         file_id: str,
@@ -128,7 +128,7 @@ class FilesService(Service):
         response = await self._open(wanted, activity_id)
         return None if response is None else await save_into(response, file, progress=progress, sha256=sha256)
 
-    @on_failure(nothing, about="file_id")
+    @default_on_error(none, skip_when_none="file_id")
     async def read_file(
         self,
         file_id: str,
@@ -163,7 +163,7 @@ class FilesService(Service):
             return None
         return b"".join([piece async for piece in pieces(response, progress=progress, sha256=sha256)])
 
-    @ends_on_failure
+    @end_on_error
     async def iter_file(
         self,
         file_id: str,

@@ -8,7 +8,7 @@ from kalbio._core.objects.resource import Resource, text
 from kalbio._model import staleness
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import on_failure
+from kalbio.aio._policy import default_on_error
 from kalbio.aio._service import Service
 
 __all__ = ["Label", "LabelsService"]
@@ -37,7 +37,7 @@ class LabelsService(Service):
         super().__init__(client)
         self._labels = self._directory[LABELS]
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_labels(self, *, use_cache: bool = True) -> list[Label]:
         """Return all labels.
 
@@ -54,7 +54,7 @@ class LabelsService(Service):
         """
         return await self._labels.all(use_cache=use_cache)
 
-    @on_failure(list, about="ids")
+    @default_on_error(list, skip_when_none="ids")
     async def get_labels_by_ids(self, ids: Iterable[Label | str]) -> list[Label]:
         """Return the labels with these ids or names, in the order of the listing; unknown ones are left out.
 

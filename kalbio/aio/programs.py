@@ -14,7 +14,7 @@ from kalbio._core.objects.resource import Resource, stale, text, timestamp
 from kalbio._model import staleness
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._service import Service
 
 __all__ = ["Program", "ProgramIdentifier", "ProgramsService"]
@@ -49,7 +49,7 @@ class ProgramsService(Service):
         super().__init__(client)
         self._programs = self._directory[PROGRAMS]
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_programs(self, *, use_cache: bool = True) -> list[Program]:
         """Return all programs.
 
@@ -66,7 +66,7 @@ class ProgramsService(Service):
         """
         return await self._programs.all(use_cache=use_cache)
 
-    @on_failure(list, about="ids")
+    @default_on_error(list, skip_when_none="ids")
     async def get_programs_by_ids(self, ids: Iterable[ProgramIdentifier]) -> list[Program]:
         """Return the programs with these ids or titles, in the order of the listing; unknown ones are left out.
 
@@ -85,7 +85,7 @@ class ProgramsService(Service):
         """
         return await self._programs.listed(ids)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def create_program(self, title: str) -> Program:
         """Create a program.
 
@@ -107,7 +107,7 @@ class ProgramsService(Service):
         response = await self._session.call(create_program.build_request(body=body))
         return Program(read_object(response, "program"), self._client)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def update_program(self, program_id: ProgramIdentifier, title: str) -> Program:
         """Rename a program.
 

@@ -6,7 +6,7 @@ from kalbio._core.objects.resource import Resource, enum_text, text
 from kalbio._model import staleness
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import on_failure
+from kalbio.aio._policy import default_on_error
 from kalbio.aio._service import Service
 
 __all__ = ["PropertyField", "PropertyFieldsService"]
@@ -37,7 +37,7 @@ class PropertyFieldsService(Service):
         super().__init__(client)
         self._property_fields = self._directory[PROPERTY_FIELDS]
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_property_fields(self, *, use_cache: bool = True) -> list[PropertyField]:
         """Return all property fields.
 

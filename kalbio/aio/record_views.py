@@ -28,7 +28,7 @@ from kalbio._model.views import (
 )
 from kalbio.aio._directory import Client, Directory
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import nothing, on_failure
+from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, checked_field_type
 
@@ -66,7 +66,7 @@ class RecordView(RecordViewData):
         remove_key_field_ids: list[str]
         records_to_transfer: list[RecordTransfer] | None
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def extend_view(self, body: RecordView.ExtendViewBody) -> None:
         """Add a key field: the view moves to the entity type that has it too.
 
@@ -96,7 +96,7 @@ class RecordView(RecordViewData):
         if answer is not None:
             self._merge(answer)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def replace_key_fields(self, body: RecordView.ReplaceKeyFieldsBody) -> RecordView | None:
         """Exchange key fields: the view is copied for the entity type that has them, and its records move there.
 
@@ -184,7 +184,7 @@ class RecordViewsService(Service):
         super().__init__(client)
         self._views = self._directory[RECORD_VIEWS]
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_record_views(self, *, use_cache: bool = True) -> list[RecordView]:
         """Return all record views; templates are not among them.
 
@@ -201,7 +201,7 @@ class RecordViewsService(Service):
         """
         return (await self._views.all(use_cache=use_cache)).only(lambda view: not view.is_template)
 
-    @on_failure(list, about="view_id")
+    @default_on_error(list, skip_when_none="view_id")
     async def get_data_fields_on_view(
         self, view_id: RecordViewIdentifier, field_type: DataFieldTypeEnum | str | None = None
     ) -> list[DataField]:

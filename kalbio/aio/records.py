@@ -39,7 +39,7 @@ from kalbio._model.search import (
     require_json_list,
 )
 from kalbio.aio._activity import Record
-from kalbio.aio._policy import deprecated, ends_on_failure, nothing, on_failure
+from kalbio.aio._policy import default_on_error, deprecated, end_on_error, none
 from kalbio.aio._record import RecordIdentifier, RecordKey, scope_of, upload
 from kalbio.aio._record_search import search_query
 from kalbio.aio._record_store import record_id_of
@@ -77,7 +77,7 @@ class RecordsService(BulkWrites):
         """
         self._session.forget(staleness.RECORD, staleness.OF_RECORD)
 
-    @on_failure(nothing, about="record_id")
+    @default_on_error(none, skip_when_none="record_id")
     async def get_record_by_id(self, record_id: RecordIdentifier, use_cache: bool = True) -> Record | None:
         """Return a record.
 
@@ -103,7 +103,7 @@ class RecordsService(BulkWrites):
             return record_id
         return await self._records.find(record_id, use_cache=use_cache)
 
-    @on_failure(list, about="record_ids")
+    @default_on_error(list, skip_when_none="record_ids")
     async def get_records_by_ids(
         self, record_ids: Sequence[RecordIdentifier], batch_size: int = 250, use_cache: bool = True
     ) -> list[Record]:
@@ -127,7 +127,7 @@ class RecordsService(BulkWrites):
         require_whole_number("batch_size", batch_size, 1)
         return await self._records.find_many(record_ids, batch_size=batch_size, use_cache=use_cache)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def get_or_create_record(self, key_values: RecordKey) -> Record:
         """Return the record with these key values, creating it, and its entity type, when there is none.
 
@@ -147,7 +147,7 @@ class RecordsService(BulkWrites):
         return await self._records.get_or_create((await self._records.keys_of([key_values]))[0])
 
     @deprecated(**OLDER_CONDITIONS)
-    @on_failure(list)
+    @default_on_error(list)
     async def search_records(self, **params: Unpack[SearchRecordsQuery]) -> list[str]:
         """Return the ids of the records that fulfil all conditions, in the server's order.
 
@@ -174,7 +174,7 @@ class RecordsService(BulkWrites):
         return await self._search("search_records", params)
 
     @deprecated(**OLDER_CONDITIONS)
-    @ends_on_failure
+    @end_on_error
     async def iter_search(
         self, *, batch_size: int = 100, **params: Unpack[SearchRecordsQuery]
     ) -> AsyncIterator[Record]:
@@ -241,7 +241,7 @@ class RecordsService(BulkWrites):
         response = await self._session.call_or_none(build(**await search_query(self._directory, query)))
         return [] if response is None else read_ids(as_list(response))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def create_record_value_file(
         self,
         record_id: RecordIdentifier,

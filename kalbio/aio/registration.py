@@ -50,7 +50,7 @@ from kalbio._model.registration import (
     has_ended,
 )
 from kalbio.aio._activity import ACTIVITIES
-from kalbio.aio._policy import deprecated, nothing, on_failure
+from kalbio.aio._policy import default_on_error, deprecated, none
 from kalbio.aio._service import Service
 from kalbio.aio._staging import check_keys, map_columns, staging_view
 
@@ -73,7 +73,7 @@ class RegistrationService(Service):
 
     # -- file-based ---------------------------------------------------------------------------------------------------
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def register_file(self, operation_id: ActivityIdentifier, file_id: str) -> RegistrationFile:
         """Hand an uploaded file to the registrar, who is told by a webhook.
 
@@ -104,7 +104,7 @@ class RegistrationService(Service):
         response = await self._session.call(request)
         return RegistrationFile(read_object(response, "registration"), self._client)
 
-    @on_failure(list, about="operation_id")
+    @default_on_error(list, skip_when_none="operation_id")
     async def get_registration_files(self, operation_id: ActivityIdentifier) -> list[RegistrationFileWithErrors]:
         """Return the file registrations of an activity; failed ones tell what was said against single records.
 
@@ -126,7 +126,7 @@ class RegistrationService(Service):
         answer = as_list(await self._session.call(list_registration_files.build_request(operation)))
         return read_items(answer, lambda item: RegistrationFileWithErrors(item, self._client))
 
-    @on_failure(bool)
+    @default_on_error(bool)
     async def push_status(
         self,
         operation_id: ActivityIdentifier,
@@ -163,7 +163,7 @@ class RegistrationService(Service):
         return True
 
     @deprecated(error_message="message")
-    @on_failure(bool)
+    @default_on_error(bool)
     async def submit_results(
         self,
         operation_id: ActivityIdentifier,
@@ -210,7 +210,7 @@ class RegistrationService(Service):
         await self._session.call(request)
         return True
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def wait(
         self,
         operation_id: ActivityIdentifier,
@@ -276,7 +276,7 @@ class RegistrationService(Service):
 
     # -- table-based --------------------------------------------------------------------------------------------------
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def stage_drafts(
         self,
         operation_id: ActivityIdentifier,
@@ -351,7 +351,7 @@ class RegistrationService(Service):
             raise
         return import_id
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def validate_drafts(
         self, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None = None
     ) -> RegistrationSubmission:
@@ -377,7 +377,7 @@ class RegistrationService(Service):
         """
         return await self._submit(validate_drafts.build_request, operation_id, record_ids)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def submit_drafts(
         self, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None = None
     ) -> RegistrationSubmission:
@@ -411,7 +411,7 @@ class RegistrationService(Service):
         response = await self._session.call(build(operation, body=body))
         return RegistrationSubmission(read_object(response, "submission"), self._client)
 
-    @on_failure(list, about="operation_id")
+    @default_on_error(list, skip_when_none="operation_id")
     async def get_draft_statuses(self, operation_id: ActivityIdentifier) -> list[RegistrationDraftStatus]:
         """Return what became of the drafts that took part in a submission.
 
@@ -432,7 +432,7 @@ class RegistrationService(Service):
         answer = as_list(await self._session.call(list_draft_statuses.build_request(operation)))
         return read_items(answer, lambda item: RegistrationDraftStatus(item, self._client), needs_id=False)
 
-    @on_failure(list, about="operation_id")
+    @default_on_error(list, skip_when_none="operation_id")
     async def get_registration_submissions(
         self, operation_id: ActivityIdentifier
     ) -> list[RegistrationSubmissionWithErrors]:
@@ -454,7 +454,7 @@ class RegistrationService(Service):
         answer = as_list(await self._session.call(list_registration_submissions.build_request(operation)))
         return read_items(answer, lambda item: RegistrationSubmissionWithErrors(item, self._client))
 
-    @on_failure(bool)
+    @default_on_error(bool)
     async def clear_drafts(self, operation_id: ActivityIdentifier, record_ids: Sequence[str]) -> bool:
         """Archive drafts. Drafts that are pending or submitted cannot be cleared.
 
@@ -481,7 +481,7 @@ class RegistrationService(Service):
         await self._session.call(clear_drafts.build_request(operation, body=body))
         return True
 
-    @on_failure(bool)
+    @default_on_error(bool)
     async def push_submission_status(
         self,
         operation_id: ActivityIdentifier,
@@ -519,7 +519,7 @@ class RegistrationService(Service):
         await self._session.call(request)
         return True
 
-    @on_failure(bool)
+    @default_on_error(bool)
     async def submit_submission_results(
         self,
         operation_id: ActivityIdentifier,

@@ -35,7 +35,7 @@ from kalbio._model.search import check_filter_time
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import nothing, on_failure, when_called
+from kalbio.aio._policy import default_on_error, none, when_called
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import DATA_FIELDS
 from kalbio.aio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
@@ -92,7 +92,7 @@ class ResultTableTemplatesService(Service):
                 stacklevel=3,
             )
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_templates(self, *, use_cache: bool = True) -> list[ResultTableTemplate]:
         """Return all templates.
 
@@ -109,7 +109,7 @@ class ResultTableTemplatesService(Service):
         """
         return await self._templates.all(use_cache=use_cache)
 
-    @on_failure(nothing, about="template_id")
+    @default_on_error(none, skip_when_none="template_id")
     async def get_template_by_id(self, template_id: str) -> ResultTableTemplate | None:
         """Return a template as it is now, None when there is none.
 
@@ -131,7 +131,7 @@ class ResultTableTemplatesService(Service):
         response = await self._session.call_or_none(request)
         return None if response is None else self._read(response)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def create_template(
         self,
         *,
@@ -194,7 +194,7 @@ class ResultTableTemplatesService(Service):
             body["data_field_ids"] = await self._directory[DATA_FIELDS].require_ids(data_field_ids)
         return await self._create(create_record_view_template.build_request(body=await self._with_programs(body)))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def save_view_as_template(
         self, *, source_view_id: RecordViewIdentifier, view_name: str, template_name: str | None = None
     ) -> ResultTableTemplate:
@@ -227,7 +227,7 @@ class ResultTableTemplatesService(Service):
         return await self._create(create_record_view_template.build_request(body=body))
 
     @when_called(_look_for_none)
-    @on_failure(nothing)
+    @default_on_error(none)
     async def update_template(
         self,
         template_id: ResultTableTemplateIdentifier,
@@ -300,7 +300,7 @@ class ResultTableTemplatesService(Service):
             return await self._reread(resolved)
         return self._read(response)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def delete_template(self, template_id: ResultTableTemplateIdentifier) -> None:
         """Delete a template. Linked definitions lose it, and the tables made from it go.
 
@@ -321,7 +321,7 @@ class ResultTableTemplatesService(Service):
         resolved = await self._templates.require_id(template_id)
         await self._session.call(delete_record_view_template.build_request(resolved, body={}))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def duplicate_template(self, template_id: ResultTableTemplateIdentifier) -> ResultTableTemplate:
         """Copy a template.
 
@@ -342,7 +342,7 @@ class ResultTableTemplatesService(Service):
         resolved = await self._templates.require_id(template_id)
         return await self._create(duplicate_record_view_template.build_request(resolved, body={}))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def promote_view_to_template(
         self,
         *,
@@ -382,7 +382,7 @@ class ResultTableTemplatesService(Service):
             body["position_index"] = require_whole_number("position_index", position_index, 0)
         return await self._create(promote_record_view.build_request(body=body))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def link_to_operation_definition(
         self,
         template_view_id: ResultTableTemplateIdentifier,
@@ -424,7 +424,7 @@ class ResultTableTemplatesService(Service):
         # The answer shows the template as it was before.
         return await self._reread(resolved)
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def unlink_from_operation_definition(
         self,
         template_id: ResultTableTemplateIdentifier,
@@ -464,7 +464,7 @@ class ResultTableTemplatesService(Service):
         }
         await self._session.call(unlink_record_view_template.build_request(resolved, body=body))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def bulk_link_to_operation_definitions(
         self,
         template_view_id: ResultTableTemplateIdentifier,
@@ -494,7 +494,7 @@ class ResultTableTemplatesService(Service):
         body = await self._bulk(template_view_id, operation_definition_ids)
         await self._session.call(bulk_link_record_view_template.build_request(body=body))
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def bulk_unlink_from_operation_definitions(
         self,
         template_view_id: ResultTableTemplateIdentifier,

@@ -35,7 +35,7 @@ from kalbio._model import staleness
 from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import ends_on_failure, nothing, on_failure
+from kalbio.aio._policy import default_on_error, end_on_error, none
 from kalbio.aio._service import Service
 
 __all__ = [
@@ -139,7 +139,7 @@ class WorkspaceService(Service):
         self._workspace: AsyncCache[str, Workspace | None] = AsyncCache(size=1, ttl=constants.LISTING_TTL)
         self._session.remember(staleness.WORKSPACE, lambda _: self._workspace.clear())
 
-    @on_failure(nothing)
+    @default_on_error(none)
     async def get_workspace(self, *, use_cache: bool = True) -> Workspace | None:
         """Return the workspace of the credentials; None when the server names none, which is not remembered.
 
@@ -164,7 +164,7 @@ class WorkspaceService(Service):
         # None counts as not cached, so an absent workspace is asked for each time.
         return await self._workspace.get("active", load, fresh=not self._session.caching(use_cache))
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_members(self, *, use_cache: bool = True) -> list[WorkspaceUser]:
         """Return all members of the workspace.
 
@@ -181,7 +181,7 @@ class WorkspaceService(Service):
         """
         return await self._members.all(use_cache=use_cache)
 
-    @on_failure(list, about="ids")
+    @default_on_error(list, skip_when_none="ids")
     async def get_members_by_ids(self, ids: Iterable[WorkspaceUser | str]) -> list[WorkspaceUser]:
         """Return the members with these ids or addresses, in the order of the listing; unknown ones are left out.
 
@@ -200,7 +200,7 @@ class WorkspaceService(Service):
         """
         return await self._members.listed(ids)
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_groups(self, *, use_cache: bool = True) -> list[WorkspaceGroup]:
         """Return all groups of the workspace.
 
@@ -217,7 +217,7 @@ class WorkspaceService(Service):
         """
         return await self._groups.all(use_cache=use_cache)
 
-    @on_failure(list, about="ids")
+    @default_on_error(list, skip_when_none="ids")
     async def get_groups_by_ids(self, ids: Iterable[WorkspaceGroup | str]) -> list[WorkspaceGroup]:
         """Return the groups with these ids or names, in the order of the listing; unknown ones are left out.
 
@@ -236,7 +236,7 @@ class WorkspaceService(Service):
         """
         return await self._groups.listed(ids)
 
-    @on_failure(list)
+    @default_on_error(list)
     async def get_events(self, **params: Unpack[WorkspaceService.EventsQuery]) -> list[WorkspaceEvent]:
         """Return one page of what happened in the workspace.
 
@@ -277,7 +277,7 @@ class WorkspaceService(Service):
             return []
         return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
 
-    @ends_on_failure
+    @end_on_error
     async def iter_events(self, **params: Unpack[WorkspaceService.EventsQuery]) -> AsyncIterator[WorkspaceEvent]:
         """Yield all that happened in the workspace, page by page, each event once.
 

@@ -12,7 +12,7 @@ from kalbio.sandbox import events, membership, views
 from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.properties import add_property
-from kalbio.sandbox.properties import shown as shown_property
+from kalbio.sandbox.properties import to_json as property_json
 from kalbio.sandbox.store import Store
 from kalbio.sandbox.times import midnight
 
@@ -260,7 +260,7 @@ def shown_activities(store: Store, activities: list[Document]) -> list[Document]
         " (select value from json_each(?)) order by seq",
         chosen,
     ):
-        properties.setdefault(parent, []).append(shown_property(json.loads(text)))
+        properties.setdefault(parent, []).append(property_json(json.loads(text)))
     tables: dict[str, dict[str, list[str]]] = {}
     for operation_id, view_id, record_id in store.rows(
         "select m.operation_id, m.view_id, m.record_id from membership m join record r on r.id = m.record_id"
@@ -275,12 +275,12 @@ def shown_activities(store: Store, activities: list[Document]) -> list[Document]
         chosen,
     ):
         drafts.setdefault(operation_id, []).append(record_id)
-    shown = []
+    result = []
     for activity in activities:
         by_view = tables.get(activity["id"], {})
         attached = sorted(by_view.pop("", []))
         in_tables = sorted({record_id for record_ids in by_view.values() for record_id in record_ids})
-        shown.append(
+        result.append(
             activity
             | {
                 "child_ids": children.get(activity["id"], []),
@@ -292,7 +292,7 @@ def shown_activities(store: Store, activities: list[Document]) -> list[Document]
                 "data_table_draft_record_ids": drafts.get(activity["id"], []),
             }
         )
-    return shown
+    return result
 
 
 def _refuse_circle(store: Store, activity_id: str, blocker_ids: list[str]) -> None:

@@ -45,7 +45,7 @@ from kalbio.sandbox.calls import Routes
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.errors import error_answer
 from kalbio.sandbox.faults import LOGINS, Faults
-from kalbio.sandbox.store import VERSION, Settings, Store, last_instant
+from kalbio.sandbox.store import VERSION, SandboxSettings, Store, last_instant
 
 _MIB = 1024 * 1024
 _MODULES = (
@@ -98,7 +98,7 @@ class Sandbox(Emulator[Store]):
     ) -> None:
         """Open the database and, when it is new, fill it with a seed."""
         check_body_limits(json_limit, upload_limit)
-        self.settings = Settings(client_id, client_secret, token_lifetime, import_polls)
+        self.settings = SandboxSettings(client_id, client_secret, token_lifetime, import_polls)
         webhooks = Webhooks(webhook)
         connection = connect(db)
         # A sandbox that nobody closed takes its database along without a warning.

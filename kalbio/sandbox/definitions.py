@@ -9,7 +9,7 @@ from kalbio._core.emulator.strict_json import Document, Json
 from kalbio.sandbox import events, views
 from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.contract import load_contract
-from kalbio.sandbox.properties import shown as shown_property
+from kalbio.sandbox.properties import to_json as property_json
 from kalbio.sandbox.store import Store
 
 routes = Routes()
@@ -119,7 +119,7 @@ def add_definition(store: Store, title: str, activity_type: str, id: str | None 
 
 def shown_definition(store: Store, definition: Document) -> Document:
     """A definition with its properties."""
-    return definition | {"properties": [shown_property(p) for p in store.all("property", definition["id"])]}
+    return definition | {"properties": [property_json(p) for p in store.all("property", definition["id"])]}
 
 
 def _change(call: Call, definition: Document, key: str, value: Json) -> None:

@@ -60,18 +60,18 @@ def _data_fields(call: Call, record_ids: list[str], columns: Columns) -> list[Do
     store, query = call.store, call.query
     asked = [part for part in query.get("view_field_ids", "").split(",") if part]
     if query.get("record_view_id"):
-        places = call.store.need("view", query["record_view_id"], status=400)["view_fields"]
+        view_fields = call.store.need("view", query["record_view_id"], status=400)["view_fields"]
     elif asked:
-        places = [place for view in store.all("view") for place in view["view_fields"]]
+        view_fields = [view_field for view in store.all("view") for view_field in view["view_fields"]]
     else:
         sql = "select distinct field_id from value where record_id in (select value from json_each(?))"
         filled = {row[0] for row in store.rows(sql, id_list(record_ids))}
         fields = [field for field in store.all("data_field") if field["id"] in filled]
         return [field for field in fields if not columns.cells(field).keys().isdisjoint(record_ids)]
     if asked:
-        unknown = set(asked) - {place["id"] for place in places}
+        unknown = set(asked) - {view_field["id"] for view_field in view_fields}
         if unknown:
             raise Refusal(400, f"view fields do not exist: {', '.join(sorted(unknown))}")
-        places = [place for place in places if place["id"] in asked]
-    ids = views.data_field_ids({"view_fields": places})
+        view_fields = [view_field for view_field in view_fields if view_field["id"] in asked]
+    ids = views.data_field_ids({"view_fields": view_fields})
     return [call.store.need("data_field", id_, status=400) for id_ in dict.fromkeys(ids)]

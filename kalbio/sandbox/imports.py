@@ -185,7 +185,7 @@ def _push(call: Call, table: Table, view_ids: list[str], source_id: str | None) 
     piece = fields.ensure_slice(store, [key["id"] for key in table.keys.values()])
     import_ = _keep(call, operation_id, source_id) | {"entity_slice_id": piece["id"]}
     report, loaded = Report(), []
-    places: list[str | None] = [*view_ids] or [None]
+    view_ids_or_none: list[str | None] = [*view_ids] or [None]
     for row in table.rows:
         keys, cells = _read_row(store, table, row, report)
         if keys is None:
@@ -199,8 +199,8 @@ def _push(call: Call, table: Table, view_ids: list[str], source_id: str | None) 
         report.updated += not new
         loaded.append(record_id)
         for column, content in cells:
-            for place in places:
-                values.write(store, record_id, column, content, operation_id, place, import_["id"])
+            for view_id in view_ids_or_none:
+                values.write(store, record_id, column, content, operation_id, view_id, import_["id"])
     loaded = list(dict.fromkeys(loaded))
     if activity and view_ids:
         for view_id in view_ids:

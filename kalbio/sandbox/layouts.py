@@ -5,8 +5,8 @@ from __future__ import annotations
 from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox.store import Store
 
-_TABLES = ("registration_record_view_id", "registration_result_record_view_id")
-_PLACES = ("registration_content_layout_id", "registration_result_content_layout_id")
+_VIEW_SETTINGS = ("registration_record_view_id", "registration_result_record_view_id")
+_LAYOUT_SETTINGS = ("registration_content_layout_id", "registration_result_content_layout_id")
 STAGING = "registration_staging_template_view_id"
 
 
@@ -15,7 +15,7 @@ def placements(definition: Document, view_id: str) -> list[Document]:
     return [item for item in definition["content_layout"] if item["record_view_id"] == view_id]
 
 
-def place(store: Store, definition: Document, view_id: str, position: int | None) -> Document:
+def add_placement(store: Store, definition: Document, view_id: str, position: int | None) -> Document:
     """Give a table a place: at a position, those from there on move down, or at the end."""
     layout = definition["content_layout"]
     item: Document = {
@@ -29,37 +29,37 @@ def place(store: Store, definition: Document, view_id: str, position: int | None
         "drc_config_id": None,
     }
     layout.insert(len(layout) if position is None else position, item)
-    _number(definition)
+    _renumber(definition)
     return item
 
 
-def displace(definition: Document, layout_ids: set[str]) -> None:
+def remove_placements(definition: Document, layout_ids: set[str]) -> None:
     """Take places out of the layout, and forget the settings that point at them."""
     definition["content_layout"] = [item for item in definition["content_layout"] if item["id"] not in layout_ids]
-    _number(definition)
-    for key in _PLACES:
+    _renumber(definition)
+    for key in _LAYOUT_SETTINGS:
         if definition[key] in layout_ids:
             definition[key] = None
     queued = definition["queue_content_layout_ids"]
     definition["queue_content_layout_ids"] = [id_ for id_ in queued if id_ not in layout_ids]
 
 
-def points_at(definition: Document, view_id: str) -> bool:
+def refers_to(definition: Document, view_id: str) -> bool:
     """Whether a setting of the definition points at a table."""
     attached = definition["view_ids_to_add_to_when_record_attached"]
-    return view_id in attached or view_id in [definition[key] for key in (*_TABLES, STAGING)]
+    return view_id in attached or view_id in [definition[key] for key in (*_VIEW_SETTINGS, STAGING)]
 
 
-def redirect(definition: Document, view_id: str, successor: str | None) -> None:
+def replace_references(definition: Document, view_id: str, successor: str | None) -> None:
     """Point the settings that name a table at another one, or at none. Staging is a setting of its own."""
-    for key in _TABLES:
+    for key in _VIEW_SETTINGS:
         if definition[key] == view_id:
             definition[key] = successor
     attached = [successor if id_ == view_id else id_ for id_ in definition["view_ids_to_add_to_when_record_attached"]]
     definition["view_ids_to_add_to_when_record_attached"] = [id_ for id_ in attached if id_ is not None]
 
 
-def _number(definition: Document) -> None:
+def _renumber(definition: Document) -> None:
     definition["content_layout"] = [
         item | {"position_index": index} for index, item in enumerate(definition["content_layout"])
     ]

@@ -30,7 +30,7 @@ def update_property(call: Call) -> Document:
         raise Refusal(400, f"property {property_['property_name']!r}: {error}") from None
     if property_["field_type"] in FILE_TYPES and content is not None:
         content = files.reference(call.store, content)
-    return shown(_set(call.store, property_, content))
+    return to_json(_set(call.store, property_, content))
 
 
 @routes.operation("uploadPropertyFile")
@@ -67,7 +67,7 @@ def add_property(
     )
 
 
-def shown(property_: Document) -> Document:
+def to_json(property_: Document) -> Document:
     """A property as the API shows it: microseconds on activities, milliseconds on definitions."""
     spell = microseconds if property_["resource_type"] == "task" else milliseconds
     return property_ | {"created_at": spell(property_["created_at"])}

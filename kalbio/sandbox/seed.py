@@ -130,20 +130,20 @@ def _definitions(store: Store, columns: dict[str, Document], compounds: Document
         _definition_property(store, screening, field, "" if field is notes_field else [])
 
     results = [columns[name]["id"] for name in ("Potency (nM)", "Soluble", "Measured on", "Comment")]
-    table, place = _result_table(store, "Main", compounds, results, "registration")
+    table, placement = _result_table(store, "Main", compounds, results, "registration")
     registration = add_definition(
         store,
         "Assay results registration",
         "experiment",
         seed_id("definition", "registration"),
         enforce_slice_id=compounds["id"],
-        content_layout=[place],
+        content_layout=[placement],
         registration_property_field_id=file_field["id"],
         registration_record_view_id=table["id"],
-        registration_content_layout_id=place["id"],
+        registration_content_layout_id=placement["id"],
         registration_status_field_id=columns["Registration status"]["id"],
         registration_result_record_view_id=table["id"],
-        registration_result_content_layout_id=place["id"],
+        registration_result_content_layout_id=placement["id"],
         view_ids_to_add_to_when_record_attached=[table["id"]],
     )
     for field, content in ((file_field, None), (notes_field, "")):
@@ -158,13 +158,13 @@ def _definitions(store: Store, columns: dict[str, Document], compounds: Document
         is_template=True,
         id=seed_id("view", "staging"),
     )
-    table, place = _result_table(store, "Main", batches, [columns["Purity (%)"]["id"]], "batches")
+    table, placement = _result_table(store, "Main", batches, [columns["Purity (%)"]["id"]], "batches")
     batch_registration = add_definition(
         store,
         "Batch registration",
         "experiment",
         seed_id("definition", "batches"),
-        content_layout=[place],
+        content_layout=[placement],
         registration_staging_template_view_id=staging["id"],
     )
     _definition_property(store, batch_registration, notes_field, "")
@@ -285,7 +285,7 @@ def _definition_property(store: Store, definition: Document, field: Document, co
 def _result_table(store: Store, name: str, piece: Document, columns: list[str], key: str) -> tuple[Document, Document]:
     """A template and its place in a content layout."""
     table = views.add_view(store, name, piece["id"], columns, is_template=True, id=seed_id("view", key))
-    place = {
+    placement = {
         "id": seed_id("place", key),
         "component_type": "result_table",
         "position_index": 0,
@@ -295,7 +295,7 @@ def _result_table(store: Store, name: str, piece: Document, columns: list[str], 
         "record_view_id": table["id"],
         "drc_config_id": None,
     }
-    return table, place
+    return table, placement
 
 
 SEEDS = {"empty": _empty, "demo": _demo, "recent": _recent, "large": _large}

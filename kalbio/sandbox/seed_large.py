@@ -9,7 +9,7 @@ from kalbio.sandbox import fields, membership, values, views
 from kalbio.sandbox.activities import add_activity
 from kalbio.sandbox.content import Json
 from kalbio.sandbox.definitions import add_definition
-from kalbio.sandbox.layouts import place
+from kalbio.sandbox.layouts import add_placement
 from kalbio.sandbox.programs import add_program
 from kalbio.sandbox.records import ensure_record
 from kalbio.sandbox.store import Store
@@ -61,7 +61,7 @@ def fill(store: Store) -> None:
 def _definition(store: Store, title: str, piece: Document, columns: list[Document]) -> Document:
     table = views.add_view(store, "Results", piece["id"], [column["id"] for column in columns], is_template=True)
     definition = add_definition(store, title, "experiment", view_ids_to_add_to_when_record_attached=[table["id"]])
-    place(store, definition, table["id"], None)
+    add_placement(store, definition, table["id"], None)
     store.put("view", table | {"operation_definition_ids": [definition["id"]]})
     return store.put("definition", definition)
 

@@ -63,7 +63,7 @@ create table token (
 
 
 @dataclass(frozen=True)
-class Settings:
+class SandboxSettings:
     """How this sandbox was asked to behave."""
 
     client_id: str = "sandbox-id"
@@ -80,7 +80,7 @@ class Store(kit.Store):
         connection: sqlite3.Connection,
         clock: Clock,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
-        settings: Settings = Settings(),
+        settings: SandboxSettings = SandboxSettings(),
     ) -> None:
         """Work on a database that has the schema."""
         super().__init__(connection, clock, new_id)

@@ -115,7 +115,7 @@ def promote_record_view(call: Call) -> Document:
     position = body.get("position_index", here[0]["position_index"] if here else None)
     _check_position(definition, position)
     template = views.add_view(store, body["view_name"], view["entity_slice_id"], source=view, is_template=True)
-    layouts.redirect(definition, view["id"], template["id"])
+    layouts.replace_references(definition, view["id"], template["id"])
     template = _link(store, template, definition, position)
     for activity in operations:
         table_id = views.ensure_table(store, activity, template)
@@ -143,12 +143,12 @@ def unlink_record_view_template(call: Call) -> Answer:
     template = _template_of_path(call)
     definition = call.store.need("definition", call.body["operation_definition_id"], status=400)
     layout_id = call.body["content_layout_id"]
-    places = [item["id"] for item in layouts.placements(definition, template["id"])]
-    if layout_id not in places:
+    layout_ids = [item["id"] for item in layouts.placements(definition, template["id"])]
+    if layout_id not in layout_ids:
         raise Refusal(400, f"{layout_id} is no place of the template in {definition['title']!r}")
-    layouts.displace(definition, {layout_id})
+    layouts.remove_placements(definition, {layout_id})
     store.put("definition", definition)
-    if len(places) == 1:
+    if len(layout_ids) == 1:
         _sever(store, template, definition, staging=False)
     else:
         _log_link(store, "unlinked", template, definition)
@@ -212,12 +212,12 @@ def _instances(store: Store, definition: Document) -> list[Document]:
 
 
 def _is_linked(definition: Document, template: Document) -> bool:
-    return bool(layouts.placements(definition, template["id"])) or layouts.points_at(definition, template["id"])
+    return bool(layouts.placements(definition, template["id"])) or layouts.refers_to(definition, template["id"])
 
 
 def _link(store: Store, template: Document, definition: Document, position: int | None) -> Document:
     """Give a template a place in a definition, and the operations a table; gives the template after that."""
-    layouts.place(store, definition, template["id"], position)
+    layouts.add_placement(store, definition, template["id"], position)
     store.put("definition", definition)
     linked = list(dict.fromkeys([*template["operation_definition_ids"], definition["id"]]))
     template = store.put("view", template | {"operation_definition_ids": linked, "updated_at": store.stamp()})
@@ -229,8 +229,8 @@ def _link(store: Store, template: Document, definition: Document, position: int 
 
 def _sever(store: Store, template: Document, definition: Document, *, staging: bool = True) -> Document:
     """End a link: places, settings and the tables made for it; gives the template after that."""
-    layouts.displace(definition, {item["id"] for item in layouts.placements(definition, template["id"])})
-    layouts.redirect(definition, template["id"], None)
+    layouts.remove_placements(definition, {item["id"] for item in layouts.placements(definition, template["id"])})
+    layouts.replace_references(definition, template["id"], None)
     for activity in _instances(store, definition):
         table = store.get("view", membership.table_of(store, activity["id"], template["id"]))
         if table:

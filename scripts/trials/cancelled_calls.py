@@ -26,7 +26,7 @@ AFTER = 20
 PATIENCE = 2.0
 LIMIT = 120.0
 
-PLACES = {
+STEPS = {
     "AsyncLimiter.acquire": "waiting for a place",
     "AsyncConnections._turn": "waiting for a connection",
     "AsyncConnection.open": "connecting",
@@ -43,21 +43,21 @@ def run(cancellations: int, seed: int, *, compare: bool = True) -> dict[str, Any
     if not compare:
         return figures
     library = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=CONNECTIONS))
-    told = asyncio.run(_run(cancellations, seed, library))
+    comparison = asyncio.run(_run(cancellations, seed, library))
     names = ("cancelled", "stuck connections", f"of {AFTER} calls afterwards failed")
-    figures["by the library alone"] = ", ".join(f"{name}: {told[name]}" for name in names)
+    figures["by the library alone"] = ", ".join(f"{name}: {comparison[name]}" for name in names)
     return figures
 
 
 def held(figures: dict[str, Any]) -> bool:
     """Whether nothing is stuck and all later calls succeed, although calls were cancelled at each place."""
     wrong = ("stuck connections", "places taken", f"of {AFTER} calls afterwards failed", "failures", "sockets left")
-    return not any(figures[name] for name in wrong) and all(figures[place] for place in PLACES.values())
+    return not any(figures[name] for name in wrong) and all(figures[step] for step in STEPS.values())
 
 
 async def _run(cancellations: int, seed: int, transport: Any) -> dict[str, Any]:
     draw = Random(seed)  # noqa: S311  # a trial that can be repeated
-    places: Counter[str] = Counter()
+    steps: Counter[str] = Counter()
     failures: list[str] = []
     completed = 0
     ids = record_ids(1000)
@@ -73,7 +73,7 @@ async def _run(cancellations: int, seed: int, transport: Any) -> dict[str, Any]:
 
         async def call() -> None:
             nonlocal completed
-            while places.total() < cancellations and time.monotonic() < until:
+            while steps.total() < cancellations and time.monotonic() < until:
                 try:
                     async with asyncio.timeout(SHORTEST * (LONGEST / SHORTEST) ** draw.random()):
                         if draw.random() < 0.25:
@@ -82,13 +82,13 @@ async def _run(cancellations: int, seed: int, transport: Any) -> dict[str, Any]:
                             await client.records.get_record_by_id(draw.choice(ids))
                     completed += 1
                 except TimeoutError as error:
-                    places[_place(None if error.__cause__ is None else error.__cause__.__traceback__)] += 1
+                    steps[_step(None if error.__cause__ is None else error.__cause__.__traceback__)] += 1
                 except Exception as error:
                     failures.append(repr(error))
 
         await asyncio.gather(*(call() for _ in range(CALLERS)))
-        figures: dict[str, Any] = {"cancelled": places.total(), **{name: places[name] for name in PLACES.values()}}
-        figures |= {"elsewhere": places["elsewhere"], "completed": completed, "failures": failures[:3]}
+        figures: dict[str, Any] = {"cancelled": steps.total(), **{name: steps[name] for name in STEPS.values()}}
+        figures |= {"elsewhere": steps["elsewhere"], "completed": completed, "failures": failures[:3]}
         figures |= await _afterwards(client, ids)
         await client.aclose()
         figures["sockets left"] = await _left(server)
@@ -97,7 +97,7 @@ async def _run(cancellations: int, seed: int, transport: Any) -> dict[str, Any]:
 
 async def _afterwards(client: AsyncKaleidoscopeClient, ids: list[str]) -> dict[str, int]:
     """Count what is still taken, and which of some calls at once fail."""
-    http: Any = client._http_clients.here()
+    http: Any = client._http_clients.current()
     failed = 0
 
     async def call(record_id: str) -> None:
@@ -130,10 +130,10 @@ async def _left(server: EchoServer) -> int:
     return server.open_connections
 
 
-def _place(traceback: TracebackType | None) -> str:
+def _step(traceback: TracebackType | None) -> str:
     """Say where a call was when it was cancelled."""
-    place = "elsewhere"
+    step = "elsewhere"
     while traceback is not None:
-        place = PLACES.get(traceback.tb_frame.f_code.co_qualname, place)
+        step = STEPS.get(traceback.tb_frame.f_code.co_qualname, step)
         traceback = traceback.tb_next
-    return place
+    return step

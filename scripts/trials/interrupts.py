@@ -27,17 +27,17 @@ WAITS = [
 ]
 
 
-class _Watch:
+class _RequestTimes:
     """Keeps when the server was asked for anything."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.moments: list[float] = []
-        self._meet = sandbox.handle_with_faults
+        self._handle = sandbox.handle_with_faults
         sandbox.handle_with_faults = self.handle_with_faults  # type: ignore[method-assign]
 
     def handle_with_faults(self, request: Any) -> Any:
         self.moments.append(time.monotonic())
-        return self._meet(request)
+        return self._handle(request)
 
 
 def run(count: int, seed: int, *, stops: bool = True) -> dict[str, Any]:
@@ -55,10 +55,10 @@ def run(count: int, seed: int, *, stops: bool = True) -> dict[str, Any]:
         records = client.records.get_or_create_records([{"Compound": name} for name in names]).ids
         for fault in WAITS:
             sandbox.faults.add(fault)
-        watch = _Watch(sandbox)
+        watch = _RequestTimes(sandbox)
         for number in range(count):
             call = _call(client, records, number, draw)
-            with nullcontext() if stops else _deaf():
+            with nullcontext() if stops else _without_stop():
                 end, pressed = _interrupted(call, draw.random())
             ended = time.monotonic()
             slowest = max(slowest, ended - pressed)
@@ -75,7 +75,7 @@ def run(count: int, seed: int, *, stops: bool = True) -> dict[str, Any]:
         lost = sum(record is None for record in client.records.get_records_by_ids(done))
         started = time.monotonic()
         good = client.records.get_or_create_records([{"Compound": f"END-{number}"} for number in range(100)]).ok
-        gate = client._http_clients.here()._limiter
+        limiter = client._http_clients.current()._limiter
         return {
             "interrupts": count,
             "sent after": sent_after,
@@ -84,7 +84,7 @@ def run(count: int, seed: int, *, stops: bool = True) -> dict[str, Any]:
             "done by these accounts": len(done),
             "of these not there": lost + len(done) - len(set(done)),
             "skipped by these accounts, and there": len(skipped & there),
-            "stuck places": len(gate._inside) + len(gate._waiting),
+            "stuck places": len(limiter._inside) + len(limiter._waiting),
             "stuck threads": sum(thread.name == "kalbio" for thread in threading.enumerate()),
             "a bulk call afterwards": f"{'good' if good else 'FAILED'}, {time.monotonic() - started:.1f} s",
         }
@@ -160,7 +160,7 @@ def _interrupted(call: Callable[[], object], delay: float) -> tuple[BaseExceptio
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _without_stop() -> Iterator[None]:
     """Let the threads of a call not hear that it has ended."""
     with patch.object(Stop, "set", lambda self: None), patch.object(Stop, "signal", lambda self: None):
         yield

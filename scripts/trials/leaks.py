@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        self.server.came.append(f"{self.command} {self.path}\n{self.headers}")
+        self.server.requests.append(f"{self.command} {self.path}\n{self.headers}")
         sent = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
         self.answer(sent)
 
@@ -168,7 +168,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, handler: type[_Handler], onward: str = "") -> None:
         super().__init__(("127.0.0.1", 0), handler)
         self.onward = onward
-        self.came: list[str] = []
+        self.requests: list[str] = []
 
 
 @contextmanager
@@ -219,12 +219,12 @@ def run(mutation: str = "") -> dict[str, Any]:
                 watch.look(path.name, line)
             path.unlink()
         watch.look_at_files("files", Path(name))
-        for request in elsewhere.came:
+        for request in elsewhere.requests:
             # The signature is the other host's own.
             watch.look("redirected requests", request.replace("?X-Amz-Signature=sandbox-secret-signature", ""))
         return {
             "leaks": len(watch.found),
             "searched": {**watch.pieces, "bytes": watch.bytes},
-            "redirected requests": len(elsewhere.came),
+            "redirected requests": len(elsewhere.requests),
             **({"found": watch.found[:5]} if watch.found else {}),
         }

@@ -314,7 +314,7 @@ def test_a_refused_login_that_echoes_the_form_does_not_spread_the_secret(core: C
     assert "very" not in str(caught.value) + str(vars(caught.value))
 
 
-def test_a_write_of_unknown_fate_shows_its_body_without_secrets(core: Core) -> None:
+def test_a_write_of_unknown_outcome_shows_its_body_without_secrets(core: Core) -> None:
     """What was sent is kept for the caller, but a secret in it is not."""
     wire = Wire(httpx.ReadTimeout("Bearer sandbox-token-access-1"))
     with pytest.raises(OutcomeUnknownError) as caught:

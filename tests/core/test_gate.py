@@ -76,33 +76,33 @@ def test_after_a_429_fewer_are_let_through(world: World) -> None:
     lab = Lab(world, Sandbox(faults=faults), retries=RetryPolicy(attempts=3, base=0), use_cache=False)
     world(lab.api.programs.get_programs())
     (pipe,) = lab.api._http_clients._http_clients.values()
-    gate = pipe._limiter
-    assert gate.allowed == 8
+    limiter = pipe._limiter
+    assert limiter.allowed == 8
     faults.add(Fault(status=429, retry_after=0, times=2))
     world(lab.api.programs.get_programs())
-    assert gate.allowed == 2
+    assert limiter.allowed == 2
     for _ in range(40):
         world(lab.api.programs.get_programs())
-    assert gate.allowed == 8
+    assert limiter.allowed == 8
     lab.close()
 
 
 def test_calls_turned_away_together_count_once() -> None:
     """Eight answers of 429 to one round of requests halve the number once, not eight times."""
-    gate = Limiter(8)
+    limiter = Limiter(8)
     turns = [Slot() for _ in range(8)]
     for turn in turns:
-        gate.acquire(turn)
+        limiter.acquire(turn)
     for turn in turns:
-        gate.release(turn)
-        gate.slow_down(turn)
-    assert gate.allowed == 4
+        limiter.release(turn)
+        limiter.slow_down(turn)
+    assert limiter.allowed == 4
     for allowed in (2, 1, 1):
         later = Slot()
-        gate.acquire(later)
-        gate.release(later)
-        gate.slow_down(later)
-        assert gate.allowed == allowed
+        limiter.acquire(later)
+        limiter.release(later)
+        limiter.slow_down(later)
+        assert limiter.allowed == allowed
 
 
 @pytest.mark.parametrize("granted", [False, True])
@@ -110,26 +110,26 @@ def test_a_cancelled_caller_gives_its_place_back(granted: bool) -> None:
     """A task cancelled while it waits, or just when its turn has come, leaves no place lost."""
 
     async def run() -> None:
-        gate = AsyncLimiter(1)
+        limiter = AsyncLimiter(1)
         first, second, third = AsyncSlot(), AsyncSlot(), AsyncSlot()
-        await gate.acquire(first)
+        await limiter.acquire(first)
 
         async def wait() -> None:
             try:
-                await gate.acquire(second)
+                await limiter.acquire(second)
             finally:
-                gate.release(second)
+                limiter.release(second)
 
         waiter = asyncio.create_task(wait())
         await asyncio.sleep(0)
         if granted:
-            gate.release(first)
+            limiter.release(first)
         waiter.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiter
         if not granted:
-            gate.release(first)
-        await asyncio.wait_for(gate.acquire(third), 1)
+            limiter.release(first)
+        await asyncio.wait_for(limiter.acquire(third), 1)
 
     asyncio.run(run())
 
@@ -138,15 +138,15 @@ def test_first_come_first_served() -> None:
     """Callers get their turn in the order in which they came."""
 
     async def run() -> list[int]:
-        gate = AsyncLimiter(1)
+        limiter = AsyncLimiter(1)
         order: list[int] = []
 
         async def call(number: int) -> None:
             turn = AsyncSlot()
-            await gate.acquire(turn)
+            await limiter.acquire(turn)
             order.append(number)
             await asyncio.sleep(0)
-            gate.release(turn)
+            limiter.release(turn)
 
         await asyncio.gather(*map(call, range(10)))
         return order
@@ -156,13 +156,13 @@ def test_first_come_first_served() -> None:
 
 def test_a_place_is_given_back_once_however_often_it_is_given() -> None:
     """Who leaves twice, or without having entered, makes no place for others."""
-    gate = Limiter(2)
+    limiter = Limiter(2)
     one, other = Slot(), Slot()
-    gate.acquire(one)
-    gate.acquire(other)
+    limiter.acquire(one)
+    limiter.acquire(other)
     for turn in (one, one, Slot()):
-        gate.release(turn)
-    assert len(gate._inside) == 1
+        limiter.release(turn)
+    assert len(limiter._inside) == 1
 
 
 class Interrupt:
@@ -189,7 +189,7 @@ def test_an_interrupt_at_any_moment_loses_no_place() -> None:
     """Whenever a signal breaks into a call, its place is free afterwards, and who waits for it gets in."""
     lab = Lab(World("sync"), retries=0, use_cache=False, max_in_flight=1)
     lab.api.programs.get_programs()
-    gate = lab.api._http_clients.here()._limiter
+    limiter = lab.api._http_clients.current()._limiter
     for number in itertools.count():
         interrupt = Interrupt(number)
         sys.setprofile(interrupt)
@@ -198,10 +198,10 @@ def test_an_interrupt_at_any_moment_loses_no_place() -> None:
         sys.setprofile(None)
         if not interrupt.came:
             break
-        assert gate._inside == set(), number
-        assert not gate._waiting, number
-        assert not gate._lock.locked(), number
-        assert not lab.api._http_clients.here()._login._lock.locked(), number
+        assert limiter._inside == set(), number
+        assert not limiter._waiting, number
+        assert not limiter._lock.locked(), number
+        assert not lab.api._http_clients.current()._login._lock.locked(), number
     assert number > 40
     assert lab.api.programs.get_programs()
     lab.close()
@@ -216,7 +216,7 @@ def test_an_interrupt_at_any_moment_loses_no_connection() -> None:
             *credentials, server.url, retries=0, max_connections=1, timeout=limits, use_cache=False
         ) as client:
             client.programs.get_programs()
-            gate = client._http_clients.here()._limiter
+            limiter = client._http_clients.current()._limiter
             for number in itertools.count():
                 interrupt = Interrupt(number)
                 sys.setprofile(interrupt)
@@ -225,7 +225,7 @@ def test_an_interrupt_at_any_moment_loses_no_connection() -> None:
                 sys.setprofile(None)
                 if not interrupt.came:
                     break
-                assert gate._inside == set(), number
+                assert limiter._inside == set(), number
                 gc.collect()  # an answer that nobody has got yet stands in a circle
             assert number > 60
             assert client.programs.get_programs()
@@ -234,24 +234,24 @@ def test_an_interrupt_at_any_moment_loses_no_connection() -> None:
 def test_an_interrupted_leave_lets_the_next_one_in() -> None:
     """Whenever a signal breaks into the leaving of one thread, another one that waits gets its turn."""
     for number in itertools.count():
-        gate, one, other = Limiter(1), Slot(), Slot()
-        gate.acquire(one)
+        limiter, one, other = Limiter(1), Slot(), Slot()
+        limiter.acquire(one)
         entered = threading.Event()
 
-        def wait(gate: Limiter = gate, other: Slot = other, entered: threading.Event = entered) -> None:
-            gate.acquire(other)
+        def wait(limiter: Limiter = limiter, other: Slot = other, entered: threading.Event = entered) -> None:
+            limiter.acquire(other)
             entered.set()
 
         thread = threading.Thread(target=wait)
         thread.start()
-        while not gate._waiting:
+        while not limiter._waiting:
             time.sleep(0.0005)
         interrupt = Interrupt(number)
         try:
             sys.setprofile(interrupt)
-            gate.release(one)
+            limiter.release(one)
         except KeyboardInterrupt:
-            gate.release(one)  # as the pipe does
+            limiter.release(one)  # as the pipe does
         finally:
             sys.setprofile(None)
         assert entered.wait(5), number

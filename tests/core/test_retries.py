@@ -178,7 +178,7 @@ def test_a_write_that_was_not_processed_is_sent_again(core: Core, failure: Any) 
 
 
 @pytest.mark.parametrize("failure", LOST, ids=repr)
-def test_a_write_whose_answer_is_lost_raises_that_its_fate_is_unknown(core: Core, failure: Exception) -> None:
+def test_a_write_whose_answer_is_lost_raises_outcome_unknown(core: Core, failure: Exception) -> None:
     """The error holds what was sent, and nothing is sent a second time."""
     wire = Wire(failure)
     with pytest.raises(OutcomeUnknownError, match="may have been carried out; look before you repeat it") as caught:
@@ -190,7 +190,7 @@ def test_a_write_whose_answer_is_lost_raises_that_its_fate_is_unknown(core: Core
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_write_that_the_server_failed_at_has_an_unknown_fate_too(core: Core, status: int) -> None:
+def test_a_write_that_the_server_failed_at_has_an_unknown_outcome_too(core: Core, status: int) -> None:
     """A 5xx without Retry-After does not say how far the server came; its answer stays with the error."""
     wire = Wire(answer(status, {"code": "boom"}, x_request_id="r-1"))
     with pytest.raises(OutcomeUnknownError, match=f"status {status}") as caught:

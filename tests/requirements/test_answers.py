@@ -160,7 +160,7 @@ def test_r146_a_request_time_out_of_a_read_is_asked_again(core: Core) -> None:  
     assert len(wire.requests) == 2
 
 
-def test_r146_a_write_answered_408_is_of_unknown_fate(core: Core) -> None:  # noqa: F811
+def test_r146_a_write_answered_408_has_an_unknown_outcome(core: Core) -> None:  # noqa: F811
     """After 408 a write may or may not have been carried out: it is not sent again, and the error says so."""
     wire = Wire(408)
     with pytest.raises(OutcomeUnknownError, match="408") as caught:

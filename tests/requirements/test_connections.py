@@ -115,7 +115,7 @@ def test_r131_an_upload_that_is_turned_away_early_says_why(world: World, status:
     [{"cookies": {"a": "b\r\nc"}}, {"headers": {"Content-Length": "500"}}, {"headers": {"Content-Length": "1"}},
      {"headers": {"Transfer-Encoding": "gzip"}}],
 )  # fmt: skip
-def test_r133_what_cannot_leave_is_of_no_unknown_fate(world: World, given: Any) -> None:
+def test_r133_what_cannot_be_sent_has_no_unknown_outcome(world: World, given: Any) -> None:
     """A raw call that no rule of HTTP allows is not sent, and the error does not say that it may have been."""
     seen: list[str] = []
 

@@ -59,7 +59,7 @@ def test_r128_an_answer_that_drips_ends_at_the_deadline(world: World, where: str
     assert seconds < AT_MOST
 
 
-def test_r128_a_write_that_ends_at_the_deadline_is_of_unknown_fate(world: World) -> None:
+def test_r128_a_write_that_ends_at_the_deadline_has_an_unknown_outcome(world: World) -> None:
     """It was sent, and its answer did not come whole."""
 
     def serve(peer: Peer) -> None:

@@ -108,7 +108,7 @@ def test_r135_errors_of_the_connection_are_those_of_the_language(world: World) -
             assert str(twin).startswith("GET /programs at sandbox.invalid:80: ")
 
 
-def test_r135_an_unknown_fate_is_no_error_of_the_connection(world: World) -> None:
+def test_r135_an_unknown_outcome_is_no_connection_error(world: World) -> None:
     """Who repeats on the errors of the language must not write twice."""
     for failure in (httpx.ReadError("gone"), httpx.ReadTimeout("late"), httpx.RemoteProtocolError("cut")):
         client = world.connect(transport=Wire(failure), retries=0)

@@ -125,7 +125,7 @@ WRITES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_r120_a_write_with_the_answer_to_another_request_is_of_unknown_fate(world: World, name: str) -> None:
+def test_r120_a_write_with_the_answer_to_another_request_has_an_unknown_outcome(world: World, name: str) -> None:
     """It is not sent again; in a bulk call the row is unknown, and the next request goes over a fresh connection."""
     wire = Wire(answer(200, record(ONE)), answer(200, WRITES[name]), answer(200, WRITES[name]))
     client = connect(world, wire)
@@ -143,7 +143,7 @@ def test_r120_a_write_with_the_answer_to_another_request_is_of_unknown_fate(worl
     assert any(seen.extensions.get("fresh_connection") for seen in wire.requests)
 
 
-def test_r120_a_get_or_create_with_a_wrong_answer_twice_is_of_unknown_fate(world: World) -> None:
+def test_r120_a_get_or_create_with_a_wrong_answer_twice_has_an_unknown_outcome(world: World) -> None:
     """What may be repeated is asked once more; then nobody knows."""
     call, before, other, _ = READS["a new key"]
     wire = Wire(*[answer(200, body) for body in (*before, other, other)])

@@ -662,7 +662,7 @@ def test_r147_a_pause_before_another_try_ends_too(world: World) -> None:
         lab.close()
 
 
-def test_r147_a_write_under_way_is_of_unknown_fate(world: World, server: EchoServer) -> None:
+def test_r147_a_write_under_way_has_an_unknown_outcome(world: World, server: EchoServer) -> None:
     """A write whose answer is lost by closing the client says that it may be in; one that waits says it is not."""
     client = connect(world, server, max_in_flight=1)
     record = world(client.records.get_record_by_id(record_ids(1)[0]))

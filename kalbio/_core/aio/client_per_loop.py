@@ -36,7 +36,7 @@ class AsyncClientPerLoop:
         if self.is_closed:
             raise ClientClosedError
 
-    def here(self) -> AsyncRetryingClient:
+    def current(self) -> AsyncRetryingClient:
         """Return the client of the present event loop."""
         if self.is_closed:
             raise ClientClosedError

@@ -89,7 +89,7 @@ class AsyncSession:
         """
         if not isinstance(request, Mapping):
             raise TypeError(f"call() takes what build_request() of an operation gives; got {safe_repr(request)}")
-        http = self.http_clients.here()
+        http = self.http_clients.current()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))
         if limits is not None:
@@ -115,4 +115,4 @@ class AsyncSession:
 
     def target_length(self, request: Mapping[str, Any]) -> int:
         """Return the length of the request target, to cut batches by."""
-        return len(self.http_clients.here().build_request(**request).url.raw_path)
+        return len(self.http_clients.current().build_request(**request).url.raw_path)

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/client_per_loop.py by scripts/regenerate; edit that file. (digest 31ee16bac4f3)
+# Derived from kalbio/_core/aio/client_per_loop.py by scripts/regenerate; edit that file. (digest 0f95d52b0df3)
 """The clients of one client: one for each event loop that calls, and in a forked child others than in its parent."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ClientPerLoop:
         if self.is_closed:
             raise ClientClosedError
 
-    def here(self) -> RetryingClient:
+    def current(self) -> RetryingClient:
         """Return the client of the present event loop."""
         if self.is_closed:
             raise ClientClosedError

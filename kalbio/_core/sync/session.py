@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 7878272f6d46)
+# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 11700b755f82)
 """What services make calls with: one session for each client. It knows the wire and what is remembered, and no noun."""
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Session:
         """
         if not isinstance(request, Mapping):
             raise TypeError(f"call() takes what build_request() of an operation gives; got {safe_repr(request)}")
-        http = self.http_clients.here()
+        http = self.http_clients.current()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))
         if limits is not None:
@@ -114,4 +114,4 @@ class Session:
 
     def target_length(self, request: Mapping[str, Any]) -> int:
         """Return the length of the request target, to cut batches by."""
-        return len(self.http_clients.here().build_request(**request).url.raw_path)
+        return len(self.http_clients.current().build_request(**request).url.raw_path)
