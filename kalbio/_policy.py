@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 5b7865bb399c)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest ad8998dab4d7)
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
 The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end. It holds for
@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 
 from kalbio._core.concurrency.on_demand import mark_like
 from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, OutcomeUnknownError, TransportError
-from kalbio._core.objects.checks import checker_of
+from kalbio._core.objects.checks import argument_checker
 from kalbio._core.sync.session import Session
 from kalbio._core.text.display import one_line
+from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE
 from kalbio._model.bulk import BulkResult
 
 logger = logging.getLogger("kalbio")
@@ -62,7 +63,7 @@ def default_on_error(
     """
 
     def decorate(method: Method) -> Method:
-        check = checker_of(method)
+        check = argument_checker(method, CHECKS, CLEARED_BY_NONE)
         position = 0 if skip_when_none is None else list(inspect.signature(method).parameters).index(skip_when_none) - 1
 
         @functools.wraps(method)
@@ -110,7 +111,7 @@ def default_on_error(
 def end_on_error(method: Method) -> Method:
     """Mark an iterator that ends when it fails and the client was made with `on_error="log"`."""
 
-    check = checker_of(method)
+    check = argument_checker(method, CHECKS, CLEARED_BY_NONE)
 
     @functools.wraps(method)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 09e4e66a5959)
+# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 06f73c19c57c)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from kalbio._core.errors import JournalError, KalbioError, NotFoundError, Outcom
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import require_whole_number
-from kalbio._core.objects.resource import NO_LIST, Resource
+from kalbio._core.objects.lists import NOT_LISTS
+from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.bulk import BulkWriter, in_chunks
 from kalbio._core.sync.concurrency import in_thread, map_bounded
 from kalbio._core.text.display import safe_repr
@@ -115,7 +116,7 @@ def write_each(
     A row that makes no sense fails by itself. `ended` is told of each: the row, what was prepared, the outcome.
     """
     require_whole_number("batch_size", batch_size, 1)
-    if isinstance(rows, NO_LIST) or not isinstance(rows, Iterable | Iterable):
+    if isinstance(rows, NOT_LISTS) or not isinstance(rows, Iterable | Iterable):
         raise ValueError(f"rows must be an iterable of rows; got {safe_repr(rows)}")
     first = 0
     for chunk in in_chunks(rows, batch_size):

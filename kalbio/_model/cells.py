@@ -8,6 +8,7 @@ from enum import Enum
 from numbers import Number
 from typing import Any
 
+from kalbio._core.json.array_scalars import plain_value
 from kalbio._core.text.display import safe_repr
 
 
@@ -40,8 +41,7 @@ def _kind(cell: Any) -> str:
     """Return the type of field that a cell by itself needs. Text stays text, whatever it looks like."""
     if isinstance(cell, Enum):
         cell = cell.value
-    if getattr(cell, "shape", None) == () and callable(getattr(cell, "item", None)):
-        cell = cell.item()  # numbers of array libraries
+    cell = plain_value(cell)
     if isinstance(cell, bool):
         return "boolean"
     if isinstance(cell, Number):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.identifiers import did_you_mean, plain_id
-from kalbio._core.objects.resource import NO_LIST, Resource
+from kalbio._core.objects.lists import is_list
+from kalbio._core.objects.resource import Resource
 from kalbio._core.objects.times import check_moment
 from kalbio._core.text.display import safe_repr
 from kalbio._model.enums import FilterRuleTypeEnum
@@ -109,7 +110,7 @@ def check_filter_time(condition: Mapping[str, Any]) -> None:
 
 def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
     """Return filters or sorts, each of them checked. Raises ValueError naming the argument when it is no list."""
-    if isinstance(conditions, NO_LIST) or not isinstance(conditions, Iterable):
+    if not is_list(conditions):
         hint = f"; for a single one, [{safe_repr(conditions)}]" if isinstance(conditions, Mapping) else ""
         raise ValueError(
             f"{name} must be a list of dicts, one for each condition{hint}; got {type(conditions).__name__}"

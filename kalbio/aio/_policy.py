@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 from kalbio._core.aio.session import AsyncSession
 from kalbio._core.concurrency.on_demand import mark_like
 from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, OutcomeUnknownError, TransportError
-from kalbio._core.objects.checks import checker_of
+from kalbio._core.objects.checks import argument_checker
 from kalbio._core.text.display import one_line
+from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE
 from kalbio._model.bulk import BulkResult
 
 logger = logging.getLogger("kalbio")
@@ -61,7 +62,7 @@ def default_on_error(
     """
 
     def decorate(method: Method) -> Method:
-        check = checker_of(method)
+        check = argument_checker(method, CHECKS, CLEARED_BY_NONE)
         position = 0 if skip_when_none is None else list(inspect.signature(method).parameters).index(skip_when_none) - 1
 
         @functools.wraps(method)
@@ -109,7 +110,7 @@ def default_on_error(
 def end_on_error(method: Method) -> Method:
     """Mark an iterator that ends when it fails and the client was made with `on_error="log"`."""
 
-    check = checker_of(method)
+    check = argument_checker(method, CHECKS, CLEARED_BY_NONE)
 
     @functools.wraps(method)
     async def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -27,7 +27,8 @@ from kalbio._core.errors import JournalError, KalbioError, NotFoundError, Outcom
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import require_whole_number
-from kalbio._core.objects.resource import NO_LIST, Resource
+from kalbio._core.objects.lists import NOT_LISTS
+from kalbio._core.objects.resource import Resource
 from kalbio._core.text.display import safe_repr
 from kalbio._model.bulk import BulkResult, RowOutcome, attach_outcome, outcome_of
 from kalbio._model.record_values import current_at
@@ -116,7 +117,7 @@ async def write_each(
     A row that makes no sense fails by itself. `ended` is told of each: the row, what was prepared, the outcome.
     """
     require_whole_number("batch_size", batch_size, 1)
-    if isinstance(rows, NO_LIST) or not isinstance(rows, Iterable | AsyncIterable):
+    if isinstance(rows, NOT_LISTS) or not isinstance(rows, Iterable | AsyncIterable):
         raise ValueError(f"rows must be an iterable of rows; got {safe_repr(rows)}")
     first = 0
     async for chunk in in_chunks(rows, batch_size):

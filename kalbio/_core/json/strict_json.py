@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
+from kalbio._core.json.array_scalars import is_array_scalar, is_time, plain_value
 from kalbio._core.text.display import safe_repr
 
 NO_ZONE = (
@@ -82,13 +83,10 @@ def _convert(value: Any) -> Any:
         return str(value)
     if isinstance(value, Mapping):
         return dict(value)
-    # Numbers of numpy, pandas and the like are no int or float, but know their plain value.
-    item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "shape", None) == ():
-        if getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m"):
-            # Their plain value may be a bare number of nanoseconds.
+    if is_array_scalar(value):
+        if is_time(value):
             raise TypeError(f"{type(value).__name__} has no one form in JSON; give a datetime")
-        return item()
+        return plain_value(value)
     raise TypeError(f"{type(value).__name__} is not a type JSON can carry")
 
 

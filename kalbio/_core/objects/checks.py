@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from kalbio._core.generated import UNSET
+from kalbio._core.json.array_scalars import plain_value
 from kalbio._core.objects.identifiers import did_you_mean
-from kalbio._core.objects.resource import NO_LIST
+from kalbio._core.objects.lists import is_list
 from kalbio._core.text.display import safe_repr
 
 Check = Callable[[str, Any], Any]
@@ -35,21 +36,21 @@ def require_text(name: str, value: Any) -> str:
 
 def require_flag(name: str, value: Any) -> bool:
     """Return a yes or no. Raises ValueError naming the argument: "no" would count as yes."""
-    if not isinstance(value, bool) and getattr(getattr(value, "dtype", None), "kind", None) != "b":
+    if not isinstance(plain_value(value), bool):
         raise ValueError(f"{name} must be True or False; got {safe_repr(value)}")
     return bool(value)
 
 
 def require_texts(name: str, values: Any) -> list[str]:
     """Return a list of texts that say something. A single text is refused: it would be taken letter by letter."""
-    if isinstance(values, NO_LIST) or not isinstance(values, Iterable):
+    if not is_list(values):
         raise ValueError(f"{name} must be a list of texts; got {safe_repr(values)}")
     return [require_text(f"{name}[{index}]", value) for index, value in enumerate(values)]
 
 
 def require_list(name: str, values: Any) -> list[Any]:
     """Return what a list holds. Raises ValueError naming the argument: a text would be taken letter by letter."""
-    if isinstance(values, NO_LIST) or not isinstance(values, Iterable):
+    if not is_list(values):
         raise ValueError(f"{name} must be a list; got {safe_repr(values)}")
     return list(values)
 
@@ -75,7 +76,7 @@ def require_rows(name: str, data: Any, members: type | None = None) -> list[dict
 
     With a class of `members`, rows must have no others.
     """
-    if isinstance(data, NO_LIST) or not isinstance(data, Iterable):
+    if not is_list(data):
         single = "for a single one, [row]" if isinstance(data, Mapping) else f"got {type(data).__name__}"
         raise ValueError(f"{name} must be a list of dicts, one for each row; {single}")
     if hasattr(data, "to_dict"):
@@ -120,71 +121,55 @@ def renamed(old: str, value: Any, new: str, other: Any) -> Any:
     return value
 
 
-def _number(name: str, value: Any) -> None:
+def whole_number(name: str, value: Any) -> None:
+    """Raise ValueError naming the argument when a value is not a whole number; those of array libraries are."""
     if isinstance(value, bool) or not (isinstance(value, int) or callable(getattr(value, "__index__", None))):
         raise ValueError(f"{name} must be a whole number; got {safe_repr(value)}")
 
 
-def _document(name: str, value: Any) -> None:
+def document(name: str, value: Any) -> None:
+    """Raise ValueError naming the argument when a value is not a dict."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{name} must be a dict; got {safe_repr(value)}")
 
 
-def _path(name: str, value: Any) -> None:
+def path(name: str, value: Any) -> None:
+    """Raise ValueError naming the argument when a value cannot be the path of a file."""
     if not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
         raise ValueError(f"{name} must be a path; got {safe_repr(value)}")
 
 
-def _callback(name: str, value: Any) -> None:
+def callback(name: str, value: Any) -> None:
+    """Raise ValueError naming the argument when a value is not a function."""
     if not callable(value):
         raise ValueError(f"{name} must be a function to call; got {safe_repr(value)}")
 
 
-_SIMPLE: dict[str, Check] = {
-    "bool": require_flag,
-    "int": _number,
-    "str": unicode_text,
-    "dict[str, Any]": _document,
-    "Progress": _callback,
-    "Path | str": _path,
-}
+def argument_checker(
+    method: Callable[..., Any], checks: Mapping[str, Check], cleared_by_none: Collection[str]
+) -> Callable[[tuple[Any, ...], Mapping[str, Any]], None]:
+    """Return a function that checks what a method is called with. It raises ValueError before anything is done.
 
-
-# Their names end like those of arguments that name a thing of the platform.
-_PLAIN = ("external_id", "group_by_field_id")
-
-
-def simple_arguments(method: Callable[..., Any]) -> dict[str, tuple[Check, bool]]:
-    """Return name to check, and whether None may be given, of the parameters that take no more than a plain type.
-
-    What names a thing has a check of its own, where it is resolved.
+    Args:
+        method: the method. The default of an argument is always accepted.
+        checks: the name of an argument to its check; others have checks of their own, where they are used.
+        cleared_by_none: arguments with the default UNSET that may also be None.
     """
-    found: dict[str, tuple[Check, bool]] = {}
-    for parameter in list(inspect.signature(method).parameters.values())[1:]:
-        kinds = set(re.split(r" \| (?![^\[]*\])", str(parameter.annotation)))
-        plain = {kind for kind in kinds - {"None", "Unset"} if not kind.endswith("Enum")}
-        check = _SIMPLE.get(" | ".join(sorted(plain)))
-        is_name = parameter.name.endswith(("_id", "_by")) and parameter.name not in _PLAIN
-        if check is not None and not is_name and parameter.kind is not parameter.VAR_KEYWORD:
-            found[parameter.name] = (check, "None" in kinds)
-    return found
-
-
-def checker_of(method: Callable[..., Any]) -> Callable[[tuple[Any, ...], Mapping[str, Any]], None]:
-    """Return a function that checks what a method is called with, before anything is done. It raises ValueError."""
-    from kaleidoscope_api.types import UNSET
-
-    parameters = inspect.signature(method).parameters
-    names = list(parameters)[1:]
-    positions = [(names.index(name), name, *known) for name, known in simple_arguments(method).items()]
-    may_stay = {name for name in names if "Unset" in str(parameters[name].annotation)}
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    checked = [
+        (position, item.name, checks[item.name], item.default)
+        for position, item in enumerate(parameters)
+        if item.name in checks
+    ]
 
     def check(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
-        for position, name, check_one, optional in positions:
-            value = args[position] if position < len(args) else keywords.get(name, UNSET)
-            if value is UNSET or (value is None and optional):
+        for position, name, check_one, default in checked:
+            value = args[position] if position < len(args) else keywords.get(name, default)
+            if value is default or value is UNSET:
                 continue
-            if value is None and name in may_stay:
+            if value is None and default is UNSET:
+                if name in cleared_by_none:
+                    continue
                 raise ValueError(f"{name} cannot be None; to leave it as it is, do not give it, or give UNSET")
             check_one(name, value)
 

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
-from kalbio._core.objects.resource import NO_LIST, Resource
+from kalbio._core.objects.lists import is_list
+from kalbio._core.objects.resource import Resource
 from kalbio._core.text.display import safe_repr
 
 R = TypeVar("R", bound=Resource)
@@ -56,7 +57,7 @@ def _refusal(value: Any, kind: str, accepted: Accepted, others: str) -> str:
 
 def require_identifiers(values: Any, kind: str) -> list[Any]:
     """Return what a list holds. Anything else is refused: a text would be taken letter by letter."""
-    if isinstance(values, NO_LIST) or not isinstance(values, Iterable):
+    if not is_list(values):
         is_one = isinstance(values, str | Mapping | Resource) and bool(values)
         single = f"; for a single {kind} give [{safe_repr(values)}]" if is_one else ""
         raise IdentifierError(kind, values, f"A list is wanted, not {safe_repr(values)}{single}.")

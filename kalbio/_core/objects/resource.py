@@ -489,10 +489,6 @@ def stale(item: R) -> R:
     return item
 
 
-NO_LIST = (str, bytes, Mapping, Resource)
-"""What can be gone through and is no list: texts letter by letter, dicts and objects by their members."""
-
-
 def _as_json(value: Any, path: str) -> Any:
     """Return what was given for a member as the JSON that would show it."""
     if value is None or type(value) in (str, bool, int, float):

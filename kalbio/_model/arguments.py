@@ -1,0 +1,47 @@
+"""How the plain arguments of all public methods are checked, by their names: a name means the same wherever it stands.
+
+Arguments that name a thing (a record, a field, an activity) are not here: they are checked where they are looked up.
+"""
+
+from __future__ import annotations
+
+from kalbio._core.objects.checks import Check, callback, document, path, require_flag, unicode_text, whole_number
+
+FLAGS = (
+    "aggregate_scheduling", "avoid_weekends", "display_includes_operations", "display_includes_sub_records",
+    "extend_in_progress_items", "include_sub_record_values", "is_archived", "is_complete", "is_readonly",
+    "lookup_display_includes_sub_records", "overwrite", "propagate_to_instances", "replace_existing",
+    "show_format_warning", "sort_descending", "stop_on_error", "use_cache", "verify",
+)  # fmt: skip
+WHOLE_NUMBERS = (
+    "batch_size", "duration", "initial_counter_value", "limit", "page", "page_size", "position_index",
+    "serial_format_padding",
+)  # fmt: skip
+TEXTS = (
+    "category_name", "completed_behavior", "display_aggregation_type", "error_message", "external_id",
+    "field_description", "field_examples", "field_name", "field_type", "file_type", "filename", "format_enforcement",
+    "group_by_field_id", "group_by_mode", "lookup_display_aggregation_type", "lookup_display_operation_scope",
+    "message", "method", "path", "priority", "regex_format", "role", "search_text", "serial_format_prefix", "set_name",
+    "sha256", "shift_dependency_mode", "sort_order", "status", "template_name", "title", "view_mode", "view_name",
+)  # fmt: skip
+DOCUMENTS = ("attrs", "comment", "description")
+PATHS = ("destination", "download_path", "journal")
+CALLBACKS = ("progress",)
+
+CHECKS: dict[str, Check] = {
+    **dict.fromkeys(FLAGS, require_flag),
+    **dict.fromkeys(WHOLE_NUMBERS, whole_number),
+    **dict.fromkeys(TEXTS, unicode_text),
+    **dict.fromkeys(DOCUMENTS, document),
+    **dict.fromkeys(PATHS, path),
+    **dict.fromkeys(CALLBACKS, callback),
+}
+
+CLEARED_BY_NONE = frozenset(
+    {
+        "description", "display_aggregation_type", "duration", "format_enforcement", "group_by_field_id",
+        "group_by_mode", "lookup_display_aggregation_type", "regex_format", "role", "serial_format_padding",
+        "serial_format_prefix", "sort_descending", "sort_order", "template_name", "view_mode",
+    }
+)  # fmt: skip
+"""Arguments of updates that None clears; for any other one None is an error, and UNSET leaves it as it is."""

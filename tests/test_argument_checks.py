@@ -1,0 +1,76 @@
+"""Every plain argument of a public method has a check, and the table of checks has no other names."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import kalbio.aio
+from kalbio._core.generated import UNSET
+from kalbio._model import arguments
+from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE
+
+PLAIN = {"bool": arguments.FLAGS, "int": arguments.WHOLE_NUMBERS, "str": arguments.TEXTS, "Path": arguments.PATHS}
+
+
+def methods() -> Iterator[Callable[..., Any]]:
+    """Yield the methods of services and objects that check their arguments."""
+    for found in pkgutil.iter_modules(kalbio.aio.__path__):
+        module = importlib.import_module(f"kalbio.aio.{found.name}")
+        for kind in vars(module).values():
+            if inspect.isclass(kind) and kind.__module__ == module.__name__:
+                for method in vars(kind).values():
+                    if inspect.isfunction(method) and inspect.unwrap(method) is not method:
+                        yield inspect.unwrap(method)
+
+
+PARAMETERS = [
+    pytest.param(parameter, id=f"{method.__qualname__}({parameter.name})")
+    for method in methods()
+    for parameter in list(inspect.signature(method).parameters.values())[1:]
+    if parameter.kind is not parameter.VAR_KEYWORD
+]
+
+
+def parts(parameter: inspect.Parameter) -> set[str]:
+    """Return the types that a parameter is annotated with."""
+    return set(str(parameter.annotation).split(" | "))
+
+
+def test_every_plain_argument_has_a_check() -> None:
+    """An argument that is a flag, a whole number, a text, a path or a callback is in the table, under its type."""
+    missing = set()
+    for parameter in (item.values[0] for item in PARAMETERS):
+        assert isinstance(parameter, inspect.Parameter)
+        plain = parts(parameter) - {"None", "Unset"}
+        name = parameter.name
+        names_a_thing = name.endswith(("_id", "_by"))
+        if name in CHECKS or (names_a_thing and plain <= {"str"}):
+            continue
+        if plain <= {"bool", "int", "str", "Path", "dict[str, Any]"} or any("Progress" in part for part in plain):
+            missing.add(f"{name}: {parameter.annotation}")
+    assert missing == set()
+
+
+@pytest.mark.parametrize("parameter", [item for item in PARAMETERS if item.values[0].name in CHECKS])  # type: ignore[union-attr]
+def test_the_check_fits_the_type(parameter: inspect.Parameter) -> None:
+    """The check under a name is that of the type in each signature, and None is let through where the type has it."""
+    types = parts(parameter)
+    for plain, names in PLAIN.items():
+        if plain in types and not {"str", "Path"} <= types and parameter.name not in arguments.PATHS:
+            assert parameter.name in names
+    if parameter.default is UNSET:
+        assert ("None" in types) == (parameter.name in CLEARED_BY_NONE)
+    elif "None" in types and parameter.name != "include_sub_record_values":
+        assert parameter.default is None
+
+
+def test_the_table_has_no_other_names() -> None:
+    """A name in the table that no method has any more is removed from it."""
+    assert set(CHECKS) - {item.values[0].name for item in PARAMETERS} == set()  # type: ignore[union-attr]
+    assert set(CHECKS) >= CLEARED_BY_NONE
