@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest e02ffab2e7a3)
+# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest f1cbf19bca40)
 """Activities, and what leads to them: their records and their definitions. The three know each other."""
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from kalbio._model.views import RecordViewData
 from kalbio._policy import default_on_error, none
 from kalbio._property import WithProperties
 from kalbio._record import RecordIdentifier, WritableRecord
-from kalbio._record_store import RecordStore
 from kalbio.labels import LABELS, Label
 from kalbio.programs import PROGRAMS, Program
 from kalbio.record_views import RECORD_VIEWS, RecordView
@@ -72,6 +71,7 @@ class Record(WritableRecord):
 
     __slots__ = ()
     __module__ = "kalbio.records"
+    _client: WithActivities | None
 
     @default_on_error(list)
     def get_activities(self) -> list[Activity]:
@@ -87,7 +87,7 @@ class Record(WritableRecord):
             >>> record.get_activities()
             []
         """
-        client: WithActivities = self._require_client()
+        client = self._require_client()
         return client.activities.get_activities_with_record(self)
 
 
@@ -96,19 +96,20 @@ class ActivityDefinition(DefinitionSettings):
 
     __slots__ = ()
     __module__ = "kalbio.activities"
+    _client: Client | None
 
     @property
     @default_on_error(list)
     def activities(self) -> list[Activity]:
         """The activities made from it. API operation: `listActivities`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         return (client.directory[ACTIVITIES].all()).only(lambda activity: activity.definition_id == self.id)
 
     @property
     @default_on_error(list)
     def record_views(self) -> list[RecordView]:
         """The record views that belong to it; templates are not among them. API operation: `listRecordViews`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         views = client.directory[RECORD_VIEWS].all()
         return views.only(lambda view: not view.is_template and self.id in (view.operation_definition_ids or ()))
 
@@ -116,7 +117,7 @@ class ActivityDefinition(DefinitionSettings):
     @default_on_error(list)
     def templates(self) -> list[ResultTableTemplate]:
         """The result table templates that are linked to it. API operation: `listRecordViewTemplates`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         templates = client.directory[TEMPLATES].all()
         return templates.only(lambda template: self.id in (template.operation_definition_ids or ()))
 
@@ -129,6 +130,7 @@ class Activity(WithProperties, ActivityData):
 
     __slots__ = ()
     __module__ = "kalbio.activities"
+    _client: Client | None
 
     @property
     @default_on_error(none)
@@ -137,35 +139,35 @@ class Activity(WithProperties, ActivityData):
         definition_id = self.definition_id
         if definition_id is None:
             return None
-        client: Client = self._require_client()
+        client = self._require_client()
         return client.directory[DEFINITIONS].find(definition_id)
 
     @property
     @default_on_error(list)
     def assigned_users(self) -> list[WorkspaceUser]:
         """The users that are assigned; unknown ones are left out. API operation: `listWorkspaceMembers`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         return client.directory[USERS].listed(self.assigned_user_ids)
 
     @property
     @default_on_error(list)
     def assigned_groups(self) -> list[WorkspaceGroup]:
         """The groups that are assigned; unknown ones are left out. API operation: `listWorkspaceGroups`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         return client.directory[GROUPS].listed(self.assigned_group_ids)
 
     @property
     @default_on_error(list)
     def labels(self) -> list[Label]:
         """Its labels; unknown ones are left out. API operation: `listActivityLabels`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         return client.directory[LABELS].listed(self.label_ids)
 
     @property
     @default_on_error(list)
     def programs(self) -> list[Program]:
         """Its programs; unknown ones are left out. API operation: `listPrograms`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         return client.directory[PROGRAMS].listed(self.program_ids)
 
     @property
@@ -175,7 +177,7 @@ class Activity(WithProperties, ActivityData):
 
         API operation: `listChildActivities`.
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         since = client.directory[ACTIVITIES].generation
         read, known = self._cached_relation("child_activities") or (None, Listing())
         if read != since or not client.session.caching():
@@ -188,8 +190,8 @@ class Activity(WithProperties, ActivityData):
     @default_on_error(list)
     def records(self) -> list[Record]:
         """The records it contains, asked for at every access. API operation: `listOperationRecords`."""
-        client: Client = self._require_client()
-        store: RecordStore[Record] = client.directory.records
+        client = self._require_client()
+        store = client.directory.records_of(RECORDS)
         since = store.writes
         response = client.session.call_or_none(list_operation_records.build_request(self.id))
         return [] if response is None else store.adopt(response, since)
@@ -198,7 +200,7 @@ class Activity(WithProperties, ActivityData):
     @default_on_error(list)
     def record_views(self) -> list[RecordView]:
         """Its tables; templates are not among them. API operation: `listRecordViews`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         views = client.directory[RECORD_VIEWS].all()
         return views.only(lambda view: not view.is_template and self.id in (view.operation_ids or ()))
 
@@ -220,8 +222,8 @@ class Activity(WithProperties, ActivityData):
             ...     records = activity.records_on_view(view.id)
         """
         ids = self.data_table_record_mapping.get(plain_id(view_id, "record view", RecordViewData), [])
-        client: Client = self._require_client()
-        store: RecordStore[Record] = client.directory.records
+        client = self._require_client()
+        store = client.directory.records_of(RECORDS)
         return store.find_many(ids) if ids else []
 
     @default_on_error(none, skip_when_none="identifier")
@@ -238,8 +240,8 @@ class Activity(WithProperties, ActivityData):
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
             >>> record = activity.get_record({"Compound": "CPD-1"})
         """
-        client: Client = self._require_client()
-        store: RecordStore[Record] = client.directory.records
+        client = self._require_client()
+        store = client.directory.records_of(RECORDS)
         if not isinstance(identifier, Mapping) and store.require_id(identifier) not in self.all_record_ids:
             return None  # the ids are at hand: nothing needs to be read
         record = identifier if isinstance(identifier, Record) else store.find(identifier)
@@ -261,7 +263,7 @@ class Activity(WithProperties, ActivityData):
         """
         if isinstance(identifier, Mapping):
             return self.get_record(identifier) is not None
-        resolved: str = self._require_client().directory.records.require_id(identifier)
+        resolved = self._require_client().directory.records.require_id(identifier)
         return resolved in self.all_record_ids
 
     @default_on_error(none)
@@ -348,7 +350,7 @@ class Activity(WithProperties, ActivityData):
         changes = collect_updates(locals())
         if not changes:
             return
-        client: Client = self._require_client()
+        client = self._require_client()
         changes = resolved(client.directory, changes)
         request = update_activity.build_request(self.id, body=changes)
         if "comment" in changes:
@@ -377,7 +379,7 @@ class Activity(WithProperties, ActivityData):
         """
         from kaleidoscope_api.models import AddOperationRecordsBody
 
-        client: Client = self._require_client()
+        client = self._require_client()
         ids = client.directory.records.require_ids(record_ids)
         if not ids:
             return
@@ -407,7 +409,7 @@ class Activity(WithProperties, ActivityData):
         """
         from kaleidoscope_api.models import RemoveOperationRecordsBody
 
-        client: Client = self._require_client()
+        client = self._require_client()
         ids = client.directory.records.require_ids(record_ids)
         if not ids:
             return
@@ -446,7 +448,7 @@ class Activity(WithProperties, ActivityData):
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
             >>> events = activity.get_events()
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         response = client.session.call_or_none(list_activity_events.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: ActivityEvent(item, client))
 
@@ -463,7 +465,7 @@ class Activity(WithProperties, ActivityData):
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
             >>> comments = activity.get_comments()
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         response = client.session.call_or_none(list_activity_comments.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: Comment(item, client))
 
@@ -481,7 +483,7 @@ class Activity(WithProperties, ActivityData):
             >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
             >>> activity.refetch()
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         # What is read now may be newer than what is remembered, which must not contradict it.
         client.session.forget(staleness.ACTIVITY, staleness.OF_RECORD)
         self._replace_json(client.directory[ACTIVITIES].read_one(self.id))
@@ -503,5 +505,6 @@ class Activity(WithProperties, ActivityData):
             self.refetch()
 
 
+RECORDS: Kind[Record] = Kind(staleness.RECORD)
 ACTIVITIES: Kind[Activity] = Kind(staleness.ACTIVITY)
 DEFINITIONS: Kind[ActivityDefinition] = Kind(staleness.DEFINITION)

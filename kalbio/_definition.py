@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 7cd60ca138d9)
+# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest e85d0f2712b7)
 """What can be set on activity definitions."""
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
     """What can be set on an activity definition."""
 
     __slots__ = ()
+    _client: Client | None
 
     @default_on_error(none)
     def update(
@@ -298,7 +299,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
     def _put(self, changes: dict[str, Any]) -> None:
         if not changes:
             return
-        client: Client = self._require_client()
+        client = self._require_client()
         response = client.session.call(update_activity_definition.build_request(self.id, body=changes))
         self._stale = True
         answer = as_optional_object(response)

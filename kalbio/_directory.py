@@ -1,10 +1,10 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest b6e613370286)
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest 360dd0413a28)
 """The directory of a client: it turns what names a thing of any kind into its id, or into the thing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 
@@ -16,6 +16,7 @@ from kalbio._model.records import RecordData
 from kalbio._record_store import RecordStore
 
 R = TypeVar("R", bound=Resource)
+Rec = TypeVar("Rec", bound=RecordData)
 
 
 class Client(Protocol):
@@ -77,9 +78,14 @@ class Directory:
             )
             for source in sources
         }
-        self.records: RecordStore[Any] = RecordStore(
+        self.records: RecordStore[RecordData] = RecordStore(
             client.session, self._listings[staleness.KEY_FIELD], lambda item: record(item, client), record
         )
+        """The records, for whom their ids will do."""
+
+    def records_of(self, kind: Kind[Rec]) -> RecordStore[Rec]:
+        """Return the records as the objects that they are, which stand above this module."""
+        return cast("RecordStore[Rec]", self.records)
 
     def __getitem__(self, kind: Kind[R]) -> CachedListing[R]:
         return self._listings[kind.name]

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest beb12ab7b64f)
+# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest 5efc3e4e4fc2)
 """Properties of activities and definitions."""
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Property(PropertyData):
 
     __slots__ = ()
     __module__ = "kalbio.activities"
+    _client: Client | None
 
     @default_on_error(none)
     def update_property(self, property_value: Any) -> None:
@@ -45,7 +46,7 @@ class Property(PropertyData):
             ...     if item.field_type == "text":
             ...         item.update_property("plate 7")
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         request = update_property.build_request(self.id, body={"content": property_value})
         response = client.session.call(request)
         self._merge(as_optional_object(response) or strict_json.plain({"content": property_value}))
@@ -81,7 +82,7 @@ class Property(PropertyData):
         """
         from kaleidoscope_api.models import UploadPropertyFileBody
 
-        client: Client = self._require_client()
+        client = self._require_client()
         with open_upload(file_name, file_data, file_type) as file:
             body = UploadPropertyFileBody(file=file)
             response = client.session.call(upload_property_file.build_request(self.id, body=body))

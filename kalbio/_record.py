@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest aa4072b8a931)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest d556e576956e)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class WritableRecord(RecordData):
     """What a record does but for leading to its activities."""
 
     __slots__ = ()
+    _client: Client | None
 
     @default_on_error(none)
     def add_value(
@@ -103,7 +104,7 @@ class WritableRecord(RecordData):
             >>> record.add_value("Potency (nM)", 2.5)
             <RecordValue '2.5' ...>
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         scope = scope_of(client, field_id, activity_id, record_view_id)
         return self._write(client, scope, content, verify=verify)
 
@@ -241,7 +242,7 @@ class WritableRecord(RecordData):
             >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> value = record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         with open_upload(file_name, file_data, file_type) as file:
             scope = scope_of(client, field_id, activity_id, record_view_id)
             return upload(client, self, file, scope)
@@ -358,7 +359,7 @@ class WritableRecord(RecordData):
             >>> for value in record.get_values():
             ...     print(value.created_at, value.field_id, value.content)
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         response = client.session.call_or_none(list_record_values.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: RecordValue(item, client))
 
@@ -376,7 +377,7 @@ class WritableRecord(RecordData):
             >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> record.refetch()
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         client.directory.records.touch(self.id)
         self._replace_json(read_object(client.session.call(get_record.build_request(self.id)), "record"))
 

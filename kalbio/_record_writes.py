@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest dcac507957bb)
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest f3292028382b)
 """Many records and values, written a few at a time."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kalbio._activity import Record
+from kalbio._activity import RECORDS, Record
 from kalbio._core import constants
 from kalbio._core.bulk.journal import digest
 from kalbio._core.errors import KalbioError
@@ -21,7 +21,6 @@ from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio._policy import default_on_error, end_on_error
 from kalbio._record import RecordKey, scope_of, show_value, write_value
-from kalbio._record_store import RecordStore
 from kalbio._resumable_writes import ValueReconciler, WithWorkspace, Write, write_all, write_each
 from kalbio._resumable_writes import open_journal as open_journal_file
 from kalbio._service import Service
@@ -34,7 +33,7 @@ class BulkWrites(Service):
 
     def __init__(self, client: WithWorkspace) -> None:
         super().__init__(client)
-        self._records: RecordStore[Record] = self._directory.records
+        self._records = self._directory.records_of(RECORDS)
 
     @default_on_error(BulkResult)
     def get_or_create_records(

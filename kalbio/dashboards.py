@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 7f69257c96fb)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 4c4311a76347)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Dashboard(Resource):
     """A saved summary."""
 
     __slots__ = ()
+    _client: Client | None
 
     dashboard_name = text("Its name.")
     dashboard_description = text("What it is for.")
@@ -103,7 +104,7 @@ class Dashboard(Resource):
         """
         from kaleidoscope_api.models import CreateDashboardCategoryBody
 
-        client: Client = self._require_client()
+        client = self._require_client()
         definitions, labels = client.directory[DEFINITIONS], client.directory[LABELS]
         body = CreateDashboardCategoryBody(
             category_name=require_text("category_name", category_name),
@@ -150,7 +151,7 @@ class Dashboard(Resource):
             >>> dashboard = (client.dashboards.get_dashboards())[0]
             >>> names = [category.category_name for category in dashboard.get_categories()]
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         response = client.session.call_or_none(list_dashboard_categories.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
 
@@ -172,7 +173,7 @@ class Dashboard(Resource):
             >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> dashboard.add_record(record)
         """
-        resolved: str = self._require_client().directory.records.require_id(record_id)
+        resolved = self._require_client().directory.records.require_id(record_id)
         self._change(add_dashboard_record.build_request(self.id, body={"record_id": resolved}))
         self._hold("record_ids", lambda ids: ids if resolved in ids else [*ids, resolved])
 
@@ -195,7 +196,7 @@ class Dashboard(Resource):
             >>> dashboard.add_record(record)
             >>> dashboard.remove_record(record)
         """
-        resolved: str = self._require_client().directory.records.require_id(record_id)
+        resolved = self._require_client().directory.records.require_id(record_id)
         self._change(remove_dashboard_record.build_request(self.id, resolved, body={}))
         self._hold("record_ids", lambda ids: [item for item in ids if item != resolved])
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest a6349f2df234)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest e17e77eb6749)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class KeyField(EntityField):
     """A field whose values identify records."""
 
     __slots__ = ()
+    _client: Client | None
 
     is_key = Field[bool | None](lambda _: True, "Always true: the kind is known, whatever the JSON says.")
 
@@ -110,7 +111,7 @@ class KeyField(EntityField):
         changes = collect_updates(locals())
         if changes:
             require_text("field_name", changes.get("field_name", "unchanged"))
-            client: Client = self._require_client()
+            client = self._require_client()
             response = client.session.call(update_key_field.build_request(self.id, body=changes))
             answer = as_optional_object(response)
             resource = strict_json.plain(changes) if answer is None else answer.get("resource")
@@ -124,6 +125,7 @@ class DataField(EntityField):
     """A field that holds data of records."""
 
     __slots__ = ()
+    _client: Client | None
 
     is_key = Field[bool | None](lambda _: False, "Always false: the kind is known, whatever the JSON says.")
 
@@ -177,7 +179,7 @@ class DataField(EntityField):
         changes = collect_updates(locals())
         if changes:
             require_text("field_name", changes.get("field_name", "unchanged"))
-            client: Client = self._require_client()
+            client = self._require_client()
             response = client.session.call(update_data_field.build_request(self.id, body=changes))
             answer = as_optional_object(response)
             resource = strict_json.plain(changes) if answer is None else answer.get("resource")

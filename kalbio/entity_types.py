@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 4f429036972f)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 4df6b72e4f08)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class EntityType(EntityTypeData):
     """A class of records: those whose keys are values of the same set of key fields."""
 
     __slots__ = ()
+    _client: Client | None
 
     def _label(self) -> str | None:
         if self.slice_name or self._client is None:
@@ -47,7 +48,7 @@ class EntityType(EntityTypeData):
             >>> compounds = client.entity_types.get_type_by_name("Compound")
             >>> ids = compounds.get_record_ids()
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         response = client.session.call_or_none(search_records.build_request(entity_slice_id=self.id))
         return [] if response is None else read_ids(as_list(response))
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 27ed502291b1)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest b9b73ceab21a)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class RecordView(RecordViewData):
     """A table of the records of one entity type."""
 
     __slots__ = ()
+    _client: Client | None
 
     class ExtendViewBody(TypedDict):
         """What `extend_view` takes."""
@@ -86,7 +87,7 @@ class RecordView(RecordViewData):
             >>> view = (client.record_views.get_record_views())[0]
             >>> view.extend_view({"new_key_field_name": "Salt form", "records_to_transfer": None})
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         sent = self._body(body, RecordView.ExtendViewBody)
         require_text("new_key_field_name", sent.get("new_key_field_name"))
         response = client.session.call(add_record_view_key_field.build_request(self.id, body=sent))
@@ -127,7 +128,7 @@ class RecordView(RecordViewData):
             ...     {"add_key_field_names": ["Salt form"], "records_to_transfer": transfers}
             ... )
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         sent = self._body(body, RecordView.ReplaceKeyFieldsBody)
         if not sent:
             raise ValueError("body is empty; give add_key_field_names, remove_key_field_ids or both")

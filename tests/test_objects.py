@@ -50,6 +50,7 @@ def test_real_answers_load_and_lose_nothing(name: str) -> None:
     listing = read_items(items, CLASSES[name])
     assert [item.to_dict() for item in listing] == items
     assert listing.unreadable == []
+    item: Any
     for item in listing:
         assert set(item.raw) <= set(dir(item))
         assert "created_at" not in item.raw or isinstance(item.created_at, datetime)
@@ -77,7 +78,7 @@ def test_only_the_id_is_required(kind: Any, null: bool) -> None:
 
 def test_unknown_members_are_attributes_and_survive_dumps() -> None:
     """Members that this version does not know are attributes, listed by dir(), and part of every dump."""
-    item = Program({"id": ID, "title": "Kinases", "budget": {"amount": 3}})
+    item: Any = Program({"id": ID, "title": "Kinases", "budget": {"amount": 3}})
     assert item.budget == {"amount": 3}
     assert {"budget", "title", "to_dict"} <= set(dir(item))
     assert item.to_dict()["budget"] == {"amount": 3}
@@ -93,7 +94,8 @@ def test_what_an_object_gives_away_is_a_copy() -> None:
     with pytest.raises(TypeError):
         item.raw["title"] = "changed"  # type: ignore[index]
     item.to_dict()["extra"]["x"].append(2)
-    for shown in (item.raw["extra"]["x"], item.extra["x"], item.child_ids, item.data_table_record_mapping["v"]):
+    extra: Any = item
+    for shown in (item.raw["extra"]["x"], extra.extra["x"], item.child_ids, item.data_table_record_mapping["v"]):
         with pytest.raises(TypeError, match="would change nothing"):
             shown.append("b")
     assert item.to_dict() == before
@@ -101,7 +103,7 @@ def test_what_an_object_gives_away_is_a_copy() -> None:
 
 def test_pickles_hold_the_data_and_not_the_client() -> None:
     """A pickle holds the JSON only, and what comes out says that it cannot ask the server; copies keep the client."""
-    client = object()
+    client: Any = object()
     item = Record({"id": ID, "record_identifier": "CPD-1"}, client)
     again = pickle.loads(pickle.dumps(item))
     assert again == item
@@ -212,6 +214,7 @@ def test_view_fields_show_their_own_ids_and_all_members() -> None:
     """A column of a view has its own id, which exports and filters need, and keeps every member."""
     raw = {"id": "vf", "data_field_id": "d", "plot_field_id": None, "aggregation_type": "mean", "sort_behavior": "x",
            "width": 80}  # fmt: skip
+    column: Any
     (column,) = RecordView({"id": ID, "view_fields": [raw]}).view_fields
     assert (column.id, column.data_field_id, column.aggregation_type, column.width) == ("vf", "d", "mean", 80)
     assert column.to_dict() == raw

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, SupportsIndex, TypeVar, overload
 
 import attrs
 
@@ -58,7 +58,11 @@ class BulkResult(Sequence[RowOutcome[T]]):
     def __len__(self) -> int:
         return len(self._outcomes)
 
-    def __getitem__(self, place: Any) -> Any:
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> RowOutcome[T]: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[RowOutcome[T], ...]: ...
+    def __getitem__(self, place: SupportsIndex | slice) -> RowOutcome[T] | tuple[RowOutcome[T], ...]:
         return self._outcomes[place]
 
     def __iter__(self) -> Iterator[RowOutcome[T]]:

@@ -12,7 +12,7 @@ from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
 from kalbio._core.objects.fixed import FixedDict, FixedList
 from kalbio._core.objects.identifiers import is_uuid
-from kalbio._core.objects.resource import Resource, anything, enum_text, text, texts, timestamp
+from kalbio._core.objects.resource import Owner, Resource, anything, enum_text, text, texts, timestamp
 from kalbio._core.text.display import safe_repr
 from kalbio._model.record_json import entries_of, objects_of, values_of
 from kalbio._model.record_values import contents_by_operation, current_entry
@@ -86,7 +86,9 @@ class RecordData(Resource):
 
     _computed = ("record_values",)
 
-    def __init__(self, raw: dict[str, Any] | LazyObject | None = None, client: Any = None, /, **members: Any) -> None:
+    def __init__(
+        self, raw: dict[str, Any] | LazyObject | None = None, client: Owner | None = None, /, **members: Any
+    ) -> None:
         super().__init__(raw, client, **members)  # type: ignore[arg-type]  # `_raw` takes both
 
     @property

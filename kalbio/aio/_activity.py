@@ -39,7 +39,6 @@ from kalbio.aio._listing import Kind
 from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._property import WithProperties
 from kalbio.aio._record import RecordIdentifier, WritableRecord
-from kalbio.aio._record_store import RecordStore
 from kalbio.aio.labels import LABELS, Label
 from kalbio.aio.programs import PROGRAMS, Program
 from kalbio.aio.record_views import RECORD_VIEWS, RecordView
@@ -72,6 +71,7 @@ class Record(WritableRecord):
 
     __slots__ = ()
     __module__ = "kalbio.aio.records"
+    _client: WithActivities | None
 
     @default_on_error(list)
     async def get_activities(self) -> list[Activity]:
@@ -87,7 +87,7 @@ class Record(WritableRecord):
             >>> await record.get_activities()
             []
         """
-        client: WithActivities = self._require_client()
+        client = self._require_client()
         return await client.activities.get_activities_with_record(self)
 
 
@@ -96,13 +96,14 @@ class ActivityDefinition(DefinitionSettings):
 
     __slots__ = ()
     __module__ = "kalbio.aio.activities"
+    _client: Client | None
 
     @property
     @on_demand  # async-only
     @default_on_error(list)
     async def activities(self) -> list[Activity]:
         """The activities made from it. API operation: `listActivities`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         return (await client.directory[ACTIVITIES].all()).only(lambda activity: activity.definition_id == self.id)
 
     @property
@@ -110,7 +111,7 @@ class ActivityDefinition(DefinitionSettings):
     @default_on_error(list)
     async def record_views(self) -> list[RecordView]:
         """The record views that belong to it; templates are not among them. API operation: `listRecordViews`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         views = await client.directory[RECORD_VIEWS].all()
         return views.only(lambda view: not view.is_template and self.id in (view.operation_definition_ids or ()))
 
@@ -119,7 +120,7 @@ class ActivityDefinition(DefinitionSettings):
     @default_on_error(list)
     async def templates(self) -> list[ResultTableTemplate]:
         """The result table templates that are linked to it. API operation: `listRecordViewTemplates`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         templates = await client.directory[TEMPLATES].all()
         return templates.only(lambda template: self.id in (template.operation_definition_ids or ()))
 
@@ -132,6 +133,7 @@ class Activity(WithProperties, ActivityData):
 
     __slots__ = ()
     __module__ = "kalbio.aio.activities"
+    _client: Client | None
 
     @property
     @on_demand  # async-only
@@ -141,7 +143,7 @@ class Activity(WithProperties, ActivityData):
         definition_id = self.definition_id
         if definition_id is None:
             return None
-        client: Client = self._require_client()
+        client = self._require_client()
         return await client.directory[DEFINITIONS].find(definition_id)
 
     @property
@@ -149,7 +151,7 @@ class Activity(WithProperties, ActivityData):
     @default_on_error(list)
     async def assigned_users(self) -> list[WorkspaceUser]:
         """The users that are assigned; unknown ones are left out. API operation: `listWorkspaceMembers`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         return await client.directory[USERS].listed(self.assigned_user_ids)
 
     @property
@@ -157,7 +159,7 @@ class Activity(WithProperties, ActivityData):
     @default_on_error(list)
     async def assigned_groups(self) -> list[WorkspaceGroup]:
         """The groups that are assigned; unknown ones are left out. API operation: `listWorkspaceGroups`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         return await client.directory[GROUPS].listed(self.assigned_group_ids)
 
     @property
@@ -165,7 +167,7 @@ class Activity(WithProperties, ActivityData):
     @default_on_error(list)
     async def labels(self) -> list[Label]:
         """Its labels; unknown ones are left out. API operation: `listActivityLabels`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         return await client.directory[LABELS].listed(self.label_ids)
 
     @property
@@ -173,7 +175,7 @@ class Activity(WithProperties, ActivityData):
     @default_on_error(list)
     async def programs(self) -> list[Program]:
         """Its programs; unknown ones are left out. API operation: `listPrograms`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         return await client.directory[PROGRAMS].listed(self.program_ids)
 
     @property
@@ -184,7 +186,7 @@ class Activity(WithProperties, ActivityData):
 
         API operation: `listChildActivities`.
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         since = client.directory[ACTIVITIES].generation
         read, known = self._cached_relation("child_activities") or (None, Listing())
         if read != since or not client.session.caching():
@@ -198,8 +200,8 @@ class Activity(WithProperties, ActivityData):
     @default_on_error(list)
     async def records(self) -> list[Record]:
         """The records it contains, asked for at every access. API operation: `listOperationRecords`."""
-        client: Client = self._require_client()
-        store: RecordStore[Record] = client.directory.records
+        client = self._require_client()
+        store = client.directory.records_of(RECORDS)
         since = store.writes
         response = await client.session.call_or_none(list_operation_records.build_request(self.id))
         return [] if response is None else store.adopt(response, since)
@@ -209,7 +211,7 @@ class Activity(WithProperties, ActivityData):
     @default_on_error(list)
     async def record_views(self) -> list[RecordView]:
         """Its tables; templates are not among them. API operation: `listRecordViews`."""
-        client: Client = self._require_client()
+        client = self._require_client()
         views = await client.directory[RECORD_VIEWS].all()
         return views.only(lambda view: not view.is_template and self.id in (view.operation_ids or ()))
 
@@ -231,8 +233,8 @@ class Activity(WithProperties, ActivityData):
             ...     records = await activity.records_on_view(view.id)
         """
         ids = self.data_table_record_mapping.get(plain_id(view_id, "record view", RecordViewData), [])
-        client: Client = self._require_client()
-        store: RecordStore[Record] = client.directory.records
+        client = self._require_client()
+        store = client.directory.records_of(RECORDS)
         return await store.find_many(ids) if ids else []
 
     @default_on_error(none, skip_when_none="identifier")
@@ -249,8 +251,8 @@ class Activity(WithProperties, ActivityData):
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
             >>> record = await activity.get_record({"Compound": "CPD-1"})
         """
-        client: Client = self._require_client()
-        store: RecordStore[Record] = client.directory.records
+        client = self._require_client()
+        store = client.directory.records_of(RECORDS)
         if not isinstance(identifier, Mapping) and await store.require_id(identifier) not in self.all_record_ids:
             return None  # the ids are at hand: nothing needs to be read
         record = identifier if isinstance(identifier, Record) else await store.find(identifier)
@@ -272,7 +274,7 @@ class Activity(WithProperties, ActivityData):
         """
         if isinstance(identifier, Mapping):
             return await self.get_record(identifier) is not None
-        resolved: str = await self._require_client().directory.records.require_id(identifier)
+        resolved = await self._require_client().directory.records.require_id(identifier)
         return resolved in self.all_record_ids
 
     @default_on_error(none)
@@ -359,7 +361,7 @@ class Activity(WithProperties, ActivityData):
         changes = collect_updates(locals())
         if not changes:
             return
-        client: Client = self._require_client()
+        client = self._require_client()
         changes = await resolved(client.directory, changes)
         request = update_activity.build_request(self.id, body=changes)
         if "comment" in changes:
@@ -388,7 +390,7 @@ class Activity(WithProperties, ActivityData):
         """
         from kaleidoscope_api.models import AddOperationRecordsBody
 
-        client: Client = self._require_client()
+        client = self._require_client()
         ids = await client.directory.records.require_ids(record_ids)
         if not ids:
             return
@@ -418,7 +420,7 @@ class Activity(WithProperties, ActivityData):
         """
         from kaleidoscope_api.models import RemoveOperationRecordsBody
 
-        client: Client = self._require_client()
+        client = self._require_client()
         ids = await client.directory.records.require_ids(record_ids)
         if not ids:
             return
@@ -457,7 +459,7 @@ class Activity(WithProperties, ActivityData):
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
             >>> events = await activity.get_events()
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         response = await client.session.call_or_none(list_activity_events.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: ActivityEvent(item, client))
 
@@ -474,7 +476,7 @@ class Activity(WithProperties, ActivityData):
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
             >>> comments = await activity.get_comments()
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         response = await client.session.call_or_none(list_activity_comments.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: Comment(item, client))
 
@@ -492,7 +494,7 @@ class Activity(WithProperties, ActivityData):
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
             >>> await activity.refetch()
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         # What is read now may be newer than what is remembered, which must not contradict it.
         client.session.forget(staleness.ACTIVITY, staleness.OF_RECORD)
         self._replace_json(await client.directory[ACTIVITIES].read_one(self.id))
@@ -514,5 +516,6 @@ class Activity(WithProperties, ActivityData):
             await self.refetch()
 
 
+RECORDS: Kind[Record] = Kind(staleness.RECORD)
 ACTIVITIES: Kind[Activity] = Kind(staleness.ACTIVITY)
 DEFINITIONS: Kind[ActivityDefinition] = Kind(staleness.DEFINITION)

@@ -38,6 +38,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
     """What can be set on an activity definition."""
 
     __slots__ = ()
+    _client: Client | None
 
     @default_on_error(none)
     async def update(
@@ -297,7 +298,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
     async def _put(self, changes: dict[str, Any]) -> None:
         if not changes:
             return
-        client: Client = self._require_client()
+        client = self._require_client()
         response = await client.session.call(update_activity_definition.build_request(self.id, body=changes))
         self._stale = True
         answer = as_optional_object(response)

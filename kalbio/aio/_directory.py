@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 
@@ -15,6 +15,7 @@ from kalbio.aio._listing import CachedListing, Kind
 from kalbio.aio._record_store import RecordStore
 
 R = TypeVar("R", bound=Resource)
+Rec = TypeVar("Rec", bound=RecordData)
 
 
 class Client(Protocol):
@@ -76,9 +77,14 @@ class Directory:
             )
             for source in sources
         }
-        self.records: RecordStore[Any] = RecordStore(
+        self.records: RecordStore[RecordData] = RecordStore(
             client.session, self._listings[staleness.KEY_FIELD], lambda item: record(item, client), record
         )
+        """The records, for whom their ids will do."""
+
+    def records_of(self, kind: Kind[Rec]) -> RecordStore[Rec]:
+        """Return the records as the objects that they are, which stand above this module."""
+        return cast("RecordStore[Rec]", self.records)
 
     def __getitem__(self, kind: Kind[R]) -> CachedListing[R]:
         return self._listings[kind.name]

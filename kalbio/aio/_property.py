@@ -24,6 +24,7 @@ class Property(PropertyData):
 
     __slots__ = ()
     __module__ = "kalbio.aio.activities"
+    _client: Client | None
 
     @default_on_error(none)
     async def update_property(self, property_value: Any) -> None:
@@ -44,7 +45,7 @@ class Property(PropertyData):
             ...     if item.field_type == "text":
             ...         await item.update_property("plate 7")
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         request = update_property.build_request(self.id, body={"content": property_value})
         response = await client.session.call(request)
         self._merge(as_optional_object(response) or strict_json.plain({"content": property_value}))
@@ -80,7 +81,7 @@ class Property(PropertyData):
         """
         from kaleidoscope_api.models import UploadPropertyFileBody
 
-        client: Client = self._require_client()
+        client = self._require_client()
         with open_upload(file_name, file_data, file_type) as file:
             body = UploadPropertyFileBody(file=file)
             response = await client.session.call(upload_property_file.build_request(self.id, body=body))

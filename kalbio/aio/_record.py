@@ -65,6 +65,7 @@ class WritableRecord(RecordData):
     """What a record does but for leading to its activities."""
 
     __slots__ = ()
+    _client: Client | None
 
     @default_on_error(none)
     async def add_value(
@@ -102,7 +103,7 @@ class WritableRecord(RecordData):
             >>> await record.add_value("Potency (nM)", 2.5)
             <RecordValue '2.5' ...>
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         scope = await scope_of(client, field_id, activity_id, record_view_id)
         return await self._write(client, scope, content, verify=verify)
 
@@ -240,7 +241,7 @@ class WritableRecord(RecordData):
             >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> value = await record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         with open_upload(file_name, file_data, file_type) as file:
             scope = await scope_of(client, field_id, activity_id, record_view_id)
             return await upload(client, self, file, scope)
@@ -357,7 +358,7 @@ class WritableRecord(RecordData):
             >>> for value in await record.get_values():
             ...     print(value.created_at, value.field_id, value.content)
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         response = await client.session.call_or_none(list_record_values.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: RecordValue(item, client))
 
@@ -375,7 +376,7 @@ class WritableRecord(RecordData):
             >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> await record.refetch()
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         client.directory.records.touch(self.id)
         self._replace_json(read_object(await client.session.call(get_record.build_request(self.id)), "record"))
 

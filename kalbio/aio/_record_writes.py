@@ -17,10 +17,9 @@ from kalbio._core.objects.checks import in_row, require_list
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
-from kalbio.aio._activity import Record
+from kalbio.aio._activity import RECORDS, Record
 from kalbio.aio._policy import default_on_error, end_on_error
 from kalbio.aio._record import RecordKey, scope_of, show_value, write_value
-from kalbio.aio._record_store import RecordStore
 from kalbio.aio._resumable_writes import ValueReconciler, WithWorkspace, Write, write_all, write_each
 from kalbio.aio._resumable_writes import open_journal as open_journal_file
 from kalbio.aio._service import Service
@@ -33,7 +32,7 @@ class BulkWrites(Service):
 
     def __init__(self, client: WithWorkspace) -> None:
         super().__init__(client)
-        self._records: RecordStore[Record] = self._directory.records
+        self._records = self._directory.records_of(RECORDS)
 
     @default_on_error(BulkResult)
     async def get_or_create_records(

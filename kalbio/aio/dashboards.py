@@ -63,6 +63,7 @@ class Dashboard(Resource):
     """A saved summary."""
 
     __slots__ = ()
+    _client: Client | None
 
     dashboard_name = text("Its name.")
     dashboard_description = text("What it is for.")
@@ -102,7 +103,7 @@ class Dashboard(Resource):
         """
         from kaleidoscope_api.models import CreateDashboardCategoryBody
 
-        client: Client = self._require_client()
+        client = self._require_client()
         definitions, labels = client.directory[DEFINITIONS], client.directory[LABELS]
         body = CreateDashboardCategoryBody(
             category_name=require_text("category_name", category_name),
@@ -149,7 +150,7 @@ class Dashboard(Resource):
             >>> dashboard = (await client.dashboards.get_dashboards())[0]
             >>> names = [category.category_name for category in await dashboard.get_categories()]
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         response = await client.session.call_or_none(list_dashboard_categories.build_request(self.id))
         return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
 
@@ -171,7 +172,7 @@ class Dashboard(Resource):
             >>> record = await client.records.get_or_create_record({"Compound": "CPD-1"})
             >>> await dashboard.add_record(record)
         """
-        resolved: str = await self._require_client().directory.records.require_id(record_id)
+        resolved = await self._require_client().directory.records.require_id(record_id)
         await self._change(add_dashboard_record.build_request(self.id, body={"record_id": resolved}))
         self._hold("record_ids", lambda ids: ids if resolved in ids else [*ids, resolved])
 
@@ -194,7 +195,7 @@ class Dashboard(Resource):
             >>> await dashboard.add_record(record)
             >>> await dashboard.remove_record(record)
         """
-        resolved: str = await self._require_client().directory.records.require_id(record_id)
+        resolved = await self._require_client().directory.records.require_id(record_id)
         await self._change(remove_dashboard_record.build_request(self.id, resolved, body={}))
         self._hold("record_ids", lambda ids: [item for item in ids if item != resolved])
 

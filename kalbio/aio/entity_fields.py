@@ -60,6 +60,7 @@ class KeyField(EntityField):
     """A field whose values identify records."""
 
     __slots__ = ()
+    _client: Client | None
 
     is_key = Field[bool | None](lambda _: True, "Always true: the kind is known, whatever the JSON says.")
 
@@ -109,7 +110,7 @@ class KeyField(EntityField):
         changes = collect_updates(locals())
         if changes:
             require_text("field_name", changes.get("field_name", "unchanged"))
-            client: Client = self._require_client()
+            client = self._require_client()
             response = await client.session.call(update_key_field.build_request(self.id, body=changes))
             answer = as_optional_object(response)
             resource = strict_json.plain(changes) if answer is None else answer.get("resource")
@@ -123,6 +124,7 @@ class DataField(EntityField):
     """A field that holds data of records."""
 
     __slots__ = ()
+    _client: Client | None
 
     is_key = Field[bool | None](lambda _: False, "Always false: the kind is known, whatever the JSON says.")
 
@@ -176,7 +178,7 @@ class DataField(EntityField):
         changes = collect_updates(locals())
         if changes:
             require_text("field_name", changes.get("field_name", "unchanged"))
-            client: Client = self._require_client()
+            client = self._require_client()
             response = await client.session.call(update_data_field.build_request(self.id, body=changes))
             answer = as_optional_object(response)
             resource = strict_json.plain(changes) if answer is None else answer.get("resource")

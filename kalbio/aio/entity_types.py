@@ -24,6 +24,7 @@ class EntityType(EntityTypeData):
     """A class of records: those whose keys are values of the same set of key fields."""
 
     __slots__ = ()
+    _client: Client | None
 
     def _label(self) -> str | None:
         if self.slice_name or self._client is None:
@@ -46,7 +47,7 @@ class EntityType(EntityTypeData):
             >>> compounds = await client.entity_types.get_type_by_name("Compound")
             >>> ids = await compounds.get_record_ids()
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         response = await client.session.call_or_none(search_records.build_request(entity_slice_id=self.id))
         return [] if response is None else read_ids(as_list(response))
 

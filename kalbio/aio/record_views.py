@@ -52,6 +52,7 @@ class RecordView(RecordViewData):
     """A table of the records of one entity type."""
 
     __slots__ = ()
+    _client: Client | None
 
     class ExtendViewBody(TypedDict):
         """What `extend_view` takes."""
@@ -85,7 +86,7 @@ class RecordView(RecordViewData):
             >>> view = (await client.record_views.get_record_views())[0]
             >>> await view.extend_view({"new_key_field_name": "Salt form", "records_to_transfer": None})
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         sent = await self._body(body, RecordView.ExtendViewBody)
         require_text("new_key_field_name", sent.get("new_key_field_name"))
         response = await client.session.call(add_record_view_key_field.build_request(self.id, body=sent))
@@ -126,7 +127,7 @@ class RecordView(RecordViewData):
             ...     {"add_key_field_names": ["Salt form"], "records_to_transfer": transfers}
             ... )
         """
-        client: Client = self._require_client()
+        client = self._require_client()
         sent = await self._body(body, RecordView.ReplaceKeyFieldsBody)
         if not sent:
             raise ValueError("body is empty; give add_key_field_names, remove_key_field_ids or both")

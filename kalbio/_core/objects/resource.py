@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, overload
 
 from kalbio._core.errors import UnreadableTimeError
 from kalbio._core.json import strict_json
@@ -21,6 +21,26 @@ logger = logging.getLogger("kalbio")
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Resource")
+C = TypeVar("C")
+
+
+class ErrorPolicy(Protocol):
+    """What a failure leads to."""
+
+    on_error: Literal["raise", "log"]
+
+
+class Owner(Protocol):
+    """What every object needs of the client that it came from. Those that ask the server say what they need besides."""
+
+    @property
+    def session(self) -> ErrorPolicy:
+        """What calls are made with."""
+        ...
+
+
+class _Owned(Protocol[C]):
+    _client: C | None
 
 
 class Field(Generic[T]):
@@ -106,7 +126,7 @@ class _Time(Field[datetime | None]):
             return read_time(instance._raw.get(self._name), f"{self._name} of {instance!r}")
         except UnreadableTimeError as error:
             client = instance._client
-            if client is None or client.on_error == "raise":
+            if client is None or client.session.on_error == "raise":
                 raise
             logger.error("%s", error)
             return None
@@ -212,11 +232,11 @@ class Resource(metaclass=_Kind):
     __slots__ = ("__weakref__", "_client", "_raw", "_relations", "_stale")
 
     _raw: _Dump
-    _client: Any
+    _client: Owner | None
     # Members that are read by a property of their own, not by a `Field`.
     _computed: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, raw: dict[str, Any] | None = None, client: Any = None, /, **members: Any) -> None:
+    def __init__(self, raw: dict[str, Any] | None = None, client: Owner | None = None, /, **members: Any) -> None:
         if raw is None:
             known = ("id", *_declared(type(self)))
             for name in members:
@@ -268,7 +288,7 @@ class Resource(metaclass=_Kind):
         # Other attributes than members may ask the server.
         return getattr(self, name) if name == "id" or name in _declared(type(self)) else fixed(self._raw[name])
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Go through the members as pairs of name and value: `dict(record)` has all of them."""
         return iter([(name, self._member(name)) for name in self._names()])
 
@@ -315,7 +335,7 @@ class Resource(metaclass=_Kind):
     def _cache_relation(self, name: str, value: Any) -> None:
         self._relations = {**(self._relations or {}), name: value}
 
-    def _require_client(self) -> Any:
+    def _require_client(self: _Owned[C]) -> C:
         if self._client is None:
             raise NoClientError(
                 f"This {type(self).__name__} has no client, so it cannot ask the server; get it from a client instead."
@@ -331,17 +351,20 @@ class Resource(metaclass=_Kind):
         self._relations = None
         self._stale = False
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # tools ask for such names, also of objects that have no JSON yet
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-        if hasattr(type(self), name):
-            # It is there, and says itself why it cannot be read; a member of that name is something else.
-            return object.__getattribute__(self, name)
-        try:
-            return fixed(self._raw[name])
-        except KeyError:
-            cure = f"; {_PYDANTIC_CURES[name]}" if name in _PYDANTIC_CURES else ""
-            raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}{cure}") from None
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, so that a slip is an error there; for them there is raw[...].
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):  # tools ask for such names, also of objects that have no JSON yet
+                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+            if hasattr(type(self), name):
+                # It is there, and says itself why it cannot be read; a member of that name is something else.
+                return object.__getattribute__(self, name)
+            try:
+                return fixed(self._raw[name])
+            except KeyError:
+                cure = f"; {_PYDANTIC_CURES[name]}" if name in _PYDANTIC_CURES else ""
+                raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}{cure}") from None
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(name for name in self._raw if name.isidentifier())})
@@ -453,7 +476,7 @@ class ReadsLikeDict(Resource):
     def __contains__(self, name: object) -> bool:
         return name in self._raw
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[str]:  # type: ignore[override]  # by its keys, as a dict is gone through
         return iter(list(self._raw))
 
     def __len__(self) -> int:
