@@ -6,7 +6,8 @@ import json
 from functools import cache
 from importlib.resources import files
 
-from kalbio._core.emulator.contract import Contract, Operation, Query, bad_query
+from kalbio._core.description.document import Operation
+from kalbio._core.emulator.contract import Contract, Query, bad_query
 
 # Query parameters of old clients that the description no longer lists, and what they mean today.
 _LEGACY_QUERY = {

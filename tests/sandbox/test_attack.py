@@ -30,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from kalbio._core.emulator.contract import Operation
+from kalbio._core.description.document import Operation
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.server import serve

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kalbio._core.emulator.contract import Operation
+from kalbio._core.description.document import Operation
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.contract import load_contract
 from tests.sandbox.wire import Api

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from kalbio._core.emulator.contract import Operation
+from kalbio._core.description.document import Operation
 from kalbio._core.emulator.messages import Request
 from kalbio._core.emulator.strict_json import Document, Json
 

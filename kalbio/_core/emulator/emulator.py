@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 from urllib.parse import parse_qsl
 
+from kalbio._core.description.document import Operation
 from kalbio._core.emulator import uploads
 from kalbio._core.emulator.calls import Answer, Call, Routes, UploadedFile
-from kalbio._core.emulator.contract import Contract, Operation
+from kalbio._core.emulator.contract import Contract
 from kalbio._core.emulator.conventions import Authenticator, Conventions
 from kalbio._core.emulator.faults import Fault, Faults
 from kalbio._core.emulator.ledger import Ledger, LedgerEntry
