@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
     from kalbio._core.http.settings import Timeouts
     from kalbio._core.retry import RetryPolicy
+    from kalbio._model.filters import F
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.client import KaleidoscopeClient
 
@@ -82,6 +83,7 @@ _HOMES = {
         "WaitTimeoutError",
     ],
     "kalbio._core.retry": ["RetryPolicy"],
+    "kalbio._model.filters": ["F"],
     "kalbio._core.http.settings": ["Timeouts"],
     "kaleidoscope_api.types": ["UNSET"],
 }
@@ -90,6 +92,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: RUF022  # clients first
     "KaleidoscopeClient",
     "AsyncKaleidoscopeClient",
+    "F",
     "RetryPolicy",
     "Timeouts",
     "UNSET",

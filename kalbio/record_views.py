@@ -1,9 +1,9 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest b9b73ceab21a)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 018a04218457)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict
 
 from kaleidoscope_api.api.record_views import (
@@ -11,10 +11,11 @@ from kaleidoscope_api.api.record_views import (
     replace_record_view_key_fields,
 )
 
+from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_optional_object
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_rows, require_text, require_texts
-from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.objects.identifiers import as_id, close_matches, is_uuid, plain_id
 from kalbio._core.text.display import safe_repr
 from kalbio._directory import Client, Directory
 from kalbio._listing import Kind
@@ -31,7 +32,7 @@ from kalbio._model.views import (
 )
 from kalbio._policy import default_on_error, none
 from kalbio._service import Service
-from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, checked_field_type
+from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, KeyField, checked_field_type, require_field_id
 
 __all__ = [
     "FilterRuleType",
@@ -230,3 +231,52 @@ def columns_of(directory: Directory, view_id: str, field_type: str | None = None
     columns = [] if view is None else [column.data_field_id for column in view.view_fields if column.data_field_id]
     found = directory[DATA_FIELDS].get_many(columns)
     return [field for field in found if field is not None and field_type in (None, field.field_type)]
+
+
+def columns_shown(directory: Directory, view_id: str) -> list[ViewField]:
+    """Return the columns of a view, none where there is no such view."""
+    view = directory[RECORD_VIEWS].find(view_id)
+    return [] if view is None else list(view.view_fields)
+
+
+def on_columns(
+    directory: Directory, conditions: Iterable[Any], columns: Sequence[ViewField]
+) -> list[Mapping[str, Any]]:
+    """Return conditions by field as conditions on the columns of a view; others as they are.
+
+    A key field is meant directly, a data field by the column that shows it.
+    """
+    found: list[Mapping[str, Any]] = []
+    for condition in conditions:
+        if not isinstance(condition, Mapping) or "field_id" not in condition:
+            found.append(condition)
+            continue
+        key, column = _column(directory, condition["field_id"], columns)
+        rest = {name: value for name, value in condition.items() if name != "field_id"}
+        found.append({"key_field_id": key, "view_field_id": column, **rest})
+    return found
+
+
+def _column(directory: Directory, field: Any, columns: Sequence[ViewField]) -> tuple[str | None, str | None]:
+    """Return the ids of the key field and of the column that something names, one of which is None."""
+    if isinstance(field, ViewField):
+        return None, field.id
+    shown = {column.data_field_id: column.id for column in columns if column.data_field_id}
+    wanted = as_id(field, "column", (KeyField, DataField))
+    name = str(field)
+    if wanted is None:
+        wanted = require_field_id(directory, field)
+    elif wanted in {column.id for column in columns}:
+        return None, wanted
+    if directory[KEY_FIELDS].find(wanted) is not None:
+        return wanted, None
+    if wanted in shown:
+        return None, shown[wanted]
+    if is_uuid(field) and directory[DATA_FIELDS].find(wanted) is None:
+        return None, wanted  # the id of a column of a view that is not at hand
+    if columns:
+        names = [item.field_name or "" for item in directory[DATA_FIELDS].get_many(list(shown)) if item is not None]
+        raise IdentifierNotFoundError("column", name, close_matches(name, names), "The view does not show that field.")
+    raise IdentifierNotFoundError(
+        "column", name, hint="Give the column, of view.view_fields: F(column); its data_field_id says what it shows."
+    )

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest f9224f7ffdd5)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 638f6844769a)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from kalbio._core.objects.listing import (
     read_ids,
     read_undecoded,
 )
-from kalbio._core.sync.concurrency import map_ordered
+from kalbio._core.sync.concurrency import map_bounded, map_ordered
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.enums import FilterRuleTypeEnum
+from kalbio._model.filters import FieldFilter, FieldSort, Filters, Sorts, Where
+from kalbio._model.long_searches import in_parts
 from kalbio._model.records import RecordValue, ValueToWrite
 from kalbio._model.search import (
     OLDER_CONDITIONS,
-    FieldFilter,
-    FieldSort,
     SearchRecordsQuery,
     ViewFieldFilter,
     ViewFieldSort,
@@ -52,6 +52,7 @@ __all__ = [
     "FieldFilter",
     "FieldSort",
     "FilterRuleTypeEnum",
+    "Filters",
     "Record",
     "RecordIdentifier",
     "RecordKey",
@@ -59,9 +60,11 @@ __all__ = [
     "RecordsService",
     "RowOutcome",
     "SearchRecordsQuery",
+    "Sorts",
     "ValueToWrite",
     "ViewFieldFilter",
     "ViewFieldSort",
+    "Where",
 ]
 
 
@@ -154,22 +157,25 @@ class RecordsService(BulkWrites):
 
         Args:
             **params: the conditions of `SearchRecordsQuery`, all optional; None means not given.
+                `where`: conditions on fields, made with `F`. `sorts`: names of fields, "-" before one for descending.
                 `entity_slice_id`, `operation_id`, `program_id`: objects, ids, or names. `record_set_ids`: ids.
-                `entity_field_filters`, `entity_field_sorts`: by field; `field_id` takes a field object, id, or name.
+                `entity_field_filters`, `entity_field_sorts`: the same as `where` and `sorts`, as a rule as dicts;
+                `field_id` takes a field object, id, or name.
                 `view_field_filters`, `view_field_sorts`: by column of a record view.
                 `identifier_ids`: ids of key values. `search_text`: free text. `limit`: most ids to return.
 
         Raises:
             TypeError: there is no such condition.
             IdentifierNotFoundError: a condition names something that is not there; the search was not sent.
-            ValueError: a filter has an unknown rule, or a condition makes no sense.
+            ValueError: a filter has an unknown rule, a condition makes no sense, or they are too long for a URL and
+                cannot be asked in parts.
             KalbioAPIError: the server refused.
 
-        API operation: `searchRecords`.
+        API operation: `searchRecords`; several times where a list of values is too long for a URL.
 
         Example:
             >>> ids = client.records.search_records(
-            ...     entity_field_filters=[{"field_id": "Potency (nM)", "filter_type": "is_less_than", "filter_prop": 5}]
+            ...     where=(F("Potency (nM)") < 5) & F("Soluble").is_set(), sorts=["-Potency (nM)"]
             ... )
         """
         return self._search("search_records", params)
@@ -237,8 +243,16 @@ class RecordsService(BulkWrites):
         elif "identifier_ids" in query:
             query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value", RecordValue))
         build: Any = search_records.build_request
-        response = self._session.call_or_none(build(**search_query(self._directory, query)))
-        return [] if response is None else read_ids(as_list(response))
+        asked = search_query(self._directory, query)
+
+        def ask(conditions: Mapping[str, Any]) -> list[str]:
+            response = self._session.call_or_none(build(**conditions))
+            return [] if response is None else read_ids(as_list(response))
+
+        parts = in_parts(asked, lambda conditions: self._session.target_length(build(**conditions)))
+        if parts is None:
+            return ask(asked)
+        return parts.together(map_bounded(ask, parts.queries, self._session.max_in_flight))
 
     @default_on_error(none)
     def create_record_value_file(

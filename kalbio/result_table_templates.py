@@ -1,11 +1,11 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 3ebb02236a9a)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest b64f2c0447a1)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from kaleidoscope_api.api.record_view_templates import (
@@ -34,14 +34,15 @@ from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityDefinitionData, ContentLayoutItem, DefinitionIdentifier
-from kalbio._model.search import check_filter_time
+from kalbio._model.filters import FieldSort, Where
+from kalbio._model.search import check_filter_time, given_conditions
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField
 from kalbio._policy import default_on_error, none, when_called
 from kalbio._service import Service
 from kalbio.entity_fields import DATA_FIELDS
 from kalbio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
 from kalbio.programs import PROGRAMS
-from kalbio.record_views import RecordView, RecordViewIdentifier
+from kalbio.record_views import RecordView, RecordViewIdentifier, on_columns
 
 __all__ = ["ResultTableTemplate", "ResultTableTemplateIdentifier", "ResultTableTemplatesService"]
 
@@ -64,6 +65,16 @@ ResultTableTemplateIdentifier: TypeAlias = ResultTableTemplate | str
 
 _DEFINITIONS: Kind[ActivityDefinitionData] = Kind(staleness.DEFINITION)
 TEMPLATES: Kind[ResultTableTemplate] = Kind(staleness.TEMPLATE)
+
+
+TableFilters: TypeAlias = Where | Sequence[RecordViewFilter | Where]
+"""Filters of a table: made with `F`, or dicts."""
+
+TableSorts: TypeAlias = Sequence[str | RecordViewSort | FieldSort | Resource]
+"""Orders of a table: names of fields, with a "-" before one for descending; fields; or dicts."""
+
+TableColors: TypeAlias = Where | Sequence[RecordViewColorFilter | Where]
+"""Colours of a table: conditions made with `F(...)` and `in_color`, or dicts."""
 
 
 class ResultTableTemplatesService(Service):
@@ -144,9 +155,9 @@ class ResultTableTemplatesService(Service):
         data_field_ids: Sequence[str] | None = None,
         lookup_field_ids: Sequence[str] | None = None,
         plot_field_ids: Sequence[str] | None = None,
-        filters: Sequence[RecordViewFilter] | None = None,
-        sorts: Sequence[RecordViewSort] | None = None,
-        color_filters: Sequence[RecordViewColorFilter] | None = None,
+        filters: TableFilters | None = None,
+        sorts: TableSorts | None = None,
+        color_filters: TableColors | None = None,
         record_set_ids_filter: Sequence[str] | None = None,
         sort_order: str | None = None,
         sort_descending: bool | None = None,
@@ -165,9 +176,9 @@ class ResultTableTemplatesService(Service):
             data_field_ids: data fields to show: objects, ids, or names.
             lookup_field_ids: ids of look-ups to show.
             plot_field_ids: ids of plots to show.
-            filters: filters.
-            sorts: sorts.
-            color_filters: colours.
+            filters: conditions on key fields, made with `F` or dicts; new columns have no ids yet.
+            sorts: names of key fields, with a "-" before one for descending; or dicts.
+            color_filters: conditions with a colour: `(F("Compound") == "CPD-1").in_color("#FF0000")`, or dicts.
             record_set_ids_filter: ids of record sets to limit it to.
             sort_order: alphabetical, created_date or manual.
             sort_descending: whether to sort downwards.
@@ -239,9 +250,9 @@ class ResultTableTemplatesService(Service):
         save_view_field_ids: Sequence[str] | Unset = UNSET,
         remove_view_field_ids: Sequence[str] | Unset = UNSET,
         reorder_view_field_ids: Sequence[str] | Unset = UNSET,
-        filters: Sequence[RecordViewFilter] | Unset = UNSET,
-        sorts: Sequence[RecordViewSort] | Unset = UNSET,
-        color_filters: Sequence[RecordViewColorFilter] | Unset = UNSET,
+        filters: TableFilters | Unset = UNSET,
+        sorts: TableSorts | Unset = UNSET,
+        color_filters: TableColors | Unset = UNSET,
         record_set_ids_filter: Sequence[str] | Unset = UNSET,
         is_archived: bool | Unset = UNSET,
         sort_order: str | None | Unset = UNSET,
@@ -263,9 +274,9 @@ class ResultTableTemplatesService(Service):
             save_view_field_ids: ids of columns to add.
             remove_view_field_ids: ids of columns to remove.
             reorder_view_field_ids: ids of columns in their new order.
-            filters: the complete list of filters.
-            sorts: the complete list of sorts.
-            color_filters: the complete list of colours.
+            filters: the complete conditions on key fields and columns, made with `F` or dicts.
+            sorts: all names of fields to sort by, with a "-" before one for descending; or dicts.
+            color_filters: all conditions with a colour: `(F("logP") < 5).in_color("#FF0000")`, or dicts.
             record_set_ids_filter: the complete list of record sets to limit it to.
             is_archived: whether it is archived.
             sort_order: alphabetical, created_date or manual.
@@ -295,7 +306,7 @@ class ResultTableTemplatesService(Service):
         resolved = self._templates.require_id(template_id)
         if not changes:
             return self._read(self._session.call(get_record_view_template.build_request(resolved)))
-        body = self._with_programs(changes)
+        body = self._with_programs(changes, template_id)
         response = self._session.call(update_record_view_template.build_request(resolved, body=body))
         if as_json(response) is None:
             return self._reread(resolved)
@@ -537,15 +548,20 @@ class ResultTableTemplatesService(Service):
             return self._read(self._session.call(get_record_view_template.build_request(template_id)))
         return stale(ResultTableTemplate({"id": template_id}, self._client))
 
-    def _with_programs(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Return a body with ids in the place of programs and objects. Raises before anything is sent."""
+    def _with_programs(self, body: dict[str, Any], template_id: Any = None) -> dict[str, Any]:
+        """Return a body with ids in the place of programs, fields and objects. Raises before anything is sent."""
         if "program_ids" in body:
             body["program_ids"] = self._directory[PROGRAMS].require_ids(body["program_ids"])
         for name, value in body.items():
             if name in _IDS:
                 body[name] = plain_ids(value, *_IDS[name])
             elif name in ("filters", "sorts", "color_filters"):
-                body[name] = require_rows(name, value)
+                given = given_conditions(name, value)
+                if any("field_id" in condition for condition in given if isinstance(condition, Mapping)):
+                    template = None if template_id is None else self._templates.get(template_id)
+                    given = on_columns(self._directory, given, [] if template is None else template.view_fields)
+                    given = [{"plot_field_config": None, **condition} for condition in given]
+                body[name] = require_rows(name, given)
                 for condition in body[name]:
                     check_filter_time(condition)
         return body

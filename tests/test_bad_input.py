@@ -204,6 +204,7 @@ BY_NAME: dict[str, Kind] = {
     "duration": optional(FROM_ZERO),
     "entity_field_filters": optional(FILTERS),
     "entity_field_sorts": optional(SORTS),
+    "where": optional(FILTERS),
     "view_field_filters": optional(VIEW_FILTERS),
     "view_field_sorts": optional(VIEW_SORTS),
     "entity_slice_id": ENTITY_TYPE,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from kalbio import F
 from kalbio.activities import ActivityStatusEnum
 from kalbio.testing import InProcess
 
@@ -64,6 +65,7 @@ def namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[
         client.registration.register_file(activity, file_id)
         yield {
             "client": client, "operation_id": activity.id, "file_id": file_id, "ActivityStatusEnum": ActivityStatusEnum,
+            "F": F,
             "entity_type": client.entity_types.get_type_exact_keys(["Compound"]),
         }  # fmt: skip
 

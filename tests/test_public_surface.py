@@ -66,7 +66,8 @@ SIGNATURES = {
     "imports.ImportsService.get_imports": "is_complete= page= page_size=",
     "exports.ExportsService.pull_data": "filename entity_slice_id download_path= record_view_id= view_field_ids= "
     "identifier_ids= record_set_ids= program_id= operation_id= view_field_filters= view_field_sorts= "
-    "entity_field_filters= entity_field_sorts= search_text= * overwrite= progress= record_set_id= record_set_filters=",
+    "entity_field_filters= entity_field_sorts= search_text= * overwrite= progress= where= sorts= "
+    "record_set_id= record_set_filters=",
     "files.FilesService.download_file": "file_id filename= destination= activity_id= * overwrite= progress= sha256=",
     "registration.RegistrationService.submit_results": "operation_id file_id status message= key_field_names= "
     "records= * error_message=",

@@ -33,6 +33,8 @@ PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 # Servers commonly refuse request lines of more than 8 kB; the method, the version and a path prefix need some of it.
 MAX_TARGET = 7_990
+# What cannot be cut is sent up to this length: common servers that take more than 8 kB take 16 kB with all headers.
+LONGEST_TARGET = 15_000
 
 # What an answer may be in memory, unpacked; that of a login; and what is read of one that is a refusal.
 MAX_ANSWER_SIZE = 268_435_456

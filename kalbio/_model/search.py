@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_flag
@@ -15,6 +15,7 @@ from kalbio._core.objects.times import check_moment
 from kalbio._core.text.display import safe_repr
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.fields import EntityFieldData
+from kalbio._model.filters import FieldSort, Filters, Sorts, Where, as_sorts, flat
 from kalbio._model.views import ViewField
 
 
@@ -35,23 +36,17 @@ class ViewFieldSort(TypedDict):
     descending: bool
 
 
-class FieldFilter(TypedDict):
-    """A search filter on a field: object, id, or name."""
+ViewFilters: TypeAlias = Where | Sequence[ViewFieldFilter | Where]
+"""Conditions on columns of a view, of either form: made with `F`, or dicts."""
 
-    field_id: Resource | str | None
-    filter_type: FilterRuleTypeEnum | str
-    filter_prop: Any
-
-
-class FieldSort(TypedDict):
-    """A search order by a field: object, id, or name."""
-
-    field_id: Resource | str | None
-    descending: bool
+ViewSorts: TypeAlias = Sequence[str | ViewFieldSort | FieldSort | Resource]
+"""Orders by columns of a view."""
 
 
 class SearchRecordsQuery(TypedDict, total=False):
     """The conditions of a record search; all optional, None means not given.
+
+    `where` and `sorts` are by field, as `entity_field_filters` and `entity_field_sorts` are.
 
     `record_set_id` is the older name of `record_set_ids`; `record_set_filters` is sent as it is, for servers that still
     know it.
@@ -62,10 +57,12 @@ class SearchRecordsQuery(TypedDict, total=False):
     entity_slice_id: Resource | str | None
     operation_id: Resource | str | None
     identifier_ids: Sequence[str] | None
-    view_field_filters: Sequence[ViewFieldFilter] | None
-    view_field_sorts: Sequence[ViewFieldSort] | None
-    entity_field_filters: Sequence[FieldFilter] | None
-    entity_field_sorts: Sequence[FieldSort] | None
+    where: Filters | None
+    sorts: Sorts | None
+    view_field_filters: ViewFilters | None
+    view_field_sorts: ViewSorts | None
+    entity_field_filters: Filters | None
+    entity_field_sorts: Sorts | None
     search_text: str | None
     limit: int | None
     record_set_id: str | None
@@ -90,7 +87,7 @@ def check_rule(rule: Any) -> str:
 def check_condition(condition: Any) -> Mapping[str, Any]:
     """Return a filter or a sort. Raises ValueError when it is none, or has an unknown rule."""
     if not isinstance(condition, Mapping):
-        raise ValueError(f"A search filter or sort is a dict; got {safe_repr(condition)}")
+        raise ValueError(f"A search filter or sort is made with F(field), or a dict; got {safe_repr(condition)}")
     if "filter_type" in condition:
         check_rule(condition["filter_type"])
     elif "filter_prop" in condition:
@@ -108,14 +105,33 @@ def check_filter_time(condition: Mapping[str, Any]) -> None:
         check_moment("filter_prop", limit)
 
 
-def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
-    """Return filters or sorts, each of them checked. Raises ValueError naming the argument when it is no list."""
-    if not is_list(conditions):
-        hint = f"; for a single one, [{safe_repr(conditions)}]" if isinstance(conditions, Mapping) else ""
+def given_conditions(name: str, conditions: Any) -> list[Any]:
+    """Return filters or sorts as dicts, whatever their form. Raises ValueError naming the argument if it is no list."""
+    given = as_sorts(name, conditions) if name.endswith("sorts") else flat(name, conditions)
+    if not is_list(given):
+        single = isinstance(given, str | Mapping | Resource)
+        form = "dicts or names" if name.endswith("sorts") else "dicts"
+        hint = f"; for a single one, [{safe_repr(given)}]" if single else ""
         raise ValueError(
-            f"{name} must be a list of dicts, one for each condition{hint}; got {type(conditions).__name__}"
+            f"{name} must be a list of {form}, one for each condition{hint}; got {type(conditions).__name__}"
         )
-    return [check_condition(condition) for condition in conditions]
+    return list(given)
+
+
+def conditions_of(name: str, conditions: Any) -> list[Mapping[str, Any]]:
+    """Return filters or sorts as dicts, each of them checked. Raises ValueError naming what is wrong."""
+    return [check_condition(condition) for condition in given_conditions(name, conditions)]
+
+
+def joined(where: Any, filters: Any) -> list[Any]:
+    """Return the conditions of both arguments, all of which must hold."""
+    if filters is None:
+        return given_conditions("where", where)
+    if isinstance(filters, str):
+        raise ValueError(
+            "where cannot be joined with entity_field_filters that are JSON text; give all of them as where"
+        )
+    return [*given_conditions("where", where), *given_conditions("entity_field_filters", filters)]
 
 
 def view_conditions_text(name: str, given: str | Sequence[Mapping[str, Any]]) -> str:

@@ -7,17 +7,25 @@ from typing import Any
 
 from kalbio._core.errors import IdentifierError
 from kalbio._core.json import strict_json
-from kalbio._core.objects.checks import require_texts, unicode_text
+from kalbio._core.objects.checks import renamed, require_texts, unicode_text
 from kalbio._core.objects.identifiers import joined_ids
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
-from kalbio._model.search import conditions_of, query_text, require_json_list, view_conditions_text
+from kalbio._model.search import (
+    conditions_of,
+    given_conditions,
+    joined,
+    query_text,
+    require_json_list,
+    view_conditions_text,
+)
 from kalbio.aio._directory import Directory
 from kalbio.aio._listing import Kind
 from kalbio.aio.entity_fields import require_field_id
 from kalbio.aio.entity_types import ENTITY_TYPES
 from kalbio.aio.programs import PROGRAMS
+from kalbio.aio.record_views import columns_shown, on_columns
 
 _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 
@@ -33,12 +41,22 @@ async def search_query(directory: Directory, conditions: Mapping[str, Any]) -> d
         query["program_id"] = await directory[PROGRAMS].require_id(query["program_id"])
     if "operation_id" in query:
         query["operation_id"] = await directory[_ACTIVITIES].require_id(query["operation_id"])
+    if "where" in query:
+        query["entity_field_filters"] = joined(query.pop("where"), query.get("entity_field_filters"))
+    if "sorts" in query:
+        sorts = given_conditions("sorts", query.pop("sorts"))
+        query["entity_field_sorts"] = renamed("entity_field_sorts", sorts, "sorts", query.get("entity_field_sorts"))
     for name in ("entity_field_filters", "entity_field_sorts"):
         if name in query:
             query[name] = await _conditions_text(directory, name, query[name])
     for name in ("view_field_filters", "view_field_sorts"):
         if name in query:
-            query[name] = view_conditions_text(name, query[name])
+            given = query[name]
+            if not isinstance(given, str):
+                view = query.get("record_view_id")
+                columns = [] if view is None else await columns_shown(directory, view)
+                given = await on_columns(directory, given_conditions(name, given), columns)
+            query[name] = view_conditions_text(name, given)
     if "record_set_filters" in query:
         given = query["record_set_filters"]
         if isinstance(given, str):

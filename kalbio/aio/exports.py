@@ -16,8 +16,10 @@ from kalbio._core.objects.checks import renamed
 from kalbio._core.objects.identifiers import joined_ids, plain_id
 from kalbio._core.objects.resource import Resource
 from kalbio._model.activities import ActivityIdentifier
+from kalbio._model.filters import Filters, Sorts
+from kalbio._model.long_searches import check_length
 from kalbio._model.records import RecordValue
-from kalbio._model.search import OLDER_CONDITIONS, FieldFilter, FieldSort, ViewFieldFilter, ViewFieldSort
+from kalbio._model.search import OLDER_CONDITIONS, ViewFilters, ViewSorts
 from kalbio._model.views import RecordViewData, ViewField
 from kalbio.aio._policy import default_on_error, deprecated, none, unreachable
 from kalbio.aio._record_search import search_query
@@ -43,14 +45,16 @@ class ExportsService(Service):
         record_set_ids: str | Sequence[str] | None = None,
         program_id: str | None = None,
         operation_id: ActivityIdentifier | None = None,
-        view_field_filters: str | Sequence[ViewFieldFilter] | None = None,
-        view_field_sorts: str | Sequence[ViewFieldSort] | None = None,
-        entity_field_filters: str | Sequence[FieldFilter] | None = None,
-        entity_field_sorts: str | Sequence[FieldSort] | None = None,
+        view_field_filters: str | ViewFilters | None = None,
+        view_field_sorts: str | ViewSorts | None = None,
+        entity_field_filters: str | Filters | None = None,
+        entity_field_sorts: str | Sorts | None = None,
         search_text: str | None = None,
         *,
         overwrite: bool = True,
         progress: DownloadProgress | None = None,
+        where: Filters | None = None,
+        sorts: Sorts | None = None,
         record_set_id: str | None = None,
         record_set_filters: Sequence[str] | None = None,
     ) -> str | None:
@@ -66,13 +70,15 @@ class ExportsService(Service):
             record_set_ids: only records of these sets: a list, or ids joined with commas.
             program_id: only records of this program: object, id, or title.
             operation_id: only records of this activity: object, id, or title.
-            view_field_filters: filters by column, as a list or as JSON text.
+            view_field_filters: conditions on columns, made with `F`, as a list of dicts, or as JSON text.
             view_field_sorts: order by column, as a list or as JSON text.
-            entity_field_filters: filters by field, as a list or as JSON text.
-            entity_field_sorts: order by field, as a list or as JSON text.
+            entity_field_filters: as `where`, or as JSON text.
+            entity_field_sorts: as `sorts`, or as JSON text.
             search_text: free text.
             overwrite: whether an existing file is replaced, which keeps its rights; with False it is left alone.
             progress: called with the bytes that have come, and with all that will come where the server says it.
+            where: conditions on fields that must all hold, made with `F`: `(F("logP") < 5) & F("Hit").is_set()`.
+            sorts: names of fields, the most important first, with a "-" before one for descending.
             record_set_id: older name of `record_set_ids`.
             record_set_filters: sent as it is, for servers that still know it.
 
@@ -119,13 +125,17 @@ class ExportsService(Service):
                 "operation_id": operation_id,
                 "view_field_filters": view_field_filters,
                 "view_field_sorts": view_field_sorts,
+                "where": where,
+                "sorts": sorts,
                 "entity_field_filters": entity_field_filters,
                 "entity_field_sorts": entity_field_sorts,
                 "search_text": search_text,
             },
         )
         build: Any = export_records_csv.build_request
-        response = await self._session.call_or_none({**build(**query), "headers": GZIP_ENCODING}, stream=True)
+        request = build(**query)
+        check_length(query, lambda asked: self._session.target_length(build(**asked)))
+        response = await self._session.call_or_none({**request, "headers": GZIP_ENCODING}, stream=True)
         if response is None:
             return None
         await save(response, target, overwrite=overwrite, progress=progress)

@@ -13,7 +13,7 @@ from kaleidoscope_api.api.records import (
 )
 
 from kalbio._core import constants
-from kalbio._core.aio.concurrency import map_ordered
+from kalbio._core.aio.concurrency import map_bounded, map_ordered
 from kalbio._core.files.uploads import FileData, open_upload
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
@@ -27,11 +27,11 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.enums import FilterRuleTypeEnum
+from kalbio._model.filters import FieldFilter, FieldSort, Filters, Sorts, Where
+from kalbio._model.long_searches import in_parts
 from kalbio._model.records import RecordValue, ValueToWrite
 from kalbio._model.search import (
     OLDER_CONDITIONS,
-    FieldFilter,
-    FieldSort,
     SearchRecordsQuery,
     ViewFieldFilter,
     ViewFieldSort,
@@ -51,6 +51,7 @@ __all__ = [
     "FieldFilter",
     "FieldSort",
     "FilterRuleTypeEnum",
+    "Filters",
     "Record",
     "RecordIdentifier",
     "RecordKey",
@@ -58,9 +59,11 @@ __all__ = [
     "RecordsService",
     "RowOutcome",
     "SearchRecordsQuery",
+    "Sorts",
     "ValueToWrite",
     "ViewFieldFilter",
     "ViewFieldSort",
+    "Where",
 ]
 
 
@@ -153,22 +156,25 @@ class RecordsService(BulkWrites):
 
         Args:
             **params: the conditions of `SearchRecordsQuery`, all optional; None means not given.
+                `where`: conditions on fields, made with `F`. `sorts`: names of fields, "-" before one for descending.
                 `entity_slice_id`, `operation_id`, `program_id`: objects, ids, or names. `record_set_ids`: ids.
-                `entity_field_filters`, `entity_field_sorts`: by field; `field_id` takes a field object, id, or name.
+                `entity_field_filters`, `entity_field_sorts`: the same as `where` and `sorts`, as a rule as dicts;
+                `field_id` takes a field object, id, or name.
                 `view_field_filters`, `view_field_sorts`: by column of a record view.
                 `identifier_ids`: ids of key values. `search_text`: free text. `limit`: most ids to return.
 
         Raises:
             TypeError: there is no such condition.
             IdentifierNotFoundError: a condition names something that is not there; the search was not sent.
-            ValueError: a filter has an unknown rule, or a condition makes no sense.
+            ValueError: a filter has an unknown rule, a condition makes no sense, or they are too long for a URL and
+                cannot be asked in parts.
             KalbioAPIError: the server refused.
 
-        API operation: `searchRecords`.
+        API operation: `searchRecords`; several times where a list of values is too long for a URL.
 
         Example:
             >>> ids = await client.records.search_records(
-            ...     entity_field_filters=[{"field_id": "Potency (nM)", "filter_type": "is_less_than", "filter_prop": 5}]
+            ...     where=(F("Potency (nM)") < 5) & F("Soluble").is_set(), sorts=["-Potency (nM)"]
             ... )
         """
         return await self._search("search_records", params)
@@ -238,8 +244,16 @@ class RecordsService(BulkWrites):
         elif "identifier_ids" in query:
             query["identifier_ids"] = query_text(plain_ids(query["identifier_ids"], "key value", RecordValue))
         build: Any = search_records.build_request
-        response = await self._session.call_or_none(build(**await search_query(self._directory, query)))
-        return [] if response is None else read_ids(as_list(response))
+        asked = await search_query(self._directory, query)
+
+        async def ask(conditions: Mapping[str, Any]) -> list[str]:
+            response = await self._session.call_or_none(build(**conditions))
+            return [] if response is None else read_ids(as_list(response))
+
+        parts = in_parts(asked, lambda conditions: self._session.target_length(build(**conditions)))
+        if parts is None:
+            return await ask(asked)
+        return parts.together(await map_bounded(ask, parts.queries, self._session.max_in_flight))
 
     @default_on_error(none)
     async def create_record_value_file(

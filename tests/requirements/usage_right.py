@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import assert_type
 
-from kalbio import UNSET, AsyncKaleidoscopeClient, KalbioAPIError, KaleidoscopeClient, RetryPolicy, Timeouts
+from kalbio import UNSET, AsyncKaleidoscopeClient, F, KalbioAPIError, KaleidoscopeClient, RetryPolicy, Timeouts
 from kalbio.activities import Activity, ActivityDefinition, ActivityStatusEnum
 from kalbio.entity_fields import DataField, DataFieldTypeEnum
 from kalbio.imports import ImportRecord
 from kalbio.programs import Program
-from kalbio.records import Record, RecordValue, SearchRecordsQuery
+from kalbio.records import Record, RecordValue, SearchRecordsQuery, Where
 
 
 def partial_conditions(client: KaleidoscopeClient) -> list[str]:
@@ -22,6 +22,19 @@ def partial_conditions(client: KaleidoscopeClient) -> list[str]:
     client.records.search_records()
     client.records.search_records(entity_slice_id="Compound", limit=3)
     return client.records.search_records(**query)
+
+
+def conditions_that_one_can_read(client: KaleidoscopeClient, field: DataField) -> None:
+    """Comparisons of fields are conditions, and stand wherever filters do."""
+    where = (F("logP") < 5) & F("Status").is_in(["hit", "lead"]) & F("Made on").since(date(2026, 1, 1))
+    assert_type(where & F("SMILES").contains("Cl"), Where)
+    assert_type(F(field) == "x", Where)
+    client.records.search_records(where=where, sorts=["-logP", field])
+    client.records.search_records(entity_field_filters=[where], entity_field_sorts=[F(field).descending()])
+    client.exports.pull_data("name", "type", where=F("Made on") >= date(2026, 1, 1), sorts=["logP"])
+    client.result_table_templates.create_template(
+        view_name="x", entity_slice_id="y", filters=where, color_filters=where.in_color("#FF0000"), sorts=["logP"]
+    )
 
 
 def signatures_of_cached_methods(client: KaleidoscopeClient) -> None:

@@ -9,7 +9,7 @@ import json
 import random
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -17,9 +17,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from kalbio import F
 from kalbio._core.emulator.calls import UploadedFile
+from kalbio._model.filters import spelling
 from kalbio.sandbox import Sandbox, files, values
 from kalbio.sandbox.contract import load_contract
+from kalbio.testing import InProcess
 from tests.sandbox.wire import Api, Json
 
 ROWS = 800
@@ -389,3 +392,29 @@ def test_a_sort_is_that_of_pandas(table: Table, kind: str, descending: bool) -> 
     )
 
     assert found == wanted
+
+
+@pytest.mark.parametrize("rule", sorted(load_contract().known_values("SearchFilterRuleType")))
+def test_a_condition_made_with_f_finds_what_pandas_finds(table: Table, rule: str) -> None:
+    """In fields that are unlike each other, the client's spelling of each rule finds the rows of the frame."""
+    with InProcess(table.api.sandbox).client as client:  # the sandbox stays open for other tests
+        for kind in DIFFERENT:
+            between: list[Json] = [["2026-03-01", "2026-03-11"]] if kind == "date" else [[7.0, 1000]]
+            for prop in between if rule == "is_between" else props_of(rule)[:3]:
+                if "less" in rule or "greater" in rule:
+                    prop = float(prop)
+                given = () if prop is None else prop if rule.startswith("is_between") else (prop,)
+                where = getattr(F(table.fields[kind]), spelling(rule))(*given)
+                assert set(client.records.search_records(where=where)) == expected(table.frame, kind, rule, prop)
+
+
+def test_dates_from_and_up_to_a_day_include_it(table: Table) -> None:
+    """`since` and `until`, `>=` and `<=`, count the day itself, and hold for everything after and before it."""
+    when, day = moments(table.frame["date"]), pd.Timestamp("2026-03-11", tz="UTC")
+    field = F(table.fields["date"])
+    with InProcess(table.api.sandbox).client as client:
+        search = client.records.search_records
+        for where in (field.since(date(2026, 3, 11)), field >= day):
+            assert set(search(where=where)) == ids(when >= day)
+        for where in (field.until("2026-03-11"), field <= day):
+            assert set(search(where=where)) == ids(when <= day)

@@ -16,10 +16,10 @@ def chunk_for_url(texts: Sequence[str], *, overhead: int, separator: str, max_co
     `overhead` is the length of the target without any of them, `separator` is what stands between two. Lengths are
     those of the percent-encoded text. A single text that is too long still gets a slice of its own: the server decides.
     """
-    between = _quoted_length(separator)
+    between = quoted_length(separator)
     start, length = 0, overhead
     for index, text in enumerate(texts):
-        cost = _quoted_length(text) + between
+        cost = quoted_length(text) + between
         if index > start and (length + cost > MAX_TARGET or index - start >= max_count):
             yield slice(start, index)
             start, length = index, overhead
@@ -28,7 +28,8 @@ def chunk_for_url(texts: Sequence[str], *, overhead: int, separator: str, max_co
         yield slice(start, len(texts))
 
 
-def _quoted_length(text: str) -> int:
+def quoted_length(text: str) -> int:
+    """Return the length of a text in a query."""
     # Counted: to quote each text takes as long as everything else that is done with it before it is sent.
     data = text.encode()
     return len(data) + 2 * len(data.translate(None, _PLAIN))
