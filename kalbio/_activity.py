@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest f1cbf19bca40)
+# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest 0bd1198b8c05)
 """Activities, and what leads to them: their records and their definitions. The three know each other."""
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from kalbio._model.enums import (
 from kalbio._model.views import RecordViewData
 from kalbio._policy import default_on_error, none
 from kalbio._property import WithProperties
-from kalbio._record import RecordIdentifier, WritableRecord
+from kalbio._record import RecordIdentifier
+from kalbio._typed_values import ReadableRecord
 from kalbio.labels import LABELS, Label
 from kalbio.programs import PROGRAMS, Program
 from kalbio.record_views import RECORD_VIEWS, RecordView
@@ -63,7 +64,7 @@ class WithActivities(Client, Protocol):
         ...
 
 
-class Record(WritableRecord):
+class Record(ReadableRecord):
     """A row: one combination of key values of an entity type, and the values written on it.
 
     Reads of values are local; they see what the record held when it was fetched, and what was written through it since.

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest 360dd0413a28)
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest d8b184cf5e9d)
 """The directory of a client: it turns what names a thing of any kind into its id, or into the thing."""
 
 from __future__ import annotations
@@ -89,6 +89,10 @@ class Directory:
 
     def __getitem__(self, kind: Kind[R]) -> CachedListing[R]:
         return self._listings[kind.name]
+
+    def shown_name(self, kind: str, identifier: str) -> str | None:
+        """Return what a thing is called, for what is shown: None where that is not known without a request."""
+        return self._listings[kind].shown_name(identifier)
 
 
 def _maker(make: Callable[[dict[str, Any], Client], R], client: Client) -> Callable[[dict[str, Any]], R]:

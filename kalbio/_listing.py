@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 473f92ec29da)
+# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest a073737551ce)
 """A cached listing of one kind of things, which finds them by id or by exact name."""
 
 from __future__ import annotations
@@ -91,6 +91,12 @@ class CachedListing(Generic[R]):
         """Return the index when it is there, for what is shown: also of a closed client, and outside an event loop."""
         entry = self._cache.peek("all")
         return None if entry is None else entry[0]
+
+    def shown_name(self, identifier: str) -> str | None:
+        """Return the name of what has this id, None where that is not known without a request."""
+        catalog = self.peek()
+        item = None if catalog is None else catalog.by_id(identifier)
+        return None if item is None else self._name_of(item)
 
     def _search(self, look: Callable[[Catalog[R]], list[R | None]]) -> tuple[list[R | None], Catalog[R]]:
         """Return what `look` finds, and where; once more in a fresh listing when a cached one lacks something."""

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 638f6844769a)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 4d4fb72edc77)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.enums import FilterRuleTypeEnum
+from kalbio._model.field_types import ContentTypeWarning
 from kalbio._model.filters import FieldFilter, FieldSort, Filters, Sorts, Where
 from kalbio._model.long_searches import in_parts
 from kalbio._model.records import RecordValue, ValueToWrite
@@ -45,17 +46,22 @@ from kalbio._record import RecordIdentifier, RecordKey, scope_of, upload
 from kalbio._record_search import search_query
 from kalbio._record_store import record_id_of
 from kalbio._record_writes import BulkWrites
+from kalbio._typed_values import FieldValue, FileValue, RecordLink
 from kalbio.entity_fields import EntityFieldIdentifier
 
 __all__ = [
     "BulkResult",
+    "ContentTypeWarning",
     "FieldFilter",
     "FieldSort",
+    "FieldValue",
+    "FileValue",
     "FilterRuleTypeEnum",
     "Filters",
     "Record",
     "RecordIdentifier",
     "RecordKey",
+    "RecordLink",
     "RecordValue",
     "RecordsService",
     "RowOutcome",

@@ -25,7 +25,7 @@ from kalbio import KalbioAPIError, KalbioError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.resource import Resource
 from kalbio._model.search import SearchRecordsQuery
-from kalbio.records import BulkResult
+from kalbio.records import BulkResult, RecordLink
 from kalbio.testing import InProcess
 from kalbio.workspace import WorkspaceService
 from tests.bad_inputs import (
@@ -179,6 +179,12 @@ FILE_TYPE = Kind(
 CHECKSUM = Kind(lambda _: "0" * 64, lambda _: [5, True, b"0" * 64, object(), [], "", "0", "g" * 64, LONE])
 
 BY_NAME: dict[str, Kind] = {
+    "activity": optional(ACTIVITY),
+    "as_type": Kind(lambda _: str, lambda _: [5, True, "str", b"x", object(), [], {}, tuple]),
+    "field": FIELD,
+    "fields": optional(several(FIELD)),
+    "sub_record": optional(RECORD),
+    "table": optional(VIEW),
     "activity_definition_id": optional(DEFINITION),
     "activity_id": optional(ACTIVITY),
     "activity_types": optional(several(choice("task"))),
@@ -315,7 +321,7 @@ FLAGS = re.findall(
     r"\w+",
     "aggregate_scheduling avoid_weekends extend_in_progress_items is_archived is_readonly overwrite verify use_cache "
     "display_includes_operations display_includes_sub_records lookup_display_includes_sub_records show_format_warning "
-    "propagate_to_instances replace_existing stop_on_error",
+    "propagate_to_instances replace_existing stop_on_error include_sub_records",
 )
 BY_NAME |= dict.fromkeys(FLAGS, FLAG)
 BY_NAME |= dict.fromkeys(("is_complete", "include_sub_record_values", "sort_descending"), optional(FLAG))
@@ -431,10 +437,12 @@ ON: dict[str, Callable[[Things], Any]] = {
     "Dashboard": lambda it: it.board,
     "DataField": lambda it: it.data_field,
     "EntityType": lambda it: it.entity_type,
+    "FileValue": lambda it: it.record["Scan"],
     "KaleidoscopeClient": lambda it: it.api,
     "KeyField": lambda it: it.key_field,
     "Property": lambda it: it.property,
     "Record": lambda it: it.record,
+    "RecordLink": lambda it: RecordLink(it.record.id, it.api),
     "RecordView": lambda it: it.view,
     "ResultTableTemplate": lambda it: it.template,
 }

@@ -20,7 +20,10 @@ LAYERS = (
     ("the error policy, listings, the directory", "_policy _listing _record_cache _record_store _directory _service"),
     ("nouns that stand alone", "labels programs property_fields workspace entity_fields webhooks"),
     ("nouns made of these", "entity_types record_views result_table_templates"),
-    ("the objects of records and activities", "_histories _record _property _activity_updates _definition _activity"),
+    (
+        "the objects of records and activities",
+        "_histories _record _typed_values _property _activity_updates _definition _activity",
+    ),
     ("what services are made of", "_resumable_writes _record_search _record_writes _staging"),
     ("services", "activities dashboards exports files helpers imports records registration _requests"),
     ("the table of listings", "_listings"),

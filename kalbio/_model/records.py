@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from kalbio._core.concurrency import forks
 from kalbio._core.errors import KalbioError
@@ -13,7 +13,8 @@ from kalbio._core.json.lazy_json import LazyObject
 from kalbio._core.objects.fixed import FixedDict, FixedList
 from kalbio._core.objects.identifiers import is_uuid
 from kalbio._core.objects.resource import Owner, Resource, anything, enum_text, text, texts, timestamp
-from kalbio._core.text.display import safe_repr
+from kalbio._core.text.display import html_table, safe_repr
+from kalbio._model import staleness
 from kalbio._model.record_json import entries_of, objects_of, values_of
 from kalbio._model.record_values import contents_by_operation, current_entry
 
@@ -42,10 +43,29 @@ def check_value_row(index: int, row: Any) -> Mapping[str, Any]:
     return row
 
 
+class Names(Protocol):
+    """What knows what things are called."""
+
+    def shown_name(self, kind: str, identifier: str) -> str | None:
+        """Return what a thing is called, None where that is not known without a request."""
+        ...
+
+
+class WithNames(Owner, Protocol):
+    """A client that knows it."""
+
+    @property
+    def directory(self) -> Names:
+        """What knows it."""
+        ...
+
+
 class RecordValue(Resource):
     """One written value of a record. Key values have an id and a content only."""
 
     __slots__ = ()
+
+    _client: WithNames | None
 
     content = anything("The value: numbers come as text, booleans as booleans.")
     created_at = timestamp("When it was written; None on key values.")
@@ -60,6 +80,39 @@ class RecordValue(Resource):
 
     def _text(self) -> str:
         return str(self._raw.get("content"))
+
+    def __repr__(self) -> str:
+        told = [f"{what} {safe_repr(value)}" for what, value in self._circumstances()]
+        return " ".join([super().__repr__()[:-1], ", ".join(told)]).rstrip() + ">"
+
+    def _repr_html_(self) -> str:
+        rows = [("value", self._text()), *self._circumstances()]
+        return html_table(type(self).__name__, rows, len(rows))
+
+    def _circumstances(self) -> list[tuple[str, str]]:
+        """Return what is known of a value in a history: the names of its field, activity, table and author, and when.
+
+        The names are those that are known without a request, ids else.
+        """
+        found = []
+        for what, member, kinds in _CIRCUMSTANCES:
+            known = self._raw.get(member)
+            if known is None:
+                continue
+            client = self._client
+            names = [] if client is None else [client.directory.shown_name(kind, str(known)) for kind in kinds]
+            found.append((what, str(next(filter(None, names), known))))
+        return found
+
+
+_CIRCUMSTANCES = (
+    ("of", "field_id", (staleness.DATA_FIELD, staleness.KEY_FIELD)),
+    ("in", "operation_id", (staleness.ACTIVITY,)),
+    ("table", "record_view_id", (staleness.VIEW,)),
+    ("by", "created_by", (staleness.USER,)),
+    ("at", "created_at", ()),
+)
+"""What is shown of a value: the word before it, the member, and the listings that have its name."""
 
 
 class RecordData(Resource):

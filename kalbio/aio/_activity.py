@@ -38,7 +38,8 @@ from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._property import WithProperties
-from kalbio.aio._record import RecordIdentifier, WritableRecord
+from kalbio.aio._record import RecordIdentifier
+from kalbio.aio._typed_values import ReadableRecord
 from kalbio.aio.labels import LABELS, Label
 from kalbio.aio.programs import PROGRAMS, Program
 from kalbio.aio.record_views import RECORD_VIEWS, RecordView
@@ -63,7 +64,7 @@ class WithActivities(Client, Protocol):
         ...
 
 
-class Record(WritableRecord):
+class Record(ReadableRecord):
     """A row: one combination of key values of an entity type, and the values written on it.
 
     Reads of values are local; they see what the record held when it was fetched, and what was written through it since.

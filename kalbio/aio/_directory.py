@@ -89,6 +89,10 @@ class Directory:
     def __getitem__(self, kind: Kind[R]) -> CachedListing[R]:
         return self._listings[kind.name]
 
+    def shown_name(self, kind: str, identifier: str) -> str | None:
+        """Return what a thing is called, for what is shown: None where that is not known without a request."""
+        return self._listings[kind].shown_name(identifier)
+
 
 def _maker(make: Callable[[dict[str, Any], Client], R], client: Client) -> Callable[[dict[str, Any]], R]:
     return lambda item: make(item, client)

@@ -27,6 +27,7 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.enums import FilterRuleTypeEnum
+from kalbio._model.field_types import ContentTypeWarning
 from kalbio._model.filters import FieldFilter, FieldSort, Filters, Sorts, Where
 from kalbio._model.long_searches import in_parts
 from kalbio._model.records import RecordValue, ValueToWrite
@@ -44,17 +45,22 @@ from kalbio.aio._record import RecordIdentifier, RecordKey, scope_of, upload
 from kalbio.aio._record_search import search_query
 from kalbio.aio._record_store import record_id_of
 from kalbio.aio._record_writes import BulkWrites
+from kalbio.aio._typed_values import FieldValue, FileValue, RecordLink
 from kalbio.aio.entity_fields import EntityFieldIdentifier
 
 __all__ = [
     "BulkResult",
+    "ContentTypeWarning",
     "FieldFilter",
     "FieldSort",
+    "FieldValue",
+    "FileValue",
     "FilterRuleTypeEnum",
     "Filters",
     "Record",
     "RecordIdentifier",
     "RecordKey",
+    "RecordLink",
     "RecordValue",
     "RecordsService",
     "RowOutcome",
