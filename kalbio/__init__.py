@@ -25,13 +25,9 @@ if TYPE_CHECKING:
         ClientClosedError,
         ConflictError,
         ConnectionFailedError,
-        FieldTypeError,
         IdentifierError,
         IdentifierNotFoundError,
         JournalError,
-        KalbioAPIError,
-        KalbioError,
-        KalbioResponseError,
         NotFoundError,
         OutcomeError,
         OutcomeUnknownError,
@@ -48,6 +44,7 @@ if TYPE_CHECKING:
     )
     from kalbio._core.http.settings import Timeouts
     from kalbio._core.retry import RetryPolicy
+    from kalbio._model.errors import FieldTypeError, KalbioAPIError, KalbioError, KalbioResponseError
     from kalbio._model.filters import F
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.client import KaleidoscopeClient
@@ -61,13 +58,9 @@ _HOMES = {
         "ClientClosedError",
         "ConflictError",
         "ConnectionFailedError",
-        "FieldTypeError",
         "IdentifierError",
         "IdentifierNotFoundError",
         "JournalError",
-        "KalbioAPIError",
-        "KalbioError",
-        "KalbioResponseError",
         "NotFoundError",
         "OutcomeError",
         "PermissionDeniedError",
@@ -82,6 +75,7 @@ _HOMES = {
         "ValidationError",
         "WaitTimeoutError",
     ],
+    "kalbio._model.errors": ["FieldTypeError", "KalbioAPIError", "KalbioError", "KalbioResponseError"],
     "kalbio._core.retry": ["RetryPolicy"],
     "kalbio._model.filters": ["F"],
     "kalbio._core.http.settings": ["Timeouts"],

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest 0bd1198b8c05)
+# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest bd73a536398f)
 """Activities, and what leads to them: their records and their definitions. The three know each other."""
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from kaleidoscope_api.api.operations import add_operation_records, list_operatio
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._activity_updates import resolved
-from kalbio._core.errors import KalbioError
 from kalbio._core.http.responses import as_json, as_list
 from kalbio._core.objects.identifiers import plain_id
 from kalbio._core.objects.listing import Listing, read_items
@@ -35,6 +34,7 @@ from kalbio._model.activities import (
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
+from kalbio._model.errors import KalbioError
 from kalbio._model.views import RecordViewData
 from kalbio._policy import default_on_error, none
 from kalbio._property import WithProperties

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest a073737551ce)
+# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 83dc2765641d)
 """A cached listing of one kind of things, which finds them by id or by exact name."""
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from kalbio._core import constants
-from kalbio._core.errors import KalbioError, NotFoundError
+from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_list
 from kalbio._core.objects.identifiers import Catalog, as_id, require_identifiers
 from kalbio._core.objects.listing import Listing, read_items, read_object
 from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.cache import Cache
 from kalbio._core.sync.session import Session
+from kalbio._model.errors import KalbioError
 
 R = TypeVar("R", bound=Resource)
 

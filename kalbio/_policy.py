@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest ad8998dab4d7)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest ab5249bb8dda)
 """What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
 
 The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end. It holds for
@@ -17,12 +17,13 @@ from contextvars import ContextVar, Token
 from typing import Any, TypeVar
 
 from kalbio._core.concurrency.on_demand import mark_like
-from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, OutcomeUnknownError, TransportError
+from kalbio._core.errors import AuthenticationError, ClientClosedError, OutcomeUnknownError, TransportError
 from kalbio._core.objects.checks import argument_checker
 from kalbio._core.sync.session import Session
 from kalbio._core.text.display import one_line
 from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE
 from kalbio._model.bulk import BulkResult
+from kalbio._model.errors import KalbioError
 
 logger = logging.getLogger("kalbio")
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest d556e576956e)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 4c8bff429aee)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kaleidoscope_api.api.records import (
     upload_record_value_file,
 )
 
-from kalbio._core.errors import IdentifierNotFoundError, KalbioError, NotFoundError, OutcomeUnknownError
+from kalbio._core.errors import IdentifierNotFoundError, NotFoundError, OutcomeUnknownError
 from kalbio._core.files.uploads import FileData, open_upload
 from kalbio._core.http.responses import as_list, as_object
 from kalbio._core.json import strict_json
@@ -32,6 +32,7 @@ from kalbio._histories import Scope, known_before, read_history
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
+from kalbio._model.errors import KalbioError
 from kalbio._model.record_json import entries_of
 from kalbio._model.record_values import contents, current_entry, with_value
 from kalbio._model.records import UNDECIDED, RecordData, RecordValue, content_by_ids

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest f3292028382b)
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest bcc5617ae3a0)
 """Many records and values, written a few at a time."""
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 from kalbio._activity import RECORDS, Record
 from kalbio._core import constants
 from kalbio._core.bulk.journal import digest
-from kalbio._core.errors import KalbioError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_list
 from kalbio._core.sync.bulk import BulkWriter
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
+from kalbio._model.errors import KalbioError
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio._policy import default_on_error, end_on_error

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 06f73c19c57c)
+# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 79146a49a5c9)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kaleidoscope_api.api.records import add_record_value, list_records
 from kalbio._core import constants
 from kalbio._core.bulk.journal import Journal
 from kalbio._core.bulk.rows import SKIPPED
-from kalbio._core.errors import JournalError, KalbioError, NotFoundError, OutcomeUnknownError, UnreadableTimeError
+from kalbio._core.errors import JournalError, NotFoundError, OutcomeUnknownError, UnreadableTimeError
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import require_whole_number
@@ -32,6 +32,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio._directory import Client
 from kalbio._histories import NOTHING, Scope, known_before, read_history
 from kalbio._model.bulk import BulkResult, RowOutcome, attach_outcome, outcome_of
+from kalbio._model.errors import KalbioError
 from kalbio._model.record_values import current_at
 from kalbio._model.records import RecordValue
 from kalbio._model.value_history import has_content, new_values

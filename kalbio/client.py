@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest e5a350753bc3)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest cf21b1658e12)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kalbio._core import constants
 from kalbio._core.auth.tokens import Grant, Tokens
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.concurrency.scoped_settings import block
-from kalbio._core.errors import KalbioAPIError, KalbioResponseError, SettingError
+from kalbio._core.errors import SettingError
 from kalbio._core.http.addresses import Address, is_local, read_address
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.headers import AddedHeaders
@@ -29,6 +29,7 @@ from kalbio._core.sync.client_per_loop import ClientPerLoop
 from kalbio._core.sync.session import OnError, Session
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
+from kalbio._model.errors import KalbioAPIError, KalbioResponseError
 from kalbio._version import __version__
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest e17e77eb6749)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest daa0b192f07a)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kaleidoscope_api.api.fields import (
 )
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.errors import AmbiguousIdentifierError, FieldTypeError, IdentifierNotFoundError
+from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError
 from kalbio._core.http.responses import as_optional_object, unusable
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_text
@@ -32,6 +32,7 @@ from kalbio._model.enums import (
     LookupDisplayOperationScopeEnum,
     ValueAggregationTypeEnum,
 )
+from kalbio._model.errors import FieldTypeError
 from kalbio._model.fields import EntityFieldData
 from kalbio._policy import default_on_error, none
 from kalbio._service import Service

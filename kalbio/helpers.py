@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest a01941363c9b)
+# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest 93a90433703a)
 """Small tools on top of the client."""
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kalbio._core.errors import KalbioError
 from kalbio._core.objects.checks import require_rows
 from kalbio._core.objects.identifiers import is_uuid
 from kalbio._directory import Client
+from kalbio._model.errors import KalbioError
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS
 
 __all__ = ["export_data"]

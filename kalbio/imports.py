@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 3232cdca977f)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 40ebc3008f34)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from kalbio._core.bulk.rows import SKIPPED
 from kalbio._core.errors import (
     IdentifierNotFoundError,
     JournalError,
-    KalbioError,
     OutcomeError,
     OutcomeUnknownError,
     WaitTimeoutError,
@@ -43,6 +42,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of
 from kalbio._model.cells import column_types, with_cells
+from kalbio._model.errors import KalbioError
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.keys import with_key_texts
 from kalbio._model.views import RecordViewData

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest d024f8555a93)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 2d9aad7eed48)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kaleidoscope_api.api.registration import (
 )
 
 from kalbio._activity import ACTIVITIES
-from kalbio._core.errors import IdentifierNotFoundError, KalbioError, OutcomeError
+from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
 from kalbio._core.http.responses import as_list
 from kalbio._core.objects.checks import renamed, require_rows, require_texts
 from kalbio._core.objects.identifiers import plain_id, plain_ids
@@ -37,6 +37,7 @@ from kalbio._model.enums import (
     RegistrationResultStatusEnum,
     RegistrationSubmissionTypeEnum,
 )
+from kalbio._model.errors import KalbioError
 from kalbio._model.imports import ImportRecord
 from kalbio._model.keys import with_key_texts
 from kalbio._model.records import RecordData

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest b64f2c0447a1)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest cb090604f25a)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from kaleidoscope_api.api.record_view_templates import (
 )
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.errors import KalbioError
 from kalbio._core.http.responses import as_json
 from kalbio._core.objects.checks import require_list, require_rows, require_text, require_whole_number
 from kalbio._core.objects.identifiers import plain_id, plain_ids
@@ -34,6 +33,7 @@ from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityDefinitionData, ContentLayoutItem, DefinitionIdentifier
+from kalbio._model.errors import KalbioError
 from kalbio._model.filters import FieldSort, Where
 from kalbio._model.search import check_filter_time, given_conditions
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField

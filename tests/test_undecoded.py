@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kalbio._core.errors import KalbioResponseError
+from kalbio import KalbioResponseError
 from kalbio._core.json import lazy_json
 from kalbio._core.objects.listing import read_undecoded, read_undecoded_object
 from kalbio._model.record_keys import own_key, read_identified

@@ -1,7 +1,7 @@
 """What can go wrong, as types.
 
-    KalbioError
-    ├── KalbioAPIError              the server answered with a status of 400 or more
+    SDKError
+    ├── APIError                    the server answered with a status of 400 or more
     │   ├── ValidationError         400, 422: the request was refused; `details` says where
     │   ├── AuthenticationError     401, or the login was refused
     │   ├── PermissionDeniedError   403
@@ -9,18 +9,17 @@
     │   ├── ConflictError           409
     │   ├── RateLimitError          429; `retry_after` says how long to wait
     │   └── ServerError             5xx
-    ├── KalbioResponseError         the call succeeded, but its answer cannot be used
+    ├── ResponseError               the call succeeded, but its answer cannot be used
     ├── UnreadableTimeError         (also ValueError) a time of an answer is none, so it cannot be compared
     ├── TransportError              no answer
     │   ├── ConnectionFailedError   (also ConnectionError) the connection could not be made, or broke
     │   └── RequestTimeoutError     (also TimeoutError) a time limit passed
-    ├── OutcomeUnknownError            a write was sent and its answer lost: it may or may not have been carried out
-    ├── ClientClosedError           (also RuntimeError) the client was closed before the call, or while it was under way
+    ├── OutcomeUnknownError         a write was sent and its answer lost: it may or may not have been carried out
+    ├── ClientClosedError           (also RuntimeError) the client was closed, before the call or while it was under way
     ├── OutcomeError                what was waited for ended badly; `outcome` is what it came to
-    ├── JournalError            the journal of a load cannot be used, or a row not sent; `outcome` has the rows so far
+    ├── JournalError                the journal of a load cannot be used, or a row not sent; `outcome` has the rows
     ├── WaitTimeoutError            (also TimeoutError) it did not end in time; `outcome` is its last state
     ├── SettingError                (also ValueError) what the client is set to cannot be used
-    ├── FieldTypeError              (also ValueError) what was to be got or made has another type
     └── IdentifierError             (also ValueError) what was given does not name one thing
         ├── IdentifierNotFoundError (also LookupError) it names nothing; `suggestions` has the close matches
         └── AmbiguousIdentifierError it names several; `candidates` lists them
@@ -44,8 +43,8 @@ from kalbio._core.text.redaction import redact, redact_all
 _NEEDLESS_ESCAPE = re.compile(r"\\u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 
 
-class KalbioError(Exception):
-    """Base of every error that kalbio raises on purpose."""
+class SDKError(Exception):
+    """Base of every error that is raised on purpose."""
 
     def __str__(self) -> str:
         # Here, and not where a text is made: what a server sent comes into the texts at many places.
@@ -56,7 +55,7 @@ class KalbioError(Exception):
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
 
-def _rebuild(kind: type[KalbioError], args: tuple[Any, ...], state: dict[str, Any]) -> KalbioError:
+def _rebuild(kind: type[SDKError], args: tuple[Any, ...], state: dict[str, Any]) -> SDKError:
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(state)
@@ -77,7 +76,7 @@ def _after_colon(body: bytes) -> str:
     return f": {body.decode('utf-8', 'replace')}" if body else ""
 
 
-class KalbioAPIError(KalbioError):
+class APIError(SDKError):
     """The server answered with a status of 400 or more.
 
     Attributes:
@@ -121,41 +120,41 @@ class KalbioAPIError(KalbioError):
         return self.path
 
     @classmethod
-    def for_status(cls, method: str, url: str, status_code: int, response_body: bytes, **more: Any) -> KalbioAPIError:
+    def for_status(cls, method: str, url: str, status_code: int, response_body: bytes, **more: Any) -> APIError:
         """Return the error of the class that belongs to the status."""
-        kind = _BY_STATUS.get(status_code, ServerError if status_code >= 500 else KalbioAPIError)
+        kind = _BY_STATUS.get(status_code, ServerError if status_code >= 500 else APIError)
         return kind(method, url, status_code, response_body, **more)
 
 
-class ValidationError(KalbioAPIError):
+class ValidationError(APIError):
     """400 or 422: the server refused what was sent; `message` and `details` say why."""
 
 
-class AuthenticationError(KalbioAPIError):
+class AuthenticationError(APIError):
     """401, or the login itself was refused: check the client id and the client secret."""
 
 
-class PermissionDeniedError(KalbioAPIError):
+class PermissionDeniedError(APIError):
     """403: the credentials are good, but not for this."""
 
 
-class NotFoundError(KalbioAPIError):
+class NotFoundError(APIError):
     """404: no such thing."""
 
 
-class ConflictError(KalbioAPIError):
+class ConflictError(APIError):
     """409: the request does not fit the present state."""
 
 
-class RateLimitError(KalbioAPIError):
+class RateLimitError(APIError):
     """429: too many requests; `retry_after` has the wait in seconds, where the server named one."""
 
 
-class ServerError(KalbioAPIError):
+class ServerError(APIError):
     """5xx: the server failed."""
 
 
-_BY_STATUS: dict[int, type[KalbioAPIError]] = {
+_BY_STATUS: dict[int, type[APIError]] = {
     400: ValidationError,
     401: AuthenticationError,
     403: PermissionDeniedError,
@@ -179,7 +178,7 @@ def _read_error_body(body: bytes, secrets: Iterable[str]) -> tuple[str | None, s
     return (None if code is None else str(code)), (None if message is None else str(message)), details
 
 
-class KalbioResponseError(KalbioError):
+class ResponseError(SDKError):
     """The call succeeded, but its answer cannot be used: no JSON, nothing at all, or of the wrong shape."""
 
     def __init__(
@@ -203,7 +202,7 @@ class KalbioResponseError(KalbioError):
         return self.path
 
 
-class UnreadableTimeError(KalbioError, ValueError):
+class UnreadableTimeError(SDKError, ValueError):
     """A time of an answer cannot be read; `value` is what stands there, as it came."""
 
     def __init__(self, what: str, value: Any) -> None:
@@ -211,7 +210,7 @@ class UnreadableTimeError(KalbioError, ValueError):
         super().__init__(f"{what} is {safe_repr(value)}, which is no time that can be read")
 
 
-class TransportError(KalbioError):
+class TransportError(SDKError):
     """No answer came.
 
     Attributes:
@@ -247,10 +246,10 @@ class RequestTimeoutError(TransportError, TimeoutError):
     """A time limit passed: connecting, writing, reading, or waiting for a free connection."""
 
 
-class OutcomeUnknownError(KalbioError):
+class OutcomeUnknownError(SDKError):
     """A write was sent and its answer was lost: it may or may not have been carried out.
 
-    Look before you repeat it: values are append-only, and a second write is a second value.
+    Look before you repeat it: the second write may be one more.
 
     Attributes:
         method: HTTP method.
@@ -267,7 +266,7 @@ class OutcomeUnknownError(KalbioError):
         reason: str,
         sent: bytes | None,
         *,
-        answer: KalbioAPIError | None = None,
+        answer: APIError | None = None,
         secrets: Iterable[str] = (),
     ) -> None:
         self.method = method
@@ -284,7 +283,7 @@ UnknownFateError = OutcomeUnknownError
 """The older name of OutcomeUnknownError."""
 
 
-class ClientClosedError(KalbioError, RuntimeError):
+class ClientClosedError(SDKError, RuntimeError):
     """The client was closed, before the call or while it was under way.
 
     A write under way that must not be repeated raises OutcomeUnknownError instead. This one is raised under the older
@@ -295,7 +294,7 @@ class ClientClosedError(KalbioError, RuntimeError):
         super().__init__(text)
 
 
-class OutcomeError(KalbioError):
+class OutcomeError(SDKError):
     """Something that runs in the background ended badly; `outcome` is the object that says how."""
 
     def __init__(self, text: str, outcome: Any) -> None:
@@ -303,7 +302,7 @@ class OutcomeError(KalbioError):
         super().__init__(text)
 
 
-class JournalError(KalbioError):
+class JournalError(SDKError):
     """The journal of a load belongs to other rows, is in use, cannot be written, or is no journal that is whole.
 
     It is also the error of a row that must not be sent by its journal.
@@ -318,7 +317,7 @@ class JournalError(KalbioError):
         super().__init__(text)
 
 
-class WaitTimeoutError(KalbioError, TimeoutError):
+class WaitTimeoutError(SDKError, TimeoutError):
     """Something that runs in the background did not end in time; `outcome` is the last state that was seen."""
 
     def __init__(self, text: str, outcome: Any) -> None:
@@ -326,14 +325,14 @@ class WaitTimeoutError(KalbioError, TimeoutError):
         super().__init__(text)
 
 
-class SettingError(KalbioError, ValueError):
+class SettingError(SDKError, ValueError):
     """What the client is set to, by an argument or by the environment, cannot be used; the text names the setting.
 
     Raised when the client is made, before anything is sent.
     """
 
 
-class IdentifierError(KalbioError, ValueError):
+class IdentifierError(SDKError, ValueError):
     """What was given does not name exactly one thing.
 
     Attributes:
@@ -356,22 +355,6 @@ class IdentifierNotFoundError(IdentifierError, LookupError):
         super().__init__(
             kind, identifier, f"There is no {kind} {safe_repr(identifier)}.{close}{' ' + hint if hint else ''}"
         )
-
-
-class FieldTypeError(KalbioError, ValueError):
-    """Something was to be got or made with a type, and exists with another one.
-
-    Attributes:
-        field_id: the id of what exists.
-        found: its type.
-        wanted: the type that was asked for.
-    """
-
-    def __init__(self, name: str, field_id: str, found: str, wanted: str) -> None:
-        self.field_id = field_id
-        self.found = found
-        self.wanted = wanted
-        super().__init__(f"data field {name!r} exists with the type {found!r}, not {wanted!r}")
 
 
 class AmbiguousIdentifierError(IdentifierError):

@@ -7,7 +7,6 @@ from threading import Lock
 from typing import Any, NotRequired, Protocol, TypedDict
 
 from kalbio._core.concurrency import forks
-from kalbio._core.errors import KalbioError
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
 from kalbio._core.objects.fixed import FixedDict, FixedList
@@ -15,6 +14,7 @@ from kalbio._core.objects.identifiers import is_uuid
 from kalbio._core.objects.resource import Owner, Resource, anything, enum_text, text, texts, timestamp
 from kalbio._core.text.display import html_table, safe_repr
 from kalbio._model import staleness
+from kalbio._model.errors import KalbioError
 from kalbio._model.record_json import entries_of, objects_of, values_of
 from kalbio._model.record_values import contents_by_operation, current_entry
 

@@ -17,7 +17,6 @@ from kaleidoscope_api.api.operations import add_operation_records, list_operatio
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core.concurrency.on_demand import on_demand
-from kalbio._core.errors import KalbioError
 from kalbio._core.http.responses import as_json, as_list
 from kalbio._core.objects.identifiers import plain_id
 from kalbio._core.objects.listing import Listing, read_items
@@ -31,6 +30,7 @@ from kalbio._model.activities import (
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
+from kalbio._model.errors import KalbioError
 from kalbio._model.views import RecordViewData
 from kalbio.aio._activity_updates import resolved
 from kalbio.aio._definition import DefinitionSettings

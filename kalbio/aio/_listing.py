@@ -11,11 +11,12 @@ import attrs
 from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.aio.session import AsyncSession
-from kalbio._core.errors import KalbioError, NotFoundError
+from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_list
 from kalbio._core.objects.identifiers import Catalog, as_id, require_identifiers
 from kalbio._core.objects.listing import Listing, read_items, read_object
 from kalbio._core.objects.resource import Resource
+from kalbio._model.errors import KalbioError
 
 R = TypeVar("R", bound=Resource)
 

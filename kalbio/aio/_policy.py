@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 
 from kalbio._core.aio.session import AsyncSession
 from kalbio._core.concurrency.on_demand import mark_like
-from kalbio._core.errors import AuthenticationError, ClientClosedError, KalbioError, OutcomeUnknownError, TransportError
+from kalbio._core.errors import AuthenticationError, ClientClosedError, OutcomeUnknownError, TransportError
 from kalbio._core.objects.checks import argument_checker
 from kalbio._core.text.display import one_line
 from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE
 from kalbio._model.bulk import BulkResult
+from kalbio._model.errors import KalbioError
 
 logger = logging.getLogger("kalbio")
 

@@ -15,7 +15,7 @@ from kaleidoscope_api.api.records import (
 )
 
 from kalbio._core.aio.concurrency import sleep
-from kalbio._core.errors import IdentifierNotFoundError, KalbioError, NotFoundError, OutcomeUnknownError
+from kalbio._core.errors import IdentifierNotFoundError, NotFoundError, OutcomeUnknownError
 from kalbio._core.files.uploads import FileData, open_upload
 from kalbio._core.http.responses import as_list, as_object
 from kalbio._core.json import strict_json
@@ -28,6 +28,7 @@ from kalbio._core.objects.listing import (
 from kalbio._core.retry import AttemptResult, decide
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
+from kalbio._model.errors import KalbioError
 from kalbio._model.record_json import entries_of
 from kalbio._model.record_values import contents, current_entry, with_value
 from kalbio._model.records import UNDECIDED, RecordData, RecordValue, content_by_ids

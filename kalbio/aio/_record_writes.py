@@ -11,10 +11,10 @@ from typing import Any
 from kalbio._core import constants
 from kalbio._core.aio.bulk import BulkWriter
 from kalbio._core.bulk.journal import digest
-from kalbio._core.errors import KalbioError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_list
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
+from kalbio._model.errors import KalbioError
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio.aio._activity import RECORDS, Record

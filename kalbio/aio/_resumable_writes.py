@@ -23,7 +23,7 @@ from kalbio._core.aio.bulk import BulkWriter, in_chunks
 from kalbio._core.aio.concurrency import in_thread, map_bounded
 from kalbio._core.bulk.journal import Journal
 from kalbio._core.bulk.rows import SKIPPED
-from kalbio._core.errors import JournalError, KalbioError, NotFoundError, OutcomeUnknownError, UnreadableTimeError
+from kalbio._core.errors import JournalError, NotFoundError, OutcomeUnknownError, UnreadableTimeError
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import require_whole_number
@@ -31,6 +31,7 @@ from kalbio._core.objects.lists import NOT_LISTS
 from kalbio._core.objects.resource import Resource
 from kalbio._core.text.display import safe_repr
 from kalbio._model.bulk import BulkResult, RowOutcome, attach_outcome, outcome_of
+from kalbio._model.errors import KalbioError
 from kalbio._model.record_values import current_at
 from kalbio._model.records import RecordValue
 from kalbio._model.value_history import has_content, new_values

@@ -18,7 +18,7 @@ from kalbio._core.aio.session import AsyncSession, OnError
 from kalbio._core.auth.tokens import Grant, Tokens
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.concurrency.scoped_settings import block
-from kalbio._core.errors import KalbioAPIError, KalbioResponseError, SettingError
+from kalbio._core.errors import SettingError
 from kalbio._core.http.addresses import Address, is_local, read_address
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.headers import AddedHeaders
@@ -28,6 +28,7 @@ from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
+from kalbio._model.errors import KalbioAPIError, KalbioResponseError
 from kalbio._version import __version__
 
 if TYPE_CHECKING:

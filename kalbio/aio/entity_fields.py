@@ -12,7 +12,7 @@ from kaleidoscope_api.api.fields import (
 )
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.errors import AmbiguousIdentifierError, FieldTypeError, IdentifierNotFoundError
+from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError
 from kalbio._core.http.responses import as_optional_object, unusable
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_text
@@ -29,6 +29,7 @@ from kalbio._model.enums import (
     LookupDisplayOperationScopeEnum,
     ValueAggregationTypeEnum,
 )
+from kalbio._model.errors import FieldTypeError
 from kalbio._model.fields import EntityFieldData
 from kalbio.aio._directory import Client, Directory
 from kalbio.aio._listing import Kind

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kalbio._core.errors import KalbioError
 from kalbio._core.objects.checks import require_rows
 from kalbio._core.objects.identifiers import is_uuid
+from kalbio._model.errors import KalbioError
 from kalbio.aio._directory import Client
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS
 

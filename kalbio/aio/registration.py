@@ -21,7 +21,7 @@ from kaleidoscope_api.api.registration import (
 )
 
 from kalbio._core.aio.waiting import poll
-from kalbio._core.errors import IdentifierNotFoundError, KalbioError, OutcomeError
+from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
 from kalbio._core.http.responses import as_list
 from kalbio._core.objects.checks import renamed, require_rows, require_texts
 from kalbio._core.objects.identifiers import plain_id, plain_ids
@@ -35,6 +35,7 @@ from kalbio._model.enums import (
     RegistrationResultStatusEnum,
     RegistrationSubmissionTypeEnum,
 )
+from kalbio._model.errors import KalbioError
 from kalbio._model.imports import ImportRecord
 from kalbio._model.keys import with_key_texts
 from kalbio._model.records import RecordData

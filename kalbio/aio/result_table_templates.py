@@ -21,7 +21,6 @@ from kaleidoscope_api.api.record_view_templates import (
 )
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core.errors import KalbioError
 from kalbio._core.http.responses import as_json
 from kalbio._core.objects.checks import require_list, require_rows, require_text, require_whole_number
 from kalbio._core.objects.identifiers import plain_id, plain_ids
@@ -31,6 +30,7 @@ from kalbio._core.objects.updates import collect_updates
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityDefinitionData, ContentLayoutItem, DefinitionIdentifier
+from kalbio._model.errors import KalbioError
 from kalbio._model.filters import FieldSort, Where
 from kalbio._model.search import check_filter_time, given_conditions
 from kalbio._model.views import RecordViewColorFilter, RecordViewFilter, RecordViewSort, ViewField

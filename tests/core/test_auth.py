@@ -18,9 +18,9 @@ from kalbio._core.auth.tokens import Tokens
 from kalbio._core.errors import (
     AuthenticationError,
     ConnectionFailedError,
-    KalbioError,
-    KalbioResponseError,
     RateLimitError,
+    ResponseError,
+    SDKError,
     ServerError,
 )
 from kalbio._core.retry import RetryPolicy
@@ -245,7 +245,7 @@ BAD_ANSWERS = [
 def test_an_unusable_token_answer_is_a_response_error_that_shows_no_token(core: Core, body: bytes) -> None:
     """The error names the token endpoint and hides the body, part of which may be a token."""
     wire = Wire(logins=[answer(200, body)])
-    with pytest.raises(KalbioResponseError) as caught:
+    with pytest.raises(ResponseError) as caught:
         core.call(core.open(wire))
     assert caught.value.path == "/auth/oauth/token"
     assert "tok-" not in str(caught.value) + repr(caught.value) + str(caught.value.response_body)
@@ -255,7 +255,7 @@ def test_an_unusable_token_answer_is_a_response_error_that_shows_no_token(core: 
 def test_a_login_that_is_redirected_says_so(core: Core) -> None:
     """Credentials are never sent after a redirect; the error points at the url."""
     wire = Wire(logins=[answer(302, location="https://elsewhere.invalid/login")])
-    with pytest.raises(KalbioResponseError, match="redirects the login elsewhere; check the url"):
+    with pytest.raises(ResponseError, match="redirects the login elsewhere; check the url"):
         core.call(core.open(wire))
     assert len(wire.logins) == 1
 
@@ -272,7 +272,7 @@ def in_parallel(core: Core, call: Callable[[], Any], number: int) -> list[Any]:
             ready.wait()
             try:
                 return call()
-            except KalbioError as error:
+            except SDKError as error:
                 return error
 
         with ThreadPoolExecutor(number) as pool:

@@ -13,10 +13,10 @@ import pytest
 
 from kalbio._core.errors import (
     ConnectionFailedError,
-    KalbioError,
     OutcomeUnknownError,
     RateLimitError,
     RequestTimeoutError,
+    SDKError,
     ServerError,
 )
 from kalbio._core.retry import AttemptResult, Decision, RetryPolicy, classify, decide, read_retry_after
@@ -236,9 +236,7 @@ def test_an_unknown_operation_goes_by_its_method(core: Core) -> None:
     ],
     ids=repr,
 )
-def test_when_the_tries_are_used_up_the_last_failure_is_raised(
-    core: Core, failure: Any, kind: type[KalbioError]
-) -> None:
+def test_when_the_tries_are_used_up_the_last_failure_is_raised(core: Core, failure: Any, kind: type[SDKError]) -> None:
     """Four tries with waits of up to 0.5, 1 and 2 seconds, then the typed error with method and path."""
     wire = Wire(*itertools.repeat(failure, 5))
     with pytest.raises(kind) as caught:
@@ -309,7 +307,7 @@ def test_an_upload_that_cannot_be_rewound_is_sent_once(core: Core) -> None:
 
     for failure in (429, httpx.ConnectError("refused")):
         wire = Wire(failure)
-        with pytest.raises(KalbioError):
+        with pytest.raises(SDKError):
             core.call(core.open(wire), "POST", files=[("file", ("a", Once(), "x/y"))])
         assert len(wire.requests) == 1
         assert b"onetwo" in wire.requests[0].body

@@ -93,12 +93,12 @@ def test_what_follows_a_try_of_an_operation(operation: str) -> None:
 @pytest.mark.parametrize("happened", AttemptResult)
 def test_the_wire_sees_as_many_tries_as_the_table_says(core: Core, happened: AttemptResult, operation: str) -> None:
     """A call that fails each time is sent as often as the table says, and ends with the error that it says."""
-    from kalbio._core.errors import KalbioError, OutcomeUnknownError
+    from kalbio._core.errors import OutcomeUnknownError, SDKError
 
     wire = Wire(*[FAILURES[happened]() for _ in range(ATTEMPTS)])
     pipe = core.open(wire, retry=POLICY)
     pipe._operations = OPERATIONS
-    with pytest.raises(KalbioError) as caught:
+    with pytest.raises(SDKError) as caught:
         core.call(pipe, OPERATIONS[operation].method, "/things", extensions={"operation": operation})
     decisions = TABLE[happened][0 if may_be_repeated(operation) else 1]
     assert len(wire.requests) == 1 + next(n for n, item in enumerate(decisions) if item.wait is None)

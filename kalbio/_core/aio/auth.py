@@ -13,12 +13,12 @@ from kalbio._core.aio.concurrency import Lock, held, in_thread, raise_if_stopped
 from kalbio._core.aio.response_body import read
 from kalbio._core.auth.tokens import Grant, Tokens
 from kalbio._core.errors import (
+    APIError,
     AuthenticationError,
     ClientClosedError,
     ConnectionFailedError,
-    KalbioAPIError,
-    KalbioError,
-    KalbioResponseError,
+    ResponseError,
+    SDKError,
 )
 from kalbio._core.http.httpx_names import Auth, Request, Response
 from kalbio._core.http.time_limits import Limits
@@ -79,7 +79,7 @@ class AsyncTokenAuth(Auth):
         self._identity = identity
         self._lock = Lock()
         self.failures = 0  # logins and renewals that failed
-        self._failure: KalbioError | None = None
+        self._failure: SDKError | None = None
         self._ended = False
 
     def end(self) -> None:
@@ -122,7 +122,7 @@ class AsyncTokenAuth(Auth):
                         try:
                             await read(answer, constants.MAX_LOGIN)
                             token = self._read_answer(grant, answer)
-                        except KalbioError as error:
+                        except SDKError as error:
                             # A copy: the traceback of this one would be kept alive, and shared.
                             self.failures, self._failure = self.failures + 1, copy.copy(error)
                             raise
@@ -171,11 +171,11 @@ class AsyncTokenAuth(Auth):
             except ValueError as error:
                 # Not the body: part of a token may stand in it.
                 url = answer.request.url.path
-                raise KalbioResponseError(answer.request.method, url, b"[hidden]", str(error)) from None
+                raise ResponseError(answer.request.method, url, b"[hidden]", str(error)) from None
         elif answer.status_code in (408, 421, 425, 429) or answer.status_code >= 500:
             if answer.status_code in (421, 425, 429, 503):
                 self._tokens.restore(grant)
-            raise self._refusal(KalbioAPIError.for_status, answer)
+            raise self._refusal(APIError.for_status, answer)
         elif grant["grant_type"] != "refresh_token":
             refused = self._refusal(AuthenticationError, answer)
             if answer.status_code in (404, 405):
@@ -183,7 +183,7 @@ class AsyncTokenAuth(Auth):
             raise refused
         return None  # a refused refresh needs no error: the next grant is a login
 
-    def _refusal(self, make: Callable[..., KalbioAPIError], answer: Response) -> KalbioAPIError:
+    def _refusal(self, make: Callable[..., APIError], answer: Response) -> APIError:
         return make(
             answer.request.method,
             answer.request.url.path,

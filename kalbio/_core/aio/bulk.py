@@ -14,9 +14,9 @@ from kalbio._core.bulk.rows import OUTCOME_UNKNOWN, SKIPPED, PriorOutcome, Skipp
 from kalbio._core.errors import (
     ConflictError,
     JournalError,
-    KalbioError,
     NotFoundError,
     OutcomeUnknownError,
+    SDKError,
     ValidationError,
 )
 
@@ -59,7 +59,7 @@ async def run_rows(
                 begun.add(index)
                 try:
                     outcomes[index] = await write(rows[index])
-                except KalbioError as error:
+                except SDKError as error:
                     outcomes[index] = error
                     stopped = True
                 begun.discard(index)
@@ -154,7 +154,7 @@ class BulkWriter(Generic[T, R]):
 
     async def run(
         self, numbers: Sequence[int], rows: Sequence[T], outcomes: list[Any] | None = None
-    ) -> list[R | KalbioError | Skipped | PriorOutcome]:
+    ) -> list[R | SDKError | Skipped | PriorOutcome]:
         """Write rows, which the journal knows by their numbers, and return what came of each.
 
         A list that is given as `outcomes` has what came so far when this is interrupted. Raises JournalError when the
@@ -169,7 +169,7 @@ class BulkWriter(Generic[T, R]):
             await self._send([(row, None) for row in rows], outcomes)
         else:
             await self._resume(self.journal, numbers, rows, outcomes)
-        self.stopped = self.stop_on_error and any(isinstance(item, KalbioError) for item in outcomes)
+        self.stopped = self.stop_on_error and any(isinstance(item, SDKError) for item in outcomes)
         return outcomes
 
     async def _send(self, rows: Sequence[tuple[T, str | None]], outcomes: list[Any]) -> None:
@@ -239,7 +239,7 @@ class BulkWriter(Generic[T, R]):
                 notes += self._settle(self._conflict_key(rows[index]), numbers[index], digests[index], outcomes[index])
             await in_thread(partial(journal.note, notes))
             self._ended(len(wave) - len(to_send))
-            self.stopped = self.stop_on_error and any(isinstance(outcomes[index], KalbioError) for index in free)
+            self.stopped = self.stop_on_error and any(isinstance(outcomes[index], SDKError) for index in free)
 
     @staticmethod
     def _store(outcomes: list[Any], indexes: Sequence[int], results: Sequence[Any]) -> None:
@@ -265,7 +265,7 @@ class BulkWriter(Generic[T, R]):
         fresh = [index for index in wave if entries[index] is None]
         try:
             befores = await reconciler.before([rows[index] for index in fresh]) if fresh else []
-        except KalbioError as error:
+        except SDKError as error:
             for index in fresh:
                 outcomes[index] = JournalError(f"It was not sent, because its place could not be looked at: {error}")
         else:
@@ -276,7 +276,7 @@ class BulkWriter(Generic[T, R]):
         """Decide what the end of a row means for the later and the earlier ones of its spot."""
         if isinstance(outcome, _REFUSED):
             self._refused.setdefault(key, []).append(Note(number, digest, JournalEntry("passed", None, None)))
-        elif isinstance(outcome, KalbioError | Skipped):
+        elif isinstance(outcome, SDKError | Skipped):
             self._blocked.add(key)
         else:
             return self._refused.pop(key, [])
@@ -302,7 +302,7 @@ def _entry(outcome: Any, before: str | None) -> JournalEntry | None:
     """Return what is to be kept of a row after a try, None when it is not in."""
     if isinstance(outcome, OUTCOME_UNKNOWN):
         return JournalEntry("sent", None, before)
-    if isinstance(outcome, KalbioError | Skipped):
+    if isinstance(outcome, SDKError | Skipped):
         return None
     made = getattr(outcome, "id", None)
     return JournalEntry("done", made if made is None else str(made), None)

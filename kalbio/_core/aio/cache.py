@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from kalbio._core.aio.concurrency import Event
 from kalbio._core.concurrency import forks
-from kalbio._core.errors import KalbioError
+from kalbio._core.errors import SDKError
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -23,7 +23,7 @@ class _PendingLoad(Generic[V]):
     def __init__(self) -> None:
         self.finished = Event()
         self.value: list[V] = []
-        self.error: KalbioError | None = None
+        self.error: SDKError | None = None
 
 
 class AsyncCache(Generic[K, V]):
@@ -128,7 +128,7 @@ class AsyncCache(Generic[K, V]):
             pending.value.append(value)
             self.put(key, value, since=since)
             return value
-        except KalbioError as error:
+        except SDKError as error:
             pending.error = error
             raise
         finally:

@@ -13,7 +13,7 @@ from kalbio._core.http.time_limits import Limits
 
 
 async def read(response: Response, limit: int) -> None:
-    """Read a body, so that `content` has it. A longer one raises KalbioResponseError, or is cut in a refusal.
+    """Read a body, so that `content` has it. A longer one raises ResponseError, or is cut in a refusal.
 
     ReadError says that it cannot be unpacked, and so was lost.
     """

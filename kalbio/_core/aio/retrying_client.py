@@ -15,13 +15,13 @@ from kalbio._core.aio.concurrency import Event, raise_if_stopped
 from kalbio._core.aio.limiter import AsyncLimiter, AsyncSlot
 from kalbio._core.aio.response_body import read
 from kalbio._core.errors import (
+    APIError,
     ClientClosedError,
     ConnectionFailedError,
-    KalbioAPIError,
-    KalbioError,
-    KalbioResponseError,
     OutcomeUnknownError,
     RequestTimeoutError,
+    ResponseError,
+    SDKError,
     TransportError,
 )
 from kalbio._core.http.connect_errors import explain as explain_connect_error
@@ -192,13 +192,11 @@ class AsyncRetryingClient(AsyncClient):
         try:
             return await self._send_until_answered(request, stream=stream, auth=auth)
         except Exception as error:
-            if not self._ended.is_set() or isinstance(
-                error, OutcomeUnknownError | KalbioAPIError | KalbioResponseError
-            ):
+            if not self._ended.is_set() or isinstance(error, OutcomeUnknownError | APIError | ResponseError):
                 raise
             # What breaks because the connections are closed under it can be anything.
             if (
-                not isinstance(error, KalbioError)
+                not isinstance(error, SDKError)
                 and self._decide(request, AttemptResult.LOST, 1, self._clock()).outcome_unknown
             ):
                 self._raise_outcome_unknown(request, "the client was closed meanwhile", self._cause(error))
@@ -239,7 +237,7 @@ class AsyncRetryingClient(AsyncClient):
                 decision = self._decide(request, AttemptResult.NOT_SENT, attempt, started)
                 if decision.wait is None:
                     raise error from None
-            except KalbioAPIError as error:  # the login was turned away
+            except APIError as error:  # the login was turned away
                 result = classify(error.status_code, error.retry_after)
                 if result is AttemptResult.SERVER_FAILED:
                     result = AttemptResult.NOT_SENT
@@ -355,7 +353,7 @@ class AsyncRetryingClient(AsyncClient):
     def _is_answer_to(self, request: Request, response: Response) -> bool:
         """Whether an answer is the one to its request; False when the request is to be sent once more.
 
-        Raises OutcomeUnknownError for a write with the answer to another request; KalbioResponseError for a read that
+        Raises OutcomeUnknownError for a write with the answer to another request; ResponseError for a read that
         got one twice, and for what lacks what the description of the API promises.
         """
         operation = self._operations.get(request.extensions.get("operation", ""))
@@ -418,7 +416,7 @@ class AsyncRetryingClient(AsyncClient):
         _leave_connection(request, response.status_code)
         if decision.wait is not None:
             return decision
-        error = KalbioAPIError.for_status(
+        error = APIError.for_status(
             request.method,
             request.url.path,
             response.status_code,
@@ -434,7 +432,7 @@ class AsyncRetryingClient(AsyncClient):
 
     def _raise_outcome_unknown(self, request: Request, reason: str, cause: Exception | None) -> NoReturn:
         sent = request.content if isinstance(request.stream, ByteStream) else None
-        answer = cause if isinstance(cause, KalbioAPIError) else None
+        answer = cause if isinstance(cause, APIError) else None
         raise OutcomeUnknownError(
             request.method, request.url.path, reason, sent, answer=answer, secrets=self._secrets()
         ) from cause
@@ -458,8 +456,8 @@ def _leave_connection(request: Request, status: int) -> None:
         request.extensions["fresh_connection"] = True
 
 
-def _redirect_error(request: Request, reason: str) -> KalbioResponseError:
-    return KalbioResponseError(request.method, request.url.path, b"", reason)
+def _redirect_error(request: Request, reason: str) -> ResponseError:
+    return ResponseError(request.method, request.url.path, b"", reason)
 
 
 def _origin(request: Request) -> tuple[str, str, int | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kalbio._core.aio.client_per_loop import AsyncClientPerLoop
 from kalbio._core.aio.concurrency import running_loop
 from kalbio._core.concurrency.scoped_settings import value_of
-from kalbio._core.errors import ClientClosedError, KalbioAPIError, NotFoundError
+from kalbio._core.errors import APIError, ClientClosedError, NotFoundError
 from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.text.display import safe_repr
 
@@ -98,7 +98,7 @@ class AsyncSession:
         changed = True
         try:
             return await http.send(built, stream=stream)
-        except KalbioAPIError:
+        except APIError:
             # A refusal says that nothing was done, but for earlier tries.
             changed = built.extensions.get("maybe_done", False)
             raise

@@ -6,7 +6,7 @@ from enum import Enum
 
 import attrs
 
-from kalbio._core.errors import KalbioResponseError, OutcomeUnknownError
+from kalbio._core.errors import OutcomeUnknownError, ResponseError
 
 
 class Skipped(Enum):
@@ -17,7 +17,7 @@ class Skipped(Enum):
 
 SKIPPED = Skipped.SKIPPED
 
-OUTCOME_UNKNOWN = (OutcomeUnknownError, KalbioResponseError)
+OUTCOME_UNKNOWN = (OutcomeUnknownError, ResponseError)
 """What leaves open whether a row is in: a lost answer, and one that cannot be read."""
 
 

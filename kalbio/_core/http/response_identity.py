@@ -19,7 +19,7 @@ from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
-from kalbio._core.errors import KalbioResponseError
+from kalbio._core.errors import ResponseError
 from kalbio._core.http.httpx_names import ByteStream, Request, Response
 from kalbio._core.http.operation import OperationInfo
 from kalbio._core.http.responses import as_json, as_texts
@@ -290,7 +290,7 @@ def _readable(body: bytes, response: Response) -> bytes | None:
         try:
             # Half characters, which the quick decoder refuses, become question marks.
             return json.dumps(as_json(response), ensure_ascii=False).encode("utf-8", "replace")
-        except (KalbioResponseError, RecursionError):
+        except (ResponseError, RecursionError):
             return None
     return body
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from kalbio._core.errors import KalbioResponseError
+from kalbio._core.errors import ResponseError
 from kalbio._core.http.httpx_names import Response
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
 
 
 def as_json(response: Response) -> Any:
-    """Return the parsed body, None when there is none. Raises KalbioResponseError when it is not JSON."""
+    """Return the parsed body, None when there is none. Raises ResponseError when it is not JSON."""
     if not response.content.strip():
         return None
     try:
@@ -52,22 +52,20 @@ def as_list(response: Response) -> list[Any]:
     return value
 
 
-def unusable(response: Response, reason: str, *, show: bool = True) -> KalbioResponseError:
+def unusable(response: Response, reason: str, *, show: bool = True) -> ResponseError:
     """Return the error for an answer that cannot be used; without its body unless `show`."""
     request = response.request
     secrets = response.extensions.get("secrets", tuple)()
     if request.method not in ("GET", "HEAD"):
         reason = f"{reason}; the call may have been carried out, look before you repeat it"
-    return KalbioResponseError(
-        request.method, request.url.path, response.content if show else b"", reason, secrets=secrets
-    )
+    return ResponseError(request.method, request.url.path, response.content if show else b"", reason, secrets=secrets)
 
 
 class JSONResponse(Response):
     """A successful answer as the client hands it out: generated operations read it with `json()`."""
 
     def json(self, **_: Any) -> Any:
-        """Return the parsed body. Raises KalbioResponseError when there is none."""
+        """Return the parsed body. Raises ResponseError when there is none."""
         if not self.content.strip():
             raise unusable(self, "the answer is empty")
         return as_json(self)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from kalbio._core.errors import KalbioResponseError
+from kalbio._core.errors import ResponseError
 
 
 class LazyObject(msgspec.Struct, eq=False, gc=False):
@@ -46,11 +46,11 @@ def decode(data: bytes) -> Any:
 
 
 def decode_object(part: LazyObject) -> dict[str, Any]:
-    """Return the object. Raises KalbioResponseError when its text, whose syntax is right, still cannot be decoded."""
+    """Return the object. Raises ResponseError when its text, whose syntax is right, still cannot be decoded."""
     try:
         found: dict[str, Any] = decode(part.text)
     except (ValueError, RecursionError) as error:
-        raise KalbioResponseError("reading", part.id, b"", f"the object cannot be decoded ({error})") from None
+        raise ResponseError("reading", part.id, b"", f"the object cannot be decoded ({error})") from None
     return found
 
 

@@ -72,7 +72,7 @@ def read_ids(items: Iterable[Any]) -> list[str]:
 
 
 def read_object(response: Response, kind: str) -> dict[str, Any]:
-    """Return the one object of an answer. Raises KalbioResponseError when the answer is no such thing."""
+    """Return the one object of an answer. Raises ResponseError when the answer is no such thing."""
     answer = as_object(response)
     if not is_id(answer.get("id")):
         raise unusable(response, f"the answer is no {kind}: it has no id")

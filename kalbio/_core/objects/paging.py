@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kalbio._core.errors import KalbioResponseError
+from kalbio._core.errors import ResponseError
 from kalbio._core.objects.listing import Listing
 
 _SAME = 5
@@ -50,7 +50,7 @@ class Pages:
         """Return the new items of the page that was asked for, and move on.
 
         Raises:
-            KalbioResponseError: the server gives the same again and again, or the listing never stands still.
+            ResponseError: the server gives the same again and again, or the listing never stands still.
         """
         names = [item.id if hasattr(item, "id") else str(item) for item in items]
         if not names and not (isinstance(items, Listing) and items.unreadable):
@@ -73,7 +73,7 @@ class Pages:
         self._same = self._same + 1 if names == self._last else 0
         self._known = self._known + 1 if self._here.issuperset(names) else 0
         if self._same >= _SAME or self._known >= _KNOWN:
-            raise KalbioResponseError(
+            raise ResponseError(
                 "GET", self._path, b"", f"the server gives the same for page {self.number} as for those before it"
             )
 
@@ -81,7 +81,7 @@ class Pages:
         if self._fits or (self._before is not None and self._before <= self._here):
             self.more = False
         elif self._passes == _PASSES:
-            raise KalbioResponseError(
+            raise ResponseError(
                 "GET", self._path, b"", f"the listing lost something each of the {_PASSES} times that it was read"
             )
         else:

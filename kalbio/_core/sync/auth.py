@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest a72007791cfc)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest a20e35f73191)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from kalbio._core import constants
 from kalbio._core.auth.tokens import Grant, Tokens
 from kalbio._core.errors import (
+    APIError,
     AuthenticationError,
     ClientClosedError,
     ConnectionFailedError,
-    KalbioAPIError,
-    KalbioError,
-    KalbioResponseError,
+    ResponseError,
+    SDKError,
 )
 from kalbio._core.http.httpx_names import Auth, Request, Response
 from kalbio._core.http.time_limits import Limits
@@ -80,7 +80,7 @@ class TokenAuth(Auth):
         self._identity = identity
         self._lock = Lock()
         self.failures = 0  # logins and renewals that failed
-        self._failure: KalbioError | None = None
+        self._failure: SDKError | None = None
         self._ended = False
 
     def end(self) -> None:
@@ -119,7 +119,7 @@ class TokenAuth(Auth):
                         try:
                             read(answer, constants.MAX_LOGIN)
                             token = self._read_answer(grant, answer)
-                        except KalbioError as error:
+                        except SDKError as error:
                             # A copy: the traceback of this one would be kept alive, and shared.
                             self.failures, self._failure = self.failures + 1, copy.copy(error)
                             raise
@@ -168,11 +168,11 @@ class TokenAuth(Auth):
             except ValueError as error:
                 # Not the body: part of a token may stand in it.
                 url = answer.request.url.path
-                raise KalbioResponseError(answer.request.method, url, b"[hidden]", str(error)) from None
+                raise ResponseError(answer.request.method, url, b"[hidden]", str(error)) from None
         elif answer.status_code in (408, 421, 425, 429) or answer.status_code >= 500:
             if answer.status_code in (421, 425, 429, 503):
                 self._tokens.restore(grant)
-            raise self._refusal(KalbioAPIError.for_status, answer)
+            raise self._refusal(APIError.for_status, answer)
         elif grant["grant_type"] != "refresh_token":
             refused = self._refusal(AuthenticationError, answer)
             if answer.status_code in (404, 405):
@@ -180,7 +180,7 @@ class TokenAuth(Auth):
             raise refused
         return None  # a refused refresh needs no error: the next grant is a login
 
-    def _refusal(self, make: Callable[..., KalbioAPIError], answer: Response) -> KalbioAPIError:
+    def _refusal(self, make: Callable[..., APIError], answer: Response) -> APIError:
         return make(
             answer.request.method,
             answer.request.url.path,

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest 142536d397e9)
+# Derived from kalbio/_core/aio/cache.py by scripts/regenerate; edit that file. (digest f5643f9fd425)
 """A cache that belongs to one client: bounded, expiring, safe for tasks and threads, one request for many askers."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from threading import Lock as ShortLock
 from typing import Generic, TypeVar
 
 from kalbio._core.concurrency import forks
-from kalbio._core.errors import KalbioError
+from kalbio._core.errors import SDKError
 from kalbio._core.sync.concurrency import Event
 
 K = TypeVar("K", bound=Hashable)
@@ -24,7 +24,7 @@ class _PendingLoad(Generic[V]):
     def __init__(self) -> None:
         self.finished = Event()
         self.value: list[V] = []
-        self.error: KalbioError | None = None
+        self.error: SDKError | None = None
 
 
 class Cache(Generic[K, V]):
@@ -129,7 +129,7 @@ class Cache(Generic[K, V]):
             pending.value.append(value)
             self.put(key, value, since=since)
             return value
-        except KalbioError as error:
+        except SDKError as error:
             pending.error = error
             raise
         finally:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 313912c24b09)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 052bd431594a)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kalbio._core import constants
-from kalbio._core.errors import ConnectionFailedError, KalbioResponseError
+from kalbio._core.errors import ConnectionFailedError, ResponseError
 from kalbio._core.http.decompression import Gunzip, is_packed
 from kalbio._core.http.httpx_names import HTTPError, Response
 
@@ -103,7 +103,7 @@ def pieces(
 ) -> Iterator[bytes]:
     """Yield the body of a streamed `response` piece by piece, and close the response.
 
-    Raises KalbioResponseError when it is not the whole of something, or in an encoding that was not asked for;
+    Raises ResponseError when it is not the whole of something, or in an encoding that was not asked for;
     ConnectionFailedError when it breaks off, or is not what its checksum says.
     """
     stated = response.headers.get("content-length")
@@ -139,7 +139,7 @@ def pieces(
 
 
 def _check_whole(response: Response) -> bool:
-    """Return whether a body is packed. Raises KalbioResponseError when it cannot be the whole of what was asked for."""
+    """Return whether a body is packed. Raises ResponseError when it cannot be the whole of what was asked for."""
     # Of all that counts as success, 200 alone says that the body is what was asked for, and all of it: 206 has a part,
     # 202 and 204 have something else or nothing, and 203 what somebody on the way has made of it.
     if response.status_code != 200:
@@ -252,8 +252,8 @@ def _remove_stale_parts(folder: Path, name: re.Pattern[str]) -> None:
                 Path(entry.path).unlink()
 
 
-def _response_error(response: Response, reason: str) -> KalbioResponseError:
-    return KalbioResponseError(response.request.method, response.request.url.path, b"", f"nothing was saved: {reason}")
+def _response_error(response: Response, reason: str) -> ResponseError:
+    return ResponseError(response.request.method, response.request.url.path, b"", f"nothing was saved: {reason}")
 
 
 def _broken_off(response: Response, reason: str) -> ConnectionFailedError:

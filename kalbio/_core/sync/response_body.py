@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest c9ca1e723fa8)
+# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest df9dd69b5d9c)
 """Reads the body of an answer into memory: unpacked a little at a time, and no more of it than a limit."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kalbio._core.http.time_limits import Limits
 
 
 def read(response: Response, limit: int) -> None:
-    """Read a body, so that `content` has it. A longer one raises KalbioResponseError, or is cut in a refusal.
+    """Read a body, so that `content` has it. A longer one raises ResponseError, or is cut in a refusal.
 
     ReadError says that it cannot be unpacked, and so was lost.
     """

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 3dcfce4cc9ed)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 599833d98a09)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any, NoReturn
 
 from kalbio._core import constants
 from kalbio._core.errors import (
+    APIError,
     ClientClosedError,
     ConnectionFailedError,
-    KalbioAPIError,
-    KalbioError,
-    KalbioResponseError,
     OutcomeUnknownError,
     RequestTimeoutError,
+    ResponseError,
+    SDKError,
     TransportError,
 )
 from kalbio._core.http.connect_errors import explain as explain_connect_error
@@ -193,13 +193,11 @@ class RetryingClient(Client):
         try:
             return self._send_until_answered(request, stream=stream, auth=auth)
         except Exception as error:
-            if not self._ended.is_set() or isinstance(
-                error, OutcomeUnknownError | KalbioAPIError | KalbioResponseError
-            ):
+            if not self._ended.is_set() or isinstance(error, OutcomeUnknownError | APIError | ResponseError):
                 raise
             # What breaks because the connections are closed under it can be anything.
             if (
-                not isinstance(error, KalbioError)
+                not isinstance(error, SDKError)
                 and self._decide(request, AttemptResult.LOST, 1, self._clock()).outcome_unknown
             ):
                 self._raise_outcome_unknown(request, "the client was closed meanwhile", self._cause(error))
@@ -240,7 +238,7 @@ class RetryingClient(Client):
                 decision = self._decide(request, AttemptResult.NOT_SENT, attempt, started)
                 if decision.wait is None:
                     raise error from None
-            except KalbioAPIError as error:  # the login was turned away
+            except APIError as error:  # the login was turned away
                 result = classify(error.status_code, error.retry_after)
                 if result is AttemptResult.SERVER_FAILED:
                     result = AttemptResult.NOT_SENT
@@ -356,7 +354,7 @@ class RetryingClient(Client):
     def _is_answer_to(self, request: Request, response: Response) -> bool:
         """Whether an answer is the one to its request; False when the request is to be sent once more.
 
-        Raises OutcomeUnknownError for a write with the answer to another request; KalbioResponseError for a read that
+        Raises OutcomeUnknownError for a write with the answer to another request; ResponseError for a read that
         got one twice, and for what lacks what the description of the API promises.
         """
         operation = self._operations.get(request.extensions.get("operation", ""))
@@ -419,7 +417,7 @@ class RetryingClient(Client):
         _leave_connection(request, response.status_code)
         if decision.wait is not None:
             return decision
-        error = KalbioAPIError.for_status(
+        error = APIError.for_status(
             request.method,
             request.url.path,
             response.status_code,
@@ -435,7 +433,7 @@ class RetryingClient(Client):
 
     def _raise_outcome_unknown(self, request: Request, reason: str, cause: Exception | None) -> NoReturn:
         sent = request.content if isinstance(request.stream, ByteStream) else None
-        answer = cause if isinstance(cause, KalbioAPIError) else None
+        answer = cause if isinstance(cause, APIError) else None
         raise OutcomeUnknownError(
             request.method, request.url.path, reason, sent, answer=answer, secrets=self._secrets()
         ) from cause
@@ -459,8 +457,8 @@ def _leave_connection(request: Request, status: int) -> None:
         request.extensions["fresh_connection"] = True
 
 
-def _redirect_error(request: Request, reason: str) -> KalbioResponseError:
-    return KalbioResponseError(request.method, request.url.path, b"", reason)
+def _redirect_error(request: Request, reason: str) -> ResponseError:
+    return ResponseError(request.method, request.url.path, b"", reason)
 
 
 def _origin(request: Request) -> tuple[str, str, int | None]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 11700b755f82)
+# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest ddc6af17b0c9)
 """What services make calls with: one session for each client. It knows the wire and what is remembered, and no noun."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from kalbio._core.concurrency.scoped_settings import value_of
-from kalbio._core.errors import ClientClosedError, KalbioAPIError, NotFoundError
+from kalbio._core.errors import APIError, ClientClosedError, NotFoundError
 from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.sync.client_per_loop import ClientPerLoop
 from kalbio._core.text.display import safe_repr
@@ -97,7 +97,7 @@ class Session:
         changed = True
         try:
             return http.send(built, stream=stream)
-        except KalbioAPIError:
+        except APIError:
             # A refusal says that nothing was done, but for earlier tries.
             changed = built.extensions.get("maybe_done", False)
             raise
