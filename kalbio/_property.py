@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest 5efc3e4e4fc2)
+# Derived from kalbio/aio/_property.py by scripts/regenerate; edit that file. (digest 1fcf8ad6974a)
 """Properties of activities and definitions."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Property(PropertyData):
 
     @default_on_error(none)
     def update_property(self, property_value: Any) -> None:
-        """Set the property; the object takes over the server's new state.
+        """Set the property; the object then shows the new state.
 
         Args:
             property_value: the value, of the type of the property.
@@ -62,14 +62,14 @@ class Property(PropertyData):
 
         Args:
             file_name: the name to keep it under; without `file_data`, the path of the file.
-            file_data: bytes, a file opened for reading bytes (sent from where it stands), or a path.
-            file_type: its content type, e.g. "text/csv"; by default it follows from the name.
+            file_data: bytes, a file opened for reading bytes (sent from its current position), or a path.
+            file_type: its content type, e.g. "text/csv"; by default it is chosen by the ending of the name.
 
         Returns:
-            What the server says of the file, as it came; None when it says nothing.
+            The server's description of the file, as it sent it; None when it sent none.
 
         Raises:
-            OutcomeUnknownError: the answer was lost; look before you upload again.
+            OutcomeUnknownError: the answer was lost; check before you upload again.
             KalbioAPIError: the server refused.
 
         API operation: `uploadPropertyFile`.

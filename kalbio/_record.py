@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 4c8bff429aee)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 5a99d63b0de2)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class WritableRecord(RecordData):
             content: the value. Numbers may be numbers or text, dates `date` or `datetime`; NaN is refused.
             activity_id: the activity to write it in: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
-            verify: whether to look, when the answer is lost, for the value in the history, and to write it again only
-                when it is not there. Reads the history once before writing.
+            verify: whether to check the history when the answer is lost, and to write the value again only if it is not
+                there. Reads the history once before writing.
 
         Returns:
             The written value. The record holds it at once, without being read again.
@@ -95,7 +95,8 @@ class WritableRecord(RecordData):
         Raises:
             IdentifierNotFoundError: no such field or activity; nothing was sent.
             ValueError: the content cannot be sent.
-            OutcomeUnknownError: the answer was lost, and with `verify` looking did not help; look before you write.
+            OutcomeUnknownError: the answer was lost, and `verify`, if given, could not tell; check before you write
+                again.
             KalbioAPIError: the server refused.
 
         API operation: `addRecordValue`; with `verify` also `listRecordValues`.
@@ -170,7 +171,7 @@ class WritableRecord(RecordData):
                 return RecordValue(dict(own), client)
             if new:
                 # Somebody else's, or ours in a form that is not known here: writing again might double it.
-                lost.add_note("The history has a new value in the same place, with another content.")
+                lost.add_note("The history has a new value in the same cell, with other content.")
             if new or wait is None:
                 raise lost
 
@@ -184,21 +185,21 @@ class WritableRecord(RecordData):
         *,
         verify: bool = False,
     ) -> RecordValue | None:
-        """Write a value, saying where: the same as `add_value`, with an activity that must be named.
+        """Write a value, like `add_value`, but with an activity that you must give.
 
         Args:
             field_id: the data field: object, id, or name.
             value: the value, see `add_value`.
             activity_id: the activity: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
-            verify: whether to look after a lost answer, see `add_value`.
+            verify: whether to check the history after a lost answer, see `add_value`.
 
         Returns:
             The written value.
 
         Raises:
             IdentifierNotFoundError: no such field or activity; nothing was sent.
-            OutcomeUnknownError: the answer was lost; look before you write again.
+            OutcomeUnknownError: the answer was lost; check before you write again.
             KalbioAPIError: the server refused.
 
         API operation: `addRecordValue`; with `verify` also `listRecordValues`.
@@ -224,8 +225,8 @@ class WritableRecord(RecordData):
         Args:
             field_id: the data field, of type file: object, id, or name.
             file_name: the name to keep it under; without `file_data`, the path of the file.
-            file_data: bytes, a file opened for reading bytes (sent from where it stands), or a path.
-            file_type: its content type, e.g. "text/csv"; by default it follows from the name.
+            file_data: bytes, a file opened for reading bytes (sent from its current position), or a path.
+            file_type: its content type, e.g. "text/csv"; by default it is chosen by the ending of the name.
             activity_id: the activity: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
 
@@ -234,7 +235,7 @@ class WritableRecord(RecordData):
 
         Raises:
             IdentifierNotFoundError: no such field or activity; nothing was sent.
-            OutcomeUnknownError: the answer was lost; look before you upload again.
+            OutcomeUnknownError: the answer was lost; check before you upload again.
             KalbioAPIError: the server refused.
 
         API operation: `uploadRecordValueFile`.
@@ -256,7 +257,7 @@ class WritableRecord(RecordData):
         sub_record_id: RecordIdentifier | None = None,
         record_view_id: str | None = None,
     ) -> Any | None:
-        """Return the current content of a field: the newest value that passes the conditions.
+        """Return the current content of a field: the newest value that meets the conditions.
 
         Args:
             field_id: the field, key fields included: object, id, or name.
@@ -266,8 +267,8 @@ class WritableRecord(RecordData):
             record_view_id: id of a table: only values written in it.
 
         Returns:
-            The content: numbers as text, booleans as booleans; None when there is no such value. Local; names are
-            looked up in cached listings.
+            The content: numbers as text, booleans as booleans; None when there is no such value. Nothing is sent,
+            unless a name has to be looked up.
 
         Raises:
             IdentifierNotFoundError: no such field, activity or sub-record.
@@ -366,7 +367,7 @@ class WritableRecord(RecordData):
 
     @default_on_error(none)
     def refetch(self) -> None:
-        """Read the record from the server again; this object takes over what it says.
+        """Read the record from the server again; this object then shows its state.
 
         Raises:
             NotFoundError: the record is not there any more.

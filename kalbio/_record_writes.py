@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest bcc5617ae3a0)
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 738867daebef)
 """Many records and values, written a few at a time."""
 
 from __future__ import annotations
@@ -48,19 +48,20 @@ class BulkWrites(Service):
 
         Args:
             rows: dicts of key field (object, id, or name) to value.
-            stop_on_error: whether no further row is sent once one has failed.
-            progress: called with the rows that have ended, and with all of them.
-            journal: path of a file that keeps what became of each row. A load that was killed is run again with the
-                same rows and the same file: rows that are done are not sent again, their outcomes have the `id` only.
+            stop_on_error: whether to stop after the first row that failed.
+            progress: called with the number of rows that have ended, and the number of all rows.
+            journal: path of a file that keeps what became of each row. To continue a load that was killed, run it again
+                with the same rows and the same file: rows that are done are not sent again, and their outcomes have the
+                `id` only.
 
         Returns:
-            The outcome of each row, in order; a row that is refused does not keep the others from going in.
+            The outcome of each row, in order; a refused row does not keep the others from being written.
 
         Raises:
-            IdentifierNotFoundError: a name is no key field; nothing was sent.
-            ValueError: a dict is empty, or a value is no text; nothing was sent.
-            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
-                was sent. With an `outcome`: it failed in the middle of the load.
+            IdentifierNotFoundError: a name is not a key field; nothing was sent.
+            ValueError: a dict is empty, or a value is neither text nor a whole number; nothing was sent.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is damaged; nothing was
+                sent. If it has an `outcome`, the journal failed in the middle of the load.
 
         API operation: `identifyRecords` for some 100 rows, `getOrCreateRecord` for each that is not there; with a
         journal also `getActiveWorkspace`.
@@ -92,15 +93,15 @@ class BulkWrites(Service):
 
         Args:
             rows: as in `get_or_create_records`; a generator may go on without end.
-            stop_on_error: whether it ends with the batch in which a row has failed.
+            stop_on_error: whether to stop after the batch in which a row has failed.
             journal: as in `get_or_create_records`.
             batch_size: rows to take, and to look names up for, at a time.
 
         Returns:
-            An iterator of outcomes, in the order of the rows. A row that makes no sense is "failed"; the others go in.
+            An iterator of outcomes, in the order of the rows. An invalid row is "failed"; the others are written.
 
         Raises:
-            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is damaged.
             KalbioAPIError: names could not be looked up.
 
         API operation: `identifyRecords` for some 100 rows, `getOrCreateRecord` for each that is not there; with a
@@ -166,26 +167,27 @@ class BulkWrites(Service):
         Args:
             rows: what to write, see `ValueToWrite`: `record`, `field` and `content`, and optionally `activity` and
                 `record_view_id`; each named as in `Record.add_value`.
-            stop_on_error: whether no further row is sent once one has failed.
-            progress: called with the rows that have ended, and with all of them.
-            verify: whether to look after a lost answer, see `Record.add_value`; reads a history before each row,
-                but for those of a journal.
-            journal: path of a file that keeps what became of each row. A load that was killed is run again with the
-                same rows and the same file: rows that are done are not sent again, their outcomes have the `id` only;
-                rows that were under way, or whose answer was lost, are looked for before they are sent again. With it,
-                a row that may or may not be in, or did not arrive, holds back the later rows for the same place.
+            stop_on_error: whether to stop after the first row that failed.
+            progress: called with the number of rows that have ended, and the number of all rows.
+            verify: whether to check the history after a lost answer, see `Record.add_value`. Without a journal, this
+                reads the history of the record before each row.
+            journal: path of a file that keeps what became of each row. To continue a load that was killed, run it again
+                with the same rows and the same file: rows that are done are not sent again, and their outcomes have the
+                `id` only; rows that were being sent, or whose answer was lost, are looked up before they are sent
+                again. While the outcome of a row is unknown, or it did not arrive, the later rows for the same cell are
+                skipped.
 
         Returns:
-            The outcome of each row, in order; a row that is refused does not keep the others from going in. A row whose
-            answer was lost is "unknown": look before you write it again, or run it again with the same journal. Rows
-            for the same place are written in their order, so the last one is the current value. Record objects show
-            what was written.
+            The outcome of each row, in order; a refused row does not keep the others from being written. A row whose
+            answer was lost is "unknown": check before you write it again, or run it again with the same journal. Rows
+            for the same cell are written in their order, so the last one is the current value. The record objects that
+            you gave show what was written.
 
         Raises:
             IdentifierNotFoundError: a row names something that is not there; nothing was sent.
             ValueError: a row is incomplete, or has an unknown member; nothing was sent.
-            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
-                was sent. With an `outcome`: it failed in the middle of the load.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is damaged; nothing was
+                sent. If it has an `outcome`, the journal failed in the middle of the load.
 
         API operation: `addRecordValue` for each row; with `verify` also `listRecordValues`; with a journal also
         `getActiveWorkspace`, `listRecords` for some 200 rows, and `listRecordValues` where a value is looked for.
@@ -222,16 +224,16 @@ class BulkWrites(Service):
 
         Args:
             rows: as in `add_values`; a generator may go on without end.
-            stop_on_error: whether it ends with the batch in which a row has failed.
-            verify: whether to look after a lost answer, as in `add_values`.
+            stop_on_error: whether to stop after the batch in which a row has failed.
+            verify: whether to check the history after a lost answer, as in `add_values`.
             journal: as in `add_values`.
             batch_size: rows to take, and to look names up for, at a time.
 
         Returns:
-            An iterator of outcomes, in the order of the rows. A row that makes no sense is "failed"; the others go in.
+            An iterator of outcomes, in the order of the rows. An invalid row is "failed"; the others are written.
 
         Raises:
-            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is damaged.
             KalbioAPIError: names could not be looked up.
 
         API operation: as `add_values`.

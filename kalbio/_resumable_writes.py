@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 79146a49a5c9)
+# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 5a60cac454f1)
 """How the values of a load that was killed are told from those that were there before."""
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ class ValueReconciler:
             return _unknown(record_id, f"the history could not be read: {error}")
         known = None if before is None else known_before(history, before, record_id, scope)
         if known is None:
-            return _unknown(record_id, "what was there before is not known")
+            return _unknown(record_id, "the value that was there before is not known")
         new = new_values(history, known, record_id, *scope)
         others = self._made_by_others(new)
         new = [value for value in new if str(value["id"]) not in others]
@@ -230,7 +230,7 @@ class ValueReconciler:
         if own is not None:
             return RecordValue(dict(own), self._client)
         # Somebody else's, or ours in a form that is not known here: writing again might double it.
-        return _unknown(record_id, "the place has a new value with another content") if new else None
+        return _unknown(record_id, "the cell has a new value with other content") if new else None
 
     def _made_by_others(self, values: Sequence[Mapping[str, Any]]) -> set[str]:
         """Return those ids that the journal knows to be of other rows."""

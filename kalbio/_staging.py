@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_staging.py by scripts/regenerate; edit that file. (digest 0466cfbc28a2)
+# Derived from kalbio/aio/_staging.py by scripts/regenerate; edit that file. (digest fd7c214da771)
 """The staging table of an activity: which columns drafts may have."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def staging_view(directory: Directory, activity: ActivityData) -> RecordView:
 
 
 def check_keys(directory: Directory, view: RecordView, keys: Sequence[str]) -> None:
-    """Raise when a name is no key field of a staging table, or the name of several."""
+    """Raise when a name is not a key field of a staging table, or the name of several."""
     fields = directory[KEY_FIELDS]
     kind = directory[ENTITY_TYPES].find(view.entity_slice_id or "")
     if kind is None:
@@ -44,7 +44,7 @@ def check_keys(directory: Directory, view: RecordView, keys: Sequence[str]) -> N
         found = [field.id for field in fitting if field.field_name == name]
         if not found:
             names = sorted(field.field_name or "" for field in fitting)
-            raise ValueError(f"{name!r} is no key field of the staging table; its key fields are {names}")
+            raise ValueError(f"{name!r} is not a key field of the staging table; its key fields are {names}")
         if len(found) > 1:
             raise AmbiguousIdentifierError("key field", name, found)
 
@@ -64,7 +64,7 @@ def map_columns(directory: Directory, view: RecordView, columns: Sequence[str]) 
             names = [field.field_name or "" for field in fields]
             close = close_matches(name, names)
             hint = f" Did you mean {close[0]!r}?" if close else f" It has {', '.join(names) or 'none'}."
-            raise ValueError(f"{name!r} is no data field of the staging table {view.view_name!r}.{hint}")
+            raise ValueError(f"{name!r} is not a data field of the staging table {view.view_name!r}.{hint}")
         if len(found) > 1:
             raise AmbiguousIdentifierError("data field", name, [field.id for field in found])
         mapped[name] = found[0]

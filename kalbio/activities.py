@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 423e1c26adca)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 7fed34783d9e)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class ActivitiesService(Service):
         """Return activities in the order asked for; unknown ones are left out.
 
         Args:
-            ids: ids, titles and activities, in any mixture.
+            ids: ids, titles and activities, in any combination.
 
         Raises:
             AmbiguousIdentifierError: several activities have one of the titles.
@@ -219,14 +219,14 @@ class ActivitiesService(Service):
             program_ids: programs: objects, ids, or titles.
             activity_definition_id: its definition: object, id, or title.
             assigned_user_ids: members of the workspace: objects, ids, or e-mail addresses.
-            subscriber_ids: members to tell of changes; the creator and the assigned are told anyway.
+            subscriber_ids: members to notify of changes; the creator and the assigned users are notified anyway.
             start_date: when it starts: a date, or a datetime; midnight without a zone counts as the day.
             duration: days.
 
         Raises:
             ValueError: the title is empty, or there is no such type.
-            IdentifierNotFoundError: there is no such definition, program or member; the creation was not sent.
-            OutcomeUnknownError: the answer was lost; look before you create it again.
+            IdentifierNotFoundError: there is no such definition, program or member; nothing was created.
+            OutcomeUnknownError: the answer was lost; check before you create it again.
             KalbioAPIError: the server refused.
 
         API operation: `createActivity`.
@@ -266,7 +266,7 @@ class ActivitiesService(Service):
             The activities; none when the record does not exist.
 
         Raises:
-            IdentifierNotFoundError: a name in the dict is no key field.
+            IdentifierNotFoundError: a name in the dict is not a key field.
             KalbioAPIError: the server refused.
 
         API operation: `listRecordOperations`.
@@ -305,7 +305,7 @@ class ActivitiesService(Service):
         limit: int | None = None,
         completed_behavior: CompletedBehaviorEnum | str | None = None,
     ) -> list[Activity]:
-        """Return the activities that fulfil all conditions; of the values of one list, any one will do.
+        """Return the activities that meet all conditions; within one list, any of the values is enough.
 
         Args:
             search_text: free text in the title.
@@ -316,12 +316,12 @@ class ActivitiesService(Service):
             label_ids: labels: objects, ids, or names.
             assigned_user_ids: users: objects, ids, or e-mail addresses.
             created_by: the user who created it: object, id, or e-mail address.
-            parent_id: the activity it is a part of: object, id, or title; None for those that are part of none.
+            parent_id: the activity it is a part of: object, id, or title; None for activities without a parent.
             limit: most activities to return; the server gives 500 at most.
             completed_behavior: "show-all" (the default), "hide-completed-trees" or "hide-all".
 
         Raises:
-            IdentifierNotFoundError: a condition names nothing; nothing was sent.
+            IdentifierNotFoundError: a name in a condition does not exist; nothing was sent.
             ValueError: an unknown type or behaviour.
             KalbioAPIError: the server refused.
 
@@ -409,7 +409,7 @@ class ActivitiesService(Service):
         """Return definitions in the order asked for; unknown ones are left out.
 
         Args:
-            ids: ids, titles and definitions, in any mixture.
+            ids: ids, titles and definitions, in any combination.
 
         Raises:
             AmbiguousIdentifierError: several definitions have one of the titles.

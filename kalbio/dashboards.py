@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 4c4311a76347)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest a68585a929da)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Dashboard(Resource):
         response = client.session.call(create_dashboard_category.build_request(self.id, body=body))
         answer = as_object(response)
         if answer.get("id") is None:
-            raise unusable(response, "the answer is no category")
+            raise unusable(response, "the answer is not a category")
         return DashboardCategory(answer, client)
 
     @default_on_error(none)
@@ -163,7 +163,7 @@ class Dashboard(Resource):
             record_id: the record: object, id, or key-field dict.
 
         Raises:
-            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            IdentifierNotFoundError: no record has the keys in one of the dicts; nothing was sent.
             KalbioAPIError: the server refused.
 
         API operation: `addDashboardRecord`.
@@ -179,13 +179,13 @@ class Dashboard(Resource):
 
     @default_on_error(none)
     def remove_record(self, record_id: Any) -> None:
-        """Remove a record; this object shows it no more.
+        """Remove a record; this object no longer shows it.
 
         Args:
             record_id: the record: object, id, or key-field dict.
 
         Raises:
-            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            IdentifierNotFoundError: no record has the keys in one of the dicts; nothing was sent.
             KalbioAPIError: the server refused.
 
         API operation: `removeDashboardRecord`.
@@ -222,7 +222,7 @@ class Dashboard(Resource):
 
     @default_on_error(none)
     def remove_set(self, set_id: str) -> None:
-        """Remove a record set; this object shows it no more.
+        """Remove a record set; this object no longer shows it.
 
         Args:
             set_id: id of the record set.

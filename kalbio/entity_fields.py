@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest daa0b192f07a)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest ec3c0ffd1488)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class KeyField(EntityField):
         initial_counter_value: int | Unset = UNSET,
         role: EntityFieldRoleEnum | str | None | Unset = UNSET,
     ) -> KeyField:
-        """Change the field; what is not given stays, None clears.
+        """Change the field. What you leave out stays as it is; None clears it.
 
         Args:
             field_name: its name.
@@ -90,7 +90,7 @@ class KeyField(EntityField):
             regex_format: the pattern that values must follow.
             serial_format_prefix: what generated values begin with.
             serial_format_padding: digits of generated values.
-            format_enforcement: how strictly the format is kept.
+            format_enforcement: how strictly the format is enforced.
             show_format_warning: whether the platform warns about values that do not fit.
             initial_counter_value: the first number of generated values.
             role: the role of the field.
@@ -147,7 +147,7 @@ class DataField(EntityField):
         lookup_display_operation_scope: LookupDisplayOperationScopeEnum | str | Unset = UNSET,
         attrs: dict[str, Any] | Unset = UNSET,
     ) -> DataField:
-        """Change the field; what is not given stays, None clears.
+        """Change the field. What you leave out stays as it is; None clears it.
 
         Args:
             field_name: its name.
@@ -252,10 +252,10 @@ class EntityFieldsService(Service):
     def get_or_create_key_field(self, field_name: str) -> KeyField:
         """Return the key field of this name, creating it when there is none.
 
-        A data field may have the same name; where a field of either kind may stand, that name is then ambiguous.
+        A data field may have the same name; where both kinds of fields are accepted, that name is then ambiguous.
 
         Args:
-            field_name: its exact name; the id of an existing field does as well.
+            field_name: its exact name; or the id of an existing field.
 
         Raises:
             AmbiguousIdentifierError: several key fields have this name.

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 4df6b72e4f08)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 10485ce6fa43)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class EntityTypesService(Service):
         """Return the entity type of this exact name, None when there is none.
 
         Args:
-            name: the name; an id or an entity type does as well.
+            name: the exact name, the id, or the entity type itself.
 
         Raises:
             AmbiguousIdentifierError: several types have this name.
@@ -111,7 +111,7 @@ class EntityTypesService(Service):
             key_field_ids: key fields as ids, names or objects.
 
         Raises:
-            IdentifierNotFoundError: a name is no key field.
+            IdentifierNotFoundError: a name is not a key field.
 
         API operation: `listEntitySlices`.
 
@@ -129,7 +129,7 @@ class EntityTypesService(Service):
             key_field_ids: key fields as ids, names or objects.
 
         Raises:
-            IdentifierNotFoundError: a name is no key field.
+            IdentifierNotFoundError: a name is not a key field.
 
         API operation: `listEntitySlices`.
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest a43a09e9aae9)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 5a57c3ebb791)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -76,8 +76,9 @@ class ExportsService(Service):
             entity_field_filters: as `where`, or as JSON text.
             entity_field_sorts: as `sorts`, or as JSON text.
             search_text: free text.
-            overwrite: whether an existing file is replaced, which keeps its rights; with False it is left alone.
-            progress: called with the bytes that have come, and with all that will come where the server says it.
+            overwrite: whether to replace an existing file (its permissions are kept); with False, an existing file is
+                an error.
+            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
             where: conditions on fields that must all hold, made with `F`: `(F("logP") < 5) & F("Hit").is_set()`.
             sorts: names of fields, the most important first, with a "-" before one for descending.
             record_set_id: older name of `record_set_ids`.
@@ -88,12 +89,12 @@ class ExportsService(Service):
 
         Raises:
             OSError: the file cannot be written.
-            FileExistsError: it exists and is not to be replaced, or a link or something else that is no plain file
-                has its name; nothing was sent.
+            FileExistsError: the file exists and `overwrite` is False, or there is a link or something else that is not
+                a plain file; nothing was sent.
             IdentifierError: the entity type is None; nothing was sent.
             IdentifierNotFoundError: no such entity type, program, activity or field; nothing was sent.
             KalbioAPIError: the server refused.
-            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
+            KalbioResponseError: the answer is not a whole file, or has an encoding that the client does not accept.
             ConnectionFailedError: the download broke; an existing file is as it was.
 
         API operation: `exportRecordsCsv`.

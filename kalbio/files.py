@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest f77d8551189d)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest aabefb43e544)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ class FilesService(Service):
             filename: name to save it under; only its last component counts. By default the id.
             destination: directory to save in, created if need be; by default the current one.
             activity_id: the activity it belongs to: object, id, or title.
-            overwrite: whether an existing file is replaced, which keeps its rights; with False it is left alone.
-            progress: called with the bytes that have come, and with all that will come where the server says it.
+            overwrite: whether to replace an existing file (its permissions are kept); with False, an existing file is
+                an error.
+            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
@@ -66,11 +67,11 @@ class FilesService(Service):
 
         Raises:
             OSError: the file cannot be written.
-            FileExistsError: it exists and is not to be replaced, or a link or something else that is no plain file
-                has its name; nothing was sent.
+            FileExistsError: the file exists and `overwrite` is False, or there is a link or something else that is not
+                a plain file; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
-            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
+            KalbioResponseError: the answer is not a whole file, or has an encoding that the client does not accept.
             ConnectionFailedError: the download broke, or the checksum is wrong; an existing file is as it was.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
@@ -104,7 +105,7 @@ class FilesService(Service):
             file_id: its id.
             file: opened for writing bytes. A failure leaves what was written until then in it.
             activity_id: the activity it belongs to: object, id, or title.
-            progress: called with the bytes that have come, and with all that will come where the server says it.
+            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
@@ -114,7 +115,7 @@ class FilesService(Service):
             TypeError: `file` does not take bytes; nothing was sent.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
-            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
+            KalbioResponseError: the answer is not a whole file, or has an encoding that the client does not accept.
             ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
@@ -143,13 +144,13 @@ class FilesService(Service):
         Args:
             file_id: its id.
             activity_id: the activity it belongs to: object, id, or title.
-            progress: called with the bytes that have come, and with all that will come where the server says it.
+            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Raises:
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
-            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
+            KalbioResponseError: the answer is not a whole file, or has an encoding that the client does not accept.
             ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.
@@ -180,14 +181,14 @@ class FilesService(Service):
         Args:
             file_id: its id.
             activity_id: the activity it belongs to: object, id, or title.
-            progress: called with the bytes that have come, and with all that will come where the server says it.
+            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
             sha256: checksum that the file must have, 64 hexadecimal digits; checked behind the last piece.
 
         Raises:
             NotFoundError: there is no such file on the server.
             IdentifierNotFoundError: no such activity; nothing was sent.
             KalbioAPIError: the server refused.
-            KalbioResponseError: what came is not the whole of a file, or in an encoding that was not asked for.
+            KalbioResponseError: the answer is not a whole file, or has an encoding that the client does not accept.
             ConnectionFailedError: the download broke, or the checksum is wrong.
 
         API operation: `downloadFile`; `downloadActivityFile` with an activity.

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest 93a90433703a)
+# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest 81fbabf56bcc)
 """Small tools on top of the client."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def export_data(client: Client, data: Iterable[Mapping[str, Any]]) -> list[dict[
 
     Returns:
         The rows with the same values. A column keeps its id when the field is unknown or has no name, and, with a
-        warning, when several fields have the name: no column ever swallows another.
+        warning, when several fields have the name, so that no column overwrites another.
 
     Raises:
         KalbioAPIError: the server refused. (With `on_error="log"` all ids are kept.)

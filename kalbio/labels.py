@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 9aa75686d8bd)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest c4682040ae1c)
 """Labels of activities."""
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class LabelsService(Service):
         """Return the labels with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids, names and label objects, in any mixture.
+            ids: ids, names and label objects, in any combination.
 
         Raises:
             AmbiguousIdentifierError: several labels have one of the names.

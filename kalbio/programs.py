@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 426fc5ac8e5f)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest e84aee22e21b)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ProgramsService(Service):
         """Return the programs with these ids or titles, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids, titles and program objects, in any mixture.
+            ids: ids, titles and program objects, in any combination.
 
         Raises:
             AmbiguousIdentifierError: several programs have one of the titles.

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 018a04218457)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 63a27b44153d)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class RecordView(RecordViewData):
 
     @default_on_error(none)
     def extend_view(self, body: RecordView.ExtendViewBody) -> None:
-        """Add a key field: the view moves to the entity type that has it too.
+        """Add a key field: the view moves to the entity type that has this key field as well.
 
         Args:
             body: `new_key_field_name`, and `records_to_transfer`: the records that move along (objects, ids, or

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 4d4fb72edc77)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 1143f10d5733)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class RecordsService(BulkWrites):
             The record, None when there is none.
 
         Raises:
-            IdentifierNotFoundError: a name in the dict is no key field.
-            ValueError: the dict is empty, or a value is no text.
+            IdentifierNotFoundError: a name in the dict is not a key field.
+            ValueError: the dict is empty, or a value is neither text nor a whole number.
             KalbioAPIError: the server refused.
 
         API operation: `getRecord`; `identifyRecords` for a dict.
@@ -120,12 +120,12 @@ class RecordsService(BulkWrites):
         """Return many records with few requests, in the order asked for; those that are not there are left out.
 
         Args:
-            record_ids: ids, dicts of key field to value, and records, in any mixture.
-            batch_size: most records to ask for at once; batches are cut by the length of the URL as well.
+            record_ids: ids, dicts of key field to value, and records, in any combination.
+            batch_size: most records to ask for at once; the length of the URL limits a batch, too.
             use_cache: False asks the server even for cached records.
 
         Raises:
-            IdentifierNotFoundError: a name in a dict is no key field.
+            IdentifierNotFoundError: a name in a dict is not a key field.
             ValueError: something in the list names no record.
             KalbioAPIError: the server refused.
 
@@ -145,8 +145,8 @@ class RecordsService(BulkWrites):
             key_values: key field (object, id, or name) to value.
 
         Raises:
-            IdentifierNotFoundError: a name is no key field; nothing was sent.
-            ValueError: the dict is empty, or a value is no text.
+            IdentifierNotFoundError: a name is not a key field; nothing was sent.
+            ValueError: the dict is empty, or a value is neither text nor a whole number.
             KalbioAPIError: the server refused.
 
         API operation: `getOrCreateRecord`.
@@ -159,7 +159,7 @@ class RecordsService(BulkWrites):
     @deprecated(**OLDER_CONDITIONS)
     @default_on_error(list)
     def search_records(self, **params: Unpack[SearchRecordsQuery]) -> list[str]:
-        """Return the ids of the records that fulfil all conditions, in the server's order.
+        """Return the ids of the records that meet all conditions, in the server's order.
 
         Args:
             **params: the conditions of `SearchRecordsQuery`, all optional; None means not given.
@@ -172,9 +172,9 @@ class RecordsService(BulkWrites):
 
         Raises:
             TypeError: there is no such condition.
-            IdentifierNotFoundError: a condition names something that is not there; the search was not sent.
-            ValueError: a filter has an unknown rule, a condition makes no sense, or they are too long for a URL and
-                cannot be asked in parts.
+            IdentifierNotFoundError: a name in a condition does not exist; the search was not sent.
+            ValueError: a filter has an unknown rule, a condition is invalid, or the conditions are too long for a URL
+                and cannot be sent in parts.
             KalbioAPIError: the server refused.
 
         API operation: `searchRecords`; several times where a list of values is too long for a URL.
@@ -189,22 +189,22 @@ class RecordsService(BulkWrites):
     @deprecated(**OLDER_CONDITIONS)
     @end_on_error
     def iter_search(self, *, batch_size: int = 100, **params: Unpack[SearchRecordsQuery]) -> Iterator[Record]:
-        """Yield the records that fulfil all conditions, in the server's order, while further ones are on their way.
+        """Yield the records that meet all conditions, in the server's order, while it fetches the next ones.
 
         Takes as little memory for a million records as for a thousand: only a few batches are held, and the records
         are not cached. The first record comes before the second batch is asked for.
 
         Args:
-            batch_size: most records to ask for at once; batches are cut by the length of the URL as well.
+            batch_size: most records to ask for at once; the length of the URL limits a batch, too.
             **params: the conditions, as in `search_records`.
 
         Returns:
-            An iterator of records; those that have gone since the search are left out.
+            An iterator of records; records deleted since the search are left out.
 
         Raises:
             TypeError: there is no such condition.
-            IdentifierNotFoundError: a condition names something that is not there; the search was not sent.
-            ValueError: a filter has an unknown rule, or a condition makes no sense.
+            IdentifierNotFoundError: a name in a condition does not exist; the search was not sent.
+            ValueError: a filter has an unknown rule, or a condition is invalid.
             KalbioAPIError: the server refused.
 
         API operation: `searchRecords`, `listRecords` for each batch.
@@ -276,16 +276,16 @@ class RecordsService(BulkWrites):
             record_id: the record: object, id, or key-field dict.
             field_id: the data field, of type file: object, id, or name.
             file_name: the name to keep it under; without `file_data`, the path of the file.
-            file_data: bytes, a file opened for reading bytes (sent from where it stands), or a path.
-            file_type: its content type, e.g. "text/csv"; by default it follows from the name.
+            file_data: bytes, a file opened for reading bytes (sent from its current position), or a path.
+            file_type: its content type, e.g. "text/csv"; by default it is chosen by the ending of the name.
             activity_id: the activity: object, id, or title. None writes it on the record itself.
 
         Returns:
-            The written value, None when a key-field dict names no record.
+            The written value, None when no record has the keys in one of the dicts.
 
         Raises:
             IdentifierNotFoundError: no such field or activity; nothing was sent.
-            OutcomeUnknownError: the answer was lost; look before you upload again.
+            OutcomeUnknownError: the answer was lost; check before you upload again.
             KalbioAPIError: the server refused.
 
         API operation: `uploadRecordValueFile`.

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 2d9aad7eed48)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 8ce73863395b)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class RegistrationService(Service):
 
     @default_on_error(none)
     def register_file(self, operation_id: ActivityIdentifier, file_id: str) -> RegistrationFile:
-        """Hand an uploaded file to the registrar, who is told by a webhook.
+        """Hand an uploaded file to the registrar, who is notified by a webhook.
 
         Args:
             operation_id: the activity: object, id, or title.
@@ -108,7 +108,7 @@ class RegistrationService(Service):
 
     @default_on_error(list, skip_when_none="operation_id")
     def get_registration_files(self, operation_id: ActivityIdentifier) -> list[RegistrationFileWithErrors]:
-        """Return the file registrations of an activity; failed ones tell what was said against single records.
+        """Return the file registrations of an activity; those that failed list the problems of single records.
 
         Args:
             operation_id: the activity: object, id, or title.
@@ -142,7 +142,7 @@ class RegistrationService(Service):
             operation_id: the activity: object, id, or title.
             file_id: id of the registered file.
             status: "validated", "validation_failed" or another state of `RegistrationFileStatusEnum`.
-            message: what to show to people.
+            message: a message for people to read.
 
         Returns:
             True; every failure raises. (False only with `on_error="log"`.)
@@ -183,7 +183,7 @@ class RegistrationService(Service):
             operation_id: the activity: object, id, or title.
             file_id: id of the registered file.
             status: "success" or "error".
-            message: what to show to people.
+            message: a message for people to read.
             key_field_names: which names in the `data` of the records are key fields.
             records: outcomes of single records: `record_id` and `status` (free text), and optionally `data` (field
                 name to value) and `error_message`.
@@ -229,10 +229,10 @@ class RegistrationService(Service):
             operation_id: the activity: object, id, or title.
             file_id: id of the registered file; either this or `submission_id`.
             submission_id: the submission of drafts, or its id.
-            interval: seconds between two looks.
-            timeout: seconds to wait at most.
-            on_record_errors: "raise" treats verdicts against single records as a failure; "return" leaves them to the
-                caller, in `record_errors`.
+            interval: seconds between two checks.
+            timeout: longest time to wait, in seconds.
+            on_record_errors: "raise" treats failed records as a failure of the whole; "return" leaves it to you to look
+                at `record_errors`.
 
         Raises:
             IdentifierNotFoundError: no such activity, registration or submission.
@@ -293,7 +293,7 @@ class RegistrationService(Service):
         Args:
             operation_id: the activity: object, id, or title. Its definition has table-based registration.
             key_field_names: the columns that are key fields.
-            data: rows of column name to value; columns that are no key are data fields of the staging table.
+            data: rows of column name to value; all other columns must be data fields of the staging table.
             replace_existing: whether the drafts that are there now are archived when the rows are in.
             import_id: the import of an earlier call that stored these rows but could not start (`import_id` of its
                 error): it is started, and nothing is stored again.
@@ -495,7 +495,7 @@ class RegistrationService(Service):
             operation_id: the activity: object, id, or title.
             submission_id: id of the submission.
             status: a state of `RegistrationFileStatusEnum`.
-            message: what to show to people.
+            message: a message for people to read.
 
         Returns:
             True; every failure raises. (False only with `on_error="log"`.)
@@ -535,7 +535,7 @@ class RegistrationService(Service):
             operation_id: the activity: object, id, or title.
             submission_id: id of the submission.
             status: "success" or "error".
-            message: what to show to people.
+            message: a message for people to read.
             key_field_names: which names in the `data` of the records are key fields.
             records: outcomes of single drafts, see `submit_results`; `record_id` is the draft's id.
 

@@ -129,7 +129,7 @@ def parse_webhook(payload: bytes | str | Mapping[str, Any]) -> WebhookEvent:
         value = members.get(field.name)
         if field.name == "record_ids":
             if not isinstance(value, list | None):
-                raise WebhookError(f"record_ids of the webhook {event} is no list")
+                raise WebhookError(f"record_ids of the webhook {event} is not a list")
             known[field.name] = [str(item) for item in value or ()]
         elif value is not None:
             known[field.name] = str(value)

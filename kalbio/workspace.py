@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 778b79c96d24)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest beaf095c0f05)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class WorkspaceService(Service):
 
     @default_on_error(none)
     def get_workspace(self, *, use_cache: bool = True) -> Workspace | None:
-        """Return the workspace of the credentials; None when the server names none, which is not remembered.
+        """Return the workspace of the credentials; None when the server returns none, which is not cached.
 
         Args:
             use_cache: False asks the server even when it is cached.
@@ -187,7 +187,7 @@ class WorkspaceService(Service):
         """Return the members with these ids or addresses, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids, e-mail addresses and member objects, in any mixture.
+            ids: ids, e-mail addresses and member objects, in any combination.
 
         Raises:
             AmbiguousIdentifierError: several members have one of the e-mail addresses.
@@ -223,7 +223,7 @@ class WorkspaceService(Service):
         """Return the groups with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids, names and group objects, in any mixture.
+            ids: ids, names and group objects, in any combination.
 
         Raises:
             AmbiguousIdentifierError: several groups have one of the names.
@@ -249,7 +249,7 @@ class WorkspaceService(Service):
 
         Raises:
             TypeError: there is no such condition.
-            ValueError: a time of day has no zone, or a condition makes no sense; nothing was sent.
+            ValueError: a time of day has no zone, or a condition is invalid; nothing was sent.
             IdentifierNotFoundError: no such user; nothing was sent.
             KalbioAPIError: the server refused.
 

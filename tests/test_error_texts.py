@@ -91,7 +91,7 @@ def test_a_login_that_is_not_there_asks_for_the_address(world: World, status: in
     client = world.connect(transport=Wire(logins=[answer(status, b"<h1>Welcome</h1>")]))
     with pytest.raises(AuthenticationError) as raised:
         world(client.programs.get_programs())
-    assert raised.value.__notes__ == ["No login is at this address: look at `url`."]
+    assert raised.value.__notes__ == ["There is no login at this address; check `url`."]
 
 
 def test_a_server_without_tls_is_named(world: World) -> None:
@@ -116,7 +116,7 @@ def test_one_in_the_place_of_a_list_is_told_the_list(lab: Lab) -> None:
     key = {"Compound": "SBX-1"}
     with pytest.raises(IdentifierError, match=r"for a single record give \[\{'Compound': 'SBX-1'\}\]"):
         lab.world(records.get_records_by_ids(key))
-    with pytest.raises(IdentifierError, match="A list is wanted, not 7"):
+    with pytest.raises(IdentifierError, match="Give a list, not 7"):
         lab.world(records.get_records_by_ids(7))
 
 

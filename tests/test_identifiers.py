@@ -35,7 +35,7 @@ def test_other_text_is_a_name(given: str) -> None:
     """Text of any other shape is a name, to be looked up."""
     assert as_id(given, "key field", KeyField) is None
     assert not is_uuid(given)
-    with pytest.raises(IdentifierNotFoundError, match="uuid"):
+    with pytest.raises(IdentifierNotFoundError, match="UUID"):
         plain_id(given, "file")
 
 

@@ -185,5 +185,5 @@ def test_the_name_of_a_set_in_its_older_place_is_one(lab: Lab, world: World) -> 
         world(lab.api.imports.push_data(["Compound"], rows, None, None, None, [], "Old set"))
     sent = body_of(lab, "pushImport")
     assert sent == {"key_field_names": ["Compound"], "data": rows, "set_name": "Old set"}
-    with pytest.raises(ValueError, match="A list is wanted"):
+    with pytest.raises(ValueError, match="Give a list"):
         world(lab.api.imports.push_data(["Compound"], rows, None, None, None, None, "Old set"))

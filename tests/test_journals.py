@@ -197,7 +197,7 @@ def test_somebody_else_writes_to_the_place_after_the_kill(lab: Lab, world: World
     assert stored(record, world) == [str(theirs)]
     if theirs == 9:
         assert isinstance(result[0].error, OutcomeUnknownError)
-        assert "another content" in str(result[0].error)
+        assert "other content" in str(result[0].error)
 
 
 def test_a_row_is_found_below_what_somebody_else_wrote_later(lab: Lab, world: World, path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_refused_row_is_tried_again_unless_a_later_one_is_in(lab: Lab, world: 
     again = world(lab.api.records.add_values(rows, journal=path))
     assert [outcome.status for outcome in again] == ["failed", "failed", "done"]
     assert asked(lab, since).count("addRecordValue") == 1
-    assert "a later row for the same place is in" in str(again[0].error)
+    assert "a later row for the same cell was written" in str(again[0].error)
 
 
 def test_a_journal_of_other_rows_is_refused_before_anything_is_sent(lab: Lab, world: World, path: Path) -> None:

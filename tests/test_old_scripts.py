@@ -142,9 +142,9 @@ def test_dumps_keep_what_is_not_known() -> None:
     ("make", "message"),
     [
         (lambda: Program({"id": ID}, title="x"), "Program takes its JSON or its members by keyword, not both"),
-        (lambda: Program(id=ID, to_json="x"), "Program has no member 'to_json' that could be given"),
-        (lambda: Activity(id=ID, records=[]), "Activity has no member 'records' that could be given"),
-        (lambda: Program(id=ID, _raw={}), "Program has no member '_raw' that could be given"),
+        (lambda: Program(id=ID, to_json="x"), "Program has no member 'to_json' to set"),
+        (lambda: Activity(id=ID, records=[]), "Activity has no member 'records' to set"),
+        (lambda: Program(id=ID, _raw={}), "Program has no member '_raw' to set"),
         (lambda: RecordValue(id=ID, content={1: 2}), r"content of a RecordValue has the key 1; keys must be text"),
         (lambda: RecordValue(id=ID, content=object()), "content of a RecordValue is .* not a type JSON can carry"),
         (lambda: RecordValue(id=ID, created_at=datetime(2026, 1, 5, 12)), "created_at of a RecordValue .* a zone"),
@@ -210,7 +210,7 @@ def test_what_was_a_dict_reads_like_one() -> None:
 
 def test_nobody_asks_in_vain_what_is_in_an_object() -> None:
     """`in` refuses on an object: it would find nothing among pairs, and fields are no members."""
-    with pytest.raises(TypeError, match=r"Record cannot say what is in it; for members ask: 'logP' in dict\(...\)"):
+    with pytest.raises(TypeError, match=r"`in` does not work on a Record; for its members, use 'logP' in dict\(...\)"):
         assert "logP" in Record(id=ID)
 
 

@@ -281,7 +281,10 @@ def test_an_entry_that_is_gone_takes_its_package_along(made: Path, tmp_path: Pat
     [
         ("", "has no API"),
         ('[tool.kalbio.apis.a]\npackage = "a"', r"apis\.a: description is missing"),
-        ('[tool.kalbio.apis.a]\ndescription = "a.yaml"\npackage = "../a"', r"'\.\./a', which is no name of a package"),
+        (
+            '[tool.kalbio.apis.a]\ndescription = "a.yaml"\npackage = "../a"',
+            r"'\.\./a', which is not a valid package name",
+        ),
         (
             '[tool.kalbio.apis.a]\ndescription = "a.yaml"\npackage = "a"\n'
             '[tool.kalbio.apis.b]\ndescription = "b.yaml"\npackage = "a"',
@@ -294,7 +297,7 @@ def test_an_entry_that_is_gone_takes_its_package_along(made: Path, tmp_path: Pat
         ),
         (
             '[tool.kalbio.apis.a]\ndescription = "a.yaml"\npackage = "a"\nsource = "a/aio"\ntwins = "a"\ncolour = 1',
-            "colour means nothing there",
+            "colour is not a known setting",
         ),
         ("[tool", "pyproject.toml cannot be read"),
     ],

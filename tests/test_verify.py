@@ -169,7 +169,7 @@ def test_somebody_else_writes_to_the_same_place(patient: Lab, world: World, thei
     else:
         with pytest.raises(OutcomeUnknownError) as caught:
             world(record.add_value(FIELD, 2.5, verify=True))
-        assert "another content" in caught.value.__notes__[0]
+        assert "other content" in caught.value.__notes__[0]
 
     assert asked(patient, since) == ["listRecordValues", "addRecordValue", "listRecordValues"]
     assert len(stored(record, world)) == len(before) + 1

@@ -76,7 +76,7 @@ def test_an_unknown_event_is_kept() -> None:
         ({"event": "registration_drafts_submitted", "operation_id": "o"}, "lacks submission_id"),
         (
             {"event": "registration_submitted", "operation_id": "o", "file_id": "f", "record_ids": "r"},
-            "record_ids .* is no list",
+            "record_ids .* is not a list",
         ),
     ],
 )

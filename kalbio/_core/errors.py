@@ -10,23 +10,23 @@
     │   ├── RateLimitError          429; `retry_after` says how long to wait
     │   └── ServerError             5xx
     ├── ResponseError               the call succeeded, but its answer cannot be used
-    ├── UnreadableTimeError         (also ValueError) a time of an answer is none, so it cannot be compared
+    ├── UnreadableTimeError         (also ValueError) a time in an answer cannot be read
     ├── TransportError              no answer
     │   ├── ConnectionFailedError   (also ConnectionError) the connection could not be made, or broke
     │   └── RequestTimeoutError     (also TimeoutError) a time limit passed
     ├── OutcomeUnknownError         a write was sent and its answer lost: it may or may not have been carried out
-    ├── ClientClosedError           (also RuntimeError) the client was closed, before the call or while it was under way
-    ├── OutcomeError                what was waited for ended badly; `outcome` is what it came to
-    ├── JournalError                the journal of a load cannot be used, or a row not sent; `outcome` has the rows
+    ├── ClientClosedError           (also RuntimeError) the client was closed before the call, or while it was under way
+    ├── OutcomeError                what you waited for failed; `outcome` is its last state
+    ├── JournalError                the journal of a load cannot be used; see `outcome`
     ├── WaitTimeoutError            (also TimeoutError) it did not end in time; `outcome` is its last state
-    ├── SettingError                (also ValueError) what the client is set to cannot be used
-    └── IdentifierError             (also ValueError) what was given does not name one thing
-        ├── IdentifierNotFoundError (also LookupError) it names nothing; `suggestions` has the close matches
-        └── AmbiguousIdentifierError it names several; `candidates` lists them
+    ├── SettingError                (also ValueError) a setting of the client cannot be used
+    └── IdentifierError             (also ValueError) an identifier cannot be used
+        ├── IdentifierNotFoundError (also LookupError) nothing has this name or id; see `suggestions`
+        └── AmbiguousIdentifierError several things have this name; `candidates` has their ids
 
-Errors carry the relative path; those of the connection name host and port too, for that is what the reader has to look
-at, but never user name, password or query of an address. Bodies are cut and free of secrets; all can be copied and
-pickled. Their text is one line, whatever the server sent: control characters are shown as escapes.
+Each error names the path of the request. Connection errors also name the host and the port, because that is what you
+have to check, but never a user name, a password or a query. Bodies are shortened and hold no secrets. Errors can be
+copied and pickled. Their text is one line, whatever the server sent: control characters are shown as escapes.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class SDKError(Exception):
     """Base of every error that is raised on purpose."""
 
     def __str__(self) -> str:
-        # Here, and not where a text is made: what a server sent comes into the texts at many places.
+        # Done here, because text from the server gets into the messages in many places.
         return one_line(super().__str__())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The constructors take keywords, which the default protocol of exceptions would lose.
+        # The constructors take keywords, which the default way of pickling exceptions would lose.
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
 
@@ -63,7 +63,7 @@ def _rebuild(kind: type[SDKError], args: tuple[Any, ...], state: dict[str, Any])
 
 
 def clip(body: bytes, secrets: Iterable[str] = ()) -> bytes:
-    """Return what an error may keep of a body: no secrets, and not more than a few kilobytes."""
+    """Return the part of a body that an error keeps: a few kilobytes at most, without secrets."""
     # Redact a margin more than is kept, so that a secret across the cut is still seen whole.
     text = body[: MAX_ERROR_BODY * 4].decode("utf-8", "replace")
     # A letter may be written as an escape in JSON, and a secret would pass unseen.
@@ -84,12 +84,12 @@ class APIError(SDKError):
         path: relative path of the request; `url` is the same, under its older name.
         query: the query as it was sent, without secrets; empty when there was none.
         status_code: HTTP status.
-        response_body: the body, cut and without secrets.
-        request_id: the server's id of the request, where it sent one.
-        code: the server's error code, where the body has one.
-        message: the server's message, where the body has one.
-        details: what a validation error says about single inputs, as the server sent it.
-        retry_after: seconds the server asked to wait, where it did.
+        response_body: the body, shortened and without secrets.
+        request_id: the server's id of the request, if it sent one.
+        code: the server's error code, if the body has one.
+        message: the server's message, if the body has one.
+        details: what the server says about single inputs, as it sent it.
+        retry_after: seconds that the server asked to wait, if it did.
     """
 
     def __init__(
@@ -135,19 +135,19 @@ class AuthenticationError(APIError):
 
 
 class PermissionDeniedError(APIError):
-    """403: the credentials are good, but not for this."""
+    """403: the credentials are valid, but do not allow this call."""
 
 
 class NotFoundError(APIError):
-    """404: no such thing."""
+    """404: what was asked for does not exist."""
 
 
 class ConflictError(APIError):
-    """409: the request does not fit the present state."""
+    """409: the request conflicts with the current state of the server."""
 
 
 class RateLimitError(APIError):
-    """429: too many requests; `retry_after` has the wait in seconds, where the server named one."""
+    """429: too many requests; `retry_after` has the wait in seconds, if the server named one."""
 
 
 class ServerError(APIError):
@@ -179,7 +179,7 @@ def _read_error_body(body: bytes, secrets: Iterable[str]) -> tuple[str | None, s
 
 
 class ResponseError(SDKError):
-    """The call succeeded, but its answer cannot be used: no JSON, nothing at all, or of the wrong shape."""
+    """The call succeeded, but its answer cannot be used: it is empty, is not JSON, or has the wrong shape."""
 
     def __init__(
         self,
@@ -203,22 +203,22 @@ class ResponseError(SDKError):
 
 
 class UnreadableTimeError(SDKError, ValueError):
-    """A time of an answer cannot be read; `value` is what stands there, as it came."""
+    """A time in an answer cannot be read; `value` is what the server sent instead."""
 
     def __init__(self, what: str, value: Any) -> None:
         self.value = value
-        super().__init__(f"{what} is {safe_repr(value)}, which is no time that can be read")
+        super().__init__(f"{what} is {safe_repr(value)}, which cannot be read as a time")
 
 
 class TransportError(SDKError):
-    """No answer came.
+    """The server sent no answer.
 
     Attributes:
         method: HTTP method.
         path: relative path.
         reason: what went wrong.
-        host: where the request was to go; None where that is not known, as `port`.
-        port: the port there.
+        host: the host that the request was for; None if that is not known.
+        port: its port; None if that is not known.
     """
 
     def __init__(
@@ -233,7 +233,7 @@ class TransportError(SDKError):
 
     @classmethod
     def of(cls, request: Any, reason: str) -> Self:
-        """Return the error for a request of the HTTP library, which knows where it was to go."""
+        """Return the error for a request of the HTTP library, with its host and port."""
         url = request.url
         return cls(request.method, url.path, reason, host=url.host, port=url.port or PORTS.get(url.scheme))
 
@@ -249,14 +249,14 @@ class RequestTimeoutError(TransportError, TimeoutError):
 class OutcomeUnknownError(SDKError):
     """A write was sent and its answer was lost: it may or may not have been carried out.
 
-    Look before you repeat it: the second write may be one more.
+    Check before you repeat it, or the write may be done twice.
 
     Attributes:
         method: HTTP method.
         path: relative path.
-        sent: the body that was sent, cut and without secrets; None when it was streamed.
+        sent: the body that was sent, shortened and without secrets; None when it was streamed.
         reason: how the answer was lost.
-        answer: the server's failure, when it did answer; None when no answer came.
+        answer: the error that the server answered with; None when no answer came.
     """
 
     def __init__(
@@ -275,7 +275,8 @@ class OutcomeUnknownError(SDKError):
         self.sent = None if sent is None else clip(sent, secrets)
         self.answer = answer
         super().__init__(
-            f"{method} {path}: {reason}. The request was sent and may have been carried out; look before you repeat it."
+            f"{method} {path}: {reason}. The request was sent and may have been carried out; "
+            "check before you repeat it."
         )
 
 
@@ -286,8 +287,8 @@ UnknownFateError = OutcomeUnknownError
 class ClientClosedError(SDKError, RuntimeError):
     """The client was closed, before the call or while it was under way.
 
-    A write under way that must not be repeated raises OutcomeUnknownError instead. This one is raised under the older
-    error policy too: to go on with a client that is closed is a mistake of the program.
+    A write that was sent, and is not safe to repeat, raises OutcomeUnknownError instead. This error is raised with
+    `on_error="log"` too, because using a closed client is a mistake in the program.
     """
 
     def __init__(self, text: str = "This client is closed; make another one.") -> None:
@@ -295,7 +296,7 @@ class ClientClosedError(SDKError, RuntimeError):
 
 
 class OutcomeError(SDKError):
-    """Something that runs in the background ended badly; `outcome` is the object that says how."""
+    """Something that you waited for failed; `outcome` is its last state."""
 
     def __init__(self, text: str, outcome: Any) -> None:
         self.outcome = outcome
@@ -303,13 +304,13 @@ class OutcomeError(SDKError):
 
 
 class JournalError(SDKError):
-    """The journal of a load belongs to other rows, is in use, cannot be written, or is no journal that is whole.
+    """The journal of a load belongs to other rows, is in use, cannot be written, or is damaged.
 
-    It is also the error of a row that must not be sent by its journal.
+    It is also the error of a single row that the journal does not allow to be sent.
 
     Attributes:
-        outcome: what became of each row until then, where the journal failed in the middle of a load (of an iterator:
-            of the rows of its last batch); None when nothing was sent.
+        outcome: what became of each row, if the journal failed in the middle of a load (for an iterator: of the rows
+            in its last batch); None when nothing was sent.
     """
 
     def __init__(self, text: str, outcome: Any = None) -> None:
@@ -318,7 +319,7 @@ class JournalError(SDKError):
 
 
 class WaitTimeoutError(SDKError, TimeoutError):
-    """Something that runs in the background did not end in time; `outcome` is the last state that was seen."""
+    """Something did not end while you waited; `outcome` is the last state that was seen."""
 
     def __init__(self, text: str, outcome: Any) -> None:
         self.outcome = outcome
@@ -326,18 +327,18 @@ class WaitTimeoutError(SDKError, TimeoutError):
 
 
 class SettingError(SDKError, ValueError):
-    """What the client is set to, by an argument or by the environment, cannot be used; the text names the setting.
+    """A setting of the client cannot be used. The text names the argument or the environment variable.
 
-    Raised when the client is made, before anything is sent.
+    It is raised when you make the client, before anything is sent.
     """
 
 
 class IdentifierError(SDKError, ValueError):
-    """What was given does not name exactly one thing.
+    """An identifier does not name exactly one thing.
 
     Attributes:
         kind: what was looked for, e.g. "data field".
-        identifier: what was given.
+        identifier: the identifier that was given.
     """
 
     def __init__(self, kind: str, identifier: Any, text: str) -> None:
@@ -347,7 +348,7 @@ class IdentifierError(SDKError, ValueError):
 
 
 class IdentifierNotFoundError(IdentifierError, LookupError):
-    """No such thing; `suggestions` lists the names that come close."""
+    """Nothing has this name or id; `suggestions` has the names that are similar."""
 
     def __init__(self, kind: str, identifier: Any, suggestions: Sequence[str] = (), hint: str = "") -> None:
         self.suggestions = list(suggestions)
@@ -358,7 +359,7 @@ class IdentifierNotFoundError(IdentifierError, LookupError):
 
 
 class AmbiguousIdentifierError(IdentifierError):
-    """Several things have this name; `candidates` lists their ids, one of which is to be given instead."""
+    """Several things have this name; `candidates` has their ids. Give one of them instead of the name."""
 
     def __init__(self, kind: str, identifier: Any, candidates: Sequence[str], hint: str = "") -> None:
         self.candidates = list(candidates)

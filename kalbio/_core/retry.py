@@ -25,7 +25,7 @@ _NOT_PROCESSED = frozenset({421, 425, 429})
 
 
 class AttemptResult(Enum):
-    """What became of an attempt."""
+    """What happened to an attempt."""
 
     NOT_SENT = "not sent"
     """No connection was made: the server knows nothing of it."""
@@ -50,7 +50,7 @@ def _is_seconds(value: Any) -> bool:
 
 def _check_wait(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not _is_seconds(value):
-        raise SettingError(f"{attribute.name} must be a number of seconds from 0; got {safe_repr(value)}")
+        raise SettingError(f"{attribute.name} must be a number of seconds, at least 0; got {safe_repr(value)}")
 
 
 def _check_deadline(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -66,12 +66,13 @@ class RetryPolicy:
 
     Attributes:
         attempts: tries in total; 1 means no retries.
-        base: first back-off in seconds, doubled with each try; the wait is drawn evenly from 0 to it (full jitter).
-        max_wait: longest single wait in seconds. A server that asks for more is not asked again.
+        base: first back-off in seconds; it doubles with each try. Each wait is a random time between 0 and the back-off
+            (full jitter).
+        max_wait: longest single wait in seconds. If the server asks for a longer one, the client gives up.
         deadline: longest time in seconds for one request with everything it does: waiting for its turn, logging in,
-            sending, reading, and trying again. A call that needs several requests has it for each. None is no such
-            bound; then no try begins later than two minutes after the first. Moving a file does not count: an upload,
-            and reading a download, take as long as they take.
+            sending, reading, and trying again. A call that needs several requests has it for each of them. With None
+            there is no deadline, but no try begins later than two minutes after the first. Uploads, and downloads once
+            they have begun, may take longer.
     """
 
     attempts: int = attrs.field(default=constants.RETRY_ATTEMPTS, validator=_check_attempts)

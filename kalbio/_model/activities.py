@@ -29,14 +29,14 @@ ActivityType = Literal["task", "experiment", "project", "stage", "milestone", "c
 
 
 class QueueContentLayoutMapping(TypedDict):
-    """Where records queue up: a view, and the places of the content layout it stands at."""
+    """Where records queue up: a view, and the content layout items that show it."""
 
     view_id: str
     content_layout_ids: list[str]
 
 
 class ContentLayoutItem(Resource):
-    """One place of the content layout of a definition."""
+    """One item of the content layout of a definition."""
 
     __slots__ = ()
 
@@ -86,7 +86,7 @@ class ActivityEvent(Resource):
 
 
 class PropertyData(Resource):
-    """What the server says of a property."""
+    """The data of a property, as the server sends it."""
 
     __slots__ = ()
 
@@ -109,7 +109,7 @@ def _lists_of_ids(value: Any) -> dict[str, list[str]]:
 
 
 class ActivityDefinitionData(Resource):
-    """What the server says of an activity definition."""
+    """The data of an activity definition, as the server sends it."""
 
     __slots__ = ()
 
@@ -123,13 +123,13 @@ class ActivityDefinitionData(Resource):
     external_id = text("Its id in another system.")
     registration_property_field_id = text("The file property field whose upload can be registered.")
     registration_record_view_id = text("The table whose records are sent.")
-    registration_content_layout_id = text("The place of that table.")
+    registration_content_layout_id = text("The content layout item of that table.")
     registration_status_field_id = text("The data field that shows the progress.")
     registration_result_record_view_id = text("The table for results.")
-    registration_result_content_layout_id = text("The place of that table.")
+    registration_result_content_layout_id = text("The content layout item of that table.")
     registration_staging_template_view_id = text("The view that staging tables are made from.")
     view_ids_to_add_to_when_record_attached = texts("The views that attached records are added to.")
-    queue_content_layout_ids = texts("The places where records queue up.")
+    queue_content_layout_ids = texts("The content layout items where records queue up.")
     content_layout = objects(ContentLayoutItem, "What its activities consist of.")
     is_archived = flag_or_false("Whether it is archived.")
     is_draft = flag_or_false("Whether it is a draft.")
@@ -142,7 +142,7 @@ class ActivityDefinitionData(Resource):
 
 
 class ActivityData(Resource):
-    """What the server says of an activity."""
+    """The data of an activity, as the server sends it."""
 
     __slots__ = ()
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 Status = Literal["done", "failed", "unknown", "skipped"]
 RowProgress = Callable[[int, int], object]
-"""Called with the rows that have ended, and with all of them."""
+"""Called with the number of rows that have ended, and the number of all rows."""
 
 
 @attrs.frozen
@@ -27,13 +27,13 @@ class RowOutcome(Generic[T]):
     """What became of one row.
 
     Attributes:
-        index: its place in what was given.
-        status: "done"; "failed": it was refused or never arrived; "unknown": it was sent and its answer lost, so look
-            before you send it again; "skipped": it was not sent, because an earlier row failed (with a journal: an
-            earlier row for the same place), or the load broke off.
-        value: what the server made of it, when it is done; None when an earlier run with the same journal did it.
-        error: why it is not.
-        id: the id of what the server made of it, also when an earlier run did it.
+        index: its position in the rows that you gave, from 0.
+        status: "done"; "failed": it was refused or never arrived; "unknown": it was sent and its answer was lost, so
+            check before you send it again; "skipped": it was not sent, because an earlier row failed (with a journal:
+            an earlier row for the same cell), or the load was interrupted.
+        value: what the server created; None when it is not done, or an earlier run with the same journal did it.
+        error: why it is not done.
+        id: the id of what the server created, also in an earlier run.
         earlier: whether an earlier run with the same journal did it, so that it was not sent now.
     """
 
@@ -48,7 +48,7 @@ class RowOutcome(Generic[T]):
 class BulkResult(Sequence[RowOutcome[T]]):
     """The outcome of every row, in the order in which the rows were given.
 
-    With `on_error="log"`, a call that failed before any row was sent gives one without rows that is not `ok`.
+    With `on_error="log"`, a call that fails before any row was sent returns a result without rows that is not `ok`.
     """
 
     def __init__(self, outcomes: Sequence[RowOutcome[T]] | None = None) -> None:
@@ -73,41 +73,41 @@ class BulkResult(Sequence[RowOutcome[T]]):
 
     @property
     def done(self) -> list[RowOutcome[T]]:
-        """The rows that are in."""
+        """The rows that were written."""
         return self._of("done")
 
     @property
     def failed(self) -> list[RowOutcome[T]]:
-        """The rows that certainly are not in."""
+        """The rows that certainly were not written."""
         return self._of("failed")
 
     @property
     def unknown(self) -> list[RowOutcome[T]]:
-        """The rows that may or may not be in: look before you send them again."""
+        """The rows that may or may not have been written: check before you send them again."""
         return self._of("unknown")
 
     @property
     def skipped(self) -> list[RowOutcome[T]]:
-        """The rows that were not sent, because an earlier one failed or the load broke off."""
+        """The rows that were not sent, because an earlier one failed or the load was interrupted."""
         return self._of("skipped")
 
     @property
     def values(self) -> list[T | None]:
-        """What the server made of each row, None where it is not done now."""
+        """What the server created for each row; None for rows that were not done in this run."""
         return [outcome.value for outcome in self._outcomes]
 
     @property
     def ids(self) -> list[str | None]:
-        """The id of what the server made of each row, also in an earlier run; None where it is not done."""
+        """The id of what the server created for each row, also in an earlier run; None for rows that are not done."""
         return [outcome.id for outcome in self._outcomes]
 
     @property
     def ok(self) -> bool:
-        """Whether every row is in."""
+        """Whether every row was written."""
         return self._sent and all(outcome.status == "done" for outcome in self._outcomes)
 
     def raise_for_failures(self) -> None:
-        """Raise OutcomeError, whose `outcome` is this result, unless every row is in."""
+        """Raise OutcomeError, whose `outcome` is this result, unless every row was written."""
         if not self._sent:
             raise OutcomeError("no row was sent, see the log", self)
         if not self.ok:
@@ -115,7 +115,7 @@ class BulkResult(Sequence[RowOutcome[T]]):
             raise OutcomeError(f"{self}; the first one: row {first.index}: {first.error or first.status}", self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a table of the outcomes as CSV: index, status, the id of what was made, and the error."""
+        """Write the outcomes to a CSV file: index, status, the id of what was created, and the error."""
         with Path(path).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["index", "status", "id", "error"])
@@ -136,15 +136,15 @@ class BulkResult(Sequence[RowOutcome[T]]):
 
 
 def attach_outcome(error: BaseException, result: BulkResult[Any]) -> None:
-    """Put what came of the rows so far on the exception that ends a load: as its `outcome`, and in its text."""
+    """Attach the outcomes so far to the exception that ends a load: as its `outcome`, and in its text."""
     if getattr(error, "outcome", None) is None:
         with suppress(AttributeError):  # an exception of somebody else's may not take it
             error.outcome = result  # type: ignore[attr-defined]
-    error.add_note(f"The load broke off: {result}. What became of each row is the `outcome` of this exception.")
+    error.add_note(f"The load was interrupted: {result}. The `outcome` of this exception says what became of each row.")
 
 
 def outcome_of(index: int, result: Any) -> RowOutcome[Any]:
-    """Return the outcome of a row from what came of it: a value, an error, SKIPPED, or what an earlier run has done."""
+    """Return the outcome of a row from its result: a value, an error, SKIPPED, or that of an earlier run."""
     if result is SKIPPED:
         return RowOutcome(index, "skipped")
     if isinstance(result, Exception):

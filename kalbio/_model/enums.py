@@ -95,7 +95,7 @@ class CompletedBehaviorEnum(StrEnum):
 
 
 class ContentLayoutComponentTypeEnum(StrEnum):
-    """What stands at a place of a content layout."""
+    """What a content layout item shows."""
 
     NOTE_SECTION = "note_section"
     SHEET = "sheet"
@@ -143,7 +143,7 @@ class DataFieldTypeEnum(StrEnum):
 
 
 class FormatEnforcementEnum(StrEnum):
-    """How strictly the format of a key field is kept."""
+    """How strictly the format of a key field is enforced."""
 
     SUGGEST = "suggest"
     ENFORCE_ONLY = "enforce_only"

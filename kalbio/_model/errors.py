@@ -15,10 +15,10 @@ KalbioResponseError = ResponseError
 
 
 class FieldTypeError(KalbioError, ValueError):
-    """A data field was to be got or made with a type, and exists with another one.
+    """A data field of this name exists with another type.
 
     Attributes:
-        field_id: the id of what exists.
+        field_id: the id of that field.
         found: its type.
         wanted: the type that was asked for.
     """

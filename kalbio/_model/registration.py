@@ -14,7 +14,7 @@ from kalbio._model.records import RecordData
 
 
 class RegistrationResultError(Resource):
-    """What a registrar said against one record. It has no id."""
+    """A problem that a registrar reported for one record. It has no id."""
 
     __slots__ = ()
 
@@ -53,7 +53,7 @@ class RegistrationFile(Resource):
 
 
 class RegistrationFileWithErrors(RegistrationFile):
-    """The registration of a file, with what was said against single records."""
+    """The registration of a file, with the problems of single records."""
 
     __slots__ = ()
 
@@ -85,7 +85,7 @@ class RegistrationSubmission(Resource):
 
 
 class RegistrationSubmissionWithErrors(RegistrationSubmission):
-    """A submission, with what was said against single drafts."""
+    """A submission, with the problems of single drafts."""
 
     __slots__ = ()
 

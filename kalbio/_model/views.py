@@ -68,7 +68,7 @@ class ViewField(ReadsLikeDict):
 
 
 class RecordViewData(Resource):
-    """What the server says of a record view."""
+    """The data of a record view, as the server sends it."""
 
     __slots__ = ()
 

@@ -67,7 +67,8 @@ class WithActivities(Client, Protocol):
 class Record(ReadableRecord):
     """A row: one combination of key values of an entity type, and the values written on it.
 
-    Reads of values are local; they see what the record held when it was fetched, and what was written through it since.
+    Reading values sends nothing: you see what the record held when it was fetched, and what was written through this
+    object since.
     """
 
     __slots__ = ()
@@ -183,7 +184,7 @@ class Activity(WithProperties, ActivityData):
     @on_demand  # async-only
     @default_on_error(list)
     async def child_activities(self) -> list[Activity]:
-        """The activities it consists of. Asked for once, and again after activities were changed or it was refreshed.
+        """Its child activities, read once, and again after this client changed an activity, or after `refetch()`.
 
         API operation: `listChildActivities`.
         """
@@ -200,7 +201,7 @@ class Activity(WithProperties, ActivityData):
     @on_demand  # async-only
     @default_on_error(list)
     async def records(self) -> list[Record]:
-        """The records it contains, asked for at every access. API operation: `listOperationRecords`."""
+        """Its records, read from the server at each access. API operation: `listOperationRecords`."""
         client = self._require_client()
         store = client.directory.records_of(RECORDS)
         since = store.writes
@@ -240,13 +241,13 @@ class Activity(WithProperties, ActivityData):
 
     @default_on_error(none, skip_when_none="identifier")
     async def get_record(self, identifier: RecordIdentifier) -> Record | None:
-        """Return a record when this activity contains it, else None.
+        """Return a record if this activity contains it, else None.
 
         Args:
             identifier: the record: object, id, or key-field dict.
 
         Raises:
-            IdentifierNotFoundError: a name in the dict is no key field.
+            IdentifierNotFoundError: a name in the dict is not a key field.
 
         Example:
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
@@ -267,7 +268,7 @@ class Activity(WithProperties, ActivityData):
             identifier: the record: object, id, or key-field dict. Objects and ids cost no request.
 
         Raises:
-            IdentifierNotFoundError: a name in the dict is no key field.
+            IdentifierNotFoundError: a name in the dict is not a key field.
 
         Example:
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
@@ -313,7 +314,7 @@ class Activity(WithProperties, ActivityData):
         extend_in_progress_items: bool | Unset = UNSET,
         **more: Any,
     ) -> None:
-        """Change the activity; what is not given stays, None clears.
+        """Change the activity. What you leave out stays as it is; None clears it.
 
         Args:
             parent_id: the activity it is a part of: object, id, or title; None detaches it.
@@ -323,9 +324,9 @@ class Activity(WithProperties, ActivityData):
             priority: urgent, high, medium, low or none.
             definition_id: its definition: object, id, or title.
             add_dependencies: activities that block it: objects, ids, or titles.
-            remove_dependencies: activities that block it no more.
+            remove_dependencies: activities that no longer block it.
             due_date: when it is due: a date, or a datetime; midnight without a zone counts as the day.
-            start_date: when it starts, given alike.
+            start_date: when it starts, in the same form as `due_date`.
             duration: days.
             aggregate_scheduling: whether the dates of children are rolled up.
             add_label_ids: labels to add: objects, ids, or names.
@@ -333,23 +334,23 @@ class Activity(WithProperties, ActivityData):
             add_program_ids: programs to add: objects, ids, or titles.
             remove_program_ids: programs to remove.
             add_assigned_user_ids: users to assign: objects, ids, or e-mail addresses.
-            remove_assigned_user_ids: users to release.
+            remove_assigned_user_ids: users to unassign.
             add_assigned_group_ids: groups to assign: objects, ids, or names.
-            remove_assigned_group_ids: groups to release.
+            remove_assigned_group_ids: groups to unassign.
             add_reviewer_ids: reviewers to add.
             remove_reviewer_ids: reviewers to remove.
-            add_subscriber_ids: users to tell of changes.
-            remove_subscriber_ids: users not to tell any more.
+            add_subscriber_ids: users to notify of changes.
+            remove_subscriber_ids: users to stop notifying.
             external_id: its id in another system.
             comment: a rich-text document, posted with the change.
-            shift_dependency_mode: how dependent activities are moved.
-            avoid_weekends: whether moved dates keep off weekends.
+            shift_dependency_mode: how the dates of dependent activities are moved.
+            avoid_weekends: whether moved dates avoid weekends.
             extend_in_progress_items: whether running activities are extended.
             **more: further members of the request, sent as they are.
 
         Raises:
-            TypeError: a further member looks like a misspelt argument; nothing was sent.
-            IdentifierNotFoundError: a name names nothing; the change was not sent.
+            TypeError: another keyword looks like a misspelled argument; nothing was sent.
+            IdentifierNotFoundError: a name does not exist; nothing was changed.
             ValueError: the title is empty, or a value cannot be sent.
             KalbioAPIError: the server refused.
 
@@ -379,7 +380,7 @@ class Activity(WithProperties, ActivityData):
             record_ids: the records: objects, ids, or key-field dicts.
 
         Raises:
-            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            IdentifierNotFoundError: no record has the keys in one of the dicts; nothing was sent.
             KalbioAPIError: the server refused.
 
         API operation: `addOperationRecords`.
@@ -401,14 +402,14 @@ class Activity(WithProperties, ActivityData):
 
     @default_on_error(none)
     async def remove_records(self, record_ids: Sequence[RecordIdentifier], record_view_id: str | None = None) -> None:
-        """Detach records. The values they hold in this activity are deleted with it.
+        """Detach records. The values that they hold in this activity are deleted.
 
         Args:
             record_ids: the records: objects, ids, or key-field dicts.
             record_view_id: only from this table; None from all tables.
 
         Raises:
-            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            IdentifierNotFoundError: no record has the keys in one of the dicts; nothing was sent.
             KalbioAPIError: the server refused, e.g. because a record is not attached; nothing was changed.
 
         API operation: `removeOperationRecords`.
@@ -483,7 +484,7 @@ class Activity(WithProperties, ActivityData):
 
     @default_on_error(none)
     async def refetch(self) -> None:
-        """Read the activity from the server again; this object takes over what it says.
+        """Read the activity from the server again; this object then shows its state.
 
         Raises:
             NotFoundError: the activity is not there any more; IdentifierNotFoundError where only the listing tells.

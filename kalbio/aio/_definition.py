@@ -64,7 +64,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         propagate_to_instances: bool | Unset = UNSET,
         **more: Any,
     ) -> None:
-        """Change the definition; what is not given stays, None clears.
+        """Change the definition. What you leave out stays as it is; None clears it.
 
         Args:
             title: its title.
@@ -77,9 +77,9 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             aggregate_scheduling: whether the dates of children are rolled up.
             assigned_user_ids: the complete list of assigned users: objects, ids, or e-mail addresses.
             add_assigned_user_ids: users to assign.
-            remove_assigned_user_ids: users to release.
+            remove_assigned_user_ids: users to unassign.
             add_assigned_group_ids: groups to assign: objects, ids, or names.
-            remove_assigned_group_ids: groups to release.
+            remove_assigned_group_ids: groups to unassign.
             add_label_ids: labels to add: objects, ids, or names.
             remove_label_ids: labels to remove.
             add_program_ids: programs to add: objects, ids, or titles.
@@ -88,8 +88,8 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             **more: further members of the request, sent as they are.
 
         Raises:
-            TypeError: a further member looks like a misspelt argument; nothing was sent.
-            IdentifierNotFoundError: a name names nothing; the change was not sent.
+            TypeError: another keyword looks like a misspelled argument; nothing was sent.
+            IdentifierNotFoundError: a name does not exist; nothing was changed.
             ValueError: the title is empty, or a value cannot be sent.
             KalbioAPIError: the server refused.
 
@@ -113,19 +113,19 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         result_content_layout_id: str | None | Unset = UNSET,
         staging_template_view_id: str | None | Unset = UNSET,
     ) -> None:
-        """Set how activities of this type are registered; what is not given stays, None clears.
+        """Set how activities of this type are registered. What you leave out stays as it is; None clears it.
 
         Args:
             property_field_id: the file property field whose upload can be registered.
             record_view_id: the table whose records are sent.
-            content_layout_id: the place of that table.
+            content_layout_id: the content layout item of that table.
             status_field_id: the data field that shows the progress: object, id, or name.
             result_record_view_id: the table for results.
-            result_content_layout_id: the place of that table.
+            result_content_layout_id: the content layout item of that table.
             staging_template_view_id: the view that staging tables are made from; switches table-based registration on.
 
         Raises:
-            IdentifierNotFoundError: something is given that is no id; the change was not sent.
+            IdentifierNotFoundError: an argument is not an id; nothing was changed.
             KalbioAPIError: the server refused.
 
         API operation: `updateActivityDefinition`.
@@ -161,7 +161,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         Args:
             add_view_ids: views that attached records are added to from now on.
             remove_view_ids: views that they are not added to any more.
-            queue_content_layout_ids: the places where they queue up; replaces the whole mapping.
+            queue_content_layout_ids: the content layout items where they queue up; replaces the whole mapping.
 
         Raises:
             KalbioAPIError: the server refused.
@@ -196,7 +196,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         await self._put(changes)
 
     def content_layout_ids_for_view(self, view_id: str) -> list[str]:
-        """Return the ids of the places where a view stands, in the order of the layout. Local.
+        """Return the ids of the content layout items of a view, in the order of the layout. Sends nothing.
 
         Args:
             view_id: the record view, or its id.
@@ -211,10 +211,10 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         """Let attached records queue up in these tables.
 
         Args:
-            views: record views, or places of the content layout.
+            views: record views, or content layout items.
 
         Raises:
-            ValueError: a view has no place in the layout, or several; a place holds no table.
+            ValueError: a view is not in the content layout, or several times; a content layout item is not a table.
             KalbioAPIError: the server refused.
 
         API operation: `updateActivityDefinition`.
@@ -244,13 +244,13 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         """Set up file-based registration in one request.
 
         Args:
-            view: the table whose records are sent, or its place.
+            view: the table whose records are sent, or its content layout item.
             file_property_field: the file property whose upload can be registered, or its property field: object, or id.
             status_field: the data field that shows the progress; None clears.
-            result_view: the table for results, or its place; None clears.
+            result_view: the table for results, or its content layout item; None clears.
 
         Raises:
-            ValueError: a view has no place in the layout, or several; a place holds no table.
+            ValueError: a view is not in the content layout, or several times; a content layout item is not a table.
             KalbioAPIError: the server refused.
 
         API operation: `updateActivityDefinition`.
@@ -281,17 +281,17 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         await self._put(changes)
 
     def _view_and_layout_id(self, view: RecordViewData | ContentLayoutItem) -> tuple[str, str]:
-        """Return the ids of a view and of the one place where it stands."""
+        """Return the ids of a view and of its one content layout item."""
         if isinstance(view, ContentLayoutItem):
             if view.record_view_id is None:
-                raise ValueError(f"The place {view.id} of the content layout holds no table.")
+                raise ValueError(f"The content layout item {view.id} is not a table.")
             return view.record_view_id, view.id
         view_id = plain_id(view, "record view", RecordViewData)
         layout_ids = self.content_layout_ids_for_view(view_id)
         if len(layout_ids) != 1:
-            found = "has no place" if not layout_ids else f"stands at {len(layout_ids)} places"
+            found = "is not" if not layout_ids else f"is {len(layout_ids)} times"
             raise ValueError(
-                f"The view {view_id} {found} in the content layout of {self.title!r}; give the place itself."
+                f"The view {view_id} {found} in the content layout of {self.title!r}; give the content layout item."
             )
         return view_id, layout_ids[0]
 

@@ -225,7 +225,7 @@ class ValueReconciler:
             return _unknown(record_id, f"the history could not be read: {error}")
         known = None if before is None else known_before(history, before, record_id, scope)
         if known is None:
-            return _unknown(record_id, "what was there before is not known")
+            return _unknown(record_id, "the value that was there before is not known")
         new = new_values(history, known, record_id, *scope)
         others = await self._made_by_others(new)
         new = [value for value in new if str(value["id"]) not in others]
@@ -233,7 +233,7 @@ class ValueReconciler:
         if own is not None:
             return RecordValue(dict(own), self._client)
         # Somebody else's, or ours in a form that is not known here: writing again might double it.
-        return _unknown(record_id, "the place has a new value with another content") if new else None
+        return _unknown(record_id, "the cell has a new value with other content") if new else None
 
     async def _made_by_others(self, values: Sequence[Mapping[str, Any]]) -> set[str]:
         """Return those ids that the journal knows to be of other rows."""

@@ -98,9 +98,9 @@ VALID_CONTENT_TYPES = (
 
 
 class AsyncRawClient:
-    """What generated operations take: `await get_record.asyncio(record_id, client=client.raw)`.
+    """The client that generated operations take: `await get_record.asyncio(record_id, client=client.raw)`.
 
-    Requests go through the same HTTP client as those of the curated methods: login, retries and typed errors included.
+    Its requests have the same login, retries and typed errors as those of the other methods.
     """
 
     def __init__(self, session: AsyncSession) -> None:
@@ -111,7 +111,7 @@ class AsyncRawClient:
         return _TimedClient(self._session)
 
     def get_httpx_client(self) -> NoReturn:  # sync: def get_async_httpx_client(self) -> NoReturn:
-        """Refuse: the functions of the other world need the other client."""
+        """Raise TypeError: sync functions of operations need the sync client."""
         raise TypeError(
             "this is an async client: await asyncio(...) of the operation"
         )  # sync: raise TypeError("this is a sync client: call sync(...) of the operation")
@@ -133,38 +133,37 @@ class _TimedClient:
 class AsyncKaleidoscopeClient:
     """A connection to one workspace of Kaleidoscope.
 
-    Nothing is sent before the first call; that one logs in. Use it as a context manager, or call `aclose()` at the end.
+    Making a client sends nothing; the first call logs in. Use it as a context manager, or call `aclose()` at the end.
 
     Args:
-        client_id: id of the API credentials; by default `KALEIDOSCOPE_API_CLIENT_ID` of the environment.
+        client_id: id of the API credentials; by default the environment variable `KALEIDOSCOPE_API_CLIENT_ID`.
         client_secret: their secret; by default `KALEIDOSCOPE_API_CLIENT_SECRET`.
-        url: where the API answers; by default `KALEIDOSCOPE_API_URL`, else the platform itself.
-        additional_headers: sent with every request, the login included. The mapping is copied; change
-            `client.additional_headers` later if need be. What cannot be sent is refused at once.
+        url: address of the API; by default `KALEIDOSCOPE_API_URL`, else that of the platform.
+        additional_headers: sent with every request, the login included. The mapping is copied; to
+            change it later, use `client.additional_headers`. A header that cannot be sent is an error at once.
         iap_client_id: audience of the Google identity-aware proxy in front of the API, if there is one
             (needs google-auth and requests, the extra `iap`).
         verify_ssl: False switches certificate checks off; a path names a file of trusted certificates, or a
             directory that OpenSSL can use; an `ssl.SSLContext` is used as it is. By default the environment decides
             (`SSL_CERT_FILE`, `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE`), else the certificates that come with httpx.
         timeout: seconds for each phase of a request, or `Timeouts`.
-        retries: a `RetryPolicy`, or the number of repetitions (0 for none).
+        retries: a `RetryPolicy`, or the number of retries (0 for none).
         proxy: URL of a proxy, `http://` and the like included; by default the environment decides
             (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
-        http2: True speaks HTTP/2, in the async client only (needs h2, the extra `http2`): the HTTP library's is
-            not safe for threads. It gains nothing for most work, and does without some checks of the connection.
+        http2: True uses HTTP/2, in the async client only, because the HTTP/2 library is not safe for threads (needs
+            h2, the extra `http2`). Few programs get faster by it, and some checks of connections are left out.
         max_connections: connections open at a time.
-        max_in_flight: requests under way at a time, of all calls together; downloads do not count. After a 429 they
-            are halved for a while. 1 sends the requests of bulk calls one after the other.
-        max_answer_size: bytes that an answer may have in memory, unpacked. Files and exports that are saved have no
-            limit.
-        on_error: "raise" for typed errors, "log" for the older contract: log the error and return None, [] or False.
+        max_in_flight: requests under way at a time, of all calls together; downloads do not count. After a 429 the
+            number is halved for a while. With 1, bulk calls send their requests one after the other.
+        max_answer_size: the largest answer in bytes, uncompressed. Files and exports that are saved have no limit.
+        on_error: "raise" raises errors; "log", for older scripts, logs them and returns None, [] or False.
             By default `KALEIDOSCOPE_ON_ERROR`, else "raise".
-        use_cache: False asks the server for every read.
-        transport: an httpx transport to send with, instead of the network: the in-process sandbox, a recorder.
+        use_cache: False reads everything from the server, and nothing from a cache.
+        transport: an httpx transport to use instead of the network, such as the in-process sandbox or a recorder.
 
     Raises:
-        SettingError: credentials are missing, or an argument or a variable of the environment makes no sense. It is a
-            ValueError, too.
+        SettingError: credentials are missing, or an argument or an environment variable cannot be used. It is also a
+            ValueError.
 
     Example:
         >>> async with AsyncKaleidoscopeClient() as client:
@@ -199,7 +198,9 @@ class AsyncKaleidoscopeClient:
         if not isinstance(use_cache, bool):
             raise SettingError(f"use_cache must be True or False; got {safe_repr(use_cache)}")
         if proxy is not None and transport is not None:
-            raise SettingError("proxy and transport cannot be given together: a transport is sent with as it is")
+            raise SettingError(
+                "proxy and transport cannot be given together: a transport decides by itself how requests are sent"
+            )
         base_url, address = _base_url(url)
         # A transport of the caller's own knows itself where it sends, and whom it trusts.
         environ: Mapping[str, str] = os.environ if transport is None else {}
@@ -364,7 +365,7 @@ class AsyncKaleidoscopeClient:
 
     @property
     def on_error(self) -> OnError:
-        """The error policy: "raise", or "log" for the older contract."""
+        """What happens on errors: "raise" raises them, "log" logs them and returns None, [] or False."""
         return self.session.on_error
 
     @on_error.setter
@@ -373,7 +374,7 @@ class AsyncKaleidoscopeClient:
 
     @property
     def additional_headers(self) -> MutableMapping[str, str]:
-        """Headers that every request carries. Changes count from the next request; what cannot be sent is refused.
+        """Headers sent with every request. Changes apply from the next request on; what cannot be sent is an error.
 
         Example:
             >>> client.additional_headers["X-Lab"] = "B12"
@@ -393,15 +394,15 @@ class AsyncKaleidoscopeClient:
 
     @property
     def raw(self) -> AsyncRawClient:
-        """The low-level client that every generated operation takes, for what the services do not cover."""
+        """The client to pass to generated operations, for what the services do not cover."""
         return AsyncRawClient(self.session)
 
     def timeout(self, seconds: float | Timeouts) -> contextlib.AbstractContextManager[None]:
-        """Within the block, the calls of the present thread or task have these time limits.
+        """Set the time limits of calls within the block, in this thread or task.
 
-        A block that an async fixture or a dependency stands in while it yields does not hold for those who use what is
-        yielded: they run in contexts of their own. It says so when it is left; a client made with `timeout` is what
-        they need.
+        Do not put the block around the `yield` of an async fixture or dependency: the code that uses what it yields
+        runs in another context, where the block has no effect (the log says so when the block ends). Make a client
+        with `timeout=` instead.
 
         Args:
             seconds: for each phase of a request, or `Timeouts`.
@@ -413,13 +414,13 @@ class AsyncKaleidoscopeClient:
         return block(self.session, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
 
     def clear_caches(self) -> None:
-        """Forget every cached read of every service, and relations kept on objects."""
+        """Clear the caches of all services, and the relations cached on objects."""
         self.session.forget(*staleness.KINDS)
 
     def cache_disabled(self) -> contextlib.AbstractContextManager[None]:
-        """Within the block, every read of the present thread or task asks the server and refreshes the cache.
+        """Read everything from the server within the block, in this thread or task, and refresh the caches.
 
-        What `timeout` says about fixtures and dependencies that yield holds here too.
+        What `timeout` says about fixtures and dependencies that yield applies here too.
 
         Example:
             >>> with client.cache_disabled():
@@ -432,7 +433,7 @@ class AsyncKaleidoscopeClient:
     async def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:
         """Send a request that a generated operation has built. Raises the typed errors of `kalbio`.
 
-        What it has changed, or may have, is not remembered any more when this ends, however it ends.
+        Whether it succeeds or fails: afterwards, nothing is cached that it may have changed.
         """
         return await self.session.call(request, stream=stream)
 
@@ -441,8 +442,7 @@ class AsyncKaleidoscopeClient:
     ) -> Any:
         """Send a request for which there is no operation yet, and return the JSON of the answer.
 
-        It is logged in, retried by its method, limited and checked as every other. After a write nothing is
-        remembered any more.
+        It has the same login, retries, limits and checks as every other request. A write clears all caches.
 
         Args:
             method: GET, POST, PUT, PATCH or DELETE. POST and PATCH are not repeated when an answer is lost.
@@ -454,7 +454,7 @@ class AsyncKaleidoscopeClient:
             The decoded answer, None when it is empty.
 
         Raises:
-            ValueError: the method or the path makes no sense; nothing was sent.
+            ValueError: the method or the path is invalid; nothing was sent.
             KalbioAPIError: the server refused.
             KalbioResponseError: the answer is not JSON.
 
@@ -488,9 +488,9 @@ class AsyncKaleidoscopeClient:
     async def aclose(self) -> None:
         """Close the connections, those of all event loops. Closing again does nothing.
 
-        The client cannot be used afterwards: every call raises ClientClosedError, also one that a cache could answer.
-        So do calls that are under way in other threads or tasks; a write whose answer is lost that way raises
-        OutcomeUnknownError. What objects hold can still be read.
+        Afterwards every call raises ClientClosedError, even one that a cache could answer. So do calls that are under
+        way in other threads or tasks; a write whose answer is lost that way raises OutcomeUnknownError. You can still
+        read what objects hold.
         """
         await self._http_clients.aclose()
 
@@ -557,7 +557,7 @@ def _credential(name: str, given: str | None, variable: str) -> str:
     if any(
         character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff" for character in value
     ):
-        raise SettingError(f"{setting} has characters in it that are no text")
+        raise SettingError(f"{setting} has characters that are not valid text")
     return value
 
 
@@ -578,8 +578,8 @@ def _warn_of_clear_text(address: Address) -> None:
     if address.scheme == "http" and not is_local(address.host) and address.host not in _in_clear:
         _in_clear.add(address.host)
         warnings.warn(
-            f"url begins with http://: credentials and data travel to {address.host} in clear, for everybody on the "
-            "way to read; use https://",
+            f"url begins with http://: credentials and data travel to {address.host} unencrypted, so anybody on the "
+            "way can read them; use https://",
             UserWarning,
             stacklevel=3,
         )
@@ -600,7 +600,7 @@ def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
     if given is None:
         return RetryPolicy()
     if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        raise SettingError(f"retries must be a RetryPolicy or a whole number from 0; got {safe_repr(given)}")
+        raise SettingError(f"retries must be a RetryPolicy or a whole number, at least 0; got {safe_repr(given)}")
     return RetryPolicy(attempts=given + 1)
 
 
@@ -611,7 +611,7 @@ def _http2(given: bool) -> bool:
         raise SettingError(f"http2 must be True or False; got {safe_repr(given)}")
     possible = True  # sync: possible = False
     if given and not possible:
-        raise SettingError("http2=True is for the async client: HTTP/2 as we have it is not safe for threads")
+        raise SettingError("http2=True works with the async client only: the HTTP/2 library is not safe for threads")
     if given and find_spec("h2") is None:
         raise ImportError("http2=True needs h2: pip install 'httpx[http2]'")
     return given

@@ -114,7 +114,7 @@ class Dashboard(Resource):
         response = await client.session.call(create_dashboard_category.build_request(self.id, body=body))
         answer = as_object(response)
         if answer.get("id") is None:
-            raise unusable(response, "the answer is no category")
+            raise unusable(response, "the answer is not a category")
         return DashboardCategory(answer, client)
 
     @default_on_error(none)
@@ -162,7 +162,7 @@ class Dashboard(Resource):
             record_id: the record: object, id, or key-field dict.
 
         Raises:
-            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            IdentifierNotFoundError: no record has the keys in one of the dicts; nothing was sent.
             KalbioAPIError: the server refused.
 
         API operation: `addDashboardRecord`.
@@ -178,13 +178,13 @@ class Dashboard(Resource):
 
     @default_on_error(none)
     async def remove_record(self, record_id: Any) -> None:
-        """Remove a record; this object shows it no more.
+        """Remove a record; this object no longer shows it.
 
         Args:
             record_id: the record: object, id, or key-field dict.
 
         Raises:
-            IdentifierNotFoundError: a key-field dict names no record; nothing was sent.
+            IdentifierNotFoundError: no record has the keys in one of the dicts; nothing was sent.
             KalbioAPIError: the server refused.
 
         API operation: `removeDashboardRecord`.
@@ -221,7 +221,7 @@ class Dashboard(Resource):
 
     @default_on_error(none)
     async def remove_set(self, set_id: str) -> None:
-        """Remove a record set; this object shows it no more.
+        """Remove a record set; this object no longer shows it.
 
         Args:
             set_id: id of the record set.

@@ -90,7 +90,7 @@ class EntityTypesService(Service):
         """Return the entity type of this exact name, None when there is none.
 
         Args:
-            name: the name; an id or an entity type does as well.
+            name: the exact name, the id, or the entity type itself.
 
         Raises:
             AmbiguousIdentifierError: several types have this name.
@@ -110,7 +110,7 @@ class EntityTypesService(Service):
             key_field_ids: key fields as ids, names or objects.
 
         Raises:
-            IdentifierNotFoundError: a name is no key field.
+            IdentifierNotFoundError: a name is not a key field.
 
         API operation: `listEntitySlices`.
 
@@ -128,7 +128,7 @@ class EntityTypesService(Service):
             key_field_ids: key fields as ids, names or objects.
 
         Raises:
-            IdentifierNotFoundError: a name is no key field.
+            IdentifierNotFoundError: a name is not a key field.
 
         API operation: `listEntitySlices`.
 

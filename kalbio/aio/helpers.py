@@ -27,7 +27,7 @@ async def export_data(client: Client, data: Iterable[Mapping[str, Any]]) -> list
 
     Returns:
         The rows with the same values. A column keeps its id when the field is unknown or has no name, and, with a
-        warning, when several fields have the name: no column ever swallows another.
+        warning, when several fields have the name, so that no column overwrites another.
 
     Raises:
         KalbioAPIError: the server refused. (With `on_error="log"` all ids are kept.)

@@ -127,28 +127,27 @@ class ImportsService(Service):
         progress: RowProgress | None = None,
         timeout: float = 300.0,
     ) -> str | BulkResult[ImportRecord]:
-        """Load rows: records are created or updated, and columns without a field make one.
+        """Load rows: records are created or updated, and columns without a field create one.
 
         Args:
             key_field_names: the columns that identify a record.
             data: rows of column name to value (text, numbers, dates, true or false; None is left out); each has a value
-                for every key column. An import without rows ends at once and changes nothing, so that a load that has
-                found nothing new needs no case of its own.
+                for every key column. An import without rows is allowed, and changes nothing.
             source_id: the source they come from: any text that the platform knows it by.
             operation_id: the activity that the records join: object, id, or title.
             program_id: the program: object, id, or title.
             record_view_id: id of the table of the activity to load into; needs an activity.
             add_fields_to_record_view_ids: ids of views that get columns for new fields too.
             set_name: name of the record set that the records join.
-            record_view_ids: without effect, and not sent; older releases had it, in the place of `record_view_id`.
-            batch_size: rows of one import, where there are to be several, one after the other, each waited for. Columns
-                without a field get one before the first: number, boolean or date if all their cells in `data` are such
-                values, else text.
-            journal: path of a file that keeps what became of each batch: a load that was killed is run again with the
-                same rows, the same batch size and the same file. Needs a `batch_size`.
-            stop_on_error: whether no further batch is sent once one has failed.
-            progress: called with the batches that have ended, and with all of them.
-            timeout: seconds to wait for the import of a batch at most.
+            record_view_ids: has no effect and is not sent. In older releases it stood where `record_view_id` is now.
+            batch_size: splits the rows into several imports of so many rows, one after the other, and waits for each.
+                Fields for new columns are created before the first: number, boolean or date if all cells of the column
+                in `data` are such values, else text.
+            journal: path of a file that keeps what became of each batch: to continue a load that was killed, run it
+                again with the same rows, the same batch size and the same file. Needs a `batch_size`.
+            stop_on_error: whether to stop after the first batch that failed.
+            progress: called with the number of batches that have ended, and the number of all batches.
+            timeout: longest time to wait for the import of a batch, in seconds.
 
         Returns:
             The id of the import, to poll with `get_import`. With a `batch_size` the outcome of each batch, with its
@@ -160,9 +159,9 @@ class ImportsService(Service):
             IdentifierError: rows have no value for a key field, or one that is neither text nor a whole number; all of
                 them are named, and nothing was sent.
             ValueError: no key field is named, or a row cannot be sent, e.g. because a cell is a list; nothing was sent.
-            OutcomeUnknownError: the answer was lost; look before you load again.
-            JournalError: the journal belongs to other rows, is in use, cannot be written, or is not whole; nothing
-                was sent. With an `outcome`: it failed in the middle of the load.
+            OutcomeUnknownError: the answer was lost; check before you load again.
+            JournalError: the journal belongs to other rows, is in use, cannot be written, or is damaged; nothing was
+                sent. If it has an `outcome`, the journal failed in the middle of the load.
             KalbioAPIError: the server refused.
 
         API operation: `pushImport`, `pushImportFromSource`; with a `batch_size` also `getImport`, `listDataFields` and
@@ -347,7 +346,7 @@ class ImportsService(Service):
             IdentifierError: rows have no value for a key field, or one that is neither text nor a whole number; all of
                 them are named, and nothing was sent.
             ValueError: no key field is named, or a row cannot be sent, e.g. because a cell is a list; nothing was sent.
-            OutcomeUnknownError: the answer was lost; look before you load again.
+            OutcomeUnknownError: the answer was lost; check before you load again.
             KalbioAPIError: the server refused.
 
         API operation: `pushImportByFieldId`.
@@ -448,8 +447,8 @@ class ImportsService(Service):
     async def iter_imports(self, is_complete: bool | None = None, page_size: int = 100) -> AsyncIterator[ImportRecord]:
         """Yield all imports, page by page, each once.
 
-        Nothing that was there at the start is left out, whatever is added meanwhile, or ends and so is running no more.
-        What takes several pages is read twice for that.
+        Nothing that existed at the start is left out, even if imports are added or end meanwhile. To be sure of that, a
+        listing of several pages is read twice.
 
         Args:
             is_complete: only those that have ended (True), or have not (False).
@@ -482,9 +481,9 @@ class ImportsService(Service):
 
         Args:
             import_id: its id.
-            interval: seconds between two looks.
-            timeout: seconds to wait at most.
-            on_row_errors: "raise" treats rows that were left out as a failure; "return" leaves them to the caller, in
+            interval: seconds between two checks.
+            timeout: longest time to wait, in seconds.
+            on_row_errors: "raise" treats rows that were left out as a failure; "return" leaves it to you to look at
                 `import_result.validation_result.errors`.
 
         Raises:
@@ -537,7 +536,7 @@ class ImportsService(Service):
         response = await self._session.call(request)
         import_id = as_object(response).get("import_id")
         if not isinstance(import_id, str | int):
-            raise unusable(response, "the answer names no import")
+            raise unusable(response, "the answer has no id of an import")
         self._running[str(import_id)] = None
         for oldest in list(self._running)[: -constants.RUNNING_IMPORTS]:
             self._running.pop(oldest, None)

@@ -59,7 +59,7 @@ class LabelsService(Service):
         """Return the labels with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids, names and label objects, in any mixture.
+            ids: ids, names and label objects, in any combination.
 
         Raises:
             AmbiguousIdentifierError: several labels have one of the names.

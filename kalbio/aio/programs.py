@@ -71,7 +71,7 @@ class ProgramsService(Service):
         """Return the programs with these ids or titles, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids, titles and program objects, in any mixture.
+            ids: ids, titles and program objects, in any combination.
 
         Raises:
             AmbiguousIdentifierError: several programs have one of the titles.

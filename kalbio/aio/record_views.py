@@ -70,7 +70,7 @@ class RecordView(RecordViewData):
 
     @default_on_error(none)
     async def extend_view(self, body: RecordView.ExtendViewBody) -> None:
-        """Add a key field: the view moves to the entity type that has it too.
+        """Add a key field: the view moves to the entity type that has this key field as well.
 
         Args:
             body: `new_key_field_name`, and `records_to_transfer`: the records that move along (objects, ids, or

@@ -180,7 +180,7 @@ class ResultTableTemplatesService(Service):
             color_filters: conditions with a colour: `(F("Compound") == "CPD-1").in_color("#FF0000")`, or dicts.
             record_set_ids_filter: ids of record sets to limit it to.
             sort_order: alphabetical, created_date or manual.
-            sort_descending: whether to sort downwards.
+            sort_descending: whether to sort in descending order.
             view_mode: how it is shown.
             group_by_mode: how it is grouped.
             group_by_field_id: id of what it is grouped by.
@@ -188,7 +188,7 @@ class ResultTableTemplatesService(Service):
         Raises:
             ValueError: a name is empty.
             IdentifierNotFoundError: no such entity type, program or field; nothing was sent.
-            OutcomeUnknownError: the answer was lost; look before you create it again.
+            OutcomeUnknownError: the answer was lost; check before you create it again.
             KalbioAPIError: the server refused.
 
         API operation: `createRecordViewTemplate`.
@@ -218,7 +218,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             ValueError: a name is empty.
-            OutcomeUnknownError: the answer was lost; look before you create it again.
+            OutcomeUnknownError: the answer was lost; check before you create it again.
             KalbioAPIError: the server refused.
 
         API operation: `createRecordViewTemplate`.
@@ -262,8 +262,8 @@ class ResultTableTemplatesService(Service):
     ) -> ResultTableTemplate:
         """Change a template; what is not given, or UNSET, stays; None clears.
 
-        Older clients left alone what was None. With `on_error="log"` so does this one; else the first call that clears
-        with None warns.
+        In older clients, None left a setting as it was. With `on_error="log"` it still does; otherwise the first call
+        that clears something with None gives a warning.
 
         Args:
             template_id: the template: object, id, or template name.
@@ -279,14 +279,14 @@ class ResultTableTemplatesService(Service):
             record_set_ids_filter: the complete list of record sets to limit it to.
             is_archived: whether it is archived.
             sort_order: alphabetical, created_date or manual.
-            sort_descending: whether to sort downwards.
+            sort_descending: whether to sort in descending order.
             view_mode: how it is shown.
             group_by_mode: how it is grouped.
             group_by_field_id: id of what it is grouped by.
 
         Returns:
-            The template as it is now. With nothing given nothing is changed: an object is returned as it is, and what
-            an id or a name names is read.
+            The template as it is now. If you give nothing to change, nothing is changed: a template object is returned
+            as it is, and an id or a name is looked up.
 
         Raises:
             IdentifierNotFoundError: no such template or program; nothing was sent.
@@ -313,7 +313,7 @@ class ResultTableTemplatesService(Service):
 
     @default_on_error(none)
     async def delete_template(self, template_id: ResultTableTemplateIdentifier) -> None:
-        """Delete a template. Linked definitions lose it, and the tables made from it go.
+        """Delete a template. It is removed from linked definitions, and the tables made from it are deleted.
 
         Args:
             template_id: the template: object, id, or template name.
@@ -341,7 +341,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             IdentifierNotFoundError: no such template; nothing was sent.
-            OutcomeUnknownError: the answer was lost; look before you copy it again.
+            OutcomeUnknownError: the answer was lost; check before you copy it again.
             KalbioAPIError: the server refused.
 
         API operation: `duplicateRecordViewTemplate`.
@@ -362,7 +362,7 @@ class ResultTableTemplatesService(Service):
         view_name: str,
         position_index: int | None = None,
     ) -> ResultTableTemplate:
-        """Make a table of a definition a template that stands in its place.
+        """Make a template from a table of a definition; the template replaces that table.
 
         Args:
             source_view_id: the view, or its id.
@@ -372,7 +372,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             IdentifierNotFoundError: no such definition; nothing was sent.
-            OutcomeUnknownError: the answer was lost; look before you repeat it.
+            OutcomeUnknownError: the answer was lost; check before you repeat it.
             KalbioAPIError: the server refused.
 
         API operation: `promoteRecordView`.
@@ -413,7 +413,7 @@ class ResultTableTemplatesService(Service):
 
         Raises:
             IdentifierNotFoundError: no such template or definition; nothing was sent.
-            OutcomeUnknownError: the answer was lost; look before you link it again.
+            OutcomeUnknownError: the answer was lost; check before you link it again.
             KalbioAPIError: the server refused.
 
         API operation: `linkRecordViewTemplate`, then `getRecordViewTemplate`.
@@ -443,12 +443,12 @@ class ResultTableTemplatesService(Service):
         operation_definition_id: DefinitionIdentifier,
         content_layout_id: ContentLayoutItem | str,
     ) -> None:
-        """Take a template out of one place of the content layout of a definition.
+        """Remove a template from one position in the content layout of a definition.
 
         Args:
             template_id: the template: object, id, or template name.
             operation_definition_id: the definition: object, id, or title.
-            content_layout_id: the place, or its id.
+            content_layout_id: the content layout item, or its id.
 
         Raises:
             IdentifierNotFoundError: no such template or definition; nothing was sent.
@@ -463,15 +463,15 @@ class ResultTableTemplatesService(Service):
             ...     template, operation_definition_id="Screening experiment"
             ... )
             >>> definition = await client.activities.get_definition_by_id("Screening experiment")
-            >>> place = definition.content_layout_ids_for_view(template.id)[0]
+            >>> item = definition.content_layout_ids_for_view(template.id)[0]
             >>> await templates.unlink_from_operation_definition(
-            ...     template, operation_definition_id=definition, content_layout_id=place
+            ...     template, operation_definition_id=definition, content_layout_id=item
             ... )
         """
         resolved = await self._templates.require_id(template_id)
         body = {
             "operation_definition_id": await self._directory[_DEFINITIONS].require_id(operation_definition_id),
-            "content_layout_id": plain_id(content_layout_id, "place of a content layout", ContentLayoutItem),
+            "content_layout_id": plain_id(content_layout_id, "content layout item", ContentLayoutItem),
         }
         await self._session.call(unlink_record_view_template.build_request(resolved, body=body))
 
@@ -491,7 +491,7 @@ class ResultTableTemplatesService(Service):
         Raises:
             ValueError: no definition was given.
             IdentifierNotFoundError: no such template or definition; nothing was sent.
-            OutcomeUnknownError: the answer was lost; look before you link it again.
+            OutcomeUnknownError: the answer was lost; check before you link it again.
             KalbioAPIError: the server refused.
 
         API operation: `bulkLinkRecordViewTemplate`.
@@ -512,7 +512,7 @@ class ResultTableTemplatesService(Service):
         *,
         operation_definition_ids: Sequence[DefinitionIdentifier],
     ) -> None:
-        """Take a template out of the content layouts of several definitions, and out of their registration settings.
+        """Remove a template from the content layouts and the registration settings of several definitions.
 
         Args:
             template_view_id: the template: object, id, or template name.

@@ -141,7 +141,7 @@ class WorkspaceService(Service):
 
     @default_on_error(none)
     async def get_workspace(self, *, use_cache: bool = True) -> Workspace | None:
-        """Return the workspace of the credentials; None when the server names none, which is not remembered.
+        """Return the workspace of the credentials; None when the server returns none, which is not cached.
 
         Args:
             use_cache: False asks the server even when it is cached.
@@ -186,7 +186,7 @@ class WorkspaceService(Service):
         """Return the members with these ids or addresses, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids, e-mail addresses and member objects, in any mixture.
+            ids: ids, e-mail addresses and member objects, in any combination.
 
         Raises:
             AmbiguousIdentifierError: several members have one of the e-mail addresses.
@@ -222,7 +222,7 @@ class WorkspaceService(Service):
         """Return the groups with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:
-            ids: ids, names and group objects, in any mixture.
+            ids: ids, names and group objects, in any combination.
 
         Raises:
             AmbiguousIdentifierError: several groups have one of the names.
@@ -248,7 +248,7 @@ class WorkspaceService(Service):
 
         Raises:
             TypeError: there is no such condition.
-            ValueError: a time of day has no zone, or a condition makes no sense; nothing was sent.
+            ValueError: a time of day has no zone, or a condition is invalid; nothing was sent.
             IdentifierNotFoundError: no such user; nothing was sent.
             KalbioAPIError: the server refused.
 

@@ -321,7 +321,7 @@ def _date(text: str | None) -> str | None:
         return None
     date = midnight(text)
     if date is None:
-        raise Refusal(400, f"{text!r} is no ISO 8601 date")
+        raise Refusal(400, f"{text!r} is not an ISO 8601 date")
     return date
 
 

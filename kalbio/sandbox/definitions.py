@@ -134,7 +134,7 @@ def _change(call: Call, definition: Document, key: str, value: Json) -> None:
         definition[key] = value
     elif key in _PLACEMENTS:
         if value is not None and value not in [item["id"] for item in definition["content_layout"]]:
-            raise Refusal(400, f"{value} is no place in the content layout of {definition['title']!r}")
+            raise Refusal(400, f"{value} is not in the content layout of {definition['title']!r}")
         definition[key] = value
     elif key == "assigned_user_ids":
         definition[key] = [call.store.need("user", id_, status=400)["id"] for id_ in value]
@@ -151,6 +151,6 @@ def _change(call: Call, definition: Document, key: str, value: Json) -> None:
 
 def _check_pointer(key: str, target: Document) -> None:
     if key == "registration_property_field_id" and target["field_type"] != "file":
-        raise Refusal(400, f"property field {target['property_name']!r} is no file field")
+        raise Refusal(400, f"property field {target['property_name']!r} is not a file field")
     if key == "registration_staging_template_view_id" and target["operation_ids"]:
         raise Refusal(400, f"record view {target['id']} belongs to an operation and cannot be a template")

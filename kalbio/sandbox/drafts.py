@@ -22,7 +22,7 @@ def need_free(store: Store, operation_id: str, record_ids: Iterable[str]) -> lis
     known = set(open_drafts(store, operation_id))
     strangers = [record_id for record_id in wanted if record_id not in known]
     if strangers:
-        raise Refusal(400, f"records are no drafts of operation {operation_id}: {', '.join(strangers[:5])}")
+        raise Refusal(400, f"records are not drafts of operation {operation_id}: {', '.join(strangers[:5])}")
     held = {
         record_id
         for submission in store.all("submission", operation_id)

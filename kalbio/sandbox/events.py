@@ -78,7 +78,7 @@ def _moment(query: Document, name: str) -> str | None:
         return None
     moment = parse(query[name])
     if moment is None:
-        raise Refusal(400, f"{name} is no ISO 8601 date: {query[name]!r}")
+        raise Refusal(400, f"{name} is not an ISO 8601 date: {query[name]!r}")
     return milliseconds(to_micros(moment))
 
 

@@ -52,7 +52,7 @@ def export_records_csv(call: Call) -> Answer:
 
 def _operation_of(table: Document, operation_id: str | None) -> str:
     if operation_id is not None and operation_id not in table["operation_ids"]:
-        raise Refusal(400, f"record view {table['id']} is no table of operation {operation_id}")
+        raise Refusal(400, f"record view {table['id']} is not a table of operation {operation_id}")
     return operation_id or str(table["operation_ids"][0])
 
 

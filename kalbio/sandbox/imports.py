@@ -87,7 +87,7 @@ def push_import_by_field_id(call: Call) -> Document:
         view = call.store.need("view", view_id, status=400)
         views.add_columns(store, view, [column["id"] for column in table.columns.values()])
         if operation_id and operation_id not in view["operation_ids"]:
-            raise Refusal(400, f"record view {view_id} is no table of operation {operation_id}")
+            raise Refusal(400, f"record view {view_id} is not a table of operation {operation_id}")
     return _push(call, table, view_ids if operation_id else [], None)
 
 
@@ -171,7 +171,7 @@ def _push_by_name(call: Call, source_id: str | None) -> Document:
         if operation_id is None:
             raise Refusal(400, "record_view_id needs an operation_id")
         if operation_id not in call.store.need("view", view_id, status=400)["operation_ids"]:
-            raise Refusal(400, f"record view {view_id} is no table of operation {operation_id}")
+            raise Refusal(400, f"record view {view_id} is not a table of operation {operation_id}")
     table = Table(keys, columns, body["data"], added + len(created))
     return _push(call, table, [view_id] if view_id else [], source_id)
 
@@ -226,7 +226,7 @@ def _staging_table(store: Store, body: Document, view: Document, rows: list[Docu
     for item in body["key_field_configurations"]:
         key = fields.named([key for key in allowed if key and key["field_name"] != fields.DRAFT_KEY], item["name"])
         if key is None:
-            raise Refusal(400, f"{item['name']!r} is no key field of the staging table")
+            raise Refusal(400, f"{item['name']!r} is not a key field of the staging table")
         keys[item["name"]] = key
     if not keys:
         raise Refusal(400, "key_field_configurations is empty")
@@ -234,7 +234,7 @@ def _staging_table(store: Store, body: Document, view: Document, rows: list[Docu
     for item in body["data_field_configurations"]:
         column = store.get("data_field", item["mapped_field_id"])
         if column is None or column["id"] not in views.data_field_ids(view):
-            raise Refusal(400, f"field {item['mapped_field_id']} is no data field of the staging table")
+            raise Refusal(400, f"field {item['mapped_field_id']} is not a data field of the staging table")
         if item["type"] != column["field_type"]:
             raise Refusal(400, f"column {item['name']!r} has type {item['type']!r}, its field {column['field_type']!r}")
         columns[item["name"]] = column

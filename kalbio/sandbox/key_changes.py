@@ -99,7 +99,7 @@ def _transfer(
             raise Refusal(400, f"record {record_id} is listed twice")
         unknown = given.keys() - names.keys()
         if unknown:
-            raise Refusal(400, f"{min(unknown)!r} is no key field of the view after the change")
+            raise Refusal(400, f"{min(unknown)!r} is not a key field of the view after the change")
         known = own.get(record_id, {})
         values = {field_id: given.get(name) or known.get(field_id, "") for name, field_id in names.items()}
         missing = [name for name, field_id in names.items() if not values[field_id]]

@@ -39,7 +39,7 @@ def remove_operation_records(call: Call) -> Document:
     if activity["status"] in CLOSED:
         raise Refusal(409, f"operation {activity['id']} is {activity['status']} and closed for edits")
     if view_id is not None and activity["id"] not in call.store.need("view", view_id, status=400)["operation_ids"]:
-        raise Refusal(400, f"record view {view_id} is no table of operation {activity['id']}")
+        raise Refusal(400, f"record view {view_id} is not a table of operation {activity['id']}")
     here = set(membership.members(store, activity["id"], view_id))
     strangers = [record_id for record_id in call.body["record_ids"] if record_id not in here]
     if strangers:

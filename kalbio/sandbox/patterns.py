@@ -33,4 +33,4 @@ def _compiled(pattern: str) -> Any:
     except re2.error as error:
         reason = error.args[0]
         reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else reason
-        raise Refusal(400, f"regex_format is no regular expression (of RE2): {reason}") from None
+        raise Refusal(400, f"regex_format is not a regular expression (RE2): {reason}") from None

@@ -109,7 +109,7 @@ def promote_record_view(call: Call) -> Document:
     view = _need_plain_view(call, body["source_view_id"])
     operations = [a for a in _instances(store, definition) if a["id"] in view["operation_ids"]]
     if not operations:
-        raise Refusal(400, f"record view {view['id']} is no table of an operation of {definition['title']!r}")
+        raise Refusal(400, f"record view {view['id']} is not a table of an operation of {definition['title']!r}")
     origin = view["parent_record_view_id"]
     here = layouts.placements(definition, origin) if origin else []
     position = body.get("position_index", here[0]["position_index"] if here else None)
@@ -145,7 +145,7 @@ def unlink_record_view_template(call: Call) -> Answer:
     layout_id = call.body["content_layout_id"]
     layout_ids = [item["id"] for item in layouts.placements(definition, template["id"])]
     if layout_id not in layout_ids:
-        raise Refusal(400, f"{layout_id} is no place of the template in {definition['title']!r}")
+        raise Refusal(400, f"{layout_id} is not a placement of the template in {definition['title']!r}")
     layouts.remove_placements(definition, {layout_id})
     store.put("definition", definition)
     if len(layout_ids) == 1:
@@ -179,7 +179,7 @@ def bulk_unlink_record_view_template(call: Call) -> Answer:
 def _need_template(call: Call, id: str, status: int = 400) -> Document:
     view = call.store.need("view", id, status)
     if not view["is_template"]:
-        raise Refusal(status, f"record view {id} is no template")
+        raise Refusal(status, f"record view {id} is not a template")
     return view
 
 
@@ -284,7 +284,7 @@ def _strangers(own: dict[str, str], ids: list[str]) -> list[str]:
 def _own_columns(own: dict[str, str], ids: list[str], key: str) -> list[str]:
     unknown = _strangers(own, ids)
     if unknown:
-        raise Refusal(400, f"{key}: {unknown[0]} is no column of the template")
+        raise Refusal(400, f"{key}: {unknown[0]} is not a column of the template")
     return list(dict.fromkeys(ids))
 
 

@@ -140,7 +140,7 @@ def _target(call: Call, body: Document) -> tuple[Document, str | None, str | Non
             raise Refusal(400, "record_view_id needs an operation_id")
         view = call.store.need("view", view_id, status=400)
         if operation_id not in view["operation_ids"]:
-            raise Refusal(400, f"record view {view_id} is no table of operation {operation_id}")
+            raise Refusal(400, f"record view {view_id} is not a table of operation {operation_id}")
         if call.path["record_id"] not in membership.members(call.store, operation_id, view_id):
             raise Refusal(400, f"record {call.path['record_id']} is not on table {view['view_name']!r}")
     return field, operation_id, view_id

@@ -71,10 +71,10 @@ def checked_rules(
         if (full["key_field_id"] is None) == (full["view_field_id"] is None):
             raise Refusal(400, f"{key}: exactly one of key_field_id and view_field_id must be set")
         if full["key_field_id"] is not None and full["key_field_id"] not in keys:
-            raise Refusal(400, f"{key}: {full['key_field_id']} is no key field of the view's slice")
+            raise Refusal(400, f"{key}: {full['key_field_id']} is not a key field of the view's slice")
         if full["view_field_id"] is not None:
             if full["view_field_id"] not in columns:
-                raise Refusal(400, f"{key}: {full['view_field_id']} is no column of the view")
+                raise Refusal(400, f"{key}: {full['view_field_id']} is not a column of the view")
             full["view_field_id"] = columns[full["view_field_id"]]
         if key != "sorts" and full["filter_type"] not in load_contract().known_values("FilterRuleType"):
             raise Refusal(400, f"{key}: filter_type {full['filter_type']!r} is unknown")

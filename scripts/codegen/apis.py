@@ -51,7 +51,7 @@ def read_table(root: Path) -> Table:
         where, rest = f"tool.kalbio.apis.{name}", dict(entry)
         api = Api(name, _text(where, rest, "description"), _text(where, rest, "package"))
         if not NAME.fullmatch(api.package):
-            raise SpecError(f"{where}: package is {api.package!r}, which is no name of a package")
+            raise SpecError(f"{where}: package is {api.package!r}, which is not a valid package name")
         if api.package in {other.package for other in apis}:
             raise SpecError(f"{where}: another API has the package {api.package} already")
         apis.append(api)
@@ -66,7 +66,7 @@ def _twins(where: str, entry: dict[str, Any]) -> Twins:
     source, target = (PurePosixPath(_text(where, entry, name)) for name in ("source", "twins"))
     by_hand = entry.pop("by_hand", [])
     if entry:
-        raise SpecError(f"{where}: {', '.join(entry)} means nothing there")
+        raise SpecError(f"{where}: {', '.join(entry)} is not a known setting")
     if target not in (source.parent, source.parent / target.name):
         raise SpecError(
             f"{where}: the twins of {source} lie in the directory above it or in one beside it, not in {target}"

@@ -136,7 +136,7 @@ def test_a_row_that_says_something_else_is_refused(path: Path) -> None:
     journal.note([Note(n, ROWS[n], DONE) for n in (0, 1, 3)])
 
     assert journal.read({0: ROWS[0], 2: ROWS[4], 3: ROWS[3]}) == {0: DONE, 3: DONE}
-    with pytest.raises(JournalError, match="row 3 was another one"):
+    with pytest.raises(JournalError, match="row 3 is different"):
         journal.read({2: ROWS[2], 3: ROWS[2]})
     journal.close()
 
@@ -144,19 +144,19 @@ def test_a_row_that_says_something_else_is_refused(path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("text", "is no journal"),
-        ("database", "is no journal"),
-        ("no tables", "is no journal"),
-        ("folder", "is no plain file"),
-        ("pipe", "is no plain file"),
-        ("empty", "is empty, which no journal ever is"),
-        ("memory", "would be lost with this process"),
+        ("text", "is not a journal"),
+        ("database", "is not a journal"),
+        ("no tables", "is not a journal"),
+        ("folder", "is not a plain file"),
+        ("pipe", "is not a plain file"),
+        ("empty", "is empty, which a journal never is"),
+        ("memory", "must be a file, or it would be lost with this process"),
         ("nowhere", "cannot be used: No such file or directory"),
         ("below a file", "cannot be used: Not a directory"),
     ],
 )
 def test_what_is_no_journal_is_refused_and_left_alone(path: Path, kind: str, why: str) -> None:
-    """Files of another kind and databases of somebody else are refused unchanged, and so is what is no plain file."""
+    """Files of another kind and foreign databases are refused unchanged, and so is what is not a plain file."""
     if kind == "text":
         path.write_text("no database, but text of some length\n" * 100)
     elif kind in ("database", "no tables"):
@@ -227,7 +227,7 @@ def test_a_journal_that_was_cut_off_is_refused(path: Path, kept: int) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:kept])
 
-    with pytest.raises(JournalError, match=r"is damaged\. Which rows are in cannot be told|is no journal"):
+    with pytest.raises(JournalError, match=r"is damaged\. It no longer tells which rows were written|is not a journal"):
         Journal(path, "values")
     assert path.read_bytes() == whole[:kept]
 
@@ -415,7 +415,7 @@ def test_a_fork_neither_uses_the_journal_nor_disturbs_it(path: Path) -> None:
                         use()
                         code = 1
                     except JournalError as error:
-                        code = code or 2 * ("was forked from" not in str(error))
+                        code = code or 2 * ("in the parent process" not in str(error))
                 journal.close()
                 del journal
                 gc.collect()

@@ -181,7 +181,7 @@ def test_a_write_that_was_not_processed_is_sent_again(core: Core, failure: Any) 
 def test_a_write_whose_answer_is_lost_raises_outcome_unknown(core: Core, failure: Exception) -> None:
     """The error holds what was sent, and nothing is sent a second time."""
     wire = Wire(failure)
-    with pytest.raises(OutcomeUnknownError, match="may have been carried out; look before you repeat it") as caught:
+    with pytest.raises(OutcomeUnknownError, match="may have been carried out; check before you repeat it") as caught:
         core.call(core.open(wire), "POST", json={"n": 1})
     error = caught.value
     assert (error.method, error.path, error.sent, error.answer) == ("POST", "/things", b'{"n":1}', None)

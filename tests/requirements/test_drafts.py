@@ -184,7 +184,7 @@ def test_r094_key_names_must_be_keys_of_the_staging_table(lab: Lab, world: World
     """A key field of another entity type is refused by name, and so is one that is no key field at all."""
     listed_type(lab, run, "Compound")
     stage = lab.api.registration.stage_drafts
-    with pytest.raises(ValueError, match=r"'Batch' is no key field of the staging table.*\['Compound'\]"):
+    with pytest.raises(ValueError, match=r"'Batch' is not a key field of the staging table.*\['Compound'\]"):
         world(stage(run, ["Batch"], [{"Batch": "x"}]))
     with pytest.raises(ValueError, match="'Comment'"):
         world(stage(run, ["Comment"], [{"Comment": "x"}]))

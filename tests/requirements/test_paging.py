@@ -147,7 +147,7 @@ def test_r122_pages_that_lead_in_circles_are_an_error(lab: Lab, world: World, re
         items[:] = [f"{asked}-{index}" for index in range(6)]
 
     Shelf(lab, operation, 1, flip)
-    with pytest.raises(KalbioResponseError, match="lost something"):
+    with pytest.raises(KalbioResponseError, match="items disappeared"):
         gone_through(world, read(lab.api))
 
 

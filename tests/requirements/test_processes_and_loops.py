@@ -307,7 +307,7 @@ def test_r121_a_journal_is_refused_in_a_child(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert done.stderr == ""
-    assert done.stdout.count(f"The journal {path} is open in the process that this one was forked from") == 2
+    assert done.stdout.count(f"The journal {path} is open in the parent process") == 2
     journal = Journal(path, "a load")
     assert sorted(journal.read({0: b"0", 1: b"1", 2: b"2"})) == [0, 2]
     journal.close()

@@ -179,8 +179,8 @@ def test_r127_the_outcomes_so_far_are_on_the_exception(world: World, refusing: L
     assert len(outcome) == 40
     assert [len(rows) for rows in (outcome.done, outcome.unknown, outcome.skipped)] == [10, 8, 22]
     assert all(item.id is not None for item in outcome.done)
-    assert "may or may not be in" in str(outcome.unknown[0].error)
-    assert end.__notes__[0].startswith("The load broke off: 40 rows: 10 done, 8 unknown, 22 skipped.")
+    assert "may or may not have been written" in str(outcome.unknown[0].error)
+    assert end.__notes__[0].startswith("The load was interrupted: 40 rows: 10 done, 8 unknown, 22 skipped.")
 
 
 def test_r127_the_outcomes_so_far_are_in_the_journal(world: World, refusing: Lab, tmp_path: Path) -> None:

@@ -166,4 +166,4 @@ def test_a_pattern_without_a_promise_is_refused(api: Api, pattern: str) -> None:
 
     refused = api.put(f"/key_fields/{key}", {"regex_format": pattern}, 400)
 
-    assert "regex_format is no regular expression (of RE2)" in refused["message"]
+    assert "regex_format is not a regular expression (RE2)" in refused["message"]

@@ -293,5 +293,5 @@ def test_an_export_of_a_table_has_its_rows_and_values(
     path = client.exports.pull_data("t.csv", "Compound", str(tmp_path), record_view_id=table.id)
 
     assert rows_of(path) == [{"Compound": "CPD-1", "Comment": "seen"}]
-    with pytest.raises(ValidationError, match="is no table of operation"):
+    with pytest.raises(ValidationError, match="is not a table of operation"):
         client.exports.pull_data("t.csv", "Compound", str(tmp_path), record_view_id=table.id, operation_id=second.id)

@@ -142,7 +142,7 @@ class AsyncTokenAuth(Auth):
         try:
             token = await self._identity.get()
             if not _TOKEN.fullmatch(token):
-                raise ValueError("what came cannot stand in a header")
+                raise ValueError("the token has characters that cannot be sent in a header")
             return {"Authorization": f"Bearer {token}"}
         except Exception as error:  # whatever the library of the credentials raises
             told = redact(str(error), self.secrets())
@@ -179,7 +179,7 @@ class AsyncTokenAuth(Auth):
         elif grant["grant_type"] != "refresh_token":
             refused = self._refusal(AuthenticationError, answer)
             if answer.status_code in (404, 405):
-                refused.add_note("No login is at this address: look at `url`.")
+                refused.add_note("There is no login at this address; check `url`.")
             raise refused
         return None  # a refused refresh needs no error: the next grant is a login
 

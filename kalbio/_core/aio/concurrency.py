@@ -40,7 +40,7 @@ def running_loop() -> asyncio.AbstractEventLoop:
     except RuntimeError:
         raise RuntimeError(
             "No asyncio event loop is running here, and an async client needs one: call it within asyncio.run(...). "
-            "Other loops, such as trio's, are not supported; the sync client works in a thread of theirs."
+            "Other event loops, such as trio's, are not supported; use the sync client in a thread there."
         ) from None
 
 
@@ -104,7 +104,7 @@ async def held(lock: Lock, seconds: float | None) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             await lock.acquire()
     except TimeoutError:
-        raise DeadlinePassed("the deadline of the call has passed while another one logs in") from None
+        raise DeadlinePassed("the deadline passed while the call waited for another one to log in") from None
     try:
         yield
     finally:

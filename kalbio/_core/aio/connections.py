@@ -117,7 +117,7 @@ class AsyncConnection(asyncio.Protocol):
                     opened.close()
                     raise
         except TimeoutError as error:
-            raise ConnectTimeout(str(error) or "connecting takes too long") from error
+            raise ConnectTimeout(str(error) or "connecting took too long") from error
         except (OSError, UnicodeError) as error:  # a host that can be no name is a UnicodeError
             raise ConnectError(str(error)) from error
 

@@ -59,7 +59,7 @@ class AsyncLimiter:
             turn.come = Event()
             self._waiting.append(turn)
         if not await turn.come.wait(seconds):
-            raise DeadlinePassed("the deadline of the call has passed before it was its turn")
+            raise DeadlinePassed("the deadline passed while the call waited for its turn")
         if self._ended:
             raise ClientClosedError
         turn.round = self._round

@@ -46,7 +46,7 @@ async def _fill(response: Response, limit: int) -> None:
     try:
         async for piece in stream:
             if deadline.over:  # connections that are not ours only know the limits of each wait
-                raise ReadTimeout("the deadline of the call has passed", request=response.request)
+                raise ReadTimeout("the deadline of the call passed", request=response.request)
             for part in (piece,) if unpack is None else unpack.feed(piece):
                 size += len(part)
                 if size > limit:
@@ -61,7 +61,7 @@ async def _fill(response: Response, limit: int) -> None:
             if unpack is not None:
                 kept.append(unpack.finish())
     except zlib.error as error:
-        raise ReadError(f"the answer cannot be unpacked: {error}", request=response.request) from error
+        raise ReadError(f"the answer cannot be decompressed: {error}", request=response.request) from error
     finally:
         await stream.aclose()
     if encoding is not None:

@@ -137,7 +137,7 @@ class AsyncRetryingClient(AsyncClient):
         except InvalidURL as error:
             asked = arguments.get("params") or {}
             longest = max(asked, key=lambda name: len(str(asked[name])), default="url")
-            raise ValueError(f"{longest} cannot be asked for: {error}") from None
+            raise ValueError(f"{longest} cannot be part of a URL: {error}") from None
         if url not in self._urls:
             if len(self._urls) >= constants.URL_CACHE_SIZE:
                 self._urls.clear()
@@ -371,7 +371,9 @@ class AsyncRetryingClient(AsyncClient):
         foreign = wrong is not None or (reading and reason.startswith(LACKS))
         again = foreign and self._may_be_repeated(request) and request.extensions["replayable"]
         if again and "asked_again" not in request.extensions:
-            logger.warning("%s %s: %s; asking once more", request.method, one_line(request.url.path), one_line(reason))
+            logger.warning(
+                "%s %s: %s; sending it once more", request.method, one_line(request.url.path), one_line(reason)
+            )
             request.extensions.update(asked_again=True, fresh_connection=True)
             return False
         if wrong is not None and not reading:

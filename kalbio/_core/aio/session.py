@@ -85,10 +85,10 @@ class AsyncSession:
     async def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:
         """Send a request that a generated operation has built.
 
-        What it has changed, or may have, is not remembered any more when this ends, however it ends.
+        Whether it succeeds or fails: afterwards, nothing is cached that it may have changed.
         """
         if not isinstance(request, Mapping):
-            raise TypeError(f"call() takes what build_request() of an operation gives; got {safe_repr(request)}")
+            raise TypeError(f"call() takes the result of build_request() of an operation; got {safe_repr(request)}")
         http = self.http_clients.current()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))

@@ -42,7 +42,7 @@ _MOST_PARAMETERS = 500
 # How SQLite's second file begins while it is needed to undo half a note.
 _HOT = bytes.fromhex("d9d505f920a163d7")
 
-_LOST = "Which rows are in cannot be told from it any more: see what is there before you load the rest"
+_LOST = "It no longer tells which rows were written: check what is there before you load the rest"
 _CAUSES = {
     "SQLITE_BUSY": "is in use by another load; wait until that has ended",
     "SQLITE_LOCKED": "is in use by another load; wait until that has ended",
@@ -51,7 +51,7 @@ _CAUSES = {
     "SQLITE_CANTOPEN": "cannot be written: no file can be opened or made in its folder; it may be read-only",
     "SQLITE_IOERR": "cannot be read or written: the disk fails, or a quota or a limit on the size of files is reached",
     "SQLITE_CORRUPT": f"is damaged. {_LOST}",
-    "SQLITE_NOTADB": "is no journal",
+    "SQLITE_NOTADB": "is not a journal",
 }
 
 
@@ -121,7 +121,7 @@ class Journal:
     def _there(self, file: Path) -> bool:
         """Say whether there is a file. Raises JournalError for what is no plain one, before opening: a pipe blocks."""
         if self._name == ":memory:":
-            raise self._refusal("would be lost with this process; give the path of a file")
+            raise self._refusal("must be a file, or it would be lost with this process")
         try:
             found = file.stat()
         except FileNotFoundError:
@@ -133,9 +133,9 @@ class Journal:
                 ) from None
             return False
         if not stat.S_ISREG(found.st_mode):
-            raise self._refusal("is no plain file")
+            raise self._refusal("is not a plain file")
         if not found.st_size:
-            raise self._refusal(f"is empty, which no journal ever is. {_LOST}, or delete the file if it was never one")
+            raise self._refusal(f"is empty, which a journal never is. {_LOST}, or delete the file if it was never one")
         return True
 
     def _take(self) -> None:
@@ -148,9 +148,9 @@ class Journal:
         with self._transaction():
             (kind,) = self._db.execute("pragma application_id").fetchone()
             if kind == _EARLIER:
-                raise self._refusal("was made by an earlier release, which has to end that load")
+                raise self._refusal("was made by an earlier release; finish that load with that release")
             if kind != _APPLICATION:
-                raise self._refusal("is no journal")
+                raise self._refusal("is not a journal")
             (mode,) = self._db.execute("pragma journal_mode").fetchone()
             if mode == "wal":
                 raise self._refusal(f"was changed by another program, so that a part may be missing. {_LOST}")
@@ -183,7 +183,7 @@ class Journal:
     def _using(self) -> Iterator[None]:
         """Take turns. Raises JournalError when the journal cannot be read or written, and in a forked process."""
         if self._forked:
-            raise self._refusal("is open in the process that this one was forked from; a load goes on where it began")
+            raise self._refusal("is open in the parent process; only the process that began a load can continue it")
         # Rows that are looked for at the same time ask from several threads; and a fork waits for the end of a note.
         with forks.fork_lock(), self._causes():
             yield
@@ -225,7 +225,7 @@ class Journal:
         kept = self._kept(name, value)
         if kept != value:
             raise self._refusal(
-                f"{reason.format(kept)}; give another path, or delete the file if that load is not to go on"
+                f"{reason.format(kept)}; give another path, or delete the file if you do not want to continue that load"
             )
 
     def _kept(self, name: str, value: str) -> str:
@@ -266,8 +266,8 @@ class Journal:
                 continue
             if known != digests[number]:
                 raise self._refusal(
-                    f"belongs to other rows: row {number} was another one; "
-                    "give another path, or delete the file if that load is not to go on"
+                    f"belongs to other rows: row {number} is different; "
+                    "give another path, or delete the file if you do not want to continue that load"
                 )
             found[number] = JournalEntry(state, made, before)
         return found

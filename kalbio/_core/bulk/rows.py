@@ -1,4 +1,4 @@
-"""What came of a row that was not sent now."""
+"""The outcomes of rows that were not sent in this run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kalbio._core.errors import OutcomeUnknownError, ResponseError
 
 
 class Skipped(Enum):
-    """Stands in the place of a result."""
+    """Takes the place of a result when a row was not sent."""
 
     SKIPPED = "skipped"
 
@@ -18,20 +18,21 @@ class Skipped(Enum):
 SKIPPED = Skipped.SKIPPED
 
 OUTCOME_UNKNOWN = (OutcomeUnknownError, ResponseError)
-"""What leaves open whether a row is in: a lost answer, and one that cannot be read."""
+"""Errors that do not tell whether a row was written: a lost answer, and an answer that cannot be read."""
 
 
 def interrupted_row_error() -> OutcomeUnknownError:
-    """Return what stands in the place of the result of a row that was under way when its load broke off."""
-    error = OutcomeUnknownError("", "", "the load broke off while the row was under way", None)
+    """Return the error for a row that was being sent when its load was interrupted."""
+    error = OutcomeUnknownError("", "", "the load was interrupted while the row was being sent", None)
     error.args = (
-        "The load broke off while this row was under way: it may or may not be in; look before you send it again.",
+        "The load was interrupted while this row was being sent: it may or may not have been written; "
+        "check before you send it again.",
     )
     return error
 
 
 @attrs.frozen
 class PriorOutcome:
-    """Stands in the place of a result that an earlier run has got; `made` is the id of what the server made."""
+    """Takes the place of a result from an earlier run; `made` is the id of what the server created."""
 
     made: str | None

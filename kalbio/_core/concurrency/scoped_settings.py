@@ -44,7 +44,7 @@ def block(owner: object, name: str, value: Any, alternative: str) -> Iterator[No
             # Not an exception, and no warning that may become one: leaving must not fail.
             logger.warning(
                 "%s() was entered in one context and left in another one, as in an async fixture or a dependency with "
-                "yield. It held for the calls of the first one only. %s",
+                "yield. It applied only to calls in the first one. %s",
                 name, alternative,
             )  # fmt: skip
 

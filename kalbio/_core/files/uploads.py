@@ -49,7 +49,7 @@ def open_upload(file_name: str | os.PathLike[str], file_data: FileData | None, f
                 with suppress(OSError, ValueError):  # the file may be what went wrong
                     part.payload.seek(0)
             elif isinstance(error, _OFTEN_REPEATED):
-                error.add_note("It was not tried again, because file_data cannot seek: what was read of it is gone.")
+                error.add_note("It was not sent again, because file_data cannot seek back to what was sent already.")
             raise
 
 
@@ -114,9 +114,9 @@ class _Stream:
             return b""  # what was appended since the length was stated is not sent
         piece = self._file.read(wanted)
         if piece is None:
-            raise BlockingIOError("file_data has nothing to read yet; give a file that waits")
+            raise BlockingIOError("file_data has nothing to read yet; open it in blocking mode")
         if self._left is not None:
             if not piece:
-                raise OSError(f"file_data ended {self._left} bytes before the end it had when the upload began")
+                raise OSError(f"file_data became {self._left} bytes shorter during the upload")
             self._left -= len(piece)
         return bytes(piece)

@@ -80,12 +80,12 @@ def host_fault(host: str) -> str:
     if not host:
         return "it has no host"
     if ":" in host:
-        return "" if _is_ipv6(host) else "its host is no IPv6 address"
+        return "" if _is_ipv6(host) else "its host is not an IPv6 address"
     if _NUMBERS.fullmatch(host):
         try:
             socket.inet_aton(host)
         except OSError:
-            return "its host is no IPv4 address"
+            return "its host is not an IPv4 address"
         return ""
     if not host.isascii() or "xn--" in host:
         import idna  # as the HTTP library uses it
@@ -94,11 +94,11 @@ def host_fault(host: str) -> str:
             host = idna.encode(host.lower()).decode("ascii")
             idna.decode(host)
         except UnicodeError:
-            return "its host is no name that can be looked up"
+            return "its host is not a valid host name"
     labels = host.removesuffix(".").split(".")
     if len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
         return (
-            "its host is no name that can be looked up "
+            "its host is not a valid host name "
             "(parts of 1 to 63 letters, digits and inner hyphens, with single dots between them)"
         )
     return ""
@@ -125,12 +125,12 @@ def _split(where: str) -> tuple[str, int | None, str]:
         return "", None, "its brackets do not match" if bracket else "it has more than one port"
     host = (match["name"] if match["v6"] is None else match["v6"]).lower()
     if match["v6"] is not None and not _is_ipv6(host):
-        return host, None, "its host is no IPv6 address"
+        return host, None, "its host is not an IPv6 address"
     if not match["port"]:
         return host, None, ""
     number = match["port"]
     if not (number.isascii() and number.isdigit() and len(number) < 6 and 0 < int(number) < 65_536):
-        return host, None, "its port is no number from 1 to 65535"
+        return host, None, "its port is not a number from 1 to 65535"
     return host, int(number), ""
 
 

@@ -18,7 +18,7 @@ def is_packed(encoding: str | None) -> bool:
         return True
     if name in ("", "identity"):
         return False
-    raise ValueError(f"it comes in the encoding {encoding!r}, and only gzip is asked for")
+    raise ValueError(f"it has the encoding {encoding!r}, and the client accepts only gzip")
 
 
 class Gunzip:
@@ -42,5 +42,5 @@ class Gunzip:
             return b""
         rest = self._part.flush()
         if not self._part.eof:
-            raise zlib.error("the end of what was packed is missing")
+            raise zlib.error("the end of the compressed data is missing")
         return rest

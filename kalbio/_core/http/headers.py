@@ -80,7 +80,9 @@ class AddedHeaders(MutableMapping[str, str]):
         return f"AddedHeaders({', '.join(self._headers)})"
 
     def __reduce__(self) -> Any:
-        raise TypeError("headers of a client may hold secrets and cannot be pickled or copied; take dict(...) of them")
+        raise TypeError(
+            "headers of a client may hold secrets and cannot be pickled or copied; copy them with dict(...)"
+        )
 
 
 def _check(name: Any, value: Any) -> None:

@@ -79,7 +79,7 @@ def broken_promise(operation: OperationInfo, request: Request, response: Respons
         if not found or found[0] is None:
             return f"{LACKS} {path}"
         if not lazy_json.is_id(found[0]):
-            return f"the {path} of the answer is {safe_repr(found[0])}, which is no id"
+            return f"the {path} of the answer is {safe_repr(found[0])}, which is not an id"
     return None
 
 

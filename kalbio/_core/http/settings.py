@@ -38,8 +38,8 @@ class Timeouts:
 
     Attributes:
         connect: for the connection to be made, TLS included.
-        read: between two pieces of the answer.
-        write: between two pieces of what is sent.
+        read: for the next piece of the answer to arrive.
+        write: for the next piece of the request to be sent.
         pool: for a free connection when all are busy.
     """
 

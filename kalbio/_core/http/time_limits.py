@@ -32,7 +32,7 @@ class Limits:
             return limit
         left = deadline - time.monotonic()
         if left <= 0:
-            raise DeadlinePassed("the deadline of the call has passed")
+            raise DeadlinePassed("the deadline of the call passed")
         return left if limit is None else min(limit, left)
 
     @property

@@ -85,7 +85,7 @@ def _convert(value: Any) -> Any:
         return dict(value)
     if is_array_scalar(value):
         if is_time(value):
-            raise TypeError(f"{type(value).__name__} has no one form in JSON; give a datetime")
+            raise TypeError(f"{type(value).__name__} can be written to JSON in several ways; give a datetime")
         return plain_value(value)
     raise TypeError(f"{type(value).__name__} is not a type JSON can carry")
 

@@ -14,8 +14,8 @@ K = TypeVar("K")
 def _refuse(self: Any, *_: Any, **__: Any) -> NoReturn:
     kind = "dict" if isinstance(self, dict) else "list"
     raise TypeError(
-        f"this {kind} shows what an object of the server holds; changing it would change nothing there. "
-        f"Make one of your own, {kind}(...), and send it with an update."
+        f"this {kind} belongs to an object of the server; changing it would change nothing there. "
+        f"Copy it with {kind}(...), and send the copy with an update."
     )
 
 

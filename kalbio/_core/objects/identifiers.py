@@ -60,7 +60,7 @@ def require_identifiers(values: Any, kind: str) -> list[Any]:
     if not is_list(values):
         is_one = isinstance(values, str | Mapping | Resource) and bool(values)
         single = f"; for a single {kind} give [{safe_repr(values)}]" if is_one else ""
-        raise IdentifierError(kind, values, f"A list is wanted, not {safe_repr(values)}{single}.")
+        raise IdentifierError(kind, values, f"Give a list, not {safe_repr(values)}{single}.")
     return list(values)
 
 
@@ -81,7 +81,7 @@ def plain_id(value: Any, kind: str, accepted: Accepted = ()) -> str:
         raise IdentifierError(kind, value, _refusal(value, kind, accepted, "its id"))
     found = as_id(value, kind, accepted)
     if found is None:
-        raise IdentifierNotFoundError(kind, value, hint="An id is wanted here: a uuid.")
+        raise IdentifierNotFoundError(kind, value, hint="Give its id, a UUID.")
     return found
 
 

@@ -47,7 +47,10 @@ def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R], *, nee
         else:
             listing.unreadable.append(item)
     if listing.unreadable:
-        logger.warning("%d items of a list are no objects or have no id; see .unreadable", len(listing.unreadable))
+        logger.warning(
+            "skipped %d items of a list that are not objects or have no id; they are in .unreadable",
+            len(listing.unreadable),
+        )
     return listing
 
 
@@ -67,7 +70,7 @@ def read_ids(items: Iterable[Any]) -> list[str]:
     given = list(items)
     ids = [str(item) for item in given if isinstance(item, str | int) and not isinstance(item, bool) and is_id(item)]
     if len(ids) < len(given):
-        logger.warning("%d items of a list are no ids; they are left out", len(given) - len(ids))
+        logger.warning("skipped %d items of a list that are not ids", len(given) - len(ids))
     return ids
 
 
@@ -75,5 +78,5 @@ def read_object(response: Response, kind: str) -> dict[str, Any]:
     """Return the one object of an answer. Raises ResponseError when the answer is no such thing."""
     answer = as_object(response)
     if not is_id(answer.get("id")):
-        raise unusable(response, f"the answer is no {kind}: it has no id")
+        raise unusable(response, f"the answer is not the {kind}: it has no id")
     return answer

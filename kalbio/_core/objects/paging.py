@@ -74,7 +74,10 @@ class Pages:
         self._known = self._known + 1 if self._here.issuperset(names) else 0
         if self._same >= _SAME or self._known >= _KNOWN:
             raise ResponseError(
-                "GET", self._path, b"", f"the server gives the same for page {self.number} as for those before it"
+                "GET",
+                self._path,
+                b"",
+                f"the server returns the same items for page {self.number} as for the pages before it",
             )
 
     def _end(self) -> None:
@@ -82,7 +85,10 @@ class Pages:
             self.more = False
         elif self._passes == _PASSES:
             raise ResponseError(
-                "GET", self._path, b"", f"the listing lost something each of the {_PASSES} times that it was read"
+                "GET",
+                self._path,
+                b"",
+                f"items disappeared from the listing each of the {_PASSES} times that it was read",
             )
         else:
             self._before = self._here

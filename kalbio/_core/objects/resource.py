@@ -242,7 +242,7 @@ class Resource(metaclass=_Kind):
             for name in members:
                 # What is not a member and has a meaning of its own would be hidden by it.
                 if name not in known and (name.startswith("_") or hasattr(type(self), name)):
-                    raise TypeError(f"{type(self).__name__} has no member {name!r} that could be given")
+                    raise TypeError(f"{type(self).__name__} has no member {name!r} to set")
             raw = self._raw_of(members)
         elif members:
             raise TypeError(f"{type(self).__name__} takes its JSON or its members by keyword, not both")
@@ -295,7 +295,7 @@ class Resource(metaclass=_Kind):
     def __contains__(self, name: object) -> bool:
         # Going through pairs would find nothing, and whether a name is that of a member or of a field nobody can tell.
         raise TypeError(
-            f"{type(self).__name__} cannot say what is in it; for members ask: {safe_repr(name)} in dict(...)"
+            f"`in` does not work on a {type(self).__name__}; for its members, use {safe_repr(name)} in dict(...)"
         )
 
     @classmethod
@@ -325,7 +325,7 @@ class Resource(metaclass=_Kind):
         return type(self)({**copied(self._raw), **self._raw_of(update or {})}, self._client)
 
     def clear_caches(self) -> None:
-        """Forget the relations that were computed for this object; they are computed anew when asked for."""
+        """Forget the relations that were computed for this object; they are read again when you ask for them."""
         self._relations = None
 
     def _cached_relation(self, name: str) -> Any:
@@ -338,7 +338,7 @@ class Resource(metaclass=_Kind):
     def _require_client(self: _Owned[C]) -> C:
         if self._client is None:
             raise NoClientError(
-                f"This {type(self).__name__} has no client, so it cannot ask the server; get it from a client instead."
+                f"This {type(self).__name__} has no client, so it cannot send requests; get it from a client instead."
             )
         return self._client
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest a20e35f73191)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest cbaee720c551)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class TokenAuth(Auth):
         try:
             token = self._identity.get()
             if not _TOKEN.fullmatch(token):
-                raise ValueError("what came cannot stand in a header")
+                raise ValueError("the token has characters that cannot be sent in a header")
             return {"Authorization": f"Bearer {token}"}
         except Exception as error:  # whatever the library of the credentials raises
             told = redact(str(error), self.secrets())
@@ -176,7 +176,7 @@ class TokenAuth(Auth):
         elif grant["grant_type"] != "refresh_token":
             refused = self._refusal(AuthenticationError, answer)
             if answer.status_code in (404, 405):
-                refused.add_note("No login is at this address: look at `url`.")
+                refused.add_note("There is no login at this address; check `url`.")
             raise refused
         return None  # a refused refresh needs no error: the next grant is a login
 

@@ -1,5 +1,5 @@
-# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest 63081c4b938e)
-"""Does the same for many rows, a few at a time, and keeps account of each."""
+# Derived from kalbio/_core/aio/bulk.py by scripts/regenerate; edit that file. (digest 62ee97e32ef9)
+"""Writes many rows, a few at a time, and keeps the outcome of each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ R = TypeVar("R")
 Row = TypeVar("Row", contravariant=True)
 
 _REFUSED = (ValidationError, NotFoundError, ConflictError)
-"""What says that the row itself is the reason, so that it would be refused again."""
+"""Errors that are about the row itself: it would be refused again."""
 
 
 def run_rows(
@@ -39,11 +39,11 @@ def run_rows(
     stop_on_error: bool,
     progress: Callable[[int, int], object] | None,
 ) -> None:
-    """Write each row, and put what came of it into its place in `outcomes`, which is SKIPPED: the result or the error.
+    """Write each row, and put its result or its error into `outcomes`, where SKIPPED stands at its index.
 
-    What came so far is there when this is interrupted too, with an error of unknown outcome for each row under way.
-    Rows of one place are written one after the other, in their order: the last one has to be the newest. With
-    `stop_on_error` no row is begun after one has failed; those that are under way end.
+    When this is interrupted, `outcomes` holds what there is so far, and OutcomeUnknownError for rows that were being
+    sent. Rows with the same conflict key are written one after the other, in their order, because the last one has to
+    be the newest. With `stop_on_error` no row is begun after one has failed; those under way are finished.
     """
     groups: dict[Hashable, list[int]] = {}
     for index, row in enumerate(rows):
@@ -80,7 +80,7 @@ def run_rows(
 
 
 def in_chunks(items: Iterable[T] | Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield the items, so many at a time; what comes is handed out before a failure of the items is raised."""
+    """Yield the items in lists of this size. When the items fail, those before the failure are yielded first."""
     chunk: list[T] = []
     try:
         for item in items:
@@ -97,25 +97,25 @@ def in_chunks(items: Iterable[T] | Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 class Reconciler(Protocol[Row, R]):
-    """How a row that must not be sent twice is looked for at its place."""
+    """Finds out whether a row that must not be sent twice has been written."""
 
     def before(self, rows: Sequence[Row]) -> list[str | None]:
-        """Return, in short, what is at the place of each row; None when that cannot be told."""
+        """Return a short text for what is there now, before each row is written; None when that cannot be told."""
 
     def find(self, rows: Sequence[tuple[Row, str | None]]) -> list[R | OutcomeUnknownError | None]:
-        """Return what was made of each row, given what was there before it.
+        """Return what the server created for each row, given what was there before it.
 
-        None when it certainly is not in, an error when that cannot be told.
+        None for a row that certainly was not written, an error for one of which that cannot be told.
         """
 
 
 class BulkWriter(Generic[T, R]):
-    """A bulk write that goes chunk by chunk, and with a journal from where an earlier run of it ended.
+    """A bulk write, done in chunks. With a journal it continues where an earlier run ended.
 
-    With a journal, a row for a place (its spot) is begun only when all earlier rows for it are in, or were refused for
-    what they are: so at most one row for a spot is under way, and a row that is sent again is still the newest there.
-    What is there is noted before a row is sent, and what was made of it after; a row of which only the first is known
-    is looked for.
+    With a journal, a row is begun only when all earlier rows with the same conflict key were written, or were refused
+    for good. So at most one of them is under way, and a row that is sent again is still the newest. Before a row is
+    sent, the journal notes what is there; afterwards, what the server created. A row that has only the first note is
+    looked up by the reconciler.
     """
 
     def __init__(
@@ -131,9 +131,10 @@ class BulkWriter(Generic[T, R]):
         reconciler: Reconciler[T, R] | None = None,
         prefetch: Callable[[Sequence[T]], object] | None = None,
     ) -> None:
-        """Prepare a load. Rows are written with what was there before; without `reconciler` they may be sent twice.
+        """Prepare a bulk write. Without a `reconciler`, rows may be sent twice.
 
-        `prefetch` is told the rows that are to be written next, together, and may read what they have in common.
+        `write` gets a row and what was there before. `prefetch` gets the rows that are written next, to read for all of
+        them together.
         """
         self._write = write
         self._conflict_key = conflict_key
@@ -149,17 +150,17 @@ class BulkWriter(Generic[T, R]):
         self.stopped = False
 
     def claim(self, rows: Sequence[T]) -> None:
-        """Say that these are all rows. Raises JournalError when the journal is about others."""
+        """Declare that these are all rows. Raises JournalError when the journal belongs to other rows."""
         if self.journal is not None and self._digest_of is not None:
             self.journal.claim(map(self._digest_of, rows))
 
     def run(
         self, numbers: Sequence[int], rows: Sequence[T], outcomes: list[Any] | None = None
     ) -> list[R | SDKError | Skipped | PriorOutcome]:
-        """Write rows, which the journal knows by their numbers, and return what came of each.
+        """Write rows, which the journal knows by their numbers, and return the outcome of each.
 
-        A list that is given as `outcomes` has what came so far when this is interrupted. Raises JournalError when the
-        journal cannot be read or written: nothing is sent that cannot be noted.
+        If you pass a list as `outcomes`, it holds the outcomes so far when this is interrupted. Raises JournalError
+        when the journal cannot be read or written: nothing is sent that cannot be noted.
         """
         outcomes = [] if outcomes is None else outcomes
         outcomes[:] = [SKIPPED] * len(rows)
@@ -214,7 +215,7 @@ class BulkWriter(Generic[T, R]):
                 self._send([(rows[index], before) for index, before in zip(indexes, befores, strict=True)], results)
             except BaseException:
                 self._store(outcomes, indexes, results)
-                # At once, because who is interrupted may be so again. Rows that cannot be noted stay open.
+                # At once, because a second interrupt may follow. Rows that cannot be noted stay open.
                 with suppress(JournalError):
                     journal.note([note(index) for index in indexes])
                 raise
@@ -254,7 +255,7 @@ class BulkWriter(Generic[T, R]):
         outcomes: list[Any],
         wave: Sequence[int],
     ) -> None:
-        """Find what an earlier run has sent, and see what is at the places of the other rows before they are sent."""
+        """Find what an earlier run has sent, and note what is there before the other rows are sent."""
         seen_before = [(index, entry.before) for index in wave if (entry := entries[index]) is not None]
         if seen_before:
             sleep(journal.rest)
@@ -266,13 +267,13 @@ class BulkWriter(Generic[T, R]):
             befores = reconciler.before([rows[index] for index in fresh]) if fresh else []
         except SDKError as error:
             for index in fresh:
-                outcomes[index] = JournalError(f"It was not sent, because its place could not be looked at: {error}")
+                outcomes[index] = JournalError(f"It was not sent, because what is there now could not be read: {error}")
         else:
             for index, before in zip(fresh, befores, strict=True):
                 entries[index] = JournalEntry("sent", None, before)
 
     def _settle(self, key: Hashable, number: int, digest: bytes, outcome: Any) -> list[Note]:
-        """Decide what the end of a row means for the later and the earlier ones of its spot."""
+        """Decide what the outcome of a row means for the other rows with its conflict key."""
         if isinstance(outcome, _REFUSED):
             self._refused.setdefault(key, []).append(Note(number, digest, JournalEntry("passed", None, None)))
         elif isinstance(outcome, SDKError | Skipped):
@@ -286,19 +287,19 @@ _SENT = JournalEntry("sent", None, None)
 
 
 def _prior_outcome(number: int, entry: JournalEntry | None) -> PriorOutcome | JournalError | Skipped:
-    """Return what an earlier run has settled, SKIPPED for what is left to do."""
+    """Return the outcome from an earlier run, SKIPPED for a row that is left to do."""
     if entry is not None and entry.state == "done":
         return PriorOutcome(entry.made)
     if entry is not None and entry.state == "passed":
         return JournalError(
-            f"Row {number} was refused in an earlier run, and a later row for the same place is in; "
-            "sent now, it would become the current one."
+            f"Row {number} was refused in an earlier run, and a later row for the same cell was written; "
+            "sent now, it would become the current value."
         )
     return SKIPPED
 
 
 def _entry(outcome: Any, before: str | None) -> JournalEntry | None:
-    """Return what is to be kept of a row after a try, None when it is not in."""
+    """Return what the journal keeps of a row after a try, None when it was not written."""
     if isinstance(outcome, OUTCOME_UNKNOWN):
         return JournalEntry("sent", None, before)
     if isinstance(outcome, SDKError | Skipped):
@@ -308,7 +309,7 @@ def _entry(outcome: Any, before: str | None) -> JournalEntry | None:
 
 
 def _waves(keys: Sequence[Hashable], indexes: Sequence[int]) -> list[list[int]]:
-    """Return the places in as few lists as there can be, so that no list has a spot twice and each keeps its order."""
+    """Split the indexes into as few lists as possible, in order, so that no list has the same conflict key twice."""
     waves: list[list[int]] = []
     seen: dict[Hashable, int] = {}
     for index in indexes:

@@ -49,7 +49,7 @@ def running_loop() -> Any:
 def held(lock: Lock, seconds: float | None) -> Iterator[None]:
     """Hold a lock in the block. Raises DeadlinePassed when it is not to be had within so many seconds."""
     if not lock.acquire(timeout=-1 if seconds is None else seconds):
-        raise DeadlinePassed("the deadline of the call has passed while another one logs in")
+        raise DeadlinePassed("the deadline passed while the call waited for another one to log in")
     try:
         yield
     finally:

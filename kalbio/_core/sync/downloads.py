@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 052bd431594a)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 2d607ddd8259)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -47,19 +47,21 @@ def check_target(target: Path, overwrite: bool) -> os.stat_result | None:
     """
     folder = next((folder for folder in target.parents if os.path.lexists(folder)), target.parent)
     if not folder.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "no directory to save in", str(folder))
+        raise NotADirectoryError(errno.ENOTDIR, "not a directory", str(folder))
     try:
         old = target.lstat()
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(old.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "a directory has the name of the file", str(target))
+        raise IsADirectoryError(errno.EISDIR, "there is a directory of this name; give another file name", str(target))
     if stat.S_ISLNK(old.st_mode):
         # In a directory that everybody may write to, a link would let others choose which file of ours is replaced.
-        reason = f"a link has the name of the file; give the path it leads to, {_link_target(target)}, or another name"
+        reason = (
+            f"there is a link of this name; give the path that it leads to, {_link_target(target)}, or another name"
+        )
         raise FileExistsError(errno.EEXIST, reason, str(target))
     if not stat.S_ISREG(old.st_mode):
-        reason = "something that is no plain file (a pipe, a socket, a device) has its name; give another name"
+        reason = "there is a pipe, a socket or a device of this name; give another name"
         raise FileExistsError(errno.EEXIST, reason, str(target))
     if not overwrite:
         raise FileExistsError(
@@ -125,11 +127,11 @@ def pieces(
                 progress(done, total)
         received = body.num_bytes_downloaded
         if stated is not None and stated != str(received):
-            raise _broken_off(response, f"{received} of {stated} bytes came")
+            raise _broken_off(response, f"{received} of {stated} bytes arrived")
         if received < response.num_bytes_downloaded:
-            raise _broken_off(response, "its body was read by somebody else before")
+            raise _broken_off(response, "its body has been read before")
         if packed and not received and stated is None:
-            raise _broken_off(response, "nothing of what was packed came")
+            raise _broken_off(response, "the compressed body is empty")
         if digest is not None and sha256 is not None and digest.hexdigest() != sha256.lower():
             raise _broken_off(response, f"its SHA-256 is {digest.hexdigest()}, not {sha256.lower()}")
     except (HTTPError, zlib.error) as error:
@@ -143,7 +145,7 @@ def _check_whole(response: Response) -> bool:
     # Of all that counts as success, 200 alone says that the body is what was asked for, and all of it: 206 has a part,
     # 202 and 204 have something else or nothing, and 203 what somebody on the way has made of it.
     if response.status_code != 200:
-        raise _response_error(response, f"no whole file comes with status {response.status_code}")
+        raise _response_error(response, f"an answer with status {response.status_code} is not a whole file")
     try:
         return is_packed(response.headers.get("content-encoding"))
     except ValueError as error:
@@ -208,7 +210,7 @@ def save_into(
             written = file.write(piece)
             while isinstance(file, io.RawIOBase) and written != len(piece):  # without a buffer it takes what it can
                 if written is None:
-                    raise BlockingIOError("file takes nothing more now; give one that waits")
+                    raise BlockingIOError("file cannot take more data now; open it in blocking mode")
                 piece = piece[written:]
                 written = file.write(piece)
     finally:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/limiter.py by scripts/regenerate; edit that file. (digest e282fca2f240)
+# Derived from kalbio/_core/aio/limiter.py by scripts/regenerate; edit that file. (digest a64ce3081891)
 """Lets a number of requests of one client through at a time, and fewer while the server asks for less."""
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Limiter:
             turn.come = Event()
             self._waiting.append(turn)
         if not turn.come.wait(seconds):
-            raise DeadlinePassed("the deadline of the call has passed before it was its turn")
+            raise DeadlinePassed("the deadline passed while the call waited for its turn")
         if self._ended:
             raise ClientClosedError
         turn.round = self._round

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest df9dd69b5d9c)
+# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest 1f0de90dc665)
 """Reads the body of an answer into memory: unpacked a little at a time, and no more of it than a limit."""
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _fill(response: Response, limit: int) -> None:
     try:
         for piece in stream:
             if deadline.over:  # connections that are not ours only know the limits of each wait
-                raise ReadTimeout("the deadline of the call has passed", request=response.request)
+                raise ReadTimeout("the deadline of the call passed", request=response.request)
             for part in (piece,) if unpack is None else unpack.feed(piece):
                 size += len(part)
                 if size > limit:
@@ -62,7 +62,7 @@ def _fill(response: Response, limit: int) -> None:
             if unpack is not None:
                 kept.append(unpack.finish())
     except zlib.error as error:
-        raise ReadError(f"the answer cannot be unpacked: {error}", request=response.request) from error
+        raise ReadError(f"the answer cannot be decompressed: {error}", request=response.request) from error
     finally:
         stream.close()
     if encoding is not None:

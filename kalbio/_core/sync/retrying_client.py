@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 599833d98a09)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 201a84edb713)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class RetryingClient(Client):
         except InvalidURL as error:
             asked = arguments.get("params") or {}
             longest = max(asked, key=lambda name: len(str(asked[name])), default="url")
-            raise ValueError(f"{longest} cannot be asked for: {error}") from None
+            raise ValueError(f"{longest} cannot be part of a URL: {error}") from None
         if url not in self._urls:
             if len(self._urls) >= constants.URL_CACHE_SIZE:
                 self._urls.clear()
@@ -372,7 +372,9 @@ class RetryingClient(Client):
         foreign = wrong is not None or (reading and reason.startswith(LACKS))
         again = foreign and self._may_be_repeated(request) and request.extensions["replayable"]
         if again and "asked_again" not in request.extensions:
-            logger.warning("%s %s: %s; asking once more", request.method, one_line(request.url.path), one_line(reason))
+            logger.warning(
+                "%s %s: %s; sending it once more", request.method, one_line(request.url.path), one_line(reason)
+            )
             request.extensions.update(asked_again=True, fresh_connection=True)
             return False
         if wrong is not None and not reading:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest ddc6af17b0c9)
+# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest f03d01cea5d3)
 """What services make calls with: one session for each client. It knows the wire and what is remembered, and no noun."""
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ class Session:
     def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:
         """Send a request that a generated operation has built.
 
-        What it has changed, or may have, is not remembered any more when this ends, however it ends.
+        Whether it succeeds or fails: afterwards, nothing is cached that it may have changed.
         """
         if not isinstance(request, Mapping):
-            raise TypeError(f"call() takes what build_request() of an operation gives; got {safe_repr(request)}")
+            raise TypeError(f"call() takes the result of build_request() of an operation; got {safe_repr(request)}")
         http = self.http_clients.current()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))
