@@ -91,6 +91,11 @@ class Things:
 Make = Callable[[Things], list[Any]]
 
 
+def nothing(_: Things) -> list[Any]:
+    """No values of that sort."""
+    return []
+
+
 @attrs.frozen
 class Kind:
     """A kind of arguments.
@@ -103,9 +108,9 @@ class Kind:
     """
 
     good: Callable[[Things], Any]
-    refused: Make = lambda _: []
-    unknown: Make = lambda _: []
-    carried: Make = lambda _: []
+    refused: Make = nothing
+    unknown: Make = nothing
+    carried: Make = nothing
 
 
 def plus(kind: Kind, refused: list[Any]) -> Kind:
@@ -142,7 +147,8 @@ def several(kind: Kind, *, empty: bool = True, joined: bool = False) -> Kind:
         inside = [[good, value] for value in kind.refused(it)]
         return [*wrong, *inside, *([] if empty else [[], ()]), *([good] if not isinstance(good, str | list) else [])]
 
-    return Kind(lambda it: [kind.good(it)], refused, lambda it: [[value] for value in kind.unknown(it)])
+    unknown = nothing if kind.unknown is nothing else lambda it: [[value] for value in kind.unknown(it)]
+    return Kind(lambda it: [kind.good(it)], refused, unknown)
 
 
 RECORD = Kind(

@@ -14,16 +14,17 @@ import pickle
 import subprocess
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kalbio import KalbioError
+from tests.recording import CASSETTES
 
+SAMPLES = CASSETTES.parent / "samples"
 MARKS = ("sandbox-token-", "sandbox-secret")
-LAST = "test_the_suite_wrote_no_secret"
 
 
 def _forms(mark: str) -> set[bytes]:
@@ -149,7 +150,8 @@ def pytest_configure(config: pytest.Config) -> None:
     watch, patch = Watch(), pytest.MonkeyPatch()
     config.stash[_WATCH], config.stash[_PATCH] = watch, patch
     overhear(watch, patch)
-    config.pluginmanager.register(_Reports(watch))
+    if not config.getoption("numprocesses", None):  # else the processes that run the tests listen
+        config.pluginmanager.register(_Reports(watch))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -157,9 +159,44 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[_PATCH].undo()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the test that looks at everything come last."""
-    items.sort(key=lambda item: item.name == LAST)
+@pytest.fixture(scope="session", autouse=True)
+def _look_at_files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """When all tests have run, look at what they left in files."""
+    yield
+    watch = request.config.stash[_WATCH]
+    watch.look_at_files("files", tmp_path_factory.getbasetemp())
+    watch.look_at_files("cassettes", CASSETTES)
+    watch.look_at_files("samples", SAMPLES)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run when anything holds a secret; where several processes run the tests, the first one gathers."""
+    watch = session.config.stash[_WATCH]
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["watch"] = {"pieces": dict(watch.pieces), "bytes": watch.bytes, "found": watch.found}
+    elif watch.found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what one of the processes has seen."""
+    watch, seen = node.config.stash[_WATCH], getattr(node, "workeroutput", {}).get("watch")
+    if seen is not None:  # the process has not died
+        watch.pieces.update(seen["pieces"])
+        watch.bytes += seen["bytes"]
+        watch.found += seen["found"]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say where secrets were found, and how much was looked through."""
+    watch = config.stash[_WATCH]
+    for found in watch.found:
+        terminalreporter.write_line(f"SECRET in {found}", red=True)
+    pieces = ", ".join(f"{count} {kind}" for kind, count in sorted(watch.pieces.items()))
+    terminalreporter.write_line(f"{len(watch.found)} secrets in {watch.bytes} bytes: {pieces}")
 
 
 class _Reports:
@@ -174,9 +211,3 @@ class _Reports:
 
     def pytest_warning_recorded(self, warning_message: Any) -> None:
         self.watch.look("warnings", warning_message.message)
-
-
-@pytest.fixture(scope="session")
-def watch(request: pytest.FixtureRequest) -> Watch:
-    """What was seen so far in this run."""
-    return request.config.stash[_WATCH]

@@ -54,6 +54,7 @@ from tests.bad_inputs import (
     by_id,
     choice,
     named,
+    nothing,
     optional,
     plus,
     several,
@@ -389,13 +390,13 @@ BY_METHOD: dict[str, Kind] = {
     "RecordViewsService.get_data_fields_on_view.field_type": optional(choice("text")),
     "RecordView.replace_key_fields.body": EXCHANGE,
     "RecordsService.create_record_value_file.field_id": FILE_FIELD,
-    "RecordsService.get_or_create_record.key_values": attrs.evolve(RECORD, unknown=lambda _: []),
+    "RecordsService.get_or_create_record.key_values": attrs.evolve(RECORD, unknown=nothing),
     # What is wrong with a single row is the outcome of that row.
     "RecordsService.iter_add_values.rows": Kind(VALUES.good, lambda _: [5, True, None, "text", b"x", {}, object()]),
     "RecordsService.iter_get_or_create_records.rows": Kind(
         lambda it: [RECORD.good(it)], lambda _: [5, True, None, "text", b"x", {}, object()]
     ),
-    "RecordsService.get_or_create_records.rows": several(attrs.evolve(RECORD, unknown=lambda _: [])),
+    "RecordsService.get_or_create_records.rows": several(attrs.evolve(RECORD, unknown=nothing)),
     "RegistrationService.clear_drafts.record_ids": several(DRAFT, empty=False),
     "RegistrationService.stage_drafts.data": FULL_ROWS,
     "RegistrationService.stage_drafts.import_id": optional(IMPORT),
@@ -681,20 +682,35 @@ def test_the_table_knows_every_parameter() -> None:
     assert len(CASES) >= 290
 
 
-@pytest.mark.parametrize(("method", "parameter"), CASES)
-def test_bad_input_is_refused(things: Things, tmp_path: Path, method: str, parameter: str) -> None:
+def with_values(sort: str, cases: list[tuple[str, str]] = CASES) -> dict[str, list[tuple[str, Kind]]]:
+    """The methods that have parameters with values of a sort, each with these parameters and their kinds."""
+    found: dict[str, list[tuple[str, Kind]]] = {}
+    for method, parameter in cases:
+        kind = kind_of(method, parameter)
+        if kind is not None and getattr(kind, sort) is not nothing:
+            found.setdefault(method, []).append((parameter, kind))
+    return found
+
+
+REFUSED, UNKNOWN, CARRIED = map(with_values, ("refused", "unknown", "carried"))
+# A sample: the policy is that of a whole method, whichever argument is wrong.
+REFUSED_SOME = with_values("refused", CASES[::6])
+
+
+@pytest.mark.parametrize("method", REFUSED)
+def test_bad_input_is_refused(things: Things, tmp_path: Path, method: str) -> None:
     """What makes no sense raises before anything is sent, and the error says what is wrong."""
-    kind = kind_of(method, parameter)
-    assert kind is not None
     failures = []
-    for value in kind.refused(things):
-        came, asked = outcome(things, method, parameter, value, tmp_path)
-        if not isinstance(came, CLEAR) or isinstance(came, UNCLEAR):
-            failures.append(f"{shown(value):.60}: gave {type(came).__name__} {came!s:.150}, sent {len(asked)}")
-        elif asked:
-            failures.append(f"{shown(value):.60}: sent {[item.operation for item in asked]}")
-        elif not says_what(came, parameter, value):
-            failures.append(f"{shown(value):.60}: says {came!s:.200}")
+    for parameter, kind in REFUSED[method]:
+        for value in kind.refused(things):
+            came, asked = outcome(things, method, parameter, value, tmp_path)
+            case = f"{parameter} {shown(value):.60}"
+            if not isinstance(came, CLEAR) or isinstance(came, UNCLEAR):
+                failures.append(f"{case}: gave {type(came).__name__} {came!s:.150}, sent {len(asked)}")
+            elif asked:
+                failures.append(f"{case}: sent {[item.operation for item in asked]}")
+            elif not says_what(came, parameter, value):
+                failures.append(f"{case}: says {came!s:.200}")
     assert failures == []
 
 
@@ -711,55 +727,55 @@ def test_about_none_there_is_nothing(things: Things, tmp_path: Path, case: str) 
     things.api.on_error = "raise"
 
 
-@pytest.mark.parametrize(("method", "parameter"), CASES)
-def test_odd_text_names_nothing(things: Things, tmp_path: Path, method: str, parameter: str) -> None:
+@pytest.mark.parametrize("method", UNKNOWN)
+def test_odd_text_names_nothing(things: Things, tmp_path: Path, method: str) -> None:
     """Odd text that names nothing is looked up and no more."""
-    kind = kind_of(method, parameter)
-    assert kind is not None
     failures = []
-    for value in kind.unknown(things):
-        came, asked = outcome(things, method, parameter, value, tmp_path)
-        bad = isinstance(came, Exception) and (not isinstance(came, CLEAR) or isinstance(came, UNCLEAR))
-        if bad or asked or (isinstance(came, Exception) and not says_what(came, parameter, value)):
-            failures.append(f"{shown(value):.60}: {came!r:.150}, sent {[item.operation for item in asked]}")
+    for parameter, kind in UNKNOWN[method]:
+        for value in kind.unknown(things):
+            came, asked = outcome(things, method, parameter, value, tmp_path)
+            bad = isinstance(came, Exception) and (not isinstance(came, CLEAR) or isinstance(came, UNCLEAR))
+            if bad or asked or (isinstance(came, Exception) and not says_what(came, parameter, value)):
+                sent_too = [item.operation for item in asked]
+                failures.append(f"{parameter} {shown(value):.60}: {came!r:.150}, sent {sent_too}")
     assert failures == []
 
 
-@pytest.mark.parametrize(("method", "parameter"), CASES)
-def test_odd_content_arrives(changing: Things, tmp_path: Path, method: str, parameter: str) -> None:
+@pytest.mark.parametrize("method", CARRIED)
+def test_odd_content_arrives(changing: Things, tmp_path: Path, method: str) -> None:
     """Odd content arrives as it was given, in the place that it is meant for."""
-    kind = kind_of(method, parameter)
-    assert kind is not None
     failures = []
-    for value in kind.carried(changing):
-        came, asked = outcome(changing, method, parameter, value, tmp_path)
-        if value is LONG and isinstance(came, ValueError) and "too long" in str(came):
-            continue  # a query cannot hold it
-        if getattr(came, "field_name", None) == value and not asked:
-            continue  # it is there under this name
-        if isinstance(came, Exception) and not isinstance(came, KalbioAPIError):
-            failures.append(f"{shown(value):.60}: {type(came).__name__} {came!s:.150}")
-        elif not any(carries(item, value) for item in asked):
-            failures.append(f"{shown(value):.60}: not in {[item.operation for item in asked]}")
-        elif not all(is_in_place(item) and (item.status or 500) < 500 for item in asked):
-            failures.append(f"{shown(value):.60}: sent {[(item.target[:100], item.status) for item in asked]}")
+    for parameter, kind in CARRIED[method]:
+        for value in kind.carried(changing):
+            came, asked = outcome(changing, method, parameter, value, tmp_path)
+            case = f"{parameter} {shown(value):.60}"
+            if value is LONG and isinstance(came, ValueError) and "too long" in str(came):
+                continue  # a query cannot hold it
+            if getattr(came, "field_name", None) == value and not asked:
+                continue  # it is there under this name
+            if isinstance(came, Exception) and not isinstance(came, KalbioAPIError):
+                failures.append(f"{case}: {type(came).__name__} {came!s:.150}")
+            elif not any(carries(item, value) for item in asked):
+                failures.append(f"{case}: not in {[item.operation for item in asked]}")
+            elif not all(is_in_place(item) and (item.status or 500) < 500 for item in asked):
+                failures.append(f"{case}: sent {[(item.target[:100], item.status) for item in asked]}")
     assert failures == []
 
 
 NEUTRAL = (type(None), list, dict, bool, BulkResult)
 
 
-@pytest.mark.parametrize(("method", "parameter"), CASES[::6])
+@pytest.mark.parametrize("method", REFUSED_SOME)
 def test_the_older_policy_sends_nothing_either(
-    things: Things, tmp_path: Path, method: str, parameter: str, caplog: pytest.LogCaptureFixture
+    things: Things, tmp_path: Path, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With on_error="log", bad input raises, or is logged once and gives the neutral value; nothing is sent."""
-    kind = kind_of(method, parameter)
-    assert kind is not None
     failures = []
     things.api.on_error = "log"
     try:
-        for value in kind.refused(things):
+        for parameter, value in [
+            (name, value) for name, kind in REFUSED_SOME[method] for value in kind.refused(things)
+        ]:
             caplog.clear()
             came, asked = outcome(things, method, parameter, value, tmp_path)
             logged = [item for item in caplog.records if item.levelname == "ERROR"]
@@ -768,7 +784,8 @@ def test_the_older_policy_sends_nothing_either(
             if method.endswith(".update_template") and parameter != "template_id" and value is None:
                 neutral = came is things.template  # where it leaves everything as it is
             if asked or not (raised or neutral):
-                failures.append(f"{shown(value):.60}: {came!r:.150}, logged {len(logged)}, sent {len(asked)}")
+                case = f"{parameter} {shown(value):.60}"
+                failures.append(f"{case}: {came!r:.150}, logged {len(logged)}, sent {len(asked)}")
     finally:
         things.api.on_error = "raise"
     assert failures == []

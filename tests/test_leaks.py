@@ -1,4 +1,4 @@
-"""No secret in anything that the tests wrote, and a search that would find one."""
+"""The search for secrets in everything that the tests write would find one."""
 
 from __future__ import annotations
 
@@ -19,23 +19,9 @@ from kalbio.sandbox import Request, Sandbox
 from tests.leaks import Watch, overhear
 from tests.recording import CASSETTES
 
-SAMPLES = CASSETTES.parent / "samples"
 # Planted ones have a mark of their own: the watch over all tests must not see them.
 MARK = "planted-secret-"
 SECRET = MARK + "Zm9v_Yg"
-
-
-def test_the_suite_wrote_no_secret(watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Output, logs of all levels, errors, pickles, warnings and files of all tests before this one hold no secret."""
-    watch.look_at_files("files", tmp_path_factory.getbasetemp())
-    watch.look_at_files("cassettes", CASSETTES)
-    watch.look_at_files("samples", SAMPLES)
-
-    print(f"{sum(watch.pieces.values())} pieces, {watch.bytes} bytes: {dict(watch.pieces)}")
-    assert watch.found == []
-
-
-# -- the search itself ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -89,10 +75,6 @@ def test_output_that_a_test_reads_away_is_looked_through(
 PLANTED = """
 import warnings
 
-def test_the_suite_wrote_no_secret(watch, tmp_path_factory):
-    watch.look_at_files("files", tmp_path_factory.getbasetemp())
-    assert watch.found == []
-
 def test_planted(tmp_path):
     print(SECRET)
     warnings.warn(SECRET)
@@ -100,18 +82,20 @@ def test_planted(tmp_path):
 """
 
 
-def test_a_run_that_writes_a_secret_fails(tmp_path: Path) -> None:
-    """The last test of a run finds what the others have printed, warned of and left in files."""
+@pytest.mark.parametrize("processes", [0, 2])
+def test_a_run_that_writes_a_secret_fails(tmp_path: Path, processes: int) -> None:
+    """A run of any number of processes ends with a search of what was printed, warned of, and left in files."""
     conftest = f"import tests.leaks\ntests.leaks.MARKS = ({MARK!r},)\npytest_plugins = ['tests.leaks']\n"
     (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
     (tmp_path / "test_planted.py").write_text(f"SECRET = {SECRET!r}\n{PLANTED}", encoding="utf-8")
     folders = ["--rootdir", str(tmp_path), "--basetemp", str(tmp_path / "base"), "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", "-vv", "-c", os.devnull, *folders, str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", f"-n{processes}", "-c", os.devnull, *folders, str(tmp_path)]
 
     done = subprocess.run(command, cwd=CASSETTES.parent.parent, capture_output=True, text=True, check=False)
 
-    assert "1 failed, 1 passed" in done.stdout
-    assert [place for place in ("output: test_", "warnings: : b", "files: ") if place not in done.stdout] == []
+    assert (done.returncode, "1 passed" in done.stdout) == (1, True)
+    places = [f"SECRET in {place}" for place in ("output: test_", "warnings: : b", "files: ")]
+    assert [place for place in places if place not in done.stdout] == []
 
 
 @pytest.mark.parametrize(
