@@ -169,8 +169,9 @@ def choose(count: int, seed: int) -> list[Mutant]:
 
 
 def _lines_of_docstring(node: ast.AST) -> list[int]:
-    documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-    return [node.body[0].lineno] if documented and ast.get_docstring(node) is not None else []
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return []
+    return [node.body[0].lineno] if ast.get_docstring(node) is not None else []
 
 
 # -- which test runs which line ----------------------------------------------------------------------------------------

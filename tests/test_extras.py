@@ -48,17 +48,17 @@ def test_the_command_names_its_missing_package(module: str) -> None:
     assert [way for way in (f"there is no module '{module}'", *WAYS) if way not in run.stderr] == []
 
 
-@pytest.mark.parametrize("fixture", ["kalbio_sandbox", "kalbio_client", "kalbio_async_client"])
-def test_the_fixtures_name_the_missing_package(fixture: str, tmp_path: Path) -> None:
+def test_the_fixtures_name_the_missing_package(tmp_path: Path) -> None:
     """Without the extra, a test that uses a fixture fails with the text alone; others in the same run pass."""
-    (tmp_path / "test_it.py").write_text(
-        f"def test_one({fixture}):\n    pass\n\ndef test_other():\n    pass\n", encoding="utf-8"
-    )
+    fixtures = ("kalbio_sandbox", "kalbio_client", "kalbio_async_client")
+    tests = [f"def test_{name}({name}):\n    pass\n" for name in fixtures]
+    (tmp_path / "test_it.py").write_text("\n".join([*tests, "def test_other():\n    pass\n"]), encoding="utf-8")
     run = without("uvicorn", f"import pytest\nsys.exit(pytest.main(['-p', 'no:cacheprovider', {str(tmp_path)!r}]))")
 
-    assert "1 passed, 1 error" in run.stdout
-    assert "there is no module 'uvicorn'" in run.stdout
-    assert "pip install '.[sandbox]'" in run.stdout
+    assert "1 passed, 3 errors" in run.stdout
+    for part in re.split("ERROR at setup of ", run.stdout.partition("short test summary")[0])[1:]:
+        assert "there is no module 'uvicorn'" in part
+        assert "pip install '.[sandbox]'" in part
     assert ".py:" not in run.stdout.partition("ERRORS")[2].partition("short test summary")[0]
 
 

@@ -99,7 +99,7 @@ def test_headers_without_end_are_refused(small: httpx.Client) -> None:
             assert wire.recv(65536)[:12] in (b"HTTP/1.1 400", b"")
 
 
-@pytest.mark.parametrize("depth", [101, 5_000, 1_000_000])
+@pytest.mark.parametrize("depth", [101, 5_000, 100_000])
 @pytest.mark.parametrize("brackets", ["[]", ('{"a":', "}")])
 def test_deep_nesting_is_refused(api: Api, depth: int, brackets: tuple[str, str]) -> None:
     """More than 100 levels are a 400, in a body as in the query, and nothing is written."""
