@@ -16,7 +16,7 @@ LAYERS = (
     ("what every platform needs", "_version _extras _core"),
     ("what a noun is without a network", "_model"),
     ("the error policy, listings, the directory", "_policy _listing _record_cache _record_store _directory _service"),
-    ("nouns that stand alone", "labels programs property_fields workspace entity_fields webhooks"),
+    ("nouns that stand alone", "labels programs property_fields workspace entity_fields webhooks reading"),
     ("nouns made of these", "entity_types record_views result_table_templates"),
     (
         "the objects of records and activities",

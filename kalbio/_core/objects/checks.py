@@ -80,7 +80,7 @@ def require_rows(name: str, data: Any, members: type | None = None) -> list[dict
         single = "for a single one, [row]" if isinstance(data, Mapping) else f"got {type(data).__name__}"
         raise ValueError(f"{name} must be a list of dicts, one for each row; {single}")
     if hasattr(data, "to_dict"):
-        raise ValueError(f'{name} must be a list of dicts, one for each row: give table.to_dict("records")')
+        raise ValueError(f"{name} must be a list of dicts, one for each row: give kalbio.reading.read_rows(table)")
     rows = []
     for index, row in enumerate(data):
         if not isinstance(row, Mapping):

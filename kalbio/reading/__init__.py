@@ -1,0 +1,14 @@
+"""Reads tables of any kind into rows to load: frames, Arrow, lists, and files, every cell as it stands.
+
+    rows = read_rows("compounds.csv")
+    client.imports.push_data(["Compound"], rows)
+
+No network, and no library: Excel files are read here, and what reads frames and Parquet files is loaded when one comes.
+"""
+
+from __future__ import annotations
+
+from kalbio.reading.cells import RefusedCell, RefusedCellsError, decimal_comma
+from kalbio.reading.rows import Rows, read_rows
+
+__all__ = ["RefusedCell", "RefusedCellsError", "Rows", "decimal_comma", "read_rows"]

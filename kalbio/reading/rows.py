@@ -1,0 +1,233 @@
+"""Reads tables of any kind into rows of cells, each as it stands: frames, Arrow, lists, dicts, and files by path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, overload
+
+import attrs
+
+from kalbio._core.objects.checks import require_text
+from kalbio._core.objects.identifiers import close_matches
+from kalbio._core.text.display import safe_repr
+from kalbio.reading.cells import MISSING, CellError, RefusedCell, RefusedCellsError, plain_cell
+from kalbio.reading.doubtful import Doubtful
+from kalbio.reading.excel import from_xlsx
+from kalbio.reading.frames import from_frame
+from kalbio.reading.text_files import from_delimited, from_json_lines
+
+Converter = Callable[[Any], Any]
+Numbered = Iterable[tuple[int, Sequence[Any]]]
+"""Rows with their numbers, each with a cell for every column."""
+
+
+@attrs.frozen
+class Rows(Sequence[dict[str, Any]]):
+    """The rows of a table: dicts of column to cell, without the cells that have no value.
+
+    Attributes:
+        columns: the names of the columns, in order.
+        rows: the rows.
+        numbers: where each row stands in its source: the line of a text file, the row of a sheet, else from 0 on.
+        refused: cells that have no form; `read_rows` raises where there is one.
+    """
+
+    columns: list[str]
+    rows: list[dict[str, Any]]
+    numbers: list[int]
+    refused: list[RefusedCell]
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        """Return a row, or some."""
+        return self.rows[index]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows."""
+        return iter(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<{len(self.rows)} rows of {', '.join(map(safe_repr, self.columns))}>"
+
+
+def read_rows(
+    source: Any,
+    *,
+    sheet: str | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+    converters: Mapping[str, Converter] | None = None,
+) -> Rows:
+    """Read a table of any kind into rows for `push_data`, every cell as it stands.
+
+    Text stays text, whatever it looks like: `0042`, `1E5`, `NA`, `2024-01-02`, blanks around. Empty cells, None, NaN,
+    NA and NaT are no value, and left out of their rows.
+
+    Args:
+        source: a frame of pandas or polars, anything that gives an Arrow stream, a list of dicts, a dict of lists, or
+            the path of a file: `.csv`, `.txt`, `.tsv`, `.xlsx`, `.parquet`, `.jsonl` or `.ndjson`.
+        sheet: the sheet of an Excel file; needed where there are several.
+        separator: what stands between cells of a text file, where it cannot be told from the file.
+        encoding: the encoding of a text file that is neither UTF-8 nor begins with a mark, e.g. "cp1252".
+        converters: column to function: what a cell is to become, e.g. `{"logP": decimal_comma}`. It is not called for
+            cells without a value.
+
+    Raises:
+        RefusedCellsError: cells have no form in a field, each with row and column.
+        ValueError: the table as a whole cannot be read: what is wrong, where, and the cure.
+
+    Example:
+        >>> rows = read_rows({"Compound": ["CPD-1", "CPD-2"], "logP": [2.5, None]})
+        >>> list(rows)
+        [{'Compound': 'CPD-1', 'logP': 2.5}, {'Compound': 'CPD-2'}]
+    """
+    rows = read_cells(source, sheet=sheet, separator=separator, encoding=encoding, converters=converters)
+    if rows.refused:
+        raise RefusedCellsError(rows.refused)
+    return rows
+
+
+def read_cells(
+    source: Any,
+    *,
+    sheet: str | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+    converters: Mapping[str, Converter] | None = None,
+) -> Rows:
+    """Read as `read_rows`, and keep the cells that are refused beside the others."""
+    columns, numbered = _table(source, sheet, separator, encoding)
+    names = _checked_columns(columns)
+    converting = dict(converters or {})
+    for name in converting:
+        if name not in names:
+            close = close_matches(name, names)
+            hint = f" Did you mean {' or '.join(map(safe_repr, close))}?" if close else ""
+            raise ValueError(f"converters names a column {safe_repr(name)} that the table does not have.{hint}")
+    rows: list[dict[str, Any]] = []
+    numbers: list[int] = []
+    refused: list[RefusedCell] = []
+    for number, cells in numbered:
+        row: dict[str, Any] = {}
+        for name, value in zip(names, cells, strict=True):
+            try:
+                cell = _cell(value, converting.get(name))
+            except CellError as error:
+                refused.append(
+                    RefusedCell(number, name, value.value if isinstance(value, Doubtful) else value, str(error))
+                )
+                continue
+            if cell is not MISSING:
+                if not name:
+                    raise ValueError(f"row {number}: {safe_repr(cell)} stands in a column without a name; name it")
+                row[name] = cell
+        rows.append(row)
+        numbers.append(number)
+    return Rows([name for name in names if name], rows, numbers, refused)
+
+
+def _cell(value: Any, convert: Converter | None) -> Any:
+    if isinstance(value, Doubtful):
+        if convert is None:
+            raise CellError(value.reason)
+        value = value.value
+    cell = plain_cell(value)
+    if convert is None or cell is MISSING:
+        return cell
+    try:
+        return plain_cell(convert(cell))
+    except CellError:
+        raise
+    except Exception as error:
+        raise CellError(f"makes its converter raise {type(error).__name__}: {error}") from None
+
+
+def _table(source: Any, sheet: str | None, separator: str | None, encoding: str | None) -> tuple[list[Any], Numbered]:
+    if isinstance(source, str | os.PathLike):
+        return _file(Path(source), sheet, separator, encoding)
+    frame = from_frame(source)
+    if frame is not None:
+        return frame
+    if isinstance(source, Mapping):
+        return _columns(source)
+    if isinstance(source, bytes) or not isinstance(source, Iterable):
+        raise ValueError(
+            "A table is a frame, a list of dicts, a dict of lists, something that gives an Arrow stream, or the path of"
+            f" a file; got {safe_repr(source)}"
+        )
+    return _records(source)
+
+
+def _file(path: Path, sheet: str | None, separator: str | None, encoding: str | None) -> tuple[list[Any], Numbered]:
+    kind = path.suffix.lower()
+    if sheet is not None and kind not in (".xlsx", ".xlsm"):
+        raise ValueError(f"sheet is for Excel files; {path.name!r} has no sheets")
+    if kind in (".csv", ".txt", ".tsv", ".tab"):
+        separator = separator or ("\t" if kind in (".tsv", ".tab") else None)
+        return from_delimited(path, separator, encoding)
+    if separator is not None or encoding is not None:
+        raise ValueError(f"separator and encoding are for text files; {path.name!r} is none")
+    if kind in (".jsonl", ".ndjson"):
+        return _records(from_json_lines(path), first=1)
+    if kind in (".xlsx", ".xlsm"):
+        return from_xlsx(path, None if sheet is None else require_text("sheet", sheet))
+    if kind in (".parquet", ".pq"):
+        frame = from_frame(path)
+        assert frame is not None
+        return frame
+    known = ".csv, .txt, .tsv, .xlsx, .parquet, .jsonl and .ndjson"
+    cure = "; save it as .xlsx" if kind in (".xls", ".xlsb", ".ods") else ""
+    raise ValueError(f"{path.name!r} is of no kind that is read: these are {known}{cure}")
+
+
+def _records(source: Iterable[Any], first: int = 0) -> tuple[list[Any], Numbered]:
+    rows = list(source)
+    columns: dict[Any, None] = {}
+    for index, row in enumerate(rows, first):
+        if not isinstance(row, Mapping):
+            raise ValueError(f"rows[{index}] must be a dict of column to value; got {safe_repr(row)}")
+        columns.update(dict.fromkeys(row))
+    names = list(columns)
+    return names, ((index, [row.get(name) for name in names]) for index, row in enumerate(rows, first))
+
+
+def _columns(source: Mapping[Any, Any]) -> tuple[list[Any], Numbered]:
+    for name, cells in source.items():
+        if isinstance(cells, str | bytes | Mapping) or not isinstance(cells, Iterable):
+            raise ValueError(
+                f"A dict is taken for columns of a table, and {safe_repr(name)} holds no list: {safe_repr(cells)};"
+                " for a single row give [row]"
+            )
+    listed = {name: list(cells) for name, cells in source.items()}
+    for (name, cells), (other, more) in pairwise(listed.items()):
+        if len(cells) != len(more):
+            raise ValueError(
+                f"Columns differ in length: {safe_repr(name)} has {len(cells)} cells, {safe_repr(other)} {len(more)}"
+            )
+    return list(listed), enumerate(zip(*listed.values(), strict=True))
+
+
+def _checked_columns(columns: Sequence[Any]) -> list[str]:
+    names: list[str] = []
+    for place, name in enumerate(columns, 1):
+        if name is None or (isinstance(name, str) and not name.strip()):
+            names.append("")
+            continue
+        if not isinstance(name, str):
+            raise ValueError(f"The name of column {place} is {safe_repr(name)}, which is no text; name it")
+        if name in names:
+            raise ValueError(f"Two columns are called {safe_repr(name)}; rename one of them")
+        names.append(name)
+    if not any(names):
+        raise ValueError("The table has no columns")
+    return names

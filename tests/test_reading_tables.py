@@ -1,0 +1,391 @@
+"""Tables that are read: every cell arrives as it stands, or is refused by name."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zipfile import ZipFile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kalbio.reading import RefusedCellsError, decimal_comma, read_rows
+from kalbio.testing import InProcess
+
+TRICKY = [
+    "0042", "1E5", "NA", "None", "nan", "null", "2024-01-02", "50-00-0", "12345678901234567890", "=A1+B1", "-5", "+5",
+    " before", "after ", "TRUE", "1,234", "a;b", 'say "hi"', "two\nlines", "µg", "#N/A", "1.0", "", "x\ty",
+]  # fmt: skip
+"""Text of cells that readers like to change."""
+
+
+def rows_of(*cells: Any) -> list[dict[str, Any]]:
+    """Rows of the column `v` with these cells and a key; empty ones have no cell."""
+    return [{"k": f"K{index}", **({} if cell == "" else {"v": cell})} for index, cell in enumerate(cells)]
+
+
+def separated(separator: str, end: str = "\n", quoted: bool = False) -> str:
+    """The tricky cells as separated values."""
+    lines = ["k" + separator + "v"]
+    for index, cell in enumerate(TRICKY):
+        needs = quoted or any(letter in cell for letter in f'{separator}"\n\t')
+        doubled = cell.replace('"', '""')
+        lines.append(f"K{index}{separator}" + (f'"{doubled}"' if needs else cell))
+    return end.join(lines) + end
+
+
+TEXT_FILES: dict[str, tuple[str, bytes, dict[str, Any]]] = {
+    "comma": (".csv", separated(",").encode(), {}),
+    "semicolon": (".csv", separated(";").encode(), {"separator": ";"}),
+    "semicolon, told": (".csv", separated(";", quoted=True).encode(), {}),
+    "tab": (".tsv", separated("\t").encode(), {}),
+    "bar in .txt": (".txt", separated("|").encode(), {}),
+    "all quoted": (".csv", separated(",", quoted=True).encode(), {}),
+    "windows line ends": (".csv", separated(",", "\r\n").encode(), {}),
+    "mark of utf-8": (".csv", codecs.BOM_UTF8 + separated(",").encode(), {}),
+    "utf-16, little": (".csv", codecs.BOM_UTF16_LE + separated(",").encode("utf-16-le"), {}),
+    "utf-16, big": (".csv", codecs.BOM_UTF16_BE + separated(",").encode("utf-16-be"), {}),
+    "utf-16, no mark": (".csv", separated(",").encode("utf-16-le"), {"encoding": "utf-16-le"}),
+    "cp1252": (".csv", separated(",").encode("cp1252"), {"encoding": "cp1252"}),
+    "mixed line ends": (".csv", separated(",").replace("\nK3", "\r\nK3").encode(), {}),
+    "blank lines": (".csv", separated(",").replace("\nK3", "\n\n\nK3").encode(), {}),
+    "no line end": (".csv", separated(",").rstrip("\n").encode(), {}),
+    "json lines": (
+        ".jsonl",
+        "".join(json.dumps({"k": f"K{n}", "v": cell}) + "\n" for n, cell in enumerate(TRICKY)).encode(),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEXT_FILES)
+def test_text_of_files_arrives_as_it_stands(name: str, tmp_path: Path) -> None:
+    """In every spelling of a text file, text that looks like something else stays what it is."""
+    suffix, data, options = TEXT_FILES[name]
+    path = tmp_path / f"t{suffix}"
+    path.write_bytes(data)
+
+    rows = read_rows(path, **options)
+
+    assert (rows.columns, list(rows)) == (["k", "v"], rows_of(*TRICKY))
+
+
+SINGLE = {
+    "one column": ("Compound\nA\nB\n", [{"Compound": "A"}, {"Compound": "B"}]),
+    "header only": ("a,b\n", []),
+    "empty cells": ("a,b\n,\n1,\n", [{}, {"a": "1"}]),
+    "column without name": ("a,,b\n1,,2\n", [{"a": "1", "b": "2"}]),
+    "blanks in names": ("a , b\n1,2\n", [{"a ": "1", " b": "2"}]),
+    "comma in a line of semicolons": ("a;b\n1,5;2\n", [{"a": "1,5", "b": "2"}]),
+}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_odd_files_are_read(name: str, tmp_path: Path) -> None:
+    """Odd but plain files have the one reading they can have."""
+    text, wanted = SINGLE[name]
+    path = tmp_path / "t.csv"
+    path.write_text(text, "utf-8")
+    assert list(read_rows(path)) == wanted
+
+
+REFUSED: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
+    "empty": (".csv", b"", {}, "is empty"),
+    "two names": (".csv", b"a,a\n1,2\n", {}, "Two columns are called 'a'"),
+    "cell without name": (".csv", b"a,\n1,2\n", {}, "row 2: '2' stands in a column without a name"),
+    "short row": (".csv", b"a,b\n1,2\n3\n", {"separator": ","}, "line 3: 1 cells, where the header has 2"),
+    "long row": (".csv", b"a,b\n1,2\n1,2,3\n", {"separator": ","}, "line 3: 3 cells"),
+    "two separators": (".csv", b"a;b,c\n1;2,3\n", {}, "separator="),
+    "open quote": (".csv", b'a,b\n1,"2\n', {}, "line "),
+    "text after quote": (".csv", b'a,b\n1,"2"x\n', {"separator": ","}, "line 2"),
+    "cp1252 unnamed": (".csv", "a\nµ\n".encode("cp1252"), {}, r"line 2 has the byte.*encoding='cp1252'"),
+    "utf-16 unnamed": (".csv", "a\nb\n".encode("utf-16-le"), {}, "utf-16-le"),
+    "unknown encoding": (".csv", b"a\n", {"encoding": "cp9999"}, "no encoding 'cp9999'"),
+    "wrong encoding": (".csv", "a\nµ\n".encode(), {"encoding": "ascii"}, "is not ascii"),
+    "wrong separator": (".csv", b"a\n", {"separator": ";;"}, "one letter"),
+    "sheet of a text file": (".csv", b"a\n", {"sheet": "S"}, "has no sheets"),
+    "no json": (".jsonl", b'{"a": 1}\n{"a": \n', {}, "line 2"),
+    "no object": (".jsonl", b"[1]\n", {}, "line 1 is no object"),
+    "member twice": (".jsonl", b'{"a": 1, "a": 2}\n', {}, "'a' stands there twice"),
+    "infinity": (".jsonl", b'{"a": Infinity}\n', {}, "row 1, column 'a': inf is no finite number"),
+    "object": (".jsonl", b'{"a": {"b": 1}}\n', {}, "holds several things"),
+    "old Excel": (".xls", b"x", {}, "save it as .xlsx"),
+    "no table": (".pdf", b"x", {}, "of no kind that is read"),
+    "no Excel": (".xlsx", b"x", {}, "no Excel file"),
+    "converter of no column": (".csv", b"logP\n1\n", {"converters": {"logp": str}}, "Did you mean 'logP'"),
+    "converter that fails": (".csv", b"a\nx\n", {"converters": {"a": int}}, "row 2, column 'a'.*ValueError"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_told_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    """Nothing is guessed: the error names the file, the line or the column, and says what to do."""
+    suffix, data, options, text = REFUSED[name]
+    path = tmp_path / f"t{suffix}"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=text):
+        read_rows(path, **options)
+
+
+# -- Excel ------------------------------------------------------------------------------------------------------------
+
+STYLES = """<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><numFmts>
+<numFmt numFmtId="164" formatCode="00000"/><numFmt numFmtId="165" formatCode="yyyy\\-mm\\-dd"/>
+<numFmt numFmtId="166" formatCode="0.0 &quot;days&quot;"/><numFmt numFmtId="167" formatCode="[Red]0.00"/></numFmts>
+<cellXfs><xf numFmtId="0"/>
+<xf numFmtId="14"/><xf numFmtId="22"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="166"/>
+<xf numFmtId="167"/><xf numFmtId="20"/></cellXfs></styleSheet>"""
+MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+
+
+def excel(path: Path, *cells: str, sheets: int = 1, since_1904: bool = False, after: str = "") -> Path:
+    """Write an Excel file with one column `v` of these cells, as they stand in its XML."""
+    rows = "".join(f'<row r="{n}">{cell}</row>' for n, cell in enumerate(cells, 3))
+    head = '<row r="2"><c r="B2" t="inlineStr"><is><t>v</t></is></c></row>'
+    names = "".join(
+        f'<sheet name="S{n}" sheetId="{n}" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+        f' r:id="r{n}"/>'
+        for n in range(1, sheets + 1)
+    )
+    settings = '<workbookPr date1904="1"/>' if since_1904 else ""
+    links = "".join(f'<Relationship Id="r{n}" Target="worksheets/s{n}.xml"/>' for n in range(1, sheets + 1))
+    with ZipFile(path, "w") as packed:
+        packed.writestr("xl/workbook.xml", f"<workbook {MAIN}>{settings}<sheets>{names}</sheets></workbook>")
+        packed.writestr("xl/_rels/workbook.xml.rels", f"<Relationships>{links}</Relationships>")
+        packed.writestr("xl/styles.xml", STYLES)
+        packed.writestr(
+            "xl/sharedStrings.xml",
+            f"<sst {MAIN}><si><t>00007</t></si><si><r><t>in </t></r><r><t>runs</t></r><rPh><t>x</t></rPh></si></sst>",
+        )
+        for n in range(1, sheets + 1):
+            packed.writestr(
+                f"xl/worksheets/s{n}.xml", f"<worksheet {MAIN}><sheetData>{head}{rows}</sheetData>{after}</worksheet>"
+            )
+    return path
+
+
+def cell(held: str, kind: str = "n", style: int = 0, formula: str = "") -> str:
+    """A cell of Excel."""
+    value = f"<v>{held}</v>" if held else ""
+    made = f"<f>{formula}</f>" if formula else ""
+    return f'<c r="B9" t="{kind}" s="{style}">{made}{value}</c>'
+
+
+EXCEL: dict[str, tuple[str, Any]] = {
+    "text of digits": (cell("0", "s"), "00007"),
+    "text in runs": (cell("1", "s"), "in runs"),
+    "text beside": ('<c r="B9" t="inlineStr"><is><t xml:space="preserve"> =A1 </t></is></c>', " =A1 "),
+    "whole": (cell("42"), 42),
+    "whole with a point": (cell("7.0"), 7),
+    "long id": (cell("12345678901234567"), 12345678901234567),
+    "fraction": (cell("0.10000000000000001"), 0.1),
+    "small": (cell("1.0000000000000001E-5"), 1e-5),
+    "true": (cell("1", "b"), True),
+    "false": (cell("0", "b"), False),
+    "day": (cell("46023", style=1), date(2026, 1, 1)),
+    "day, own format": (cell("46023", style=4), date(2026, 1, 1)),
+    "midnight": (cell("46023", style=2), date(2026, 1, 1)),
+    "number of days": (cell("2.5", style=5), 2.5),
+    "coloured number": (cell("2.5", style=6), 2.5),
+    "digits that fill the format": (cell("12345", style=3), 12345),
+    "result of a formula": (cell("3", formula="1+2"), 3),
+    "text of a formula": (cell("0042", "str", formula="A1"), "0042"),
+}
+
+
+@pytest.mark.parametrize("name", EXCEL)
+def test_cells_of_excel_arrive_as_they_stand(name: str, tmp_path: Path) -> None:
+    """Text stays text, whole numbers have no point, dates are dates and booleans booleans."""
+    held, wanted = EXCEL[name]
+    rows = read_rows(excel(tmp_path / "t.xlsx", held))
+    assert (list(rows), rows.numbers) == ([{"v": wanted}], [3])
+    assert type(rows[0]["v"]) is type(wanted)
+
+
+EXCEL_REFUSED: dict[str, tuple[str, str]] = {
+    "zeros by format": (cell("42", style=3), "shows as 00042 and holds 42"),
+    "error": (cell("#N/A", "e"), "error of the sheet"),
+    "formula without result": (cell("", formula="A1"), "formula without a result"),
+    "time of day": (cell("0.5", style=7), "time of day"),
+    "moment without zone": (cell("46023.5", style=2), "without a zone"),
+}
+
+
+@pytest.mark.parametrize("name", EXCEL_REFUSED)
+def test_cells_of_excel_that_do_not_hold_what_they_show_are_refused(name: str, tmp_path: Path) -> None:
+    """They are named with row and column; a converter decides what they are."""
+    held, text = EXCEL_REFUSED[name]
+    path = excel(tmp_path / "t.xlsx", cell("1"), held)
+    with pytest.raises(RefusedCellsError, match=text) as refusal:
+        read_rows(path)
+    assert [(item.row, item.column) for item in refusal.value.cells] == [(4, "v")]
+
+
+def test_a_converter_decides_about_a_doubtful_cell(tmp_path: Path) -> None:
+    """The number behind a format of zeros is given to the converter of its column."""
+    path = excel(tmp_path / "t.xlsx", cell("42", style=3))
+    assert list(read_rows(path, converters={"v": "{:05}".format})) == [{"v": "00042"}]
+
+
+def test_sheets_are_named_where_there_are_several(tmp_path: Path) -> None:
+    """Several sheets with something in them are refused until one is named; merged cells always; the epoch counts."""
+    path = excel(tmp_path / "t.xlsx", cell("1"), sheets=2)
+    with pytest.raises(ValueError, match="sheet='S1' or 'S2'"):
+        read_rows(path)
+    assert list(read_rows(path, sheet="S2")) == [{"v": 1}]
+    with pytest.raises(ValueError, match="no sheet 'S3'"):
+        read_rows(path, sheet="S3")
+    merged = excel(tmp_path / "m.xlsx", cell("1"), after='<mergeCells><mergeCell ref="B3:B4"/></mergeCells>')
+    with pytest.raises(ValueError, match="merged, B3:B4"):
+        read_rows(merged)
+    assert list(read_rows(excel(tmp_path / "e.xlsx", cell("44561", style=1), since_1904=True))) == [
+        {"v": date(2026, 1, 1)}
+    ]
+    with pytest.raises(ValueError, match="nothing in the sheet"):
+        read_rows(excel(tmp_path / "n.xlsx", sheets=0))
+
+
+# -- frames, lists, dicts ---------------------------------------------------------------------------------------------
+
+
+class Colour(Enum):
+    """An enumeration of a user."""
+
+    RED = "red"
+
+
+MOMENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
+VALUES: list[tuple[Any, Any]] = [
+    (5, 5), (2.5, 2.5), (True, True), ("0042", "0042"), (Decimal("2.50"), Decimal("2.50")), (Colour.RED, "red"),
+    (UUID(int=5), str(UUID(int=5))), (date(2026, 1, 1), date(2026, 1, 1)), (MOMENT, MOMENT),
+    (datetime(2026, 1, 1), date(2026, 1, 1)),
+    (np.int64(5), 5), (np.float32(2.5), 2.5), (np.bool_(True), True), (np.str_("x"), "x"),
+    (np.datetime64("2026-01-01"), date(2026, 1, 1)), (pd.Timestamp("2026-01-01"), date(2026, 1, 1)),
+    (["a", None, "b"], ["a", "b"]), (("a",), ["a"]), (np.array(["a", "b"]), ["a", "b"]),
+]  # fmt: skip
+NOTHING = [None, float("nan"), np.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), Decimal("NaN"), "", []]
+NO_FORM = [float("inf"), Decimal("Infinity"), {"a": 1}, {1, 2}, b"x", object(), "\ud800", [["a"]], datetime(2026, 1, 1, 9), 1j]  # noqa: E501  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "wanted"), VALUES, ids=repr)
+def test_values_of_all_libraries_are_plain(given: Any, wanted: Any) -> None:
+    """Scalars of numpy and pandas, Decimal, dates, enumerations and UUIDs become what a field takes."""
+    (row,) = read_rows([{"v": given}])
+    assert row == {"v": wanted}
+    assert type(row["v"]) is type(wanted)
+
+
+@pytest.mark.parametrize("nothing", NOTHING, ids=repr)
+def test_missing_of_every_library_is_no_value(nothing: Any) -> None:
+    """It is neither an error nor a cell, and no converter sees it."""
+    assert list(read_rows([{"v": nothing, "k": 1}], converters={"v": str})) == [{"k": 1}]
+
+
+@pytest.mark.parametrize("value", NO_FORM, ids=lambda value: type(value).__name__)
+def test_what_has_no_form_is_refused_with_row_and_column(value: Any) -> None:
+    """All such cells are named together, with row, column and reason."""
+    with pytest.raises(RefusedCellsError, match=r"2 cells are refused: row 1, column 'v': ") as refusal:
+        read_rows([{"v": "fine"}, {"v": value}, {"v": value}])
+    assert [(item.row, item.column) for item in refusal.value.cells] == [(1, "v"), (2, "v")]
+    assert all(item.reason for item in refusal.value.cells)
+
+
+def pandas_frame() -> Any:
+    """A frame of pandas with a column of each kind, one cell missing in each."""
+    return pd.DataFrame(
+        {
+            "text": ["0042", None], "number": [2.5, math.nan], "whole": pd.array([5, None], "Int64"),
+            "flag": pd.array([True, None], "boolean"), "day": pd.to_datetime(["2026-01-01", None]),
+            "moment": pd.to_datetime(["2026-01-01T12:00Z", None]), "kind": pd.Categorical(["a", None]),
+        }
+    )  # fmt: skip
+
+
+FIRST = {
+    "text": "0042", "number": 2.5, "whole": 5, "flag": True, "day": date(2026, 1, 1), "moment": MOMENT, "kind": "a",
+}  # fmt: skip
+
+
+def test_a_frame_of_pandas_is_read_by_its_columns() -> None:
+    """Every dtype gives plain cells, an index with a name is a column, one without is none."""
+    rows = read_rows(pandas_frame())
+    assert list(rows) == [FIRST, {}]
+    assert [type(value) for value in rows[0].values()][:4] == [str, float, int, bool]
+    indexed = pandas_frame().iloc[:1].set_index("text")
+    assert read_rows(indexed)[0] == FIRST
+    with pytest.raises(ValueError, match="levels"):
+        read_rows(pd.concat({"a": pandas_frame()}, axis=1))
+    with pytest.raises(ValueError, match="Two columns"):
+        read_rows(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+    with pytest.raises(ValueError, match="no text"):
+        read_rows(pd.DataFrame([[1, 2]]))
+
+
+def arrow_table() -> Any:
+    """The same as a table of Arrow."""
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow is no dependency")
+    return arrow.table({name: arrow.array([value, None]) for name, value in FIRST.items()})
+
+
+def polars_frame() -> Any:
+    """The same as a frame of polars."""
+    polars = pytest.importorskip("polars", reason="polars is no dependency")
+    return polars.DataFrame({name: [value, None] for name, value in FIRST.items()})
+
+
+@pytest.mark.parametrize("make", [arrow_table, polars_frame])
+def test_arrow_and_polars_are_read(make: Callable[[], Any], tmp_path: Path) -> None:
+    """Frames of polars, tables of Arrow, anything that gives an Arrow stream, and Parquet files give the same cells."""
+    frame = make()
+
+    class Stream:
+        def __arrow_c_stream__(self, schema: Any = None) -> Any:
+            return frame.__arrow_c_stream__(schema)
+
+    assert list(read_rows(frame)) == list(read_rows(Stream())) == [FIRST, {}]
+    if hasattr(frame, "write_parquet"):
+        frame.write_parquet(tmp_path / "t.parquet")
+        assert list(read_rows(tmp_path / "t.parquet")) == [FIRST, {}]
+        with pytest.raises(ValueError, match="collect"):
+            read_rows(frame.lazy())
+
+
+def test_lists_and_dicts_are_tables() -> None:
+    """A list of dicts and a dict of lists; what is neither is refused, and says what is wanted."""
+    assert list(read_rows([{"a": 1}, {"b": 2}])) == [{"a": 1}, {"b": 2}]
+    assert list(read_rows({"a": [1, None], "b": ("x", "y")})) == [{"a": 1, "b": "x"}, {"b": "y"}]
+    for wrong, text in [
+        ({"a": [1], "b": [1, 2]}, "differ in length"), ({"a": 1}, r"\[row\]"), ([1], r"rows\[0\]"), (5, "frame"),
+        ([], "no columns"), (b"x", "frame"), ([{1: 2}], "no text"),
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=text):
+            read_rows(wrong)
+
+
+def test_decimal_commas_are_read_when_asked() -> None:
+    """The converter makes a point of the comma of a number, and leaves anything else alone."""
+    given = ["1,5", "-0,25", "1,5E-3", " 2,0 ", "1.234,5", "1,234,567", "a,b", ">1,5", "7"]
+    rows = read_rows({"v": given}, converters={"v": decimal_comma})
+    assert [row["v"] for row in rows] == ["1.5", "-0.25", "1.5E-3", "2.0", "1.234,5", "1,234,567", "a,b", ">1,5", "7"]
+
+
+def test_rows_go_into_an_import(tmp_path: Path) -> None:
+    """What is read is pushed as it is: text of digits in a text field stays what it was."""
+    path = tmp_path / "t.csv"
+    path.write_text("Compound;Code;Mass\nR-1;0042;1,5\nR-2;;NA\n", "utf-8")
+    with InProcess() as lab:
+        lab.client.entity_fields.get_or_create_data_field("Code", "text")
+        rows = read_rows(path, separator=";")
+        lab.client.imports.wait(lab.client.imports.push_data(["Compound"], rows) or "")
+        record = lab.client.records.get_record_by_id({"Compound": "R-1"})
+        assert record is not None
+        assert record.get_value_content("Code") == "0042"
