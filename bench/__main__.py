@@ -35,6 +35,7 @@ from bench.picture import draw
 from bench.server import FIELD_IDS, OPERATION_IDS, RECORD_IDS
 from bench.workloads import IDS, WORKLOADS, Workload, look_up, walk, walk_in_operation
 from kalbio import KaleidoscopeClient
+from kalbio._core.http.plain_answers import is_plainly_right
 from kalbio._core.http.response_identity import broken_promise, contradiction
 from kalbio._core.http.responses import as_texts
 
@@ -176,7 +177,7 @@ def measure_checks(client: KaleidoscopeClient, rounds: int) -> list[Figures]:
         spent.clear()
         gc.collect()
         with contextlib.ExitStack() as stack:
-            for check in (contradiction, broken_promise):
+            for check in (is_plainly_right, contradiction, broken_promise):
                 stack.enter_context(mock.patch(f"kalbio._core.sync.retrying_client.{check.__name__}", timed(check)))
             started = time.process_time()
             client.records.get_records_by_ids(IDS)

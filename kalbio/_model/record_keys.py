@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from kalbio._core.http.httpx_names import Response
 from kalbio._core.http.responses import as_list, unusable
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
 from kalbio._model.record_json import ENTRIES, entries_of, field_ids, parts_of, sub_records_of
 from kalbio._model.records import RecordData, state_of
+
+if TYPE_CHECKING:
+    from kalbio._core.http.httpx_names import Response
+else:
+    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
 R = TypeVar("R", bound=RecordData)
 

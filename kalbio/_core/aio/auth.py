@@ -20,7 +20,7 @@ from kalbio._core.errors import (
     ResponseError,
     SDKError,
 )
-from kalbio._core.http.httpx_names import Auth, Request, Response
+from kalbio._core.http.httpx_names import Auth, ByteStream, Request, Response
 from kalbio._core.http.time_limits import Limits
 from kalbio._core.retry import read_retry_after
 from kalbio._core.text.log_redaction import RedactedHeaders
@@ -120,8 +120,7 @@ class AsyncTokenAuth(Auth):
                         raise_if_stopped()
                         answer = yield login
                         try:
-                            await read(answer, constants.MAX_LOGIN)
-                            token = self._read_answer(grant, answer)
+                            token = self._read_answer(grant, await read(answer, constants.MAX_LOGIN))
                         except SDKError as error:
                             # A copy: the traceback of this one would be kept alive, and shared.
                             self.failures, self._failure = self.failures + 1, copy.copy(error)
@@ -131,7 +130,9 @@ class AsyncTokenAuth(Auth):
             response = yield request
             if response.status_code != 401 or last_try:
                 return
-            await read(response, constants.MAX_REFUSAL)  # the library would read all of it
+            refusal = await read(response, constants.MAX_REFUSAL)  # the library would read all of it
+            response.headers.pop("content-encoding", None)
+            response.stream = ByteStream(refusal.content)
             self._tokens.reject(token)  # also for those who cannot try again: the next caller needs another one
             if not request.extensions.get("replayable", True):
                 return
@@ -151,7 +152,8 @@ class AsyncTokenAuth(Auth):
             raise ConnectionFailedError.of(request, reason) from cause
 
     def _set_headers(self, request: Request, headers: Mapping[str, str]) -> None:
-        request.headers.__class__ = RedactedHeaders
+        if not isinstance(request.headers, RedactedHeaders):
+            request.headers = RedactedHeaders(request.headers)
         for name, value in headers.items():
             request.headers[name] = value  # `update` makes headers of them first
         for name, value in self._extra_headers.items():

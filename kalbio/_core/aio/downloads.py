@@ -15,12 +15,16 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kalbio._core import constants
 from kalbio._core.errors import ConnectionFailedError, ResponseError
 from kalbio._core.http.decompression import Gunzip, is_packed
-from kalbio._core.http.httpx_names import HTTPError, Response
+
+if TYPE_CHECKING:
+    from kalbio._core.http.httpx_names import Response
+else:
+    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
 DownloadProgress = Callable[[int, int | None], object]
 """Called with the bytes that have come, and with all that will come where the server says it."""
@@ -107,6 +111,8 @@ async def pieces(
     Raises ResponseError when it is not the whole of something, or in an encoding that was not asked for;
     ConnectionFailedError when it breaks off, or is not what its checksum says.
     """
+    from kalbio._core.http.httpx_names import HTTPError  # loaded by the request
+
     stated = response.headers.get("content-length")
     digest = None if sha256 is None else hashlib.sha256()
     done = 0
@@ -153,6 +159,8 @@ def _check_whole(response: Response) -> bool:
 
 def _raw_copy(response: Response) -> Response:
     """Return a response with the same body, to be read as it travelled."""
+    from kalbio._core.http.httpx_names import Response  # loaded by the request
+
     return Response(response.status_code, headers=response.headers, request=response.request, stream=response.stream)
 
 

@@ -8,29 +8,32 @@ from typing import cast
 from kalbio._core import constants
 from kalbio._core.http.decompression import Gunzip, is_packed
 from kalbio._core.http.httpx_names import AsyncByteStream, ByteStream, ReadError, ReadTimeout, Response
+from kalbio._core.http.json_response import JSONResponse
 from kalbio._core.http.responses import unusable
 from kalbio._core.http.time_limits import Limits
 
 
-async def read(response: Response, limit: int) -> None:
-    """Read a body, so that `content` has it. A longer one raises ResponseError, or is cut in a refusal.
+async def read(response: Response, limit: int) -> JSONResponse:
+    """Return an answer with its body. A longer one raises ResponseError, or is cut in a refusal.
 
     ReadError says that it cannot be unpacked, and so was lost.
     """
     try:
         if response.is_stream_consumed:  # a transport in this process may give the body whole
-            if len(response.content) > limit and response.is_success:
+            body = response.content
+            if len(body) > limit and response.is_success:
                 raise unusable(response, _too_long(limit), show=False)
         else:
-            await _fill(response, limit)
+            body = await _body(response, limit)
     except BaseException:
         await response.aclose()  # it would keep its connection
         raise
     # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
     response.stream = ByteStream(b"")
+    return JSONResponse(response, body)
 
 
-async def _fill(response: Response, limit: int) -> None:
+async def _body(response: Response, limit: int) -> bytes:
     encoding = response.headers.get("content-encoding")
     wrong, unpack = None, None
     try:
@@ -64,14 +67,9 @@ async def _fill(response: Response, limit: int) -> None:
         raise ReadError(f"the answer cannot be decompressed: {error}", request=response.request) from error
     finally:
         await stream.aclose()
-    if encoding is not None:
-        del response.headers["content-encoding"]  # the library would unpack it once more
-    response.stream = ByteStream(b"".join(kept))
-    await response.aread()
-    if encoding is not None:
-        response.headers["content-encoding"] = encoding
     if wrong is not None and response.is_success:
         raise unusable(response, wrong, show=False)
+    return b"".join(kept)
 
 
 def _too_long(limit: int) -> str:

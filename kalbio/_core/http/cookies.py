@@ -25,7 +25,7 @@ class SparingCookies(Cookies):
     def extract_cookies(self, response: Response) -> None:
         """Take over the cookies that an answer sets."""
         if "set-cookie" in response.headers:
-            response.headers.__class__ = RedactedHeaders
+            response.headers = RedactedHeaders(response.headers)
             super().extract_cookies(response)
 
     def __repr__(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -28,6 +30,8 @@ class RepeatsInfo(Protocol):
 class OperationInfo(Protocol):
     """An operation of the API description."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def path(self) -> str:
         """Its path, with the names of its parameters in braces."""
@@ -51,3 +55,11 @@ class OperationInfo(Protocol):
     @property
     def repeats(self) -> tuple[RepeatsInfo, ...]:
         """What the answer repeats of the request."""
+
+
+@lru_cache(maxsize=256)
+def path_pattern(path: str) -> re.Pattern[str]:
+    """Return what finds the parameters of an operation at the end of the path of a URL, each by its name."""
+    names = re.split(r"\{(\w+)\}", path)
+    parts = [f"(?P<{text}>[^/]+)" if index % 2 else re.escape(text) for index, text in enumerate(names)]
+    return re.compile("".join(parts) + "$")

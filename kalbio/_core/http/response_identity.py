@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import unquote, unquote_plus
 
@@ -21,7 +19,8 @@ import msgspec
 
 from kalbio._core.errors import ResponseError
 from kalbio._core.http.httpx_names import ByteStream, Request, Response
-from kalbio._core.http.operation import OperationInfo
+from kalbio._core.http.operation import OperationInfo, path_pattern
+from kalbio._core.http.plain_answers import SMALL
 from kalbio._core.http.responses import as_json, as_texts
 from kalbio._core.json import lazy_json
 from kalbio._core.text.display import safe_repr
@@ -29,9 +28,6 @@ from kalbio._core.text.display import safe_repr
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _KEY = "{key}"
-
-_SMALL = 2_000
-"""Bytes up to which JSON is decoded whole: cutting it over and over would take longer."""
 
 _TEXT = (bytes, msgspec.Raw)
 Text: TypeAlias = Any
@@ -92,7 +88,7 @@ def contradiction(operation: OperationInfo, request: Request, response: Response
         return None
     for mark in operation.repeats:
         asked = [mark.value] if mark.value else _asked(mark.request, operation, request)
-        if not asked or (len(response.content) <= _SMALL and _plainly_there(response, mark.answer, asked[0])):
+        if not asked or (len(response.content) <= SMALL and _plainly_there(response, mark.answer, asked[0])):
             continue
         if mark.answer == "*.id" and (texts := as_texts(response)) is not None:
             # The usual case, and the one that has to be cheap: the ids are at hand.
@@ -222,7 +218,7 @@ def _asked(source: str, operation: OperationInfo, request: Request) -> list[Any]
 
 
 def _in_path(operation: OperationInfo, request: Request) -> dict[str, str]:
-    match = _pattern(operation.path).search(request.url.raw_path.split(b"?")[0].decode("ascii"))
+    match = path_pattern(operation.path).search(request.url.raw_path.split(b"?")[0].decode("ascii"))
     return {name: unquote(text) for name, text in match.groupdict().items()} if match else {}
 
 
@@ -253,13 +249,6 @@ def _query(request: Request, name: str) -> dict[str, str]:
     return {}
 
 
-@lru_cache(maxsize=256)
-def _pattern(path: str) -> re.Pattern[str]:
-    names = re.split(r"\{(\w+)\}", path)
-    parts = [f"(?P<{text}>[^/]+)" if index % 2 else re.escape(text) for index, text in enumerate(names)]
-    return re.compile("".join(parts) + "$")
-
-
 # -- what came, decoded no further than need be -----------------------------------------------------------------------
 
 
@@ -273,7 +262,7 @@ def _parsed(response: Response) -> Text:
 
 
 def _decoded_if_small(text: bytes) -> Text:
-    if len(text) > _SMALL:
+    if len(text) > SMALL:
         return text
     try:
         return lazy_json.decode(text)

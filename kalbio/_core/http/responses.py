@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalbio._core.errors import ResponseError
-from kalbio._core.http.httpx_names import Response
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
+
+if TYPE_CHECKING:
+    from kalbio._core.http.httpx_names import Response
+else:
+    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
 
 def as_json(response: Response) -> Any:
     """Return the parsed body, None when there is none. Raises ResponseError when it is not JSON."""
+    if (known := response.extensions.pop("decoded", None)) is not None:  # once: it is the reader's own
+        return known
     if not response.content.strip():
         return None
     try:
@@ -60,12 +66,3 @@ def unusable(response: Response, reason: str, *, show: bool = True) -> ResponseE
         reason = f"{reason}; the call may have been carried out, check before you repeat it"
     return ResponseError(request.method, request.url.path, response.content if show else b"", reason, secrets=secrets)
 
-
-class JSONResponse(Response):
-    """A successful answer as the client hands it out: generated operations read it with `json()`."""
-
-    def json(self, **_: Any) -> Any:
-        """Return the parsed body. Raises ResponseError when there is none."""
-        if not self.content.strip():
-            raise unusable(self, "the answer is empty")
-        return as_json(self)

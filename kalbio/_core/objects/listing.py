@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from kalbio._core.http.httpx_names import Response
 from kalbio._core.http.responses import as_list, as_object, as_texts, unusable
 from kalbio._core.json.lazy_json import LazyObject, is_id, split_object
 from kalbio._core.objects.resource import Resource
+
+if TYPE_CHECKING:
+    from kalbio._core.http.httpx_names import Response
+else:
+    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
 logger = logging.getLogger("kalbio")
 

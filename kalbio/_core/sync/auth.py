@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest cbaee720c551)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 5f34bce37340)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kalbio._core.errors import (
     ResponseError,
     SDKError,
 )
-from kalbio._core.http.httpx_names import Auth, Request, Response
+from kalbio._core.http.httpx_names import Auth, ByteStream, Request, Response
 from kalbio._core.http.time_limits import Limits
 from kalbio._core.retry import read_retry_after
 from kalbio._core.sync.concurrency import Lock, held, in_thread, raise_if_stopped
@@ -117,8 +117,7 @@ class TokenAuth(Auth):
                         raise_if_stopped()
                         answer = yield login
                         try:
-                            read(answer, constants.MAX_LOGIN)
-                            token = self._read_answer(grant, answer)
+                            token = self._read_answer(grant, read(answer, constants.MAX_LOGIN))
                         except SDKError as error:
                             # A copy: the traceback of this one would be kept alive, and shared.
                             self.failures, self._failure = self.failures + 1, copy.copy(error)
@@ -128,7 +127,9 @@ class TokenAuth(Auth):
             response = yield request
             if response.status_code != 401 or last_try:
                 return
-            read(response, constants.MAX_REFUSAL)  # the library would read all of it
+            refusal = read(response, constants.MAX_REFUSAL)  # the library would read all of it
+            response.headers.pop("content-encoding", None)
+            response.stream = ByteStream(refusal.content)
             self._tokens.reject(token)  # also for those who cannot try again: the next caller needs another one
             if not request.extensions.get("replayable", True):
                 return
@@ -148,7 +149,8 @@ class TokenAuth(Auth):
             raise ConnectionFailedError.of(request, reason) from cause
 
     def _set_headers(self, request: Request, headers: Mapping[str, str]) -> None:
-        request.headers.__class__ = RedactedHeaders
+        if not isinstance(request.headers, RedactedHeaders):
+            request.headers = RedactedHeaders(request.headers)
         for name, value in headers.items():
             request.headers[name] = value  # `update` makes headers of them first
         for name, value in self._extra_headers.items():

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 2d607ddd8259)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 167c7c9376bd)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kalbio._core import constants
 from kalbio._core.errors import ConnectionFailedError, ResponseError
 from kalbio._core.http.decompression import Gunzip, is_packed
-from kalbio._core.http.httpx_names import HTTPError, Response
+
+if TYPE_CHECKING:
+    from kalbio._core.http.httpx_names import Response
+else:
+    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
 DownloadProgress = Callable[[int, int | None], object]
 """Called with the bytes that have come, and with all that will come where the server says it."""
@@ -108,6 +112,8 @@ def pieces(
     Raises ResponseError when it is not the whole of something, or in an encoding that was not asked for;
     ConnectionFailedError when it breaks off, or is not what its checksum says.
     """
+    from kalbio._core.http.httpx_names import HTTPError  # loaded by the request
+
     stated = response.headers.get("content-length")
     digest = None if sha256 is None else hashlib.sha256()
     done = 0
@@ -154,6 +160,8 @@ def _check_whole(response: Response) -> bool:
 
 def _raw_copy(response: Response) -> Response:
     """Return a response with the same body, to be read as it travelled."""
+    from kalbio._core.http.httpx_names import Response  # loaded by the request
+
     return Response(response.status_code, headers=response.headers, request=response.request, stream=response.stream)
 
 

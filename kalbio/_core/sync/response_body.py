@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest 1f0de90dc665)
+# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest 80103bec8afe)
 """Reads the body of an answer into memory: unpacked a little at a time, and no more of it than a limit."""
 
 from __future__ import annotations
@@ -9,29 +9,32 @@ from typing import cast
 from kalbio._core import constants
 from kalbio._core.http.decompression import Gunzip, is_packed
 from kalbio._core.http.httpx_names import ByteStream, ReadError, ReadTimeout, Response, SyncByteStream
+from kalbio._core.http.json_response import JSONResponse
 from kalbio._core.http.responses import unusable
 from kalbio._core.http.time_limits import Limits
 
 
-def read(response: Response, limit: int) -> None:
-    """Read a body, so that `content` has it. A longer one raises ResponseError, or is cut in a refusal.
+def read(response: Response, limit: int) -> JSONResponse:
+    """Return an answer with its body. A longer one raises ResponseError, or is cut in a refusal.
 
     ReadError says that it cannot be unpacked, and so was lost.
     """
     try:
         if response.is_stream_consumed:  # a transport in this process may give the body whole
-            if len(response.content) > limit and response.is_success:
+            body = response.content
+            if len(body) > limit and response.is_success:
                 raise unusable(response, _too_long(limit), show=False)
         else:
-            _fill(response, limit)
+            body = _body(response, limit)
     except BaseException:
         response.close()  # it would keep its connection
         raise
     # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
     response.stream = ByteStream(b"")
+    return JSONResponse(response, body)
 
 
-def _fill(response: Response, limit: int) -> None:
+def _body(response: Response, limit: int) -> bytes:
     encoding = response.headers.get("content-encoding")
     wrong, unpack = None, None
     try:
@@ -65,14 +68,9 @@ def _fill(response: Response, limit: int) -> None:
         raise ReadError(f"the answer cannot be decompressed: {error}", request=response.request) from error
     finally:
         stream.close()
-    if encoding is not None:
-        del response.headers["content-encoding"]  # the library would unpack it once more
-    response.stream = ByteStream(b"".join(kept))
-    response.read()
-    if encoding is not None:
-        response.headers["content-encoding"] = encoding
     if wrong is not None and response.is_success:
         raise unusable(response, wrong, show=False)
+    return b"".join(kept)
 
 
 def _too_long(limit: int) -> str:

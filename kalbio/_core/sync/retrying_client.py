@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 201a84edb713)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 236b850c5ffa)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -46,9 +46,10 @@ from kalbio._core.http.httpx_names import (
 )
 from kalbio._core.http.multipart import Multipart, is_parts
 from kalbio._core.http.operation import OperationInfo
+from kalbio._core.http.plain_answers import is_plainly_right
 from kalbio._core.http.pools import connect
 from kalbio._core.http.response_identity import LACKS, broken_promise, contradiction
-from kalbio._core.http.responses import JSONResponse, unusable
+from kalbio._core.http.responses import unusable
 from kalbio._core.http.settings import Settings
 from kalbio._core.http.time_limits import DeadlinePassed, Limits
 from kalbio._core.json import strict_json
@@ -87,6 +88,7 @@ class RetryingClient(Client):
     ) -> None:
         log_redaction.install()
         self._settings = settings
+        self._proxied = bool(settings.proxies)
         super().__init__(
             base_url=settings.base_url,
             headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip"},
@@ -102,7 +104,7 @@ class RetryingClient(Client):
         self._draw = draw
         self._pause = pause if pause is not None else self._sleep
         self._urls: dict[Any, URL] = {}
-        self._ended = Event()
+        self._ended, self._is_ended = Event(), False
         self._limiter = Limiter(settings.max_in_flight)
         self._suspicious = False  # an idle connection may have the answer to another request
         auth = make_auth(self)
@@ -112,7 +114,7 @@ class RetryingClient(Client):
     def _transport_for_url(self, url: URL) -> Any:
         # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
         chosen = super()._transport_for_url(url)
-        if self._settings.proxies and self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
+        if self._proxied and self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
             return self._transport
         return chosen
 
@@ -126,7 +128,7 @@ class RetryingClient(Client):
             arguments["content"] = strict_json.encode(json)
             arguments["headers"] = {**(given or {}), "Content-Type": "application/json"}
         files, upload = arguments.get("files") or (), None
-        if is_parts(files) and not arguments.get("data"):
+        if files and is_parts(files) and not arguments.get("data"):
             upload = Multipart(arguments.pop("files"))
             arguments.update(content=upload, headers={**(given or {}), **upload.headers})
         if isinstance(arguments.get("params"), Mapping):
@@ -193,7 +195,7 @@ class RetryingClient(Client):
         try:
             return self._send_until_answered(request, stream=stream, auth=auth)
         except Exception as error:
-            if not self._ended.is_set() or isinstance(error, OutcomeUnknownError | APIError | ResponseError):
+            if not self._is_ended or isinstance(error, OutcomeUnknownError | APIError | ResponseError):
                 raise
             # What breaks because the connections are closed under it can be anything.
             if (
@@ -207,7 +209,8 @@ class RetryingClient(Client):
         self._ended.wait(seconds)
 
     def _send_until_answered(self, request: Request, *, stream: bool, auth: Any) -> Response:
-        request.extensions.setdefault("replayable", _replayable(request, None))
+        if "replayable" not in request.extensions:
+            request.extensions["replayable"] = _replayable(request, None)
         if self._suspicious:
             self._suspicious, request.extensions["fresh_connection"] = False, True
         started = self._clock()
@@ -217,7 +220,7 @@ class RetryingClient(Client):
         attempt = 0
         while True:
             attempt += 1
-            if self._ended.is_set():
+            if self._is_ended:
                 raise ClientClosedError
             try:
                 if stream:
@@ -226,7 +229,7 @@ class RetryingClient(Client):
                         # What is read of it takes as long as whoever reads it likes.
                         response.request.extensions.pop("deadline", None)
                         return response
-                    read(response, self._settings.max_answer_size)
+                    response = read(response, self._settings.max_answer_size)
                 else:
                     response = self._send_in_turn(request, auth)
             except (StreamError, InvalidURL, CannotBeSent) as error:
@@ -247,13 +250,12 @@ class RetryingClient(Client):
                 if decision.wait is None:
                     raise error from None
             else:
-                logger.debug(
-                    "%s %s -> %s, attempt %d, %.3f s",
-                    request.method, one_line(request.url.path), response.status_code, attempt, self._clock() - started,
-                )  # fmt: skip
+                if logger.isEnabledFor(logging.DEBUG):
+                    path, seconds = one_line(request.url.path), self._clock() - started
+                    told = (request.method, path, response.status_code, attempt, seconds)
+                    logger.debug("%s %s -> %s, attempt %d, %.3f s", *told)
                 if response.is_success:
                     response.extensions["secrets"] = self._secrets
-                    response.__class__ = JSONResponse
                     if self._is_answer_to(request, response):
                         return response
                     continue
@@ -275,8 +277,7 @@ class RetryingClient(Client):
         try:
             try:
                 self._limiter.acquire(turn, Limits(request.extensions).left("turn"))
-                response = self._send_once(request, auth)
-                read(response, self._settings.max_answer_size)
+                response = read(self._send_once(request, auth), self._settings.max_answer_size)
             finally:
                 self._limiter.release(turn)
         except BaseException:
@@ -318,6 +319,7 @@ class RetryingClient(Client):
 
     def end(self) -> None:
         """Close the connections at once, from any thread: calls under way end, and none begins any more."""
+        self._is_ended = True
         self._ended.set()
         self._limiter.end()
         self._login.end()
@@ -358,7 +360,7 @@ class RetryingClient(Client):
         got one twice, and for what lacks what the description of the API promises.
         """
         operation = self._operations.get(request.extensions.get("operation", ""))
-        if operation is None:
+        if operation is None or is_plainly_right(operation, request, response):
             return True
         reading = request.method in ("GET", "HEAD")
         wrong = contradiction(operation, request, response)

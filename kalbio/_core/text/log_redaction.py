@@ -59,9 +59,7 @@ class RedactedHeaders(Headers):
 
     def copy(self) -> Headers:
         """Return a copy, which hides as much."""
-        twin = super().copy()
-        twin.__class__ = RedactedHeaders
-        return twin
+        return RedactedHeaders(self, encoding=self.encoding)
 
     def __repr__(self) -> str:
         return f"Headers({self._redacted()!r})"
