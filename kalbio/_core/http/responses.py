@@ -65,4 +65,3 @@ def unusable(response: Response, reason: str, *, show: bool = True) -> ResponseE
     if request.method not in ("GET", "HEAD"):
         reason = f"{reason}; the call may have been carried out, check before you repeat it"
     return ResponseError(request.method, request.url.path, response.content if show else b"", reason, secrets=secrets)
-
