@@ -296,11 +296,11 @@ def above(result: Figures) -> bool:
 def main() -> int:
     """Measure, print, and say whether every figure is within its limit."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, help="rounds of each work (default: 7, 3 with --quick)")
+    parser.add_argument("--rounds", type=int, help="rounds of each workload (default: 7, 3 with --quick)")
     parser.add_argument(
-        "--quick", action="store_true", help="in two minutes: fewer rounds, and without what takes longest"
+        "--quick", action="store_true", help="take two minutes: fewer rounds, without the slowest workloads"
     )
-    parser.add_argument("--only", default="", metavar="TEXT", help="only works with this text in their name")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only workloads with this text in their name")
     parser.add_argument("--json", metavar="FILE", help="write the figures to a file")
     parser.add_argument("--picture", metavar="FILE", help="draw the ratios as SVG")
     arguments = parser.parse_args()

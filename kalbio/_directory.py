@@ -1,5 +1,5 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest d8b184cf5e9d)
-"""The directory of a client: it turns what names a thing of any kind into its id, or into the thing."""
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest 1176b812e80c)
+"""The directory of a client: it finds a thing of any kind by its id, its name, or the object."""
 
 from __future__ import annotations
 

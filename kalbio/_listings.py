@@ -1,5 +1,5 @@
-# Derived from kalbio/aio/_listings.py by scripts/regenerate; edit that file. (digest eede8edcd2ba)
-"""Where things of each kind are listed: the table that the directory of a client is made of."""
+# Derived from kalbio/aio/_listings.py by scripts/regenerate; edit that file. (digest 1dce22ae6180)
+"""Where things of each kind are listed: the table for the directory of a client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 5a99d63b0de2)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest f5a5d04d8685)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class WritableRecord(RecordData):
                 self._replace_json(with_value(self._raw, scope[0], own))
                 return RecordValue(dict(own), client)
             if new:
-                # Somebody else's, or ours in a form that is not known here: writing again might double it.
+                # Written by somebody else, or ours in an unknown form: writing it again might double it.
                 lost.add_note("The history has a new value in the same cell, with other content.")
             if new or wait is None:
                 raise lost

@@ -1,5 +1,5 @@
-# Derived from kalbio/aio/_record_store.py by scripts/regenerate; edit that file. (digest 9de18190dc82)
-"""The records of a client: found by id and by key values, remembered, and read many at a time."""
+# Derived from kalbio/aio/_record_store.py by scripts/regenerate; edit that file. (digest f2232174e78e)
+"""The records of a client: looked up by id or by key values, cached, and read many at a time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RecordStore(Generic[R]):
         make: Callable[[dict[str, Any] | LazyObject], R],
         own: type[R],
     ) -> None:
-        """Prepare. Objects of the type `own` stand for themselves where others only lend their ids."""
+        """Prepare. Records of the type `own` are used as they are; of other record objects, only the id is used."""
         self._own = own
         self._session = session
         self._key_fields = key_fields

@@ -1,5 +1,5 @@
-# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest 6e4621ccf044)
-"""Requests that no operation stands for: the way out, and what older scripts used for it."""
+# Derived from kalbio/aio/_requests.py by scripts/regenerate; edit that file. (digest e2356b47d180)
+"""Requests that no operation describes, and what older scripts used for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Requests(Service):
-    """Sends what the caller has written, through the HTTP client of the client."""
+    """Sends a request as the caller has written it, through the HTTP client of the client."""
 
     @default_on_error(none)
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:

@@ -1,5 +1,5 @@
-# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 5a60cac454f1)
-"""How the values of a load that was killed are told from those that were there before."""
+# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest f6c891ed54b1)
+"""Bulk writes that continue after a kill, and how their values are told from those that were there before."""
 
 from __future__ import annotations
 
@@ -173,10 +173,10 @@ def _prepared(prepare: Callable[[int, Sequence[Any]], Sequence[Any]], first: int
 
 
 class ValueReconciler:
-    """Looks for values by what was current at their place before they were sent.
+    """Finds values of an earlier run by what was current in their cell before they were sent.
 
-    That is one request for some 200 records. Only where something else is current now, and it is not clearly what was
-    sent, the history of the record is read.
+    That takes one request for about 200 records. The history of a record is read only if another value is current now
+    that is not clearly the one that was sent.
     """
 
     def __init__(self, client: Client, journal: Journal) -> None:
@@ -229,7 +229,7 @@ class ValueReconciler:
         own = next((value for value in new if has_content(value, content)), None)
         if own is not None:
             return RecordValue(dict(own), self._client)
-        # Somebody else's, or ours in a form that is not known here: writing again might double it.
+        # Written by somebody else, or ours in an unknown form: writing it again might double it.
         return _unknown(record_id, "the cell has a new value with other content") if new else None
 
     def _made_by_others(self, values: Sequence[Mapping[str, Any]]) -> set[str]:

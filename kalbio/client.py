@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest e976b51cbd61)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 1cdf510e58b3)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ class KaleidoscopeClient:
 
     @cached_property
     def directory(self) -> Directory:
-        """What turns ids, names and objects of any kind into ids."""
+        """Finds the id of a thing of any kind, given its id, its name or the object."""
         from kalbio._listings import make_directory
 
         return make_directory(self)

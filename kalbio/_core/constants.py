@@ -1,4 +1,4 @@
-"""Every default number of the client, in one place. Times are seconds, sizes are bytes."""
+"""All default numbers of the client. Times are seconds, sizes are bytes."""
 
 from __future__ import annotations
 

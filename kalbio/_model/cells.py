@@ -1,4 +1,4 @@
-"""Cells of rows that are loaded: which forms may be sent, and which type of field a column of them needs."""
+"""Cells of rows to load: which values can be sent, and which type of field a column needs."""
 
 from __future__ import annotations
 

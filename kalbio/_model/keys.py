@@ -1,6 +1,7 @@
-"""The one rule for key values, whichever way they come in: text that says something, or a whole number.
+"""The rule for key values, wherever they are given: text that is not blank, or a whole number.
 
-A whole number counts as its digits. Everything else would be a second spelling of a key, and so a second record.
+A whole number counts as its digits. Anything else could be a second spelling of a key, which would make a second
+record.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The directory of a client: it turns what names a thing of any kind into its id, or into the thing."""
+"""The directory of a client: it finds a thing of any kind by its id, its name, or the object."""
 
 from __future__ import annotations
 

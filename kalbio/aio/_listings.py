@@ -1,4 +1,4 @@
-"""Where things of each kind are listed: the table that the directory of a client is made of."""
+"""Where things of each kind are listed: the table for the directory of a client."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What every call begins and ends with: its plain arguments are checked, and failures follow the error policy.
+"""Wraps every public method: its plain arguments are checked, and errors follow the error policy.
 
-The older policy: with `on_error="log"` a failure is logged; methods give a neutral value, iterators end. It holds for
-the call that the user makes. What that one calls in turn raises, so methods may be made of one another.
+With `on_error="log"`, the older policy, an error is logged; methods return a default value, and iterators end. This
+applies to the call that the user makes. Calls made inside of it raise, so that methods can call each other.
 """
 
 from __future__ import annotations
@@ -146,11 +146,11 @@ def end_on_error(method: Method) -> Method:
 
 
 def when_called(inspect_call: Callable[[Any, dict[str, Any]], None]) -> Callable[[Method], Method]:
-    """Mark a method whose arguments are looked at in the call itself, before anything is awaited or iterated.
+    """Mark a method whose arguments are inspected at once, before anything is awaited or iterated.
 
     `inspect_call` gets the object and the arguments by name, and may take some away. A warning that it gives with
-    `stacklevel=3` is laid to the line of the caller. Stands outermost: what runs later, in a task or when an iterator
-    is advanced, no longer knows that line.
+    `stacklevel=3` is laid to the line of the caller. It must be the outermost decorator: code that runs later, in a
+    task or when an iterator advances, no longer knows that line.
     """
 
     def decorate(method: Method) -> Method:
@@ -193,7 +193,7 @@ def _restore(token: Token[AsyncSession | None]) -> None:
 
 
 def _isolate_callbacks(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Return arguments whose own calls, in generators and in `progress`, are calls of the caller, with the policy."""
+    """Wrap generators and `progress`, so that calls made by them count as calls of the user, with the error policy."""
     named = {
         name: _as_callers_function(value) if name == "progress" else _as_callers_iterator(value)
         for name, value in kwargs.items()
@@ -249,7 +249,7 @@ async def _async_steps(items: AsyncGenerator[Any, None]) -> AsyncIterator[Any]: 
 
 
 def _check_failure(session: AsyncSession | None, error: KalbioError) -> None:
-    """Raise ClientClosedError when that is what is behind a failure, also under the older policy."""
+    """Raise ClientClosedError if a closed client caused the failure, with `on_error="log"` too."""
     if isinstance(error, ClientClosedError):
         raise error
     if isinstance(error, TransportError) and session is not None and session.http_clients.is_closed:

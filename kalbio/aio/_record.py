@@ -169,7 +169,7 @@ class WritableRecord(RecordData):
                 self._replace_json(with_value(self._raw, scope[0], own))
                 return RecordValue(dict(own), client)
             if new:
-                # Somebody else's, or ours in a form that is not known here: writing again might double it.
+                # Written by somebody else, or ours in an unknown form: writing it again might double it.
                 lost.add_note("The history has a new value in the same cell, with other content.")
             if new or wait is None:
                 raise lost

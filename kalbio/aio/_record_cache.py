@@ -1,4 +1,4 @@
-"""The records that a client remembers: found by id and by key values, and judged by what was written since."""
+"""The cached records of a client, by id and by key values; a write ends the use of records that it changes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from kalbio._model.staleness import parts_of
 R = TypeVar("R", bound=RecordData)
 
 _MANY_KEYS = 8
-"""With more key fields than this, everything is forgotten: too many combinations could be records."""
+"""With more key fields than this, the whole cache is cleared: too many combinations of keys could be records."""
 
 
 _MANY_TOUCHED = 5_000
-"""Of more writes than this, the oldest are not kept apart: what was read before them is read again."""
+"""Only so many writes are remembered; records read before the oldest of them are read again."""
 
 
 class _CachedRecord(Generic[R]):
-    """A record, and the number of the last write that it is known to show."""
+    """A record, and the number of the last write that it includes."""
 
     __slots__ = ("record", "since")
 
@@ -36,10 +36,11 @@ class _CachedRecord(Generic[R]):
 
 
 class AsyncRecordCache(Generic[R]):
-    """Writes are numbered. A record whose reading began before a write is used only if the write left it as it was.
+    """Writes are numbered. A record that was read before a write is used only if the write did not change it.
 
-    Which records a write touches is told when they are looked at, not when it is made: a record shows its sub-records
-    and may show their values, so both change it, and looking for it among ten thousand would be dear.
+    Which records a write touches is decided when a record is looked up, not when the write is made: a record shows its
+    sub-records and perhaps their values, so a write to them changes it too, and searching ten thousand records for it
+    would take long.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,9 +49,9 @@ class AsyncRecordCache(Generic[R]):
         self._ttl = ttl
         self._by_id: AsyncCache[str, _CachedRecord[R]] = AsyncCache(size=size, ttl=ttl)
         self._by_key: AsyncCache[frozenset[tuple[str, str]], str] = AsyncCache(size=size, ttl=ttl)
-        # Remembered records whose keys have not been read yet: most are never looked up by key.
+        # Cached records that are not indexed by key yet: most are never looked up by key.
         self._unindexed: deque[R] = deque(maxlen=size)
-        # Keeps nothing: it lets those who ask for the same at the same time, with no write in between, share a request.
+        # Stores nothing: callers that ask for the same at the same time, with no write in between, share a request.
         self._shared: AsyncCache[tuple[int, Hashable], R | None] = AsyncCache(size=0, ttl=0)
         # A thread lock on both sides: it guards a few numbers and is never held while waiting.
         self._lock = ShortLock()
@@ -81,7 +82,7 @@ class AsyncRecordCache(Generic[R]):
         self._unindexed.clear()
 
     def touch(self, keys_or_ids: Iterable[Hashable], *, keys: bool = False) -> None:
-        """Note that the records with these ids or complete keys are others from now on, and those that show them."""
+        """Note that the records with these ids or complete keys have changed, and the records that show them."""
         with self._lock:
             number, now = self._writes + 1, self._clock()
             for key in keys_or_ids:
@@ -93,11 +94,11 @@ class AsyncRecordCache(Generic[R]):
             self._last_by_key = number if keys else self._last_by_key
             while len(self._touched) > _MANY_TOUCHED:
                 self._cleared = self._touched.popitem(last=False)[1][0]
-            # Last, because readers take no lock: who sees the number sees what it touched.
+            # Last, because readers take no lock: a reader that sees the number must see what it touched.
             self._writes = number
 
     def made(self, key_values: Mapping[str, str]) -> None:
-        """Note that there may be a new record, which those whose keys are a part of its key have as a sub-record."""
+        """Note that there may be a new record, which is a sub-record of those whose keys are a part of its key."""
         if len(key_values) > _MANY_KEYS:
             self.clear()
         elif len(key_values) > 1:

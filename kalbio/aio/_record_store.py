@@ -1,4 +1,4 @@
-"""The records of a client: found by id and by key values, remembered, and read many at a time."""
+"""The records of a client: looked up by id or by key values, cached, and read many at a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RecordStore(Generic[R]):
         make: Callable[[dict[str, Any] | LazyObject], R],
         own: type[R],
     ) -> None:
-        """Prepare. Objects of the type `own` stand for themselves where others only lend their ids."""
+        """Prepare. Records of the type `own` are used as they are; of other record objects, only the id is used."""
         self._own = own
         self._session = session
         self._key_fields = key_fields

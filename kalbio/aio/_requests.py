@@ -1,4 +1,4 @@
-"""Requests that no operation stands for: the way out, and what older scripts used for it."""
+"""Requests that no operation describes, and what older scripts used for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Requests(Service):
-    """Sends what the caller has written, through the HTTP client of the client."""
+    """Sends a request as the caller has written it, through the HTTP client of the client."""
 
     @default_on_error(none)
     async def request(

@@ -244,7 +244,7 @@ class AsyncKaleidoscopeClient:
 
     @cached_property
     def directory(self) -> Directory:
-        """What turns ids, names and objects of any kind into ids."""
+        """Finds the id of a thing of any kind, given its id, its name or the object."""
         from kalbio.aio._listings import make_directory
 
         return make_directory(self)

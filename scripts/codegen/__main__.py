@@ -23,8 +23,14 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         description="Rebuild generated/ from the API descriptions and the sync modules from their async sources.",
     )
     modes = parser.add_mutually_exclusive_group()
-    modes.add_argument("--check", action="store_true", help="change nothing; fail and name the files that drifted")
-    modes.add_argument("--diff", metavar="REV", help="tell how the API differs from that git revision; 1 if it breaks")
+    modes.add_argument(
+        "--check", action="store_true", help="change nothing; fail and name the files that are not up to date"
+    )
+    modes.add_argument(
+        "--diff",
+        metavar="REV",
+        help="show how the API differs from that git revision; exit with 1 if the change breaks users",
+    )
     options = parser.parse_args(arguments)
     try:
         if options.diff is not None:

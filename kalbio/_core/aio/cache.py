@@ -1,4 +1,4 @@
-"""A cache that belongs to one client: bounded, expiring, safe for tasks and threads, one request for many askers."""
+"""A cache for one client: bounded, expiring, safe for tasks and threads; simultaneous callers share one request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ V = TypeVar("V")
 
 
 class _PendingLoad(Generic[V]):
-    """One request that is under way, and those who wait for it."""
+    """A load that is under way, and the callers that wait for it."""
 
     def __init__(self) -> None:
         self.finished = Event()
@@ -29,8 +29,8 @@ class _PendingLoad(Generic[V]):
 class AsyncCache(Generic[K, V]):
     """Maps keys to loaded values.
 
-    The short lock is a thread lock on both sides: it guards dictionary work only and is never held while waiting.
-    A value whose loading began before `drop` or `clear` is given to those who asked for it, but not kept.
+    The short lock is a thread lock on both sides: it guards dictionary work only and is never held while waiting. A
+    value that began to load before `drop` or `clear` is returned to its callers, but not cached.
     """
 
     def __init__(self, *, size: int, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -91,7 +91,7 @@ class AsyncCache(Generic[K, V]):
             self._pending.clear()
 
     async def get(self, key: K, load: Callable[[], Awaitable[V]], *, fresh: bool = False) -> V:
-        """Return the cached value, or load it; those who ask meanwhile wait for the same request.
+        """Return the cached value, or load it; callers that ask meanwhile wait for the same request.
 
         With `fresh` the server is asked in any case, and the cache takes over its answer. A failure is never kept.
         """

@@ -1,4 +1,4 @@
-"""Lets a number of requests of one client through at a time, and fewer while the server asks for less."""
+"""Limits how many requests of a client run at a time, and lowers the limit while the server asks for fewer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kalbio._core.http.time_limits import DeadlinePassed
 
 
 class AsyncSlot:
-    """The turn of one request: made first, then waited for, then given back."""
+    """The slot of one request: created first, then acquired, then released."""
 
     __slots__ = ("come", "round")
 

@@ -1,4 +1,4 @@
-"""What services make calls with: one session for each client. It knows the wire and what is remembered, and no noun."""
+"""What services send requests with, one for each client. It also clears cached reads that a request has made stale."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Forget = Callable[[Mapping[str, Any] | None], object]
 
 
 class AsyncSession:
-    """Sends requests, and forgets what they have made stale.
+    """Sends requests, and clears cached reads that they have made stale.
 
     Attributes:
         settings: what the client is set to.
@@ -99,7 +99,7 @@ class AsyncSession:
         try:
             return await http.send(built, stream=stream)
         except APIError:
-            # A refusal says that nothing was done, but for earlier tries.
+            # A refusal means that nothing was done, except perhaps by earlier tries.
             changed = built.extensions.get("maybe_done", False)
             raise
         finally:

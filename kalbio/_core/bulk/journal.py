@@ -1,4 +1,4 @@
-"""Keeps on disk what became of each row of a load, so that a load that was killed can go on where it was.
+"""Keeps on disk the outcome of each row of a load, so that a load that was killed can continue.
 
 A row is known by its number and by a digest of what it says. What it says is not kept, and neither is a credential.
 
@@ -7,8 +7,8 @@ A row is known by its number and by a digest of what it says. What it says is no
     done        it is in; `made` is the id of what the server made of it
     passed      it was refused, and a later row for the same place is in: sent now, it would come too late
 
-A journal that has forgotten a row has it sent twice. So all that counts is in the one file when a note returns, the
-file bears a checksum of all of it, and one that does not agree is refused.
+If a journal lost a row, the row would be sent twice. So everything is in the one file when `note` returns, the file has
+a checksum of its content, and a file whose checksum is wrong is refused.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _CAUSES = {
 
 @attrs.frozen
 class JournalEntry:
-    """What a journal knows of a row.
+    """What a journal knows about a row.
 
     Attributes:
         state: "sent", "done" or "passed".
@@ -72,7 +72,7 @@ class JournalEntry:
 
 @attrs.frozen
 class Note:
-    """What is to be kept of a row; `entry` None means that it is not in."""
+    """What to note about a row; with `entry` None, that it was not written."""
 
     number: int
     digest: bytes
@@ -80,12 +80,12 @@ class Note:
 
 
 def digest(data: bytes) -> bytes:
-    """Return what a row is known by."""
+    """Return the digest that identifies a row."""
     return blake2b(data, digest_size=16).digest()
 
 
 class Journal:
-    """An open journal. One process has it at a time; it is given back when it is closed, or when the process ends."""
+    """An open journal. One process can have it open; closing it, or the end of the process, releases it."""
 
     def __init__(self, path: str | os.PathLike[str], load: str) -> None:
         """Open the journal of a load, or begin one where there is no file. `load` says what is loaded, and where.
@@ -244,7 +244,7 @@ class Journal:
             return self._kept(name, value)
 
     def claim(self, digests: Iterable[bytes]) -> None:
-        """Say which rows it is about, where all are known. Raises JournalError when it is about others."""
+        """Declare which rows the journal is for. Raises JournalError when it belongs to other rows."""
         every = blake2b(digest_size=16)
         count = 0
         for one in digests:
@@ -300,7 +300,7 @@ class Journal:
             self._sum += self._sum_of(numbers) - before
 
     def close(self) -> None:
-        """Give it back."""
+        """Close the journal and release it."""
         if self._forked:
             return
         with forks.fork_lock():

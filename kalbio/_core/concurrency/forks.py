@@ -1,4 +1,4 @@
-"""What has to begin anew in a child that `os.fork` made: connections, locks, and whatever was under way.
+"""Resets what a child process of `os.fork` cannot use: connections, locks, and whatever was under way.
 
 A child inherits a copy of everything, but of the threads only the one that forked. A lock that another thread held is
 held for ever there, an answer that another thread waits for never comes, and a connection would have two owners.
@@ -19,7 +19,7 @@ _MAX_WAIT = 5.0  # seconds; who forks in the middle of an import would wait for 
 
 
 class ForkAware(Protocol):
-    """Something that is not to be used in a child as it is."""
+    """An object that must be reset in a forked child."""
 
     def reset_after_fork(self) -> None:
         """Make it usable in a child, or refuse from now on. No other thread runs yet."""
@@ -32,23 +32,23 @@ _forking = threading.local()
 
 
 def fork_lock() -> threading.RLock:
-    """Return the lock for what no fork is to come between."""
+    """Return the lock to hold while no fork may happen."""
     return _fork_lock
 
 
 def register(thing: ForkAware) -> None:
-    """Let a thing begin anew in each child, for as long as it lives."""
+    """Reset an object in each forked child, as long as it exists."""
     _registered[id(thing)] = thing
 
 
 def call_in_child(function: Callable[[], object]) -> None:
-    """Call a function in each child: for what a module has."""
+    """Call a function in each forked child, for the state of a module."""
     if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is inherited
         os.register_at_fork(after_in_child=function)
 
 
 def never_free(thing: Any) -> None:
-    """Never let go of what a child has inherited: its finalizers would write to what the parent goes on using.
+    """Never free an inherited object: its finalizers would write to what the parent still uses.
 
     To stand in a list is not enough, because the lists go too when the interpreter ends.
     """

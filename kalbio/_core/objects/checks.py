@@ -1,4 +1,4 @@
-"""Checks of plain arguments: what is wrong is said before anything is sent."""
+"""Checks of plain arguments, made before anything is sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def unicode_text(name: str, value: Any) -> str:
 
 
 def require_text(name: str, value: Any) -> str:
-    """Return text that says something. Raises ValueError naming the argument."""
+    """Return text that is not blank. Raises ValueError naming the argument."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name} must be text that is not empty; got {safe_repr(value)}")
     return unicode_text(name, value)
@@ -42,7 +42,7 @@ def require_flag(name: str, value: Any) -> bool:
 
 
 def require_texts(name: str, values: Any) -> list[str]:
-    """Return a list of texts that say something. A single text is refused: it would be taken letter by letter."""
+    """Return a list of texts that are not blank. A single text is refused: it would be read letter by letter."""
     if not is_list(values):
         raise ValueError(f"{name} must be a list of texts; got {safe_repr(values)}")
     return [require_text(f"{name}[{index}]", value) for index, value in enumerate(values)]
@@ -72,7 +72,7 @@ def conditions(name: str, params: Mapping[str, Any], known: Iterable[str]) -> di
 
 
 def require_rows(name: str, data: Any, members: type | None = None) -> list[dict[Any, Any]]:
-    """Return a table as a list of dicts. Raises ValueError naming the row that is none.
+    """Return a table as a list of dicts. Raises ValueError naming the first row that is not a dict.
 
     With a class of `members`, rows must have no others.
     """
@@ -94,7 +94,7 @@ def require_rows(name: str, data: Any, members: type | None = None) -> list[dict
 
 
 class in_row:  # used as what it is: `with in_row(3):`
-    """Lets an error about what a row says begin with the number of the row; None for what is no row.
+    """Lets errors begin with the number of the row that they are about; None for no row.
 
     A class, because a generator that is entered for each of many rows takes as long as what is done with them.
     """

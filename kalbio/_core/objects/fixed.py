@@ -1,6 +1,6 @@
-"""What an object shows of its JSON: lists and dicts that cannot be changed, and texts that know their value.
+"""Read-only lists and dicts for the JSON of objects, and text with the `value` of an enumeration member.
 
-An object gives copies away, so a change of one would be lost without a word.
+Objects return copies, so a change of one would silently be lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads what users give to name a thing: a uuid, an object, or a name."""
+"""Reads identifiers: a UUID, an object, or a name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts the pages of a listing together, whatever number the first one has and whatever changes meanwhile."""
+"""Combines the pages of a listing, whether they count from 0 or 1, and whatever changes meanwhile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PASSES = 10
 
 
 class Pages:
-    """Tells which page to ask for next, and which of its items are new.
+    """Decides which page to request next, and which of its items are new.
 
     Whether the server counts pages from 0 or from 1 is not known. So the first page is asked for without a number, and
     page 1 next: it is either the same or the one after.

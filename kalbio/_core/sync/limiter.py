@@ -1,5 +1,5 @@
-# Derived from kalbio/_core/aio/limiter.py by scripts/regenerate; edit that file. (digest a64ce3081891)
-"""Lets a number of requests of one client through at a time, and fewer while the server asks for less."""
+# Derived from kalbio/_core/aio/limiter.py by scripts/regenerate; edit that file. (digest c4c2ebc2077c)
+"""Limits how many requests of a client run at a time, and lowers the limit while the server asks for fewer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kalbio._core.sync.concurrency import Event
 
 
 class Slot:
-    """The turn of one request: made first, then waited for, then given back."""
+    """The slot of one request: created first, then acquired, then released."""
 
     __slots__ = ("come", "round")
 

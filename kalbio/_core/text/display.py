@@ -1,4 +1,4 @@
-"""Shows what there is and what was given: with a bound, in letters that can be printed, on one line in errors."""
+"""Shows values as text: limited in length, printable, and on one line in errors."""
 
 from __future__ import annotations
 

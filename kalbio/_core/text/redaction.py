@@ -1,4 +1,4 @@
-"""Takes secrets out of text before anyone can see it."""
+"""Removes secrets from text before it is shown."""
 
 from __future__ import annotations
 
