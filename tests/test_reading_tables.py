@@ -389,3 +389,11 @@ def test_rows_go_into_an_import(tmp_path: Path) -> None:
         record = lab.client.records.get_record_by_id({"Compound": "R-1"})
         assert record is not None
         assert record.get_value_content("Code") == "0042"
+
+
+def test_a_frame_in_the_place_of_rows_is_told_to_be_read() -> None:
+    """Who pushes a frame as it is learns what makes rows of it, and nothing is sent."""
+    with InProcess() as lab:
+        with pytest.raises(ValueError, match="read_rows"):
+            lab.client.imports.push_data(["text"], pandas_frame())
+        assert lab.operations() == []

@@ -20,6 +20,7 @@ from kalbio.reading.frames import from_frame
 from kalbio.reading.text_files import from_delimited, from_json_lines
 
 Converter = Callable[[Any], Any]
+_INF = float("inf")
 Numbered = Iterable[tuple[int, Sequence[Any]]]
 """Rows with their numbers, each with a cell for every column."""
 
@@ -114,12 +115,20 @@ def read_cells(
             close = close_matches(name, names)
             hint = f" Did you mean {' or '.join(map(safe_repr, close))}?" if close else ""
             raise ValueError(f"converters names a column {safe_repr(name)} that the table does not have.{hint}")
+    plain = {name for name in names if name and name not in converting}
     rows: list[dict[str, Any]] = []
     numbers: list[int] = []
     refused: list[RefusedCell] = []
     for number, cells in numbered:
         row: dict[str, Any] = {}
         for name, value in zip(names, cells, strict=True):
+            # Most cells are plain already, and there are many of them.
+            kind = type(value)
+            if name in plain and (
+                (kind is str and value and value.isascii()) or kind is int or (kind is float and -_INF < value < _INF)
+            ):
+                row[name] = value
+                continue
             try:
                 cell = _cell(value, converting.get(name))
             except CellError as error:

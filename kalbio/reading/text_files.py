@@ -39,7 +39,7 @@ def from_delimited(path: Path, separator: str | None, encoding: str | None) -> t
     text = decoded(path, encoding)
     if separator is not None and (not isinstance(separator, str) or len(separator) != 1 or separator in '\r\n"'):
         raise ValueError(f"separator must be one letter, as ';' or a tab; got {safe_repr(separator)}")
-    lines = _parsed(path, text, separator or _told_separator(path, text))
+    lines = _parsed(path, text, separator) if separator else _parsed_as_told(path, text)
     if not lines:
         raise ValueError(f"{path.name!r} is empty: the first line has the names of the columns")
     (_, header), *rest = lines
@@ -67,22 +67,23 @@ def _parsed(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[s
     return rows
 
 
-def _told_separator(path: Path, text: str) -> str:
-    """Return what separates the cells: the one that gives all lines the same number of cells, more than one."""
+def _parsed_as_told(path: Path, text: str) -> list[tuple[int, Sequence[str]]]:
+    """Return the lines, separated by what gives all of them the same number of cells, more than one."""
     head = text.lstrip("\r\n").split("\n", 1)[0]
     there = [separator for separator in _SEPARATORS if separator in head]
-    fitting = []
+    if len(there) <= 1:
+        return _parsed(path, text, there[0] if there else ",")
+    fitting: dict[str, list[tuple[int, Sequence[str]]]] = {}
     for separator in there:
         try:
-            widths = {len(cells) for _, cells in _parsed(path, text, separator)}
+            lines = _parsed(path, text, separator)
         except ValueError:
             continue
+        widths = {len(cells) for _, cells in lines}
         if len(widths) == 1 and widths != {1}:
-            fitting.append(separator)
+            fitting[separator] = lines
     if len(fitting) == 1:
-        return fitting[0]
-    if len(there) <= 1:
-        return there[0] if there else ","
+        return next(iter(fitting.values()))
     options = " or ".join(_SEPARATORS[separator] for separator in fitting or there)
     raise ValueError(f"{path.name!r}: what separates the cells cannot be told; give separator={options}")
 
