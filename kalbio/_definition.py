@@ -1,10 +1,9 @@
-# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 02877047f760)
+# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 88eac3259de4)
 """What can be set on activity definitions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kaleidoscope_api.api.activity_definitions import update_activity_definition
 from kaleidoscope_api.types import UNSET, Unset
@@ -12,9 +11,9 @@ from kaleidoscope_api.types import UNSET, Unset
 from kalbio._activity_updates import resolved
 from kalbio._core.http.responses import as_optional_object
 from kalbio._core.objects.checks import require_list, require_rows
-from kalbio._core.objects.identifiers import plain_id, plain_ids
+from kalbio._core.objects.identifiers import Many, plain_id, plain_ids
 from kalbio._core.objects.resource import Resource
-from kalbio._core.objects.updates import collect_updates
+from kalbio._core.objects.updates import NoMore, collect_updates
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
@@ -26,11 +25,14 @@ from kalbio._model.activities import (
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
-from kalbio._model.views import RecordViewData
+from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio._policy import default_on_error, none
 from kalbio._property import Property, WithProperties
 from kalbio.entity_fields import DATA_FIELDS, EntityFieldIdentifier
+from kalbio.labels import LabelIdentifier
+from kalbio.programs import ProgramIdentifier
 from kalbio.property_fields import PropertyField
+from kalbio.workspace import GroupIdentifier, UserIdentifier
 
 _DEFINITIONS: Kind[ActivityDefinitionData] = Kind(staleness.DEFINITION)
 
@@ -53,17 +55,17 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         external_id: str | Unset = UNSET,
         duration: int | None | Unset = UNSET,
         aggregate_scheduling: bool | Unset = UNSET,
-        assigned_user_ids: list[str] | Unset = UNSET,
-        add_assigned_user_ids: list[str] | Unset = UNSET,
-        remove_assigned_user_ids: list[str] | Unset = UNSET,
-        add_assigned_group_ids: list[str] | Unset = UNSET,
-        remove_assigned_group_ids: list[str] | Unset = UNSET,
-        add_label_ids: list[str] | Unset = UNSET,
-        remove_label_ids: list[str] | Unset = UNSET,
-        add_program_ids: list[str] | Unset = UNSET,
-        remove_program_ids: list[str] | Unset = UNSET,
+        assigned_user_ids: Many[UserIdentifier] | Unset = UNSET,
+        add_assigned_user_ids: Many[UserIdentifier] | Unset = UNSET,
+        remove_assigned_user_ids: Many[UserIdentifier] | Unset = UNSET,
+        add_assigned_group_ids: Many[GroupIdentifier] | Unset = UNSET,
+        remove_assigned_group_ids: Many[GroupIdentifier] | Unset = UNSET,
+        add_label_ids: Many[LabelIdentifier] | Unset = UNSET,
+        remove_label_ids: Many[LabelIdentifier] | Unset = UNSET,
+        add_program_ids: Many[ProgramIdentifier] | Unset = UNSET,
+        remove_program_ids: Many[ProgramIdentifier] | Unset = UNSET,
         propagate_to_instances: bool | Unset = UNSET,
-        **more: Any,
+        **more: Unpack[NoMore],
     ) -> None:
         """Change the definition. What you leave out stays as it is; None clears it.
 
@@ -86,7 +88,8 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             add_program_ids: programs to add: objects, ids, or titles.
             remove_program_ids: programs to remove.
             propagate_to_instances: whether existing activities change too.
-            **more: further members of the request, sent as they are.
+            **more: further members of the request, sent as they are; type checkers take them as a
+                `dict[str, Any]`: `**members`.
 
         Raises:
             TypeError: another keyword looks like a misspelled argument; nothing was sent.
@@ -106,13 +109,13 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
     def set_registration_settings(
         self,
         *,
-        property_field_id: str | None | Unset = UNSET,
-        record_view_id: str | None | Unset = UNSET,
-        content_layout_id: str | None | Unset = UNSET,
-        status_field_id: str | None | Unset = UNSET,
-        result_record_view_id: str | None | Unset = UNSET,
-        result_content_layout_id: str | None | Unset = UNSET,
-        staging_template_view_id: str | None | Unset = UNSET,
+        property_field_id: PropertyField | str | None | Unset = UNSET,
+        record_view_id: RecordViewIdentifier | None | Unset = UNSET,
+        content_layout_id: ContentLayoutItem | str | None | Unset = UNSET,
+        status_field_id: EntityFieldIdentifier | None | Unset = UNSET,
+        result_record_view_id: RecordViewIdentifier | None | Unset = UNSET,
+        result_content_layout_id: ContentLayoutItem | str | None | Unset = UNSET,
+        staging_template_view_id: RecordViewIdentifier | None | Unset = UNSET,
     ) -> None:
         """Set how activities of this type are registered. What you leave out stays as it is; None clears it.
 
@@ -153,9 +156,9 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
     def set_queuing_behavior(
         self,
         *,
-        add_view_ids: list[str] | Unset = UNSET,
-        remove_view_ids: list[str] | Unset = UNSET,
-        queue_content_layout_ids: list[QueueContentLayoutMapping] | Unset = UNSET,
+        add_view_ids: Many[RecordViewIdentifier] | Unset = UNSET,
+        remove_view_ids: Many[RecordViewIdentifier] | Unset = UNSET,
+        queue_content_layout_ids: Many[QueueContentLayoutMapping] | Unset = UNSET,
     ) -> None:
         """Set where records go that are attached to activities of this type.
 
@@ -196,7 +199,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             ]
         self._put(changes)
 
-    def content_layout_ids_for_view(self, view_id: str) -> list[str]:
+    def content_layout_ids_for_view(self, view_id: RecordViewIdentifier) -> list[str]:
         """Return the ids of the content layout items of a view, in the order of the layout. Sends nothing.
 
         Args:
@@ -208,7 +211,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         return [item.id for item in self.content_layout if item.record_view_id == wanted]
 
     @default_on_error(none)
-    def queue_to_views(self, views: Sequence[RecordViewData | ContentLayoutItem]) -> None:
+    def queue_to_views(self, views: Many[RecordViewIdentifier | ContentLayoutItem]) -> None:
         """Let attached records queue up in these tables.
 
         Args:
@@ -237,10 +240,10 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
     def configure_registration(
         self,
         *,
-        view: RecordViewData | ContentLayoutItem,
+        view: RecordViewIdentifier | ContentLayoutItem,
         file_property_field: Property | PropertyField | str,
         status_field: EntityFieldIdentifier | None | Unset = UNSET,
-        result_view: RecordViewData | ContentLayoutItem | None | Unset = UNSET,
+        result_view: RecordViewIdentifier | ContentLayoutItem | None | Unset = UNSET,
     ) -> None:
         """Set up file-based registration in one request.
 
@@ -281,7 +284,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             changes["registration_result_record_view_id"], changes["registration_result_content_layout_id"] = result
         self._put(changes)
 
-    def _view_and_layout_id(self, view: RecordViewData | ContentLayoutItem) -> tuple[str, str]:
+    def _view_and_layout_id(self, view: RecordViewIdentifier | ContentLayoutItem) -> tuple[str, str]:
         """Return the ids of a view and of its one content layout item."""
         if isinstance(view, ContentLayoutItem):
             if view.record_view_id is None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest f5a5d04d8685)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 969ebc2b334f)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kalbio._core.files.uploads import FileData, open_upload
 from kalbio._core.http.responses import as_list, as_object
 from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import copied
-from kalbio._core.objects.identifiers import as_id, plain_id
+from kalbio._core.objects.identifiers import DictLike, as_id, plain_id
 from kalbio._core.objects.listing import (
     read_items,
     read_object,
@@ -37,7 +37,7 @@ from kalbio._model.record_json import entries_of
 from kalbio._model.record_values import contents, current_entry, with_value
 from kalbio._model.records import UNDECIDED, RecordData, RecordValue, content_by_ids
 from kalbio._model.value_history import has_content, new_values
-from kalbio._model.views import RecordViewData
+from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio._policy import default_on_error, none
 from kalbio._record_store import record_id_of
 from kalbio.entity_fields import (
@@ -54,10 +54,8 @@ if TYPE_CHECKING:
 
 _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 
-RecordKey: TypeAlias = (
-    Mapping[str, str] | Mapping[KeyField, str] | Mapping[EntityField, str] | Mapping[EntityFieldIdentifier, str]
-)
-"""A dict of key field (object, id, or name) to value. Several types, because a mapping is invariant in its keys."""
+RecordKey: TypeAlias = DictLike[EntityFieldIdentifier, str | int]
+"""A dict of key field (object, id, or name) to value."""
 
 RecordIdentifier: TypeAlias = RecordData | str | RecordKey
 """A record, its id, or a dict of key field (object, id, or name) to value."""
@@ -75,7 +73,7 @@ class WritableRecord(RecordData):
         field_id: EntityFieldIdentifier,
         content: Any,
         activity_id: ActivityIdentifier | None = None,
-        record_view_id: str | None = None,
+        record_view_id: RecordViewIdentifier | None = None,
         *,
         verify: bool = False,
     ) -> RecordValue | None:
@@ -181,7 +179,7 @@ class WritableRecord(RecordData):
         field_id: EntityFieldIdentifier,
         value: Any,
         activity_id: ActivityIdentifier | None,
-        record_view_id: str | None = None,
+        record_view_id: RecordViewIdentifier | None = None,
         *,
         verify: bool = False,
     ) -> RecordValue | None:
@@ -218,7 +216,7 @@ class WritableRecord(RecordData):
         file_data: FileData | None = None,
         file_type: str | None = None,
         activity_id: ActivityIdentifier | None = None,
-        record_view_id: str | None = None,
+        record_view_id: RecordViewIdentifier | None = None,
     ) -> RecordValue | None:
         """Upload a file as a value.
 
@@ -255,7 +253,7 @@ class WritableRecord(RecordData):
         activity_id: ActivityIdentifier | None = None,
         include_sub_record_values: bool | None = False,
         sub_record_id: RecordIdentifier | None = None,
-        record_view_id: str | None = None,
+        record_view_id: RecordViewIdentifier | None = None,
     ) -> Any | None:
         """Return the current content of a field: the newest value that meets the conditions.
 
@@ -297,7 +295,7 @@ class WritableRecord(RecordData):
         activity_id: ActivityIdentifier | None,
         include_sub_record_values: bool,
         sub_record_id: RecordIdentifier | None,
-        record_view_id: str | None,
+        record_view_id: RecordViewIdentifier | None,
     ) -> Any | None:
         # Ids need no client and no request.
         field = as_id(field_id, "field", EntityField)

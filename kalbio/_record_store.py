@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_store.py by scripts/regenerate; edit that file. (digest f2232174e78e)
+# Derived from kalbio/aio/_record_store.py by scripts/regenerate; edit that file. (digest 1e7d83e18c5d)
 """The records of a client: looked up by id or by key values, cached, and read many at a time."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.json import strict_json
 from kalbio._core.json.lazy_json import LazyObject
 from kalbio._core.objects.checks import in_row
-from kalbio._core.objects.identifiers import as_id, require_identifiers
+from kalbio._core.objects.identifiers import DictLike, as_id, require_identifiers
 from kalbio._core.objects.listing import Listing, read_undecoded, read_undecoded_object
 from kalbio._core.sync.concurrency import map_bounded
 from kalbio._core.sync.session import Session
@@ -239,7 +239,7 @@ class RecordStore(Generic[R]):
         return ids
 
     def keys_of(
-        self, dicts: Sequence[Mapping[Any, Any]], numbers: Sequence[int | None] | None = None
+        self, dicts: Sequence[DictLike[Any, Any]], numbers: Sequence[int | None] | None = None
     ) -> list[KeyValues]:
         """Return each dict as key field id to text. Names cost a request when the key fields are not cached.
 

@@ -1,9 +1,9 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest a68585a929da)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest fcf31c5b1e85)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from kaleidoscope_api.api.dashboards import (
@@ -20,16 +20,18 @@ from kalbio._activity import DEFINITIONS
 from kalbio._core.http.responses import as_list, as_object, unusable
 from kalbio._core.objects.checks import require_list, require_text
 from kalbio._core.objects.fixed import FixedList
-from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.objects.identifiers import Many, plain_id
 from kalbio._core.objects.listing import read_items
 from kalbio._core.objects.resource import Field, ReadsLikeDict, Resource, enum_text, text, texts
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
+from kalbio._model.activities import DefinitionIdentifier
 from kalbio._policy import default_on_error, none
+from kalbio._record import RecordIdentifier
 from kalbio._service import Service
-from kalbio.entity_fields import require_field_id
-from kalbio.labels import LABELS
+from kalbio.entity_fields import EntityFieldIdentifier, require_field_id
+from kalbio.labels import LABELS, LabelIdentifier
 
 __all__ = ["Dashboard", "DashboardCategory", "DashboardIdentifier", "DashboardType", "DashboardsService"]
 
@@ -79,9 +81,9 @@ class Dashboard(Resource):
     def add_category(
         self,
         category_name: str,
-        operation_definition_ids: Sequence[str],
-        label_ids: Sequence[Sequence[str]],
-        field_ids: Sequence[str],
+        operation_definition_ids: Many[DefinitionIdentifier],
+        label_ids: Many[Many[LabelIdentifier]],
+        field_ids: Many[EntityFieldIdentifier],
     ) -> DashboardCategory:
         """Add a category.
 
@@ -119,7 +121,7 @@ class Dashboard(Resource):
         return DashboardCategory(answer, client)
 
     @default_on_error(none)
-    def remove_category(self, category_id: str) -> None:
+    def remove_category(self, category_id: DashboardCategory | str) -> None:
         """Remove a category.
 
         Args:
@@ -156,7 +158,7 @@ class Dashboard(Resource):
         return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
 
     @default_on_error(none)
-    def add_record(self, record_id: Any) -> None:
+    def add_record(self, record_id: RecordIdentifier) -> None:
         """Add a record; this object shows it at once.
 
         Args:
@@ -178,7 +180,7 @@ class Dashboard(Resource):
         self._hold("record_ids", lambda ids: ids if resolved in ids else [*ids, resolved])
 
     @default_on_error(none)
-    def remove_record(self, record_id: Any) -> None:
+    def remove_record(self, record_id: RecordIdentifier) -> None:
         """Remove a record; this object no longer shows it.
 
         Args:

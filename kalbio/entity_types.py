@@ -1,14 +1,14 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 10485ce6fa43)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 89e68f8eeb38)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeAlias
 
 from kaleidoscope_api.api.records import search_records
 
 from kalbio._core.http.responses import as_list
+from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_ids
 from kalbio._directory import Client
 from kalbio._listing import Kind
@@ -104,7 +104,7 @@ class EntityTypesService(Service):
         return self._types.get(name)
 
     @default_on_error(list, skip_when_none="key_field_ids")
-    def get_types_with_key_fields(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> list[EntityType]:
+    def get_types_with_key_fields(self, key_field_ids: Many[EntityFieldIdentifier]) -> list[EntityType]:
         """Return the types that have all of these key fields, and maybe more; [] when none are given.
 
         Args:
@@ -122,7 +122,7 @@ class EntityTypesService(Service):
         return [kind for kind in self._types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
 
     @default_on_error(none, skip_when_none="key_field_ids")
-    def get_type_exact_keys(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> EntityType | None:
+    def get_type_exact_keys(self, key_field_ids: Many[EntityFieldIdentifier]) -> EntityType | None:
         """Return the type that has exactly these key fields, in whatever order; None when there is none.
 
         Args:
@@ -143,5 +143,5 @@ class EntityTypesService(Service):
             lambda catalog: next((kind for kind in catalog.items if set(kind.key_field_ids) == wanted), None)
         )
 
-    def _key_ids(self, identifiers: Iterable[EntityFieldIdentifier]) -> set[str]:
+    def _key_ids(self, identifiers: Many[EntityFieldIdentifier]) -> set[str]:
         return set(self._directory[KEY_FIELDS].require_ids(identifiers))

@@ -1,10 +1,11 @@
-# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest c4682040ae1c)
+# Derived from kalbio/aio/labels.py by scripts/regenerate; edit that file. (digest 20ef67f56623)
 """Labels of activities."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TypeAlias
 
+from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.resource import Resource, text
 from kalbio._directory import Client
 from kalbio._listing import Kind
@@ -12,7 +13,7 @@ from kalbio._model import staleness
 from kalbio._policy import default_on_error
 from kalbio._service import Service
 
-__all__ = ["Label", "LabelsService"]
+__all__ = ["Label", "LabelIdentifier", "LabelsService"]
 
 
 class Label(Resource):
@@ -25,6 +26,9 @@ class Label(Resource):
     def _text(self) -> str:
         return self.label_name or super()._text()
 
+
+LabelIdentifier: TypeAlias = Label | str
+"""A label, its id, or its name."""
 
 LABELS: Kind[Label] = Kind(staleness.LABEL)
 
@@ -56,7 +60,7 @@ class LabelsService(Service):
         return self._labels.all(use_cache=use_cache)
 
     @default_on_error(list, skip_when_none="ids")
-    def get_labels_by_ids(self, ids: Iterable[Label | str]) -> list[Label]:
+    def get_labels_by_ids(self, ids: Many[LabelIdentifier]) -> list[Label]:
         """Return the labels with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:

@@ -1,10 +1,10 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 63a27b44153d)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest b96283cba293)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, TypedDict
 
 from kaleidoscope_api.api.record_views import (
     add_record_view_key_field,
@@ -27,6 +27,7 @@ from kalbio._model.views import (
     RecordViewColorFilter,
     RecordViewData,
     RecordViewFilter,
+    RecordViewIdentifier,
     RecordViewSort,
     ViewField,
 )
@@ -169,9 +170,6 @@ class RecordView(RecordViewData):
             strict_json.encode(sent["records_to_transfer"], "records_to_transfer")
         return sent
 
-
-RecordViewIdentifier: TypeAlias = RecordView | str
-"""A record view, or its id."""
 
 RECORD_VIEWS: Kind[RecordView] = Kind(staleness.VIEW)
 

@@ -1,10 +1,10 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 8ce73863395b)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest f6792195302e)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from kaleidoscope_api.api.imports import create_import, run_import
 from kaleidoscope_api.api.registration import (
@@ -25,7 +25,7 @@ from kalbio._activity import ACTIVITIES
 from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
 from kalbio._core.http.responses import as_list
 from kalbio._core.objects.checks import renamed, require_rows, require_texts
-from kalbio._core.objects.identifiers import plain_id, plain_ids
+from kalbio._core.objects.identifiers import Many, plain_id, plain_ids
 from kalbio._core.objects.listing import read_items, read_object
 from kalbio._core.sync.waiting import poll
 from kalbio._core.text.display import safe_repr
@@ -172,7 +172,7 @@ class RegistrationService(Service):
         file_id: str,
         status: RegistrationResultStatusEnum | str,
         message: str | None = None,
-        key_field_names: Sequence[str] | None = None,
+        key_field_names: Many[str] | None = None,
         records: Iterable[Mapping[str, Any]] | None = None,
         *,
         error_message: str | None = None,
@@ -212,13 +212,37 @@ class RegistrationService(Service):
         self._session.call(request)
         return True
 
+    @overload
+    def wait(
+        self,
+        operation_id: ActivityIdentifier,
+        *,
+        file_id: str,
+        submission_id: None = None,
+        interval: float = 2.0,
+        timeout: float = 600.0,
+        on_record_errors: Literal["return", "raise"] = "return",
+    ) -> RegistrationFileWithErrors: ...
+
+    @overload
+    def wait(
+        self,
+        operation_id: ActivityIdentifier,
+        *,
+        file_id: None = None,
+        submission_id: RegistrationSubmission | str,
+        interval: float = 2.0,
+        timeout: float = 600.0,
+        on_record_errors: Literal["return", "raise"] = "return",
+    ) -> RegistrationSubmissionWithErrors: ...
+
     @default_on_error(none)
     def wait(
         self,
         operation_id: ActivityIdentifier,
         *,
         file_id: str | None = None,
-        submission_id: str | None = None,
+        submission_id: RegistrationSubmission | str | None = None,
         interval: float = 2.0,
         timeout: float = 600.0,
         on_record_errors: Literal["return", "raise"] = "return",
@@ -282,11 +306,11 @@ class RegistrationService(Service):
     def stage_drafts(
         self,
         operation_id: ActivityIdentifier,
-        key_field_names: Sequence[str],
+        key_field_names: Many[str],
         data: Sequence[Mapping[str, Any]],
         replace_existing: bool = False,
         *,
-        import_id: str | None = None,
+        import_id: ImportRecord | str | None = None,
     ) -> str:
         """Stage rows in the staging table of an activity, to be registered later.
 
@@ -355,7 +379,7 @@ class RegistrationService(Service):
 
     @default_on_error(none)
     def validate_drafts(
-        self, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None = None
+        self, operation_id: ActivityIdentifier, record_ids: Many[RecordData | str] | None = None
     ) -> RegistrationSubmission:
         """Ask the registrar for verdicts on drafts; nothing is registered.
 
@@ -381,7 +405,7 @@ class RegistrationService(Service):
 
     @default_on_error(none)
     def submit_drafts(
-        self, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None = None
+        self, operation_id: ActivityIdentifier, record_ids: Many[RecordData | str] | None = None
     ) -> RegistrationSubmission:
         """Submit drafts for registration.
 
@@ -406,7 +430,7 @@ class RegistrationService(Service):
         return self._submit(submit_drafts.build_request, operation_id, record_ids)
 
     def _submit(
-        self, build: Any, operation_id: ActivityIdentifier, record_ids: Sequence[str] | None
+        self, build: Any, operation_id: ActivityIdentifier, record_ids: Many[RecordData | str] | None
     ) -> RegistrationSubmission:
         body = {} if record_ids is None else {"record_ids": _drafts(record_ids)}
         operation = self._directory[ACTIVITIES].require_id(operation_id)
@@ -455,7 +479,7 @@ class RegistrationService(Service):
         return read_items(answer, lambda item: RegistrationSubmissionWithErrors(item, self._client))
 
     @default_on_error(bool)
-    def clear_drafts(self, operation_id: ActivityIdentifier, record_ids: Sequence[str]) -> bool:
+    def clear_drafts(self, operation_id: ActivityIdentifier, record_ids: Many[RecordData | str]) -> bool:
         """Archive drafts. Drafts that are pending or submitted cannot be cleared.
 
         Args:
@@ -485,7 +509,7 @@ class RegistrationService(Service):
     def push_submission_status(
         self,
         operation_id: ActivityIdentifier,
-        submission_id: str,
+        submission_id: RegistrationSubmission | str,
         status: RegistrationFileStatusEnum | str,
         message: str | None = None,
     ) -> bool:
@@ -523,10 +547,10 @@ class RegistrationService(Service):
     def submit_submission_results(
         self,
         operation_id: ActivityIdentifier,
-        submission_id: str,
+        submission_id: RegistrationSubmission | str,
         status: RegistrationResultStatusEnum | str,
         message: str | None = None,
-        key_field_names: Sequence[str] | None = None,
+        key_field_names: Many[str] | None = None,
         records: Iterable[Mapping[str, Any]] | None = None,
     ) -> bool:
         """Report the results of a submission, as the registrar.
@@ -563,7 +587,7 @@ class RegistrationService(Service):
         return True
 
 
-def _drafts(record_ids: Sequence[str]) -> list[str]:
+def _drafts(record_ids: Many[RecordData | str]) -> list[str]:
     ids = plain_ids(record_ids, "draft", RecordData)
     if not ids:
         raise ValueError("record_ids is empty; name at least one draft")
@@ -580,7 +604,7 @@ def _status(status: RegistrationFileStatusEnum | str, message: str | None) -> di
 def _results(
     status: RegistrationResultStatusEnum | str,
     message: str | None,
-    key_field_names: Sequence[str] | None,
+    key_field_names: Many[str] | None,
     records: Iterable[Mapping[str, Any]] | None,
 ) -> dict[str, Any]:
     if status not in [member.value for member in RegistrationResultStatusEnum]:

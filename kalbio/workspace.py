@@ -1,11 +1,11 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest beaf095c0f05)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest e2da0d9095b1)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 from kaleidoscope_api.api.workspace import (
     get_active_workspace,
@@ -17,6 +17,7 @@ from kalbio._core import constants
 from kalbio._core.http.responses import as_json, as_list
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import conditions, require_texts, require_whole_number, unicode_text
+from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_items, read_object
 from kalbio._core.objects.paging import Pages
 from kalbio._core.objects.resource import (
@@ -40,6 +41,8 @@ from kalbio._policy import default_on_error, end_on_error, none
 from kalbio._service import Service
 
 __all__ = [
+    "GroupIdentifier",
+    "UserIdentifier",
     "Workspace",
     "WorkspaceAccessLevelEnum",
     "WorkspaceEvent",
@@ -113,6 +116,12 @@ class WorkspaceEvent(ReadsLikeDict):
         return f"{self.id}:{self.event_type}"
 
 
+UserIdentifier: TypeAlias = WorkspaceUser | str
+"""A member of the workspace, the id, or the e-mail address."""
+
+GroupIdentifier: TypeAlias = WorkspaceGroup | str
+"""A group, its id, or its name."""
+
 USERS: Kind[WorkspaceUser] = Kind(staleness.USER)
 GROUPS: Kind[WorkspaceGroup] = Kind(staleness.GROUP)
 
@@ -129,7 +138,7 @@ class WorkspaceService(Service):
         page_size: int | None
         event_types: list[str] | None
         resource_type: str | None
-        event_user_ids: list[str] | None
+        event_user_ids: Many[UserIdentifier] | None
         after_date: date | str | None
         before_date: date | str | None
 
@@ -183,7 +192,7 @@ class WorkspaceService(Service):
         return self._members.all(use_cache=use_cache)
 
     @default_on_error(list, skip_when_none="ids")
-    def get_members_by_ids(self, ids: Iterable[WorkspaceUser | str]) -> list[WorkspaceUser]:
+    def get_members_by_ids(self, ids: Many[UserIdentifier]) -> list[WorkspaceUser]:
         """Return the members with these ids or addresses, in the order of the listing; unknown ones are left out.
 
         Args:
@@ -219,7 +228,7 @@ class WorkspaceService(Service):
         return self._groups.all(use_cache=use_cache)
 
     @default_on_error(list, skip_when_none="ids")
-    def get_groups_by_ids(self, ids: Iterable[WorkspaceGroup | str]) -> list[WorkspaceGroup]:
+    def get_groups_by_ids(self, ids: Many[GroupIdentifier]) -> list[WorkspaceGroup]:
         """Return the groups with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 
 class FilterRuleTypeEnum(StrEnum):
@@ -221,3 +222,57 @@ ACTIVITY_TYPE_TO_LABEL: dict[str, str] = {
     "cycle": "Design cycle",
 }
 """What the platform calls the types of activities."""
+
+# For type checkers, which find a slip in them. A text that is computed becomes one with FilterRuleTypeEnum(text).
+
+SearchRule = Literal[
+    "is_set",
+    "is_empty",
+    "is_equal",
+    "is_any_of_text",
+    "is_not_equal",
+    "includes",
+    "does_not_include",
+    "is_in",
+    "is_not_in",
+    "value_is_subset_of_props",
+    "value_is_superset_of_props",
+    "value_has_overlap_with_props",
+    "value_has_no_overlap_with_props",
+    "value_has_same_elements_as_props",
+    "starts_with",
+    "ends_with",
+    "is_less_than",
+    "is_less_than_equal",
+    "is_greater_than",
+    "is_greater_than_equal",
+    "is_before",
+    "is_after",
+    "is_between",
+    "is_before_relative_day",
+    "is_after_relative_day",
+    "is_between_relative_day",
+    "is_before_relative_week",
+    "is_after_relative_week",
+    "is_between_relative_week",
+    "is_before_relative_month",
+    "is_after_relative_month",
+    "is_between_relative_month",
+    "is_last_week",
+    "is_this_week",
+    "is_next_week",
+    "is_this_month",
+    "is_next_month",
+    "is_last_updated_after",
+]
+"""The texts of the rules that record search knows."""
+
+FilterRule = SearchRule | Literal["is_not_any_of_text", "subfield_rule"]
+"""The texts of the rules that views know: `FilterRuleTypeEnum`."""
+
+CompletedBehavior = Literal[
+    "show-all",
+    "hide-completed-trees",
+    "hide-all",
+]
+"""The texts of `CompletedBehaviorEnum`."""

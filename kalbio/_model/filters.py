@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import Enum
-from typing import Any, NoReturn, TypeAlias, TypedDict
+from typing import Any, NoReturn, NotRequired, TypeAlias, TypedDict
 from uuid import UUID
 
 from kalbio._core.json import strict_json
@@ -16,6 +16,8 @@ from kalbio._core.objects.resource import Resource
 from kalbio._core.objects.times import check_day, check_moment
 from kalbio._core.text.display import safe_repr
 from kalbio._model.enums import FilterRuleTypeEnum as Rule
+from kalbio._model.enums import SearchRule
+from kalbio._model.fields import EntityFieldData
 
 Number: TypeAlias = int | float | Decimal
 """What number rules compare with."""
@@ -30,16 +32,16 @@ Content: TypeAlias = str | int | float | Decimal | date | UUID | Enum | Resource
 class FieldFilter(TypedDict):
     """A search filter on a field: object, id, or name."""
 
-    field_id: Resource | str | None
-    filter_type: Rule | str
-    filter_prop: Any
+    field_id: EntityFieldData | str
+    filter_type: Rule | SearchRule
+    filter_prop: NotRequired[Any]
 
 
 class FieldSort(TypedDict):
     """A search order by a field: object, id, or name."""
 
-    field_id: Resource | str | None
-    descending: bool
+    field_id: Resource | str
+    descending: NotRequired[bool]
 
 
 class Where:

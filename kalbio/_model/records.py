@@ -10,23 +10,26 @@ from kalbio._core.concurrency import forks
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
 from kalbio._core.objects.fixed import FixedDict, FixedList
-from kalbio._core.objects.identifiers import is_uuid
+from kalbio._core.objects.identifiers import DictLike, is_uuid
 from kalbio._core.objects.resource import Owner, Resource, anything, enum_text, text, texts, timestamp
 from kalbio._core.text.display import html_table, safe_repr
 from kalbio._model import staleness
+from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.errors import KalbioError
+from kalbio._model.fields import EntityFieldData
 from kalbio._model.record_json import entries_of, objects_of, values_of
 from kalbio._model.record_values import contents_by_operation, current_entry
+from kalbio._model.views import RecordViewIdentifier
 
 
 class ValueToWrite(TypedDict):
     """One row of `records.add_values`; everything is named as in `Record.add_value`."""
 
-    record: Any
-    field: Any
+    record: RecordData | str | DictLike[EntityFieldData | str, str | int]
+    field: EntityFieldData | str
     content: Any
-    activity: NotRequired[Any]
-    record_view_id: NotRequired[Any]
+    activity: NotRequired[ActivityIdentifier | None]
+    record_view_id: NotRequired[RecordViewIdentifier | None]
 
 
 def check_value_row(index: int, row: Any) -> Mapping[str, Any]:

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, NotRequired, TypeAlias, TypedDict
 
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_flag
-from kalbio._core.objects.identifiers import did_you_mean, plain_id
+from kalbio._core.objects.identifiers import Many, did_you_mean, plain_id
 from kalbio._core.objects.lists import is_list
 from kalbio._core.objects.resource import Resource
 from kalbio._core.objects.times import check_moment
 from kalbio._core.text.display import safe_repr
-from kalbio._model.enums import FilterRuleTypeEnum
-from kalbio._model.fields import EntityFieldData
+from kalbio._model.activities import ActivityIdentifier
+from kalbio._model.enums import FilterRuleTypeEnum, SearchRule
+from kalbio._model.fields import EntityFieldData, EntityTypeData
 from kalbio._model.filters import FieldSort, Filters, Sorts, Where, as_sorts, flat
+from kalbio._model.records import RecordValue
 from kalbio._model.views import ViewField
 
 
 class ViewFieldFilter(TypedDict):
     """A search filter on a column of a record view; exactly one of the two ids is set."""
 
-    key_field_id: str | None
-    view_field_id: str | None
-    filter_type: FilterRuleTypeEnum | str
-    filter_prop: Any
+    key_field_id: NotRequired[EntityFieldData | str | None]
+    view_field_id: NotRequired[ViewField | str | None]
+    filter_type: FilterRuleTypeEnum | SearchRule
+    filter_prop: NotRequired[Any]
 
 
 class ViewFieldSort(TypedDict):
     """A search order by a column of a record view; exactly one of the two ids is set."""
 
-    key_field_id: str | None
-    view_field_id: str | None
-    descending: bool
+    key_field_id: NotRequired[EntityFieldData | str | None]
+    view_field_id: NotRequired[ViewField | str | None]
+    descending: NotRequired[bool]
 
 
 ViewFilters: TypeAlias = Where | Sequence[ViewFieldFilter | Where]
@@ -52,11 +54,11 @@ class SearchRecordsQuery(TypedDict, total=False):
     know it.
     """
 
-    record_set_ids: str | Sequence[str] | None
+    record_set_ids: str | Many[str] | None
     program_id: Resource | str | None
-    entity_slice_id: Resource | str | None
-    operation_id: Resource | str | None
-    identifier_ids: Sequence[str] | None
+    entity_slice_id: EntityTypeData | str | None
+    operation_id: ActivityIdentifier | None
+    identifier_ids: Many[RecordValue | str] | None
     where: Filters | None
     sorts: Sorts | None
     view_field_filters: ViewFilters | None
@@ -66,7 +68,7 @@ class SearchRecordsQuery(TypedDict, total=False):
     search_text: str | None
     limit: int | None
     record_set_id: str | None
-    record_set_filters: Sequence[str] | None
+    record_set_filters: Many[str] | None
 
 
 OLDER_CONDITIONS = {"record_set_id": "record_set_ids", "record_set_filters": None}

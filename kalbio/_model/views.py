@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 from kalbio._core.objects.resource import (
     ReadsLikeDict,
@@ -17,7 +17,7 @@ from kalbio._core.objects.resource import (
     texts_or_none,
     timestamp,
 )
-from kalbio._model.enums import FilterRuleTypeEnum
+from kalbio._model.enums import FilterRule, FilterRuleTypeEnum
 
 
 class RecordTransfer(TypedDict):
@@ -41,7 +41,7 @@ class RecordViewFilter(TypedDict):
 
     key_field_id: str | None
     view_field_id: str | None
-    filter_type: FilterRuleTypeEnum | str
+    filter_type: FilterRuleTypeEnum | FilterRule
     filter_prop: Any
     plot_field_config: dict[str, Any] | None
 
@@ -101,3 +101,7 @@ class RecordViewData(Resource):
 
     def _text(self) -> str:
         return self.view_name or super()._text()
+
+
+RecordViewIdentifier: TypeAlias = RecordViewData | str
+"""A record view, or its id."""

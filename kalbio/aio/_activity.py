@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from kaleidoscope_api.api.activities import (
     list_activity_comments,
@@ -18,20 +18,22 @@ from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core.concurrency.on_demand import on_demand
 from kalbio._core.http.responses import as_json, as_list
-from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.objects.identifiers import Many, plain_id
 from kalbio._core.objects.listing import Listing, read_items
-from kalbio._core.objects.updates import collect_updates
+from kalbio._core.objects.updates import NoMore, collect_updates
 from kalbio._model import staleness
 from kalbio._model.activities import (
     ActivityData,
     ActivityEvent,
+    ActivityIdentifier,
     Comment,
+    DefinitionIdentifier,
 )
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
 from kalbio._model.errors import KalbioError
-from kalbio._model.views import RecordViewData
+from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio.aio._activity_updates import resolved
 from kalbio.aio._definition import DefinitionSettings
 from kalbio.aio._directory import Client
@@ -40,11 +42,11 @@ from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._property import WithProperties
 from kalbio.aio._record import RecordIdentifier
 from kalbio.aio._typed_values import ReadableRecord
-from kalbio.aio.labels import LABELS, Label
-from kalbio.aio.programs import PROGRAMS, Program
+from kalbio.aio.labels import LABELS, Label, LabelIdentifier
+from kalbio.aio.programs import PROGRAMS, Program, ProgramIdentifier
 from kalbio.aio.record_views import RECORD_VIEWS, RecordView
 from kalbio.aio.result_table_templates import TEMPLATES, ResultTableTemplate
-from kalbio.aio.workspace import GROUPS, USERS, WorkspaceGroup, WorkspaceUser
+from kalbio.aio.workspace import GROUPS, USERS, GroupIdentifier, UserIdentifier, WorkspaceGroup, WorkspaceUser
 
 
 class ActivitiesOfRecord(Protocol):
@@ -218,7 +220,7 @@ class Activity(WithProperties, ActivityData):
         return views.only(lambda view: not view.is_template and self.id in (view.operation_ids or ()))
 
     @default_on_error(list, skip_when_none="view_id")
-    async def records_on_view(self, view_id: str) -> list[Record]:
+    async def records_on_view(self, view_id: RecordViewIdentifier) -> list[Record]:
         """Return the records of one of its tables, in the order of the table.
 
         Args:
@@ -283,36 +285,36 @@ class Activity(WithProperties, ActivityData):
     async def update(
         self,
         *,
-        parent_id: str | None | Unset = UNSET,
+        parent_id: ActivityIdentifier | None | Unset = UNSET,
         title: str | Unset = UNSET,
         description: dict[str, Any] | None | Unset = UNSET,
         status: ActivityStatusEnum | str | Unset = UNSET,
         priority: str | Unset = UNSET,
-        definition_id: str | Unset = UNSET,
-        add_dependencies: list[str] | Unset = UNSET,
-        remove_dependencies: list[str] | Unset = UNSET,
+        definition_id: DefinitionIdentifier | Unset = UNSET,
+        add_dependencies: Many[ActivityIdentifier] | Unset = UNSET,
+        remove_dependencies: Many[ActivityIdentifier] | Unset = UNSET,
         due_date: date | None | Unset = UNSET,
         start_date: date | None | Unset = UNSET,
         duration: int | None | Unset = UNSET,
         aggregate_scheduling: bool | Unset = UNSET,
-        add_label_ids: list[str] | Unset = UNSET,
-        remove_label_ids: list[str] | Unset = UNSET,
-        add_program_ids: list[str] | Unset = UNSET,
-        remove_program_ids: list[str] | Unset = UNSET,
-        add_assigned_user_ids: list[str] | Unset = UNSET,
-        remove_assigned_user_ids: list[str] | Unset = UNSET,
-        add_assigned_group_ids: list[str] | Unset = UNSET,
-        remove_assigned_group_ids: list[str] | Unset = UNSET,
-        add_reviewer_ids: list[str] | Unset = UNSET,
-        remove_reviewer_ids: list[str] | Unset = UNSET,
-        add_subscriber_ids: list[str] | Unset = UNSET,
-        remove_subscriber_ids: list[str] | Unset = UNSET,
+        add_label_ids: Many[LabelIdentifier] | Unset = UNSET,
+        remove_label_ids: Many[LabelIdentifier] | Unset = UNSET,
+        add_program_ids: Many[ProgramIdentifier] | Unset = UNSET,
+        remove_program_ids: Many[ProgramIdentifier] | Unset = UNSET,
+        add_assigned_user_ids: Many[UserIdentifier] | Unset = UNSET,
+        remove_assigned_user_ids: Many[UserIdentifier] | Unset = UNSET,
+        add_assigned_group_ids: Many[GroupIdentifier] | Unset = UNSET,
+        remove_assigned_group_ids: Many[GroupIdentifier] | Unset = UNSET,
+        add_reviewer_ids: Many[UserIdentifier] | Unset = UNSET,
+        remove_reviewer_ids: Many[UserIdentifier] | Unset = UNSET,
+        add_subscriber_ids: Many[UserIdentifier] | Unset = UNSET,
+        remove_subscriber_ids: Many[UserIdentifier] | Unset = UNSET,
         external_id: str | Unset = UNSET,
         comment: dict[str, Any] | Unset = UNSET,
         shift_dependency_mode: str | Unset = UNSET,
         avoid_weekends: bool | Unset = UNSET,
         extend_in_progress_items: bool | Unset = UNSET,
-        **more: Any,
+        **more: Unpack[NoMore],
     ) -> None:
         """Change the activity. What you leave out stays as it is; None clears it.
 
@@ -346,7 +348,8 @@ class Activity(WithProperties, ActivityData):
             shift_dependency_mode: how the dates of dependent activities are moved.
             avoid_weekends: whether moved dates avoid weekends.
             extend_in_progress_items: whether running activities are extended.
-            **more: further members of the request, sent as they are.
+            **more: further members of the request, sent as they are; type checkers take them as a
+                `dict[str, Any]`: `**members`.
 
         Raises:
             TypeError: another keyword looks like a misspelled argument; nothing was sent.
@@ -373,7 +376,7 @@ class Activity(WithProperties, ActivityData):
         await self._merge_or_reread(response)
 
     @default_on_error(none)
-    async def add_records(self, record_ids: Sequence[RecordIdentifier]) -> None:
+    async def add_records(self, record_ids: Many[RecordIdentifier]) -> None:
         """Attach records; those that are attached already stay.
 
         Args:
@@ -401,7 +404,9 @@ class Activity(WithProperties, ActivityData):
         await self._reread()
 
     @default_on_error(none)
-    async def remove_records(self, record_ids: Sequence[RecordIdentifier], record_view_id: str | None = None) -> None:
+    async def remove_records(
+        self, record_ids: Many[RecordIdentifier], record_view_id: RecordViewIdentifier | None = None
+    ) -> None:
         """Detach records. The values that they hold in this activity are deleted.
 
         Args:

@@ -14,7 +14,7 @@ from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.json import strict_json
 from kalbio._core.json.lazy_json import LazyObject
 from kalbio._core.objects.checks import in_row
-from kalbio._core.objects.identifiers import as_id, require_identifiers
+from kalbio._core.objects.identifiers import DictLike, as_id, require_identifiers
 from kalbio._core.objects.listing import Listing, read_undecoded, read_undecoded_object
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
@@ -242,7 +242,7 @@ class RecordStore(Generic[R]):
         return ids
 
     async def keys_of(
-        self, dicts: Sequence[Mapping[Any, Any]], numbers: Sequence[int | None] | None = None
+        self, dicts: Sequence[DictLike[Any, Any]], numbers: Sequence[int | None] | None = None
     ) -> list[KeyValues]:
         """Return each dict as key field id to text. Names cost a request when the key fields are not cached.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -19,7 +19,7 @@ from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.errors import IdentifierNotFoundError, NotFoundError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_text, require_texts, require_whole_number
-from kalbio._core.objects.identifiers import as_id
+from kalbio._core.objects.identifiers import Many, as_id
 from kalbio._core.objects.listing import Listing, read_object
 from kalbio._core.objects.times import check_day
 from kalbio._core.text.display import safe_repr
@@ -38,6 +38,7 @@ from kalbio._model.activities import (
 from kalbio._model.enums import (
     ACTIVITY_TYPE_TO_LABEL,
     ActivityStatusEnum,
+    CompletedBehavior,
     CompletedBehaviorEnum,
     ContentLayoutComponentTypeEnum,
 )
@@ -47,9 +48,9 @@ from kalbio.aio._policy import default_on_error, none, when_called
 from kalbio.aio._property import Property
 from kalbio.aio._record import RecordIdentifier
 from kalbio.aio._service import Service
-from kalbio.aio.labels import LABELS
-from kalbio.aio.programs import PROGRAMS
-from kalbio.aio.workspace import USERS
+from kalbio.aio.labels import LABELS, LabelIdentifier
+from kalbio.aio.programs import PROGRAMS, ProgramIdentifier
+from kalbio.aio.workspace import USERS, UserIdentifier
 
 __all__ = [
     "ACTIVITY_TYPE_TO_LABEL",
@@ -161,7 +162,7 @@ class ActivitiesService(Service):
             return None
 
     @default_on_error(list, skip_when_none="ids")
-    async def get_activities_by_ids(self, ids: Iterable[ActivityIdentifier]) -> list[Activity]:
+    async def get_activities_by_ids(self, ids: Many[ActivityIdentifier]) -> list[Activity]:
         """Return activities in the order asked for; unknown ones are left out.
 
         Args:
@@ -203,10 +204,10 @@ class ActivitiesService(Service):
         self,
         title: str,
         activity_type: ActivityType,
-        program_ids: Sequence[str] | None = None,
+        program_ids: Many[ProgramIdentifier] | None = None,
         activity_definition_id: DefinitionIdentifier | None = None,
-        assigned_user_ids: Sequence[str] | None = None,
-        subscriber_ids: Sequence[str] | None = None,
+        assigned_user_ids: Many[UserIdentifier] | None = None,
+        subscriber_ids: Many[UserIdentifier] | None = None,
         start_date: date | None = None,
         duration: int | None = None,
     ) -> Activity:
@@ -293,16 +294,16 @@ class ActivitiesService(Service):
         self,
         *,
         search_text: str | None = None,
-        activity_types: Sequence[ActivityType] | None = None,
-        definition_ids: Sequence[DefinitionIdentifier] | None = None,
-        record_ids: Sequence[RecordIdentifier] | None = None,
-        statuses: Sequence[ActivityStatusEnum | str] | None = None,
-        label_ids: Sequence[str] | None = None,
-        assigned_user_ids: Sequence[str] | None = None,
-        created_by: str | None = None,
+        activity_types: Many[ActivityType] | None = None,
+        definition_ids: Many[DefinitionIdentifier] | None = None,
+        record_ids: Many[RecordIdentifier] | None = None,
+        statuses: Many[ActivityStatusEnum | str] | None = None,
+        label_ids: Many[LabelIdentifier] | None = None,
+        assigned_user_ids: Many[UserIdentifier] | None = None,
+        created_by: UserIdentifier | None = None,
         parent_id: ActivityIdentifier | None | Unset = UNSET,
         limit: int | None = None,
-        completed_behavior: CompletedBehaviorEnum | str | None = None,
+        completed_behavior: CompletedBehaviorEnum | CompletedBehavior | None = None,
     ) -> list[Activity]:
         """Return the activities that meet all conditions; within one list, any of the values is enough.
 
@@ -404,7 +405,7 @@ class ActivitiesService(Service):
         return await self._definitions.get(definition_id)
 
     @default_on_error(list, skip_when_none="ids")
-    async def get_definitions_by_ids(self, ids: Iterable[DefinitionIdentifier]) -> list[ActivityDefinition]:
+    async def get_definitions_by_ids(self, ids: Many[DefinitionIdentifier]) -> list[ActivityDefinition]:
         """Return definitions in the order asked for; unknown ones are left out.
 
         Args:

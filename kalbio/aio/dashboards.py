@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from kaleidoscope_api.api.dashboards import (
@@ -18,17 +18,19 @@ from kaleidoscope_api.api.dashboards import (
 from kalbio._core.http.responses import as_list, as_object, unusable
 from kalbio._core.objects.checks import require_list, require_text
 from kalbio._core.objects.fixed import FixedList
-from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.objects.identifiers import Many, plain_id
 from kalbio._core.objects.listing import read_items
 from kalbio._core.objects.resource import Field, ReadsLikeDict, Resource, enum_text, text, texts
 from kalbio._model import staleness
+from kalbio._model.activities import DefinitionIdentifier
 from kalbio.aio._activity import DEFINITIONS
 from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import default_on_error, none
+from kalbio.aio._record import RecordIdentifier
 from kalbio.aio._service import Service
-from kalbio.aio.entity_fields import require_field_id
-from kalbio.aio.labels import LABELS
+from kalbio.aio.entity_fields import EntityFieldIdentifier, require_field_id
+from kalbio.aio.labels import LABELS, LabelIdentifier
 
 __all__ = ["Dashboard", "DashboardCategory", "DashboardIdentifier", "DashboardType", "DashboardsService"]
 
@@ -78,9 +80,9 @@ class Dashboard(Resource):
     async def add_category(
         self,
         category_name: str,
-        operation_definition_ids: Sequence[str],
-        label_ids: Sequence[Sequence[str]],
-        field_ids: Sequence[str],
+        operation_definition_ids: Many[DefinitionIdentifier],
+        label_ids: Many[Many[LabelIdentifier]],
+        field_ids: Many[EntityFieldIdentifier],
     ) -> DashboardCategory:
         """Add a category.
 
@@ -118,7 +120,7 @@ class Dashboard(Resource):
         return DashboardCategory(answer, client)
 
     @default_on_error(none)
-    async def remove_category(self, category_id: str) -> None:
+    async def remove_category(self, category_id: DashboardCategory | str) -> None:
         """Remove a category.
 
         Args:
@@ -155,7 +157,7 @@ class Dashboard(Resource):
         return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
 
     @default_on_error(none)
-    async def add_record(self, record_id: Any) -> None:
+    async def add_record(self, record_id: RecordIdentifier) -> None:
         """Add a record; this object shows it at once.
 
         Args:
@@ -177,7 +179,7 @@ class Dashboard(Resource):
         self._hold("record_ids", lambda ids: ids if resolved in ids else [*ids, resolved])
 
     @default_on_error(none)
-    async def remove_record(self, record_id: Any) -> None:
+    async def remove_record(self, record_id: RecordIdentifier) -> None:
         """Remove a record; this object no longer shows it.
 
         Args:

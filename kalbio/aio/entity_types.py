@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeAlias
 
 from kaleidoscope_api.api.records import search_records
 
 from kalbio._core.http.responses import as_list
+from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_ids
 from kalbio._model import staleness
 from kalbio._model.fields import EntityTypeData
@@ -103,7 +103,7 @@ class EntityTypesService(Service):
         return await self._types.get(name)
 
     @default_on_error(list, skip_when_none="key_field_ids")
-    async def get_types_with_key_fields(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> list[EntityType]:
+    async def get_types_with_key_fields(self, key_field_ids: Many[EntityFieldIdentifier]) -> list[EntityType]:
         """Return the types that have all of these key fields, and maybe more; [] when none are given.
 
         Args:
@@ -121,7 +121,7 @@ class EntityTypesService(Service):
         return [kind for kind in await self._types.all() if wanted <= set(kind.key_field_ids)] if wanted else []
 
     @default_on_error(none, skip_when_none="key_field_ids")
-    async def get_type_exact_keys(self, key_field_ids: Iterable[EntityFieldIdentifier]) -> EntityType | None:
+    async def get_type_exact_keys(self, key_field_ids: Many[EntityFieldIdentifier]) -> EntityType | None:
         """Return the type that has exactly these key fields, in whatever order; None when there is none.
 
         Args:
@@ -142,5 +142,5 @@ class EntityTypesService(Service):
             lambda catalog: next((kind for kind in catalog.items if set(kind.key_field_ids) == wanted), None)
         )
 
-    async def _key_ids(self, identifiers: Iterable[EntityFieldIdentifier]) -> set[str]:
+    async def _key_ids(self, identifiers: Many[EntityFieldIdentifier]) -> set[str]:
         return set(await self._directory[KEY_FIELDS].require_ids(identifiers))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,19 @@ from kalbio._core.aio.downloads import GZIP_ENCODING, DownloadProgress, check_ta
 from kalbio._core.errors import IdentifierError
 from kalbio._core.files.filenames import safe_name
 from kalbio._core.objects.checks import renamed
-from kalbio._core.objects.identifiers import joined_ids, plain_id
+from kalbio._core.objects.identifiers import Many, joined_ids, plain_id
 from kalbio._core.objects.resource import Resource
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.long_searches import check_length
 from kalbio._model.records import RecordValue
 from kalbio._model.search import OLDER_CONDITIONS, ViewFilters, ViewSorts
-from kalbio._model.views import RecordViewData, ViewField
+from kalbio._model.views import RecordViewData, RecordViewIdentifier, ViewField
 from kalbio.aio._policy import default_on_error, deprecated, none, unreachable
 from kalbio.aio._record_search import search_query
 from kalbio.aio._service import Service
 from kalbio.aio.entity_types import EntityTypeIdentifier
+from kalbio.aio.programs import ProgramIdentifier
 
 __all__ = ["ExportsService"]
 
@@ -39,11 +39,11 @@ class ExportsService(Service):
         filename: str,
         entity_slice_id: EntityTypeIdentifier,
         download_path: str | Path | None = None,
-        record_view_id: str | None = None,
-        view_field_ids: str | Sequence[str] | None = None,
-        identifier_ids: str | Sequence[str] | None = None,
-        record_set_ids: str | Sequence[str] | None = None,
-        program_id: str | None = None,
+        record_view_id: RecordViewIdentifier | None = None,
+        view_field_ids: str | Many[ViewField | str] | None = None,
+        identifier_ids: str | Many[RecordValue | str] | None = None,
+        record_set_ids: str | Many[str] | None = None,
+        program_id: ProgramIdentifier | None = None,
         operation_id: ActivityIdentifier | None = None,
         view_field_filters: str | ViewFilters | None = None,
         view_field_sorts: str | ViewSorts | None = None,
@@ -56,7 +56,7 @@ class ExportsService(Service):
         where: Filters | None = None,
         sorts: Sorts | None = None,
         record_set_id: str | None = None,
-        record_set_filters: Sequence[str] | None = None,
+        record_set_filters: Many[str] | None = None,
     ) -> str | None:
         """Save the records of an entity type as a CSV file.
 
@@ -143,5 +143,5 @@ class ExportsService(Service):
         return str(target)
 
 
-def _joined(value: str | Sequence[str] | None, kind: str, accepted: type[Resource]) -> str | None:
+def _joined(value: str | Many[Resource | str] | None, kind: str, accepted: type[Resource]) -> str | None:
     return None if value is None else joined_ids(value, kind, accepted)

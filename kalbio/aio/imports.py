@@ -33,23 +33,31 @@ from kalbio._core.errors import (
 from kalbio._core.http.responses import as_list, as_object, unusable
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_rows, require_text, require_texts, require_whole_number
-from kalbio._core.objects.identifiers import Catalog, plain_id, plain_ids
+from kalbio._core.objects.identifiers import Catalog, ListLike, Many, plain_id, plain_ids
 from kalbio._core.objects.listing import read_items, read_object
 from kalbio._core.objects.paging import Pages
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
+from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of
 from kalbio._model.cells import column_types, with_cells
 from kalbio._model.errors import KalbioError
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.keys import with_key_texts
-from kalbio._model.views import RecordViewData
+from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio.aio._activity import ACTIVITIES
 from kalbio.aio._policy import default_on_error, end_on_error, none, unreachable, when_called
 from kalbio.aio._resumable_writes import WithWorkspace, open_journal
 from kalbio.aio._service import Service
-from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, create_data_field, require_field_id
-from kalbio.aio.programs import PROGRAMS
+from kalbio.aio.entity_fields import (
+    DATA_FIELDS,
+    KEY_FIELDS,
+    DataField,
+    EntityFieldIdentifier,
+    create_data_field,
+    require_field_id,
+)
+from kalbio.aio.programs import PROGRAMS, ProgramIdentifier
 
 __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValidationResult", "ImportsService"]
 
@@ -76,29 +84,29 @@ class ImportsService(Service):
     @overload
     async def push_data(
         self,
-        key_field_names: Sequence[str],
+        key_field_names: Many[str],
         data: Sequence[Mapping[str, Any]],
         source_id: str | None = None,
-        operation_id: str | None = None,
-        program_id: str | None = None,
-        record_view_id: str | None = None,
-        add_fields_to_record_view_ids: Sequence[str] | None = None,
+        operation_id: ActivityIdentifier | None = None,
+        program_id: ProgramIdentifier | None = None,
+        record_view_id: RecordViewIdentifier | None = None,
+        add_fields_to_record_view_ids: Many[RecordViewIdentifier] | None = None,
         set_name: str | None = None,
-        record_view_ids: Sequence[str] | None = None,
+        record_view_ids: Many[RecordViewIdentifier] | None = None,
     ) -> str: ...
 
     @overload
     async def push_data(
         self,
-        key_field_names: Sequence[str],
+        key_field_names: Many[str],
         data: Sequence[Mapping[str, Any]],
         source_id: str | None = None,
-        operation_id: str | None = None,
-        program_id: str | None = None,
-        record_view_id: str | None = None,
-        add_fields_to_record_view_ids: Sequence[str] | None = None,
+        operation_id: ActivityIdentifier | None = None,
+        program_id: ProgramIdentifier | None = None,
+        record_view_id: RecordViewIdentifier | None = None,
+        add_fields_to_record_view_ids: Many[RecordViewIdentifier] | None = None,
         set_name: str | None = None,
-        record_view_ids: Sequence[str] | None = None,
+        record_view_ids: Many[RecordViewIdentifier] | None = None,
         *,
         batch_size: int,
         journal: str | Path | None = None,
@@ -111,15 +119,15 @@ class ImportsService(Service):
     @default_on_error(none, bulk_keyword="batch_size", reraise_if=unreachable)
     async def push_data(
         self,
-        key_field_names: Sequence[str],
+        key_field_names: Many[str],
         data: Sequence[Mapping[str, Any]],
         source_id: str | None = None,
-        operation_id: str | None = None,
-        program_id: str | None = None,
-        record_view_id: str | None = None,
-        add_fields_to_record_view_ids: Sequence[str] | None = None,
+        operation_id: ActivityIdentifier | None = None,
+        program_id: ProgramIdentifier | None = None,
+        record_view_id: RecordViewIdentifier | None = None,
+        add_fields_to_record_view_ids: Many[RecordViewIdentifier] | None = None,
         set_name: str | None = None,
-        record_view_ids: Sequence[str] | None = None,
+        record_view_ids: Many[RecordViewIdentifier] | None = None,
         *,
         batch_size: int | None = None,
         journal: str | Path | None = None,
@@ -223,13 +231,13 @@ class ImportsService(Service):
 
     async def _requests(
         self,
-        key_field_names: Sequence[str],
+        key_field_names: Many[str],
         data: Sequence[Mapping[str, Any]],
         source_id: str | None,
-        operation_id: str | None,
-        program_id: str | None,
-        record_view_id: str | None,
-        add_fields_to_record_view_ids: Sequence[str] | None,
+        operation_id: ActivityIdentifier | None,
+        program_id: ProgramIdentifier | None,
+        record_view_id: RecordViewIdentifier | None,
+        add_fields_to_record_view_ids: Many[RecordViewIdentifier] | None,
         set_name: str | None,
         *,
         size: int | None = None,
@@ -321,11 +329,11 @@ class ImportsService(Service):
     @default_on_error(none)
     async def push_data_by_field_id(
         self,
-        key_field_ids: Sequence[str],
+        key_field_ids: ListLike[EntityFieldIdentifier],
         data: Sequence[Mapping[str, Any]],
-        operation_id: str | None = None,
-        program_id: str | None = None,
-        record_view_ids: Sequence[str] | None = None,
+        operation_id: ActivityIdentifier | None = None,
+        program_id: ProgramIdentifier | None = None,
+        record_view_ids: Many[RecordViewIdentifier] | None = None,
         set_name: str | None = None,
     ) -> str:
         """Load rows whose columns are named by the ids of fields.
@@ -412,7 +420,7 @@ class ImportsService(Service):
         return found
 
     @default_on_error(none, skip_when_none="import_id")
-    async def get_import(self, import_id: str) -> ImportRecord | None:
+    async def get_import(self, import_id: ImportRecord | str) -> ImportRecord | None:
         """Return an import as it stands, None when there is none.
 
         Args:
@@ -471,7 +479,7 @@ class ImportsService(Service):
     @default_on_error(none)
     async def wait(
         self,
-        import_id: str,
+        import_id: ImportRecord | str,
         *,
         interval: float = 1.0,
         timeout: float = 300.0,
@@ -591,7 +599,7 @@ def _fits(record: ImportRecord, rows: int, operation_id: str | None) -> bool:
     return checked is not None and checked.total_processed == rows and record.operation_id == operation_id
 
 
-def _names(name: str, values: Sequence[str]) -> list[str]:
+def _names(name: str, values: Many[str]) -> list[str]:
     names = require_texts(name, values)
     if not names:
         raise ValueError(f"{name} is empty; name the columns that identify a record")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TypeAlias
 
+from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.resource import Resource, text
 from kalbio._model import staleness
 from kalbio.aio._directory import Client
@@ -11,7 +12,7 @@ from kalbio.aio._listing import Kind
 from kalbio.aio._policy import default_on_error
 from kalbio.aio._service import Service
 
-__all__ = ["Label", "LabelsService"]
+__all__ = ["Label", "LabelIdentifier", "LabelsService"]
 
 
 class Label(Resource):
@@ -24,6 +25,9 @@ class Label(Resource):
     def _text(self) -> str:
         return self.label_name or super()._text()
 
+
+LabelIdentifier: TypeAlias = Label | str
+"""A label, its id, or its name."""
 
 LABELS: Kind[Label] = Kind(staleness.LABEL)
 
@@ -55,7 +59,7 @@ class LabelsService(Service):
         return await self._labels.all(use_cache=use_cache)
 
     @default_on_error(list, skip_when_none="ids")
-    async def get_labels_by_ids(self, ids: Iterable[Label | str]) -> list[Label]:
+    async def get_labels_by_ids(self, ids: Many[LabelIdentifier]) -> list[Label]:
         """Return the labels with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeAlias
 
 from kaleidoscope_api.api.programs import create_program, update_program
 
 from kalbio._core.http.responses import as_json
 from kalbio._core.objects.checks import require_text
+from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_object
 from kalbio._core.objects.resource import Resource, stale, text, timestamp
 from kalbio._model import staleness
@@ -67,7 +67,7 @@ class ProgramsService(Service):
         return await self._programs.all(use_cache=use_cache)
 
     @default_on_error(list, skip_when_none="ids")
-    async def get_programs_by_ids(self, ids: Iterable[ProgramIdentifier]) -> list[Program]:
+    async def get_programs_by_ids(self, ids: Many[ProgramIdentifier]) -> list[Program]:
         """Return the programs with these ids or titles, in the order of the listing; unknown ones are left out.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, TypedDict
 
 from kaleidoscope_api.api.record_views import (
     add_record_view_key_field,
@@ -24,6 +24,7 @@ from kalbio._model.views import (
     RecordViewColorFilter,
     RecordViewData,
     RecordViewFilter,
+    RecordViewIdentifier,
     RecordViewSort,
     ViewField,
 )
@@ -170,9 +171,6 @@ class RecordView(RecordViewData):
             strict_json.encode(sent["records_to_transfer"], "records_to_transfer")
         return sent
 
-
-RecordViewIdentifier: TypeAlias = RecordView | str
-"""A record view, or its id."""
 
 RECORD_VIEWS: Kind[RecordView] = Kind(staleness.VIEW)
 

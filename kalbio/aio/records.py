@@ -18,7 +18,7 @@ from kalbio._core.files.uploads import FileData, open_upload
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import conditions, renamed, require_whole_number
-from kalbio._core.objects.identifiers import plain_ids
+from kalbio._core.objects.identifiers import Many, plain_ids
 from kalbio._core.objects.listing import (
     read_ids,
     read_undecoded,
@@ -114,7 +114,7 @@ class RecordsService(BulkWrites):
 
     @default_on_error(list, skip_when_none="record_ids")
     async def get_records_by_ids(
-        self, record_ids: Sequence[RecordIdentifier], batch_size: int = 250, use_cache: bool = True
+        self, record_ids: Many[RecordIdentifier], batch_size: int = 250, use_cache: bool = True
     ) -> list[Record]:
         """Return many records with few requests, in the order asked for; those that are not there are left out.
 

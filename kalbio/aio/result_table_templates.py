@@ -23,7 +23,7 @@ from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core.http.responses import as_json
 from kalbio._core.objects.checks import require_list, require_rows, require_text, require_whole_number
-from kalbio._core.objects.identifiers import plain_id, plain_ids
+from kalbio._core.objects.identifiers import Many, plain_id, plain_ids
 from kalbio._core.objects.listing import read_object
 from kalbio._core.objects.resource import Resource, stale
 from kalbio._core.objects.updates import collect_updates
@@ -38,9 +38,9 @@ from kalbio.aio._directory import Client
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import default_on_error, none, when_called
 from kalbio.aio._service import Service
-from kalbio.aio.entity_fields import DATA_FIELDS
+from kalbio.aio.entity_fields import DATA_FIELDS, EntityFieldIdentifier
 from kalbio.aio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
-from kalbio.aio.programs import PROGRAMS
+from kalbio.aio.programs import PROGRAMS, ProgramIdentifier
 from kalbio.aio.record_views import RecordView, RecordViewIdentifier, on_columns
 
 __all__ = ["ResultTableTemplate", "ResultTableTemplateIdentifier", "ResultTableTemplatesService"]
@@ -121,7 +121,7 @@ class ResultTableTemplatesService(Service):
         return await self._templates.all(use_cache=use_cache)
 
     @default_on_error(none, skip_when_none="template_id")
-    async def get_template_by_id(self, template_id: str) -> ResultTableTemplate | None:
+    async def get_template_by_id(self, template_id: ResultTableTemplate | str) -> ResultTableTemplate | None:
         """Return a template as it is now, None when there is none.
 
         Args:
@@ -149,15 +149,15 @@ class ResultTableTemplatesService(Service):
         view_name: str,
         entity_slice_id: EntityTypeIdentifier,
         template_name: str | None = None,
-        program_ids: Sequence[str] | None = None,
-        view_field_ids: Sequence[str] | None = None,
-        data_field_ids: Sequence[str] | None = None,
-        lookup_field_ids: Sequence[str] | None = None,
-        plot_field_ids: Sequence[str] | None = None,
+        program_ids: Many[ProgramIdentifier] | None = None,
+        view_field_ids: Many[ViewField | str] | None = None,
+        data_field_ids: Many[EntityFieldIdentifier] | None = None,
+        lookup_field_ids: Many[str] | None = None,
+        plot_field_ids: Many[str] | None = None,
         filters: TableFilters | None = None,
         sorts: TableSorts | None = None,
         color_filters: TableColors | None = None,
-        record_set_ids_filter: Sequence[str] | None = None,
+        record_set_ids_filter: Many[str] | None = None,
         sort_order: str | None = None,
         sort_descending: bool | None = None,
         view_mode: str | None = None,
@@ -245,14 +245,14 @@ class ResultTableTemplatesService(Service):
         *,
         view_name: str | Unset = UNSET,
         template_name: str | None | Unset = UNSET,
-        program_ids: Sequence[str] | Unset = UNSET,
-        save_view_field_ids: Sequence[str] | Unset = UNSET,
-        remove_view_field_ids: Sequence[str] | Unset = UNSET,
-        reorder_view_field_ids: Sequence[str] | Unset = UNSET,
+        program_ids: Many[ProgramIdentifier] | Unset = UNSET,
+        save_view_field_ids: Many[ViewField | str] | Unset = UNSET,
+        remove_view_field_ids: Many[ViewField | str] | Unset = UNSET,
+        reorder_view_field_ids: Many[ViewField | str] | Unset = UNSET,
         filters: TableFilters | Unset = UNSET,
         sorts: TableSorts | Unset = UNSET,
         color_filters: TableColors | Unset = UNSET,
-        record_set_ids_filter: Sequence[str] | Unset = UNSET,
+        record_set_ids_filter: Many[str] | Unset = UNSET,
         is_archived: bool | Unset = UNSET,
         sort_order: str | None | Unset = UNSET,
         sort_descending: bool | None | Unset = UNSET,
@@ -480,7 +480,7 @@ class ResultTableTemplatesService(Service):
         self,
         template_view_id: ResultTableTemplateIdentifier,
         *,
-        operation_definition_ids: Sequence[DefinitionIdentifier],
+        operation_definition_ids: Many[DefinitionIdentifier],
     ) -> None:
         """Put a template at the end of the content layouts of several definitions.
 
@@ -510,7 +510,7 @@ class ResultTableTemplatesService(Service):
         self,
         template_view_id: ResultTableTemplateIdentifier,
         *,
-        operation_definition_ids: Sequence[DefinitionIdentifier],
+        operation_definition_ids: Many[DefinitionIdentifier],
     ) -> None:
         """Remove a template from the content layouts and the registration settings of several definitions.
 
@@ -566,15 +566,16 @@ class ResultTableTemplatesService(Service):
         return body
 
     async def _bulk(
-        self, template: ResultTableTemplateIdentifier, definitions: Sequence[DefinitionIdentifier]
+        self, template: ResultTableTemplateIdentifier, definitions: Many[DefinitionIdentifier]
     ) -> dict[str, Any]:
-        if not require_list("operation_definition_ids", definitions):
+        given = require_list("operation_definition_ids", definitions)
+        if not given:
             raise ValueError(
                 f"operation_definition_ids must be a list of at least one definition; got {safe_repr(definitions)}"
             )
         return {
             "template_view_id": await self._templates.require_id(template),
-            "operation_definition_ids": await self._directory[_DEFINITIONS].require_ids(definitions),
+            "operation_definition_ids": await self._directory[_DEFINITIONS].require_ids(given),
         }
 
 

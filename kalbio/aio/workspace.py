@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from datetime import date
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 from kaleidoscope_api.api.workspace import (
     get_active_workspace,
@@ -17,6 +17,7 @@ from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.http.responses import as_json, as_list
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import conditions, require_texts, require_whole_number, unicode_text
+from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_items, read_object
 from kalbio._core.objects.paging import Pages
 from kalbio._core.objects.resource import (
@@ -39,6 +40,8 @@ from kalbio.aio._policy import default_on_error, end_on_error, none
 from kalbio.aio._service import Service
 
 __all__ = [
+    "GroupIdentifier",
+    "UserIdentifier",
     "Workspace",
     "WorkspaceAccessLevelEnum",
     "WorkspaceEvent",
@@ -112,6 +115,12 @@ class WorkspaceEvent(ReadsLikeDict):
         return f"{self.id}:{self.event_type}"
 
 
+UserIdentifier: TypeAlias = WorkspaceUser | str
+"""A member of the workspace, the id, or the e-mail address."""
+
+GroupIdentifier: TypeAlias = WorkspaceGroup | str
+"""A group, its id, or its name."""
+
 USERS: Kind[WorkspaceUser] = Kind(staleness.USER)
 GROUPS: Kind[WorkspaceGroup] = Kind(staleness.GROUP)
 
@@ -128,7 +137,7 @@ class WorkspaceService(Service):
         page_size: int | None
         event_types: list[str] | None
         resource_type: str | None
-        event_user_ids: list[str] | None
+        event_user_ids: Many[UserIdentifier] | None
         after_date: date | str | None
         before_date: date | str | None
 
@@ -182,7 +191,7 @@ class WorkspaceService(Service):
         return await self._members.all(use_cache=use_cache)
 
     @default_on_error(list, skip_when_none="ids")
-    async def get_members_by_ids(self, ids: Iterable[WorkspaceUser | str]) -> list[WorkspaceUser]:
+    async def get_members_by_ids(self, ids: Many[UserIdentifier]) -> list[WorkspaceUser]:
         """Return the members with these ids or addresses, in the order of the listing; unknown ones are left out.
 
         Args:
@@ -218,7 +227,7 @@ class WorkspaceService(Service):
         return await self._groups.all(use_cache=use_cache)
 
     @default_on_error(list, skip_when_none="ids")
-    async def get_groups_by_ids(self, ids: Iterable[WorkspaceGroup | str]) -> list[WorkspaceGroup]:
+    async def get_groups_by_ids(self, ids: Many[GroupIdentifier]) -> list[WorkspaceGroup]:
         """Return the groups with these ids or names, in the order of the listing; unknown ones are left out.
 
         Args:

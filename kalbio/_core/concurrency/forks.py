@@ -10,10 +10,8 @@ import functools
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
-
-T = TypeVar("T")
 
 _MAX_WAIT = 5.0  # seconds; who forks in the middle of an import would wait for himself
 
@@ -57,17 +55,17 @@ def never_free(thing: Any) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
-class cached_property(functools.cached_property[T]):  # named as what it is
-    """A cached property; no fork comes between the beginning and the end of its first reading."""
+if TYPE_CHECKING:
+    cached_property = property  # a protocol that asks for a property is not fulfilled by anything else
+else:
 
-    @overload
-    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
-    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
-        """Return the value, made once."""
-        with _fork_lock:
-            return super().__get__(instance, owner)
+    class cached_property(functools.cached_property):  # named as what it is
+        """A cached property; no fork comes between the beginning and the end of its first reading."""
+
+        def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
+            """Return the value, made once."""
+            with _fork_lock:
+                return super().__get__(instance, owner)
 
 
 def _before() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from kalbio._core.concurrency.forks import cached_property
@@ -15,6 +15,29 @@ from kalbio._core.objects.resource import Resource
 from kalbio._core.text.display import safe_repr
 
 R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+V_co = TypeVar("V_co", covariant=True)
+
+
+class ListLike(Protocol[T_co]):
+    """A list, tuple, set or the like. Text is none, though it can be gone through letter by letter."""
+
+    def __contains__(self, item: object, /) -> bool: ...  # text takes text only, and this tells them apart
+    def __iter__(self) -> Iterator[T_co]: ...
+    def __len__(self) -> int: ...
+
+
+class DictLike(Protocol[T_co, V_co]):
+    """A dict or the like. Its keys may be of a part of what is asked for, which a `Mapping` does not allow."""
+
+    def __getitem__(self, key: Any, /) -> V_co: ...
+    def __len__(self) -> int: ...
+    def items(self) -> Set[tuple[T_co, V_co]]: ...
+
+
+Many: TypeAlias = ListLike[T] | Iterator[T] | ValuesView[T]
+"""What arguments take that name several things: lists and the like, generators, the values of a dict; but no text."""
 
 Accepted: TypeAlias = type[Resource] | tuple[type[Resource], ...]
 """The kinds of objects that may stand for their ids."""

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, TypedDict
 
 from kaleidoscope_api.types import UNSET
+
+
+class NoMore(TypedDict):
+    """What a type checker takes for the further members of an update: none, so that a slip is an error there.
+
+    While the program runs they are taken, for what this version does not know yet: `update(**{"new_member": 1})`.
+    """
 
 
 def _looks_like(keyword: str, name: str) -> bool:
