@@ -12,6 +12,7 @@ import httpx
 import pytest
 from kaleidoscope_api.operations import OPERATIONS
 
+from kalbio._core.http import response_identity
 from kalbio._core.http.plain_answers import is_plainly_right
 from kalbio._core.http.response_identity import broken_promise, contradiction
 
@@ -83,6 +84,62 @@ def test_the_quick_check_is_the_one_that_counts_as_a_rule() -> None:
     ):
         request = httpx.Request(method, f"http://sandbox{path}", json=body)
         assert is_plainly_right(OPERATIONS[operation], request, httpx.Response(200, json=found, request=request))
+
+
+def shown(**values: Any) -> dict[str, Any]:
+    """A record that shows these contents by field."""
+    return {"id": THING, "record_values": {name: [{"id": "k", "content": value}] for name, value in values.items()}}
+
+
+RECORDS: list[Any] = [
+    shown(drug="A", lot="1"),
+    shown(drug="A"),
+    shown(drug="B", lot="1"),
+    shown(drug="a", lot="1"),
+    shown(drug="A", lot=1),
+    shown(drug=None, lot="1"),
+    {"id": THING, "record_values": {"drug": [], "lot": []}},
+    {"id": THING, "record_values": {"drug": [{"content": "B"}, {"content": "A"}], "lot": [{"content": "1"}]}},
+    {"id": THING, "record_values": {"drug": {"content": "A"}, "lot": [{"content": "1"}]}},
+    {"id": THING, "record_values": {"drug": ["A"], "lot": ["1"]}},
+    {"id": THING, "record_values": {}},
+    {"id": THING, "record_values": None},
+    {"id": THING, "record_values": []},
+    {"id": THING},
+    None,
+    "A",
+    7,
+    [],
+]
+
+
+def test_key_values_at_a_glance_are_those_that_a_closer_look_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers to look-ups by key are judged alike with the quick check of key values and without it."""
+    wanted = {"drug": "A", "lot": "1"}
+    get = httpx.Request(
+        "GET",
+        "http://sandbox/records/identifiers",
+        params={"records_key_field_to_value": json.dumps([wanted, wanted])},
+    )
+    post = httpx.Request("POST", "http://sandbox/records", json={"key_field_to_value": wanted})
+    cases = [("getOrCreateRecord", post, answer) for record in RECORDS for answer in (record, [record])]
+    for one in RECORDS:
+        for other in RECORDS:
+            cases.append(("identifyRecords", get, [{"record": one}, {"record": other}]))
+        cases += [("identifyRecords", get, answer) for answer in ([{"record": one}], [one, one], {"record": one}, one)]
+
+    def judged() -> list[Any]:
+        verdicts = []
+        for operation, request, answer in cases:
+            response = httpx.Response(200, text=json.dumps(answer), request=request)
+            wrong = contradiction(OPERATIONS[operation], request, response)
+            verdicts.append((wrong, broken_promise(OPERATIONS[operation], request, response)))
+        return verdicts
+
+    quick = judged()
+    monkeypatch.setattr(response_identity, "_key_decoders", lambda _: None)
+    assert quick == judged()
+    assert {wrong is None for wrong, _ in quick} == {True, False}
 
 
 def test_json_of_an_answer_is_the_readers_own() -> None:

@@ -12,9 +12,11 @@ import json
 import math
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import unquote, unquote_plus
 
+import attrs
 import msgspec
 
 from kalbio._core.errors import ResponseError
@@ -49,7 +51,8 @@ def broken_promise(operation: OperationInfo, request: Request, response: Respons
         return None if operation.may_be_empty else "the answer is empty"
     is_listing = operation.answer == "list" and request.method == "GET"
     # An item without an id costs the item, not the list. Cutting the list is left to those who read it so.
-    if is_listing and (response.extensions.get("texts") is not None or _items(body) is not None):
+    known = response.extensions
+    if is_listing and (known.get("is_list") or known.get("texts") is not None or _items(body) is not None):
         return None
     answer = _parsed(response)
     if answer is None:
@@ -90,6 +93,8 @@ def contradiction(operation: OperationInfo, request: Request, response: Response
         asked = [mark.value] if mark.value else _asked(mark.request, operation, request)
         if not asked or (len(response.content) <= SMALL and _plainly_there(response, mark.answer, asked[0])):
             continue
+        if not mark.only and (keys := _key_decoders(mark.answer)) and _keys_plainly_there(response, keys, asked):
+            continue
         if mark.answer == "*.id" and (texts := as_texts(response)) is not None:
             # The usual case, and the one that has to be cheap: the ids are at hand.
             wanted = set(map(str, asked))
@@ -118,6 +123,58 @@ def _plainly_there(response: Response, path: str, wanted: Any) -> bool:
             return False
         found = found.get(step)
     return found is not None and bool(found == wanted)
+
+
+@attrs.frozen
+class _KeyDecoders:
+    """What reads, of an answer, no more than the values by key that a mark is about."""
+
+    items: Callable[[bytes], Any]
+    is_list: bool
+    steps: tuple[str, ...]
+    values: Callable[[msgspec.Raw], list[Any]]
+
+
+@lru_cache(maxsize=256)
+def _key_decoders(path: str) -> _KeyDecoders | None:
+    """Return them for a path such as `*.record.values.{key}.*.content`; None for a path of any other form."""
+    steps = path.split(".")
+    is_list = steps[0] == "*"
+    steps = steps[1:] if is_list else steps
+    if steps[-3:-1] != [_KEY, "*"] or not all(step.isidentifier() for step in [*steps[:-3], steps[-1]]):
+        return None
+    value = msgspec.defstruct("Value", [(steps[-1], Any, None)], gc=False)
+    item: Any = dict[str, msgspec.Raw]
+    for step in reversed(steps[:-3]):
+        item = msgspec.defstruct("Item", [(step, item | None, None)], gc=False)
+    items = msgspec.json.Decoder(list[item] if is_list else item)
+    values = msgspec.json.Decoder(list[value])  # type: ignore[valid-type]
+    name = steps[-1]
+    return _KeyDecoders(
+        items.decode, is_list, tuple(steps[:-3]), lambda text: [getattr(entry, name) for entry in values.decode(text)]
+    )
+
+
+def _keys_plainly_there(response: Response, keys: _KeyDecoders, asked: Sequence[Any]) -> bool:
+    """Whether just the key values that were asked for came, in their order or as nothing: as a rule they did."""
+    try:
+        answer = keys.items(response.content)
+        items = answer if keys.is_list else [answer]
+        if len(items) != len(asked):
+            return False
+        for item, wanted in zip(items, asked, strict=True):
+            found = item
+            for step in keys.steps:
+                found = None if found is None else getattr(found, step)
+            if found is None:
+                continue
+            if any(value not in keys.values(found[key]) for key, value in wanted.items()):
+                return False
+    except (AttributeError, LookupError, ValueError, RecursionError):
+        return False
+    if keys.is_list:
+        response.extensions["is_list"] = True
+    return True
 
 
 def _subjects(response: Response, path: str) -> Iterator[tuple[Text, list[str]]]:
