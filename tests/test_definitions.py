@@ -160,7 +160,7 @@ def test_queueing_derives_the_places_of_the_views(lab: Lab, world: World, defini
         (definition, type(view)({"id": NOWHERE})),
         (definition, type(place)({"id": "n"})),
     ):
-        with pytest.raises(ValueError, match="place"):
+        with pytest.raises(ValueError, match="content layout"):
             world(owner.queue_to_views([item]))
     assert lab.operations()[before:] == []
 
