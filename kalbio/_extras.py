@@ -9,6 +9,9 @@ from kalbio._version import __version__
 SANDBOX = ("jsonschema_rs", "python_multipart", "re2", "swagger_ui", "uvicorn")
 """The modules that the extra `sandbox` brings."""
 
+DOCTOR = ("jsonschema_rs", "yaml")
+"""The modules that the extra `doctor` brings."""
+
 
 def require_sandbox() -> None:
     """Raise ModuleNotFoundError, saying what to install, unless all packages of the sandbox are there."""

@@ -1,14 +1,18 @@
-"""The command line: `kalbio sandbox`."""
+"""The command line: `kalbio sandbox`, `kalbio doctor`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-from kalbio._extras import SANDBOX
+from kalbio._extras import DOCTOR, SANDBOX
 from kalbio._version import __version__
+
+INTERRUPTED = 3
 
 _FAULT_HELP = (
     "a fault to inject, such as addRecordValue:lose_answer:rate=0.1 or *:status=503,retry_after=1:times=5; "
@@ -19,24 +23,26 @@ _FAULT_HELP = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code."""
     options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
     try:
-        return _sandbox(options)
+        return run(options)
     except ModuleNotFoundError as error:
-        if error.name not in SANDBOX:
+        if error.name not in (*SANDBOX, *DOCTOR):
             raise
         sys.stderr.write(f"kalbio: {error}\n")
     except (OSError, ValueError) as error:
         sys.stderr.write(f"kalbio: {error}\n")
     except KeyboardInterrupt:
-        sys.stdout.write("\nSandbox stopped.\n")
-        return 0
-    return 1
+        sys.stdout.write(f"\n{'Sandbox stopped' if options.run is _sandbox else 'Stopped'}.\n")
+        return 0 if options.run is _sandbox else INTERRUPTED
+    return 2 if options.run is _doctor else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kalbio", description="Python client for the Kaleidoscope R&D platform.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True)
+    _add_doctor(commands)
     sandbox = commands.add_parser(
         "sandbox", help="run a local emulator of the API", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -76,7 +82,86 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="seconds by which the Date header of answers is ahead; negative: behind",
     )
+    sandbox.set_defaults(run=_sandbox)
     return parser
+
+
+def _add_doctor(commands: Any) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="find where the platform and its description differ",
+        description="Asks for everything that can be read, and reports where the answers differ from the description. "
+        "The report holds shapes, no data. Credentials and url come from the environment, as for every client.",
+        epilog="Exit codes: 0 nothing differs, 1 something differs, 2 the set-up or an argument is wrong, 3 not "
+        "confirmed or interrupted.",
+    )
+    add = doctor.add_argument
+    add("--writes", action="store_true", help="also write a little of everything, in a program of its own")
+    add("--yes", action="store_true", help="do not ask before --writes")
+    add("--from", dest="recordings", metavar="PATH", action="append", help="look at recorded traffic instead: vcrpy "
+        "cassettes, HAR files, or folders of these; may be given several times")  # fmt: skip
+    add("--html", metavar="FILE", help="also write the report as an HTML page")
+    add("--json", metavar="FILE", help="also write the report as JSON")
+    doctor.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    return doctor(
+        recordings=options.recordings or (),
+        writes=options.writes,
+        yes=options.yes,
+        html=options.html,
+        json=options.json,
+    )
+
+
+def doctor(
+    *, recordings: Sequence[str] = (), writes: bool = False, yes: bool = False, html: str | None, json: str | None
+) -> int:
+    """Run the doctor on the client of the environment, or on recordings, and print the report."""
+    from kalbio import KaleidoscopeClient
+    from kalbio.diagnosis.doctor import report_on_recordings
+    from kalbio.diagnosis.writes import ANNOUNCEMENT
+
+    for path in filter(None, (html, json)):
+        if not Path(path).parent.is_dir():
+            raise ValueError(f"there is no folder for {path}")
+    if recordings:
+        if writes:
+            raise ValueError("--writes and --from cannot be given together: recorded traffic cannot be written to")
+        report = report_on_recordings(*recordings)
+    else:
+        if writes:
+            sys.stderr.write(ANNOUNCEMENT)
+            if not yes and not _agreed():
+                sys.stderr.write("Nothing was sent. Say yes, or give --yes.\n")
+                return INTERRUPTED
+        with KaleidoscopeClient() as client:
+            report = client.doctor(writes=writes, progress=_tell)
+        _tell("")
+    sys.stdout.write(report.to_text())
+    if html:
+        report.to_html(html)
+    if json:
+        report.to_json(json)
+    return report.exit_code
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write("Go on? [yes/no] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _tell(line: str) -> None:
+    if not sys.stderr.isatty():
+        if line and not line[0].isdigit():
+            sys.stderr.write(f"{line}\n")
+    else:
+        sys.stderr.write(f"\r\x1b[K{line}" if not line or line[0].isdigit() else f"\r\x1b[K{line}\n")
+        sys.stderr.flush()
 
 
 def _sandbox(options: argparse.Namespace) -> int:

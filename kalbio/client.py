@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 1cdf510e58b3)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest f8a45777ce6a)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kalbio._directory import Directory
     from kalbio.activities import ActivitiesService
     from kalbio.dashboards import DashboardsService
+    from kalbio.doctor import Doctor
     from kalbio.entity_fields import EntityFieldsService
     from kalbio.entity_types import EntityTypesService
     from kalbio.exports import ExportsService
@@ -259,6 +260,13 @@ class KaleidoscopeClient:
         from kalbio.dashboards import DashboardsService
 
         return DashboardsService(self)
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        """Finds where the server and the API description differ: `report = client.doctor()`."""
+        from kalbio.doctor import Doctor
+
+        return Doctor(self.session, PROD_API_URL, self._tokens)
 
     @cached_property
     def entity_fields(self) -> EntityFieldsService:

@@ -14,6 +14,7 @@ WORLDS = ("kalbio.aio", "kalbio")
 # From the ground up; a module imports from its own layer or from below. Modules of the two worlds stand alike.
 LAYERS = (
     ("what every platform needs", "_version _extras _core"),
+    ("what tells how the platform and its description differ", "diagnosis"),
     ("what a noun is without a network", "_model"),
     ("the error policy, listings, the directory", "_policy _listing _record_cache _record_store _directory _service"),
     ("nouns that stand alone", "labels programs property_fields workspace entity_fields webhooks reading"),
@@ -23,7 +24,7 @@ LAYERS = (
         "_histories _record _typed_values _property _activity_updates _definition _activity",
     ),
     ("what services are made of", "_resumable_writes _record_search _record_writes _staging"),
-    ("services", "activities dashboards exports files helpers imports records registration _requests"),
+    ("services", "activities dashboards doctor exports files helpers imports records registration _requests"),
     ("the table of listings", "_listings"),
     ("the client", "client"),
     ("what stands on the client", "__init__ aio testing cli pytest_plugin __main__"),

@@ -74,3 +74,6 @@ DOWNLOAD_CHUNK = 65_536
 # Parts of killed downloads are removed when nobody has written to them for so long.
 PART_LIFETIME = 86_400.0
 MAX_FILE_NAME = 150
+
+DOCTOR_REQUESTS = 250
+"""Requests that an examination of a server makes at most."""

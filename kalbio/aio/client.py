@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kalbio.aio._directory import Directory
     from kalbio.aio.activities import ActivitiesService
     from kalbio.aio.dashboards import DashboardsService
+    from kalbio.aio.doctor import AsyncDoctor
     from kalbio.aio.entity_fields import EntityFieldsService
     from kalbio.aio.entity_types import EntityTypesService
     from kalbio.aio.exports import ExportsService
@@ -262,6 +263,13 @@ class AsyncKaleidoscopeClient:
         from kalbio.aio.dashboards import DashboardsService
 
         return DashboardsService(self)
+
+    @cached_property
+    def doctor(self) -> AsyncDoctor:
+        """Finds where the server and the API description differ: `report = await client.doctor()`."""
+        from kalbio.aio.doctor import AsyncDoctor
+
+        return AsyncDoctor(self.session, PROD_API_URL, self._tokens)
 
     @cached_property
     def entity_fields(self) -> EntityFieldsService:

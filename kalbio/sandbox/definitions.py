@@ -118,8 +118,9 @@ def add_definition(store: Store, title: str, activity_type: str, id: str | None 
 
 
 def shown_definition(store: Store, definition: Document) -> Document:
-    """A definition with its properties."""
-    return definition | {"properties": [property_json(p) for p in store.all("property", definition["id"])]}
+    """A definition with its properties. Which priority new activities get is not told: no answer is known to."""
+    shown = {name: value for name, value in definition.items() if name != "priority"}
+    return shown | {"properties": [property_json(p) for p in store.all("property", definition["id"])]}
 
 
 def _change(call: Call, definition: Document, key: str, value: Json) -> None:

@@ -122,6 +122,7 @@ def ensure_data_field(
         "identifier_type": None,
         "identifier_type_id": None,
         "is_key": False,
+        "regex_format": None,
     }
     return store.add("data_field", field), True
 

@@ -70,11 +70,15 @@ class Tokens:
             refresh, self._refresh = self._refresh, None
             if refresh is not None:
                 return {"grant_type": "refresh_token", "refresh_token": refresh}
-            return {
-                "grant_type": "client_credentials",
-                "client_id": self.client_id,
-                "client_secret": self.client_secret,
-            }
+        return self.login_grant()
+
+    def login_grant(self) -> Grant:
+        """Return what to ask the token endpoint for with the credentials alone."""
+        return {
+            "grant_type": "client_credentials",
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+        }
 
     def accept(self, body: bytes) -> str:
         """Take over the tokens of a good answer and return the access token. Raises ValueError when it has none."""

@@ -1,0 +1,8 @@
+"""Finds where the platform and its description in openapi.yaml differ, and reports it in shapes, without data.
+
+`client.doctor()` and `kalbio doctor` run it. Nothing in here sends anything.
+"""
+
+from kalbio.diagnosis.report import Finding, OperationReport, Report, SetupCheck, Verdict
+
+__all__ = ["Finding", "OperationReport", "Report", "SetupCheck", "Verdict"]

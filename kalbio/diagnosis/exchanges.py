@@ -1,0 +1,113 @@
+"""A call to make, and what came back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+from kalbio._core.description.document import Description
+
+
+@cache
+def load_description() -> Description:
+    """The installed description of the API."""
+    return Description(json.loads((files("kaleidoscope_api") / "openapi.json").read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an operation.
+
+    Attributes:
+        operation: its operationId.
+        path: the parameters of the path.
+        query: the parameters of the query, as text.
+        json: the body.
+        files: the parts of an upload.
+        is_probe: whether a refusal is an answer as good as any: the call asks how the server takes something.
+        is_pause: whether to wait a moment before, because the call looks whether something has ended.
+    """
+
+    operation: str
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    json: Any = None
+    files: list[tuple[str, tuple[str | None, bytes, str]]] | None = None
+    is_probe: bool = False
+    is_pause: bool = False
+
+    def request(self) -> dict[str, Any]:
+        """What a session takes. It names no operation, so that answers that break the description come through."""
+        operation = load_description().by_id[self.operation]
+        url = operation.path.format(**{name: quote(value, safe="") for name, value in self.path.items()})
+        built: dict[str, Any] = {"method": operation.method, "url": url, "extensions": {}}
+        if operation.spec.get("x-idempotent"):
+            built["extensions"]["idempotent"] = True
+        if self.query:
+            built["params"] = dict(self.query)
+        if self.files is not None:
+            built["files"] = self.files
+        elif operation.method != "GET":
+            built["json"] = {} if self.json is None else self.json
+        return built
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A call, and its answer.
+
+    Attributes:
+        call: what was asked.
+        status: the status of the answer, None when there was none.
+        content_type: without parameters; empty when it is not known.
+        headers: the names of the headers, in lower case.
+        body: the answer.
+        seconds: how long it took, None when nobody measured.
+        failure: why there was no answer: the name of an error.
+        is_live: whether the doctor itself made the call, so that it knows that the arguments were right.
+    """
+
+    call: Call
+    status: int | None
+    content_type: str = ""
+    headers: tuple[str, ...] = ()
+    body: bytes = field(default=b"", repr=False)
+    seconds: float | None = None
+    failure: str = ""
+    is_live: bool = True
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is a success."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @cached_property
+    def _decoded(self) -> tuple[bool, Any]:
+        try:
+            return True, json.loads(self.body) if self.body.strip() else None
+        except (ValueError, RecursionError):
+            return False, None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer can be read as JSON, or is empty."""
+        return self._decoded[0]
+
+    @property
+    def data(self) -> Any:
+        """What the JSON says, None when there is none."""
+        return self._decoded[1]
+
+    def items(self) -> list[dict[str, Any]]:
+        """The objects of a list that came as a success."""
+        return [item for item in self.data if isinstance(item, dict)] if self.is_good and self.is_list else []
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the answer is a list."""
+        return isinstance(self.data, list)
