@@ -10,7 +10,7 @@ from typing import Any
 
 from kalbio._core.description.document import Description, Document
 from kalbio._core.description.shapes import form_of_time, is_id, safe_name, safe_word, shape
-from kalbio._core.objects.times import ABSENT, order_of
+from kalbio._core.objects.times import parse_timestamp
 
 _PREFIX = "#/components/schemas/"
 
@@ -150,10 +150,9 @@ def in_order(items: Sequence[Any], order: str) -> bool:
     member = order.removeprefix("-")
     keys = items if member == "." else [item.get(member) for item in items if isinstance(item, dict)]
     texts = [key for key in keys if isinstance(key, str)]
-    try:
-        moments = [order_of(text, member) for text in texts] if member.endswith("_at") else None
-    except ValueError:  # it is no time, which is another finding
+    moments = [parse_timestamp(text) for text in texts] if member.endswith("_at") else []
+    if None in moments:  # it is no time, which is another finding
         return True
-    placed: Sequence[Any] = texts if moments is None else [moment for moment in moments if moment != ABSENT]
+    placed: Sequence[Any] = moments or texts
     pairs = pairwise(placed[::-1] if order.startswith("-") else placed)
     return all(one <= other for one, other in pairs)
