@@ -88,16 +88,19 @@ class AsyncRetryingClient(AsyncClient):
         log_redaction.install()
         self._settings = settings
         self._proxied = bool(settings.proxies)
+        proxied = {f"{scheme}://": connect(settings, url) for scheme, url in settings.proxies.urls().items()}
+        self._direct: Any = connect(settings) if settings.transport is None else settings.transport
+        self._own = [self._direct, *proxied.values()] if settings.transport is None else []
         super().__init__(
             base_url=settings.base_url,
             headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip"},
             timeout=Timeout(**settings.timeouts.as_dict()),
-            transport=connect(settings) if settings.transport is None else settings.transport,
-            mounts={f"{scheme}://": connect(settings, url) for scheme, url in settings.proxies.urls().items()},
+            transport=self._direct,
+            mounts=proxied,
             trust_env=False,
             follow_redirects=False,
         )
-        self._cookies = SparingCookies()
+        self._cookies = SparingCookies()  # the library's public setter would make plain ones of them
         self._operations = operations
         self._clock = clock
         self._draw = draw
@@ -112,9 +115,10 @@ class AsyncRetryingClient(AsyncClient):
 
     def _transport_for_url(self, url: URL) -> Any:
         # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
+        # It has no public way for that: patterns of `mounts` know no IPv6 and no networks.
         chosen = super()._transport_for_url(url)
         if self._proxied and self._settings.proxies.proxy_of(url.scheme, url.host, url.port) is None:
-            return self._transport
+            return self._direct
         return chosen
 
     def build_request(self, method: str, url: Any, *, json: Any = None, **arguments: Any) -> Request:
@@ -322,9 +326,8 @@ class AsyncRetryingClient(AsyncClient):
         self._ended.set()
         self._limiter.end()
         self._login.end()
-        if self._settings.transport is None:
-            for transport in (self._transport, *self._mounts.values()):
-                shut_down(transport)
+        for transport in self._own:
+            shut_down(transport)
 
     async def aclose(self) -> None:
         """Close the connections; calls under way end with ClientClosedError."""

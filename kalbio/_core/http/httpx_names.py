@@ -88,7 +88,8 @@ def shut_down(transport: Any) -> None:
     if hasattr(transport, "abort"):
         transport.abort()
         return
-    # The library's own transports, which proxies and HTTP/2 have, close only where they are awaited.
+    # The library's own transports, which proxies and HTTP/2 have, close only where they are awaited, and have no public
+    # way to their sockets.
     for connection in getattr(getattr(transport, "_pool", None), "connections", ()):
         while (inner := getattr(connection, "_connection", None)) is not None:
             connection = inner

@@ -103,7 +103,7 @@ class Transport(HTTPTransport):
     """The transport of the sync client."""
 
     def __init__(self, *, tls: Callable[[], ssl.SSLContext], limit: int, keep: float) -> None:
-        # Not the library's own constructor: it makes the pool that this one replaces.
+        # Not the library's own constructor: it makes the pool that this one replaces, and takes none that is given.
         self.connections = Connections(tls=tls, limit=limit, keep=keep)
         self._pool = Pool(self.connections)
 
@@ -163,7 +163,7 @@ class AsyncTransport(AsyncHTTPTransport):
     """The transport of the async client."""
 
     def __init__(self, *, tls: Callable[[], ssl.SSLContext], limit: int, keep: float) -> None:
-        # Not the library's own constructor: it makes the pool that this one replaces.
+        # Not the library's own constructor: it makes the pool that this one replaces, and takes none that is given.
         self.connections = AsyncConnections(tls=tls, limit=limit, keep=keep)
         self._pool = AsyncPool(self.connections)
 
