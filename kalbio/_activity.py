@@ -1,12 +1,12 @@
-# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest aac894cc6c8e)
+# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest 67a6a8f498db)
 """Activities, and what leads to them: their records and their definitions. The three know each other."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, Protocol, Unpack
+from typing import Any, Protocol, Unpack, cast
 
 from kaleidoscope_api.api.activities import (
     list_activity_comments,
@@ -23,7 +23,7 @@ from kalbio._core.objects.identifiers import Many, plain_id
 from kalbio._core.objects.listing import Listing, read_items
 from kalbio._core.objects.updates import NoMore, collect_updates
 from kalbio._definition import DefinitionSettings
-from kalbio._directory import Client
+from kalbio._directory import Client, WithTables
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import (
@@ -37,6 +37,8 @@ from kalbio._model.enums import (
     ActivityStatusEnum,
 )
 from kalbio._model.errors import KalbioError
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.filters import Filters, Sorts
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio._policy import default_on_error, none
 from kalbio._property import WithProperties
@@ -46,6 +48,7 @@ from kalbio.labels import LABELS, Label, LabelIdentifier
 from kalbio.programs import PROGRAMS, Program, ProgramIdentifier
 from kalbio.record_views import RECORD_VIEWS, RecordView
 from kalbio.result_table_templates import TEMPLATES, ResultTableTemplate
+from kalbio.tables import Table
 from kalbio.workspace import GROUPS, USERS, GroupIdentifier, UserIdentifier, WorkspaceGroup, WorkspaceUser
 
 
@@ -207,6 +210,40 @@ class Activity(WithProperties, ActivityData):
         client = self._require_client()
         views = client.directory[RECORD_VIEWS].all()
         return views.only(lambda view: not view.is_template and self.id in (view.operation_ids or ()))
+
+    @default_on_error(none)
+    def table(
+        self,
+        fields: Iterable[EntityFieldData | str] | None = None,
+        *,
+        where: Filters | None = None,
+        sorts: Sorts | None = None,
+        history: bool = False,
+    ) -> Table:
+        """Return the records that it contains as a table, with what was written in it.
+
+        Args:
+            fields: the columns, in this order: fields as objects, ids, or names. By default the key fields, and all
+                data fields of which a record has a value here.
+            where: conditions, made with `F` or as dicts.
+            sorts: the order, e.g. `["-logP", "Compound"]`.
+            history: one row for each value that was ever written, with field, activity, author and time.
+
+        Returns:
+            A `kalbio.tables.Table`; see `client.records.table`, which takes more conditions.
+
+        Raises:
+            IdentifierNotFoundError: no such field.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`, `listRecords` for each batch; `listRecordValues` with `history`.
+
+        Example:
+            >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
+            >>> table = activity.table()
+        """
+        client = cast(WithTables, self._require_client())
+        return client.records.table(activity=self, fields=fields, where=where, sorts=sorts, history=history)
 
     @default_on_error(list, skip_when_none="view_id")
     def records_on_view(self, view_id: RecordViewIdentifier) -> list[Record]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest 1176b812e80c)
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest e0e96ebe83ff)
 """The directory of a client: it finds a thing of any kind by its id, its name, or the object."""
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.session import Session
 from kalbio._listing import CachedListing, Kind
 from kalbio._model import staleness
+from kalbio._model.filters import Filters, Sorts
 from kalbio._model.records import RecordData
 from kalbio._record_store import RecordStore
+from kalbio.tables import Table
 
 R = TypeVar("R", bound=Resource)
 Rec = TypeVar("Rec", bound=RecordData)
@@ -30,6 +32,33 @@ class Client(Protocol):
     @property
     def directory(self) -> Directory:
         """What finds things by id, name or object."""
+        ...
+
+
+class Tables(Protocol):
+    """What gives tables: the service of records."""
+
+    def table(
+        self,
+        *,
+        fields: Iterable[Resource | str] | None = None,
+        where: Filters | None = None,
+        sorts: Sorts | None = None,
+        activity: Resource | None = None,
+        table: Resource | None = None,
+        program: Resource | None = None,
+        history: bool = False,
+    ) -> Table:
+        """Return the current values of records as a table."""
+        ...
+
+
+class WithTables(Client, Protocol):
+    """A client with that service."""
+
+    @property
+    def records(self) -> Tables:
+        """The service."""
         ...
 
 

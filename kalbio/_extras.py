@@ -1,4 +1,4 @@
-"""The optional packages of the sandbox: which one is missing, and how to get it. Imports nothing of the client."""
+"""The optional packages: which one is missing, and how to get it. Imports nothing of the client."""
 
 from __future__ import annotations
 
@@ -17,14 +17,22 @@ def require_sandbox() -> None:
     """Raise ModuleNotFoundError, saying what to install, unless all packages of the sandbox are there."""
     for module in SANDBOX:
         if find_spec(module) is None:
-            raise ModuleNotFoundError(_how_to_install(module), name=module)
+            raise ModuleNotFoundError(
+                _how_to_install("kalbio.testing and the sandbox need", "sandbox", module), name=module
+            )
 
 
-def _how_to_install(module: str) -> str:
+def require_tables() -> None:
+    """Raise ModuleNotFoundError, saying what to install, unless the package of the extra `tables` is there."""
+    if find_spec("nanoarrow") is None:
+        raise ModuleNotFoundError(_how_to_install("Arrow streams need", "tables", "nanoarrow"), name="nanoarrow")
+
+
+def _how_to_install(who: str, extra: str, module: str) -> str:
     return f"""\
-kalbio.testing and the sandbox need the extra 'sandbox': there is no module {module!r}.
+{who} the extra {extra!r}: there is no module {module!r}.
 Install it from where you got kalbio:
-  a checkout         pip install '.[sandbox]'
-  a wheel            pip install './kalbio-{__version__}-py3-none-any.whl[sandbox]'
-  your own index     pip install --index-url URL 'kalbio[sandbox]'
+  a checkout         pip install '.[{extra}]'
+  a wheel            pip install './kalbio-{__version__}-py3-none-any.whl[{extra}]'
+  your own index     pip install --index-url URL 'kalbio[{extra}]'
 On the public package index, 'kalbio' is another project. Do not install from there: it would replace this one."""

@@ -1,10 +1,10 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest b96283cba293)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 951f77f7a3f1)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from kaleidoscope_api.api.record_views import (
     add_record_view_key_field,
@@ -17,10 +17,12 @@ from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_rows, require_text, require_texts
 from kalbio._core.objects.identifiers import as_id, close_matches, is_uuid, plain_id
 from kalbio._core.text.display import safe_repr
-from kalbio._directory import Client, Directory
+from kalbio._directory import Client, Directory, WithTables
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.filters import Filters, Sorts
 from kalbio._model.keys import key_text
 from kalbio._model.views import (
     RecordTransfer,
@@ -34,6 +36,7 @@ from kalbio._model.views import (
 from kalbio._policy import default_on_error, none
 from kalbio._service import Service
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, KeyField, checked_field_type, require_field_id
+from kalbio.tables import Table
 
 __all__ = [
     "FilterRuleType",
@@ -69,6 +72,39 @@ class RecordView(RecordViewData):
         add_key_field_names: list[str]
         remove_key_field_ids: list[str]
         records_to_transfer: list[RecordTransfer] | None
+
+    @default_on_error(none)
+    def table(
+        self,
+        fields: Iterable[EntityFieldData | str] | None = None,
+        *,
+        where: Filters | None = None,
+        sorts: Sorts | None = None,
+        history: bool = False,
+    ) -> Table:
+        """Return the records that it shows as a table, with columns typed by their fields.
+
+        Args:
+            fields: the columns, in this order: fields as objects, ids, or names. By default its columns.
+            where: conditions, made with `F` or as dicts.
+            sorts: the order, e.g. `["-logP", "Compound"]`.
+            history: one row for each value that was ever written, with field, activity, author and time.
+
+        Returns:
+            A `kalbio.tables.Table`; see `client.records.table`, which takes more conditions.
+
+        Raises:
+            IdentifierNotFoundError: no such field.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`, `listRecords` for each batch; `listRecordValues` with `history`.
+
+        Example:
+            >>> view = (client.record_views.get_record_views())[0]
+            >>> table = view.table()
+        """
+        client = cast(WithTables, self._require_client())
+        return client.records.table(table=self, fields=fields, where=where, sorts=sorts, history=history)
 
     @default_on_error(none)
     def extend_view(self, body: RecordView.ExtendViewBody) -> None:

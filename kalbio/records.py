@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 0e22ac0448c8)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest d4a27710e6a0)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from kalbio._record import RecordIdentifier, RecordKey, scope_of, upload
 from kalbio._record_search import search_query
 from kalbio._record_store import record_id_of
 from kalbio._record_writes import BulkWrites
+from kalbio._tables import TableReads
 from kalbio._typed_values import FieldValue, FileValue, RecordLink
 from kalbio.entity_fields import EntityFieldIdentifier
 
@@ -74,7 +75,7 @@ __all__ = [
 ]
 
 
-class RecordsService(BulkWrites):
+class RecordsService(TableReads, BulkWrites):
     """Records of the workspace (`client.records`)."""
 
     _remembers = (staleness.RECORD,)

@@ -26,6 +26,7 @@ from kalbio._core.json import strict_json
 from kalbio._core.objects.resource import Resource
 from kalbio._model.search import SearchRecordsQuery
 from kalbio.records import BulkResult, RecordLink
+from kalbio.tables import Table
 from kalbio.testing import InProcess
 from kalbio.workspace import WorkspaceService
 from tests.bad_inputs import (
@@ -184,7 +185,14 @@ BY_NAME: dict[str, Kind] = {
     "as_type": Kind(lambda _: str, lambda _: [5, True, "str", b"x", object(), [], {}, tuple]),
     "field": FIELD,
     "fields": optional(several(FIELD)),
+    "entity_type": optional(ENTITY_TYPE),
+    "ids": optional(several(RECORD)),
+    "program": optional(PROGRAM),
     "sub_record": optional(RECORD),
+    "types": Kind(
+        lambda it: {it.data_field.id: str},
+        lambda _: [5, True, "text", [], {"Remark": int}, {"Remark": 5}, {"No such": str}, {5: str}],
+    ),
     "table": optional(VIEW),
     "activity_definition_id": optional(DEFINITION),
     "activity_id": optional(ACTIVITY),
@@ -322,7 +330,7 @@ FLAGS = re.findall(
     r"\w+",
     "aggregate_scheduling avoid_weekends extend_in_progress_items is_archived is_readonly overwrite verify use_cache "
     "display_includes_operations display_includes_sub_records lookup_display_includes_sub_records show_format_warning "
-    "propagate_to_instances replace_existing stop_on_error include_sub_records",
+    "propagate_to_instances replace_existing stop_on_error include_sub_records history",
 )
 BY_NAME |= dict.fromkeys(FLAGS, FLAG)
 BY_NAME |= dict.fromkeys(("is_complete", "include_sub_record_values", "sort_descending"), optional(FLAG))
@@ -353,6 +361,11 @@ BY_METHOD: dict[str, Kind] = {
     "ExportsService.pull_data.identifier_ids": optional(several(KEY_VALUE, joined=True)),
     "ExportsService.pull_data.view_field_ids": optional(several(COLUMN, joined=True)),
     "KaleidoscopeClient.timeout.seconds": optional(plus(SECONDS, [0, math.inf])),
+    "RecordsService.table.sorts": optional(SORTS),
+    "RecordsService.iter_batches.sorts": optional(SORTS),
+    "Activity.table.sorts": optional(SORTS),
+    "Program.table.sorts": optional(SORTS),
+    "RecordView.table.sorts": optional(SORTS),
     "Record.update_field.activity_id": optional(ACTIVITY),
     "RecordsService.search_records.entity_slice_id": optional(ENTITY_TYPE),
     "RecordsService.search_records.identifier_ids": optional(several(KEY_VALUE, joined=True)),
@@ -427,6 +440,9 @@ NEEDS: dict[str, dict[str, Callable[[Things], Any]]] = {
     "Record.update_field_file": {"file_data": lambda _: b"x"},
     "RecordsService.create_record_value_file": {"file_data": lambda _: b"x"},
     "Property.update_property_file": {"file_data": lambda _: b"x"},
+    "RecordsService.iter_batches": {"fields": lambda it: [it.data_field]},
+    "RecordsService.iter_batches.table": {"fields": lambda it: None},
+    "RecordsService.table.types": {"fields": lambda it: [it.data_field]},
     "ImportsService.push_data.record_view_id": {"operation_id": lambda it: it.activity},
     "RegistrationService.wait": {"file_id": lambda it: it.file_id},
     "RegistrationService.wait.submission_id": {"file_id": lambda _: None},
@@ -441,6 +457,7 @@ ON: dict[str, Callable[[Things], Any]] = {
     "FileValue": lambda it: it.record["Scan"],
     "KaleidoscopeClient": lambda it: it.api,
     "KeyField": lambda it: it.key_field,
+    "Program": lambda it: it.program,
     "Property": lambda it: it.property,
     "Record": lambda it: it.record,
     "RecordLink": lambda it: RecordLink(it.record.id, it.api),
@@ -468,7 +485,7 @@ LOOKUPS = set(
 
 
 # Modules of classes whose methods ask nobody.
-NO_CALLS = ("kalbio._model", "kalbio._service", "kalbio._core.objects")
+NO_CALLS = ("kalbio._model", "kalbio.tables", "kalbio._service", "kalbio._core.objects")
 
 
 def methods() -> Iterator[tuple[str, Any]]:
@@ -762,7 +779,7 @@ def test_odd_content_arrives(changing: Things, tmp_path: Path, method: str) -> N
     assert failures == []
 
 
-NEUTRAL = (type(None), list, dict, bool, BulkResult)
+NEUTRAL = (Table, type(None), list, dict, bool, BulkResult)
 
 
 @pytest.mark.parametrize("method", REFUSED_SOME)

@@ -9,8 +9,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-OPTIONAL = {"google", "requests", "h2"}
-"""Imported where a setting asks for it, and named in an error when it is not there."""
+OPTIONAL = {"google", "requests", "h2", "nanoarrow", "numpy", "pandas", "polars", "pyarrow"}
+"""Imported where a setting or a call asks for it, and named in an error when it is not there."""
 
 OF_EXTRAS = {"sandbox", "emulator", "testing", "pytest_plugin"}
 """Modules that come with an extra, or run inside of pytest."""

@@ -9,7 +9,7 @@ from kalbio._core.objects.checks import Check, callback, document, path, require
 
 FLAGS = (
     "aggregate_scheduling", "avoid_weekends", "display_includes_operations", "display_includes_sub_records",
-    "extend_in_progress_items", "include_sub_record_values", "include_sub_records",
+    "extend_in_progress_items", "history", "include_sub_record_values", "include_sub_records",
     "is_archived", "is_complete", "is_readonly",
     "lookup_display_includes_sub_records", "overwrite", "propagate_to_instances", "replace_existing",
     "show_format_warning", "sort_descending", "stop_on_error", "use_cache", "verify",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, Protocol, Unpack
+from typing import Any, Protocol, Unpack, cast
 
 from kaleidoscope_api.api.activities import (
     list_activity_comments,
@@ -33,10 +33,12 @@ from kalbio._model.enums import (
     ActivityStatusEnum,
 )
 from kalbio._model.errors import KalbioError
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.filters import Filters, Sorts
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio.aio._activity_updates import resolved
 from kalbio.aio._definition import DefinitionSettings
-from kalbio.aio._directory import Client
+from kalbio.aio._directory import Client, WithTables
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._property import WithProperties
@@ -47,6 +49,7 @@ from kalbio.aio.programs import PROGRAMS, Program, ProgramIdentifier
 from kalbio.aio.record_views import RECORD_VIEWS, RecordView
 from kalbio.aio.result_table_templates import TEMPLATES, ResultTableTemplate
 from kalbio.aio.workspace import GROUPS, USERS, GroupIdentifier, UserIdentifier, WorkspaceGroup, WorkspaceUser
+from kalbio.tables import Table
 
 
 class ActivitiesOfRecord(Protocol):
@@ -218,6 +221,40 @@ class Activity(WithProperties, ActivityData):
         client = self._require_client()
         views = await client.directory[RECORD_VIEWS].all()
         return views.only(lambda view: not view.is_template and self.id in (view.operation_ids or ()))
+
+    @default_on_error(none)
+    async def table(
+        self,
+        fields: Iterable[EntityFieldData | str] | None = None,
+        *,
+        where: Filters | None = None,
+        sorts: Sorts | None = None,
+        history: bool = False,
+    ) -> Table:
+        """Return the records that it contains as a table, with what was written in it.
+
+        Args:
+            fields: the columns, in this order: fields as objects, ids, or names. By default the key fields, and all
+                data fields of which a record has a value here.
+            where: conditions, made with `F` or as dicts.
+            sorts: the order, e.g. `["-logP", "Compound"]`.
+            history: one row for each value that was ever written, with field, activity, author and time.
+
+        Returns:
+            A `kalbio.tables.Table`; see `client.records.table`, which takes more conditions.
+
+        Raises:
+            IdentifierNotFoundError: no such field.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`, `listRecords` for each batch; `listRecordValues` with `history`.
+
+        Example:
+            >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
+            >>> table = await activity.table()
+        """
+        client = cast(WithTables, self._require_client())
+        return await client.records.table(activity=self, fields=fields, where=where, sorts=sorts, history=history)
 
     @default_on_error(list, skip_when_none="view_id")
     async def records_on_view(self, view_id: RecordViewIdentifier) -> list[Record]:

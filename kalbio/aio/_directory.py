@@ -10,9 +10,11 @@ import attrs
 from kalbio._core.aio.session import AsyncSession
 from kalbio._core.objects.resource import Resource
 from kalbio._model import staleness
+from kalbio._model.filters import Filters, Sorts
 from kalbio._model.records import RecordData
 from kalbio.aio._listing import CachedListing, Kind
 from kalbio.aio._record_store import RecordStore
+from kalbio.tables import Table
 
 R = TypeVar("R", bound=Resource)
 Rec = TypeVar("Rec", bound=RecordData)
@@ -29,6 +31,33 @@ class Client(Protocol):
     @property
     def directory(self) -> Directory:
         """What finds things by id, name or object."""
+        ...
+
+
+class Tables(Protocol):
+    """What gives tables: the service of records."""
+
+    async def table(
+        self,
+        *,
+        fields: Iterable[Resource | str] | None = None,
+        where: Filters | None = None,
+        sorts: Sorts | None = None,
+        activity: Resource | None = None,
+        table: Resource | None = None,
+        program: Resource | None = None,
+        history: bool = False,
+    ) -> Table:
+        """Return the current values of records as a table."""
+        ...
+
+
+class WithTables(Client, Protocol):
+    """A client with that service."""
+
+    @property
+    def records(self) -> Tables:
+        """The service."""
         ...
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterable
+from typing import TypeAlias, cast
 
 from kaleidoscope_api.api.programs import create_program, update_program
 
@@ -12,10 +13,13 @@ from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_object
 from kalbio._core.objects.resource import Resource, stale, text, timestamp
 from kalbio._model import staleness
-from kalbio.aio._directory import Client
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.filters import Filters, Sorts
+from kalbio.aio._directory import Client, WithTables
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._service import Service
+from kalbio.tables import Table
 
 __all__ = ["Program", "ProgramIdentifier", "ProgramsService"]
 
@@ -29,6 +33,40 @@ class Program(Resource):
     created_at = timestamp("When it was created.")
     created_by = text("Who created it.")
     workspace_id = text("Its workspace.")
+
+    @default_on_error(none)
+    async def table(
+        self,
+        fields: Iterable[EntityFieldData | str] | None = None,
+        *,
+        where: Filters | None = None,
+        sorts: Sorts | None = None,
+        history: bool = False,
+    ) -> Table:
+        """Return the records of its activities as a table, with columns typed by their fields.
+
+        Args:
+            fields: the columns, in this order: fields as objects, ids, or names. By default the key fields, and all
+                data fields of which a record has a value.
+            where: conditions, made with `F` or as dicts.
+            sorts: the order, e.g. `["-logP", "Compound"]`.
+            history: one row for each value that was ever written, with field, activity, author and time.
+
+        Returns:
+            A `kalbio.tables.Table`; see `client.records.table`, which takes more conditions.
+
+        Raises:
+            IdentifierNotFoundError: no such field.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`, `listRecords` for each batch; `listRecordValues` with `history`.
+
+        Example:
+            >>> program = (await client.programs.get_programs())[0]
+            >>> table = await program.table()
+        """
+        client = cast(WithTables, self._require_client())
+        return await client.records.table(program=self, fields=fields, where=where, sorts=sorts, history=history)
 
     def _text(self) -> str:
         return self.title or super()._text()

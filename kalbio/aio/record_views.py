@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from kaleidoscope_api.api.record_views import (
     add_record_view_key_field,
@@ -18,6 +18,8 @@ from kalbio._core.objects.identifiers import as_id, close_matches, is_uuid, plai
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.filters import Filters, Sorts
 from kalbio._model.keys import key_text
 from kalbio._model.views import (
     RecordTransfer,
@@ -28,11 +30,12 @@ from kalbio._model.views import (
     RecordViewSort,
     ViewField,
 )
-from kalbio.aio._directory import Client, Directory
+from kalbio.aio._directory import Client, Directory, WithTables
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, KeyField, checked_field_type, require_field_id
+from kalbio.tables import Table
 
 __all__ = [
     "FilterRuleType",
@@ -68,6 +71,39 @@ class RecordView(RecordViewData):
         add_key_field_names: list[str]
         remove_key_field_ids: list[str]
         records_to_transfer: list[RecordTransfer] | None
+
+    @default_on_error(none)
+    async def table(
+        self,
+        fields: Iterable[EntityFieldData | str] | None = None,
+        *,
+        where: Filters | None = None,
+        sorts: Sorts | None = None,
+        history: bool = False,
+    ) -> Table:
+        """Return the records that it shows as a table, with columns typed by their fields.
+
+        Args:
+            fields: the columns, in this order: fields as objects, ids, or names. By default its columns.
+            where: conditions, made with `F` or as dicts.
+            sorts: the order, e.g. `["-logP", "Compound"]`.
+            history: one row for each value that was ever written, with field, activity, author and time.
+
+        Returns:
+            A `kalbio.tables.Table`; see `client.records.table`, which takes more conditions.
+
+        Raises:
+            IdentifierNotFoundError: no such field.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`, `listRecords` for each batch; `listRecordValues` with `history`.
+
+        Example:
+            >>> view = (await client.record_views.get_record_views())[0]
+            >>> table = await view.table()
+        """
+        client = cast(WithTables, self._require_client())
+        return await client.records.table(table=self, fields=fields, where=where, sorts=sorts, history=history)
 
     @default_on_error(none)
     async def extend_view(self, body: RecordView.ExtendViewBody) -> None:

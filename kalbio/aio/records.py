@@ -45,6 +45,7 @@ from kalbio.aio._record import RecordIdentifier, RecordKey, scope_of, upload
 from kalbio.aio._record_search import search_query
 from kalbio.aio._record_store import record_id_of
 from kalbio.aio._record_writes import BulkWrites
+from kalbio.aio._tables import TableReads
 from kalbio.aio._typed_values import FieldValue, FileValue, RecordLink
 from kalbio.aio.entity_fields import EntityFieldIdentifier
 
@@ -73,7 +74,7 @@ __all__ = [
 ]
 
 
-class RecordsService(BulkWrites):
+class RecordsService(TableReads, BulkWrites):
     """Records of the workspace (`client.records`)."""
 
     _remembers = (staleness.RECORD,)

@@ -1,0 +1,464 @@
+"""Records read as tables: found by conditions, read many at a time, straight into columns."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import attrs
+from kaleidoscope_api.api.records import list_record_values, list_records, search_records
+
+from kalbio._core import constants
+from kalbio._core.aio.concurrency import map_bounded, map_ordered
+from kalbio._core.errors import IdentifierNotFoundError
+from kalbio._core.http.responses import as_list
+from kalbio._core.http.url_chunks import chunk_for_url
+from kalbio._core.objects.checks import document, renamed, require_whole_number
+from kalbio._core.objects.identifiers import plain_id, require_identifiers
+from kalbio._core.objects.listing import read_ids
+from kalbio._core.objects.times import read_time
+from kalbio._core.text.display import safe_repr
+from kalbio._model import staleness
+from kalbio._model.activities import ActivityData, ActivityIdentifier
+from kalbio._model.field_types import STANDING, form_of
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.filters import Filters, Sorts
+from kalbio._model.long_searches import in_parts
+from kalbio._model.views import RecordViewData
+from kalbio.aio._listing import Kind
+from kalbio.aio._policy import default_on_error, end_on_error, when_called
+from kalbio.aio._record import RecordIdentifier
+from kalbio.aio._record_search import search_query
+from kalbio.aio._service import Service
+from kalbio.aio._typed_values import TableIdentifier, field_of
+from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier
+from kalbio.aio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
+from kalbio.aio.programs import ProgramIdentifier
+from kalbio.aio.record_views import RECORD_VIEWS
+from kalbio.tables import ID, MOMENT, Column, Misfit, Table, make_column
+from kalbio.tables._rows import RowReader, columns_from
+
+_ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
+
+Types: TypeAlias = Mapping[str, type[float] | type[int] | type[Decimal] | type[str]]
+"""Name or id of a field to the type that its numbers are read as; `str` for the text of any field as it stands."""
+
+_OLDER = (
+    ("entity_slice_id", "entity_type"),
+    ("operation_id", "activity"),
+    ("activity_id", "activity"),
+    ("record_view_id", "table"),
+    ("view", "table"),
+    ("program_id", "program"),
+)
+
+
+def _by_newer_names(_: object, arguments: dict[str, Any]) -> None:
+    for older, newer in _OLDER:
+        if older in arguments:
+            value = arguments.pop(older)
+            arguments[newer] = renamed(older, value, newer, arguments.get(newer))
+
+
+@attrs.frozen
+class _Plan:
+    """What a table is to be made of.
+
+    Attributes:
+        columns: its columns.
+        keys: how many of them are key fields that stand there by themselves.
+        given: whether the columns were chosen; else those without any value are left out.
+        ids: the records, in order.
+        reader: reads the answers.
+    """
+
+    columns: Sequence[Column]
+    keys: int
+    given: bool
+    ids: Sequence[str]
+    reader: RowReader
+    operation: str | None
+
+
+def _no_table() -> Table:
+    return Table([], [], [])
+
+
+class TableReads(Service):
+    """The calls that give tables, as a part of the service of records."""
+
+    @when_called(_by_newer_names)
+    @default_on_error(_no_table)
+    async def table(
+        self,
+        entity_type: EntityTypeIdentifier | None = None,
+        *,
+        fields: Iterable[EntityFieldIdentifier] | None = None,
+        where: Filters | None = None,
+        sorts: Sorts | None = None,
+        activity: ActivityIdentifier | None = None,
+        table: TableIdentifier | None = None,
+        program: ProgramIdentifier | None = None,
+        ids: Iterable[RecordIdentifier] | None = None,
+        search_text: str | None = None,
+        limit: int | None = None,
+        types: Types | None = None,
+        history: bool = False,
+    ) -> Table:
+        """Return the current values of records as a table, with columns typed by their fields.
+
+        Args:
+            entity_type: records of this type: object, id, or name.
+            fields: the columns, in this order: fields as objects, ids, or names. By default the key fields, and all
+                data fields of which a record has a value; of a table, its columns.
+            where: conditions, made with `F` or as dicts.
+            sorts: the order, e.g. `["-logP", "Compound"]`.
+            activity: records of this activity, and only what was written in it: object, id, or title. Key values
+                always count.
+            table: records on this table (record view), object or id. Of an activity in the order of the table, with
+                what was written in it and in the activity outside of tables; else those that pass its filters.
+            program: records of this program: object, id, or title.
+            ids: these records, in this order: ids, objects, or key-field dicts. Those that are not there are left out.
+            search_text: free text.
+            limit: most rows.
+            types: field to `int`, `Decimal` or `str`, to read it as that.
+            history: one row for each value that was ever written, with field, activity, author and time; takes one
+                request for each record.
+
+        Returns:
+            A `kalbio.tables.Table`, which pandas, polars, Arrow and DuckDB take.
+
+        Raises:
+            IdentifierNotFoundError: a field, an activity, or another thing that is named is not there.
+            AmbiguousIdentifierError: two columns would have the same name.
+            ValueError: the arguments contradict each other, or a field has no values of a type that you ask for.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`, `listRecords` for each batch; `listRecordValues` with `history`.
+
+        Example:
+            >>> table = await client.records.table("Compound", fields=["Compound", "Potency (nM)"])
+            >>> table.schema
+            {'record_id': 'string', 'Compound': 'string', 'Potency (nM)': 'double'}
+        """
+        plan = await self._plan(
+            entity_type, fields, where, sorts, activity, table, program, ids, search_text, limit, types
+        )
+        parts = [part async for part in self._parts(plan, 250)]
+        whole = _joined(plan, parts)
+        return await self._history(plan, whole) if history else whole
+
+    @when_called(_by_newer_names)
+    @end_on_error
+    async def iter_batches(
+        self,
+        entity_type: EntityTypeIdentifier | None = None,
+        *,
+        fields: Iterable[EntityFieldIdentifier] | None = None,
+        where: Filters | None = None,
+        sorts: Sorts | None = None,
+        activity: ActivityIdentifier | None = None,
+        table: TableIdentifier | None = None,
+        program: ProgramIdentifier | None = None,
+        ids: Iterable[RecordIdentifier] | None = None,
+        search_text: str | None = None,
+        limit: int | None = None,
+        types: Types | None = None,
+        batch_size: int = 250,
+    ) -> AsyncIterator[Table]:
+        """Yield a large table in parts that have the same columns, while further ones are on their way.
+
+        Takes as little memory for a million records as for a thousand: only a few parts are held.
+
+        Args:
+            entity_type: records of this type: object, id, or name.
+            fields: the columns, in this order: fields as objects, ids, or names. They must be given here, unless a
+                table is, which has its own.
+            where: conditions, made with `F` or as dicts.
+            sorts: the order, e.g. `["-logP", "Compound"]`.
+            activity: records of this activity, and only what was written in it: object, id, or title.
+            table: records on this table (record view), object or id.
+            program: records of this program: object, id, or title.
+            ids: these records, in this order: ids, objects, or key-field dicts.
+            search_text: free text.
+            limit: most rows.
+            types: field to `int`, `Decimal` or `str`, to read it as that.
+            batch_size: most rows of a part; parts are cut by the length of the URL as well.
+
+        Returns:
+            An iterator of tables.
+
+        Raises:
+            IdentifierNotFoundError: a field, an activity, or another thing that is named is not there.
+            ValueError: the arguments contradict each other, or there are no fields.
+            KalbioAPIError: the server refused.
+
+        API operation: `searchRecords`, `listRecords` for each part.
+
+        Example:
+            >>> rows = 0
+            >>> async for part in client.records.iter_batches("Compound", fields=["Compound", "SMILES"]):
+            ...     rows += len(part)
+        """
+        require_whole_number("batch_size", batch_size, 1)
+        if fields is None and table is None:
+            raise ValueError("iter_batches() needs fields=[...]: all parts have the same columns")
+        plan = await self._plan(
+            entity_type, fields, where, sorts, activity, table, program, ids, search_text, limit, types
+        )
+        parts = self._parts(plan, batch_size)
+        async with contextlib.aclosing(parts):  # sync: with contextlib.closing(parts):
+            async for part in parts:
+                yield part
+
+    async def _plan(
+        self,
+        entity_type: EntityTypeIdentifier | None,
+        fields: Iterable[EntityFieldIdentifier] | None,
+        where: Filters | None,
+        sorts: Sorts | None,
+        activity: ActivityIdentifier | None,
+        table: TableIdentifier | None,
+        program: ProgramIdentifier | None,
+        ids: Iterable[RecordIdentifier] | None,
+        search_text: str | None,
+        limit: int | None,
+        types: Types | None,
+    ) -> _Plan:
+        if limit is not None:
+            require_whole_number("limit", limit, 1)
+        directory = self._directory
+        query: dict[str, Any] = {
+            "entity_slice_id": entity_type, "operation_id": activity, "program_id": program, "where": where,
+            "sorts": sorts, "search_text": search_text, "limit": limit,
+        }  # fmt: skip
+        view = None if table is None else await self._view(table)
+        shown: list[EntityFieldIdentifier] | None = None
+        on_view: Sequence[str] | None = None
+        if view is not None:
+            shown = await self._columns_of_view(view)
+            query, on_view = await self._of_view(view, query)
+        elif ids is not None:
+            on_view = await directory.records.require_ids(require_identifiers(ids, "record"))
+            ids = None
+        if ids is not None:
+            raise ValueError("ids and table cannot both say which records: give one of them")
+        asked = await search_query(directory, query)
+        operation = asked.get("operation_id")
+        chosen, keys, given = await self._fields(fields, shown, asked.get("entity_slice_id"))
+        columns = await self._columns(chosen, types)
+        if given:
+            _check_names(columns)
+        reader = RowReader([field.id for field in chosen], operation, None if view is None else view.id)
+        wanted = await self._ids_found(asked, on_view)
+        return _Plan(columns, keys, given, wanted, reader, operation)
+
+    async def _view(self, table: TableIdentifier) -> RecordViewData:
+        wanted = plain_id(table, "table", RecordViewData)
+        found: RecordViewData | None = await self._directory[RECORD_VIEWS].find(wanted)
+        if found is None:
+            raise IdentifierNotFoundError("table", table)
+        return found
+
+    async def _of_view(
+        self, view: RecordViewData, query: dict[str, Any]
+    ) -> tuple[dict[str, Any], Sequence[str] | None]:
+        """Return the conditions of a table, and the records on it where it is one of an activity."""
+        if query["entity_slice_id"] is not None:
+            raise ValueError("entity_type and table cannot both be given: a table has its own entity type")
+        activities = view.operation_ids or []
+        if query["operation_id"] is None and len(activities) > 1:
+            raise ValueError(f"The table belongs to several activities: say which one with activity=...: {activities}")
+        if query["operation_id"] is None and activities:
+            query = {**query, "operation_id": activities[0]}
+        if query["operation_id"] is not None:
+            found = await self._directory[_ACTIVITIES].get(query["operation_id"])
+            if found is None:
+                raise IdentifierNotFoundError("activity", query["operation_id"])
+            if found.id not in activities:
+                raise ValueError(f"The table {safe_repr(str(view))} is none of the activity {safe_repr(found.title)}")
+            return {**query, "operation_id": found.id}, found.data_table_record_mapping.get(view.id, [])
+        shown = {name: _searchable(getattr(view, name)) for name in ("filters", "sorts")}
+        more: dict[str, Any] = {
+            "record_set_ids": view.record_set_ids_filter or None,
+            "entity_slice_id": view.entity_slice_id,
+        }
+        if shown["filters"]:
+            more["view_field_filters"] = shown["filters"]
+        if shown["sorts"] and query["sorts"] is None:
+            more["view_field_sorts"] = shown["sorts"]
+        return {**query, **more}, view.record_ids_filter or None
+
+    async def _columns_of_view(self, view: RecordViewData) -> list[EntityFieldIdentifier]:
+        found = await self._directory[DATA_FIELDS].get_many(
+            [column.data_field_id for column in view.view_fields if column.data_field_id]
+        )
+        kind = None if view.entity_slice_id is None else await self._directory[ENTITY_TYPES].find(view.entity_slice_id)
+        keys = [] if kind is None else await self._directory[KEY_FIELDS].listed(kind.key_field_ids)
+        return [*keys, *(field for field in found if field is not None)]
+
+    async def _fields(
+        self,
+        fields: Iterable[EntityFieldIdentifier] | None,
+        shown: Iterable[EntityFieldIdentifier] | None,
+        entity_type: str | None,
+    ) -> tuple[list[EntityFieldData], int, bool]:
+        """Return the fields that are columns, how many of them stay in any case, and whether they were chosen."""
+        directory = self._directory
+        if fields is not None or shown is not None:
+            wanted = require_identifiers(fields if fields is not None else shown, "field")
+            chosen = [await field_of(directory, field) for field in wanted]
+            return chosen, len(chosen), True
+        keys = await directory[KEY_FIELDS].all()
+        staying = 0
+        if entity_type is not None:
+            kind = await directory[ENTITY_TYPES].find(entity_type)
+            if kind is not None:
+                keys = keys.only(lambda field: field.id in kind.key_field_ids)
+                staying = len(keys)
+        data = await directory[DATA_FIELDS].all()
+        return [*keys, *data], staying, False
+
+    async def _columns(self, chosen: Sequence[EntityFieldData], types: Types | None) -> list[Column]:
+        wanted: dict[str, type] = {}
+        if types is not None:
+            document("types", types)
+        for name, kind in ({} if types is None else types).items():
+            field = await field_of(self._directory, name)
+            if all(field.id != other.id for other in chosen):
+                raise ValueError(f"types has {safe_repr(name)}, which is no column of the table")
+            wanted[field.id] = kind
+        return [
+            Column(field.field_name or field.id, field.id, form_of(field, wanted.get(field.id))) for field in chosen
+        ]
+
+    async def _ids_found(self, asked: dict[str, Any], among: Sequence[str] | None) -> list[str]:
+        """Return the ids of the records, in order."""
+        narrowing = asked.keys() - {"operation_id", "limit"}
+        limit = asked.get("limit")
+        if among is not None and not narrowing:
+            return list(among[:limit])
+        if among is not None:
+            # The server would cut what it finds before it is known what counts.
+            asked = {name: value for name, value in asked.items() if name != "limit"}
+        build: Any = search_records.build_request
+
+        async def ask(conditions: Mapping[str, Any]) -> list[str]:
+            response = await self._session.call_or_none(build(**conditions))
+            return [] if response is None else read_ids(as_list(response))
+
+        parts = in_parts(asked, lambda conditions: self._session.target_length(build(**conditions)))
+        if parts is None:
+            found = await ask(asked)
+        else:
+            found = parts.together(await map_bounded(ask, parts.queries, self._session.max_in_flight))
+        if among is None:
+            return found
+        passing = set(found)
+        if "entity_field_sorts" in asked or "view_field_sorts" in asked:
+            wanted = set(among)
+            return [record for record in found if record in wanted][:limit]
+        return [record for record in among if record in passing][:limit]
+
+    async def _parts(self, plan: _Plan, batch_size: int) -> AsyncGenerator[Table, None]:
+        """Yield the rows of a table in parts, while further ones are on their way."""
+        overhead = self._session.target_length(list_records.build_request(record_ids=""))
+
+        async def ask(batch: Sequence[str]) -> tuple[Sequence[str], Any]:
+            distinct = list(dict.fromkeys(batch))
+            return batch, await self._session.call(list_records.build_request(record_ids=",".join(distinct)))
+
+        first = plan.ids[: min(batch_size, constants.FIRST_BATCH)]
+        rest = plan.ids[len(first) :]
+        if first:
+            yield _part(plan, *await ask(first))
+        cuts = chunk_for_url(rest, overhead=overhead, separator=",", max_count=batch_size)
+        limit = self._session.max_in_flight
+        answers = map_ordered(ask, (rest[cut] for cut in cuts), limit, ahead=limit)
+        # Closed with this iterator: what is under way must not wait for the garbage collector.
+        async with contextlib.aclosing(answers):  # sync: with contextlib.closing(answers):
+            async for answer in answers:
+                yield _part(plan, *answer)
+
+    async def _history(self, plan: _Plan, whole: Table) -> Table:
+        """Return every value of the data fields of a table in a row of its own, with its circumstances."""
+        known_keys = {field.id for field in await self._directory[KEY_FIELDS].all()}
+        keys = [column for column in whole.fields if column.field_id in known_keys]
+        # Of the plan: a field may have a history and no current value.
+        data = {column.field_id: column for column in plan.columns if column.field_id not in known_keys}
+        forms = {column.form for column in data.values()}
+        value = Column("value", None, forms.pop() if len(forms) == 1 else STANDING)
+        rows: list[list[Any]] = []
+        ids: list[str] = []
+        contents: list[Any] = []
+
+        async def ask(record_id: str) -> Any:
+            response = await self._session.call_or_none(list_record_values.build_request(record_id))
+            return [] if response is None else as_list(response)
+
+        records = dict(zip(whole.record_ids, zip(*(whole[key.name] for key in keys), strict=True), strict=False))
+        answers = map_ordered(ask, list(dict.fromkeys(whole.record_ids)), self._session.max_in_flight)
+        async with contextlib.aclosing(answers):  # sync: with contextlib.closing(answers):
+            asked = iter(dict.fromkeys(whole.record_ids))
+            async for answer in answers:
+                record_id = next(asked)
+                for item in answer:
+                    column = data.get(str(item.get("field_id")))
+                    where = item.get("operation_id")
+                    if column is None or (plan.operation is not None and where != plan.operation):
+                        continue
+                    at = read_time(item.get("created_at"), f"created_at of the value {item.get('id')}")
+                    ids.append(record_id)
+                    contents.append(item.get("content"))
+                    known = records.get(record_id, ())
+                    rows.append([*known, column.name, where, item.get("record_view_id"), item.get("created_by"), at])
+        circumstances = [Column(name, None, STANDING) for name in ("activity_id", "table_id", "written_by")]
+        before, after = [*keys, Column("field", None, STANDING)], [*circumstances, Column("written_at", None, MOMENT)]
+        _check_names([*before, value, *after])
+        made = columns_from(rows, len(before) + len(after))
+        values, misfits = make_column(value, ids, contents)
+        place = len(before)
+        return Table([*before, value, *after], ids, [*made[:place], values, *made[place:]], misfits)
+
+
+def _check_names(columns: Sequence[Column]) -> None:
+    names = [ID, *(column.name for column in columns)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(
+                f"A column of the table is called {safe_repr(name)} already: a field of this name cannot be one too"
+            )
+
+
+def _searchable(conditions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return filters or sorts of a view as conditions of a search."""
+    return [{name: value for name, value in item.items() if name != "plot_field_config"} for item in conditions]
+
+
+def _part(plan: _Plan, batch: Sequence[str], response: Any) -> Table:
+    found = plan.reader.read(response)
+    ids = [record_id for record_id in batch if record_id in found]
+    contents = columns_from((found[record_id] for record_id in ids), len(plan.columns))
+    columns: list[list[Any]] = []
+    misfits: list[Misfit] = []
+    for column, values in zip(plan.columns, contents, strict=True):
+        made, odd = make_column(column, ids, values)
+        columns.append(made)
+        misfits += odd
+    return Table(plan.columns, ids, columns, misfits)
+
+
+def _joined(plan: _Plan, parts: Sequence[Table]) -> Table:
+    """Return the whole of a table; columns that were not asked for and have no value are left out."""
+    ids = [record_id for part in parts for record_id in part.record_ids]
+    columns: list[Column] = []
+    contents: list[list[Any]] = []
+    for place, column in enumerate(plan.columns):
+        values = [value for part in parts for value in part.contents[place]]
+        if plan.given or place < plan.keys or any(value is not None for value in values):
+            columns.append(column)
+            contents.append(values)
+    _check_names(columns)
+    return Table(columns, ids, contents, [misfit for part in parts for misfit in part.misfits])

@@ -1,0 +1,259 @@
+"""Tables: the values of many records as columns, for pandas, polars, Arrow, DuckDB, CSV and Parquet.
+
+`client.records.table(...)` makes them. What speaks Arrow takes a `Table` as it is; that needs the extra `tables`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import attrs
+
+from kalbio._core.text.display import html_table, safe_repr
+from kalbio._model.field_types import STANDING, Form, as_it_stands, read_column
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+__all__ = ["Column", "Misfit", "Table"]
+
+SHOWN = 20
+ID = "record_id"
+"""The first column: the ids of the records."""
+
+IDS = attrs.evolve(STANDING, name="record id")
+MOMENT = Form("instant", "datetime", "timestamp[us, UTC]", "datetime64[us, UTC]", "", lambda moment: moment)
+
+
+@attrs.frozen
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: its name: that of the field.
+        field_id: the id of the field, None for what is no field.
+        form: how its contents are read.
+    """
+
+    name: str
+    field_id: str | None
+    form: Form
+
+    @property
+    def python(self) -> str:
+        """The type that its values have in Python."""
+        return "str" if self.form.python in ("FileValue", "RecordLink", "what JSON says") else self.form.python
+
+
+@attrs.frozen
+class Misfit:
+    """A content that does not fit the type of its field.
+
+    Attributes:
+        record_id: the record.
+        column: the name of the field.
+        content: what it holds.
+    """
+
+    record_id: str
+    column: str
+    content: Any
+
+
+class Table:
+    """Values of records: one row for each record, one column for each field, typed by the field.
+
+    The first column, `record_id`, has the ids. `misfits` lists the contents that do not fit the type of their field:
+    columns of text show them as they stand, others have no value there. `contents` has the values of the columns that
+    are fields, in their order.
+    """
+
+    __slots__ = ("__weakref__", "_columns", "contents", "misfits", "record_ids")
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        record_ids: Sequence[str],
+        contents: Sequence[Sequence[Any]],
+        misfits: Sequence[Misfit] = (),
+    ) -> None:
+        """Make a table of columns of values; users get it from a client."""
+        self._columns = tuple(columns)
+        self.contents = tuple(contents)
+        self.record_ids = list(record_ids)
+        self.misfits = list(misfits)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, `record_id` first."""
+        return [ID, *(column.name for column in self._columns)]
+
+    @property
+    def schema(self) -> dict[str, str]:
+        """The names of the columns and their Arrow types."""
+        return {ID: IDS.arrow, **{column.name: column.form.arrow for column in self._columns}}
+
+    @property
+    def fields(self) -> list[Column]:
+        """The columns that are fields, with the id of the field and the way it is read."""
+        return list(self._columns)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.record_ids)
+
+    @overload
+    def __getitem__(self, column: str) -> list[Any]: ...
+    @overload
+    def __getitem__(self, column: slice) -> Table: ...
+    def __getitem__(self, column: str | slice) -> list[Any] | Table:
+        """Return the values of a column, or the rows of a slice as a table."""
+        if isinstance(column, slice):
+            ids = self.record_ids[column]
+            kept = set(ids)
+            misfits = [misfit for misfit in self.misfits if misfit.record_id in kept]
+            return Table(self._columns, ids, [values[column] for values in self.contents], misfits)
+        if column == ID:
+            return list(self.record_ids)
+        for known, values in zip(self._columns, self.contents, strict=True):
+            if known.name == column:
+                return list(values)
+        raise KeyError(f"The table has no column {safe_repr(column)}; it has {', '.join(self.columns)}")
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows as dicts, ids included."""
+        names = self.columns
+        for row in zip(self.record_ids, *self.contents, strict=True):
+            yield dict(zip(names, row, strict=True))
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return the rows as dicts, ids included."""
+        return list(self)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the table as an Arrow stream: what polars, pyarrow, DuckDB and others ask for."""
+        from kalbio.tables._arrow import stream
+
+        kinds = [IDS.arrow, *(column.form.arrow for column in self._columns)]
+        columns = [self.record_ids, *map(_as_arrow, self._columns, self.contents)]
+        capsule: object = stream(self.columns, kinds, columns, len(self)).__arrow_c_stream__()
+        return capsule
+
+    def __arrow_c_schema__(self) -> object:
+        """Return the Arrow schema."""
+        from kalbio.tables._arrow import schema_capsule
+
+        capsule: object = schema_capsule(self.columns, list(self.schema.values()))
+        return capsule
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the table as a pandas DataFrame. Needs pandas; pyarrow it does not need."""
+        from kalbio.tables._frames import to_pandas
+
+        forms = [IDS, *(column.form for column in self._columns)]
+        return to_pandas(self.columns, forms, [self.record_ids, *map(_as_arrow, self._columns, self.contents)])
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return the table as a polars DataFrame. Needs polars and the extra `tables`."""
+        import polars
+
+        return polars.DataFrame(self)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """Return the table as a pyarrow Table. Needs pyarrow and the extra `tables`."""
+        import pyarrow
+
+        return pyarrow.table(self)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> str:
+        """Write the table as a CSV file in UTF-8, and return its path.
+
+        No value is an empty cell, a yes or no is `true` or `false`, a list is JSON text. An existing file is replaced.
+        """
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(self.columns)
+            columns = [self.record_ids, *map(_as_cells, self._columns, self.contents)]
+            writer.writerows(zip(*columns, strict=True))
+        return os.fspath(path)
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> str:
+        """Write the table as a Parquet file, and return its path.
+
+        Needs the extra `tables` and pyarrow or polars, whichever is there. An existing file is replaced.
+        """
+        if find_spec("pyarrow") is not None:
+            import pyarrow.parquet
+
+            pyarrow.parquet.write_table(self.to_arrow(), os.fspath(path))
+        elif find_spec("polars") is not None:
+            self.to_polars().write_parquet(os.fspath(path))
+        else:
+            raise ModuleNotFoundError("to_parquet() needs pyarrow or polars: pip install pyarrow", name="pyarrow")
+        return os.fspath(path)
+
+    def __repr__(self) -> str:
+        return f"<Table of {len(self)} rows: {', '.join(self.columns)}>"
+
+    def _repr_html_(self) -> str:
+        first = self[:SHOWN]
+        rows = [self.columns, *([("" if cell is None else cell) for cell in row.values()] for row in first)]
+        more = f", the first {SHOWN}" if len(self) > SHOWN else ""
+        odd = f", {len(self.misfits)} contents do not fit: see .misfits" if self.misfits else ""
+        return html_table(f"{len(self)} rows{more}{odd}", rows, len(rows))
+
+
+def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[Any]) -> tuple[list[Any], list[Misfit]]:
+    """Return the values of a column, and the contents that do not fit it."""
+    form = column.form
+    values, places = read_column(form, contents)
+    if form.arrow == "int64":
+        for place, value in enumerate(values):
+            if value is not None and not -(2**63) <= value < 2**63:
+                values[place] = None
+                places.append(place)
+    if form.python in ("FileValue", "what JSON says"):
+        values = [_plain(value) for value in values]
+    if form.shows_anything and form.python != "Decimal":
+        for place in places:
+            values[place] = as_it_stands(contents[place])
+    return values, [Misfit(record_ids[place], column.name, contents[place]) for place in places]
+
+
+def _plain(value: Any) -> str | None:
+    """Return a file as its id, and JSON as text: text as it is, unless it would read as other JSON."""
+    if value is None:
+        return None
+    if isinstance(value, dict) and "file_id" in value:
+        return str(value["file_id"])
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+        return json.dumps(value, ensure_ascii=False)
+    return as_it_stands(value)
+
+
+def _as_arrow(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    if column.form.python != "Decimal":
+        return values
+    return [None if value is None else str(value) for value in values]
+
+
+def _as_cells(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    if column.form.arrow == "bool":
+        return [None if value is None else "true" if value else "false" for value in values]
+    if column.form.arrow == "list<string>":
+        return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+    if column.form is MOMENT:
+        return [None if value is None else value.isoformat() for value in values]
+    return values

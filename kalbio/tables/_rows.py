@@ -1,0 +1,119 @@
+"""The values of many records as rows of contents: answers are decoded straight into what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from kalbio._core.http.httpx_names import Response
+from kalbio._core.json.lazy_json import LazyObject
+from kalbio._core.objects.listing import read_undecoded
+from kalbio._model.record_json import entries_of
+from kalbio._model.record_values import current_entry
+from kalbio._model.records import RecordData, state_of
+
+
+class _Entry(msgspec.Struct, gc=False):
+    """A value as it comes, its time decoded already."""
+
+    content: Any = None
+    created_at: datetime | None = None
+    record_id: str | None = None
+    operation_id: str | None = None
+    record_view_id: str | None = None
+
+
+class _Scoped(Protocol):
+    operation_id: Any
+    record_id: Any
+    record_view_id: Any
+
+
+class RowReader:
+    """Reads answers that list records: the current contents of some fields, by record.
+
+    Args:
+        field_ids: the fields, in the order of the contents.
+        operation_id: only values written in this activity; key values always count.
+        record_view_id: with an activity: only values written in this table of it, or outside of its tables.
+    """
+
+    def __init__(
+        self, field_ids: Sequence[str], operation_id: str | None = None, record_view_id: str | None = None
+    ) -> None:
+        self._field_ids = field_ids
+        self._operation = operation_id
+        self._view = record_view_id
+        names = [f"f{place}" for place in range(len(field_ids))]
+        values = msgspec.defstruct(
+            "Values",
+            [(name, list[_Entry], []) for name in names],
+            rename=dict(zip(names, field_ids, strict=True)),
+            gc=False,
+        )
+        record = msgspec.defstruct("Record", [("id", str), ("record_values", values)], gc=False)
+        self._decoder: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[record])  # type: ignore[valid-type]
+
+    def read(self, response: Response) -> dict[str, list[Any]]:
+        """Return the id of each record to its contents."""
+        try:
+            return self._read_fast(response.content)
+        except (ValueError, TypeError, RecursionError):
+            # Of another shape than usual, with times without a zone or alike: readable still, record by record.
+            records = read_undecoded(response, RecordData)
+            return {record.id: self._contents_of(state_of(record), record.id) for record in records}
+
+    def _read_fast(self, data: bytes) -> dict[str, list[Any]]:
+        if not data.isascii():
+            data.decode()
+        to_lists = msgspec.structs.astuple
+        plain = self._operation is None
+        passes = self._passes
+        found: dict[str, list[Any]] = {}
+        for record in self._decoder.decode(data):
+            own = record.id
+            contents: list[Any] = []
+            for entries in to_lists(record.record_values):
+                best = None
+                for entry in entries:
+                    owner = entry.record_id
+                    if owner is not None and (owner != own or not (plain or passes(entry))):
+                        continue
+                    if best is None or _later(entry, best):
+                        best = entry
+                contents.append(None if best is None else best.content)
+            found[own] = contents
+        return found
+
+    def _passes(self, entry: _Scoped) -> bool:
+        """Whether a value of a data field is in the scope."""
+        if self._operation is None:
+            return True
+        if str(entry.operation_id) != self._operation:
+            return False
+        return self._view is None or entry.record_view_id is None or str(entry.record_view_id) == self._view
+
+    def _contents_of(self, state: dict[str, Any] | LazyObject, own_id: str) -> list[Any]:
+        contents = []
+        for field_id in self._field_ids:
+            entries = [entry for entry in entries_of(state, field_id) if entry.record_id is None or self._passes(entry)]
+            entry = current_entry(entries, own_id)
+            contents.append(None if entry is None else entry.content)
+        return contents
+
+
+def _later(one: _Entry, other: _Entry) -> bool:
+    if other.created_at is None:
+        return one.created_at is not None
+    if one.created_at == other.created_at:
+        raise ValueError("at the same time, unless it has more digits than were decoded")
+    return one.created_at is not None and one.created_at > other.created_at
+
+
+def columns_from(rows: Iterable[Sequence[Any]], count: int) -> list[list[Any]]:
+    """Return rows as columns, of which there are so many also where there is no row."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return columns or [[] for _ in range(count)]

@@ -1,0 +1,532 @@
+"""Tables: records as columns, typed by their fields, for what speaks Arrow, for pandas, and as files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+import nanoarrow
+import pandas
+import pytest
+
+from kalbio import AmbiguousIdentifierError, F, IdentifierNotFoundError
+from kalbio._core.emulator.calls import UploadedFile
+from kalbio._model.field_types import FIELD_TYPES
+from kalbio.sandbox import files, values
+from kalbio.tables import Misfit, Table
+from kalbio.tables._rows import RowReader
+from tests.conftest import Lab, World
+from tests.requirements.test_caching import asked
+from tests.test_extras import without
+
+UUID = "0a1b2c3d-0000-4000-8000-000000000001"
+OTHER = "0a1b2c3d-0000-4000-8000-000000000002"
+
+
+@pytest.fixture
+def table(lab: Lab) -> Table:
+    """The compounds of the demo."""
+    found: Table = lab.world(lab.api.records.table("Compound"))
+    return found
+
+
+def rows_of(table: Table, *names: str) -> list[tuple[Any, ...]]:
+    """The values of some columns, by row."""
+    return list(zip(*(table[name] for name in names), strict=True))
+
+
+def read_batches(lab: Lab, *args: Any, **given: Any) -> list[Table]:
+    """All parts of an iteration."""
+    parts = lab.api.records.iter_batches(*args, **given)
+    if lab.world.kind == "sync":
+        return list(parts)
+
+    async def gather() -> list[Table]:
+        return [part async for part in parts]
+
+    found: list[Table] = lab.world(gather())
+    return found
+
+
+def test_columns_follow_their_fields(table: Table) -> None:
+    """A table has the ids, the key fields and the data fields that have values, each in the type of its field."""
+    assert table.schema == {
+        "record_id": "string", "Compound": "string", "SMILES": "string", "Potency (nM)": "double", "Soluble": "bool",
+    }  # fmt: skip
+    assert sorted(rows_of(table, "Compound", "Potency (nM)", "Soluble")) == [
+        ("SBX-1", 12.5, True), ("SBX-2", 340.0, False), ("SBX-3", 0.8, True), ("SBX-4", 1500.0, False),
+        ("SBX-5", None, True),
+    ]  # fmt: skip
+    assert len(table) == 5
+    assert table.record_ids == table["record_id"] == sorted(table.record_ids)
+
+
+def test_a_type_does_not_depend_on_the_rows(lab: Lab) -> None:
+    """A table without rows, and a field without values, have the types of the fields all the same."""
+    fields = ["Compound", "Purity (%)"]
+    empty = lab.world(lab.api.records.table("Compound", where=F("Compound") == "nobody", fields=fields))
+    assert (len(empty), empty.schema["Purity (%)"]) == (0, "double")
+    assert str(empty.to_pandas().dtypes["Purity (%)"]) == "float64"
+    assert nanoarrow.ArrayStream(empty).read_all().to_pylist() == []
+    unfilled = lab.world(lab.api.records.table("Compound", fields=["Purity (%)"]))
+    assert unfilled["Purity (%)"] == [None] * 5
+    assert str(unfilled.to_pandas().dtypes["Purity (%)"]) == "float64"
+
+
+def test_conditions_and_order_are_those_of_searches(lab: Lab) -> None:
+    """`where`, `sorts`, `limit`, ids, program and the older names of arguments say what they say in searches."""
+    world, read = lab.world, lab.api.records.table
+    found = world(read("Compound", fields=["Compound"], where=F("Potency (nM)") < 400, sorts=["-Potency (nM)"]))
+    assert found["Compound"] == ["SBX-2", "SBX-1", "SBX-3"]
+    assert world(read("Compound", fields=["Compound"], sorts=["Compound"], limit=2))["Compound"] == ["SBX-1", "SBX-2"]
+    picked = [{"Compound": "SBX-3"}, {"Compound": "SBX-1"}, {"Compound": "SBX-3"}]
+    assert world(read(fields=["Compound"], ids=picked))["Compound"] == ["SBX-3", "SBX-1", "SBX-3"]
+    assert world(read(fields=["Compound"], ids=picked, where=F("Potency (nM)") < 1))["Compound"] == ["SBX-3", "SBX-3"]
+    assert world(read(fields=["Compound"], ids=[UUID]))["Compound"] == []
+    assert len(world(read(entity_slice_id="Compound", operation_id="Kinase screen"))) == 4
+    with pytest.raises(ValueError, match="entity_type and entity_slice_id mean the same"):
+        world(read("Compound", entity_slice_id="Compound"))
+
+
+def test_few_requests(lab: Lab) -> None:
+    """A table costs its search and one listing for each batch, besides the fields; nothing is read record by record."""
+
+    def call() -> Any:
+        return lab.api.records.table("Compound", fields=["Compound", "SMILES"])
+
+    lab.world(call())
+    assert sorted(asked(lab, lab.world, call)) == ["listRecords", "searchRecords"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"fields": ["No such"]}, {"activity": "No such"}, {"table": UUID}, {"program": "No such"},
+        {"where": F("No such") == 1}, {"sorts": ["No such"]}, {"ids": [{"No such": "x"}]}, {"types": {"No such": int}},
+    ],
+)  # fmt: skip
+def test_unknown_names_are_refused(lab: Lab, given: dict[str, Any]) -> None:
+    """A name that is not there raises, and no record is asked for."""
+
+    def call() -> Any:
+        with pytest.raises(IdentifierNotFoundError):
+            lab.world(lab.api.records.table(**given))
+
+    assert {"searchRecords", "listRecords"} & set(asked(lab, World("sync"), call)) == set()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"types": {"SMILES": int}, "fields": ["SMILES"]}, "'SMILES' is a field of the type 'smiles-string'"),
+        ({"types": {"SMILES": str}, "fields": ["Compound"]}, "types has 'SMILES', which is no column"),
+        ({"fields": ["SMILES", "SMILES"]}, "called 'SMILES' already"),
+        ({"fields": "SMILES"}, "list"),
+        ({"ids": "SBX-1"}, "list"),
+    ],
+)
+def test_contradictions_are_refused(lab: Lab, given: dict[str, Any], told: str) -> None:
+    """What makes no sense raises and says what it is, before a record is read."""
+
+    def call() -> Any:
+        with pytest.raises(ValueError, match=told):
+            lab.world(lab.api.records.table(**given))
+
+    assert "listRecords" not in asked(lab, World("sync"), call)
+
+
+def test_a_batch_iteration_needs_its_columns(lab: Lab) -> None:
+    """Parts have the same columns, so they must be known before the first."""
+    with pytest.raises(ValueError, match=r"needs fields=\[...\]"):
+        read_batches(lab, "Compound")
+
+
+def test_batches_are_the_table(lab: Lab) -> None:
+    """The parts of an iteration, put together, are the rows of the table, in its order."""
+    fields = ["Compound", "Potency (nM)"]
+    whole = lab.world(lab.api.records.table("Compound", fields=fields, sorts=["Compound"]))
+    parts = read_batches(lab, "Compound", fields=fields, sorts=["Compound"], batch_size=2)
+    assert [len(part) for part in parts] == [2, 2, 1]
+    assert [row for part in parts for row in part] == whole.to_rows()
+
+
+def test_an_activity_gives_its_table(lab: Lab) -> None:
+    """The table of an activity has its records, and only what was written in it; key values always count."""
+    screen = lab.world(lab.api.activities.get_activity_by_id("Kinase screen"))
+    found = lab.world(screen.table())
+    assert found.columns == ["record_id", "Compound", "Potency (nM)"]
+    assert sorted(found["Compound"]) == ["SBX-1", "SBX-2", "SBX-3", "SBX-4"]
+    assert None not in found["Potency (nM)"]
+    assert lab.world(screen.table(["SMILES"]))["SMILES"] == [None] * 4
+
+
+def test_a_program_gives_its_table(lab: Lab) -> None:
+    """The table of a program has the records of its activities."""
+    program = lab.world(lab.api.programs.get_programs())[0]
+    ids = lab.world(lab.api.records.search_records(program_id=program))
+    assert ids
+    assert lab.world(program.table()).record_ids == ids
+
+
+def test_a_table_of_an_activity_gives_its_records_and_columns(lab: Lab) -> None:
+    """A table of an activity has its columns and records, and the values written in it, outside of tables included."""
+    client: Any = lab.client
+    activity = client.activities.get_activity_by_id("First registration")
+    view = activity.record_views[0]
+    record = client.records.get_or_create_record({"Compound": "SBX-1"})
+    activity.add_records([record])
+    activity.refetch()
+    record.add_value("Potency (nM)", 1)
+    record.add_value("Potency (nM)", 2, activity_id=activity)
+    record.add_value("Potency (nM)", 3, activity_id=activity, record_view_id=view.id)
+    seen = next(item for item in lab.world(lab.api.record_views.get_record_views()) if item.id == view.id)
+    found = lab.world(seen.table())
+    assert found.columns[:3] == ["record_id", "Compound", "Potency (nM)"]
+    if record.id in client.activities.get_activity_by_id(activity.id).data_table_record_mapping.get(view.id, []):
+        assert rows_of(found, "Compound", "Potency (nM)") == [("SBX-1", 3.0)]
+    with pytest.raises(ValueError, match="is none of the activity 'Kinase screen'"):
+        lab.world(lab.api.records.table(table=view.id, activity="Kinase screen"))
+    with pytest.raises(ValueError, match="a table has its own entity type"):
+        lab.world(lab.api.records.table("Compound", table=view.id))
+
+
+def test_a_view_gives_its_table(lab: Lab) -> None:
+    """A view of the workspace has its columns, for the records of its entity type."""
+    view = next(item for item in lab.world(lab.api.record_views.get_record_views()) if not item.operation_ids)
+    found = lab.world(view.table())
+    assert found.columns == ["record_id", "Compound", "SMILES", "Potency (nM)", "Soluble"]
+    assert len(found) == 5
+
+
+def test_history_has_every_value(lab: Lab) -> None:
+    """With `history`, each value that was ever written has a row, with activity, author and time, newest first."""
+    record = lab.client.records.get_or_create_record({"Compound": "SBX-1"})
+    record.add_value("Potency (nM)", 3)
+    record.add_value("Purity (%)", 98.5)
+    record.add_value("Purity (%)", None)
+    told = record.get_values()
+    names = {field.id: field.field_name for field in lab.client.entity_fields.get_data_fields()}
+    found = lab.world(lab.api.records.table(ids=[record.id], history=True))
+    assert found.columns == [
+        "record_id", "Compound", "field", "value", "activity_id", "table_id", "written_by", "written_at",
+    ]  # fmt: skip
+    assert found["field"] == [names[value.field_id or ""] for value in told]
+    assert found["written_at"] == [value.created_at for value in told]
+    assert found["activity_id"] == [value.operation_id for value in told]
+    assert found["written_by"] == [value.created_by for value in told]
+    contents = [value.content for value in told]
+    assert found["value"] == [item if isinstance(item, str | None) else json.dumps(item) for item in contents]
+    assert set(found["Compound"]) == {"SBX-1"}
+    one = lab.world(lab.api.records.table(ids=[record.id], fields=["Compound", "Potency (nM)"], history=True))
+    assert (one["value"], one.schema["value"]) == ([3.0, 12.5], "double")
+    inside = lab.world(
+        lab.api.records.table(ids=[record.id], fields=["Potency (nM)"], activity="Kinase screen", history=True)
+    )
+    assert inside["value"] == [12.5]
+    assert str(found.to_pandas().dtypes["written_at"]) == "datetime64[us, UTC]"
+    assert nanoarrow.ArrayStream(found).read_all().to_pylist()[0]["written_at"] == told[0].created_at
+
+
+# -- every type of field ----------------------------------------------------------------------------------------------
+
+
+CONTENTS: dict[str, Callable[[random.Random], Any]] = {
+    "number": lambda draw: draw.choice(["0", "-0.5", "7.0", "1e3", str(2**53 + 1), 5, 2.5]),
+    "boolean": lambda draw: draw.random() < 0.5,
+    "date": lambda draw: draw.choice(["2026-03-01", "1899-12-31", "2026-03-11T00:00:00Z"]),
+    "multiselect": lambda draw: draw.sample(["a", "ß", "😀", ""], draw.randint(0, 3)),
+    "people": lambda draw: ["x"],
+    "URL": lambda draw: ["https://example.org"],
+    "qualified-number": lambda draw: draw.choice([">10", "10", "true", {"value": 5}, [1, 2], 5, True]),
+}
+
+
+DTYPES = {
+    "string": "str", "double": "float64", "bool": "boolean", "date32": "datetime64[s]", "list<string>": "object",
+}  # fmt: skip
+
+
+def everything(lab: Lab, count: int = 40) -> list[str]:
+    """Records with a field of every type, filled now and then; returns their ids."""
+    draw, store, client = random.Random(7), lab.sandbox.store, lab.client
+    fields = {kind: client.entity_fields.get_or_create_data_field(f"a {kind}", kind).id for kind in FIELD_TYPES}
+    ids = [client.records.get_or_create_record({"Compound": f"T-{row:03}"}).id for row in range(count)]
+    file = files.keep(store, UploadedFile("nmr.txt", "text/plain", b"x"))
+    for kind, field_id in fields.items():
+        field = store.get("data_field", field_id)
+        assert field is not None
+        for record_id in ids:
+            for _ in range(draw.randint(0, 2)):
+                if kind in ("file", "image"):
+                    content: Any = file
+                elif kind == "record-reference":
+                    content = draw.choice(ids)
+                else:
+                    content = CONTENTS[kind](draw) if kind in CONTENTS else draw.choice(["x", "ß😀", "0042", ""])
+                values.write(store, record_id, field, values.checked(store, field, content))
+    return ids
+
+
+def test_a_table_says_what_records_say(lab: Lab) -> None:
+    """For every type of field, a cell of the table is the value of the record; files and links are their ids."""
+    ids = everything(lab)
+    fields = [f"a {kind}" for kind in FIELD_TYPES]
+    found = lab.world(lab.api.records.table(ids=ids, fields=["Compound", *fields]))
+    assert (found.record_ids, found.misfits) == (ids, [])
+    seen: set[str] = set()
+    read: Any = lab.client.records.get_records_by_ids(ids, use_cache=False)
+    for record, row in zip(read, found, strict=True):
+        for name in fields:
+            value = record[name]
+            if found.schema[name] == "string" and not isinstance(value, str | None):
+                value = value.id if hasattr(value, "id") else json.dumps(value, separators=(",", ":"))
+            elif value in ("10", "true"):
+                value = f'"{value}"' if name == "a qualified-number" else value
+            assert (name, row[name]) == (name, value)
+            seen |= {name} if value is not None else set()
+    assert seen == set(fields)
+
+
+def test_arrow_and_pandas_say_what_the_table_says(lab: Lab) -> None:
+    """For every type of field, the Arrow stream and the pandas frame have the values of the table, and its types."""
+    table = lab.world(lab.api.records.table(ids=everything(lab)))
+    expected = table.to_rows()
+    assert nanoarrow.ArrayStream(table).read_all().to_pylist() == expected
+    frame = table.to_pandas()
+    assert list(frame.columns) == table.columns
+    for name, kind in table.schema.items():
+        dtype = DTYPES[kind]
+        assert str(frame.dtypes[name]) == dtype, name
+        for cell, value in zip(frame[name], table[name], strict=True):
+            if value is None:
+                assert cell is None or cell is pandas.NA or cell is pandas.NaT or math.isnan(cell)
+            else:
+                assert cell == (pandas.Timestamp(value) if isinstance(value, date) else value)
+
+
+def test_the_quick_reader_reads_as_the_careful_one(lab: Lab) -> None:
+    """Answers that are decoded at once give what records give that are read field by field, scopes included."""
+    ids = everything(lab, 10)
+    client: Any = lab.client
+    fields = [field.id for field in (*client.entity_fields.get_key_fields(), *client.entity_fields.get_data_fields())]
+    ids += client.records.search_records(operation_id="Kinase screen")
+    screen = client.activities.get_activity_by_id("Kinase screen").id
+    response = client.session.call({"method": "get", "url": "/records", "params": {"record_ids": ",".join(ids)}})
+    for scope in ((None, None), (screen, None), (screen, UUID)):
+        reader = RowReader(fields, *scope)
+        quick = reader._read_fast(response.content)
+        reader._read_fast = broken  # type: ignore[method-assign, assignment]
+        assert reader.read(response) == quick
+
+
+def broken(_: bytes) -> Any:
+    """Say that an answer is none of the usual ones."""
+    raise ValueError
+
+
+def entry(content: Any, at: Any, **more: Any) -> dict[str, Any]:
+    """A value inside a record."""
+    return {"id": UUID, "content": content, "created_at": at, "operation_id": None, "record_id": UUID, **more}
+
+
+@pytest.mark.parametrize(
+    ("entries", "content"),
+    [
+        ([entry("1", "2026-01-01T10:00:00.5Z"), entry("2", "2026-01-01T10:00:00.50001+00:00")], "2"),
+        ([entry("1", "2026-01-01T10:00:00Z"), entry("2", "2026-01-01T10:00:00+02:00")], "1"),
+        ([entry("1", "2026-01-01T10:00:00"), entry("2", "2026-01-01T10:00:00+02:00")], "1"),
+        ([entry("1", "2026-01-01T10:00:00Z"), entry("2", "2026-01-01T10:00:00Z")], "1"),
+        ([entry("1", None), entry("2", "2026-01-01T10:00:00Z")], "2"),
+        ([entry("1", ""), entry("2", "2026-01-01T10:00:00Z")], "2"),
+        ([entry("1", "2026-01-01T10:00:00Z"), entry("2", "2027-01-01T10:00:00Z", record_id=OTHER)], "1"),
+        ([entry("1", "2026-01-01T10:00:00Z", operation_id=5)], "1"),
+        ([{"id": UUID, "content": "key"}], "key"),
+        ([entry("1", "2026-01-01T10:00:00.1234567Z"), entry("2", "2026-01-01T10:00:00.1234568Z")], "2"),
+        ([], None),
+        (None, None),
+        ("odd", None),
+    ],
+)
+def test_the_newest_value_counts(entries: Any, content: Any) -> None:
+    """The newest value of the record itself is in the row, whatever way its time is written."""
+    body = json.dumps([{"id": UUID, "record_values": {OTHER: entries}, "record_identifier": "ß"}]).encode()
+    assert RowReader([OTHER]).read(httpx.Response(200, content=body)) == {UUID: [content]}
+
+
+# -- contents that do not fit, and types on request --------------------------------------------------------------------
+
+
+class Odd(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Lists records whose contents are other ones than those that the sandbox keeps."""
+
+    def __init__(self, inner: Any, change: Callable[[dict[str, Any]], None]) -> None:
+        self._inner, self._change = inner, change
+
+    def _changed(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.url.path != "/records" or request.method != "GET":
+            return response
+        records = json.loads(response.content)
+        for record in records:
+            self._change(record)
+        return httpx.Response(200, content=json.dumps(records).encode(), headers={"content-type": "application/json"})
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._changed(request, self._inner.handle_request(request))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self._changed(request, await self._inner.handle_async_request(request))
+
+
+@pytest.fixture
+def odd(world: World) -> Iterator[Any]:
+    """A client that is told of potencies that are no numbers, and of a SMILES that is one."""
+    lab = Lab(world, retries=0)
+    names = {field.field_name: field.id for field in lab.client.entity_fields.get_data_fields()}
+
+    def change(record: dict[str, Any]) -> None:
+        if record["record_identifier"] == "SBX-1":
+            record["record_values"][names["Potency (nM)"]][0]["content"] = "> 10"
+            record["record_values"][names["SMILES"]][0]["content"] = 5
+
+    yield world.connect(transport=Odd(lab.transport, change))
+    lab.close()
+
+
+def test_what_does_not_fit_is_listed(odd: Any, world: World) -> None:
+    """A content that does not fit is listed with its record; a column of text shows it, another one has no value."""
+    found = world(odd.records.table("Compound", sorts=["Compound"], fields=["SMILES", "Potency (nM)"]))
+    assert (found["SMILES"][0], found["Potency (nM)"][0]) == ("5", None)
+    record_id = found.record_ids[0]
+    assert found.misfits == [Misfit(record_id, "SMILES", 5), Misfit(record_id, "Potency (nM)", "> 10")]
+    assert found.schema["Potency (nM)"] == "double"
+    assert "2 contents do not fit" in found._repr_html_()
+    assert found[1:].misfits == []
+    wanted = {"fields": ["Potency (nM)"], "types": {"Potency (nM)": str}}
+    standing = world(odd.records.table("Compound", sorts=["Compound"], **wanted))
+    assert (standing["Potency (nM)"][0], standing.misfits) == ("> 10", [])
+
+
+def test_numbers_are_read_as_asked(lab: Lab) -> None:
+    """A number is an int, a Decimal or text on request, in Arrow and pandas too; what does not fit is listed."""
+    record = lab.client.records.get_or_create_record({"Compound": "SBX-5"})
+    field = lab.client.entity_fields.get_or_create_data_field("Count", "number")
+    given = {"SBX-1": 7, "SBX-2": str(2**60 + 1), "SBX-3": "0.50", "SBX-4": str(2**70)}
+    for name, content in given.items():
+        lab.client.records.get_or_create_record({"Compound": name}).add_value(field, content)
+
+    def read(kind: type) -> Table:
+        found: Table = lab.world(
+            lab.api.records.table("Compound", sorts=["Compound"], fields=["Compound", "Count"], types={"Count": kind})
+        )
+        return found
+
+    whole = read(int)
+    assert whole["Count"] == [7, 2**60 + 1, None, None, None]
+    assert [misfit.content for misfit in whole.misfits] == ["0.50", str(2**70)]
+    assert list(whole.to_pandas()["Count"])[:2] == [7, 2**60 + 1]
+    assert nanoarrow.ArrayStream(whole).read_all().to_pylist()[1]["Count"] == 2**60 + 1
+    exact = read(Decimal)
+    assert exact["Count"][1:3] == [Decimal(2**60 + 1), Decimal("0.50")]
+    assert nanoarrow.ArrayStream(exact).read_all().to_pylist()[2]["Count"] == "0.50"
+    assert read(str)["Count"][:3] == ["7", str(2**60 + 1), "0.50"]
+    assert record.id in whole.record_ids
+
+
+# -- what takes a table -----------------------------------------------------------------------------------------------
+
+
+def consumers() -> dict[str, Callable[[Table], list[dict[str, Any]]]]:
+    """What is installed and takes an Arrow stream."""
+
+    def polars_rows(table: Table) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = table.to_polars().to_dicts()
+        return found
+
+    def pyarrow_rows(table: Table) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = table.to_arrow().to_pylist()
+        return found
+
+    return {"polars": polars_rows, "pyarrow": pyarrow_rows}
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_other_libraries_take_a_table(library: str) -> None:
+    """polars and pyarrow make of a table with every type of field what the table says."""
+    if find_spec(library) is None:
+        pytest.skip(f"{library} is not installed here; it is large, and the Arrow stream is read by nanoarrow as well")
+    lab = Lab(World("sync"))
+    try:
+        table = lab.client.records.table(ids=everything(lab))
+        assert consumers()[library](table) == table.to_rows()
+    finally:
+        lab.close()
+
+
+def test_a_stream_can_be_taken_twice(table: Table) -> None:
+    """Each request for the stream of a table gives a fresh one."""
+    first, second = (nanoarrow.ArrayStream(table).read_all().to_pylist() for _ in range(2))
+    assert first == second == table.to_rows()
+
+
+def test_a_csv_file_can_be_read_again(table: Table, tmp_path: Path) -> None:
+    """A CSV file has the header and a row for each record: numbers, and true or false, as they are written."""
+    path = table.to_csv(tmp_path / "compounds.csv")
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == table.columns
+    assert {row[1]: row[3:] for row in rows[1:]}["SBX-1"] == ["12.5", "true"]
+    assert {row[1]: row[3:] for row in rows[1:]}["SBX-5"] == ["", "true"]
+
+
+def test_the_extra_is_named_where_it_is_missing() -> None:
+    """Without nanoarrow, reading a table, pandas and CSV work; the stream names the extra and how to get it."""
+    code = (
+        "from kalbio.tables import Table\ntable = Table([], ['a'], [])\n"
+        "print(len(table.to_pandas()), table)\n"
+        "try:\n    table.__arrow_c_stream__()\nexcept ImportError as error:\n    print(error.name, error)\n"
+    )
+    run = without("nanoarrow", code)
+    assert run.stderr == ""
+    assert run.stdout.startswith("1 <Table of 1 rows: record_id>\nnanoarrow Arrow streams need the extra 'tables'")
+    assert "pip install '.[tables]'" in run.stdout
+
+
+def test_a_table_is_shown(table: Table) -> None:
+    """A table shows its columns, and in a notebook the first twenty rows."""
+    assert repr(table) == "<Table of 5 rows: record_id, Compound, SMILES, Potency (nM), Soluble>"
+    assert "5 rows" in table._repr_html_()
+    long = Table(table.fields, ["x"] * 30, [["cell"] * 30] * 4)
+    assert "the first 20" in long._repr_html_()
+    assert long._repr_html_().count("<tr>") == 21
+    with pytest.raises(KeyError, match="has no column 'logP'"):
+        table["logP"]
+    assert table[1:3].record_ids == table.record_ids[1:3]
+
+
+def test_two_fields_of_one_name_are_refused(lab: Lab) -> None:
+    """A key field and a data field of one name cannot both be columns, and a name that both have is not guessed at."""
+    record = lab.client.records.get_or_create_record({"Compound": "SBX-1"})
+    field = lab.client.entity_fields.get_or_create_data_field("Compound", "text")
+    record.add_value(field, "x")
+    with pytest.raises(ValueError, match="called 'Compound' already"):
+        lab.world(lab.api.records.table("Compound"))
+    with pytest.raises(AmbiguousIdentifierError):
+        lab.world(lab.api.records.table("Compound", fields=["Compound"]))
+    assert lab.world(lab.api.records.table(ids=[record], fields=[field]))["Compound"] == ["x"]
+
+
+def test_the_time_of_a_history_is_an_instant(lab: Lab) -> None:
+    """Times of a history have a zone, so that they can be compared."""
+    found = lab.world(lab.api.records.table("Compound", fields=["SMILES"], history=True))
+    assert all(isinstance(moment, datetime) and moment.tzinfo is not None for moment in found["written_at"])
+    assert min(found["written_at"]) > datetime(2025, 1, 1, tzinfo=UTC)
