@@ -232,7 +232,7 @@ def test_r145_what_cannot_be_read_is_said(lab: Lab, world: World, it: Any, text:
             world(record.get_value_content(field))
         seen = {value.content: value for value in record.record_values[field.id]}
         assert seen["old"].created_at == datetime(2026, 1, 5, 9, tzinfo=UTC)
-        with pytest.raises(UnreadableTimeError, match="which is no time") as caught:
+        with pytest.raises(UnreadableTimeError, match="which cannot be read as a time") as caught:
             _ = seen["odd"].created_at
         assert caught.value.value == text == seen["odd"].raw["created_at"]
     replace(lab, "getRecord", {"id": it.record.id, "record_values": {field.id: [odd]}})
@@ -264,7 +264,7 @@ def test_r145_the_older_policy_logs_what_cannot_be_read(world: World, caplog: py
     activity = world(lab.api.activities.get_activities())[0]
     assert activity.due_date is None
     assert "due_date of <Activity" in caplog.text
-    assert "'soon', which is no time" in caplog.text
+    assert "'soon', which cannot be read as a time" in caplog.text
     lab.close()
 
 
