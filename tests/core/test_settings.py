@@ -179,7 +179,7 @@ def test_settings_of_the_connection_reach_it(world: World, opened: list[dict[str
 def test_http2_is_spoken_only_when_asked_for_and_by_tasks_alone(world: World, opened: list[dict[str, Any]]) -> None:
     """The library's is not safe for threads: the sync client refuses it when it is made."""
     if world.kind == "sync":
-        with pytest.raises(SettingError, match="http2=True is for the async client"):
+        with pytest.raises(SettingError, match="http2=True works with the async client only"):
             world.connect(http2=True)
     else:
         listing(world, world.connect(http2=True))

@@ -205,7 +205,7 @@ def test_r130_a_server_that_says_goodbye_loses_and_doubles_nothing() -> None:
 
 def test_r130_the_sync_client_refuses_http2() -> None:
     """When it is made, and by default neither client speaks it."""
-    with pytest.raises(SettingError, match="http2=True is for the async client"):
+    with pytest.raises(SettingError, match="http2=True works with the async client only"):
         KaleidoscopeClient("sandbox-id", "sandbox-secret", http2=True)
     for kind in (KaleidoscopeClient, AsyncKaleidoscopeClient):
         assert kind("sandbox-id", "sandbox-secret")._settings.http2 is False
