@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest 67a6a8f498db)
+# Derived from kalbio/aio/_activity.py by scripts/regenerate; edit that file. (digest 91399729a70d)
 """Activities, and what leads to them: their records and their definitions. The three know each other."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kaleidoscope_api.api.operations import add_operation_records, list_operatio
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._activity_updates import resolved
-from kalbio._core.http.responses import as_json, as_list
+from kalbio._core.http.responses import as_json
 from kalbio._core.objects.identifiers import Many, plain_id
 from kalbio._core.objects.listing import Listing, read_items
 from kalbio._core.objects.updates import NoMore, collect_updates
@@ -494,7 +494,7 @@ class Activity(WithProperties, ActivityData):
         """
         client = self._require_client()
         response = client.session.call_or_none(list_activity_events.build_request(self.id))
-        return [] if response is None else read_items(as_list(response), lambda item: ActivityEvent(item, client))
+        return [] if response is None else read_items(response, lambda item: ActivityEvent(item, client))
 
     @default_on_error(list)
     def get_comments(self) -> list[Comment]:
@@ -511,7 +511,7 @@ class Activity(WithProperties, ActivityData):
         """
         client = self._require_client()
         response = client.session.call_or_none(list_activity_comments.build_request(self.id))
-        return [] if response is None else read_items(as_list(response), lambda item: Comment(item, client))
+        return [] if response is None else read_items(response, lambda item: Comment(item, client))
 
     @default_on_error(none)
     def refetch(self) -> None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 83dc2765641d)
+# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 720332ca736f)
 """A cached listing of one kind of things, which finds them by id or by exact name."""
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import attrs
 
 from kalbio._core import constants
 from kalbio._core.errors import NotFoundError
-from kalbio._core.http.responses import as_list
 from kalbio._core.objects.identifiers import Catalog, as_id, require_identifiers
 from kalbio._core.objects.listing import Listing, read_items, read_object
 from kalbio._core.objects.resource import Resource
@@ -67,7 +66,7 @@ class CachedListing(Generic[R]):
 
     def adopt(self, response: Any) -> Listing[R]:
         """Make objects of an answer that lists some."""
-        return read_items(as_list(response), self._make)
+        return read_items(response, self._make)
 
     def catalog(self, *, use_cache: bool = True) -> Catalog[R]:
         """Return the index of the listing."""

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 969ebc2b334f)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 3c8b941c7578)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kaleidoscope_api.api.records import (
 
 from kalbio._core.errors import IdentifierNotFoundError, NotFoundError, OutcomeUnknownError
 from kalbio._core.files.uploads import FileData, open_upload
-from kalbio._core.http.responses import as_list, as_object
+from kalbio._core.http.responses import as_object
 from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import copied
 from kalbio._core.objects.identifiers import DictLike, as_id, plain_id
@@ -361,7 +361,7 @@ class WritableRecord(RecordData):
         """
         client = self._require_client()
         response = client.session.call_or_none(list_record_values.build_request(self.id))
-        return [] if response is None else read_items(as_list(response), lambda item: RecordValue(item, client))
+        return [] if response is None else read_items(response, lambda item: RecordValue(item, client))
 
     @default_on_error(none)
     def refetch(self) -> None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest f3c3f9398fd6)
+# Derived from kalbio/aio/_record_cache.py by scripts/regenerate; edit that file. (digest 5a02192c4846)
 """The cached records of a client, by id and by key values; a write ends the use of records that it changes."""
 
 from __future__ import annotations
@@ -9,21 +9,14 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from threading import Lock as ShortLock
 from typing import Generic, TypeVar
 
-from kalbio._core import constants
 from kalbio._core.concurrency import forks
 from kalbio._core.sync.cache import Cache
+from kalbio._model import constants
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key, shown_sub_records
 from kalbio._model.records import RecordData
 from kalbio._model.staleness import parts_of
 
 R = TypeVar("R", bound=RecordData)
-
-_MANY_KEYS = 8
-"""With more key fields than this, the whole cache is cleared: too many combinations of keys could be records."""
-
-
-_MANY_TOUCHED = 5_000
-"""Only so many writes are remembered; records read before the oldest of them are read again."""
 
 
 class _CachedRecord(Generic[R]):
@@ -93,14 +86,14 @@ class RecordCache(Generic[R]):
             while self._touched and next(iter(self._touched.values()))[1] < now - 2 * self._ttl:
                 self._touched.popitem(last=False)
             self._last_by_key = number if keys else self._last_by_key
-            while len(self._touched) > _MANY_TOUCHED:
+            while len(self._touched) > constants.MANY_TOUCHED:
                 self._cleared = self._touched.popitem(last=False)[1][0]
             # Last, because readers take no lock: a reader that sees the number must see what it touched.
             self._writes = number
 
     def made(self, key_values: Mapping[str, str]) -> None:
         """Note that there may be a new record, which is a sub-record of those whose keys are a part of its key."""
-        if len(key_values) > _MANY_KEYS:
+        if len(key_values) > constants.MANY_KEYS:
             self.clear()
         elif len(key_values) > 1:
             self.touch(parts_of(key_values), keys=True)

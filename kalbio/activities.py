@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 06a29de60f31)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 17627a53c5d9)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from kaleidoscope_api.api.records import list_record_operations
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._activity import ACTIVITIES, DEFINITIONS, Activity, ActivityDefinition
-from kalbio._core import constants
 from kalbio._core.errors import IdentifierNotFoundError, NotFoundError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_text, require_texts, require_whole_number
@@ -26,7 +25,7 @@ from kalbio._core.objects.times import check_day
 from kalbio._core.sync.cache import Cache
 from kalbio._core.text.display import safe_repr
 from kalbio._directory import Client
-from kalbio._model import staleness
+from kalbio._model import constants, staleness
 from kalbio._model.activities import (
     ActivityData,
     ActivityEvent,

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest f8a45777ce6a)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 0e9a14e9651d)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kalbio._core.sync.session import OnError, Session
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.errors import KalbioAPIError, KalbioResponseError
-from kalbio._version import __version__
+from kalbio._model.platform import KALEIDOSCOPE
 
 if TYPE_CHECKING:
     from kalbio._core.http.httpx_names import Request, Response
@@ -65,7 +65,7 @@ __all__ = [
     "KaleidoscopeClient",
 ]
 
-PROD_API_URL = "https://api.kaleidoscope.bio"
+PROD_API_URL = KALEIDOSCOPE.base_url
 """Where the platform answers."""
 
 _WHEN_MADE = frozenset(
@@ -209,10 +209,10 @@ class KaleidoscopeClient:
         if transport is None:
             _warn_of_clear_text(address)
         self._settings = Settings(
+            platform=KALEIDOSCOPE,
             base_url=base_url,
             timeouts=Timeouts.of(timeout),
             retry=_retry_policy(retries),
-            user_agent=f"kalbio/{__version__}",
             extra_headers=self._additional_headers,
             trust=Certificates.of(verify_ssl, environ),
             proxies=proxies,
@@ -416,7 +416,13 @@ class KaleidoscopeClient:
             >>> with client.timeout(600):
             ...     path = client.exports.pull_data("all.csv", entity_type.id)
         """
-        return block(self.session, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
+        return block(
+            self.session,
+            "timeout",
+            Timeouts.of(seconds),
+            "Make a client with timeout=... for this.",
+            self.session.logger,
+        )
 
     def clear_caches(self) -> None:
         """Clear the caches of all services, and the relations cached on objects."""
@@ -431,7 +437,8 @@ class KaleidoscopeClient:
             >>> with client.cache_disabled():
             ...     programs = client.programs.get_programs()
         """
-        return block(self.session, "cache_disabled", True, "Make a client with use_cache=False for this.")
+        cure = "Make a client with use_cache=False for this."
+        return block(self.session, "cache_disabled", True, cure, self.session.logger)
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
@@ -519,10 +526,6 @@ def _warn_of_older(name: str, method: str) -> None:
 
 def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> RetryingClient:
     # Imported here: making a client must stay cheap, and the HTTP library is most of the cost.
-    from kaleidoscope_api.api.auth import create_token
-    from kaleidoscope_api.models import CreateTokenBody
-    from kaleidoscope_api.operations import OPERATIONS
-
     from kalbio._core.sync.auth import IdentityToken, TokenAuth
     from kalbio._core.sync.retrying_client import RetryingClient
 
@@ -534,17 +537,17 @@ def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Retr
 
     def make_auth(http: RetryingClient) -> TokenAuth:
         def build(grant: Grant) -> Request:
-            return http.build_request(**create_token.build_request(body=CreateTokenBody.from_dict(dict(grant))))
+            return http.build_request(**KALEIDOSCOPE.token_request(grant))
 
         return TokenAuth(
             tokens,
-            header="X-Kal-Authorization",
+            platform=KALEIDOSCOPE,
             build=build,
             extra_headers=settings.extra_headers,
             identity=identity,
         )
 
-    return RetryingClient(settings, OPERATIONS, make_auth)
+    return RetryingClient(settings, make_auth)
 
 
 def _credential(name: str, given: str | None, variable: str) -> str:

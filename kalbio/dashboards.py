@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest fcf31c5b1e85)
+# Derived from kalbio/aio/dashboards.py by scripts/regenerate; edit that file. (digest 3cb347d69fdd)
 """Dashboards: saved summaries of records, record sets and categories."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kaleidoscope_api.api.dashboards import (
 )
 
 from kalbio._activity import DEFINITIONS
-from kalbio._core.http.responses import as_list, as_object, unusable
+from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_list, require_text
 from kalbio._core.objects.fixed import FixedList
 from kalbio._core.objects.identifiers import Many, plain_id
@@ -155,7 +155,7 @@ class Dashboard(Resource):
         """
         client = self._require_client()
         response = client.session.call_or_none(list_dashboard_categories.build_request(self.id))
-        return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
+        return [] if response is None else read_items(response, lambda item: DashboardCategory(item, client))
 
     @default_on_error(none)
     def add_record(self, record_id: RecordIdentifier) -> None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 89e68f8eeb38)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 483bc3ca65bc)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from kaleidoscope_api.api.records import search_records
 
-from kalbio._core.http.responses import as_list
 from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_ids
 from kalbio._directory import Client
@@ -50,7 +49,7 @@ class EntityType(EntityTypeData):
         """
         client = self._require_client()
         response = client.session.call_or_none(search_records.build_request(entity_slice_id=self.id))
-        return [] if response is None else read_ids(as_list(response))
+        return [] if response is None else read_ids(response)
 
 
 EntityTypeIdentifier: TypeAlias = EntityType | str

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest d4a27710e6a0)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 259d7d7bbd42)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from kaleidoscope_api.api.records import (
 )
 
 from kalbio._activity import Record
-from kalbio._core import constants
 from kalbio._core.files.uploads import FileData, open_upload
-from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import conditions, renamed, require_whole_number
 from kalbio._core.objects.identifiers import Many, plain_ids
@@ -25,7 +23,7 @@ from kalbio._core.objects.listing import (
     read_undecoded,
 )
 from kalbio._core.sync.concurrency import map_bounded, map_ordered
-from kalbio._model import staleness
+from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.enums import FilterRuleTypeEnum
@@ -254,7 +252,7 @@ class RecordsService(TableReads, BulkWrites):
 
         def ask(conditions: Mapping[str, Any]) -> list[str]:
             response = self._session.call_or_none(build(**conditions))
-            return [] if response is None else read_ids(as_list(response))
+            return [] if response is None else read_ids(response)
 
         parts = in_parts(asked, lambda conditions: self._session.target_length(build(**conditions)))
         if parts is None:

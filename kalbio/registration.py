@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest f6792195302e)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 9ed9ea6b68dc)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from kaleidoscope_api.api.registration import (
 
 from kalbio._activity import ACTIVITIES
 from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
-from kalbio._core.http.responses import as_list
 from kalbio._core.objects.checks import renamed, require_rows, require_texts
 from kalbio._core.objects.identifiers import Many, plain_id, plain_ids
 from kalbio._core.objects.listing import read_items, read_object
@@ -125,7 +124,7 @@ class RegistrationService(Service):
             ...     print(registration.status, registration.message)
         """
         operation = self._directory[ACTIVITIES].require_id(operation_id)
-        answer = as_list(self._session.call(list_registration_files.build_request(operation)))
+        answer = self._session.call(list_registration_files.build_request(operation))
         return read_items(answer, lambda item: RegistrationFileWithErrors(item, self._client))
 
     @default_on_error(bool)
@@ -455,7 +454,7 @@ class RegistrationService(Service):
             ...     print(draft.record_id, draft.status, draft.message)
         """
         operation = self._directory[ACTIVITIES].require_id(operation_id)
-        answer = as_list(self._session.call(list_draft_statuses.build_request(operation)))
+        answer = self._session.call(list_draft_statuses.build_request(operation))
         return read_items(answer, lambda item: RegistrationDraftStatus(item, self._client), needs_id=False)
 
     @default_on_error(list, skip_when_none="operation_id")
@@ -475,7 +474,7 @@ class RegistrationService(Service):
             >>> submissions = client.registration.get_registration_submissions(operation_id)
         """
         operation = self._directory[ACTIVITIES].require_id(operation_id)
-        answer = as_list(self._session.call(list_registration_submissions.build_request(operation)))
+        answer = self._session.call(list_registration_submissions.build_request(operation))
         return read_items(answer, lambda item: RegistrationSubmissionWithErrors(item, self._client))
 
     @default_on_error(bool)

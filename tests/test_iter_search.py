@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from kalbio import ServerError
-from kalbio._core.constants import FIRST_BATCH
+from kalbio._model.constants import FIRST_BATCH
 from kalbio.sandbox import Fault, Faults, Sandbox
 from kalbio.testing import InProcess
 from tests.conftest import Lab, World

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from kalbio._core.errors import UnreadableTimeError
@@ -47,7 +48,7 @@ def test_real_answers_load_and_lose_nothing(name: str) -> None:
         pytest.skip("the recorded answers are not on this machine")
     answer = json.loads((SAMPLES / f"{name}.json").read_text())
     items = answer if isinstance(answer, list) else [answer]
-    listing = read_items(items, CLASSES[name])
+    listing = read_items(httpx.Response(200, json=items), CLASSES[name])
     assert [item.to_dict() for item in listing] == items
     assert listing.unreadable == []
     item: Any
@@ -203,7 +204,7 @@ def test_unknown_values_of_enumerations_are_kept() -> None:
 
 def test_unreadable_items_are_reported_and_kept_aside(caplog: pytest.LogCaptureFixture) -> None:
     """An item that is no object, or has no id, leaves the rest usable, is logged once, and stays accessible."""
-    listing = read_items([{"id": ID}, {"title": "no id"}, 5, None], Program)
+    listing = read_items(httpx.Response(200, json=[{"id": ID}, {"title": "no id"}, 5, None]), Program)
     assert [item.id for item in listing] == [ID]
     assert listing.unreadable == [{"title": "no id"}, 5, None]
     assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -81,7 +81,7 @@ CLIENT = '''\
 
 from __future__ import annotations
 
-import time
+import json
 from typing import Any
 
 from toy_api.api.door import log_in
@@ -91,9 +91,70 @@ from toy_api.operations import OPERATIONS
 
 from kalbio._core.aio.auth import AsyncTokenAuth
 from kalbio._core.aio.retrying_client import AsyncRetryingClient
-from kalbio._core.retry import RetryPolicy
+from kalbio._core.errors import ErrorBody
 from kalbio._core.http.settings import Settings, Timeouts
-from kalbio._core.auth.tokens import Tokens
+from kalbio._core.platform import Failure, Platform
+from kalbio._core.retry import RetryPolicy
+
+
+def read_error(body: Any) -> ErrorBody:
+    found = body.get("detail")
+    return ErrorBody(message=found) if isinstance(found, str) else ErrorBody(details=found)
+
+
+def find_failure(answer: Any) -> Failure | None:
+    status = answer.get("status")
+    if isinstance(status, dict) and status.get("success") is False:
+        return Failure(str(status.get("details")), is_refusal=True)
+    return None
+
+
+SHOP = Platform(
+    name="toyshop",
+    version="7",
+    base_url="https://toys.invalid",
+    base_urls={"door": "https://door.invalid/house"},
+    operations=lambda: OPERATIONS,
+    token_request=lambda grant: log_in.build_request(body=LogInBody.from_dict(dict(grant))),
+    token_header="X-Toy-Pass",
+    read_error=read_error,
+    find_failure=find_failure,
+)
+
+
+class DeviceTokens:
+    """A device flow: asks for a code, shows it, and asks until somebody has let it in."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self._code = ""
+        self._token: str | None = None
+
+    def usable(self) -> str | None:
+        return self._token
+
+    def secrets(self) -> tuple[str, ...]:
+        return ("toy-token-toy",)
+
+    def next_grant(self) -> dict[str, str]:
+        return {"who": "device", "word": self._code} if self._code else {"who": "bear"}
+
+    def accept(self, body: bytes) -> str | None:
+        answer = json.loads(body)
+        if "device_code" in answer:
+            self._code = answer["device_code"]
+            self.shown.append(self._code)
+        self._token = answer.get("access_token")
+        return self._token
+
+    def wait_after_refusal(self, grant: Any, status: int, body: bytes) -> float | None:
+        return 0.01 if json.loads(body).get("detail") == "authorization_pending" else None
+
+    def restore(self, grant: Any) -> None:
+        pass
+
+    def reject(self, access: str) -> None:
+        self._token = None
 
 
 class AsyncToyClient:
@@ -101,22 +162,17 @@ class AsyncToyClient:
 
     def __init__(self, transport: Any) -> None:
         settings = Settings(
-            base_url="https://toys.invalid",
-            timeouts=Timeouts(),
-            retry=RetryPolicy(base=0),
-            user_agent="toys/1",
-            extra_headers={},
-            transport=transport,
+            platform=SHOP, timeouts=Timeouts(), retry=RetryPolicy(base=0), extra_headers={}, transport=transport
         )
-        tokens = Tokens(client_id="bear", client_secret="honey", clock=time.monotonic)
+        self.tokens = DeviceTokens()
 
         def make_auth(pipe: AsyncRetryingClient) -> AsyncTokenAuth:
             def build(grant: Any) -> Any:
-                return pipe.build_request(**log_in.build_request(body=LogInBody(who="bear", word="please")))
+                return pipe.build_request(**SHOP.token_request(grant))
 
-            return AsyncTokenAuth(tokens, header="X-Toy-Pass", build=build, extra_headers={})
+            return AsyncTokenAuth(self.tokens, platform=SHOP, build=build, extra_headers={})
 
-        self._pipe = AsyncRetryingClient(settings, OPERATIONS, make_auth)
+        self._pipe = AsyncRetryingClient(settings, make_auth)
 
     def get_async_httpx_client(self) -> AsyncRetryingClient:
         return self._pipe
@@ -136,6 +192,7 @@ class AsyncToyClient:
 
 STORY = """
 import asyncio
+import logging
 import sys
 
 import httpx
@@ -143,48 +200,83 @@ import toyshop.aio.client
 import toyshop.client
 
 asked = []
+logged = []
+
+
+class Keep(logging.Handler):
+    def emit(self, record):
+        logged.append(f"{record.name} {record.levelname}")
+
+
+logging.getLogger().addHandler(Keep(logging.INFO))
+logging.getLogger("toyshop").setLevel(logging.INFO)
+logging.getLogger("kalbio").setLevel(logging.DEBUG)
 
 
 def answer(request):
-    asked.append(f"{request.method} {request.url.path} {request.headers.get('x-toy-pass', '-')}")
-    if request.url.path == "/login":
-        assert request.read() == b'{"who":"bear","word":"please"}', request.content
-        body = {"access_token": "toy-token-toy", "expires_in": 3600, "refresh_token": "toy-token-again"}
-        return httpx.Response(200, json=body)
-    if len(asked) == 2:
+    asked.append(f"{request.method} {request.url} {request.headers.get('x-toy-pass', '-')}")
+    assert request.headers["user-agent"] == "toyshop/7", request.headers
+    if request.url.host == "door.invalid":
+        said = request.read()
+        if said == b'{"who":"bear"}':
+            return httpx.Response(200, json={"device_code": "toy-code"})
+        assert said == b'{"who":"device","word":"toy-code"}', said
+        if len(asked) == 2:
+            return httpx.Response(400, json={"detail": "authorization_pending"})
+        return httpx.Response(200, json={"access_token": "toy-token-toy"})
+    if len(asked) == 4:
         return httpx.Response(503)
     if request.url.path == "/toys/none":
-        return httpx.Response(404, json={"message": "no such toy"})
+        return httpx.Response(404, json={"detail": "no such toy: toy-token-toy", "message": "another"})
+    if request.url.path == "/toys/bad":
+        return httpx.Response(422, json={"detail": [{"loc": ["path"], "msg": "bad"}]})
+    if request.url.path == "/toys/refused":
+        return httpx.Response(200, json={"status": {"success": False, "details": "not for you"}, "id": "refused"})
+    if request.url.path == "/toys/listed":
+        return httpx.Response(200, json=[{"id": "listed"}])
     return httpx.Response(201 if request.method == "POST" else 200, json={"id": "1", "color": "red"})
 
 
 def told(error):
-    return f"{type(error).__name__} {error.status_code}"
+    return [type(error).__name__, getattr(error, "status_code", 0), error.message if hasattr(error, "message") else ""]
+
+
+WRONG = ("none", "bad", "refused", "listed")
 
 
 def in_threads():
     with toyshop.client.ToyClient(httpx.MockTransport(answer)) as shop:
-        print(shop.get_toy("1").color, shop.make_toy("1").id)
-        try:
-            shop.get_toy("none")
-        except Exception as error:
-            print(told(error))
+        print(shop.get_toy("1").color, shop.make_toy("1").id, shop.tokens.shown)
+        for toy in WRONG:
+            try:
+                shop.get_toy(toy)
+            except Exception as error:
+                print(*told(error), getattr(error, "details", None))
+                assert "toy-token" not in str(error)
 
 
 async def in_tasks():
     async with toyshop.aio.client.AsyncToyClient(httpx.MockTransport(answer)) as shop:
-        print((await shop.get_toy("1")).color, (await shop.make_toy("1")).id)
-        try:
-            await shop.get_toy("none")
-        except Exception as error:
-            print(told(error))
+        print((await shop.get_toy("1")).color, (await shop.make_toy("1")).id, shop.tokens.shown)
+        for toy in WRONG:
+            try:
+                await shop.get_toy(toy)
+            except Exception as error:
+                print(*told(error), getattr(error, "details", None))
+                assert "toy-token" not in str(error)
+
+
+def report():
+    print(*asked, sep=", ")
+    print(sorted(set(logged)))
+    asked.clear()
+    logged.clear()
 
 
 in_threads()
-print(*asked, sep=", ")
-asked.clear()
+report()
 asyncio.run(in_tasks())
-print(*asked, sep=", ")
+report()
 strangers = ("kaleidoscope_api", "kalbio.aio", "kalbio._model", "kalbio.client", "kalbio.sandbox", "kalbio.testing")
 print([name for name in sys.modules if name.startswith(strangers)])
 import box_api.types, kaleidoscope_api.types, toy_api.types, kalbio
@@ -212,15 +304,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_second_client_stands_on_the_floor_alone(made: Path) -> None:
-    """Both worlds log in, try again and raise typed errors without a module of the first platform; UNSET is one."""
+    """Its own login, addresses, error bodies, failures in a 200, logger and user agent; no module of the first one."""
     package, shop = made / "generated", made
     for name in ("toy_api", "box_api"):  # beside the client, where `run` finds them
         if not (shop / name).exists():
             (shop / name).symlink_to(package / name)
     grant = "Bearer toy-token-toy"
-    world = f"GET /toys/1 {grant}, GET /toys/1 {grant}, POST /toys {grant}"
-    asked = f"POST /login -, {world}, GET /toys/none {grant}"
-    one = ["red 1", "NotFoundError 404", asked]
+    door, toys = "POST https://door.invalid/house/login -", "https://toys.invalid/toys"
+    reads = [f"GET {toys}/{toy} {grant}" for toy in ("1", "1", "none", "bad", "refused", "listed")]
+    asked = [door, door, door, *reads[:2], f"POST {toys} {grant}", *reads[2:]]
+    one = [
+        "red 1 ['toy-code']",
+        "NotFoundError 404 no such toy: [hidden] None",
+        "ValidationError 422 None [{'loc': ['path'], 'msg': 'bad'}]",
+        "APIError 200 not for you None",
+        "ResponseError 0  None",
+        ", ".join(asked),
+        "['toyshop INFO']",
+    ]
     assert run(shop, STORY).splitlines() == [*one, *one, "[]", "{True} 1"]
 
 

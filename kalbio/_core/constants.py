@@ -45,16 +45,6 @@ MAX_REFUSAL = 1_048_576
 MAX_ERROR_BODY = 4_096
 
 LISTING_TTL = 300.0
-RECORD_TTL = 60.0
-RECORD_CACHE_SIZE = 10_000
-RELATION_TTL = 10.0
-RELATION_CACHE_SIZE = 128
-
-# Imports that a client has pushed, and waits to see the end of.
-RUNNING_IMPORTS = 1_000
-
-# The first records of a search come with a small request, before the look-ahead begins.
-FIRST_BATCH = 25
 
 # What is read of a file at once, and unpacked of a body at most.
 UPLOAD_CHUNK = 131_072

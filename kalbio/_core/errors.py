@@ -33,8 +33,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Self
 
 from kalbio._core.constants import MAX_ERROR_BODY, PORTS
 from kalbio._core.text.display import host_and_port, one_line, safe_repr
@@ -76,8 +76,22 @@ def _after_colon(body: bytes) -> str:
     return f": {body.decode('utf-8', 'replace')}" if body else ""
 
 
+class ErrorBody(NamedTuple):
+    """What the body of a refusal says.
+
+    Attributes:
+        code: the server's error code.
+        message: the server's message.
+        details: what it says about single inputs.
+    """
+
+    code: str | None = None
+    message: str | None = None
+    details: Any = None
+
+
 class APIError(SDKError):
-    """The server answered with a status of 400 or more.
+    """The server refused: it answered with a status of 400 or more, or told in a 200 that it did nothing.
 
     Attributes:
         method: HTTP method.
@@ -103,6 +117,7 @@ class APIError(SDKError):
         request_id: str | None = None,
         retry_after: float | None = None,
         secrets: Iterable[str] = (),
+        read_body: Callable[[Any], ErrorBody] | None = None,
     ) -> None:
         self.method = method
         self.path = url
@@ -111,8 +126,9 @@ class APIError(SDKError):
         self.response_body = clip(response_body, secrets)
         self.request_id = request_id
         self.retry_after = retry_after
-        self.code, self.message, self.details = _read_error_body(response_body, secrets)
-        super().__init__(f"{method} {url} failed with status {status_code}{_after_colon(self.response_body)}")
+        self.code, self.message, self.details = _read_error_body(response_body, secrets, read_body)
+        told = "failed with" if status_code >= 400 else "was refused in an answer with"
+        super().__init__(f"{method} {url} {told} status {status_code}{_after_colon(self.response_body)}")
 
     @property
     def url(self) -> str:
@@ -165,17 +181,14 @@ _BY_STATUS: dict[int, type[APIError]] = {
 }
 
 
-def _read_error_body(body: bytes, secrets: Iterable[str]) -> tuple[str | None, str | None, Any]:
+def _read_error_body(body: bytes, secrets: Iterable[str], read: Callable[[Any], ErrorBody] | None) -> ErrorBody:
+    if read is None:
+        return ErrorBody()
     try:
         parsed = redact_all(json.loads(redact(body.decode("utf-8"), secrets)), secrets)
     except (ValueError, RecursionError):
-        return None, None, None
-    if not isinstance(parsed, dict):
-        return None, None, parsed
-    code, message = parsed.get("code"), parsed.get("message")
-    # Validation details come under different names, depending on which layer of the server refused.
-    details = next((parsed[name] for name in ("details", "issues", "errors", "validation") if parsed.get(name)), None)
-    return (None if code is None else str(code)), (None if message is None else str(message)), details
+        return ErrorBody()
+    return read(parsed)
 
 
 class ResponseError(SDKError):
@@ -337,7 +350,7 @@ class IdentifierError(SDKError, ValueError):
     """An identifier does not name exactly one thing.
 
     Attributes:
-        kind: what was looked for, e.g. "data field".
+        kind: what was looked for.
         identifier: the identifier that was given.
     """
 

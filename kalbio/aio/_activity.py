@@ -17,7 +17,7 @@ from kaleidoscope_api.api.operations import add_operation_records, list_operatio
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core.concurrency.on_demand import on_demand
-from kalbio._core.http.responses import as_json, as_list
+from kalbio._core.http.responses import as_json
 from kalbio._core.objects.identifiers import Many, plain_id
 from kalbio._core.objects.listing import Listing, read_items
 from kalbio._core.objects.updates import NoMore, collect_updates
@@ -505,7 +505,7 @@ class Activity(WithProperties, ActivityData):
         """
         client = self._require_client()
         response = await client.session.call_or_none(list_activity_events.build_request(self.id))
-        return [] if response is None else read_items(as_list(response), lambda item: ActivityEvent(item, client))
+        return [] if response is None else read_items(response, lambda item: ActivityEvent(item, client))
 
     @default_on_error(list)
     async def get_comments(self) -> list[Comment]:
@@ -522,7 +522,7 @@ class Activity(WithProperties, ActivityData):
         """
         client = self._require_client()
         response = await client.session.call_or_none(list_activity_comments.build_request(self.id))
-        return [] if response is None else read_items(as_list(response), lambda item: Comment(item, client))
+        return [] if response is None else read_items(response, lambda item: Comment(item, client))
 
     @default_on_error(none)
     async def refetch(self) -> None:

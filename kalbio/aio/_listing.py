@@ -12,7 +12,6 @@ from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.aio.session import AsyncSession
 from kalbio._core.errors import NotFoundError
-from kalbio._core.http.responses import as_list
 from kalbio._core.objects.identifiers import Catalog, as_id, require_identifiers
 from kalbio._core.objects.listing import Listing, read_items, read_object
 from kalbio._core.objects.resource import Resource
@@ -66,7 +65,7 @@ class CachedListing(Generic[R]):
 
     def adopt(self, response: Any) -> Listing[R]:
         """Make objects of an answer that lists some."""
-        return read_items(as_list(response), self._make)
+        return read_items(response, self._make)
 
     async def catalog(self, *, use_cache: bool = True) -> Catalog[R]:
         """Return the index of the listing."""

@@ -14,7 +14,6 @@ from kaleidoscope_api.api.activities import (
 from kaleidoscope_api.api.records import list_record_operations
 from kaleidoscope_api.types import UNSET, Unset
 
-from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
 from kalbio._core.errors import IdentifierNotFoundError, NotFoundError
 from kalbio._core.json import strict_json
@@ -23,7 +22,7 @@ from kalbio._core.objects.identifiers import Many, as_id
 from kalbio._core.objects.listing import Listing, read_object
 from kalbio._core.objects.times import check_day
 from kalbio._core.text.display import safe_repr
-from kalbio._model import staleness
+from kalbio._model import constants, staleness
 from kalbio._model.activities import (
     ActivityData,
     ActivityEvent,

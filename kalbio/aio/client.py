@@ -29,7 +29,7 @@ from kalbio._core.retry import RetryPolicy
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.errors import KalbioAPIError, KalbioResponseError
-from kalbio._version import __version__
+from kalbio._model.platform import KALEIDOSCOPE
 
 if TYPE_CHECKING:
     from kalbio._core.aio.auth import AsyncIdentityToken
@@ -64,7 +64,7 @@ __all__ = [
     "KalbioResponseError",
 ]
 
-PROD_API_URL = "https://api.kaleidoscope.bio"
+PROD_API_URL = KALEIDOSCOPE.base_url
 """Where the platform answers."""
 
 _WHEN_MADE = frozenset(
@@ -210,10 +210,10 @@ class AsyncKaleidoscopeClient:
         if transport is None:
             _warn_of_clear_text(address)
         self._settings = Settings(
+            platform=KALEIDOSCOPE,
             base_url=base_url,
             timeouts=Timeouts.of(timeout),
             retry=_retry_policy(retries),
-            user_agent=f"kalbio/{__version__}",
             extra_headers=self._additional_headers,
             trust=Certificates.of(verify_ssl, environ),
             proxies=proxies,
@@ -419,7 +419,13 @@ class AsyncKaleidoscopeClient:
             >>> with client.timeout(600):
             ...     path = await client.exports.pull_data("all.csv", entity_type.id)
         """
-        return block(self.session, "timeout", Timeouts.of(seconds), "Make a client with timeout=... for this.")
+        return block(
+            self.session,
+            "timeout",
+            Timeouts.of(seconds),
+            "Make a client with timeout=... for this.",
+            self.session.logger,
+        )
 
     def clear_caches(self) -> None:
         """Clear the caches of all services, and the relations cached on objects."""
@@ -434,7 +440,8 @@ class AsyncKaleidoscopeClient:
             >>> with client.cache_disabled():
             ...     programs = await client.programs.get_programs()
         """
-        return block(self.session, "cache_disabled", True, "Make a client with use_cache=False for this.")
+        cure = "Make a client with use_cache=False for this."
+        return block(self.session, "cache_disabled", True, cure, self.session.logger)
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
@@ -524,10 +531,6 @@ def _warn_of_older(name: str, method: str) -> None:
 
 def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> AsyncRetryingClient:
     # Imported here: making a client must stay cheap, and the HTTP library is most of the cost.
-    from kaleidoscope_api.api.auth import create_token
-    from kaleidoscope_api.models import CreateTokenBody
-    from kaleidoscope_api.operations import OPERATIONS
-
     from kalbio._core.aio.auth import AsyncIdentityToken, AsyncTokenAuth
     from kalbio._core.aio.retrying_client import AsyncRetryingClient
 
@@ -539,17 +542,17 @@ def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Asyn
 
     def make_auth(http: AsyncRetryingClient) -> AsyncTokenAuth:
         def build(grant: Grant) -> Request:
-            return http.build_request(**create_token.build_request(body=CreateTokenBody.from_dict(dict(grant))))
+            return http.build_request(**KALEIDOSCOPE.token_request(grant))
 
         return AsyncTokenAuth(
             tokens,
-            header="X-Kal-Authorization",
+            platform=KALEIDOSCOPE,
             build=build,
             extra_headers=settings.extra_headers,
             identity=identity,
         )
 
-    return AsyncRetryingClient(settings, OPERATIONS, make_auth)
+    return AsyncRetryingClient(settings, make_auth)
 
 
 def _credential(name: str, given: str | None, variable: str) -> str:

@@ -15,7 +15,7 @@ from kaleidoscope_api.api.dashboards import (
     remove_dashboard_set,
 )
 
-from kalbio._core.http.responses import as_list, as_object, unusable
+from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_list, require_text
 from kalbio._core.objects.fixed import FixedList
 from kalbio._core.objects.identifiers import Many, plain_id
@@ -154,7 +154,7 @@ class Dashboard(Resource):
         """
         client = self._require_client()
         response = await client.session.call_or_none(list_dashboard_categories.build_request(self.id))
-        return [] if response is None else read_items(as_list(response), lambda item: DashboardCategory(item, client))
+        return [] if response is None else read_items(response, lambda item: DashboardCategory(item, client))
 
     @default_on_error(none)
     async def add_record(self, record_id: RecordIdentifier) -> None:

@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 from kaleidoscope_api.api.records import search_records
 
-from kalbio._core.http.responses import as_list
 from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_ids
 from kalbio._model import staleness
@@ -49,7 +48,7 @@ class EntityType(EntityTypeData):
         """
         client = self._require_client()
         response = await client.session.call_or_none(search_records.build_request(entity_slice_id=self.id))
-        return [] if response is None else read_ids(as_list(response))
+        return [] if response is None else read_ids(response)
 
 
 EntityTypeIdentifier: TypeAlias = EntityType | str

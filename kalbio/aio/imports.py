@@ -18,7 +18,6 @@ from kaleidoscope_api.api.imports import (
 )
 from kaleidoscope_api.operations import OPERATIONS
 
-from kalbio._core import constants
 from kalbio._core.aio.bulk import BulkWriter
 from kalbio._core.aio.waiting import check_times, poll
 from kalbio._core.bulk.journal import Journal, digest
@@ -30,14 +29,14 @@ from kalbio._core.errors import (
     OutcomeUnknownError,
     WaitTimeoutError,
 )
-from kalbio._core.http.responses import as_list, as_object, unusable
+from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_rows, require_text, require_texts, require_whole_number
 from kalbio._core.objects.identifiers import Catalog, ListLike, Many, plain_id, plain_ids
 from kalbio._core.objects.listing import read_items, read_object
 from kalbio._core.objects.paging import Pages
 from kalbio._core.text.display import safe_repr
-from kalbio._model import staleness
+from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of
 from kalbio._model.cells import column_types, with_cells
@@ -413,7 +412,7 @@ class ImportsService(Service):
         response = await self._session.call_or_none(build(**query))
         if response is None:
             return []
-        found = read_items(as_list(response), lambda item: ImportRecord(item, self._client))
+        found = read_items(response, lambda item: ImportRecord(item, self._client))
         for item in found:
             if item.is_complete and item.id in self._running:
                 self._has_ended(item.id)

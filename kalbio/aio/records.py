@@ -12,10 +12,8 @@ from kaleidoscope_api.api.records import (
     search_records,
 )
 
-from kalbio._core import constants
 from kalbio._core.aio.concurrency import map_bounded, map_ordered
 from kalbio._core.files.uploads import FileData, open_upload
-from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import conditions, renamed, require_whole_number
 from kalbio._core.objects.identifiers import Many, plain_ids
@@ -23,7 +21,7 @@ from kalbio._core.objects.listing import (
     read_ids,
     read_undecoded,
 )
-from kalbio._model import staleness
+from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.enums import FilterRuleTypeEnum
@@ -255,7 +253,7 @@ class RecordsService(TableReads, BulkWrites):
 
         async def ask(conditions: Mapping[str, Any]) -> list[str]:
             response = await self._session.call_or_none(build(**conditions))
-            return [] if response is None else read_ids(as_list(response))
+            return [] if response is None else read_ids(response)
 
         parts = in_parts(asked, lambda conditions: self._session.target_length(build(**conditions)))
         if parts is None:

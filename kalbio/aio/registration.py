@@ -22,7 +22,6 @@ from kaleidoscope_api.api.registration import (
 
 from kalbio._core.aio.waiting import poll
 from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
-from kalbio._core.http.responses import as_list
 from kalbio._core.objects.checks import renamed, require_rows, require_texts
 from kalbio._core.objects.identifiers import Many, plain_id, plain_ids
 from kalbio._core.objects.listing import read_items, read_object
@@ -124,7 +123,7 @@ class RegistrationService(Service):
             ...     print(registration.status, registration.message)
         """
         operation = await self._directory[ACTIVITIES].require_id(operation_id)
-        answer = as_list(await self._session.call(list_registration_files.build_request(operation)))
+        answer = await self._session.call(list_registration_files.build_request(operation))
         return read_items(answer, lambda item: RegistrationFileWithErrors(item, self._client))
 
     @default_on_error(bool)
@@ -454,7 +453,7 @@ class RegistrationService(Service):
             ...     print(draft.record_id, draft.status, draft.message)
         """
         operation = await self._directory[ACTIVITIES].require_id(operation_id)
-        answer = as_list(await self._session.call(list_draft_statuses.build_request(operation)))
+        answer = await self._session.call(list_draft_statuses.build_request(operation))
         return read_items(answer, lambda item: RegistrationDraftStatus(item, self._client), needs_id=False)
 
     @default_on_error(list, skip_when_none="operation_id")
@@ -476,7 +475,7 @@ class RegistrationService(Service):
             >>> submissions = await client.registration.get_registration_submissions(operation_id)
         """
         operation = await self._directory[ACTIVITIES].require_id(operation_id)
-        answer = as_list(await self._session.call(list_registration_submissions.build_request(operation)))
+        answer = await self._session.call(list_registration_submissions.build_request(operation))
         return read_items(answer, lambda item: RegistrationSubmissionWithErrors(item, self._client))
 
     @default_on_error(bool)

@@ -14,7 +14,7 @@ from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
-from kalbio._core.http.responses import as_json, as_list
+from kalbio._core.http.responses import as_json
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import conditions, require_texts, require_whole_number, unicode_text
 from kalbio._core.objects.identifiers import Many
@@ -284,7 +284,7 @@ class WorkspaceService(Service):
         response = await self._session.call_or_none(build(**query))
         if response is None:
             return []
-        return read_items(as_list(response), lambda item: WorkspaceEvent(item, self._client))
+        return read_items(response, lambda item: WorkspaceEvent(item, self._client))
 
     @end_on_error
     async def iter_events(self, **params: Unpack[WorkspaceService.EventsQuery]) -> AsyncIterator[WorkspaceEvent]:

@@ -65,6 +65,7 @@ _CONVENTIONS = Conventions(
     logins=LOGINS,
     json_type="application/json; charset=utf-8",
     credential_headers=frozenset({"authorization", "x-kal-authorization"}),
+    name="kalbio-sandbox",
 )
 _REFERENCE = Reference("Kaleidoscope API (sandbox)", scheme="kaleidoscopeToken", token_prefix="Bearer ")  # noqa: S106
 
@@ -99,7 +100,7 @@ class Sandbox(Emulator[Store]):
         """Open the database and, when it is new, fill it with a seed."""
         check_body_limits(json_limit, upload_limit)
         self.settings = SandboxSettings(client_id, client_secret, token_lifetime, import_polls)
-        webhooks = Webhooks(webhook)
+        webhooks = Webhooks(webhook, name=_CONVENTIONS.name)
         connection = connect(db)
         # A sandbox that nobody closed takes its database along without a warning.
         weakref.finalize(self, connection.close)

@@ -39,6 +39,7 @@ from kalbio._core.errors import (
 )
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.text.redaction import HIDDEN, redact, redact_all
+from kalbio._model.platform import KALEIDOSCOPE
 from tests.core.wire import SECRET, Core, Wire, answer, tokens
 
 ONCE = RetryPolicy(attempts=1)
@@ -115,10 +116,13 @@ def test_each_status_has_its_class_and_the_error_knows_the_call(core: Core, stat
     assert "api.invalid" not in str(error)
 
 
+READ: Any = {"read_body": KALEIDOSCOPE.read_error}
+
+
 @pytest.mark.parametrize("name", ["details", "issues", "errors", "validation"])
 def test_details_come_under_any_of_the_names_a_server_uses(name: str) -> None:
     """What refuses a request may be a gateway, a validator or the server itself."""
-    error = APIError.for_status("POST", "/", 400, json.dumps({name: [1], "code": 7}).encode())
+    error = APIError.for_status("POST", "/", 400, json.dumps({name: [1], "code": 7}).encode(), **READ)
     assert error.details == [1]
     assert error.code == "7"
     assert error.message is None

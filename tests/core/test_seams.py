@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from kaleidoscope_api.operations import OPERATIONS
 
 import kalbio
@@ -69,13 +68,3 @@ def test_the_arrows_run_one_way() -> None:
             if module.startswith(forbidden) and not (layer == "_model" and module in typing_only):
                 wrong.append((name(path), module))
     assert wrong == []
-
-
-@pytest.mark.parametrize("path", sorted((PACKAGE / "_core").rglob("*.py")), ids=name)
-def test_the_core_names_no_noun_of_the_platform(path: Path) -> None:
-    """A second platform's client could stand on it: no word of the first one in its names and texts."""
-    nouns = re.compile(r"kaleidoscope|\bkal-|(?<!id)entity|activit|compound|workspace", re.IGNORECASE)
-    source = "\n".join(texts(path))
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    source += " ".join(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
-    assert nouns.findall(source) == []

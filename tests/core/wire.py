@@ -13,7 +13,9 @@ import attrs
 import httpx
 
 from kalbio._core.auth.tokens import Grant, Tokens
+from kalbio._core.errors import ErrorBody
 from kalbio._core.http.settings import Settings, Timeouts
+from kalbio._core.platform import Platform
 from kalbio._core.retry import RetryPolicy
 from tests.conftest import World
 
@@ -152,11 +154,31 @@ class Operation:
     may_be_empty: bool = True
     required: tuple[str, ...] = ()
     repeats: tuple[Any, ...] = ()
+    tag: str = ""
 
 
 OPERATIONS = {
     "read": Operation(True), "write": Operation(False), "getOrCreate": Operation(True), "oncePut": Operation(False),
 }  # fmt: skip
+
+
+def read_error(body: Any) -> ErrorBody:
+    """The error bodies of this platform."""
+    return (
+        ErrorBody(body.get("code"), body.get("message"), body.get("details")) if isinstance(body, dict) else ErrorBody()
+    )
+
+
+PLATFORM = Platform(
+    name="core",
+    version="1",
+    base_url="https://api.invalid",
+    operations=lambda: OPERATIONS,
+    token_request=dict,
+    token_header="X-Token",
+    read_error=read_error,
+    wraps_objects=True,
+)
 
 
 class Core:
@@ -179,10 +201,10 @@ class Core:
     ) -> Any:
         """A pipe of this world. Pauses take the longest time that the jitter allows, unless `draw` says otherwise."""
         settings = Settings(
+            platform=PLATFORM,
             base_url=base_url,
             timeouts=Timeouts(),
             retry=retry if retry is not None else RetryPolicy(),
-            user_agent="core/1",
             extra_headers=extra_headers or {},
             transport=wire,
         )
@@ -196,11 +218,11 @@ class Core:
                 return made
 
             return kinds["auth"](
-                held, header="X-Token", build=build, extra_headers=settings.extra_headers, identity=identity
+                held, platform=PLATFORM, build=build, extra_headers=settings.extra_headers, identity=identity
             )
 
         pause = self.clock.pause if self.world.kind == "sync" else self.clock.async_pause
-        pipe = kinds["pipe"](settings, OPERATIONS, make_auth, clock=self.clock, draw=lambda: draw, pause=pause)
+        pipe = kinds["pipe"](settings, make_auth, clock=self.clock, draw=lambda: draw, pause=pause)
         self._http_clients.append(pipe)
         return pipe
 

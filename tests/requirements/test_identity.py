@@ -17,6 +17,7 @@ from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio import KalbioAPIError, KalbioResponseError, NotFoundError, OutcomeUnknownError
 from kalbio._core.http.response_identity import broken_promise, contradiction
+from kalbio._model.platform import KALEIDOSCOPE
 from tests.conftest import Lab, World
 from tests.core.conftest import core  # noqa: F401  # a fixture
 from tests.core.wire import Core, Pieces, Wire, answer
@@ -37,6 +38,7 @@ def reply(request: httpx.Request, body: Any) -> httpx.Response:
     """The answer to a request, status 200."""
     made = answer(200, body)
     made.request = request
+    made.extensions["platform"] = KALEIDOSCOPE
     return made
 
 

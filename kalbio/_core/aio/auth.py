@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
 
 from kalbio._core import constants
-from kalbio._core.aio.concurrency import Lock, held, in_thread, raise_if_stopped
+from kalbio._core.aio.concurrency import Event, Lock, held, in_thread, raise_if_stopped
 from kalbio._core.aio.response_body import read
-from kalbio._core.auth.tokens import Grant, Tokens
+from kalbio._core.auth.tokens import Grant, TokenSource
 from kalbio._core.errors import (
     APIError,
     AuthenticationError,
@@ -22,6 +22,7 @@ from kalbio._core.errors import (
 )
 from kalbio._core.http.httpx_names import Auth, ByteStream, Request, Response
 from kalbio._core.http.time_limits import Limits
+from kalbio._core.platform import Platform
 from kalbio._core.retry import read_retry_after
 from kalbio._core.text.log_redaction import RedactedHeaders
 from kalbio._core.text.redaction import redact
@@ -65,26 +66,27 @@ class AsyncTokenAuth(Auth):
 
     def __init__(
         self,
-        tokens: Tokens,
+        tokens: TokenSource,
         *,
-        header: str,
+        platform: Platform,
         build: Callable[[Grant], Request],
         extra_headers: Mapping[str, str],
         identity: AsyncIdentityToken | None = None,
     ) -> None:
         self._tokens = tokens
-        self._header = header
+        self._platform = platform
+        self._header = platform.token_header
         self._build = build
         self._extra_headers = extra_headers
         self._identity = identity
         self._lock = Lock()
         self.failures = 0  # logins and renewals that failed
         self._failure: SDKError | None = None
-        self._ended = False
+        self._ended = Event()
 
     def end(self) -> None:
         """Log in no more; who waits for a login gets ClientClosedError."""
-        self._ended = True
+        self._ended.set()
 
     def secrets(self) -> tuple[str, ...]:
         """Return everything that must not be shown to anyone."""
@@ -108,7 +110,7 @@ class AsyncTokenAuth(Auth):
                     if token is None and self._failure is not None and self.failures != failures:
                         raise copy.copy(self._failure)
                     while token is None:
-                        if self._ended:
+                        if self._ended.is_set():
                             raise ClientClosedError
                         grant = self._tokens.next_grant()
                         login = self._build(grant)
@@ -120,7 +122,7 @@ class AsyncTokenAuth(Auth):
                         raise_if_stopped()
                         answer = yield login
                         try:
-                            token = self._read_answer(grant, await read(answer, constants.MAX_LOGIN))
+                            token = await self._read_answer(grant, await read(answer, constants.MAX_LOGIN))
                         except SDKError as error:
                             # A copy: the traceback of this one would be kept alive, and shared.
                             self.failures, self._failure = self.failures + 1, copy.copy(error)
@@ -163,8 +165,8 @@ class AsyncTokenAuth(Auth):
                     request.headers.encoding = "iso-8859-1"  # as HTTP means it; the library would write UTF-8
                 request.headers[name] = value
 
-    def _read_answer(self, grant: Grant, answer: Response) -> str | None:
-        """Return the new access token, or None when a refused refresh calls for a login."""
+    async def _read_answer(self, grant: Grant, answer: Response) -> str | None:
+        """Return the new access token, or None when another request is needed for one."""
         if answer.status_code < 400:
             try:
                 if answer.has_redirect_location:
@@ -178,12 +180,14 @@ class AsyncTokenAuth(Auth):
             if answer.status_code in (421, 425, 429, 503):
                 self._tokens.restore(grant)
             raise self._refusal(APIError.for_status, answer)
-        elif grant["grant_type"] != "refresh_token":
+        wait = self._tokens.wait_after_refusal(grant, answer.status_code, answer.content)
+        if wait is None:
             refused = self._refusal(AuthenticationError, answer)
             if answer.status_code in (404, 405):
                 refused.add_note("There is no login at this address; check `url`.")
             raise refused
-        return None  # a refused refresh needs no error: the next grant is a login
+        await self._ended.wait(wait)  # a refused refresh needs no error: the next grant is a login
+        return None
 
     def _refusal(self, make: Callable[..., APIError], answer: Response) -> APIError:
         return make(
@@ -193,4 +197,5 @@ class AsyncTokenAuth(Auth):
             answer.content,
             retry_after=read_retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
             secrets=self.secrets(),
+            read_body=self._platform.read_error,
         )

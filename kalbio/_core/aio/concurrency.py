@@ -1,4 +1,4 @@
-"""Waiting, for tasks. Written by hand on both sides: the twin in `kalbio._core.sync` waits with threads."""
+"""Waiting, for tasks. Written by hand on both sides: the twin in `_core.sync` waits with threads."""
 
 from __future__ import annotations
 

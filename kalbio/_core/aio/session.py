@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,6 +50,11 @@ class AsyncSession:
         self._stale_after = stale_after
         # Several for one kind, when threads have made what remembers it at the same time.
         self._remembered: dict[str, list[Forget]] = {}
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Where this client logs."""
+        return self.settings.platform.logger
 
     @property
     def max_in_flight(self) -> int:

@@ -7,7 +7,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -22,9 +22,41 @@ Grant = Mapping[str, str]
 """The form fields of one token request."""
 
 
+class TokenSource(Protocol):
+    """How to authenticate: what to ask for next, and what an answer means. It sends nothing itself.
+
+    A login may take several requests: as long as there is no token, `next_grant` is asked for another one. So a device
+    flow shows its code in `accept`, and says in `wait_after_refusal` how long to wait until it asks again.
+    """
+
+    def usable(self) -> str | None:
+        """Return the access token while it is good, else None."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return everything that must not be shown to anyone."""
+
+    def next_grant(self) -> Grant:
+        """Return what to ask for next."""
+
+    def accept(self, body: bytes) -> str | None:
+        """Take over a good answer and return the access token, None when it has none yet.
+
+        Raises ValueError when the answer makes no sense.
+        """
+
+    def wait_after_refusal(self, grant: Grant, status: int, body: bytes) -> float | None:
+        """Return in how many seconds to ask for the next grant; None when the login is refused for good."""
+
+    def restore(self, grant: Grant) -> None:
+        """Note that a grant was certainly not used."""
+
+    def reject(self, access: str) -> None:
+        """Forget an access token that the server refused, unless it has been replaced already."""
+
+
 @attrs.define(repr=False)
 class Tokens:
-    """The tokens of one client, and when they end on a monotonic clock.
+    """The tokens of one client that logs in with its credentials, and when they end on a monotonic clock.
 
     `rejected` remembers what the server refused, so that many callers with the same refused token cause one renewal.
     """
@@ -100,6 +132,10 @@ class Tokens:
             self._issued.extend(token for token in (access, refresh) if token)
             self._renew_at = self.clock() + lifetime - margin
         return access
+
+    def wait_after_refusal(self, grant: Grant, status: int, body: bytes) -> float | None:
+        """Return 0 when a refresh was refused: a login comes next. A refused login is refused for good."""
+        return 0.0 if grant["grant_type"] == "refresh_token" else None
 
     def restore(self, grant: Grant) -> None:
         """Keep the refresh token of a request that certainly was not processed."""

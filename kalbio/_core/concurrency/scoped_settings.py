@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
-logger = logging.getLogger("kalbio")
-
 
 class _Block:
     __slots__ = ("is_open", "name", "owner", "value")
@@ -25,11 +23,11 @@ class _Block:
         self.is_open = True
 
 
-_open_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("kalbio_blocks", default=())
+_open_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("open_blocks", default=())
 
 
 @contextlib.contextmanager
-def block(owner: object, name: str, value: Any, alternative: str) -> Iterator[None]:
+def block(owner: object, name: str, value: Any, alternative: str, logger: logging.Logger) -> Iterator[None]:
     """Let a setting of `owner` have a value within the block. `alternative` says how to set it for every context."""
     entered = _Block(owner, name, value)
     _open_blocks.set((*(one for one in _open_blocks.get() if one.is_open), entered))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar
 
-_current: ContextVar[Stop | None] = ContextVar("kalbio_stop", default=None)
+_current: ContextVar[Stop | None] = ContextVar("stop", default=None)
 
 
 class Stopped(BaseException):

@@ -27,6 +27,7 @@ class Conventions:
         headers: headers that each answer has.
         exposed_headers: headers that the web pages of other origins may read, where they are let in.
         credential_headers: headers of a request, in lower case, that are left out where requests are noted.
+        name: what the emulator is called, for its threads.
     """
 
     error_answer: Callable[[Refusal], Answer]
@@ -36,6 +37,7 @@ class Conventions:
     headers: tuple[tuple[str, str], ...] = ()
     exposed_headers: tuple[str, ...] = ("content-disposition",)
     credential_headers: frozenset[str] = frozenset({"authorization"})
+    name: str = "emulator"
 
 
 class Authenticator(Protocol[StoreT]):

@@ -167,7 +167,7 @@ class _ScheduledFault:
 def parse_fault(spec: str) -> Fault:
     """A fault from one line of text: an operationId or `*`, then settings, separated by colons or commas.
 
-    `addRecordValue:lose_answer:rate=0.1` and `*:status=503,retry_after=1:times=5` are examples.
+    `makeToy:lose_answer:rate=0.1` and `*:status=503,retry_after=1:times=5` are examples.
     """
     operation, *settings = re.split("[:,]", spec)
     names = [field.name for field in attrs.fields(Fault)][1:]

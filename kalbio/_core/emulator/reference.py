@@ -81,6 +81,6 @@ def description(spec: Document, base_url: str) -> bytes:
 def _assets_directory() -> Path:
     # find_spec does not run the package, of which nothing but its static files is of use here
     spec = find_spec("swagger_ui")
-    assert spec is not None  # kalbio.sandbox is not imported without it
+    assert spec is not None  # the emulator is not imported without it
     assert spec.origin is not None
     return Path(spec.origin).parent / "static"

@@ -89,7 +89,9 @@ def serve(
             h11_max_incomplete_event_size=limits.headers,
         )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="kalbio-sandbox", daemon=True)
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name=emulator.conventions.name, daemon=True
+        )
         thread.start()
         try:
             _wait_for(server, thread)

@@ -42,11 +42,12 @@ class Delivery:
 class Webhooks:
     """Sends each event once; a URL that fails is tried a few times more."""
 
-    def __init__(self, target: str | Callable[[Document], None] | None) -> None:
-        """Send to a URL, a function, or nobody."""
+    def __init__(self, target: str | Callable[[Document], None] | None, *, name: str = "emulator") -> None:
+        """Send to a URL, a function, or nobody. `name` is that of the user agent and of the thread."""
         if isinstance(target, str) and not re.match(r"https?://[^/?#\s]", target, re.IGNORECASE):
             raise ValueError(f"a webhook goes to an http:// or https:// URL; got {target!r}")
         self._target = target
+        self._name = name
         self._pending: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._under_way = 0
         self._changed = threading.Condition()
@@ -71,7 +72,7 @@ class Webhooks:
         with self._changed:
             self._under_way += 1
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="kalbio-sandbox-webhooks", daemon=True)
+                self._thread = threading.Thread(target=self._work, name=f"{self._name}-webhooks", daemon=True)
                 self._thread.start()
         self._pending.put(delivery)
 
@@ -98,7 +99,7 @@ class Webhooks:
         request = urllib.request.Request(  # noqa: S310  whoever started it chose this URL
             str(self._target),
             data=dumps(delivery.payload).encode(),
-            headers={"content-type": "application/json", "user-agent": "kalbio-sandbox"},
+            headers={"content-type": "application/json", "user-agent": self._name},
             method="POST",
         )
         for attempt in range(_ATTEMPTS):

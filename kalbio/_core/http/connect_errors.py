@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from collections.abc import Callable
 
 from kalbio._core.http.addresses import is_local
 
 
-def explain(error: BaseException, reason: str, host: str, port: int | None, proxy: str = "") -> str:
-    """Return the reason why a connection failed, in full. `proxy` says which one it was to go through."""
+def explain(
+    error: BaseException,
+    reason: str,
+    host: str,
+    port: int | None,
+    proxy: str = "",
+    no_server: Callable[[int | None], str] = lambda port: "",
+) -> str:
+    """Return the reason why a connection failed, in full. `proxy` says which one it was to go through.
+
+    `no_server` says what may help when nothing listens on a port of this computer.
+    """
     system = _of_system(error)
     if system is not None and (said := _said(system)) not in reason:
         reason = f"{reason}: {said}"
@@ -19,8 +30,8 @@ def explain(error: BaseException, reason: str, host: str, port: int | None, prox
     if isinstance(system, ssl.SSLError) and system.reason == "WRONG_VERSION_NUMBER":
         return f"{reason}. What answers there speaks no TLS; does the address begin with http://?"
     if isinstance(system, ConnectionRefusedError) and is_local(host):
-        where = f" --port {port}" if port else ""
-        return f"{reason}. Nothing listens there; `kalbio sandbox{where}` starts a sandbox"
+        hint = no_server(port)
+        return f"{reason}. Nothing listens there{f'; {hint}' if hint else ''}"
     return reason
 
 

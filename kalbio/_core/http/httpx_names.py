@@ -1,4 +1,4 @@
-"""The one seam to the HTTP library: no other module of kalbio imports httpx."""
+"""The one seam to the HTTP library: no other module imports httpx."""
 
 from __future__ import annotations
 

@@ -33,6 +33,10 @@ class OperationInfo(Protocol):
     def __hash__(self) -> int: ...
 
     @property
+    def tag(self) -> str:
+        """The group that it belongs to."""
+
+    @property
     def path(self) -> str:
         """Its path, with the names of its parameters in braces."""
 

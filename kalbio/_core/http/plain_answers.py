@@ -15,6 +15,7 @@ import msgspec
 
 from kalbio._core.http.httpx_names import ByteStream, Request, Response
 from kalbio._core.http.operation import OperationInfo, path_pattern
+from kalbio._core.http.responses import platform_of
 
 SMALL = 2_000
 """Bytes up to which JSON is decoded whole: cutting it over and over would take longer."""
@@ -67,7 +68,8 @@ def is_plainly_right(operation: OperationInfo, request: Request, response: Respo
         return False
     try:
         answer = _decode(text)
-        if type(answer) is not dict or "statusCode" in answer or "error" in answer:
+        platform = platform_of(response)
+        if type(answer) is not dict or platform is None or platform.find_failure(answer) is not None:
             return False
         for steps in plan.required:
             found: Any = reduce(_get, steps, answer)

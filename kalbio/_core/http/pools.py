@@ -68,8 +68,8 @@ def _by_the_library(settings: Settings) -> dict[str, Any]:
 def _patched(function: Any, home: str) -> bool:
     """Whether a function is another than the one that its module defines.
 
-    Told by where it comes from: kalbio may have been imported inside of the patch. Wrappers pass on what they are asked
-    for, but not their type.
+    Told by where it comes from: this module may have been imported inside of the patch. Wrappers pass on what they
+    are asked for, but not their type.
     """
     return type(function) is not FunctionType or function.__globals__["__name__"] != home
 

@@ -23,8 +23,9 @@ from kalbio._core.errors import ResponseError
 from kalbio._core.http.httpx_names import ByteStream, Request, Response
 from kalbio._core.http.operation import OperationInfo, path_pattern
 from kalbio._core.http.plain_answers import SMALL
-from kalbio._core.http.responses import as_json, as_texts
+from kalbio._core.http.responses import as_json, as_texts, may_be_wrapped, platform_of
 from kalbio._core.json import lazy_json
+from kalbio._core.platform import Failure
 from kalbio._core.text.display import safe_repr
 
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -40,13 +41,13 @@ LACKS = "the answer has no"
 """How a reason begins that fits the answer to another request, of another kind, as well."""
 
 
-def broken_promise(operation: OperationInfo, request: Request, response: Response) -> str | None:
-    """Say what an answer lacks that the description of its operation promises; None when it lacks nothing."""
+def broken_promise(operation: OperationInfo, request: Request, response: Response) -> str | Failure | None:
+    """Say what an answer lacks of what its operation promises, or which failure it tells; None when it is good."""
     body = response.content.strip()
     if not operation.answer:  # nothing is to be read, but what says that nothing was done counts
         if body.startswith(b"<"):
             return "a page came instead of the answer"
-        return _failure(body)
+        return _failure(body, response)
     if body in (b"", b"null"):
         return None if operation.may_be_empty else "the answer is empty"
     is_listing = operation.answer == "list" and request.method == "GET"
@@ -57,7 +58,7 @@ def broken_promise(operation: OperationInfo, request: Request, response: Respons
     answer = _parsed(response)
     if answer is None:
         return "the answer is not JSON"
-    wrong = _failure(answer)
+    wrong = _failure(answer, response)
     if wrong is not None:
         return wrong
     items = _items(answer)
@@ -67,7 +68,7 @@ def broken_promise(operation: OperationInfo, request: Request, response: Respons
         if is_listing:
             return "the answer should be a list"
         items = [answer]
-    elif operation.answer == "object" and len(items) != 1:
+    elif operation.answer == "object" and (len(items) != 1 or not may_be_wrapped(response)):
         return "the answer should be an object"
     elif is_listing:
         return None
@@ -137,7 +138,7 @@ class _KeyDecoders:
 
 @lru_cache(maxsize=256)
 def _key_decoders(path: str) -> _KeyDecoders | None:
-    """Return them for a path such as `*.record.values.{key}.*.content`; None for a path of any other form."""
+    """Return them for a path such as `*.toy.parts.{key}.*.content`; None for a path of any other form."""
     steps = path.split(".")
     is_list = steps[0] == "*"
     steps = steps[1:] if is_list else steps
@@ -184,7 +185,7 @@ def _subjects(response: Response, path: str) -> Iterator[tuple[Text, list[str]]]
     items = _items(answer)
     if steps[0] in ("*", "?"):
         steps = steps[1:]
-    elif items is not None and len(items) != 1:
+    elif items is not None and (len(items) != 1 or not may_be_wrapped(response)):
         return
     for item in [answer] if items is None else items:
         yield item, steps
@@ -255,7 +256,7 @@ def _as_number(text: str) -> float | None:
 
 
 def _asked(source: str, operation: OperationInfo, request: Request) -> list[Any]:
-    """Return what stands in a request at a path such as `path.record_id`, `query.ids.*` or `body.field_id`."""
+    """Return what stands in a request at a path such as `path.id`, `query.ids.*` or `body.name`."""
     part, *steps = source.split(".")
     known = request.extensions
     if part == "path":
@@ -341,16 +342,29 @@ def _readable(body: bytes, response: Response) -> bytes | None:
     return body
 
 
-def _failure(answer: Text) -> str | None:
-    members = _members(answer)
-    if not members:
+class _Members(Mapping[str, Any]):
+    """The members of an object that is text still, decoded when they are read."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: Mapping[str, Any]) -> None:
+        self._texts = texts
+
+    def __getitem__(self, name: str) -> Any:
+        return _decoded(self._texts[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
+def _failure(answer: Text, response: Response) -> Failure | None:
+    platform, members = platform_of(response), _members(answer)
+    if platform is None or not members:
         return None
-    status = _decoded(members["statusCode"]) if "statusCode" in members else None
-    if isinstance(status, int) and status >= 400:
-        return f"the answer is an error with status {status}"
-    if "id" not in members and "error" in members and _decoded(members["error"]):
-        return "the answer is an error"
-    return None
+    return platform.find_failure(_Members(members) if isinstance(answer, _TEXT) else members)
 
 
 def _items(text: Text) -> list[Any] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kalbio._core.errors import ResponseError
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
+from kalbio._core.platform import Platform
 
 if TYPE_CHECKING:
     from kalbio._core.http.httpx_names import Response
@@ -36,9 +37,9 @@ def as_texts(response: Response) -> list[LazyObject] | None:
 
 
 def as_object(response: Response) -> dict[str, Any]:
-    """Return the body as an object. A list of one object counts as that object."""
+    """Return the body as an object. A list of one object counts as that object where the platform answers so."""
     value = as_json(response)
-    if isinstance(value, list) and len(value) == 1:
+    if isinstance(value, list) and len(value) == 1 and may_be_wrapped(response):
         value = value[0]
     if not isinstance(value, dict):
         raise unusable(response, "the answer should be an object")
@@ -56,6 +57,18 @@ def as_list(response: Response) -> list[Any]:
     if not isinstance(value, list):
         raise unusable(response, "the answer should be a list")
     return value
+
+
+def platform_of(response: Response) -> Platform | None:
+    """Return the platform that answered; None for an answer that did not come through a retrying client."""
+    platform: Platform | None = response.extensions.get("platform")
+    return platform
+
+
+def may_be_wrapped(response: Response) -> bool:
+    """Whether an object may come as a list of one."""
+    platform = platform_of(response)
+    return platform is not None and platform.wraps_objects
 
 
 def unusable(response: Response, reason: str, *, show: bool = True) -> ResponseError:

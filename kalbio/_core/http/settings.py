@@ -13,6 +13,7 @@ from kalbio._core import constants
 from kalbio._core.errors import SettingError
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.proxies import Proxies
+from kalbio._core.platform import Platform
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.text.display import safe_repr
 
@@ -68,13 +69,17 @@ class Timeouts:
 
 @attrs.frozen
 class Settings:
-    """Everything about the connection but the credentials."""
+    """Everything about the connection but the credentials.
 
-    base_url: str
+    The addresses are those of the platform unless others are given.
+    """
+
+    platform: Platform
     timeouts: Timeouts
     retry: RetryPolicy
-    user_agent: str
     extra_headers: Mapping[str, str] = attrs.field(repr=False)
+    base_url: str = attrs.Factory(lambda self: self.platform.base_url, takes_self=True)
+    base_urls: Mapping[str, str] = attrs.Factory(lambda self: self.platform.base_urls, takes_self=True)
     trust: Certificates = attrs.field(factory=Certificates)
     proxies: Proxies = attrs.field(factory=Proxies)
     http2: bool = False

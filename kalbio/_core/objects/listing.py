@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kalbio._core.http.responses import as_list, as_object, as_texts, unusable
+from kalbio._core.http.responses import as_list, as_object, as_texts, platform_of, unusable
 from kalbio._core.json.lazy_json import LazyObject, is_id, split_object
 from kalbio._core.objects.resource import Resource
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from kalbio._core.http.httpx_names import Response
 else:
     Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
-
-logger = logging.getLogger("kalbio")
 
 R = TypeVar("R", bound=Resource)
 
@@ -42,26 +40,24 @@ class Listing(list[R]):
         return Listing(filter(wanted, self), self.unreadable)
 
 
-def read_items(items: Iterable[Any], make: Callable[[dict[str, Any]], R], *, needs_id: bool = True) -> Listing[R]:
-    """Make an object of each item. An item that is no object, or has no id, is reported and kept aside."""
+def read_items(response: Response, make: Callable[[dict[str, Any]], R], *, needs_id: bool = True) -> Listing[R]:
+    """Make an object of each item of a list answer. What is no object, or has no id, is reported and kept aside."""
     listing: Listing[R] = Listing()
-    for item in items:
+    for item in as_list(response):
         if isinstance(item, dict) and (is_id(item.get("id")) or not needs_id):
             listing.append(make(item))
         else:
             listing.unreadable.append(item)
     if listing.unreadable:
-        logger.warning(
-            "skipped %d items of a list that are not objects or have no id; they are in .unreadable",
-            len(listing.unreadable),
-        )
+        text = "skipped %d items of a list that are not objects or have no id; they are in .unreadable"
+        _warn(response, text, len(listing.unreadable))
     return listing
 
 
 def read_undecoded(response: Response, make: Callable[[dict[str, Any] | LazyObject], R]) -> Listing[R]:
     """Make an object of each item of a list answer, from its text where the list is what it should be."""
     texts = as_texts(response)
-    return read_items(as_list(response), make) if texts is None else Listing(map(make, texts))
+    return read_items(response, make) if texts is None else Listing(map(make, texts))
 
 
 def read_undecoded_object(response: Response, kind: str) -> dict[str, Any] | LazyObject:
@@ -69,12 +65,12 @@ def read_undecoded_object(response: Response, kind: str) -> dict[str, Any] | Laz
     return split_object(response.content) or read_object(response, kind)
 
 
-def read_ids(items: Iterable[Any]) -> list[str]:
+def read_ids(response: Response) -> list[str]:
     """Return the ids of a list answer. Numbers count as their text; what is no id is reported and left out."""
-    given = list(items)
+    given = as_list(response)
     ids = [str(item) for item in given if isinstance(item, str | int) and not isinstance(item, bool) and is_id(item)]
     if len(ids) < len(given):
-        logger.warning("skipped %d items of a list that are not ids", len(given) - len(ids))
+        _warn(response, "skipped %d items of a list that are not ids", len(given) - len(ids))
     return ids
 
 
@@ -84,3 +80,8 @@ def read_object(response: Response, kind: str) -> dict[str, Any]:
     if not is_id(answer.get("id")):
         raise unusable(response, f"the answer is not the {kind}: it has no id")
     return answer
+
+
+def _warn(response: Response, text: str, count: int) -> None:
+    platform = platform_of(response)
+    (logging.getLogger(__name__) if platform is None else platform.logger).warning(text, count)

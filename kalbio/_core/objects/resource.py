@@ -17,8 +17,6 @@ from kalbio._core.objects.fixed import FixedDict, FixedList, OpenText, copied, f
 from kalbio._core.objects.times import read_time
 from kalbio._core.text.display import html_table, printable, safe_repr
 
-logger = logging.getLogger("kalbio")
-
 T = TypeVar("T")
 R = TypeVar("R", bound="Resource")
 C = TypeVar("C")
@@ -28,6 +26,11 @@ class ErrorPolicy(Protocol):
     """What a failure leads to."""
 
     on_error: Literal["raise", "log"]
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Where the client logs."""
+        ...
 
 
 class Owner(Protocol):
@@ -128,7 +131,7 @@ class _Time(Field[datetime | None]):
             client = instance._client
             if client is None or client.session.on_error == "raise":
                 raise
-            logger.error("%s", error)
+            client.session.logger.error("%s", error)
             return None
 
 
@@ -226,7 +229,7 @@ class Resource(metaclass=_Kind):
     Two objects are equal when they are of the same type and have the same id. Lists and dicts of an object cannot be
     changed: that would change nothing on the server.
 
-    Tests of your own make objects by keyword: `RecordValue(id="...", content="2.7", created_at=datetime.now(UTC))`.
+    Tests of your own make objects by keyword: `Toy(id="...", color="red", made_at=datetime.now(UTC))`.
     """
 
     __slots__ = ("__weakref__", "_client", "_raw", "_relations", "_stale")

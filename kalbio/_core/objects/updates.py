@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from difflib import SequenceMatcher
 from typing import Any, TypedDict
 
-from kaleidoscope_api.types import UNSET
+from kalbio._core.generated import UNSET
 
 
 class NoMore(TypedDict):
@@ -17,7 +17,7 @@ class NoMore(TypedDict):
 
 
 def _looks_like(keyword: str, name: str) -> bool:
-    """Whether all words look alike; `set_label_ids` is no slip for `add_label_ids`, `add_lable_ids` is."""
+    """Whether all words look alike; `set_color_ids` is no slip for `add_color_ids`, `add_colour_ids` is."""
     if keyword.replace("_", "").casefold() == name.replace("_", "").casefold():
         return True
     words, others = keyword.casefold().split("_"), name.split("_")

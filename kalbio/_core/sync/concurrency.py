@@ -1,4 +1,4 @@
-"""Waiting, for threads. Written by hand on both sides: the twin in `kalbio._core.aio` waits with tasks.
+"""Waiting, for threads. Written by hand on both sides: the twin in `_core.aio` waits with tasks.
 
 No pool of the standard library: the interpreter ends those when the main thread ends, though another thread may go on
 working. Threads here are plain, and daemons: each is waited for by the call that started it, and by nobody else.
@@ -137,7 +137,7 @@ class _Threads:
 
         self._ended.append(ended)
         try:
-            Thread(target=run, name="kalbio", daemon=True).start()
+            Thread(target=run, name="bulk", daemon=True).start()
         except RuntimeError:
             self._ended.remove(ended)
             return False

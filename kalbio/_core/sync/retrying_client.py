@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest bbe7947949b9)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest e30edd86d375)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ from kalbio._core.http.httpx_names import (
     shut_down,
 )
 from kalbio._core.http.multipart import Multipart, is_parts
-from kalbio._core.http.operation import OperationInfo
 from kalbio._core.http.plain_answers import is_plainly_right
 from kalbio._core.http.pools import connect
 from kalbio._core.http.response_identity import LACKS, broken_promise, contradiction
@@ -53,6 +52,7 @@ from kalbio._core.http.responses import unusable
 from kalbio._core.http.settings import Settings
 from kalbio._core.http.time_limits import DeadlinePassed, Limits
 from kalbio._core.json import strict_json
+from kalbio._core.platform import Failure
 from kalbio._core.retry import AttemptResult, Decision, classify, decide, read_retry_after
 from kalbio._core.sync.auth import TokenAuth
 from kalbio._core.sync.concurrency import Event, raise_if_stopped
@@ -62,12 +62,8 @@ from kalbio._core.text import log_redaction
 from kalbio._core.text.display import one_line
 from kalbio._core.text.redaction import redact
 
-logger = logging.getLogger("kalbio")
-
-_IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _OPERATION_ARGUMENTS = frozenset({"content", "extensions", "headers", "params"})
 _NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout, ProxyError)
-_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
 
 
 class RetryingClient(Client):
@@ -79,7 +75,6 @@ class RetryingClient(Client):
     def __init__(
         self,
         settings: Settings,
-        operations: Mapping[str, OperationInfo],
         make_auth: Callable[[RetryingClient], TokenAuth],
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -94,7 +89,7 @@ class RetryingClient(Client):
         self._own = [self._direct, *proxied.values()] if settings.transport is None else []
         super().__init__(
             base_url=settings.base_url,
-            headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip"},
+            headers={"User-Agent": settings.platform.user_agent, "Accept-Encoding": "gzip"},
             timeout=Timeout(**settings.timeouts.as_dict()),
             transport=self._direct,
             mounts=proxied,
@@ -102,7 +97,9 @@ class RetryingClient(Client):
             follow_redirects=False,
         )
         self._cookies = SparingCookies()  # the library's public setter would make plain ones of them
-        self._operations = operations
+        self._platform = settings.platform
+        self._logger = settings.platform.logger
+        self._operations = settings.platform.operations()
         self._clock = clock
         self._draw = draw
         self._pause = pause if pause is not None else self._sleep
@@ -138,6 +135,8 @@ class RetryingClient(Client):
         if isinstance(arguments.get("params"), Mapping):
             # The library would write str() of anything.
             arguments["params"] = {name: strict_json.plain(value, name) for name, value in arguments["params"].items()}
+        if self._settings.base_urls:
+            url = self._placed(url, arguments)
         # The library parses a url twice to make it absolute: a seventh of the cost of a small request.
         try:
             request = self._assemble(method, self._urls.get(url, url), arguments)
@@ -155,6 +154,12 @@ class RetryingClient(Client):
             request.extensions["form"] = {name: part[1] for name, part in files if part[0] is None}
         request.extensions["replayable"] = _replayable(request, files)
         return request
+
+    def _placed(self, url: Any, arguments: Mapping[str, Any]) -> Any:
+        """Return the url of an operation whose tag has a place of its own; any other one as it is."""
+        operation = self._operations.get((arguments.get("extensions") or {}).get("operation", ""))
+        base = None if operation is None else self._settings.base_urls.get(operation.tag)
+        return url if base is None else f"{base}{url}"
 
     def _assemble(self, method: str, url: Any, arguments: dict[str, Any]) -> Request:
         """Build a request, in the short way where it has nothing but what generated operations give it.
@@ -254,12 +259,13 @@ class RetryingClient(Client):
                 if decision.wait is None:
                     raise error from None
             else:
-                if logger.isEnabledFor(logging.DEBUG):
+                if self._logger.isEnabledFor(logging.DEBUG):
                     path, seconds = one_line(request.url.path), self._clock() - started
                     told = (request.method, path, response.status_code, attempt, seconds)
-                    logger.debug("%s %s -> %s, attempt %d, %.3f s", *told)
+                    self._logger.debug("%s %s -> %s, attempt %d, %.3f s", *told)
                 if response.is_success:
                     response.extensions["secrets"] = self._secrets
+                    response.extensions["platform"] = self._platform
                     if self._is_answer_to(request, response):
                         return response
                     continue
@@ -267,7 +273,7 @@ class RetryingClient(Client):
                     raise _redirect_error(request, "the server redirects this call elsewhere; check the url")
                 decision = self._after_refusal(request, response, attempt, started)
             assert decision.wait is not None
-            logger.info("%s %s: next try in %.2f s", request.method, one_line(request.url.path), decision.wait)
+            self._logger.info("%s %s: next try in %.2f s", request.method, one_line(request.url.path), decision.wait)
             self._pause(decision.wait)
 
     def _send_in_turn(self, request: Request, auth: Any) -> Response:
@@ -310,7 +316,7 @@ class RetryingClient(Client):
             else:
                 # Another host sees nothing that was meant for ours: neither credentials nor the user's own headers.
                 # Nor does it get to say what of ours is asked with them.
-                headers = {"User-Agent": self._settings.user_agent}
+                headers = {"User-Agent": self._platform.user_agent}
                 if packing := request.headers.get("Accept-Encoding"):
                     headers["Accept-Encoding"] = packing
                 bare = Request("GET", onward.url, headers=headers)
@@ -353,7 +359,7 @@ class RetryingClient(Client):
 
     def _may_be_repeated(self, request: Request) -> bool:
         operation = self._operations.get(request.extensions.get("operation", ""))
-        idempotent = operation.idempotent if operation else request.method in _IDEMPOTENT_METHODS
+        idempotent = self._platform.is_idempotent(request.method, operation)
         return bool(request.extensions.get("idempotent", idempotent))
 
     def _is_answer_to(self, request: Request, response: Response) -> bool:
@@ -370,16 +376,20 @@ class RetryingClient(Client):
         lacking = broken_promise(operation, request, response) if wrong is None else None
         if wrong is None and lacking is None:
             return True
+        if isinstance(lacking, Failure) and lacking.is_refusal:
+            refused = self._refusal(APIError, request, response, None)
+            refused.message = refused.message or redact(lacking.reason, self._secrets())
+            raise refused
         self._suspicious = True
-        reason = f"the answer belongs to another request: {wrong}" if wrong is not None else f"{lacking}"
+        told = lacking.reason if isinstance(lacking, Failure) else f"{lacking}"
+        reason = told if wrong is None else f"the answer belongs to another request: {wrong}"
         reason = redact(reason, self._secrets())
         # The answer to a login, say, lacks what that to a read has.
         foreign = wrong is not None or (reading and reason.startswith(LACKS))
         again = foreign and self._may_be_repeated(request) and request.extensions["replayable"]
         if again and "asked_again" not in request.extensions:
-            logger.warning(
-                "%s %s: %s; sending it once more", request.method, one_line(request.url.path), one_line(reason)
-            )
+            path, asking = one_line(request.url.path), "%s %s: %s; sending it once more"
+            self._logger.warning(asking, request.method, path, one_line(reason))
             request.extensions.update(asked_again=True, fresh_connection=True)
             return False
         if wrong is not None and not reading:
@@ -413,7 +423,12 @@ class RetryingClient(Client):
         url = sent.url
         if isinstance(error, _NOT_SENT):
             reason = explain_connect_error(
-                error, reason, url.host, url.port, self._settings.proxies.describe(url.scheme, url.host, url.port)
+                error,
+                reason,
+                url.host,
+                url.port,
+                self._settings.proxies.describe(url.scheme, url.host, url.port),
+                self._platform.no_server,
             )
         raise (RequestTimeoutError if late else ConnectionFailedError).of(sent, reason) from cause
 
@@ -424,19 +439,26 @@ class RetryingClient(Client):
         _leave_connection(request, response.status_code)
         if decision.wait is not None:
             return decision
-        error = APIError.for_status(
+        error = self._refusal(APIError.for_status, request, response, retry_after)
+        if decision.outcome_unknown:
+            self._raise_outcome_unknown(request, f"the server failed with status {response.status_code}", error)
+        raise error
+
+    def _refusal(
+        self, make: Callable[..., APIError], request: Request, response: Response, retry_after: float | None
+    ) -> APIError:
+        named = (response.headers[name] for name in self._platform.request_id_headers if name in response.headers)
+        return make(
             request.method,
             request.url.path,
             response.status_code,
             response.content,
             query=request.url.query.decode("ascii"),
-            request_id=next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None),
+            request_id=next(named, None),
             retry_after=retry_after,
             secrets=self._secrets(),
+            read_body=self._platform.read_error,
         )
-        if decision.outcome_unknown:
-            self._raise_outcome_unknown(request, f"the server failed with status {response.status_code}", error)
-        raise error
 
     def _raise_outcome_unknown(self, request: Request, reason: str, cause: Exception | None) -> NoReturn:
         sent = request.content if isinstance(request.stream, ByteStream) else None

@@ -1,8 +1,9 @@
-# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest e62d248a5a95)
+# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest dc6d4f256357)
 """What services send requests with, one for each client. It also clears cached reads that a request has made stale."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,6 +50,11 @@ class Session:
         self._stale_after = stale_after
         # Several for one kind, when threads have made what remembers it at the same time.
         self._remembered: dict[str, list[Forget]] = {}
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Where this client logs."""
+        return self.settings.platform.logger
 
     @property
     def max_in_flight(self) -> int:
