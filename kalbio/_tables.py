@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest a951a5f754fb)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest e431f77343fb)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 import attrs
 from kaleidoscope_api.api.records import list_record_values, list_records, search_records
 
-from kalbio._core import constants
 from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
@@ -22,7 +21,7 @@ from kalbio._core.objects.times import read_time
 from kalbio._core.sync.concurrency import map_bounded, map_ordered
 from kalbio._core.text.display import safe_repr
 from kalbio._listing import Kind
-from kalbio._model import staleness
+from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.field_types import STANDING, form_of
 from kalbio._model.fields import EntityFieldData
@@ -342,7 +341,7 @@ class TableReads(Service):
 
         def ask(conditions: Mapping[str, Any]) -> list[str]:
             response = self._session.call_or_none(build(**conditions))
-            return [] if response is None else read_ids(as_list(response))
+            return [] if response is None else read_ids(response)
 
         parts = in_parts(asked, lambda conditions: self._session.target_length(build(**conditions)))
         if parts is None:

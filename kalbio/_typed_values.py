@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest df0aa2fad405)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 4d7c19685ebc)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -230,7 +230,7 @@ class RecordLink(_Named):
         return client.directory.records_of(_READABLE).find(self.id)
 
 
-FieldValue: TypeAlias = "str | float | Decimal | bool | date | list[str] | FileValue | RecordLink | Json"
+FieldValue: TypeAlias = str | float | Decimal | bool | date | list[str] | FileValue | RecordLink | Json
 """What a field may hold: which of them follows from the type of the field."""
 
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/doctor.py by scripts/regenerate; edit that file. (digest 50db8be20662)
+# Derived from kalbio/aio/doctor.py by scripts/regenerate; edit that file. (digest c6a0c6af7b45)
 """Runs the doctor on a client: asks for everything that can be read, and reports where the answers differ."""
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from kalbio._core.errors import (
 )
 from kalbio._core.sync.concurrency import sleep
 from kalbio._core.sync.session import Session
-from kalbio._core.text import log_redaction
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.quiet_logs import quiet
+from kalbio._model.platform import KALEIDOSCOPE
 from kalbio.diagnosis import setup
 from kalbio.diagnosis.doctor import make_report, require_checks, steps
 from kalbio.diagnosis.exchanges import Call, Exchange
@@ -74,7 +75,7 @@ class Doctor:
         if isinstance(max_requests, bool) or not isinstance(max_requests, int) or max_requests < 1:
             raise ValueError(f"max_requests must be a whole number of at least 1; got {safe_repr(max_requests)}")
         require_checks()
-        with log_redaction.quiet():  # paths and queries of these calls hold ids and key values
+        with quiet(KALEIDOSCOPE.logger):  # paths and queries of these calls hold ids and key values
             run = _Run(self._session, self._tokens, max_requests, progress or (lambda line: None))
             return run.examine(setup.of_settings(self._session.settings, self._own), writes=writes)
 

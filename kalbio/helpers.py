@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest 81fbabf56bcc)
+# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest 9b29a5d17041)
 """Small tools on top of the client."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from kalbio._core.objects.checks import require_rows
 from kalbio._core.objects.identifiers import is_uuid
 from kalbio._directory import Client
+from kalbio._model.cells import READ_TABLE
 from kalbio._model.errors import KalbioError
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS
 
@@ -39,7 +40,7 @@ def export_data(client: Client, data: Iterable[Mapping[str, Any]]) -> list[dict[
         >>> activity = (client.activities.get_activity_by_type("experiment"))[0]
         >>> rows = export_data(client, activity.get_record_data())
     """
-    rows = require_rows("data", data)
+    rows = require_rows("data", data, of_table=READ_TABLE)
     if not rows:
         return []
     client.session.check()

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 9ed9ea6b68dc)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest 00c3dceba41e)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kalbio._core.sync.waiting import poll
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
-from kalbio._model.cells import with_cells
+from kalbio._model.cells import READ_TABLE, with_cells
 from kalbio._model.enums import (
     RegistrationFileStatusEnum,
     RegistrationResultStatusEnum,
@@ -340,7 +340,7 @@ class RegistrationService(Service):
             >>> import_id = client.registration.stage_drafts(activity, ["Compound"], [{"Compound": "CPD-9"}])
         """
         keys = require_texts("key_field_names", key_field_names)
-        rows = _rows(keys, require_rows("data", data))
+        rows = _rows(keys, require_rows("data", data, of_table=READ_TABLE))
         filled_cells = with_cells("data", rows)
         activity = ActivityData(self._directory[ACTIVITIES].read_now(operation_id))
         view = staging_view(self._directory, activity)

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-OPTIONAL = {"google", "requests", "h2", "nanoarrow", "numpy", "pandas", "polars", "pyarrow"}
+OPTIONAL = {"google", "h2", "jsonschema_rs", "nanoarrow", "numpy", "pandas", "polars", "pyarrow", "requests", "yaml"}
 """Imported where a setting or a call asks for it, and named in an error when it is not there."""
 
 OF_EXTRAS = {"sandbox", "emulator", "testing", "pytest_plugin"}

@@ -181,7 +181,9 @@ def test_what_is_no_timestamp_is_no_missing_one(value: Any) -> None:
     """A time that is not there reads as None; text that is no time, and anything else, raises and says what it is."""
     assert [RecordValue({"id": ID, "created_at": item}).created_at for item in (None, "")] == [None, None]
     assert RecordValue({"id": ID}).created_at is None
-    with pytest.raises(UnreadableTimeError, match=r"^created_at of <RecordValue .*> is .*, which cannot be read as a time") as caught:
+    with pytest.raises(
+        UnreadableTimeError, match=r"^created_at of <RecordValue .*> is .*, which cannot be read as a time"
+    ) as caught:
         _ = RecordValue({"id": ID, "created_at": value}).created_at
     assert caught.value.value == value
     assert parse_timestamp("2026-01-05") == datetime(2026, 1, 5, tzinfo=UTC)

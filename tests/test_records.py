@@ -523,7 +523,7 @@ def test_a_view_to_read_from_is_checked(lab: Lab, world: World, record: Any) -> 
     view = world(lab.api.record_views.get_record_views())[0]
     for given in (view, view.id):
         assert world(record.get_value_content("Comment", record_view_id=given)) is None
-    with pytest.raises(IdentifierNotFoundError, match="uuid"):
+    with pytest.raises(IdentifierNotFoundError, match="Give its id, a UUID"):
         world(record.get_value_content("Comment", record_view_id="main"))
     with pytest.raises(IdentifierError, match=r"a RecordView object, not Record"):
         world(record.get_value_content("Comment", record_view_id=record))

@@ -11,6 +11,9 @@ from typing import Any
 from kalbio._core.json.array_scalars import plain_value
 from kalbio._core.text.display import safe_repr
 
+READ_TABLE = "give kalbio.reading.read_rows(table)"
+"""How a table of another library becomes rows to load."""
+
 
 def with_cells(name: str, rows: Sequence[Mapping[Any, Any]]) -> list[dict[Any, Any]]:
     """Return rows without the cells that are None. Raises ValueError naming a cell that holds several things.

@@ -21,7 +21,7 @@ from kalbio._core.objects.times import parse_timestamp
 from kalbio._core.text.display import safe_repr
 from kalbio._model.fields import EntityFieldData
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """Anything that JSON can say."""
 
 

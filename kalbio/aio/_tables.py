@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 import attrs
 from kaleidoscope_api.api.records import list_record_values, list_records, search_records
 
-from kalbio._core import constants
 from kalbio._core.aio.concurrency import map_bounded, map_ordered
 from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_list
@@ -20,7 +19,7 @@ from kalbio._core.objects.identifiers import plain_id, require_identifiers
 from kalbio._core.objects.listing import read_ids
 from kalbio._core.objects.times import read_time
 from kalbio._core.text.display import safe_repr
-from kalbio._model import staleness
+from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.field_types import STANDING, form_of
 from kalbio._model.fields import EntityFieldData
@@ -347,7 +346,7 @@ class TableReads(Service):
 
         async def ask(conditions: Mapping[str, Any]) -> list[str]:
             response = await self._session.call_or_none(build(**conditions))
-            return [] if response is None else read_ids(as_list(response))
+            return [] if response is None else read_ids(response)
 
         parts = in_parts(asked, lambda conditions: self._session.target_length(build(**conditions)))
         if parts is None:

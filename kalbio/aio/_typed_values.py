@@ -229,7 +229,7 @@ class RecordLink(_Named):
         return await client.directory.records_of(_READABLE).find(self.id)
 
 
-FieldValue: TypeAlias = "str | float | Decimal | bool | date | list[str] | FileValue | RecordLink | Json"
+FieldValue: TypeAlias = str | float | Decimal | bool | date | list[str] | FileValue | RecordLink | Json
 """What a field may hold: which of them follows from the type of the field."""
 
 

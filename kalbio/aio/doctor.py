@@ -18,8 +18,9 @@ from kalbio._core.errors import (
     SDKError,
     TransportError,
 )
-from kalbio._core.text import log_redaction
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.quiet_logs import quiet
+from kalbio._model.platform import KALEIDOSCOPE
 from kalbio.diagnosis import setup
 from kalbio.diagnosis.doctor import make_report, require_checks, steps
 from kalbio.diagnosis.exchanges import Call, Exchange
@@ -73,7 +74,7 @@ class AsyncDoctor:
         if isinstance(max_requests, bool) or not isinstance(max_requests, int) or max_requests < 1:
             raise ValueError(f"max_requests must be a whole number of at least 1; got {safe_repr(max_requests)}")
         require_checks()
-        with log_redaction.quiet():  # paths and queries of these calls hold ids and key values
+        with quiet(KALEIDOSCOPE.logger):  # paths and queries of these calls hold ids and key values
             run = _Run(self._session, self._tokens, max_requests, progress or (lambda line: None))
             return await run.examine(setup.of_settings(self._session.settings, self._own), writes=writes)
 

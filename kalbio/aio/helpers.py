@@ -9,6 +9,7 @@ from typing import Any
 
 from kalbio._core.objects.checks import require_rows
 from kalbio._core.objects.identifiers import is_uuid
+from kalbio._model.cells import READ_TABLE
 from kalbio._model.errors import KalbioError
 from kalbio.aio._directory import Client
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS
@@ -38,7 +39,7 @@ async def export_data(client: Client, data: Iterable[Mapping[str, Any]]) -> list
         >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
         >>> rows = await export_data(client, await activity.get_record_data())
     """
-    rows = require_rows("data", data)
+    rows = require_rows("data", data, of_table=READ_TABLE)
     if not rows:
         return []
     client.session.check()

@@ -39,7 +39,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of
-from kalbio._model.cells import column_types, with_cells
+from kalbio._model.cells import READ_TABLE, column_types, with_cells
 from kalbio._model.errors import KalbioError
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
 from kalbio._model.keys import with_key_texts
@@ -245,7 +245,10 @@ class ImportsService(Service):
         if record_view_id is not None and operation_id is None:
             raise ValueError("record_view_id needs an operation_id: a table belongs to an activity")
         keys = _names("key_field_names", key_field_names)
-        rows = with_cells("data", with_key_texts("data", require_rows("data", data), {name: name for name in keys}))
+        rows = with_cells(
+            "data",
+            with_key_texts("data", require_rows("data", data, of_table=READ_TABLE), {name: name for name in keys}),
+        )
         body = {"key_field_names": keys, **await self._body(operation_id, program_id, set_name)}
         if record_view_id is not None:
             body["record_view_id"] = plain_id(record_view_id, "record view", RecordViewData)
@@ -362,7 +365,7 @@ class ImportsService(Service):
             >>> key = await client.entity_fields.get_or_create_key_field("Compound")
             >>> import_id = await client.imports.push_data_by_field_id([key.id], [{key.id: "CPD-1"}])
         """
-        rows = require_rows("data", data)
+        rows = require_rows("data", data, of_table=READ_TABLE)
         keys = await self._directory[KEY_FIELDS].require_ids(key_field_ids)
         if not keys:
             raise ValueError("key_field_ids is empty; name the key fields that identify a record")

@@ -28,7 +28,7 @@ from kalbio._core.objects.listing import read_items, read_object
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
-from kalbio._model.cells import with_cells
+from kalbio._model.cells import READ_TABLE, with_cells
 from kalbio._model.enums import (
     RegistrationFileStatusEnum,
     RegistrationResultStatusEnum,
@@ -339,7 +339,7 @@ class RegistrationService(Service):
             >>> import_id = await client.registration.stage_drafts(activity, ["Compound"], [{"Compound": "CPD-9"}])
         """
         keys = require_texts("key_field_names", key_field_names)
-        rows = _rows(keys, require_rows("data", data))
+        rows = _rows(keys, require_rows("data", data, of_table=READ_TABLE))
         filled_cells = with_cells("data", rows)
         activity = ActivityData(await self._directory[ACTIVITIES].read_now(operation_id))
         view = await staging_view(self._directory, activity)

@@ -319,7 +319,7 @@ def test_r121_a_journal_that_is_refused_can_be_closed(tmp_path: Path) -> None:
     kept = journal._db
     journal.reset_after_fork()
     journal.close()
-    with pytest.raises(JournalError, match="forked"):
+    with pytest.raises(JournalError, match="only the process that began a load can continue it"):
         journal.note([Note(0, b"0", None)])
     kept.close()
 

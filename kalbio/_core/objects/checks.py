@@ -71,16 +71,18 @@ def conditions(name: str, params: Mapping[str, Any], known: Iterable[str]) -> di
     return {condition: value for condition, value in params.items() if value is not None}
 
 
-def require_rows(name: str, data: Any, members: type | None = None) -> list[dict[Any, Any]]:
+def require_rows(name: str, data: Any, members: type | None = None, *, of_table: str = "") -> list[dict[Any, Any]]:
     """Return a table as a list of dicts. Raises ValueError naming the first row that is not a dict.
 
-    With a class of `members`, rows must have no others.
+    With a class of `members`, rows must have no others. `of_table` says how a table of another library
+    becomes such a list.
     """
     if not is_list(data):
         single = "for a single one, [row]" if isinstance(data, Mapping) else f"got {type(data).__name__}"
         raise ValueError(f"{name} must be a list of dicts, one for each row; {single}")
     if hasattr(data, "to_dict"):
-        raise ValueError(f"{name} must be a list of dicts, one for each row: give kalbio.reading.read_rows(table)")
+        cure = of_table or f"got {type(data).__name__}"
+        raise ValueError(f"{name} must be a list of dicts, one for each row: {cure}")
     rows = []
     for index, row in enumerate(data):
         if not isinstance(row, Mapping):

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 from kalbio._core.http.httpx_names import Headers
+from kalbio._core.text.quiet_logs import is_kept_out
 from kalbio._core.text.redaction import HIDDEN, redact
 
 _LOGGERS = (
@@ -25,15 +23,12 @@ _LOGIN_IN_URL = re.compile(r"(//)[^/?#@\s\"']+@")
 _COOKIE = re.compile(r"""(\(b'(?:set-)?cookie', )b(?:'[^']*'|"[^"]*")""", re.IGNORECASE)
 
 
-_is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
-
-
 class _RedactingFilter(logging.Filter):
     """Hides what is spelled like a credential; lets everything else through as it is."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite a record that shows a credential. Drop those that show single headers, packed or not."""
-        if _is_quiet.get() and record.levelno < logging.ERROR:
+        if is_kept_out(record):
             return False
         if record.name.startswith("hpack."):
             return record.levelno > logging.DEBUG
@@ -48,17 +43,6 @@ class _RedactingFilter(logging.Filter):
 
 
 _redacting_filter = _RedactingFilter()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Within the block, the calls of the present thread or task leave no lines about requests in the logs."""
-    logging.getLogger("kalbio").addFilter(_redacting_filter)
-    before = _is_quiet.set(True)
-    try:
-        yield
-    finally:
-        _is_quiet.reset(before)
 
 
 # What may be shown of a request; everything else may be a credential, whatever its name.
