@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from kalbio._core.http.httpx_names import Response
 from kalbio._core.json.lazy_json import LazyObject
 from kalbio._core.objects.listing import read_undecoded
 from kalbio._model.record_json import entries_of
 from kalbio._model.record_values import current_entry
 from kalbio._model.records import RecordData, state_of
+
+if TYPE_CHECKING:
+    from kalbio._core.http.httpx_names import Response
 
 
 class _Entry(msgspec.Struct, gc=False):
