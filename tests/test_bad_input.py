@@ -770,6 +770,8 @@ def test_odd_content_arrives(changing: Things, tmp_path: Path, method: str) -> N
                 continue  # a query cannot hold it
             if getattr(came, "field_name", None) == value and not asked:
                 continue  # it is there under this name
+            if method.endswith(".table") and "A column of the table is called" in str(came):
+                continue  # cases before this one made two fields of one name, which a table of all fields refuses
             if isinstance(came, Exception) and not isinstance(came, KalbioAPIError):
                 failures.append(f"{case}: {type(came).__name__} {came!s:.150}")
             elif not any(carries(item, value) for item in asked):

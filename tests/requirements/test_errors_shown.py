@@ -25,6 +25,7 @@ from kalbio import (
 )
 from kalbio._core.http.connect_errors import explain
 from kalbio._core.text.display import one_line
+from kalbio._model.platform import KALEIDOSCOPE
 from tests.conftest import World
 from tests.core.wire import Wire, answer
 
@@ -126,7 +127,7 @@ def test_r135_what_the_system_reports_is_found_in_any_wrapping() -> None:
     outer.__cause__ = group
     top = httpx.ConnectError("All connection attempts failed")
     top.__cause__ = outer
-    assert explain(top, str(top), "localhost", 9) == (
+    assert explain(top, str(top), "localhost", 9, no_server=KALEIDOSCOPE.no_server) == (
         "All connection attempts failed: Connection refused. Nothing listens there; "
         "`kalbio sandbox --port 9` starts a sandbox"
     )
