@@ -324,7 +324,8 @@ WITH_METHODS = {
     "RecordView": "record_views", "ResultTableTemplate": "result_table_templates",
 }  # fmt: skip
 ARGUMENTS: dict[str, Any] = {
-    "field": "Comment", "field_id": "Comment", "content": 1, "value": 1, "activity_id": "Run", "file_name": "a.txt", "file_data": b"1",
+    "field": "Comment",
+    "field_id": "Comment", "content": 1, "value": 1, "activity_id": "Run", "file_name": "a.txt", "file_data": b"1",
     "identifier": NOWHERE, "view_id": NOWHERE, "record_ids": [NOWHERE], "record_id": NOWHERE, "set_id": NOWHERE,
     "category_id": NOWHERE, "category_name": "x", "operation_definition_ids": [], "label_ids": [], "field_ids": [],
     "property_value": 1, "views": [], "file_property_field": NOWHERE, "title": "x", "field_name": "x",
