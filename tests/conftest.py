@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,12 @@ from kalbio.testing import InProcess
 pytest_plugins = ["tests.leaks"]
 
 WORLDS = ["sync", "async"]
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be heard where a shell started the tests in the background: it is ignored there, and by children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, overload
 
 import attrs
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+else:
+    # Names in annotations, for tools that read these where the libraries are not there.
+    pandas = polars = pyarrow = SimpleNamespace(DataFrame=Any, Table=Any)
 
 __all__ = ["Column", "Misfit", "Table"]
 
