@@ -86,6 +86,9 @@ SINGLE = {
     "column without name": ("a,,b\n1,,2\n", [{"a": "1", "b": "2"}]),
     "blanks in names": ("a , b\n1,2\n", [{"a ": "1", " b": "2"}]),
     "comma in a line of semicolons": ("a;b\n1,5;2\n", [{"a": "1,5", "b": "2"}]),
+    "separator named as Excel does": ("sep=;\na;b\n1,5;2\n", [{"a": "1,5", "b": "2"}]),
+    "separator named in quotes": ('"sep=\t"\na\tb\n1;5\t2\n', [{"a": "1;5", "b": "2"}]),
+    "one column, some lines with semicolons": ("Note\na; b\nc\n", [{"Note": "a; b"}, {"Note": "c"}]),
 }
 
 
@@ -105,8 +108,12 @@ REFUSED: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
     "short row": (".csv", b"a,b\n1,2\n3\n", {"separator": ","}, "line 3: 1 cells, where the header has 2"),
     "long row": (".csv", b"a,b\n1,2\n1,2,3\n", {"separator": ","}, "line 3: 3 cells"),
     "two separators": (".csv", b"a;b,c\n1;2,3\n", {}, "separator="),
-    "open quote": (".csv", b'a,b\n1,"2\n', {}, "line "),
-    "text after quote": (".csv", b'a,b\n1,"2"x\n', {"separator": ","}, "line 2"),
+    "open quote": (".csv", b'a,b\n1,"2\n3,4\n', {}, "line 2: a double quote opens a cell there and none closes it"),
+    "text after quote": (".csv", b'a,b\n1,"2"x\n', {"separator": ","}, "line 2.*is written twice"),
+    "text before the names": (".csv", b"# plate 7\na;b\n1;2\n", {}, "'# plate 7'.*remove what stands before"),
+    "text before names with commas": (".csv", b"plate 7\na,b\n1,2\n", {}, "'plate 7'.*remove what stands before"),
+    "line after a named separator": (".csv", b"sep=;\na;b\n1;2;3\n", {}, "line 3: 3 cells, where the header has 2"),
+    "converter by its name": (".csv", b"a\n1\n", {"converters": {"a": "int"}}, r"converters\['a'\] must be a function"),
     "cp1252 unnamed": (".csv", "a\nµ\n".encode("cp1252"), {}, r"line 2 has the byte.*encoding='cp1252'"),
     "utf-16 unnamed": (".csv", "a\nb\n".encode("utf-16-le"), {}, "utf-16-le"),
     "unknown encoding": (".csv", b"a\n", {"encoding": "cp9999"}, "no encoding 'cp9999'"),
@@ -391,9 +398,29 @@ def test_rows_go_into_an_import(tmp_path: Path) -> None:
         assert record.get_value_content("Code") == "0042"
 
 
-def test_a_frame_in_the_place_of_rows_is_told_to_be_read() -> None:
-    """Who pushes a frame as it is learns what makes rows of it, and nothing is sent."""
+@pytest.mark.parametrize("table", [pandas_frame(), "plate.csv", Path("plate.csv")], ids=["frame", "text", "path"])
+def test_a_table_in_the_place_of_rows_is_told_to_be_read(table: Any) -> None:
+    """Who pushes a frame or the path of a file as it is learns what makes rows of it, and nothing is sent."""
     with InProcess() as lab:
         with pytest.raises(ValueError, match="read_rows"):
-            lab.client.imports.push_data(["text"], pandas_frame())
+            lab.client.imports.push_data(["text"], table)
         assert lab.operations() == []
+
+
+def test_a_table_of_records_is_read_by_its_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of the client is read without a library for Arrow, and without the ids of its records: no field."""
+    monkeypatch.setattr("kalbio.reading.frames.find_spec", lambda name: None)
+    with InProcess() as lab:
+        table = lab.client.records.table("Compound", fields=["Compound", "Potency (nM)"], sorts=["Compound"])
+        rows = read_rows(table)
+    assert rows.columns == ["Compound", "Potency (nM)"]
+    assert rows[0] == {"Compound": "SBX-1", "Potency (nM)": 12.5}
+    assert rows[4] == {"Compound": "SBX-5"}
+
+
+def test_rows_show_as_a_table_in_a_notebook() -> None:
+    """A notebook shows the names and the rows, escaped, with no more than it has room for."""
+    page = read_rows({"<b>": [f"cell {place}" for place in range(500)]})._repr_html_()
+    assert "&lt;b&gt;" in page
+    assert "cell 0" in page
+    assert "cell 499" not in page

@@ -12,3 +12,7 @@ from kalbio.reading.cells import RefusedCell, RefusedCellsError, decimal_comma
 from kalbio.reading.rows import Rows, read_rows
 
 __all__ = ["RefusedCell", "RefusedCellsError", "Rows", "decimal_comma", "read_rows"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

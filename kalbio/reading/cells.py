@@ -113,9 +113,9 @@ def _scalar(value: Any) -> Any:
 
 def _unboxed(value: Any) -> Any:
     """Return the plain value of a scalar of an array library."""
-    if getattr(getattr(value, "dtype", None), "kind", "") == "M":  # its plain value may be a number of nanoseconds
+    if hasattr(value, "dtype") and value.dtype.kind == "M":  # its plain value may be a number of nanoseconds
         return None if str(value) == "NaT" else datetime.fromisoformat(str(value.astype("datetime64[us]")))
-    if callable(getattr(value, "as_py", None)):
+    if hasattr(value, "as_py"):  # a scalar of pyarrow
         return value.as_py()
     return plain_value(value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,12 +12,13 @@ import attrs
 
 from kalbio._core.objects.checks import require_text
 from kalbio._core.objects.identifiers import close_matches
-from kalbio._core.text.display import safe_repr
+from kalbio._core.text.display import html_table, safe_repr
 from kalbio.reading.cells import MISSING, CellError, RefusedCell, RefusedCellsError, plain_cell
 from kalbio.reading.doubtful import Doubtful
 from kalbio.reading.excel import from_xlsx
 from kalbio.reading.frames import from_frame
 from kalbio.reading.text_files import from_delimited, from_json_lines
+from kalbio.tables import Table
 
 Converter = Callable[[Any], Any]
 _INF = float("inf")
@@ -58,7 +59,13 @@ class Rows(Sequence[dict[str, Any]]):
         return iter(self.rows)
 
     def __repr__(self) -> str:
-        return f"<{len(self.rows)} rows of {', '.join(map(safe_repr, self.columns))}>"
+        some = "1 row" if len(self.rows) == 1 else f"{len(self.rows)} rows"
+        return f"<{some} of {', '.join(map(safe_repr, self.columns))}>"
+
+    def _repr_html_(self) -> str:
+        shown = ([row.get(name, "") for name in self.columns] for row in self.rows)
+        some = "1 row" if len(self.rows) == 1 else f"{len(self.rows)} rows"
+        return html_table(some, chain([self.columns], shown), len(self.rows) + 1)
 
 
 def read_rows(
@@ -76,9 +83,11 @@ def read_rows(
 
     Args:
         source: a frame of pandas or polars, anything that gives an Arrow stream, a list of dicts, a dict of lists, or
-            the path of a file: `.csv`, `.txt`, `.tsv`, `.xlsx`, `.parquet`, `.jsonl` or `.ndjson`.
+            the path of a file: `.csv`, `.txt`, `.tsv`, `.xlsx`, `.parquet`, `.jsonl` or `.ndjson`. Of a
+            `kalbio.tables.Table` the fields, without `record_id`.
         sheet: the sheet of an Excel file; needed where there are several.
-        separator: what stands between cells of a text file, where it cannot be told from the file.
+        separator: the character between the cells of a text file, where it cannot be told from the file; a first
+            line `sep=;`, as Excel knows it, tells it.
         encoding: the encoding of a text file that is neither UTF-8 nor begins with a mark, e.g. "cp1252".
         converters: column to function: what a cell is to become, e.g. `{"logP": decimal_comma}`. It is not called for
             cells without a value.
@@ -110,11 +119,13 @@ def read_cells(
     columns, numbered = _table(source, sheet, separator, encoding)
     names = _checked_columns(columns)
     converting = dict(converters or {})
-    for name in converting:
+    for name, convert in converting.items():
         if name not in names:
             close = close_matches(name, names)
             hint = f" Did you mean {' or '.join(map(safe_repr, close))}?" if close else ""
             raise ValueError(f"converters names a column {safe_repr(name)} that the table does not have.{hint}")
+        if not callable(convert):
+            raise ValueError(f"converters[{safe_repr(name)}] must be a function of a cell; got {safe_repr(convert)}")
     plain = {name for name in names if name and name not in converting}
     rows: list[dict[str, Any]] = []
     numbers: list[int] = []
@@ -164,6 +175,9 @@ def _cell(value: Any, convert: Converter | None) -> Any:
 def _table(source: Any, sheet: str | None, separator: str | None, encoding: str | None) -> tuple[list[Any], Numbered]:
     if isinstance(source, str | os.PathLike):
         return _file(Path(source), sheet, separator, encoding)
+    if isinstance(source, Table):
+        # Without the ids: they are no field, and pushed they would make one.
+        return [column.name for column in source.fields], enumerate(zip(*source.contents, strict=True))
     frame = from_frame(source)
     if frame is not None:
         return frame

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from kalbio._core.text.display import safe_repr
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# What Excel writes and reads in the first line of a file: it names the separator and is no row.
+_NAMED = re.compile(r"""\s*"?sep=([^"\r\n])"?[ ]*(?=[\r\n])""", re.IGNORECASE)
 _SEPARATORS = {",": "','", ";": "';'", "\t": r"'\t'", "|": "'|'"}
 
 
@@ -39,6 +42,10 @@ def from_delimited(path: Path, separator: str | None, encoding: str | None) -> t
     text = decoded(path, encoding)
     if separator is not None and (not isinstance(separator, str) or len(separator) != 1 or separator in '\r\n"'):
         raise ValueError(f"separator must be one letter, as ';' or a tab; got {safe_repr(separator)}")
+    named = _NAMED.match(text)
+    if named is not None:
+        separator = separator or named[1]
+        text = text[named.end() :]  # from the end of that line on, so that lines keep their numbers
     lines = _parsed(path, text, separator) if separator else _parsed_as_told(path, text)
     if not lines:
         raise ValueError(f"{path.name!r} is empty: the first line has the names of the columns")
@@ -63,7 +70,9 @@ def _parsed(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[s
                 rows.append((begin, cells))
             begin = reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(f"{path.name!r}, line {reader.line_num}: {error}") from None
+        told = "a double quote opens a cell there and none closes it" if "end of data" in str(error) else str(error)
+        cure = "a double quote within a quoted cell is written twice"
+        raise ValueError(f"{path.name!r}, line {begin}: {told}; {cure}") from None
     return rows
 
 
@@ -72,7 +81,17 @@ def _parsed_as_told(path: Path, text: str) -> list[tuple[int, Sequence[str]]]:
     head = text.lstrip("\r\n").split("\n", 1)[0]
     there = [separator for separator in _SEPARATORS if separator in head]
     if len(there) <= 1:
-        return _parsed(path, text, there[0] if there else ",")
+        lines = _parsed(path, text, there[0] if there else ",")
+        # A line before the names of the columns would make one column of the whole table.
+        rest = [",".join(cells) for _, cells in lines[1:]]
+        if not there and rest and any(all(separator in line for line in rest) for separator in _SEPARATORS):
+            free = next((shown for separator, shown in _SEPARATORS.items() if separator not in text), "...")
+            raise ValueError(
+                f"{path.name!r}: the first line, {safe_repr(head.strip())}, has one name, and all other lines look like"
+                f" several cells; remove what stands before the names of the columns, or give separator={free} if the"
+                " table has one column"
+            )
+        return lines
     fitting: dict[str, list[tuple[int, Sequence[str]]]] = {}
     for separator in there:
         try:

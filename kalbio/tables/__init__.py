@@ -29,6 +29,11 @@ else:
 
 __all__ = ["Column", "Misfit", "Table"]
 
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 SHOWN = 20
 ID = "record_id"
 """The first column: the ids of the records."""

@@ -79,6 +79,8 @@ def require_rows(name: str, data: Any, members: type | None = None, *, of_table:
     """
     if not is_list(data):
         single = "for a single one, [row]" if isinstance(data, Mapping) else f"got {type(data).__name__}"
+        if of_table and isinstance(data, str | os.PathLike):
+            single = of_table
         raise ValueError(f"{name} must be a list of dicts, one for each row; {single}")
     if hasattr(data, "to_dict"):
         cure = of_table or f"got {type(data).__name__}"
