@@ -416,6 +416,46 @@ def test_what_does_not_fit_is_listed(odd: Any, world: World) -> None:
     assert (standing["Potency (nM)"][0], standing.misfits) == ("> 10", [])
 
 
+def client_told(lab: Lab, contents: dict[str, Any]) -> Any:
+    """A client that is told of these contents, by the name of the field, whatever a record holds."""
+    names = {field.field_name: field.id for field in lab.client.entity_fields.get_data_fields()}
+
+    def change(record: dict[str, Any]) -> None:
+        for name, content in contents.items():
+            record["record_values"][names[name]] = [{"id": UUID, "content": content}]
+
+    return lab.world.connect(transport=Odd(lab.transport, change))
+
+
+def test_a_column_that_holds_what_does_not_fit_is_there(lab: Lab) -> None:
+    """A field is a column of a table of all fields as soon as a record holds something, whether that fits or not."""
+    found = lab.world(client_told(lab, {"Purity (%)": "> 98"}).records.table("Compound"))
+    assert (found["Purity (%)"], len(found.misfits)) == ([None] * 5, 5)
+
+
+def test_json_is_shown_whole(lab: Lab) -> None:
+    """A column of JSON shows objects as they are, those too that name a file among other things."""
+    lab.client.entity_fields.get_or_create_data_field("Scan", "s3-file")
+    content = {"file_id": UUID, "bucket": "lab"}
+    found = lab.world(client_told(lab, {"Scan": content}).records.table("Compound", fields=["Scan"]))
+    assert [json.loads(cell) for cell in found["Scan"]] == [content] * 5
+    assert found.misfits == []
+
+
+def test_half_a_character_can_be_saved(lab: Lab, tmp_path: Path) -> None:
+    """Text with half a pair of UTF-16 is shown as an escape and listed, and ends neither a stream nor a file."""
+    lab.client.entity_fields.get_or_create_data_field("Tags", "multiselect")
+    lab.client.entity_fields.get_or_create_data_field("Votes", "votes")
+    contents = {"SMILES": "C\ud800C", "Tags": ["ß", "\udc00"], "Votes": {"a": "\ud800"}}
+    found = lab.world(client_told(lab, contents).records.table("Compound", fields=list(contents), limit=1))
+    row = {"SMILES": "C\\ud800C", "Tags": ["ß", "\\udc00"], "Votes": '{"a":"\\ud800"}'}
+    assert [{name: cell for name, cell in shown.items() if name in row} for shown in found] == [row]
+    assert [(misfit.column, misfit.content) for misfit in found.misfits] == list(contents.items())
+    assert nanoarrow.ArrayStream(found).read_all().to_pylist() == found.to_rows()
+    assert "C\\ud800C" in Path(found.to_csv(tmp_path / "odd.csv")).read_text("utf-8")
+    assert list(found.to_pandas()["SMILES"]) == ["C\\ud800C"]
+
+
 def test_numbers_are_read_as_asked(lab: Lab) -> None:
     """A number is an int, a Decimal or text on request, in Arrow and pandas too; what does not fit is listed."""
     record = lab.client.records.get_or_create_record({"Compound": "SBX-5"})

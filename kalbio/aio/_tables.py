@@ -450,14 +450,17 @@ def _part(plan: _Plan, batch: Sequence[str], response: Any) -> Table:
 
 
 def _joined(plan: _Plan, parts: Sequence[Table]) -> Table:
-    """Return the whole of a table; columns that were not asked for and have no value are left out."""
+    """Return the whole of a table; columns that were not asked for and hold nothing are left out."""
     ids = [record_id for part in parts for record_id in part.record_ids]
     columns: list[Column] = []
     contents: list[list[Any]] = []
+    misfits = [misfit for part in parts for misfit in part.misfits]
+    told = {misfit.column for misfit in misfits}
     for place, column in enumerate(plan.columns):
         values = [value for part in parts for value in part.contents[place]]
-        if plan.given or place < plan.keys or any(value is not None for value in values):
+        stays = plan.given or place < plan.keys or column.name in told
+        if stays or any(value is not None for value in values):
             columns.append(column)
             contents.append(values)
     _check_names(columns)
-    return Table(columns, ids, contents, [misfit for part in parts for misfit in part.misfits])
+    return Table(columns, ids, contents, misfits)

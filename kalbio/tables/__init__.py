@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 
-from kalbio._core.text.display import html_table, safe_repr
+from kalbio._core.text.display import html_table, printable, safe_repr
 from kalbio._model.field_types import STANDING, Form, as_it_stands, read_column
 
 if TYPE_CHECKING:
@@ -221,7 +221,10 @@ class Table:
 
 
 def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[Any]) -> tuple[list[Any], list[Misfit]]:
-    """Return the values of a column, and the contents that do not fit it."""
+    """Return the values of a column, and the contents that do not fit it.
+
+    Half a pair of UTF-16, which neither files nor Arrow can hold, is shown as an escape, and does not fit.
+    """
     form = column.form
     values, places = read_column(form, contents)
     if form.arrow == "int64":
@@ -229,20 +232,29 @@ def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[An
             if value is not None and not -(2**63) <= value < 2**63:
                 values[place] = None
                 places.append(place)
-    if form.python in ("FileValue", "what JSON says"):
+    if form.python == "FileValue":
+        values = [None if value is None else str(value["file_id"]) for value in values]
+    elif form.python == "what JSON says":
         values = [_plain(value) for value in values]
     if form.shows_anything and form.python != "Decimal":
         for place in places:
             values[place] = as_it_stands(contents[place])
-    return values, [Misfit(record_ids[place], column.name, contents[place]) for place in places]
+    if form.arrow in ("string", "list<string>") and form.python != "Decimal":
+        for place, value in enumerate(values):
+            if value and value != (shown := _printable(value)):
+                values[place] = shown
+                places.append(place)
+    return values, [Misfit(record_ids[place], column.name, contents[place]) for place in sorted(set(places))]
+
+
+def _printable(value: Any) -> Any:
+    return list(map(printable, value)) if isinstance(value, list) else printable(value)
 
 
 def _plain(value: Any) -> str | None:
-    """Return a file as its id, and JSON as text: text as it is, unless it would read as other JSON."""
+    """Return JSON as text: text as it is, unless it would read as other JSON."""
     if value is None:
         return None
-    if isinstance(value, dict) and "file_id" in value:
-        return str(value["file_id"])
     if isinstance(value, str):
         try:
             json.loads(value)

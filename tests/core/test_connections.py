@@ -345,6 +345,36 @@ def test_an_early_answer_to_an_upload_is_read(caller: Caller, status: str, reset
     assert caller.count == 0
 
 
+def test_a_short_upload_that_is_turned_away_early_ends_its_connection(caller: Caller) -> None:
+    """What was not sent of a body with a long head is never taken out of the next request on that connection."""
+    begun, refused = threading.Event(), threading.Event()
+
+    def serve(peer: Peer) -> None:
+        assert begun.wait(5)
+        peer.send(answer(b"no", "413 Content Too Large"))
+        refused.set()
+        while data := peer.socket.recv(100_000):
+            came.append(data)
+
+    def pieces() -> Iterator[bytes]:
+        begun.set()
+        assert refused.wait(5)
+        yield b"x" * 60_000
+        raise AssertionError("the answer was there already")
+
+    async def pieces_of_a_task() -> Any:
+        for piece in pieces():
+            yield piece
+
+    came: list[bytes] = []
+    with raw_server(serve) as server:
+        body = pieces() if caller.world.kind == "sync" else pieces_of_a_task()
+        headers = {"Content-Length": "60100", "X-Long": "x" * 7_000}
+        assert caller(server.url, "POST", content=body, headers=headers).status_code == 413
+        assert caller.count == 0
+    assert b"".join(came).endswith(b"x" * 60_000)
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_an_upload_is_sent_whole_though_all_is_well_early(caller: Caller, whole: bool) -> None:
     """Only a refusal ends an upload; a success that breaks it off is none."""

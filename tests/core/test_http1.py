@@ -231,6 +231,18 @@ def test_two_answers_in_one_packet_are_left_over() -> None:
     assert answered([ANSWER, b""])[-2:] == [False, False]
 
 
+def test_a_request_that_was_not_sent_whole_is_the_last() -> None:
+    """An answer that comes before the end of the body leaves a connection that cannot carry another request."""
+    for sent, again in ((b"ab", True), (b"a", False)):
+        exchange = Exchange()
+        exchange.begin(b"POST", b"/things", [HOST, (b"Content-Length", b"2")])
+        exchange.body(sent)
+        exchange.feed(ANSWER)
+        assert exchange.head() is not None
+        assert (exchange.piece(), exchange.piece()) == (b"{}", b"")
+        assert exchange.next_cycle() is again
+
+
 def test_a_request_that_cannot_be_sent_says_so() -> None:
     """A header with a line end never becomes two headers."""
     with pytest.raises(CannotBeSent):

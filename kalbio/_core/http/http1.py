@@ -198,7 +198,8 @@ class Exchange:
     def next_cycle(self) -> bool:
         """Make ready for another request; False when this connection must not be used again."""
         if self._h11 is None:
-            if self._ended or self._came or self._left != 0:
+            # With a part of the request still to be sent, the next one would be taken for that part.
+            if self._ended or self._came or self._left != 0 or self._to_say:
                 return False
         else:
             done = self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
