@@ -28,6 +28,12 @@ def require_tables() -> None:
         raise ModuleNotFoundError(_how_to_install("Arrow streams need", "tables", "nanoarrow"), name="nanoarrow")
 
 
+def require_module(module: str, who: str) -> None:
+    """Raise ModuleNotFoundError, saying what to install, unless a module that no extra brings is there."""
+    if find_spec(module) is None:
+        raise ModuleNotFoundError(f"{who}: pip install {module}", name=module)
+
+
 def _how_to_install(who: str, extra: str, module: str) -> str:
     return f"""\
 {who} the extra {extra!r}: there is no module {module!r}.

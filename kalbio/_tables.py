@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 1f8f1155eaee)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 79acba177c8e)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import attrs
 from kaleidoscope_api.api.records import list_record_values, list_records, search_records
 
-from kalbio._core.errors import IdentifierNotFoundError
+from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import document, renamed, require_whole_number
@@ -68,6 +68,7 @@ class _Plan:
 
     Attributes:
         columns: its columns.
+        key_ids: the ids of those that are key fields.
         keys: how many of them are key fields that stand there by themselves.
         given: whether the columns were chosen; else those without any value are left out.
         ids: the records, in order.
@@ -75,6 +76,7 @@ class _Plan:
     """
 
     columns: Sequence[Column]
+    key_ids: frozenset[str]
     keys: int
     given: bool
     ids: Sequence[str]
@@ -120,7 +122,8 @@ class TableReads(Service):
             table: records on this table (record view), object or id. Of an activity in the order of the table, with
                 what was written in it and in the activity outside of tables; else those that pass its filters.
             program: records of this program: object, id, or title.
-            ids: these records, in this order: ids, objects, or key-field dicts. Those that are not there are left out.
+            ids: these records, in this order: ids, objects, or key-field dicts. A dict that no record has is an error,
+                an id that none has is left out.
             search_text: free text.
             limit: most rows.
             types: field to `int`, `Decimal` or `str`, to read it as that.
@@ -249,7 +252,8 @@ class TableReads(Service):
             _check_names(columns)
         reader = RowReader([field.id for field in chosen], operation, None if view is None else view.id)
         wanted = self._ids_found(asked, on_view)
-        return _Plan(columns, keys, given, wanted, reader, operation)
+        key_ids = frozenset(field.id for field in chosen if field.is_key)
+        return _Plan(columns, key_ids, keys, given, wanted, reader, operation)
 
     def _view(self, table: TableIdentifier) -> RecordViewData:
         wanted = plain_id(table, "table", RecordViewData)
@@ -325,7 +329,12 @@ class TableReads(Service):
                 raise ValueError(f"types has {safe_repr(name)}, which is no column of the table")
             wanted[field.id] = kind
         return [
-            Column(field.field_name or field.id, field.id, form_of(field, wanted.get(field.id))) for field in chosen
+            Column(
+                field.field_name or field.id,
+                field.id,
+                form_of(field, wanted.get(field.id), f"types[{safe_repr(field.field_name or field.id)}]"),
+            )
+            for field in chosen
         ]
 
     def _ids_found(self, asked: dict[str, Any], among: Sequence[str] | None) -> list[str]:
@@ -378,10 +387,9 @@ class TableReads(Service):
 
     def _history(self, plan: _Plan, whole: Table) -> Table:
         """Return every value of the data fields of a table in a row of its own, with its circumstances."""
-        known_keys = {field.id for field in self._directory[KEY_FIELDS].all()}
-        keys = [column for column in whole.fields if column.field_id in known_keys]
+        keys = [column for column in whole.fields if column.field_id in plan.key_ids]
         # Of the plan: a field may have a history and no current value.
-        data = {column.field_id: column for column in plan.columns if column.field_id not in known_keys}
+        data = {column.field_id: column for column in plan.columns if column.field_id not in plan.key_ids}
         forms = {column.form for column in data.values()}
         value = Column("value", None, forms.pop() if len(forms) == 1 else STANDING)
         rows: list[list[Any]] = []
@@ -410,20 +418,35 @@ class TableReads(Service):
                     rows.append([*known, column.name, where, item.get("record_view_id"), item.get("created_by"), at])
         circumstances = [Column(name, None, STANDING) for name in ("activity_id", "table_id", "written_by")]
         before, after = [*keys, Column("field", None, STANDING)], [*circumstances, Column("written_at", None, MOMENT)]
-        _check_names([*before, value, *after])
+        _check_names(keys, (ID, *(column.name for column in (before[-1], value, *after))))
         made = columns_from(rows, len(before) + len(after))
         values, misfits = make_column(value, ids, contents)
         place = len(before)
         return Table([*before, value, *after], ids, [*made[:place], values, *made[place:]], misfits)
 
 
-def _check_names(columns: Sequence[Column]) -> None:
-    names = [ID, *(column.name for column in columns)]
-    for name in names:
-        if names.count(name) > 1:
+def _check_names(columns: Sequence[Column], own: Sequence[str] = (ID,)) -> None:
+    """Raise unless each name is that of one column. `own` are the columns that the table has besides fields."""
+    seen: dict[str, Column] = {}
+    for column in columns:
+        if column.name in own:
             raise ValueError(
-                f"A column of the table is called {safe_repr(name)} already: a field of this name cannot be one too"
+                f"The table has a column {safe_repr(column.name)} of its own, so the field of this name has no place in"
+                " it: give fields=[...] without that field"
             )
+        other = seen.setdefault(column.name, column)
+        if other is column:
+            continue
+        if other.field_id == column.field_id:
+            raise ValueError(
+                f"fields has {safe_repr(column.name)} twice: a table has one column of a name; give it once"
+            )
+        raise AmbiguousIdentifierError(
+            "field",
+            column.name,
+            [str(other.field_id), str(column.field_id)],
+            "A table has one column of a name: give fields=[...] with only one of these ids.",
+        )
 
 
 def _searchable(conditions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

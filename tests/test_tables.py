@@ -130,7 +130,10 @@ def test_unknown_names_are_refused(lab: Lab, given: dict[str, Any]) -> None:
         ({"limit": 0}, "limit"),
         ({"types": {"SMILES": int}, "fields": ["SMILES"]}, "'SMILES' is a field of the type 'smiles-string'"),
         ({"types": {"SMILES": str}, "fields": ["Compound"]}, "types has 'SMILES', which is no column"),
-        ({"fields": ["SMILES", "SMILES"]}, "called 'SMILES' already"),
+        ({"fields": ["SMILES", "SMILES"]}, "fields has 'SMILES' twice.*give it once"),
+        ({"types": {"Potency (nM)": "int"}}, r"types\['Potency \(nM\)'\] must be one of .*; write int, without quotes"),
+        ({"where": "logP < 5"}, r"where takes conditions made with F"),
+        ({"sorts": "SMILES"}, r"sorts must be a list of names of fields.*\['SMILES'\]"),
         ({"fields": "SMILES"}, "list"),
         ({"ids": "SBX-1"}, "list"),
     ],
@@ -537,8 +540,24 @@ def test_the_extra_is_named_where_it_is_missing() -> None:
     )
     run = without("nanoarrow", code)
     assert run.stderr == ""
-    assert run.stdout.startswith("1 <Table of 1 rows: record_id>\nnanoarrow Arrow streams need the extra 'tables'")
+    assert run.stdout.startswith("1 <Table of 1 row: record_id>\nnanoarrow Arrow streams need the extra 'tables'")
     assert "pip install '.[tables]'" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("call", "module"),
+    [("to_polars()", "polars"), ("to_arrow()", "pyarrow"), ("to_pandas()", "pandas"), ("to_parquet('x')", "pyarrow")],
+)
+def test_a_library_that_is_missing_is_named_with_the_cure(call: str, module: str) -> None:
+    """A table for a library that is not there says which one it takes, and what to install."""
+    code = (
+        "from kalbio.tables import Table\n"
+        f"try:\n    Table([], ['a'], []).{call}\nexcept ImportError as error:\n    print(error.name, error)\n"
+    )
+    run = without("polars pyarrow pandas", code)
+    assert run.stderr == ""
+    assert run.stdout.startswith(f"{module} {call.partition('(')[0]}() needs {module}")
+    assert f"pip install {module}" in run.stdout
 
 
 def test_a_table_is_shown(table: Table) -> None:
@@ -548,18 +567,30 @@ def test_a_table_is_shown(table: Table) -> None:
     long = Table(table.fields, ["x"] * 30, [["cell"] * 30] * 4)
     assert "the first 20" in long._repr_html_()
     assert long._repr_html_().count("<tr>") == 21
-    with pytest.raises(KeyError, match="has no column 'logP'"):
+    with pytest.raises(KeyError, match=r"has no column 'logP'. It has 'record_id', 'Compound'"):
         table["logP"]
+    with pytest.raises(KeyError, match=r"has no column 'smiles'. Did you mean 'SMILES'"):
+        table["smiles"]
+    with pytest.raises(KeyError, match=r"For a row write table.to_rows\(\)"):
+        table[0]  # type: ignore[call-overload]
     assert table[1:3].record_ids == table.record_ids[1:3]
 
 
 def test_two_fields_of_one_name_are_refused(lab: Lab) -> None:
-    """A key field and a data field of one name cannot both be columns, and a name that both have is not guessed at."""
+    """A key field and a data field of one name cannot both be columns: the error has their ids and the way out."""
     record = lab.client.records.get_or_create_record({"Compound": "SBX-1"})
     field = lab.client.entity_fields.get_or_create_data_field("Compound", "text")
     record.add_value(field, "x")
-    with pytest.raises(ValueError, match="called 'Compound' already"):
+    with pytest.raises(AmbiguousIdentifierError, match=r"give fields=\[\.\.\.\] with only one of these") as caught:
         lab.world(lab.api.records.table("Compound"))
+    assert field.id in caught.value.candidates
+    assert len(caught.value.candidates) == 2
+    own = lab.client.entity_fields.get_or_create_data_field("record_id", "text")
+    with pytest.raises(ValueError, match=r"has a column 'record_id' of its own.*fields=\[\.\.\.\] without that field"):
+        lab.world(lab.api.records.table("Compound", fields=[own]))
+    key = lab.client.entity_fields.get_or_create_key_field("written_by")
+    with pytest.raises(ValueError, match="has a column 'written_by' of its own"):
+        lab.world(lab.api.records.table("Compound", fields=[key, "SMILES"], history=True))
     with pytest.raises(AmbiguousIdentifierError):
         lab.world(lab.api.records.table("Compound", fields=["Compound"]))
     assert lab.world(lab.api.records.table(ids=[record], fields=[field]))["Compound"] == ["x"]

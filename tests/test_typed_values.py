@@ -216,7 +216,7 @@ def test_a_number_is_read_as_you_ask(lab: Lab) -> None:
     assert str(world(record.value("logP", Decimal))) == "2.70"
     assert world(record.value("logP", str)) == "2.70"
     assert world(record.value("Hit", str)) == "true"
-    with pytest.raises(ValueError, match=r"'logP' of CPD-1 holds '2.70', which does not fit"):
+    with pytest.raises(ValueError, match=r"'logP' of CPD-1 holds '2.70', which cannot be read as int"):
         world(record.value("logP", int))
     with pytest.raises(
         ValueError, match=r"'Hit' is a field of the type 'boolean': it is read as bool or str, not as float"
@@ -282,6 +282,32 @@ def test_a_value_alone_shows_ids(lab: Lab) -> None:
     assert value.field_id in repr(value)
     assert value.field_id in value._repr_html_()
     assert asked(lab, lab.world, lambda: f"{value!r}{value._repr_html_()}") == []
+
+
+def test_a_record_shows_its_values_by_name(lab: Lab) -> None:
+    """A notebook shows the current values of a record by the names of the fields; nothing is asked to show them."""
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}, use_cache=False))
+    before = record._repr_html_()
+    assert "<td>12.5</td>" in before
+    lab.world(record.to_row())
+    page = record._repr_html_()
+    assert "Potency (nM)</th><td>12.5</td>" in page
+    assert "Compound</th><td>SBX-1</td>" in page
+    assert "record_values" not in page
+    assert asked(lab, lab.world, record._repr_html_) == []
+
+
+def test_what_dicts_and_objects_do_is_told_what_to_write_instead(lab: Lab) -> None:
+    """Who takes a record for a dict, or a field for an attribute, learns how fields are read and written."""
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    with pytest.raises(TypeError, match=r"'logP' in record\.to_row\(\)"):
+        assert "logP" in record
+    with pytest.raises(TypeError, match=r"record\.add_value\('logP', \.\.\.\)"):
+        record["logP"] = 3
+    with pytest.raises(AttributeError, match=r"the value of a field is record\['logP'\]"):
+        assert record.logP
+    with pytest.raises(ValueError, match=r"12.5', which cannot be read as int; record.value\('Potency \(nM\)'\)"):
+        lab.world(record.value("Potency (nM)", int))
 
 
 def test_the_json_type_is_recursive() -> None:

@@ -231,11 +231,11 @@ _KINDS: dict[type, Form] = {
 }
 
 
-def form_of(field: EntityFieldData, as_type: type | None = None) -> Form:
+def form_of(field: EntityFieldData, as_type: type | None = None, argument: str = "as_type") -> Form:
     """Return how the contents of a field are read, or how they are read as the type that you ask for.
 
     Numbers may be asked for as float, int or Decimal, everything as str. Raises ValueError where a field has no values
-    of such a type.
+    of such a type, naming the argument.
     """
     # Key values identify: 0042 and 42 are two records, whatever the type says.
     known = FIELD_TYPES.get(str(field.field_type))
@@ -245,7 +245,9 @@ def form_of(field: EntityFieldData, as_type: type | None = None) -> Form:
     wanted = _KINDS.get(as_type) if isinstance(as_type, type) else None
     if wanted is None:
         names = ", ".join(kind.__name__ for kind in _KINDS)
-        raise ValueError(f"as_type must be one of {names}; got {safe_repr(as_type)}")
+        given = str(as_type)
+        cure = f"; write {given}, without quotes" if given in names.split(", ") else ""
+        raise ValueError(f"{argument} must be one of {names}; got {safe_repr(as_type)}{cure}")
     if wanted is STANDING and own is TEXT:
         return own
     if wanted in (own, STANDING) or (own is NUMBER and wanted in (WHOLE, EXACT)):

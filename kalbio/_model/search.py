@@ -112,10 +112,13 @@ def given_conditions(name: str, conditions: Any) -> list[Any]:
     given = as_sorts(name, conditions) if name.endswith("sorts") else flat(name, conditions)
     if not is_list(given):
         single = isinstance(given, str | Mapping | Resource)
-        form = "dicts or names" if name.endswith("sorts") else "dicts"
-        hint = f"; for a single one, [{safe_repr(given)}]" if single else ""
+        if name.endswith("sorts"):
+            hint = f"; for a single one, [{safe_repr(given)}]" if single else ""
+            raise ValueError(f"{name} must be a list of names of fields, or of dicts{hint}; got {type(given).__name__}")
+        hint = f"; for a single dict, [{safe_repr(given)}]" if isinstance(given, Mapping) else ""
         raise ValueError(
-            f"{name} must be a list of {form}, one for each condition{hint}; got {type(conditions).__name__}"
+            f"{name} takes conditions made with F, such as F('logP') < 5, or a list of dicts{hint};"
+            f" got {type(given).__name__}"
         )
     return list(given)
 

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar, overload
 
 from kalbio._core.aio.downloads import DownloadProgress
-from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
+from kalbio._core.errors import (
+    AmbiguousIdentifierError,
+    IdentifierError,
+    IdentifierNotFoundError,
+    UnreadableTimeError,
+)
 from kalbio._core.objects.checks import renamed, require_list
 from kalbio._core.objects.identifiers import Catalog, as_id, close_matches, plain_id
 from kalbio._core.objects.resource import NoClientError
-from kalbio._core.text.display import printable, safe_repr
+from kalbio._core.text.display import html_table, printable, safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.field_types import (
@@ -24,6 +29,7 @@ from kalbio._model.field_types import (
     Form,
     Json,
     MisfitError,
+    as_it_stands,
     form_of,
     misfit_text,
     read_content,
@@ -260,6 +266,41 @@ class ReadableRecord(WritableRecord):
         value: FieldValue = typed(client, self, known, form_of(known), None if entry is None else entry.content)
         return value
 
+    def __contains__(self, name: object) -> bool:
+        # It would have to ask which fields there are, and members of the JSON have names too.
+        raise TypeError(
+            f"`in` does not work on a Record; for its fields, use {safe_repr(name)} in record.to_row(), for the members"
+            " of its JSON record.raw"
+        )
+
+    def _cure_of(self, name: str) -> str:
+        return f"; the value of a field is record[{name!r}]"
+
+    if not TYPE_CHECKING:
+
+        def __setitem__(self, field: object, content: object) -> None:
+            raise TypeError(
+                f"A value is not assigned but added to the history: record.add_value({safe_repr(str(field))}, ...)"
+            )
+
+    def _repr_html_(self) -> str:
+        # The values by the names of their fields, where these are known without a request.
+        rows = [("id", self.id)]
+        for field_id in field_ids(self._state):
+            try:
+                entry = current_entry(entries_of(self._state, field_id), self.id)
+            except UnreadableTimeError:  # which value is the newest cannot be told: all of them, as they came
+                return super()._repr_html_()
+            if entry is not None:
+                rows.append((self._shown_field(field_id) or field_id, as_it_stands(entry.content)))
+        return html_table(repr(self), rows, len(rows))
+
+    def _shown_field(self, field_id: str) -> str | None:
+        if self._client is None:
+            return None
+        directory = self._client.directory
+        return directory[KEY_FIELDS].shown_name(field_id) or directory[DATA_FIELDS].shown_name(field_id)
+
     @overload
     async def value(
         self,
@@ -386,10 +427,13 @@ def typed(
     try:
         found = read_content(form, content)
     except MisfitError:
-        told = misfit_text(field, content, str(record))
         if strict:
-            raise ValueError(f"{told}; record.value(field) gives it as it is") from None
-        warnings.warn(told, ContentTypeWarning, stacklevel=3)
+            name = safe_repr(field.field_name or field.id)
+            raise ValueError(
+                f"{name} of {record} holds {safe_repr(content)}, which cannot be read as {form.python};"
+                f" record.value({name}) reads it as the field says"
+            ) from None
+        warnings.warn(misfit_text(field, content, str(record)), ContentTypeWarning, stacklevel=3)
         return content
     if found is None:
         return None
@@ -455,7 +499,7 @@ def names_of(fields: Iterable[EntityFieldData]) -> list[str]:
     for field in fields:
         name = field.field_name or field.id
         if name in found:
-            hint = "Two fields of one name cannot stand in one row: choose among them with fields=[...]."
+            hint = "A row has one value of a name: give fields=[...] with only one of these ids."
             raise AmbiguousIdentifierError("field", name, [found[name].id, field.id], hint)
         found[name] = field
     return list(found)

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 
+from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import html_table, printable, safe_repr
+from kalbio._extras import require_module
 from kalbio._model.field_types import STANDING, Form, as_it_stands, read_column
 
 if TYPE_CHECKING:
@@ -135,7 +137,10 @@ class Table:
         for known, values in zip(self._columns, self.contents, strict=True):
             if known.name == column:
                 return list(values)
-        raise KeyError(f"The table has no column {safe_repr(column)}; it has {', '.join(self.columns)}")
+        cure = did_you_mean(column, self.columns) or f" It has {', '.join(map(safe_repr, self.columns))}."
+        if isinstance(column, int):
+            cure = " For a row write table.to_rows()[...]; for some rows, table[:10]."
+        raise KeyError(f"The table has no column {safe_repr(column)}.{cure}")
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as dicts, ids included."""
@@ -165,6 +170,7 @@ class Table:
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the table as a pandas DataFrame. Needs pandas; pyarrow it does not need."""
+        require_module("pandas", "to_pandas() needs pandas")
         from kalbio.tables._frames import to_pandas
 
         forms = [IDS, *(column.form for column in self._columns)]
@@ -172,12 +178,14 @@ class Table:
 
     def to_polars(self) -> polars.DataFrame:
         """Return the table as a polars DataFrame. Needs polars and the extra `tables`."""
+        require_module("polars", "to_polars() needs polars")
         import polars
 
         return polars.DataFrame(self)
 
     def to_arrow(self) -> pyarrow.Table:
         """Return the table as a pyarrow Table. Needs pyarrow and the extra `tables`."""
+        require_module("pyarrow", "to_arrow() needs pyarrow")
         import pyarrow
 
         return pyarrow.table(self)
@@ -206,18 +214,22 @@ class Table:
         elif find_spec("polars") is not None:
             self.to_polars().write_parquet(os.fspath(path))
         else:
-            raise ModuleNotFoundError("to_parquet() needs pyarrow or polars: pip install pyarrow", name="pyarrow")
+            require_module("pyarrow", "to_parquet() needs pyarrow or polars")
         return os.fspath(path)
 
     def __repr__(self) -> str:
-        return f"<Table of {len(self)} rows: {', '.join(self.columns)}>"
+        return f"<Table of {_counted(len(self))}: {', '.join(self.columns)}>"
 
     def _repr_html_(self) -> str:
         first = self[:SHOWN]
         rows = [self.columns, *([("" if cell is None else cell) for cell in row.values()] for row in first)]
         more = f", the first {SHOWN}" if len(self) > SHOWN else ""
         odd = f", {len(self.misfits)} contents do not fit: see .misfits" if self.misfits else ""
-        return html_table(f"{len(self)} rows{more}{odd}", rows, len(rows))
+        return html_table(f"{_counted(len(self))}{more}{odd}", rows, len(rows))
+
+
+def _counted(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[Any]) -> tuple[list[Any], list[Misfit]]:

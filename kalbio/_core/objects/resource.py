@@ -366,8 +366,12 @@ class Resource(metaclass=_Kind):
             try:
                 return fixed(self._raw[name])
             except KeyError:
-                cure = f"; {_PYDANTIC_CURES[name]}" if name in _PYDANTIC_CURES else ""
+                cure = f"; {_PYDANTIC_CURES[name]}" if name in _PYDANTIC_CURES else self._cure_of(name)
                 raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}{cure}") from None
+
+    def _cure_of(self, name: str) -> str:
+        """What an error about an attribute that is not there adds: where such a name is to be found instead."""
+        return ""
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(name for name in self._raw if name.isidentifier())})
