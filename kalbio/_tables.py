@@ -1,9 +1,10 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 79acba177c8e)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 3cf2cb91daa7)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -81,7 +82,6 @@ class _Plan:
     given: bool
     ids: Sequence[str]
     reader: RowReader
-    operation: str | None
 
 
 def _no_table() -> Table:
@@ -253,7 +253,7 @@ class TableReads(Service):
         reader = RowReader([field.id for field in chosen], operation, None if view is None else view.id)
         wanted = self._ids_found(asked, on_view)
         key_ids = frozenset(field.id for field in chosen if field.is_key)
-        return _Plan(columns, key_ids, keys, given, wanted, reader, operation)
+        return _Plan(columns, key_ids, keys, given, wanted, reader)
 
     def _view(self, table: TableIdentifier) -> RecordViewData:
         wanted = plain_id(table, "table", RecordViewData)
@@ -361,8 +361,8 @@ class TableReads(Service):
             return found
         passing = set(found)
         if "entity_field_sorts" in asked or "view_field_sorts" in asked:
-            wanted = set(among)
-            return [record for record in found if record in wanted][:limit]
+            wanted = Counter(among)
+            return [record for record in found for _ in range(wanted[record])][:limit]
         return [record for record in among if record in passing][:limit]
 
     def _parts(self, plan: _Plan, batch_size: int) -> Generator[Table, None]:
@@ -408,14 +408,14 @@ class TableReads(Service):
                 record_id = next(asked)
                 for item in answer:
                     column = data.get(str(item.get("field_id")))
-                    where = item.get("operation_id")
-                    if column is None or (plan.operation is not None and where != plan.operation):
+                    where, view = item.get("operation_id"), item.get("record_view_id")
+                    if column is None or not plan.reader.counts(where, view):
                         continue
                     at = read_time(item.get("created_at"), f"created_at of the value {item.get('id')}")
                     ids.append(record_id)
                     contents.append(item.get("content"))
                     known = records.get(record_id, ())
-                    rows.append([*known, column.name, where, item.get("record_view_id"), item.get("created_by"), at])
+                    rows.append([*known, column.name, where, view, item.get("created_by"), at])
         circumstances = [Column(name, None, STANDING) for name in ("activity_id", "table_id", "written_by")]
         before, after = [*keys, Column("field", None, STANDING)], [*circumstances, Column("written_at", None, MOMENT)]
         _check_names(keys, (ID, *(column.name for column in (before[-1], value, *after))))

@@ -408,6 +408,58 @@ def test_a_wrong_clock_is_told() -> None:
         assert client.doctor().exit_code == 2
 
 
+ODD_RECORDINGS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
+    "method": lambda request, response: request.update(method=5),
+    "url": lambda request, response: request.update(uri=5),
+    "no url": lambda request, response: request.update(uri="http://[x"),
+    "headers": lambda request, response: response.update(headers=[]),
+    "no content type": lambda request, response: response["headers"].update({"Content-Type": []}),
+    "body": lambda request, response: response["body"].update(string=[5]),
+    "no status": lambda request, response: response.pop("status"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_RECORDINGS)
+def test_a_recording_of_another_shape_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    """A cassette with a part of a wrong type is refused with the name of its file, whatever the part."""
+    request: dict[str, Any] = {"method": "GET", "uri": "https://x.example/programs", "body": None}
+    response: dict[str, Any] = {"status": {"code": 200}, "headers": {}, "body": {"string": "[]"}}
+    file = tmp_path / "odd.yaml"
+    file.write_text(json.dumps({"interactions": [{"request": request, "response": response}]}))
+    assert report_on_recordings(file).operations
+    ODD_RECORDINGS[name](request, response)
+    file.write_text(json.dumps({"interactions": [{"request": request, "response": response}]}))
+    with pytest.raises(ValueError, match=r"odd\.yaml is no complete recording"):
+        report_on_recordings(file)
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"log":' * 100_000])
+def test_a_recording_that_is_nested_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    """JSON that no reader can follow is refused like any other that cannot be read."""
+    file = tmp_path / "deep.har"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"deep\.har cannot be read as a recording"):
+        report_on_recordings(file)
+
+
+@pytest.mark.parametrize(
+    ("operation", "member", "value"),
+    [
+        ("listDataFields", "field_type", []),
+        ("listKeyFields", "field_name", [5]),
+        ("listRecords", "record_values", [1]),
+        ("listActivityDefinitions", "id", ["x"]),
+        ("listKeyFields", "created_at", "\ud800"),
+    ],
+)
+def test_an_odd_answer_costs_no_report(operation: str, member: str, value: Any) -> None:
+    """An answer whose parts are of a type that nobody expects is a finding, and the report has all points."""
+    report = examine(in_items(operation, lambda item: item.update({member: value})))
+    assert len(report.points) == len(points.points(load_description()))
+    if not isinstance(value, str):
+        assert operation in {name for one in report.findings for name in one.operations}
+
+
 # -- the open points -------------------------------------------------------------------------------------------------
 
 

@@ -91,6 +91,9 @@ def test_conditions_and_order_are_those_of_searches(lab: Lab) -> None:
     picked = [{"Compound": "SBX-3"}, {"Compound": "SBX-1"}, {"Compound": "SBX-3"}]
     assert world(read(fields=["Compound"], ids=picked))["Compound"] == ["SBX-3", "SBX-1", "SBX-3"]
     assert world(read(fields=["Compound"], ids=picked, where=F("Potency (nM)") < 1))["Compound"] == ["SBX-3", "SBX-3"]
+    sorted_down = world(read(fields=["Compound"], ids=picked, sorts=["-Compound"]))
+    assert sorted_down["Compound"] == ["SBX-3", "SBX-3", "SBX-1"]
+    assert world(read(fields=["Compound"], ids=picked, sorts=["-Compound"], limit=1))["Compound"] == ["SBX-3"]
     assert world(read(fields=["Compound"], ids=[UUID]))["Compound"] == []
     assert len(world(read(entity_slice_id="Compound", operation_id="Kinase screen"))) == 4
     with pytest.raises(ValueError, match="entity_type and entity_slice_id mean the same"):
@@ -195,8 +198,16 @@ def test_a_table_of_an_activity_gives_its_records_and_columns(lab: Lab) -> None:
     seen = next(item for item in lab.world(lab.api.record_views.get_record_views()) if item.id == view.id)
     found = lab.world(seen.table())
     assert found.columns[:3] == ["record_id", "Compound", "Potency (nM)"]
-    if record.id in client.activities.get_activity_by_id(activity.id).data_table_record_mapping.get(view.id, []):
-        assert rows_of(found, "Compound", "Potency (nM)") == [("SBX-1", 3.0)]
+    assert found.record_ids == [record.id]
+    assert rows_of(found, "Compound", "Potency (nM)") == [("SBX-1", 3.0)]
+    # Newest of all, in another table of the activity.
+    store = lab.sandbox.store
+    field = next(item for item in store.all("data_field") if item["field_name"] == "Potency (nM)")
+    values.write(store, record.id, field, "4", activity.id, OTHER)
+    assert lab.world(seen.table())["Potency (nM)"] == [3.0]
+    given = {"fields": ["Potency (nM)"], "history": True}
+    assert lab.world(lab.api.records.table(table=view.id, **given))["value"] == [3.0, 2.0]
+    assert lab.world(lab.api.records.table(activity=activity.id, **given))["value"] == [4.0, 3.0, 2.0]
     with pytest.raises(ValueError, match="is none of the activity 'Kinase screen'"):
         lab.world(lab.api.records.table(table=view.id, activity="Kinase screen"))
     with pytest.raises(ValueError, match="a table has its own entity type"):

@@ -89,7 +89,10 @@ class Exchange:
     @cached_property
     def _decoded(self) -> tuple[bool, Any]:
         try:
-            return True, json.loads(self.body) if self.body.strip() else None
+            data = json.loads(self.body) if self.body.strip() else None
+            if b"\\u" in self.body:  # half a pair of UTF-16, which the checks cannot take, becomes a question mark
+                data = json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+            return True, data
         except (ValueError, RecursionError):
             return False, None
 

@@ -471,7 +471,11 @@ def judge(examination: Examination) -> list[Verdict]:
         elif point.name in QUESTIONS:
             question = QUESTIONS[point.name]
             missing = "`--writes` asks it" if question.writes else "nothing came that tells"
-            said = question.judge(examination) or ("not seen", missing)
+            try:
+                said = question.judge(examination) or ("not seen", missing)
+            except (TypeError, AttributeError, LookupError, ValueError):
+                # Judges take answers to be as described. One that is not is a finding, and must not cost the report.
+                said = ("not seen", "what came has another shape than is described")
         else:
             said = _of_member(examination, point, broken)
         assert said is not None

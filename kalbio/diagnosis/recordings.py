@@ -14,6 +14,8 @@ from kalbio.diagnosis.exchanges import Call, Exchange
 from kalbio.diagnosis.plan import is_paged
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".har")
+_LONGEST = 1e9
+"""Milliseconds above which the time of an answer is none."""
 
 
 def read_recordings(description: Description, path: Path) -> tuple[list[Exchange], int]:
@@ -23,31 +25,35 @@ def read_recordings(description: Description, path: Path) -> tuple[list[Exchange
         raise ValueError(f"there is no recording at {path}: a file or a folder of {', '.join(_SUFFIXES)} is needed")
     found, others = [], 0
     for file in files:
-        for entry in _entries(file):
-            exchange = _exchange(description, entry)
-            if exchange is None:
-                others += 1
-            else:
-                found.append(exchange)
+        document = _document(file)
+        try:
+            for entry in _entries(document):
+                exchange = _exchange(description, entry)
+                if exchange is None:
+                    others += 1
+                else:
+                    found.append(exchange)
+        except (LookupError, TypeError, AttributeError, ValueError):
+            raise ValueError(f"{file} is no complete recording: parts of requests or answers are missing") from None
     return found, others
 
 
-def _entries(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield the parts of each recorded exchange, whatever the format."""
+def _document(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8-sig")
         document = json.loads(text) if file.suffix in (".json", ".har") else _yaml(text)
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         raise ValueError(f"{file} cannot be read as a recording") from None
-    try:
-        if isinstance(document, dict) and "log" in document:
-            yield from map(_of_har, document["log"]["entries"])
-        elif isinstance(document, dict) and "interactions" in document:
-            yield from map(_of_cassette, document["interactions"])
-        else:
-            raise ValueError(f"{file} is neither a cassette of vcrpy nor a HAR file")
-    except (KeyError, TypeError, AttributeError):
-        raise ValueError(f"{file} is no complete recording: parts of requests or answers are missing") from None
+    if not isinstance(document, dict) or not ("log" in document or "interactions" in document):
+        raise ValueError(f"{file} is neither a cassette of vcrpy nor a HAR file")
+    return document
+
+
+def _entries(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return the parts of each recorded exchange, whatever the format."""
+    if "log" in document:
+        return map(_of_har, document["log"]["entries"])
+    return map(_of_cassette, document["interactions"])
 
 
 def _yaml(text: str) -> Any:
@@ -77,7 +83,7 @@ def _of_cassette(entry: dict[str, Any]) -> dict[str, Any]:
         "status": response["status"]["code"],
         "headers": list(headers),
         "type": kind[0] if isinstance(kind, list) else kind,
-        "body": body.encode() if isinstance(body, str) else body or b"",
+        "body": _as_bytes(body),
         "seconds": None,
     }
 
@@ -86,7 +92,7 @@ def _of_har(entry: dict[str, Any]) -> dict[str, Any]:
     request, response = entry["request"], entry["response"]
     content = response.get("content", {})
     text = content.get("text") or ""
-    body = base64.b64decode(text) if content.get("encoding") == "base64" else text.encode()
+    body = base64.b64decode(text) if content.get("encoding") == "base64" else _as_bytes(text)
     time = entry.get("time")
     return {
         "method": request["method"],
@@ -96,13 +102,15 @@ def _of_har(entry: dict[str, Any]) -> dict[str, Any]:
         "headers": [one["name"].lower() for one in response.get("headers", ())],
         "type": content.get("mimeType") or "",
         "body": body,
-        "seconds": time / 1000 if isinstance(time, int | float) and time >= 0 else None,
+        "seconds": time / 1000 if isinstance(time, int | float) and 0 <= time < _LONGEST else None,
     }
 
 
 def _exchange(description: Description, entry: dict[str, Any]) -> Exchange | None:
+    if not isinstance(entry["url"], str) or not isinstance(entry["method"], str):
+        raise TypeError
     parts = urlsplit(entry["url"])
-    route = _route(description, str(entry["method"]).upper(), parts.path)
+    route = _route(description, entry["method"].upper(), parts.path)
     if route is None:
         return None
     operation, path = route
@@ -130,8 +138,16 @@ def _route(description: Description, method: str, path: str) -> tuple[Operation,
     return None
 
 
+def _as_bytes(body: Any) -> bytes:
+    if body is None or isinstance(body, str):
+        return (body or "").encode("utf-8", "replace")
+    if isinstance(body, bytes):
+        return body
+    raise TypeError
+
+
 def _sent(body: Any) -> Any:
     try:
         return json.loads(body) if body else None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None

@@ -90,13 +90,16 @@ class RowReader:
             found[own] = contents
         return found
 
-    def _passes(self, entry: _Scoped) -> bool:
-        """Whether a value of a data field is in the scope."""
+    def counts(self, operation_id: Any, record_view_id: Any) -> bool:
+        """Whether a value of a data field that was written there is in the scope."""
         if self._operation is None:
             return True
-        if str(entry.operation_id) != self._operation:
+        if str(operation_id) != self._operation:
             return False
-        return self._view is None or entry.record_view_id is None or str(entry.record_view_id) == self._view
+        return self._view is None or record_view_id is None or str(record_view_id) == self._view
+
+    def _passes(self, entry: _Scoped) -> bool:
+        return self.counts(entry.operation_id, entry.record_view_id)
 
     def _contents_of(self, state: dict[str, Any] | LazyObject, own_id: str) -> list[Any]:
         contents = []
