@@ -460,6 +460,75 @@ def test_an_odd_answer_costs_no_report(operation: str, member: str, value: Any) 
         assert operation in {name for one in report.findings for name in one.operations}
 
 
+# -- what headers tell, and what there is to say without answers -------------------------------------------------------
+
+
+def with_headers(**headers: str) -> Lie:
+    """A lie that adds headers to all answers."""
+    return lambda answer: answer.headers.update({name.replace("_", "-"): text for name, text in headers.items()})
+
+
+@pytest.mark.parametrize(
+    ("lie", "request_id", "limit"),
+    [
+        (with_headers(), (False, "none: errors cannot say"), (False, "no header tells of a limit")),
+        (
+            with_headers(X_Request_Id="r1"),
+            (True, r"x-request-id in (\d+) of \1 answers; errors show it"),
+            (False, "no"),
+        ),
+        (with_headers(x_correlation_id="r1"), (True, r"x-correlation-id in (\d+) of \1"), (False, "no header")),
+        (with_headers(x_amzn_requestid="r1"), (False, r"may be one.*x-amzn-requestid in (\d+) of \1"), (False, "no")),
+        (
+            with_headers(x_ratelimit_limit="9", x_ratelimit_remaining="1"),
+            (False, "none"),
+            (
+                True,
+                r"x-ratelimit-limit in (\d+) of \1 answers, x-ratelimit-remaining in \1 of \1.*none with status 429",
+            ),
+        ),
+    ],
+)
+def test_the_report_says_whether_answers_name_the_request_and_limits(
+    lie: Lie, request_id: tuple[bool, str], limit: tuple[bool, str]
+) -> None:
+    """Whoever reads the report learns whether errors can name a request, and whether limits are told beforehand."""
+    report = examine(lie)
+    found = {one.name: one for one in report.header_checks}
+    for name, (is_there, said) in {"request id": request_id, "rate limit": limit}.items():
+        assert found[name].is_there is is_there
+        assert re.search(said, found[name].said)
+        assert found[name].said in report.to_text()
+    assert report.to_dict()["header_checks"][0]["name"] == "request id"
+
+
+def test_refusals_for_a_limit_are_counted() -> None:
+    """A refusal with 429 is told, with whether it says how long to wait."""
+
+    def busy(answer: Answer) -> None:
+        answer.status = 429
+        answer.headers["retry-after"] = "0"
+
+    report = examine(in_answer("listActivityLabels", busy))
+    assert "1 with status 429, 1 of them with retry-after" in report.header_checks[1].said
+
+
+def test_without_an_answer_the_report_is_about_the_set_up_alone(world: World) -> None:
+    """Where the first call failed, the text and the page have what is wrong and how to cure it, and no list of gaps."""
+    with Sandbox() as sandbox:
+        from kalbio.testing import SandboxTransport
+
+        client = world.connect(
+            url=sandbox.base_url, transport=SandboxTransport(sandbox), client_secret="sandbox-secret-other"
+        )
+        report = world(client.doctor())
+    assert [title for title, *_ in report.sections()] == ["Set-up: wrong", "Set-up"]
+    assert "KALEIDOSCOPE_API_CLIENT_SECRET" in report.to_text()
+    assert len(report.to_text().splitlines()) < 20
+    assert report.points
+    assert [one.is_there for one in report.header_checks] == [None, None]
+
+
 # -- the open points -------------------------------------------------------------------------------------------------
 
 

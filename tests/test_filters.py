@@ -7,7 +7,7 @@ import copy
 import json
 import pickle
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,19 @@ def test_what_the_api_cannot_say_raises_and_says_what_to_do(name: str) -> None:
         (lambda: F("a") == F("b"), "with a value"),
         (lambda: F("a") == float("nan"), "nan"),
         (lambda: F("a") < "5", "write 5"),
-        (lambda: F("a") < "2026-01-01", "is_before"),
+        (lambda: F("a") < "2026-01-01", r"for a date write F\('a'\).is_before\('2026-01-01'\)"),
+        (lambda: F("a") >= "2026-01-01", r"for a date write F\('a'\).since\('2026-01-01'\)"),
+        (lambda: F("a") > "M", r"for text there are ==, contains\(\)"),
+        (lambda: F("a").is_between("2026-01-01", 5), "give two numbers, or two dates"),
+        (lambda: F("a").is_between(5, 1), r"nothing is between them; write F\('a'\).is_between\(1, 5\)"),
+        (lambda: F("a").is_between(Decimal("1.5"), 1), r"is_between\(1, Decimal\('1.5'\)\)"),
+        (lambda: F("a").is_between("2026-01-02", DAY), r"is_between\('2026-01-01', '2026-01-02'\)"),
+        (lambda: F("a").is_between(MOMENT, MOMENT - timedelta(seconds=1)), "nothing is between"),
+        (lambda: F("a").is_between(MOMENT + timedelta(days=3), DAY), "nothing is between"),
+        (lambda: F("a").is_between_relative_week(1, -1), r"is_between_relative_week\(-1, 1\)"),
+        (lambda: F("a").since("soon"), r"^The day of F\('a'\).since\(\) must be .* such as '2026-03-01'; got 'soon'"),
+        (lambda: F("a") <= datetime(2026, 1, 1, 12), r"^The day of F\('a'\).until\(\) is datetime"),
+        (lambda: F("a").is_last_updated_after("soon"), r"^The moment of F\('a'\).is_last_updated_after\(\) must be"),
         (lambda: F("a") < True, "number"),
         (lambda: F("a") < None, "number"),
         (lambda: F("a").is_in("abc"), "takes a list"),

@@ -15,6 +15,10 @@ from kalbio._core.http.operation import OperationInfo
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
+REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
+"""Headers of an answer that may name the request, the best one first, unless a platform has its own."""
+
+
 @attrs.frozen
 class Failure:
     """A failure that a successful answer tells.
@@ -77,7 +81,7 @@ class Platform:
     read_error: Callable[[Any], ErrorBody] = _no_error_body
     find_failure: Callable[[Mapping[str, Any]], Failure | None] = _no_failure
     is_idempotent: Callable[[str, OperationInfo | None], bool] = is_idempotent
-    request_id_headers: tuple[str, ...] = ("x-request-id", "request-id", "x-correlation-id")
+    request_id_headers: tuple[str, ...] = REQUEST_ID_HEADERS
     wraps_objects: bool = False
     no_server: Callable[[int | None], str] = _no_hint
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NoReturn, NotRequired, TypeAlias, TypedDict
@@ -13,7 +13,7 @@ from uuid import UUID
 from kalbio._core.json import strict_json
 from kalbio._core.objects.lists import is_list
 from kalbio._core.objects.resource import Resource
-from kalbio._core.objects.times import check_day, check_moment
+from kalbio._core.objects.times import check_day, check_moment, parse_timestamp
 from kalbio._core.text.display import safe_repr
 from kalbio._model.enums import FilterRuleTypeEnum as Rule
 from kalbio._model.enums import SearchRule
@@ -225,8 +225,13 @@ class F:
         """It is a number or a date from one to the other, both included."""
         rule = Rule.IS_BETWEEN
         if isinstance(low, date | str) and isinstance(high, date | str):
-            return self._rule(rule, [self._time(rule, low), self._time(rule, high)])
-        return self._rule(rule, [self._number(rule, low), self._number(rule, high)])
+            times = [self._time(rule, low), self._time(rule, high)]
+            self._check_order(rule, times, _is_later(*times))
+            return self._rule(rule, times)
+        numbers = [self._number(rule, low), self._number(rule, high)]
+        first, last = (Decimal(str(number)) for number in numbers)
+        self._check_order(rule, [low, high], first > last)
+        return self._rule(rule, numbers)
 
     def __lt__(self, limit: Number | date) -> Where:
         """It is below a number, or before a date."""
@@ -259,15 +264,15 @@ class F:
 
         The API has no rule that includes the date, so `is_between` says it, to the end of the year 9999.
         """
-        return self._rule(Rule.IS_BETWEEN, [self._time(Rule.IS_BETWEEN, time), "9999-12-31"])
+        return self._rule(Rule.IS_BETWEEN, [self._time("since", time), "9999-12-31"])
 
     def until(self, time: Time) -> Where:
         """It is this date or an earlier one; the same as `<=`. What is said as `is_between`, from the year 1 on."""
-        return self._rule(Rule.IS_BETWEEN, ["0001-01-01", self._time(Rule.IS_BETWEEN, time)])
+        return self._rule(Rule.IS_BETWEEN, ["0001-01-01", self._time("until", time)])
 
     def is_last_updated_after(self, time: Time) -> Where:
         """Its value was written after this moment, whatever it is."""
-        check_moment(f"{self!r}.is_last_updated_after()", time)
+        check_moment(f"The moment of {self._place(Rule.IS_LAST_UPDATED_AFTER)}", time)
         return self._rule(Rule.IS_LAST_UPDATED_AFTER, strict_json.plain(time))
 
     def is_before_relative_day(self, days: int) -> Where:
@@ -354,8 +359,8 @@ class F:
     def _rule(self, rule: Rule, prop: Any) -> Where:
         return Where([{"field_id": self._field, "filter_type": rule.value, "filter_prop": prop}])
 
-    def _place(self, rule: Rule) -> str:
-        return f"{self!r}.{_SPELLINGS.get(rule, rule.value)}()"
+    def _place(self, rule: str) -> str:
+        return f"{self!r}.{spelling(rule)}()"
 
     def _single(self, rule: Rule, value: Any) -> Any:
         """Return what one value is sent as. Raises ValueError for none, and for several."""
@@ -388,14 +393,33 @@ class F:
         sent = None if isinstance(number, F | Where | Resource) else strict_json.plain(number, self._place(rule))
         if isinstance(number, Decimal) or (isinstance(sent, int | float) and not isinstance(sent, bool)):
             return sent
-        cure = ""
-        if isinstance(number, str):
-            cure = f"; write {number.strip()}" if _is_number(number) else "; dates have is_before() and is_after()"
-        raise ValueError(f"{self._place(rule)} compares with a number; got {safe_repr(number)}{cure}")
+        raise ValueError(
+            f"{self._place(rule)} compares with a number; got {safe_repr(number)}{self._number_cure(rule, number)}"
+        )
 
-    def _time(self, rule: Rule, time: Any) -> Any:
-        check_day(self._place(rule), time)
+    def _number_cure(self, rule: Rule, given: Any) -> str:
+        if rule == Rule.IS_BETWEEN and isinstance(given, date | str):
+            return "; give two numbers, or two dates"
+        if not isinstance(given, str):
+            return ""
+        if _is_number(given):
+            return f"; write {given.strip()}"
+        if parse_timestamp(given) is not None:
+            return f"; for a date write {self!r}.{_OF_DATES[rule]}({safe_repr(given)})"
+        return "; for text there are ==, contains(), starts_with() and is_in()"
+
+    def _time(self, rule: str, time: Any) -> Any:
+        check_day(f"The day of {self._place(rule)}", time)
         return strict_json.plain(time, self._place(rule))
+
+    def _check_order(self, rule: Rule, ends: Sequence[Any], is_reversed: bool) -> None:
+        """Raise ValueError for a range that nothing can be in."""
+        if is_reversed:
+            first, last = map(safe_repr, ends)
+            raise ValueError(
+                f"{self._place(rule)} goes from {first} to {last}, and nothing is between them; write"
+                f" {self!r}.{rule.value}({last}, {first})"
+            )
 
     def _offset(self, rule: Rule, number: Any) -> int:
         sent = number if isinstance(number, bool | F | Where) else strict_json.plain(number, self._place(rule))
@@ -407,7 +431,9 @@ class F:
         return sent
 
     def _offsets(self, rule: Rule, first: Any, last: Any) -> list[int]:
-        return [self._offset(rule, first), self._offset(rule, last)]
+        offsets = [self._offset(rule, first), self._offset(rule, last)]
+        self._check_order(rule, offsets, offsets[0] > offsets[1])
+        return offsets
 
 
 def _refuse_and(operand: object) -> NoReturn:
@@ -415,6 +441,16 @@ def _refuse_and(operand: object) -> NoReturn:
         f"& joins conditions, and {safe_repr(operand)} is none. Put each comparison in parentheses:"
         " (F('a') < 5) & (F('b') == 'x')."
     )
+
+
+def _is_later(one: str, other: str) -> bool:
+    """Whether a day or a moment is certainly later than another; a day has all moments of it, in any zone."""
+    first, second = parse_timestamp(one), parse_timestamp(other)
+    assert first is not None
+    assert second is not None
+    have_time = [any(mark in time.upper() for mark in "T :") for time in (one, other)]
+    slack = timedelta(0) if have_time[0] == have_time[1] else timedelta(days=2)
+    return first - second > slack
 
 
 def _is_number(text: str) -> bool:
@@ -434,6 +470,14 @@ _SPELLINGS: dict[str, str] = {
     Rule.VALUE_HAS_SAME_ELEMENTS_AS_PROPS: "has_same_elements_as",
 }
 """The methods of `F` that are called otherwise than their rules."""
+
+_OF_DATES: dict[str, str] = {
+    Rule.IS_LESS_THAN: "is_before",
+    Rule.IS_LESS_THAN_EQUAL: "until",
+    Rule.IS_GREATER_THAN: "is_after",
+    Rule.IS_GREATER_THAN_EQUAL: "since",
+}
+"""The methods that say about dates what these rules say about numbers."""
 
 _OPERATORS: dict[str, str] = {
     Rule.IS_EQUAL: "==",

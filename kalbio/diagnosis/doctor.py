@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
-from kalbio.diagnosis import points, writes
+from kalbio._core.platform import REQUEST_ID_HEADERS
+from kalbio.diagnosis import headers, points, writes
 from kalbio.diagnosis.examine import Examination
 from kalbio.diagnosis.exchanges import Exchange, load_description
 from kalbio.diagnosis.plan import Steps, reads, why_not_called
@@ -51,6 +52,7 @@ def make_report(
         operations=examination.operations(_reasons(with_writes=with_writes, cut=cut)),
         points=points.judge(examination),
         headers=dict(examination.headers),
+        header_checks=headers.judge(examination.exchanges, REQUEST_ID_HEADERS),
         written=writes.written(examination.exchanges) if with_writes else [],
     )
 

@@ -97,6 +97,21 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class HeaderCheck:
+    """Whether the headers of the answers tell something that whoever has trouble needs.
+
+    Attributes:
+        name: `request id`, which an error shows so that support can find the request, or `rate limit`.
+        is_there: whether they tell it; None when no answer came.
+        said: which headers, and in how many answers.
+    """
+
+    name: str
+    is_there: bool | None
+    said: str
+
+
+@dataclass(frozen=True)
 class Report:
     """Where the platform and the description differ.
 
@@ -107,6 +122,7 @@ class Report:
         operations: what became of each operation.
         points: the open points of the description.
         headers: the names of the headers that came, and with how many answers.
+        header_checks: whether they name the request, and tell of limits.
         written: what `writes` has added to the workspace.
     """
 
@@ -116,6 +132,7 @@ class Report:
     operations: list[OperationReport] = field(default_factory=list)
     points: list[Verdict] = field(default_factory=list)
     headers: dict[str, int] = field(default_factory=dict)
+    header_checks: list[HeaderCheck] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
 
     @property
@@ -143,6 +160,14 @@ class Report:
         wrong = [check for check in self.setup if check.is_good is False]
         if wrong:
             yield "Set-up: wrong", "", ("what", "said", "cure"), [(c.name, c.said, c.cure) for c in wrong]
+        if any(one.calls for one in self.operations):
+            yield from self._answers()
+        rest = [(check.name, check.said) for check in self.setup if check.is_good is not False]
+        if rest:
+            yield "Set-up", "", ("what", "said"), rest
+
+    def _answers(self) -> Iterable[tuple[str, str, Sequence[str], Sequence[Sequence[Any]]]]:
+        """Yield what the answers say: where none came there is nothing to say about any point or operation."""
         for level, meaning in LEVELS.items():
             rows = [
                 (one.kind, one.place, one.expected, one.seen, one.times, _few(one.operations))
@@ -176,11 +201,11 @@ class Report:
                 for one in sorted(self.operations, key=lambda one: not one.calls)
             ],
         )
+        if self.header_checks:
+            checked = [(one.name, one.said) for one in self.header_checks]
+            yield "Headers: what they tell", "", ("what", "said"), checked
         if self.headers:
             yield "Headers", "", ("name", "answers"), sorted(self.headers.items())
-        rest = [(check.name, check.said) for check in self.setup if check.is_good is not False]
-        if rest:
-            yield "Set-up", "", ("what", "said"), rest
 
     def to_text(self) -> str:
         """The report as tables of plain text."""

@@ -134,19 +134,23 @@ def check_day(name: str, value: Any) -> Any:
     return value
 
 
+def _no_time(name: str, value: Any) -> str:
+    return f"{name} must be a date, a datetime or the text of one such as '2026-03-01'; got {safe_repr(value)}"
+
+
 def _kind(name: str, value: Any) -> Literal["day", "midnight", "vague", "instant"]:
     """Return what a time says: a day, midnight or another time of day without a zone, or an instant."""
     if isinstance(value, str):
         match = _ISO.fullmatch(value)
         if match is None or _read(value) is None:
-            raise ValueError(f"{name} must be a date or a datetime; got {safe_repr(value)}")
+            raise ValueError(_no_time(name, value))
         if not match["hour"]:
             return "day"
         if match["zone"]:
             return "instant"
         return "vague" if value[match.start("hour") :].strip("0:., ") else "midnight"
     if not isinstance(value, date) or value != value:  # a missing time of pandas passes for a datetime
-        raise ValueError(f"{name} must be a date or a datetime; got {safe_repr(value)}")
+        raise ValueError(_no_time(name, value))
     if not isinstance(value, datetime):
         return "day"
     if value.utcoffset() is not None:
