@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 88eac3259de4)
+# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 797d4c5ea769)
 """What can be set on activity definitions."""
 
 from __future__ import annotations
@@ -138,7 +138,16 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
             >>> definition = (client.activities.get_definitions())[0]
             >>> definition.set_registration_settings(status_field_id=None)
         """
-        changes = collect_updates(locals())
+        given = {
+            "property_field_id": property_field_id,
+            "record_view_id": record_view_id,
+            "content_layout_id": content_layout_id,
+            "status_field_id": status_field_id,
+            "result_record_view_id": result_record_view_id,
+            "result_content_layout_id": result_content_layout_id,
+            "staging_template_view_id": staging_template_view_id,
+        }
+        changes = {name: value for name, value in given.items() if not isinstance(value, Unset)}
         settings: dict[str, str | None] = {}
         for name, value in changes.items():
             if value is not None and name == "status_field_id":

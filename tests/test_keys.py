@@ -138,3 +138,15 @@ def test_very_many_rows_without_a_key_are_counted(lab: Lab, world: World) -> Non
     rows = [{"Compound": "" if number % 2 else "A"} for number in range(3000)]
     with pytest.raises(IdentifierError, match=r", data\[1999\] and 500 more rows have no value"):
         world(lab.api.imports.push_data(["Compound"], rows))
+
+
+def test_a_table_without_the_key_column_names_its_columns(lab: Lab, world: World) -> None:
+    """Where no row has the column of a key field, the error says so, with the columns that are there."""
+    rows = [{"compound": "A", "Comment": "x"}, {"compound": "B"}]
+    told = (
+        r"^data\[0:2\] have no value for the key field 'Compound'\. No row has a column 'Compound'; the columns are"
+        r" 'compound', 'Comment'\. Did you mean 'compound'\?$"
+    )
+    with pytest.raises(IdentifierError, match=told):
+        world(lab.api.imports.push_data(["Compound"], rows))
+    assert lab.operations() == []

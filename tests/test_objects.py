@@ -19,7 +19,7 @@ from kalbio.activities import Activity, ActivityDefinition, ContentLayoutItem
 from kalbio.dashboards import DashboardCategory
 from kalbio.entity_fields import DataField, EntityField, KeyField
 from kalbio.entity_types import EntityType
-from kalbio.imports import ImportRecord
+from kalbio.imports import ImportRecord, ImportResult
 from kalbio.labels import Label
 from kalbio.programs import Program
 from kalbio.record_views import RecordView
@@ -151,6 +151,22 @@ def test_texts_and_representations(item: Any, text: str, representation: str) ->
     """str() is what a person calls the thing, repr() adds type and id."""
     assert str(item) == text
     assert repr(item) == representation
+
+
+def test_what_nothing_names_shows_its_numbers() -> None:
+    """The outcome of an import, which has no id and no name, shows what it counts, and no text."""
+    outcome = ImportResult({"records_created": 2, "fields_added": 1, "note": "x", "validation_result": {"failed": 1}})
+    assert repr(outcome) == "<ImportResult records_created=2 fields_added=1>"
+    assert repr(outcome.validation_result) == "<ImportValidationResult failed=1>"
+    assert len(repr(ImportResult({"n": 10**5000, **{f"n{place}": place for place in range(50)}}))) < 300
+
+
+def test_completion_leaves_out_what_only_older_scripts_write() -> None:
+    """Tab shows members and methods, those of a newer platform too, and not the spellings of pydantic, which work."""
+    program = Program({"id": ID, "title": "A", "new_member": 1})
+    assert {"title", "new_member", "to_dict", "to_json", "raw"} <= set(dir(program))
+    assert {"dict", "json", "model_dump", "model_dump_json", "model_copy", "model_validate"}.isdisjoint(dir(program))
+    assert program.model_dump()["title"] == "A"
 
 
 def test_notebooks_get_a_table_that_is_safe() -> None:

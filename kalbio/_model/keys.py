@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kalbio._core.errors import IdentifierError
+from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
 
 _EMPTY = "is empty"
 _NAMED_ROWS = 1000
+_NAMED_COLUMNS = 20
 
 
 def key_text(value: Any, field: Any) -> str:
@@ -40,8 +42,21 @@ def with_key_texts(name: str, rows: Sequence[Mapping[Any, Any]], keys: Mapping[A
                 wrong.append((index, field, row.get(column)))
         read.append(texts)
     if wrong:
-        raise refusal(name, wrong)
+        raise refusal(name, wrong, _absent(rows, keys))
     return read
+
+
+def _absent(rows: Sequence[Mapping[Any, Any]], keys: Mapping[Any, Any]) -> str:
+    """Return the sentences that tell which columns no row has, and which there are."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    told = ""
+    for key in keys:
+        if key not in columns:
+            close = did_you_mean(key, map(str, columns))
+            shown = ", ".join(map(safe_repr, columns[:_NAMED_COLUMNS])) or "none"
+            more = f" and {len(columns) - _NAMED_COLUMNS} more" if len(columns) > _NAMED_COLUMNS else ""
+            told += f" No row has a column {safe_repr(key)}; the columns are {shown}{more}.{close}"
+    return told
 
 
 def is_key(value: Any) -> bool:
@@ -49,7 +64,7 @@ def is_key(value: Any) -> bool:
     return _read(value)[1] is None
 
 
-def refusal(name: str, wrong: Iterable[tuple[int, Any, Any]]) -> IdentifierError:
+def refusal(name: str, wrong: Iterable[tuple[int, Any, Any]], more: str = "") -> IdentifierError:
     """Return the error that names all of these: number of the row, key field, and the value that is no key."""
     indexes_of: dict[tuple[str, str], list[int]] = {}
     first: dict[tuple[str, str], Any] = {}
@@ -65,7 +80,7 @@ def refusal(name: str, wrong: Iterable[tuple[int, Any, Any]]) -> IdentifierError
             sentences.append(f"{where} {'has' if len(indexes) == 1 else 'have'} no value for the key field {field!r}.")
         else:
             sentences.append(f"{where}: the value of key field {field!r} {_read(first[field, fault])[1]}.")
-    return IdentifierError("record", next(iter(first.values())), " ".join(sentences))
+    return IdentifierError("record", next(iter(first.values())), " ".join(sentences) + more)
 
 
 def _read(value: Any) -> tuple[str, str | None]:

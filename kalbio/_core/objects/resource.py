@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, overload
 
@@ -194,6 +195,8 @@ class NoClientError(RuntimeError, AttributeError):
 _Dump = dict[str, Any]
 """`dict`, where a class has a method of that name."""
 
+_OF_PYDANTIC = frozenset({"dict", "json", "model_copy", "model_dump", "model_dump_json", "model_validate"})
+_SHOWN_NUMBERS = 6
 _PYDANTIC_CURES = {
     "construct": "call the class with keywords",
     "copy": "use model_copy()",
@@ -374,7 +377,9 @@ class Resource(metaclass=_Kind):
         return ""
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *(name for name in self._raw if name.isidentifier())})
+        # Without the spellings that only older scripts use: completion is for what to write today.
+        usual = set(super().__dir__()) - _OF_PYDANTIC
+        return sorted(usual.union(name for name in self._raw if name.isidentifier()))
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -399,6 +404,9 @@ class Resource(metaclass=_Kind):
     def __repr__(self) -> str:
         label = self._label()
         parts = [type(self).__name__, safe_repr(label) if label else "", printable(self.id[:8])]
+        if not any(parts[1:]):  # nothing names it: what it counts
+            numbers = ((name, value) for name, value in self._raw.items() if isinstance(value, int | float))
+            parts += [f"{printable(name)}={safe_repr(value)}" for name, value in islice(numbers, _SHOWN_NUMBERS)]
         return f"<{' '.join(part for part in parts if part)}>"
 
     def _repr_html_(self) -> str:
