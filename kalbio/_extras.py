@@ -28,6 +28,12 @@ def require_tables() -> None:
         raise ModuleNotFoundError(_how_to_install("Arrow streams need", "tables", "nanoarrow"), name="nanoarrow")
 
 
+def require_excel() -> None:
+    """Raise ModuleNotFoundError, saying what to install, unless the package of the extra `excel` is there."""
+    if find_spec("openpyxl") is None:
+        raise ModuleNotFoundError(_how_to_install("Excel files need", "excel", "openpyxl"), name="openpyxl")
+
+
 def require_module(module: str, who: str) -> None:
     """Raise ModuleNotFoundError, saying what to install, unless a module that no extra brings is there."""
     if find_spec(module) is None:

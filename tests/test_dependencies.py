@@ -9,7 +9,10 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-OPTIONAL = {"google", "h2", "jsonschema_rs", "nanoarrow", "numpy", "pandas", "polars", "pyarrow", "requests", "yaml"}
+OPTIONAL = {
+    "google", "h2", "jsonschema_rs", "nanoarrow", "numpy", "openpyxl", "pandas", "polars", "pyarrow", "requests",
+    "yaml",
+}  # fmt: skip
 """Imported where a setting or a call asks for it, and named in an error when it is not there."""
 
 OF_EXTRAS = {"sandbox", "emulator", "testing", "pytest_plugin"}

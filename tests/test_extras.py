@@ -98,6 +98,22 @@ def test_the_proxy_of_google_names_its_missing_package() -> None:
     assert "iap_client_id needs google-auth and requests: pip install google-auth requests" in run.stderr
 
 
+def test_excel_files_name_their_missing_package(tmp_path: Path) -> None:
+    """Without openpyxl, text files are read, and an Excel file is refused with the extra and three ways to get it."""
+    (tmp_path / "t.csv").write_text("a\n1\n", encoding="utf-8")
+    run = without(
+        "openpyxl",
+        f"import os\nos.chdir({str(tmp_path)!r})\n"
+        "from kalbio.reading import read_rows\nprint(list(read_rows('t.csv')))\n"
+        "try:\n    read_rows('t.xlsx')\nexcept ImportError as error:\n    print(error.name, error)\n",
+    )
+
+    assert run.stderr == ""
+    assert run.stdout.startswith("[{'a': '1'}]\nopenpyxl Excel files need the extra 'excel'")
+    ways = [way.replace("sandbox", "excel") for way in WAYS]
+    assert [way for way in ("there is no module 'openpyxl'", *ways) if way not in run.stdout] == []
+
+
 def test_the_packages_that_are_looked_for_are_those_of_the_extra() -> None:
     """The modules whose absence is told are the ones that the extra `sandbox` of pyproject.toml installs."""
     wanted = {re.split(r"[\[<>=!~ ;]", text)[0].lower() for text in PROJECT["optional-dependencies"]["sandbox"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,7 +17,15 @@ from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow
 import pytest
+from openpyxl import Workbook
+from openpyxl.chart import BarChart
+from openpyxl.comments import Comment
+from openpyxl.styles import Border, Side
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
+from openpyxl.worksheet.datavalidation import DataValidation
 
 from kalbio.reading import RefusedCellsError, decimal_comma, read_rows
 from kalbio.testing import InProcess
@@ -145,38 +154,57 @@ def test_what_cannot_be_told_is_refused_by_name(name: str, tmp_path: Path) -> No
 
 # -- Excel ------------------------------------------------------------------------------------------------------------
 
-STYLES = """<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><numFmts>
-<numFmt numFmtId="164" formatCode="00000"/><numFmt numFmtId="165" formatCode="yyyy\\-mm\\-dd"/>
-<numFmt numFmtId="166" formatCode="0.0 &quot;days&quot;"/><numFmt numFmtId="167" formatCode="[Red]0.00"/></numFmts>
-<cellXfs><xf numFmtId="0"/>
-<xf numFmtId="14"/><xf numFmtId="22"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="166"/>
-<xf numFmtId="167"/><xf numFmtId="20"/></cellXfs></styleSheet>"""
+FORMATS = [
+    "mm-dd-yy",
+    "m/d/yy h:mm",
+    "00000",
+    "yyyy\\-mm\\-dd",
+    '0.0 "days"',
+    "[Red]0.00",
+    "h:mm",
+    '0" mg; dry"',
+    "[h]:mm",
+]
+"""Formats of numbers; the style of each has its place, from 1 on."""
+HOURS = len(FORMATS)
+CHINA = HOURS + 1
+"""The style of dates in China, which files name by its number alone: 31."""
 MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+TEXTS = (
+    f"<sst {MAIN}><si><t>00007</t></si><si><r><t>in </t></r><r><t>runs</t></r><rPh sb='0' eb='1'><t>x</t></rPh></si>"
+    "<si><t>a_x000D_b</t></si></sst>"
+)
 
 
-def excel(path: Path, *cells: str, sheets: int = 1, since_1904: bool = False, after: str = "") -> Path:
-    """Write an Excel file with one column `v` of these cells, as they stand in its XML."""
-    rows = "".join(f'<row r="{n}">{cell}</row>' for n, cell in enumerate(cells, 3))
-    head = '<row r="2"><c r="B2" t="inlineStr"><is><t>v</t></is></c></row>'
-    names = "".join(
-        f'<sheet name="S{n}" sheetId="{n}" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
-        f' r:id="r{n}"/>'
-        for n in range(1, sheets + 1)
+def excel(
+    path: Path, *cells: str, sheets: int = 1, since_1904: bool = False, merged: str = "", texts: str = TEXTS
+) -> Path:
+    """Write an Excel file with one column `v` of these cells, as they stand in its XML; all around them is as usual."""
+    book = Workbook()
+    book.epoch = CALENDAR_MAC_1904 if since_1904 else CALENDAR_WINDOWS_1900
+    first = book.active
+    for row, code in enumerate([*FORMATS, "mmmm"], 1):
+        first.cell(row, 9, 1).number_format = code
+    first.title = "S1"
+    for n in range(2, sheets + 1):
+        book.create_sheet(f"S{n}")
+    if merged:
+        first.merge_cells(merged)
+    book.save(path)
+    with ZipFile(path) as packed:
+        parts = {name: packed.read(name).decode() for name in packed.namelist()}
+    rows = "".join(f'<row r="{n}">{cell}</row>'.replace("B9", f"B{n}") for n, cell in enumerate(cells, 3))
+    data = f'<sheetData><row r="2"><c r="B2" t="inlineStr"><is><t>v</t></is></c></row>{rows}</sheetData>'
+    parts = {name: re.sub("<sheetData>.*</sheetData>", lambda _: data, text) for name, text in parts.items()}
+    shared = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(
+        "</Types>", f'<Override PartName="/xl/sharedStrings.xml" ContentType="{shared}"/></Types>'
     )
-    settings = '<workbookPr date1904="1"/>' if since_1904 else ""
-    links = "".join(f'<Relationship Id="r{n}" Target="worksheets/s{n}.xml"/>' for n in range(1, sheets + 1))
+    (number,) = re.findall('numFmtId="([0-9]+)" formatCode="mmmm"', parts["xl/styles.xml"])
+    parts["xl/styles.xml"] = parts["xl/styles.xml"].replace(f'<xf numFmtId="{number}"', '<xf numFmtId="31"')
     with ZipFile(path, "w") as packed:
-        packed.writestr("xl/workbook.xml", f"<workbook {MAIN}>{settings}<sheets>{names}</sheets></workbook>")
-        packed.writestr("xl/_rels/workbook.xml.rels", f"<Relationships>{links}</Relationships>")
-        packed.writestr("xl/styles.xml", STYLES)
-        packed.writestr(
-            "xl/sharedStrings.xml",
-            f"<sst {MAIN}><si><t>00007</t></si><si><r><t>in </t></r><r><t>runs</t></r><rPh><t>x</t></rPh></si></sst>",
-        )
-        for n in range(1, sheets + 1):
-            packed.writestr(
-                f"xl/worksheets/s{n}.xml", f"<worksheet {MAIN}><sheetData>{head}{rows}</sheetData>{after}</worksheet>"
-            )
+        for name, text in {**parts, "xl/sharedStrings.xml": texts}.items():
+            packed.writestr(name, text)
     return path
 
 
@@ -190,6 +218,7 @@ def cell(held: str, kind: str = "n", style: int = 0, formula: str = "") -> str:
 EXCEL: dict[str, tuple[str, Any]] = {
     "text of digits": (cell("0", "s"), "00007"),
     "text in runs": (cell("1", "s"), "in runs"),
+    "character with a code": (cell("2", "s"), "a\rb"),
     "text beside": ('<c r="B9" t="inlineStr"><is><t xml:space="preserve"> =A1 </t></is></c>', " =A1 "),
     "whole": (cell("42"), 42),
     "whole with a point": (cell("7.0"), 7),
@@ -200,12 +229,14 @@ EXCEL: dict[str, tuple[str, Any]] = {
     "false": (cell("0", "b"), False),
     "day": (cell("46023", style=1), date(2026, 1, 1)),
     "day, own format": (cell("46023", style=4), date(2026, 1, 1)),
+    "day, format of China": (cell("46023", style=CHINA), date(2026, 1, 1)),
     "midnight": (cell("46023", style=2), date(2026, 1, 1)),
     "number of days": (cell("2.5", style=5), 2.5),
     "coloured number": (cell("2.5", style=6), 2.5),
     "digits that fill the format": (cell("12345", style=3), 12345),
     "result of a formula": (cell("3", formula="1+2"), 3),
     "text of a formula": (cell("0042", "str", formula="A1"), "0042"),
+    "text that looks like a code": ('<c r="B9" t="inlineStr"><is><t>_x005F_x000D_</t></is></c>', "_x000D_"),
 }
 
 
@@ -222,7 +253,11 @@ EXCEL_REFUSED: dict[str, tuple[str, str]] = {
     "zeros by format": (cell("42", style=3), "shows as 00042 and holds 42"),
     "error": (cell("#N/A", "e"), "error of the sheet"),
     "formula without result": (cell("", formula="A1"), "formula without a result"),
-    "time of day": (cell("0.5", style=7), "time of day"),
+    "time of day": (cell("0.5", style=7), "0.5 shows a time of day"),
+    "hours": (cell("62", style=HOURS), "62.0 shows a time of day"),
+    "day that never was": (cell("60", style=1), "a day before March 1900"),
+    "day that Excel cannot show": (cell("3000000", style=1), "error of the sheet"),
+    "number taken for a date": (cell("120", style=8), "change that"),
     "moment without zone": (cell("46023.5", style=2), "without a zone"),
 }
 
@@ -251,14 +286,79 @@ def test_sheets_are_named_where_there_are_several(tmp_path: Path) -> None:
     assert list(read_rows(path, sheet="S2")) == [{"v": 1}]
     with pytest.raises(ValueError, match="no sheet 'S3'"):
         read_rows(path, sheet="S3")
-    merged = excel(tmp_path / "m.xlsx", cell("1"), after='<mergeCells><mergeCell ref="B3:B4"/></mergeCells>')
+    merged = excel(tmp_path / "m.xlsx", cell("1"), merged="B3:B4")
     with pytest.raises(ValueError, match="merged, B3:B4"):
         read_rows(merged)
     assert list(read_rows(excel(tmp_path / "e.xlsx", cell("44561", style=1), since_1904=True))) == [
         {"v": date(2026, 1, 1)}
     ]
-    with pytest.raises(ValueError, match="nothing in the sheet"):
-        read_rows(excel(tmp_path / "n.xlsx", sheets=0))
+    charts = Workbook()
+    charts.create_chartsheet().add_chart(BarChart())
+    charts.remove(charts.active)
+    for number, empty in enumerate([Workbook(), charts]):
+        empty.save(tmp_path / f"{number}.xlsx")
+        with pytest.raises(ValueError, match="nothing in the sheet"):
+            read_rows(tmp_path / f"{number}.xlsx")
+
+
+def test_files_of_excel_in_common_use_are_read(tmp_path: Path) -> None:
+    """Tricky text and plain values of a whole file arrive; looks, rules, comments and far corners are no matter."""
+    book = Workbook()
+    sheet = book.active
+    moment = datetime(2026, 1, 1)
+    values = [*TRICKY, 42, 2.5, True, False, date(2026, 1, 1), moment]
+    for row, pair in enumerate([("k", "v"), *((f"K{n}", value) for n, value in enumerate(values))], 1):
+        for column, value in enumerate(pair, 1):
+            at = sheet.cell(row, column, value or None if isinstance(value, str) else value)
+            at.border = Border(top=Side("thin"))
+            if isinstance(value, str) and value:
+                at.data_type = "s"  # text, also where it looks like a formula
+    sheet.cell(2**20, 2**14).border = Border(top=Side("thin"))
+    rule = DataValidation("list", formula1='"a,b"')
+    rule.add("B2:B9")
+    sheet.add_data_validation(rule)
+    sheet.auto_filter.ref = "A1:B9"
+    sheet["B3"].comment = Comment("seen", "me")
+    book.create_sheet("empty")
+    book.save(tmp_path / "t.xlsx")
+
+    rows = read_rows(tmp_path / "t.xlsx")
+
+    assert list(rows) == rows_of(*TRICKY, 42, 2.5, True, False, date(2026, 1, 1), date(2026, 1, 1))
+    assert rows.numbers == list(range(2, len(values) + 2))
+
+
+def test_formulas_that_were_never_computed_are_refused(tmp_path: Path) -> None:
+    """Programs may write formulas without their results; each such cell is named, and empty cells are not."""
+    book = Workbook()
+    for row in (["a", "b"], [1, "=A2+1"], [2, None], [3, "=A4+1"]):
+        book.active.append(row)
+    book.active["B3"].number_format = "0.0"
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(RefusedCellsError, match=r"row 2, column 'b': '=A2\+1' is a formula without") as refusal:
+        read_rows(tmp_path / "t.xlsx")
+    assert [(item.row, item.column) for item in refusal.value.cells] == [(2, "b"), (4, "b")]
+    no_text = '<c r="B9" t="str"><f>""</f><v></v></c>'  # a result, and no value
+    assert list(read_rows(excel(tmp_path / "e.xlsx", cell("1"), no_text, cell("", style=3)))) == [{"v": 1}]
+
+
+def test_a_file_whose_text_would_be_changed_is_refused(tmp_path: Path) -> None:
+    """Text in the form of the code of a character cannot be told from the character, and is not guessed at."""
+    texts = f"<sst {MAIN}><si><t>_x005F_x000D_</t></si></sst>"
+    with pytest.raises(ValueError, match=r"'_x000D_', which stands for a character; change it"):
+        read_rows(excel(tmp_path / "t.xlsx", cell("0", "s"), texts=texts))
+
+
+def test_files_that_are_wrong_inside_are_refused(tmp_path: Path) -> None:
+    """Whatever is broken in a file, the error says that it cannot be read; a missing file is another matter."""
+    path = excel(tmp_path / "t.xlsx", cell("99", "s"))
+    with pytest.raises(ValueError, match=r"'t.xlsx' is no Excel file of the newer kind \(.xlsx\) that can be read"):
+        read_rows(path)
+    path = excel(tmp_path / "t.xlsx", cell("twelve"))
+    with pytest.raises(ValueError, match=r"no Excel file.*'twelve'"):
+        read_rows(path)
+    with pytest.raises(FileNotFoundError):
+        read_rows(tmp_path / "missing.xlsx")
 
 
 # -- frames, lists, dicts ---------------------------------------------------------------------------------------------
@@ -339,13 +439,11 @@ def test_a_frame_of_pandas_is_read_by_its_columns() -> None:
 
 def arrow_table() -> Any:
     """The same as a table of Arrow."""
-    arrow = pytest.importorskip("pyarrow", reason="pyarrow is no dependency")
-    return arrow.table({name: arrow.array([value, None]) for name, value in FIRST.items()})
+    return pyarrow.table({name: pyarrow.array([value, None]) for name, value in FIRST.items()})
 
 
 def polars_frame() -> Any:
     """The same as a frame of polars."""
-    polars = pytest.importorskip("polars", reason="polars is no dependency")
     return polars.DataFrame({name: [value, None] for name, value in FIRST.items()})
 
 

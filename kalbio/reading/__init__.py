@@ -3,7 +3,7 @@
     rows = read_rows("compounds.csv")
     client.imports.push_data(["Compound"], rows)
 
-No network, and no library: Excel files are read here, and what reads frames and Parquet files is loaded when one comes.
+No network, and no library by itself: what reads Excel files, frames and Parquet files is loaded when one comes.
 """
 
 from __future__ import annotations

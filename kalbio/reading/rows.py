@@ -83,8 +83,8 @@ def read_rows(
 
     Args:
         source: a frame of pandas or polars, anything that gives an Arrow stream, a list of dicts, a dict of lists, or
-            the path of a file: `.csv`, `.txt`, `.tsv`, `.xlsx`, `.parquet`, `.jsonl` or `.ndjson`. Of a
-            `kalbio.tables.Table` the fields, without `record_id`.
+            the path of a file: `.csv`, `.txt`, `.tsv`, `.xlsx` (with the extra `excel`), `.parquet`, `.jsonl` or
+            `.ndjson`. Of a `kalbio.tables.Table` the fields, without `record_id`.
         sheet: the sheet of an Excel file; needed where there are several.
         separator: the character between the cells of a text file, where it cannot be told from the file; a first
             line `sep=;`, as Excel knows it, tells it.
@@ -94,6 +94,7 @@ def read_rows(
 
     Raises:
         RefusedCellsError: cells have no form in a field, each with row and column.
+        ModuleNotFoundError: the package that reads such a table is not installed; the text says how to get it.
         ValueError: the table as a whole cannot be read: what is wrong, where, and the cure.
 
     Example:
