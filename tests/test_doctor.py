@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio import KaleidoscopeClient, cli
@@ -431,6 +433,20 @@ def test_a_recording_of_another_shape_is_refused_by_name(tmp_path: Path, name: s
     file.write_text(json.dumps({"interactions": [{"request": request, "response": response}]}))
     with pytest.raises(ValueError, match=r"odd\.yaml is no complete recording"):
         report_on_recordings(file)
+
+
+def test_a_cassette_with_packed_answers_is_read(tmp_path: Path) -> None:
+    """Answers that were recorded as gzip, as recorders do unless they are told otherwise, are unpacked."""
+    body = gzip.compress(json.dumps([{"id": "x", "title": 3}]).encode())
+    headers = {"Content-Type": ["application/json"], "Content-Encoding": ["gzip"]}
+    response = {"status": {"code": 200}, "headers": headers, "body": {"string": body}}
+    request = {"method": "GET", "uri": "https://x.example/programs", "body": None}
+    (tmp_path / "packed.yaml").write_text(
+        yaml.safe_dump({"interactions": [{"request": request, "response": response}]})
+    )
+    found = differences(report_on_recordings(tmp_path))
+    assert ("type", "Program.title", "whole number") in found
+    assert "no JSON" not in {kind for kind, _, _ in found}
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, '{"log":' * 100_000])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import csv
 import json
 import math
@@ -165,6 +167,57 @@ def test_batches_are_the_table(lab: Lab) -> None:
     assert [row for part in parts for row in part] == whole.to_rows()
 
 
+class Counted(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Counts the requests that were begun, and those of them that ended."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.begun = self.ended = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.begun += 1
+        try:
+            response: httpx.Response = self._inner.handle_request(request)
+        finally:
+            self.ended += 1
+        return response
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.begun += 1
+        try:
+            await asyncio.sleep(0)
+            response: httpx.Response = await self._inner.handle_async_request(request)
+        finally:
+            self.ended += 1
+        return response
+
+
+def test_an_iteration_that_is_given_up_asks_no_more(lab: Lab) -> None:
+    """After a few parts nothing is under way and nothing more is sent, however many parts there would have been."""
+    record = lab.client.records.get_or_create_record({"Compound": "SBX-1"})
+    counted = Counted(lab.transport)
+    api = lab.world.connect(transport=counted)
+
+    def begin() -> Any:
+        return api.records.iter_batches(ids=[record.id] * 200, fields=["Compound"], batch_size=1)
+
+    async def some() -> int:
+        async with contextlib.aclosing(begin()) as parts:
+            assert [len(await anext(parts)) for _ in range(3)] == [1, 1, 1]
+        begun = counted.begun
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return begun
+
+    if lab.world.kind == "async":
+        begun = lab.world(some())
+    else:
+        with contextlib.closing(begin()) as parts:
+            assert [len(next(parts)) for _ in range(3)] == [1, 1, 1]
+        begun = counted.begun
+    assert counted.begun == counted.ended == begun < 100
+
+
 def test_an_activity_gives_its_table(lab: Lab) -> None:
     """The table of an activity has its records, and only what was written in it; key values always count."""
     screen = lab.world(lab.api.activities.get_activity_by_id("Kinase screen"))
@@ -308,6 +361,29 @@ def test_a_table_says_what_records_say(lab: Lab) -> None:
             assert (name, row[name]) == (name, value)
             seen |= {name} if value is not None else set()
     assert seen == set(fields)
+
+
+def test_a_table_of_a_scope_says_what_records_say_there(lab: Lab) -> None:
+    """With an activity, a cell of the table is the value of the record in that activity, for every record asked for."""
+    draw, store, client = random.Random(11), lab.sandbox.store, lab.client
+    screens = [client.activities.get_activity_by_id(title) for title in ("Kinase screen", "First registration")]
+    fields = {kind: client.entity_fields.get_or_create_data_field(f"a {kind}", kind).id for kind in CONTENTS}
+    ids = [client.records.get_or_create_record({"Compound": f"S-{row:03}"}).id for row in range(12)]
+    for kind, field_id in fields.items():
+        field = store.get("data_field", field_id)
+        assert field is not None
+        for record_id in ids:
+            for place in draw.choices([None, *(screen.id for screen in screens)], k=draw.randint(0, 4)):
+                values.write(store, record_id, field, values.checked(store, field, CONTENTS[kind](draw)), place)
+    names = [f"a {kind}" for kind in CONTENTS if kind != "qualified-number"]
+    asked_for = draw.choices(ids, k=20)
+    records = {record.id: record for record in client.records.get_records_by_ids(ids, use_cache=False)}
+    for screen in (None, *screens):
+        found = lab.world(lab.api.records.table(ids=asked_for, fields=names, activity=screen and screen.id))
+        told = [[records[record_id].value(name, activity=screen) for name in names] for record_id in asked_for]
+        assert (found.record_ids, [list(row.values())[1:] for row in found]) == (asked_for, told)
+        assert any(value is not None for row in told for value in row)
+        assert any(value is None for row in told for value in row)
 
 
 def test_arrow_and_pandas_say_what_the_table_says(lab: Lab) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from kalbio._core.description.document import Description, Operation
+from kalbio._core.http.decompression import Gunzip
 from kalbio.diagnosis.exchanges import Call, Exchange
 from kalbio.diagnosis.plan import is_paged
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".har")
+_GZIP = b"\x1f\x8b"
+_MOST = 500_000_000
+"""Bytes that a body may have once it is unpacked."""
 _LONGEST = 1e9
 """Milliseconds above which the time of an answer is none."""
 
@@ -76,6 +81,7 @@ def _of_cassette(entry: dict[str, Any]) -> dict[str, Any]:
     body = response["body"]["string"]
     headers = {str(name).lower(): value for name, value in response["headers"].items()}
     kind = headers.get("content-type", "")
+    packed = _as_bytes(body)
     return {
         "method": request["method"],
         "url": request["uri"],
@@ -83,7 +89,7 @@ def _of_cassette(entry: dict[str, Any]) -> dict[str, Any]:
         "status": response["status"]["code"],
         "headers": list(headers),
         "type": kind[0] if isinstance(kind, list) else kind,
-        "body": _as_bytes(body),
+        "body": _unpacked(packed) if packed.startswith(_GZIP) else packed,
         "seconds": None,
     }
 
@@ -136,6 +142,21 @@ def _route(description: Description, method: str, path: str) -> tuple[Operation,
         if route := description.route(method, "/" + "/".join(steps[start:])):
             return route
     return None
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """A body that was recorded as it came over the wire."""
+    gunzip = Gunzip()
+    found = bytearray()
+    try:
+        for piece in gunzip.feed(packed):
+            found += piece
+            if len(found) > _MOST:
+                raise ValueError("this would fill the memory")
+        found += gunzip.finish()
+    except zlib.error:
+        return packed
+    return bytes(found)
 
 
 def _as_bytes(body: Any) -> bytes:
