@@ -366,7 +366,9 @@ def test_a_table_says_what_records_say(lab: Lab) -> None:
 def test_a_table_of_a_scope_says_what_records_say_there(lab: Lab) -> None:
     """With an activity, a cell of the table is the value of the record in that activity, for every record asked for."""
     draw, store, client = random.Random(11), lab.sandbox.store, lab.client
-    screens = [client.activities.get_activity_by_id(title) for title in ("Kinase screen", "First registration")]
+    screens: list[Any] = [
+        client.activities.get_activity_by_id(title) for title in ("Kinase screen", "First registration")
+    ]
     fields = {kind: client.entity_fields.get_or_create_data_field(f"a {kind}", kind).id for kind in CONTENTS}
     ids = [client.records.get_or_create_record({"Compound": f"S-{row:03}"}).id for row in range(12)]
     for kind, field_id in fields.items():
