@@ -16,6 +16,8 @@ import pytest
 from kaleidoscope_api.models import SearchFilterRuleType
 
 from kalbio import F, IdentifierNotFoundError
+from kalbio._core.http import url_chunks
+from kalbio._model import long_searches
 from kalbio._model.filters import Where, spelling
 from tests.altered import body_of, query_of
 from tests.conftest import Lab, World
@@ -340,6 +342,45 @@ def test_a_list_too_long_for_a_url_is_asked_in_parts(lab: Lab, world: World) -> 
     )
     shown = [str(record) for record in world(lab.api.records.get_records_by_ids(in_order))]
     assert shown == sorted(shown, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "rule", ["is_in", "is_not_in", "is_any_of_text", "overlaps_with", "has_no_overlap_with", "is_superset_of"]
+)
+def test_parts_find_what_the_whole_finds(lab: Lab, world: World, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each rule that is asked in parts finds the same records as in one request, with another condition beside it."""
+    names = [f"a word of some length {index:02}" for index in range(8)]
+    client = lab.client
+    tags = client.entity_fields.get_or_create_data_field("Tags", "multiselect")
+    word = client.entity_fields.get_or_create_data_field("Word", "text")
+    for index in range(16):
+        record = client.records.get_or_create_record({"Compound": f"W-{index}"})
+        record.add_value(tags, [name for place, name in enumerate(names) if (index + 5) >> (place % 4) & 1])
+        if index % 5:
+            record.add_value(word, names[index % 8])
+    single = rule in ("is_in", "is_not_in", "is_any_of_text")
+    asked = names[:6] if single else names[:1] + names[5:6] if rule == "is_superset_of" else names[1:4] + names[5:7]
+    where = getattr(F(word if single else tags), rule)(asked) & (F("Compound") != "W-9")
+
+    def search(**given: Any) -> list[str]:
+        begin = len(lab.exchanges)
+        found: list[str] = world(lab.api.records.search_records(entity_slice_id="Compound", where=where, **given))
+        requests.append(sum(1 for item in lab.exchanges[begin:] if item.operation == "searchRecords"))
+        return found
+
+    requests: list[int] = []
+    whole = search()
+    length = max(len(item.target) for item in lab.exchanges if item.operation == "searchRecords")
+    everything = world(lab.api.records.search_records(entity_slice_id="Compound"))
+    for module in (long_searches, url_chunks):
+        monkeypatch.setattr(module, "MAX_TARGET", length - 40)
+    monkeypatch.setattr(long_searches, "LONGEST_TARGET", 100_000)
+    found = search()
+
+    assert sorted(found) == sorted(whole)
+    assert 0 < len(whole) < len(everything)
+    assert requests[0] == 1 < requests[1]
+    assert len(search(limit=1)) == 1
 
 
 def test_a_list_that_cannot_be_parted_is_named(lab: Lab, world: World, tmp_path: Any) -> None:
