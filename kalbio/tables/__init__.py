@@ -193,7 +193,7 @@ class Table:
     def to_csv(self, path: str | os.PathLike[str]) -> str:
         """Write the table as a CSV file in UTF-8, and return its path.
 
-        No value is an empty cell, a yes or no is `true` or `false`, a list is JSON text, and text stands there as it is:
+        No value is an empty cell, a yes or no is `true` or `false`, a list is JSON text, and text stands as it is:
         spreadsheets compute what begins with `=`. An existing file is replaced.
         """
         with Path(path).open("w", encoding="utf-8", newline="") as file:
