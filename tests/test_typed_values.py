@@ -293,6 +293,10 @@ def test_a_record_shows_its_values_by_name(lab: Lab) -> None:
     page = record._repr_html_()
     assert "Potency (nM)</th><td>12.5</td>" in page
     assert "Compound</th><td>SBX-1</td>" in page
+    raw = record.to_dict()
+    raw["record_values"] = dict(reversed(raw["record_values"].items()))
+    turned = type(record)(raw, lab.api)._repr_html_()
+    assert turned.index("Compound</th>") < min(turned.index("SMILES</th>"), turned.index("Soluble</th>"))
     assert "record_values" not in page
     assert asked(lab, lab.world, record._repr_html_) == []
 

@@ -179,7 +179,7 @@ DAY = Form("day", "date", "date32", "datetime64[s]", "ISO 8601 text", _day)
 TEXTS = Form("list of texts", "list[str]", "list<string>", "object", "a list of texts", _texts)
 FILE = Form("file", "FileValue", "string", "str", "an upload", _file)
 RECORD = Form("record", "RecordLink", "string", "str", "the id of a record", _record)
-JSON = Form("any JSON", "what JSON says", "string", "str", "any JSON", lambda content: content)
+JSON = Form("any JSON", "any JSON", "string", "str", "any JSON", lambda content: content)
 STANDING = Form("as it stands", "str", "string", "str", "", as_it_stands)
 
 SEEN = "seen in answers of the platform"

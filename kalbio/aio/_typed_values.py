@@ -285,21 +285,25 @@ class ReadableRecord(WritableRecord):
 
     def _repr_html_(self) -> str:
         # The values by the names of their fields, where these are known without a request.
-        rows = [("id", self.id)]
+        keys: list[tuple[str, str]] = []
+        data: list[tuple[str, str]] = []
         for field_id in field_ids(self._state):
             try:
                 entry = current_entry(entries_of(self._state, field_id), self.id)
             except UnreadableTimeError:  # which value is the newest cannot be told: all of them, as they came
                 return super()._repr_html_()
             if entry is not None:
-                rows.append((self._shown_field(field_id) or field_id, as_it_stands(entry.content)))
+                key, field = self._shown_names(field_id)
+                (data if key is None else keys).append((key or field or field_id, as_it_stands(entry.content)))
+        rows = [("id", self.id), *keys, *data]
         return html_table(repr(self), rows, len(rows))
 
-    def _shown_field(self, field_id: str) -> str | None:
+    def _shown_names(self, field_id: str) -> tuple[str | None, str | None]:
+        """Return the name of the key field and of the data field with this id, as far as they are known."""
         if self._client is None:
-            return None
+            return None, None
         directory = self._client.directory
-        return directory[KEY_FIELDS].shown_name(field_id) or directory[DATA_FIELDS].shown_name(field_id)
+        return directory[KEY_FIELDS].shown_name(field_id), directory[DATA_FIELDS].shown_name(field_id)
 
     @overload
     async def value(

@@ -61,7 +61,7 @@ class Column:
     @property
     def python(self) -> str:
         """The type that its values have in Python."""
-        return "str" if self.form.python in ("FileValue", "RecordLink", "what JSON says") else self.form.python
+        return "str" if self.form.python in ("FileValue", "RecordLink", "any JSON") else self.form.python
 
 
 @attrs.frozen
@@ -247,7 +247,7 @@ def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[An
                 places.append(place)
     if form.python == "FileValue":
         values = [None if value is None else str(value["file_id"]) for value in values]
-    elif form.python == "what JSON says":
+    elif form.python == "any JSON":
         values = [_plain(value) for value in values]
     if form.shows_anything and form.python != "Decimal":
         for place in places:
