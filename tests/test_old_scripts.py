@@ -210,7 +210,9 @@ def test_what_was_a_dict_reads_like_one() -> None:
 
 def test_nobody_asks_in_vain_what_is_in_an_object() -> None:
     """`in` refuses on an object: it would find nothing among pairs, and fields are no members."""
-    with pytest.raises(TypeError, match=r"`in` does not work on a Record; for its members, use 'logP' in dict\(...\)"):
+    with pytest.raises(
+        TypeError, match=r"`in` does not work on a Record; for its fields, use 'logP' in record\.to_row"
+    ):
         assert "logP" in Record(id=ID)
 
 
