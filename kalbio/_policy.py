@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 323be1fc7737)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 6963d16d5ccb)
 """Wraps every public method: its plain arguments are checked, and errors follow the error policy.
 
 With `on_error="log"`, the older policy, an error is logged; methods return a default value, and iterators end. This
@@ -18,10 +18,11 @@ from typing import Any, TypeVar
 
 from kalbio._core.concurrency.on_demand import mark_like
 from kalbio._core.errors import AuthenticationError, ClientClosedError, OutcomeUnknownError, TransportError
-from kalbio._core.objects.checks import argument_checker
+from kalbio._core.objects.checks import argument_checker, renamed
+from kalbio._core.objects.identifiers import close_matches
 from kalbio._core.sync.session import Session
 from kalbio._core.text.display import one_line
-from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE
+from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE, OLDER_NAMES
 from kalbio._model.bulk import BulkResult
 from kalbio._model.errors import KalbioError
 
@@ -185,6 +186,28 @@ def deprecated(**older: str | None) -> Callable[[Method], Method]:
                 warnings.warn(text, DeprecationWarning, stacklevel=3)
 
     return when_called(inspect_call)
+
+
+def takes_older_names(method: Method) -> Method:
+    """Mark a method of today's words that takes the older names of its arguments as well (`OLDER_NAMES`).
+
+    Its signature ends in `**older`, which is for type checkers: it is empty when the method runs. A slip is a TypeError
+    with the names that come close.
+    """
+    kinds = inspect.signature(method).parameters.values()
+    known = [item.name for item in kinds if item.kind is not item.VAR_KEYWORD][1:]
+    older = {old: new for old, new in OLDER_NAMES.items() if new in known and old not in known}
+
+    def inspect_call(_: object, arguments: dict[str, Any]) -> None:
+        for name in arguments.keys() - set(known):
+            if name not in older:
+                close = close_matches(name, [*known, *older])
+                hint = f". Did you mean {' or '.join(close)}?" if close else f"; it takes {', '.join(known)}"
+                raise TypeError(f"{method.__name__}() has no argument {name}{hint}")
+            newer = older[name]
+            arguments[newer] = renamed(name, arguments.pop(name), newer, arguments.get(newer))
+
+    return when_called(inspect_call)(method)
 
 
 def _restore(token: Token[Session | None]) -> None:

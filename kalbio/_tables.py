@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 3cf2cb91daa7)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 86faef7a61e4)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 import attrs
 from kaleidoscope_api.api.records import list_record_values, list_records, search_records
@@ -15,7 +15,7 @@ from kaleidoscope_api.api.records import list_record_values, list_records, searc
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
-from kalbio._core.objects.checks import document, renamed, require_whole_number
+from kalbio._core.objects.checks import document, require_whole_number
 from kalbio._core.objects.identifiers import plain_id, require_identifiers
 from kalbio._core.objects.listing import read_ids
 from kalbio._core.objects.times import read_time
@@ -29,11 +29,11 @@ from kalbio._model.fields import EntityFieldData
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.long_searches import in_parts
 from kalbio._model.views import RecordViewData
-from kalbio._policy import default_on_error, end_on_error, when_called
+from kalbio._policy import default_on_error, end_on_error, takes_older_names
 from kalbio._record import RecordIdentifier
 from kalbio._record_search import search_query
 from kalbio._service import Service
-from kalbio._typed_values import TableIdentifier, field_of
+from kalbio._typed_values import OlderScopeNames, TableIdentifier, field_of
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier
 from kalbio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
 from kalbio.programs import ProgramIdentifier
@@ -46,21 +46,12 @@ _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 Types: TypeAlias = Mapping[str, type[float] | type[int] | type[Decimal] | type[str]]
 """Name or id of a field to the type that its numbers are read as; `str` for the text of any field as it stands."""
 
-_OLDER = (
-    ("entity_slice_id", "entity_type"),
-    ("operation_id", "activity"),
-    ("activity_id", "activity"),
-    ("record_view_id", "table"),
-    ("view", "table"),
-    ("program_id", "program"),
-)
 
+class OlderNames(OlderScopeNames, total=False):
+    """Older names of what says which records are meant."""
 
-def _by_newer_names(_: object, arguments: dict[str, Any]) -> None:
-    for older, newer in _OLDER:
-        if older in arguments:
-            value = arguments.pop(older)
-            arguments[newer] = renamed(older, value, newer, arguments.get(newer))
+    entity_slice_id: EntityTypeIdentifier | None
+    program_id: ProgramIdentifier | None
 
 
 @attrs.frozen
@@ -91,7 +82,7 @@ def _no_table() -> Table:
 class TableReads(Service):
     """The calls that give tables, as a part of the service of records."""
 
-    @when_called(_by_newer_names)
+    @takes_older_names
     @default_on_error(_no_table)
     def table(
         self,
@@ -108,6 +99,7 @@ class TableReads(Service):
         limit: int | None = None,
         types: Types | None = None,
         history: bool = False,
+        **older: Unpack[OlderNames],
     ) -> Table:
         """Return the current values of records as a table, with columns typed by their fields.
 
@@ -129,6 +121,7 @@ class TableReads(Service):
             types: field to `int`, `Decimal` or `str`, to read it as that.
             history: one row for each value that was ever written, with field, activity, author and time; takes one
                 request for each record.
+            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `record_view_id`, `program_id`.
 
         Returns:
             A `kalbio.tables.Table`, which pandas, polars, Arrow and DuckDB take.
@@ -151,7 +144,7 @@ class TableReads(Service):
         whole = _joined(plan, parts)
         return self._history(plan, whole) if history else whole
 
-    @when_called(_by_newer_names)
+    @takes_older_names
     @end_on_error
     def iter_batches(
         self,
@@ -168,6 +161,7 @@ class TableReads(Service):
         limit: int | None = None,
         types: Types | None = None,
         batch_size: int = 250,
+        **older: Unpack[OlderNames],
     ) -> Iterator[Table]:
         """Yield a large table in parts that have the same columns, while further ones are on their way.
 
@@ -187,6 +181,7 @@ class TableReads(Service):
             limit: most rows.
             types: field to `int`, `Decimal` or `str`, to read it as that.
             batch_size: most rows of a part; parts are cut by the length of the URL as well.
+            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `record_view_id`, `program_id`.
 
         Returns:
             An iterator of tables.

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest f5c90730a349)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 4c0e6f213c2c)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 from kalbio._core.errors import (
     AmbiguousIdentifierError,
@@ -16,7 +16,7 @@ from kalbio._core.errors import (
     IdentifierNotFoundError,
     UnreadableTimeError,
 )
-from kalbio._core.objects.checks import renamed, require_list
+from kalbio._core.objects.checks import require_list
 from kalbio._core.objects.identifiers import Catalog, as_id, close_matches, plain_id
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.sync.downloads import DownloadProgress
@@ -41,7 +41,7 @@ from kalbio._model.fields import EntityFieldData
 from kalbio._model.record_json import entries_of, field_ids
 from kalbio._model.record_values import current_entry
 from kalbio._model.views import RecordViewData
-from kalbio._policy import default_on_error, none, when_called
+from kalbio._policy import default_on_error, none, takes_older_names
 from kalbio._record import RecordIdentifier, WritableRecord
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityField, EntityFieldIdentifier
 
@@ -240,11 +240,13 @@ FieldValue: TypeAlias = str | float | Decimal | bool | date | list[str] | FileVa
 """What a field may hold: which of them follows from the type of the field."""
 
 
-def _by_newer_names(_: object, arguments: dict[str, Any]) -> None:
-    for older, newer in (("operation_id", "activity"), ("activity_id", "activity"), ("record_view_id", "table")):
-        if older in arguments:
-            value = arguments.pop(older)
-            arguments[newer] = renamed(older, value, newer, arguments.get(newer))
+class OlderScopeNames(TypedDict, total=False):
+    """Older names of what says where a value was written."""
+
+    operation_id: ActivityIdentifier | None
+    activity_id: ActivityIdentifier | None
+    record_view_id: TableIdentifier | None
+    view: TableIdentifier | None
 
 
 class ReadableRecord(WritableRecord):
@@ -315,6 +317,7 @@ class ReadableRecord(WritableRecord):
         table: TableIdentifier | None = None,
         sub_record: RecordIdentifier | None = None,
         include_sub_records: bool = False,
+        **older: Unpack[OlderScopeNames],
     ) -> FieldValue: ...
 
     @overload
@@ -327,9 +330,10 @@ class ReadableRecord(WritableRecord):
         table: TableIdentifier | None = None,
         sub_record: RecordIdentifier | None = None,
         include_sub_records: bool = False,
+        **older: Unpack[OlderScopeNames],
     ) -> T | None: ...
 
-    @when_called(_by_newer_names)
+    @takes_older_names
     @default_on_error(none)
     def value(
         self,
@@ -340,6 +344,7 @@ class ReadableRecord(WritableRecord):
         table: TableIdentifier | None = None,
         sub_record: RecordIdentifier | None = None,
         include_sub_records: bool = False,
+        **older: Unpack[OlderScopeNames],
     ) -> Any:
         """Return the current value of a field, in the type of the field.
 
@@ -354,6 +359,7 @@ class ReadableRecord(WritableRecord):
             table: only values written in this table (record view): object or id.
             sub_record: only values of this sub-record: object, id, or key-field dict.
             include_sub_records: whether values of sub-records count too.
+            **older: the older names of `activity` and `table`: `operation_id`, `record_view_id`.
 
         Returns:
             The value, None where there is none. Nothing is sent for fields that are known already.
@@ -379,7 +385,7 @@ class ReadableRecord(WritableRecord):
         content = self._find_content(known.id, activity, include_sub_records, sub_record, view_id(table))
         return typed(client, self, known, form, content, strict=as_type is not None)
 
-    @when_called(_by_newer_names)
+    @takes_older_names
     @default_on_error(dict)
     def to_row(
         self,
@@ -387,6 +393,7 @@ class ReadableRecord(WritableRecord):
         *,
         activity: ActivityIdentifier | None = None,
         table: TableIdentifier | None = None,
+        **older: Unpack[OlderScopeNames],
     ) -> dict[str, FieldValue]:
         """Return the current values as a row: name of the field to value in its type.
 
@@ -395,6 +402,7 @@ class ReadableRecord(WritableRecord):
                 all that the record holds values of, key fields first.
             activity: only values written in this activity: object, id, or title. Key values always count.
             table: only values written in this table (record view): object or id.
+            **older: the older names of `activity` and `table`: `operation_id`, `record_view_id`.
 
         Raises:
             IdentifierNotFoundError: no such field or activity.

@@ -104,6 +104,21 @@ def test_conditions_and_order_are_those_of_searches(lab: Lab) -> None:
         world(read("Compound", entity_slice_id="Compound"))
 
 
+def test_a_misspelled_argument_is_named(lab: Lab) -> None:
+    """A slip in the name of an argument is an error at once, with the name that was meant; nothing is sent."""
+
+    def slip() -> None:
+        records = lab.api.records
+        with pytest.raises(TypeError, match=r"table\(\) has no argument entity_typ. Did you mean entity_type"):
+            records.table(entity_typ="Compound")
+        with pytest.raises(TypeError, match=r"iter_batches\(\) has no argument wher. Did you mean where"):
+            records.iter_batches("Compound", wher=[])
+        with pytest.raises(TypeError, match=r"table\(\) has no argument older; it takes entity_type, fields, where"):
+            records.table(older={})
+
+    assert asked(lab, lab.world, slip) == []
+
+
 def test_few_requests(lab: Lab) -> None:
     """A table costs its search and one listing for each batch, besides the fields; nothing is read record by record."""
 

@@ -46,3 +46,13 @@ CLEARED_BY_NONE = frozenset(
     }
 )  # fmt: skip
 """Arguments of updates that None clears; for any other one None is an error, and UNSET leaves it as it is."""
+
+OLDER_NAMES = {
+    "entity_slice_id": "entity_type",
+    "operation_id": "activity",
+    "activity_id": "activity",
+    "record_view_id": "table",
+    "view": "table",
+    "program_id": "program",
+}
+"""What newer methods call the arguments of the documented ones; they take both."""

@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 import attrs
 from kaleidoscope_api.api.records import list_record_values, list_records, search_records
@@ -15,7 +15,7 @@ from kalbio._core.aio.concurrency import map_bounded, map_ordered
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
-from kalbio._core.objects.checks import document, renamed, require_whole_number
+from kalbio._core.objects.checks import document, require_whole_number
 from kalbio._core.objects.identifiers import plain_id, require_identifiers
 from kalbio._core.objects.listing import read_ids
 from kalbio._core.objects.times import read_time
@@ -28,11 +28,11 @@ from kalbio._model.filters import Filters, Sorts
 from kalbio._model.long_searches import in_parts
 from kalbio._model.views import RecordViewData
 from kalbio.aio._listing import Kind
-from kalbio.aio._policy import default_on_error, end_on_error, when_called
+from kalbio.aio._policy import default_on_error, end_on_error, takes_older_names
 from kalbio.aio._record import RecordIdentifier
 from kalbio.aio._record_search import search_query
 from kalbio.aio._service import Service
-from kalbio.aio._typed_values import TableIdentifier, field_of
+from kalbio.aio._typed_values import OlderScopeNames, TableIdentifier, field_of
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier
 from kalbio.aio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
 from kalbio.aio.programs import ProgramIdentifier
@@ -45,21 +45,12 @@ _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 Types: TypeAlias = Mapping[str, type[float] | type[int] | type[Decimal] | type[str]]
 """Name or id of a field to the type that its numbers are read as; `str` for the text of any field as it stands."""
 
-_OLDER = (
-    ("entity_slice_id", "entity_type"),
-    ("operation_id", "activity"),
-    ("activity_id", "activity"),
-    ("record_view_id", "table"),
-    ("view", "table"),
-    ("program_id", "program"),
-)
 
+class OlderNames(OlderScopeNames, total=False):
+    """Older names of what says which records are meant."""
 
-def _by_newer_names(_: object, arguments: dict[str, Any]) -> None:
-    for older, newer in _OLDER:
-        if older in arguments:
-            value = arguments.pop(older)
-            arguments[newer] = renamed(older, value, newer, arguments.get(newer))
+    entity_slice_id: EntityTypeIdentifier | None
+    program_id: ProgramIdentifier | None
 
 
 @attrs.frozen
@@ -90,7 +81,7 @@ def _no_table() -> Table:
 class TableReads(Service):
     """The calls that give tables, as a part of the service of records."""
 
-    @when_called(_by_newer_names)
+    @takes_older_names
     @default_on_error(_no_table)
     async def table(
         self,
@@ -107,6 +98,7 @@ class TableReads(Service):
         limit: int | None = None,
         types: Types | None = None,
         history: bool = False,
+        **older: Unpack[OlderNames],
     ) -> Table:
         """Return the current values of records as a table, with columns typed by their fields.
 
@@ -128,6 +120,7 @@ class TableReads(Service):
             types: field to `int`, `Decimal` or `str`, to read it as that.
             history: one row for each value that was ever written, with field, activity, author and time; takes one
                 request for each record.
+            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `record_view_id`, `program_id`.
 
         Returns:
             A `kalbio.tables.Table`, which pandas, polars, Arrow and DuckDB take.
@@ -152,7 +145,7 @@ class TableReads(Service):
         whole = _joined(plan, parts)
         return await self._history(plan, whole) if history else whole
 
-    @when_called(_by_newer_names)
+    @takes_older_names
     @end_on_error
     async def iter_batches(
         self,
@@ -169,6 +162,7 @@ class TableReads(Service):
         limit: int | None = None,
         types: Types | None = None,
         batch_size: int = 250,
+        **older: Unpack[OlderNames],
     ) -> AsyncIterator[Table]:
         """Yield a large table in parts that have the same columns, while further ones are on their way.
 
@@ -188,6 +182,7 @@ class TableReads(Service):
             limit: most rows.
             types: field to `int`, `Decimal` or `str`, to read it as that.
             batch_size: most rows of a part; parts are cut by the length of the URL as well.
+            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `record_view_id`, `program_id`.
 
         Returns:
             An iterator of tables.
