@@ -1,0 +1,40 @@
+"""The notebooks in examples/ run from the first cell to the last, and do what their text says."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from scripts.notebooks import EXAMPLES, cells
+
+# What runs after the last cell of each: what the text claims, asked of the sandbox.
+CHECKS = {
+    "first_steps": """
+assert list(frame["Compound"])[-1] == "Aspirin"
+assert client.records.get_record_by_id({"Compound": "Aspirin"})["Potency (nM)"] == 265_000
+""",
+}
+
+
+def test_they_run(tmp_path: Path) -> None:
+    """Every notebook runs to its end with warnings as errors, and what it says it wrote is there."""
+    checks = tmp_path / "checks.json"
+    checks.write_text(json.dumps(CHECKS), "utf-8")
+    command = [sys.executable, "-m", "scripts.notebooks", "--checks", str(checks)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert sorted(re.findall(r"^(\w+)\.ipynb: ", ran.stdout, re.MULTILINE)) == sorted(CHECKS), ran.stdout
+
+
+def test_they_hold_no_outputs() -> None:
+    """They are kept without outputs, which would be of some machine, and each cell has code to run or text."""
+    assert sorted(path.stem for path in EXAMPLES.glob("*.ipynb")) == sorted(CHECKS)
+    for path in EXAMPLES.glob("*.ipynb"):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            assert cell["source"], (path.name, cell["id"])
+            if cell["cell_type"] == "code":
+                assert (cell["outputs"], cell["execution_count"]) == ([], None), (path.name, cell["id"])
+        assert all(code.strip() for _, code in cells(path))
