@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 4c0e6f213c2c)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 8fe2cef2adb6)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kalbio._core.errors import (
     UnreadableTimeError,
 )
 from kalbio._core.objects.checks import require_list
-from kalbio._core.objects.identifiers import Catalog, as_id, close_matches, plain_id
+from kalbio._core.objects.identifiers import Catalog, Identified, as_id, close_matches, plain_id
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.sync.downloads import DownloadProgress
 from kalbio._core.text.display import html_table, printable, safe_repr
@@ -25,14 +25,13 @@ from kalbio._directory import Client, Directory
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityIdentifier
+from kalbio._model.content_reading import MisfitError, as_it_stands
 from kalbio._model.field_types import (
     FILE,
     RECORD,
     ContentTypeWarning,
     Form,
     Json,
-    MisfitError,
-    as_it_stands,
     form_of,
     misfit_text,
     read_content,
@@ -82,7 +81,7 @@ class WithFiles(Client, Protocol):
         ...
 
 
-class _Named:
+class _Named(Identified):
     """What a content names by an id: it can be compared, hashed and pickled, and knows the client that it came from."""
 
     __slots__ = ("_client", "id")

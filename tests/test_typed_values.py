@@ -13,8 +13,9 @@ import pytest
 
 from kalbio import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
 from kalbio._model import field_types
+from kalbio._model.content_reading import MisfitError
 from kalbio._model.enums import DataFieldTypeEnum
-from kalbio._model.field_types import FIELD_TYPES, MisfitError, read_column, read_content
+from kalbio._model.field_types import FIELD_TYPES, read_column, read_content
 from kalbio.records import ContentTypeWarning, FileValue, RecordLink
 from tests.conftest import Lab
 from tests.requirements.test_caching import asked

@@ -1,24 +1,23 @@
-"""What the contents of each type of field are: in Python, in Arrow and in pandas. One table; no network.
+"""What each type of field holds: in Python, in Arrow and in pandas, and what is sent for it. One table; no network.
 
 The type of the field decides, never the content: a number is a float in every row. What does not fit its type is kept
-as it is, and told.
+as it is, and told. What a cell becomes in a field is here too (`kalbio._model.field_contents` asks for it).
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Callable, Sequence
-from datetime import date, time, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import date
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import attrs
 
-from kalbio._core.objects.identifiers import is_uuid
-from kalbio._core.objects.times import parse_timestamp
 from kalbio._core.text.display import safe_repr
+from kalbio._model import content_reading as reading
+from kalbio._model import content_writing as writing
+from kalbio._model.content_reading import MisfitError, as_it_stands
 from kalbio._model.fields import EntityFieldData
 
 Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -29,13 +28,9 @@ class ContentTypeWarning(UserWarning):
     """A content does not fit the type of its field; it is given as it is."""
 
 
-class MisfitError(ValueError):
-    """A content does not fit its type."""
-
-
 @attrs.frozen
 class Form:
-    """How contents are read.
+    """How contents are read, and how cells are written.
 
     Attributes:
         name: what it is called in the table of the guide.
@@ -44,6 +39,8 @@ class Form:
         pandas: its dtype in pandas.
         sent: what is sent for it.
         read: makes the value of a content that is not None; raises MisfitError.
+        write: makes the content of a cell, MISSING where it has no value; raises CellError.
+        same: whether two contents that are not None say the same, the one that is there and the one to be written.
     """
 
     name: str
@@ -52,6 +49,13 @@ class Form:
     pandas: str
     sent: str
     read: Callable[[Any], Any]
+    write: Callable[[Any], Any] = writing.write_text
+    same: Callable[[Any, Any], bool] = writing.same_text
+
+    @property
+    def is_json(self) -> bool:
+        """Whether a content may be any JSON."""
+        return self.python == "any JSON"
 
     @property
     def shows_anything(self) -> bool:
@@ -67,119 +71,37 @@ class FieldType:
     evidence: str
 
 
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    raise MisfitError
-
-
-def _number(content: Any) -> float | None:
-    if isinstance(content, str):
-        if not content.strip():
-            return None
-        # Python takes 1_000, digits of other scripts and names for what is no number, too.
-        if not content.isascii() or "_" in content:
-            raise MisfitError
-    elif isinstance(content, bool) or not isinstance(content, int | float):
-        raise MisfitError
-    try:
-        number = float(content)
-    except (ValueError, OverflowError):
-        raise MisfitError from None
-    if not math.isfinite(number):
-        raise MisfitError
-    return number
-
-
-def _exact(content: Any) -> Decimal | None:
-    if _number(content) is None:
-        return None
-    try:
-        return Decimal(content.strip() if isinstance(content, str) else str(content))
-    except InvalidOperation:
-        raise MisfitError from None
-
-
-def _whole(content: Any) -> int | None:
-    exact = _exact(content)
-    if exact is None:
-        return None
-    if exact != exact.to_integral_value():
-        raise MisfitError
-    return int(exact)
-
-
-def _flag(content: Any) -> bool | None:
-    if content == "":
-        return None
-    if isinstance(content, bool):
-        return content
-    raise MisfitError
-
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_MIDNIGHT = time()
-
-
-def _day(content: Any) -> date | None:
-    if content == "":
-        return None
-    if isinstance(content, str) and _DAY.fullmatch(content):
-        try:
-            return date.fromisoformat(content)
-        except ValueError:
-            raise MisfitError from None
-    moment = parse_timestamp(content)
-    # The platform shows days as midnight UTC; any other time is more than a day.
-    if moment is None or moment.utcoffset() != timedelta(0) or moment.time() != _MIDNIGHT:
-        raise MisfitError
-    return moment.date()
-
-
-def _texts(content: Any) -> list[str] | None:
-    if content == "":
-        return None
-    items = [content] if isinstance(content, str) else content
-    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise MisfitError
-    return list(items)
-
-
-def _file(content: Any) -> dict[str, Any] | None:
-    if content == "":
-        return None
-    if is_uuid(content):
-        return {"file_id": content}
-    if isinstance(content, dict) and isinstance(content.get("file_id"), str) and content["file_id"]:
-        return content
-    raise MisfitError
-
-
-def _record(content: Any) -> str | None:
-    if content == "":
-        return None
-    if is_uuid(content):
-        return str(content)
-    raise MisfitError
-
-
-def as_it_stands(content: Any) -> str:
-    """Return a content as text: text as it is, anything else as JSON."""
-    if isinstance(content, str):
-        return content
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-
-
-TEXT = Form("text", "str", "string", "str", "text", _text)
-NUMBER = Form("number", "float", "double", "float64", "a number, or its text", _number)
-WHOLE = Form("whole number", "int", "int64", "Int64", NUMBER.sent, _whole)
-EXACT = Form("decimal number", "Decimal", "string", "object", NUMBER.sent, _exact)
-FLAG = Form("yes or no", "bool", "bool", "boolean", "true or false", _flag)
-DAY = Form("day", "date", "date32", "datetime64[s]", "ISO 8601 text", _day)
-TEXTS = Form("list of texts", "list[str]", "list<string>", "object", "a list of texts", _texts)
-FILE = Form("file", "FileValue", "string", "str", "an upload", _file)
-RECORD = Form("record", "RecordLink", "string", "str", "the id of a record", _record)
-JSON = Form("any JSON", "any JSON", "string", "str", "any JSON", lambda content: content)
+TEXT = Form("text", "str", "string", "str", "text", reading.read_text)
+KEY = attrs.evolve(TEXT, name="key", write=writing.write_key)
+NUMBER = Form(
+    "number", "float", "double", "float64", "its text", reading.read_number, writing.write_number, writing.same_number
+)
+WHOLE = attrs.evolve(NUMBER, name="whole number", python="int", arrow="int64", pandas="Int64", read=reading.read_whole)
+EXACT = attrs.evolve(
+    NUMBER, name="decimal number", python="Decimal", arrow="string", pandas="object", read=reading.read_exact
+)
+FLAG = Form(
+    "yes or no", "bool", "bool", "boolean", "true or false", reading.read_flag, writing.write_flag, writing.same_flag
+)
+DAY = Form(
+    "day", "date", "date32", "datetime64[s]", "`2026-03-01`", reading.read_day, writing.write_day, writing.same_day
+)
+TEXTS = Form(
+    "list of texts", "list[str]", "list<string>", "object", "a list of texts", reading.read_texts, writing.write_texts,
+    writing.same_texts,
+)  # fmt: skip
+CHOICES = attrs.evolve(TEXTS, name="choices", write=writing.write_choices, same=writing.same_choices)
+FILE = Form("file", "FileValue", "string", "str", "an upload", reading.read_file, writing.write_file, writing.same_file)
+RECORD = Form(
+    "record", "RecordLink", "string", "str", "the id of a record", reading.read_record, writing.write_record,
+    writing.same_record,
+)  # fmt: skip
+JSON = Form(
+    "any JSON", "any JSON", "string", "str", "any JSON", lambda content: content, writing.write_json, writing.same_json
+)
+QUALIFIED = attrs.evolve(
+    JSON, name="qualified number", sent="text such as `>10`", write=writing.write_qualified, same=writing.same_qualified
+)
 STANDING = Form("as it stands", "str", "string", "str", "", as_it_stands)
 
 SEEN = "seen in answers of the platform"
@@ -194,8 +116,8 @@ FIELD_TYPES: dict[str, FieldType] = {
     "date": FieldType(DAY, ASSUMED),
     "select": FieldType(TEXT, ASSUMED),
     "status": FieldType(TEXT, ASSUMED),
-    "multiselect": FieldType(TEXTS, ASSUMED),
-    "people": FieldType(TEXTS, ASSUMED),
+    "multiselect": FieldType(CHOICES, ASSUMED),
+    "people": FieldType(CHOICES, ASSUMED),
     "URL": FieldType(TEXTS, "seen so in properties of activities"),
     "email": FieldType(TEXT, ASSUMED),
     "phone": FieldType(TEXT, ASSUMED),
@@ -211,7 +133,7 @@ FIELD_TYPES: dict[str, FieldType] = {
     "snowflake-query": FieldType(TEXT, ASSUMED),
     "file": FieldType(FILE, ASSUMED),
     "image": FieldType(FILE, ASSUMED),
-    "qualified-number": FieldType(JSON, ASSUMED),
+    "qualified-number": FieldType(QUALIFIED, ASSUMED),
     "mixture": FieldType(JSON, ASSUMED),
     "votes": FieldType(JSON, ASSUMED),
     "xy-array": FieldType(JSON, ASSUMED),
@@ -239,7 +161,7 @@ def form_of(field: EntityFieldData, as_type: type | None = None, argument: str =
     """
     # Key values identify: 0042 and 42 are two records, whatever the type says.
     known = FIELD_TYPES.get(str(field.field_type))
-    own = TEXT if field.is_key else JSON if known is None else known.form
+    own = KEY if field.is_key else JSON if known is None else known.form
     if as_type is None:
         return own
     wanted = _KINDS.get(as_type) if isinstance(as_type, type) else None
@@ -248,9 +170,9 @@ def form_of(field: EntityFieldData, as_type: type | None = None, argument: str =
         given = str(as_type)
         cure = f"; write {given}, without quotes" if given in names.split(", ") else ""
         raise ValueError(f"{argument} must be one of {names}; got {safe_repr(as_type)}{cure}")
-    if wanted is STANDING and own is TEXT:
+    if wanted is STANDING and own.read is TEXT.read:
         return own
-    if wanted in (own, STANDING) or (own is NUMBER and wanted in (WHOLE, EXACT)):
+    if wanted is STANDING or wanted.read is own.read or (own is NUMBER and wanted in (WHOLE, EXACT)):
         return wanted
     kinds = "float, int, Decimal or str" if own is NUMBER else "str" if own.shows_anything else f"{own.python} or str"
     raise ValueError(
@@ -266,7 +188,7 @@ def read_content(form: Form, content: Any) -> Any:
 
 def read_column(form: Form, contents: Sequence[Any]) -> tuple[list[Any], list[int]]:
     """Return the values of contents, None where there is none, and the places of those that do not fit."""
-    if form is TEXT:
+    if form.read is TEXT.read:
         if all(type(content) is str or content is None for content in contents):
             return list(contents), []
     elif form is NUMBER:

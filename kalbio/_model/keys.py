@@ -21,7 +21,7 @@ _NAMED_COLUMNS = 20
 
 def key_text(value: Any, field: Any) -> str:
     """Return the text of a key value. Raises IdentifierError naming the field when it is none."""
-    text, fault = _read(value)
+    text, fault = read_key(value)
     if fault is not None:
         raise IdentifierError("record", value, f"The value of key field {safe_repr(str(field))} {fault}.")
     return text
@@ -37,7 +37,7 @@ def with_key_texts(name: str, rows: Sequence[Mapping[Any, Any]], keys: Mapping[A
     for index, row in enumerate(rows):
         texts = dict(row)
         for column, field in keys.items():
-            texts[column], fault = _read(row.get(column))
+            texts[column], fault = read_key(row.get(column))
             if fault is not None:
                 wrong.append((index, field, row.get(column)))
         read.append(texts)
@@ -61,7 +61,7 @@ def _absent(rows: Sequence[Mapping[Any, Any]], keys: Mapping[Any, Any]) -> str:
 
 def is_key(value: Any) -> bool:
     """Whether a value can be that of a key field."""
-    return _read(value)[1] is None
+    return read_key(value)[1] is None
 
 
 def refusal(name: str, wrong: Iterable[tuple[int, Any, Any]], more: str = "") -> IdentifierError:
@@ -69,7 +69,7 @@ def refusal(name: str, wrong: Iterable[tuple[int, Any, Any]], more: str = "") ->
     indexes_of: dict[tuple[str, str], list[int]] = {}
     first: dict[tuple[str, str], Any] = {}
     for index, field, value in wrong:
-        fault = _read(value)[1] or ""
+        fault = read_key(value)[1] or ""
         kind = (str(field), _EMPTY if fault == _EMPTY else type(value).__name__)
         indexes_of.setdefault(kind, []).append(index)
         first.setdefault(kind, value)
@@ -79,11 +79,11 @@ def refusal(name: str, wrong: Iterable[tuple[int, Any, Any]], more: str = "") ->
         if fault == _EMPTY:
             sentences.append(f"{where} {'has' if len(indexes) == 1 else 'have'} no value for the key field {field!r}.")
         else:
-            sentences.append(f"{where}: the value of key field {field!r} {_read(first[field, fault])[1]}.")
+            sentences.append(f"{where}: the value of key field {field!r} {read_key(first[field, fault])[1]}.")
     return IdentifierError("record", next(iter(first.values())), " ".join(sentences) + more)
 
 
-def _read(value: Any) -> tuple[str, str | None]:
+def read_key(value: Any) -> tuple[str, str | None]:
     """Return the text of a key value, and what is wrong with it: None when nothing is."""
     if isinstance(value, str):
         if not value.strip():

@@ -8,10 +8,26 @@ No network, and no library by itself: what reads Excel files, frames and Parquet
 
 from __future__ import annotations
 
-from kalbio.reading.cells import RefusedCell, RefusedCellsError, decimal_comma
+from kalbio.reading.cells import (
+    RefusedCell,
+    RefusedCellsError,
+    decimal_comma,
+    grouped_digits,
+    unicode_minus,
+    without_unit,
+)
 from kalbio.reading.rows import Rows, read_rows
 
-__all__ = ["RefusedCell", "RefusedCellsError", "Rows", "decimal_comma", "read_rows"]
+__all__ = [
+    "RefusedCell",
+    "RefusedCellsError",
+    "Rows",
+    "decimal_comma",
+    "grouped_digits",
+    "read_rows",
+    "unicode_minus",
+    "without_unit",
+]
 
 
 def __dir__() -> list[str]:

@@ -1,31 +1,20 @@
-"""Cells of tables that are read: what is no value, what is plain, and what has no form. No network."""
+"""Cells of tables that are read: those that are refused, and converters for what is written in many ways."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
-from enum import Enum
-from pathlib import PurePath
+from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import UUID
 
 import attrs
 
-from kalbio._core.json.array_scalars import plain_value
-from kalbio._core.json.strict_json import NO_ZONE, is_midnight
 from kalbio._core.text.display import safe_repr
+from kalbio._model.content_writing import MINUS_SIGNS
 from kalbio._model.errors import KalbioError
-
-MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__": ()})()
-"""Stands for a cell without a value."""
 
 _SHOWN = 5
 _COMMA = re.compile(r"[ ]*([+-]?)([0-9]+),([0-9]+)((?:[eE][+-]?[0-9]+)?)[ ]*")
-# NA and NaT of pandas: comparing the one raises, the other passes for a datetime.
-_MISSING_TYPES = ("NAType", "NaTType")
+_GROUPED = re.compile(r"\s*([+-]?[0-9]{1,3}(?:([,'\u2019\s])[0-9]{3})(?:\2[0-9]{3})*)(\.[0-9]+)?\s*")
 
 
 @attrs.frozen
@@ -58,85 +47,6 @@ class RefusedCellsError(KalbioError, ValueError):
         super().__init__(f"{count} refused: {'; '.join(map(str, self.cells[:_SHOWN]))}{more}")
 
 
-class CellError(ValueError):
-    """A value has no form in a cell; the text says why."""
-
-
-def plain_cell(value: Any) -> Any:
-    """Return what a value is to a field, MISSING where it is none. Raises CellError where it has no form.
-
-    Text stays text, whatever it looks like. Empty text, None, NaN, NA and NaT of all libraries are no value.
-    """
-    kind = type(value)
-    if kind is str:
-        return _text(value) if value else MISSING
-    if value is None or kind.__name__ in _MISSING_TYPES:
-        return MISSING
-    if kind is bool or kind is int:
-        return value
-    if isinstance(value, Enum):
-        return plain_cell(value.value)
-    if isinstance(value, Mapping | set | frozenset):
-        raise CellError("holds several things; a cell holds one value, or a list of them")
-    if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1:
-        return _items(value)
-    return _scalar(_unboxed(value))
-
-
-def _scalar(value: Any) -> Any:
-    if value is None or value is MISSING:
-        return MISSING
-    if isinstance(value, str):
-        return _text(str(value)) if value else MISSING
-    if isinstance(value, bool | int):
-        return value
-    if isinstance(value, float | Decimal):
-        if math.isnan(value):
-            return MISSING
-        if math.isinf(value):
-            raise CellError("is no finite number")
-        return value if isinstance(value, Decimal) else float(value)
-    if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            if not is_midnight(value):
-                raise CellError(f"is {NO_ZONE}")
-            return value.date()
-        return value
-    if isinstance(value, date):
-        return value
-    if isinstance(value, time):
-        return value.isoformat()
-    if isinstance(value, UUID | PurePath):
-        return str(value)
-    raise CellError(f"is of the type {type(value).__name__}, which has no form in a cell; give text, or a converter")
-
-
-def _unboxed(value: Any) -> Any:
-    """Return the plain value of a scalar of an array library."""
-    if hasattr(value, "dtype") and value.dtype.kind == "M":  # its plain value may be a number of nanoseconds
-        return None if str(value) == "NaT" else datetime.fromisoformat(str(value.astype("datetime64[us]")))
-    if hasattr(value, "as_py"):  # a scalar of pyarrow
-        return value.as_py()
-    return plain_value(value)
-
-
-def _items(values: Any) -> list[Any]:
-    items = [plain_cell(item) for item in values]
-    if any(isinstance(item, list) for item in items):
-        raise CellError("is a list of lists; a cell holds one value, or a list of them")
-    found = [item for item in items if item is not MISSING]
-    return found or MISSING
-
-
-def _text(value: str) -> str:
-    if not value.isascii():
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise CellError("is not valid Unicode text") from None
-    return value
-
-
 def decimal_comma(text: Any) -> Any:
     """Return a number that is written with a decimal comma, as text with a point: a converter for `read_rows`.
 
@@ -148,3 +58,47 @@ def decimal_comma(text: Any) -> Any:
     """
     found = _COMMA.fullmatch(text) if isinstance(text, str) else None
     return text if found is None else f"{found[1]}{found[2]}.{found[3]}{found[4]}"
+
+
+def grouped_digits(text: Any) -> Any:
+    """Return a number whose digits stand in groups of three, without what is between them: a converter for `read_rows`.
+
+    Between them may be a comma, a blank of any kind, or an apostrophe. Anything else stays as it is.
+
+    Example:
+        >>> grouped_digits("1,234.5")
+        '1234.5'
+    """
+    found = _GROUPED.fullmatch(text) if isinstance(text, str) else None
+    return text if found is None else f"{found[1].replace(found[2], '')}{found[3] or ''}"
+
+
+def unicode_minus(text: Any) -> Any:
+    """Return text whose first sign is one of the longer minus signs with the usual one: a converter for `read_rows`.
+
+    Anything else stays as it is.
+
+    Example:
+        >>> unicode_minus("\N{MINUS SIGN}5")
+        '-5'
+    """
+    if isinstance(text, str) and (rest := text.lstrip())[:1] in MINUS_SIGNS and rest:
+        return f"-{rest[1:]}"
+    return text
+
+
+def without_unit(unit: str) -> Callable[[Any], Any]:
+    """Return a converter for `read_rows` that takes this unit away from the end of a cell, and no other.
+
+    Example:
+        >>> without_unit("nM")("1.2 nM")
+        '1.2'
+    """
+    if not isinstance(unit, str) or not unit.strip():
+        raise ValueError(f"unit must be text such as 'nM'; got {safe_repr(unit)}")
+
+    def convert(text: Any) -> Any:
+        stripped = text.rstrip() if isinstance(text, str) else ""
+        return stripped.removesuffix(unit).rstrip() if stripped.endswith(unit) else text
+
+    return convert

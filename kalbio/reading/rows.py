@@ -13,7 +13,8 @@ import attrs
 from kalbio._core.objects.checks import require_text
 from kalbio._core.objects.identifiers import close_matches
 from kalbio._core.text.display import html_table, safe_repr
-from kalbio.reading.cells import MISSING, CellError, RefusedCell, RefusedCellsError, plain_cell
+from kalbio._model.plain_cells import MISSING, CellError, plain_cell
+from kalbio.reading.cells import RefusedCell, RefusedCellsError
 from kalbio.reading.doubtful import Doubtful
 from kalbio.reading.excel import from_xlsx
 from kalbio.reading.frames import from_frame

@@ -19,7 +19,8 @@ import attrs
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import html_table, printable, safe_repr
 from kalbio._extras import require_module
-from kalbio._model.field_types import STANDING, Form, as_it_stands, read_column
+from kalbio._model.content_reading import as_it_stands, qualified_number
+from kalbio._model.field_types import QUALIFIED, STANDING, Form, read_column
 
 if TYPE_CHECKING:
     import pandas
@@ -247,8 +248,12 @@ def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[An
                 places.append(place)
     if form.python == "FileValue":
         values = [None if value is None else str(value["file_id"]) for value in values]
-    elif form.python == "any JSON":
-        values = [_plain(value) for value in values]
+    elif form.is_json:
+        numbers = form is QUALIFIED  # there `10` and `"10"` say the same
+        values = [
+            as_it_stands(value) if numbers and qualified_number(value) is not None else _plain(value)
+            for value in values
+        ]
     if form.shows_anything and form.python != "Decimal":
         for place in places:
             values[place] = as_it_stands(contents[place])

@@ -42,6 +42,15 @@ Many: TypeAlias = ListLike[T] | Iterator[T] | ValuesView[T]
 Accepted: TypeAlias = type[Resource] | tuple[type[Resource], ...]
 """The kinds of objects that may stand for their ids."""
 
+
+class Identified:
+    """What a value names by its id, without being an object of the server."""
+
+    __slots__ = ()
+
+    id: str
+
+
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 

@@ -1,0 +1,105 @@
+"""Cells of tables: what is no value, what is plain, and what has no form. No network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+from kalbio._core.json.array_scalars import plain_value
+from kalbio._core.json.strict_json import NO_ZONE, is_midnight
+from kalbio._core.objects.identifiers import Identified
+from kalbio._core.objects.resource import Resource
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__": ()})()
+"""Stands for a cell without a value."""
+
+# NA and NaT of pandas: comparing the one raises, the other passes for a datetime.
+_MISSING_TYPES = ("NAType", "NaTType")
+
+
+class CellError(ValueError):
+    """A value has no form in a cell; the text says why."""
+
+
+def plain_cell(value: Any) -> Any:
+    """Return what a value is to a field, MISSING where it is none. Raises CellError where it has no form.
+
+    Text stays text, whatever it looks like. Empty text, None, NaN, NA and NaT of all libraries are no value. An object
+    of the platform counts as its id.
+    """
+    kind = type(value)
+    if kind is str:
+        return _text(value) if value else MISSING
+    if value is None or kind.__name__ in _MISSING_TYPES:
+        return MISSING
+    if kind is bool or kind is int:
+        return value
+    if isinstance(value, Enum):
+        return plain_cell(value.value)
+    if isinstance(value, Mapping | set | frozenset):
+        raise CellError("holds several things; a cell holds one value, or a list of them")
+    if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1:
+        return _items(value)
+    return _scalar(_unboxed(value))
+
+
+def _scalar(value: Any) -> Any:
+    if value is None or value is MISSING:
+        return MISSING
+    if isinstance(value, Resource | Identified) and value.id:
+        return value.id
+    if isinstance(value, str):
+        return _text(str(value)) if value else MISSING
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, float | Decimal):
+        if math.isnan(value):
+            return MISSING
+        if math.isinf(value):
+            raise CellError("is no finite number")
+        return value if isinstance(value, Decimal) else float(value)
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            if not is_midnight(value):
+                raise CellError(f"is {NO_ZONE}")
+            return value.date()
+        return value
+    if isinstance(value, date):
+        return value
+    if isinstance(value, time):
+        return value.isoformat()
+    if isinstance(value, UUID | PurePath):
+        return str(value)
+    raise CellError(f"is of the type {type(value).__name__}, which has no form in a cell; give text, or a converter")
+
+
+def _unboxed(value: Any) -> Any:
+    """Return the plain value of a scalar of an array library."""
+    if hasattr(value, "dtype") and value.dtype.kind == "M":  # its plain value may be a number of nanoseconds
+        return None if str(value) == "NaT" else datetime.fromisoformat(str(value.astype("datetime64[us]")))
+    if hasattr(value, "as_py"):  # a scalar of pyarrow
+        return value.as_py()
+    return plain_value(value)
+
+
+def _items(values: Any) -> list[Any]:
+    items = [plain_cell(item) for item in values]
+    if any(isinstance(item, list) for item in items):
+        raise CellError("is a list of lists; a cell holds one value, or a list of them")
+    found = [item for item in items if item is not MISSING]
+    return found or MISSING
+
+
+def _text(value: str) -> str:
+    if not value.isascii():
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise CellError("is not valid Unicode text") from None
+    return value
