@@ -30,10 +30,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import files
-from bench.contenders import NAMES, Contenders, Cost, connected
+from bench.contenders import NAMES, Apart, Contenders, Cost, connected
 from bench.picture import draw
 from bench.server import FIELD_IDS, OPERATION_IDS, RECORD_IDS
-from bench.workloads import IDS, WORKLOADS, Workload, look_up, walk, walk_in_operation
+from bench.workloads import IDS, Workload, look_up, walk, walk_in_operation
+from bench.works import WORKLOADS
 from kalbio import KaleidoscopeClient
 from kalbio._core.http.plain_answers import is_plainly_right
 from kalbio._core.http.response_identity import broken_promise, contradiction
@@ -70,7 +71,7 @@ def figure(workload: str, value: float, limit: float | None, **more: Any) -> Fig
 
 
 def measure_workload(
-    workload: Workload, contenders: Contenders, http: httpx.Client, url: str, rounds: int, memory: bool
+    workload: Workload, contenders: Contenders | Apart, http: httpx.Client, url: str, rounds: int, memory: bool
 ) -> list[Figures]:
     """Measure a work by all contenders, in both worlds."""
     http.get("/bench/counts", params={"latency": str(workload.latency)})
@@ -87,7 +88,8 @@ def measure_workload(
     wall = {name: statistics.median(cost.seconds for cost in taken) for name, taken in costs.items()}
     cpu = {name: statistics.median(cost.cpu for cost in taken) for name, taken in costs.items()}
     http.get("/bench/counts", params={"latency": "0"})
-    peaks = {name: peak(url, name, workload.name)["peak"] for name in NAMES} if workload.memory and memory else {}
+    remembering = memory and (workload.memory is not None or workload.max_memory is not None)
+    peaks = {name: peak(url, name, workload.name)["peak"] for name in NAMES} if remembering else {}
 
     found: list[Figures] = []
     for world in ("", "_async"):
@@ -98,8 +100,11 @@ def measure_workload(
             more |= {"peak": peaks[ours], "peak raw": peaks[raw]}
         limit = workload.limit_async if world and workload.limit_async is not None else workload.limit
         found.append(figure(title, ratio(costs[ours], costs[raw]), limit, **more))
-        if "peak" in more:
-            found.append(figure(f"{title}: memory", peaks[ours] / peaks[raw], 1.0))
+        if "peak" in more and workload.memory is not None:
+            found.append(figure(f"{title}: memory", peaks[ours] / peaks[raw], workload.memory))
+        if "peak" in more and workload.max_memory is not None:
+            above_start = f"{title}: memory above start"
+            found.append(figure(above_start, peaks[ours], workload.max_memory, unit=" MB"))
         if workload.max_requests is not None:
             found.append(figure(f"{title}: requests", counts[ours]["requests"], workload.max_requests, unit=""))
     return found
@@ -197,6 +202,15 @@ def measure_search(url: str) -> list[Figures]:
     return found
 
 
+def measure_batches(url: str) -> list[Figures]:
+    """Measure what going through 100,000 records as tables takes of memory."""
+    figures = peak(url, "ours", "iter_batches")
+    assert figures["records"] == len(RECORD_IDS)
+    if figures["peak"] is None:
+        return []
+    return [figure("iter_batches over 100,000 records: memory above start", figures["peak"], 60, unit=" MB")]
+
+
 def measure_stream(url: str) -> list[Figures]:
     """Measure what writing 20,000 values as they come takes of memory."""
     figures = peak(url, "ours", "iter_add_values")
@@ -240,9 +254,9 @@ def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
     """Measure everything whose name has this text in it."""
     with server() as url, httpx.Client(base_url=url) as http:
         for workload in WORKLOADS:
-            if only in workload.name and (workload.quick or not quick):
+            if only in workload.name and (workload.quick if quick else workload.full):
                 # New clients: connections that are left from an earlier work cost each request a look at them.
-                with connected(url) as contenders:
+                with connected(url, workload) as contenders:
                     turns = rounds if quick else max(rounds, workload.rounds)
                     yield from measure_workload(workload, contenders, http, url, turns, memory=not quick)
         with KaleidoscopeClient("bench", "bench", url) as client:
@@ -254,6 +268,8 @@ def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
                 yield from measure_growth(client, 3)
         if only in "iter_search" and not quick:
             yield from measure_search(url)
+        if only in "iter_batches" and not quick:
+            yield from measure_batches(url)
         if only in "iter_add_values" and not quick:
             yield from measure_stream(url)
     if only in "upload and download of 200 MB":

@@ -13,7 +13,8 @@ import uuid
 from typing import Any
 from urllib.parse import parse_qs
 
-RECORDS, FIELDS, OPERATIONS = 100_000, 10, 3
+RECORDS, OPERATIONS = 100_000, 3
+FIELD_TYPES = ("number",) * 6 + ("text", "text", "date", "boolean")
 BODIES = 10_000  # records that differ in more than their ids
 ACTIVITIES = 5_000
 _NAMESPACE = uuid.UUID("0f0e6b1d-3c1c-4a7e-9a55-9d6a3d0c2f10")
@@ -30,9 +31,33 @@ def record_id(number: int) -> str:
 
 
 RECORD_IDS = [record_id(n) for n in range(RECORDS)]
-FIELD_IDS = [made_id("field", n) for n in range(FIELDS)]
+FIELD_IDS = [made_id("field", n) for n in range(len(FIELD_TYPES))]
+OTHER_FIELDS = 190  # that a workspace has besides
 OPERATION_IDS = [made_id("operation", n) for n in range(OPERATIONS)]
 KEY_FIELD_ID = made_id("key field", 0)
+KEY_NAME = "Compound"
+
+
+def field_name(number: int) -> str:
+    """Return what a data field is called."""
+    return f"Field {number}"
+
+
+def activity_title(number: int) -> str:
+    """Return what an activity is called."""
+    return f"Experiment {number}"
+
+
+def _content(number: int, field: int, operation: int) -> Any:
+    """Return what a record holds, as the type of the field wants it."""
+    match FIELD_TYPES[field]:
+        case "number":
+            return f"{number * 0.37 + field:.3f}"
+        case "date":
+            return f"2026-0{operation + 1}-{number % 28 + 1:02}"
+        case "boolean":
+            return (number + operation) % 2 == 0
+    return f"lot {number % 97} of plate {field}"
 
 
 def _record(number: int) -> dict[str, Any]:
@@ -41,7 +66,7 @@ def _record(number: int) -> dict[str, Any]:
         field: [
             {
                 "id": made_id(f"value/{number}/{f}", o),
-                "content": f"{number * 0.37 + f:.3f}",
+                "content": _content(number, f, o),
                 "created_at": f"2026-01-{o + 10:02}T10:00:00.{100000 + number % 899999}+00:00",
                 "operation_id": OPERATION_IDS[o],
                 "record_id": own_id,
@@ -70,7 +95,7 @@ def _record(number: int) -> dict[str, Any]:
 def _activity(number: int) -> dict[str, Any]:
     return {
         "id": made_id("activity", number),
-        "title": f"Experiment {number}",
+        "title": activity_title(number),
         "activity_type": "experiment",
         "status": "to do",
         "created_at": "2026-01-05T09:00:00.123Z",
@@ -78,6 +103,24 @@ def _activity(number: int) -> dict[str, Any]:
         "all_record_ids": [],
         **{name: [] for name in ("child_ids", "program_ids", "assigned_user_ids", "label_ids", "dependencies")},
     }
+
+
+def _field(identifier: str, name: str, kind: str, is_key: bool) -> dict[str, Any]:
+    return {
+        "id": identifier,
+        "created_at": "2026-01-05T09:00:00.123Z",
+        "is_key": is_key,
+        "field_name": name,
+        "field_type": kind,
+        "ref_slice_id": None,
+        "field_description": "",
+    }
+
+
+def _data_fields() -> list[dict[str, Any]]:
+    known = zip(FIELD_IDS, FIELD_TYPES, strict=True)
+    others = ((made_id("other field", n), "text") for n in range(OTHER_FIELDS))
+    return [_field(one, field_name(n), kind, False) for n, (one, kind) in enumerate([*known, *others])]
 
 
 class Answers:
@@ -93,6 +136,10 @@ class Answers:
         self.of_operation = b"[" + b",".join(self.bodies[:1000]) + b"]"
         self.found = json.dumps(RECORD_IDS).encode()
         self.activities = json.dumps([_activity(n) for n in range(ACTIVITIES)]).encode()
+        self.activity = {one: json.dumps({**_activity(n), "id": one}).encode() for n, one in enumerate(OPERATION_IDS)}
+        self.data_fields = json.dumps(_data_fields()).encode()
+        self.key_fields = json.dumps([_field(KEY_FIELD_ID, KEY_NAME, "text", True)]).encode()
+        self.import_id = json.dumps({"import_id": made_id("import", 0)}).encode()
         self.token = json.dumps({"access_token": "t", "refresh_token": "r", "expires_in": 86_400}).encode()
         self.small = json.dumps({**_record(0), "record_values": {}, "identifier_ids": []}).encode()
         self.counts = {"requests": 0, "connections": 0, "longest_target": 0}
@@ -105,7 +152,7 @@ class Answers:
         return body if number < BODIES else body.replace(record_id(number % BODIES).encode(), wanted.encode())
 
     @staticmethod
-    def value(record: str, body: bytes) -> bytes:
+    def value(record: str, body: bytes | bytearray) -> bytes:
         """Return the answer to a write of a value: some 300 bytes, if the content is short."""
         written = json.loads(body)
         return json.dumps(
@@ -120,7 +167,7 @@ class Answers:
             }
         ).encode()
 
-    def answer(self, method: str, target: str, body: bytes) -> bytes:
+    def answer(self, method: str, target: str, body: bytes | bytearray) -> bytes:
         """Return the body of an answer."""
         path, _, query = target.partition("?")
         if path == "/bench/counts":
@@ -150,6 +197,14 @@ class Answers:
             return self.of_operation
         if path == "/activities":
             return self.activities
+        if path.startswith("/activities/"):
+            return self.activity[path.rpartition("/")[2]]
+        if path == "/data_fields":
+            return self.data_fields
+        if path == "/key_fields":
+            return self.key_fields
+        if path == "/push/imports":
+            return self.import_id
         if path.endswith("/token"):
             return self.token
         raise ValueError(f"the bench has no answer to {method} {path}")
@@ -160,7 +215,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._wanted = 0  # bytes of a request whose head has been read already
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it."""
@@ -170,17 +226,19 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer every request that is complete."""
         self._buffer += data
-        while True:
-            head, found, rest = self._buffer.partition(b"\r\n\r\n")
-            if not found:
+        while len(self._buffer) >= self._wanted:
+            end = self._buffer.find(b"\r\n\r\n") + 4
+            if end < 4:
                 return
-            lines = head.decode("latin-1").split("\r\n")
+            lines = self._buffer[:end].decode("latin-1").split("\r\n")
             length = next((int(line[15:]) for line in lines if line.lower().startswith("content-length:")), 0)
-            if len(rest) < length:
+            self._wanted = end + length
+            if len(self._buffer) < self._wanted:
                 return
-            self._buffer = rest[length:]
+            received, self._wanted = self._buffer[end : self._wanted], 0
+            del self._buffer[: end + length]
             method, target, _ = lines[0].split(" ", 2)
-            body = self._answers.answer(method, target, rest[:length])
+            body = self._answers.answer(method, target, received)
             head_bytes = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
             if self._answers.latency and not target.startswith("/bench"):
                 asyncio.get_running_loop().call_later(self._answers.latency, self._write, head_bytes + body)

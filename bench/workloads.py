@@ -51,9 +51,13 @@ class Workload:
         raw: by the HTTP library; `raw_async` with its async client.
         latency: seconds that each answer takes.
         max_requests: the most that ours may send.
-        memory: whether the peak of memory is compared too.
+        memory: the most that the peak of memory may be, as a ratio to the other's; None compares none.
+        max_memory: the most that it may be in MB above the start.
         quick: whether it belongs to the quick mode.
+        full: whether it belongs to the full mode; a small one does not, where there is a large one of its kind.
         rounds: how many it needs at least, outside of the quick mode, because its limit is close.
+        prepare: what is done before the clock starts: modules to load, data to make.
+        apart: whether each contender works in a process of its own: what one leaves in memory slows the others.
     """
 
     name: str
@@ -65,17 +69,22 @@ class Workload:
     limit_async: float | None = None
     latency: float = 0.0
     max_requests: int | None = None
-    memory: bool = False
+    memory: float | None = None
+    max_memory: float | None = None
     quick: bool = True
+    full: bool = True
     rounds: int = 0
+    prepare: Callable[[], object] = lambda: None
+    apart: bool = False
 
 
 # -- by the HTTP library and orjson -----------------------------------------------------------------------------------
 
 
-def _record_requests() -> list[dict[str, str]]:
-    parts = chunk_for_url(IDS, overhead=20, separator=",", max_count=250)
-    return [{"record_ids": ",".join(IDS[part])} for part in parts]
+def record_requests(ids: Sequence[str] = IDS) -> list[dict[str, str]]:
+    """Return the queries that ask for records."""
+    parts = chunk_for_url(ids, overhead=20, separator=",", max_count=250)
+    return [{"record_ids": ",".join(ids[part])} for part in parts]
 
 
 def _identify_requests() -> list[dict[str, str]]:
@@ -84,22 +93,30 @@ def _identify_requests() -> list[dict[str, str]]:
     return [{"records_key_field_to_value": f"[{','.join(texts[part])}]"} for part in parts]
 
 
-def _read(http: httpx.Client, path: str, queries: Sequence[dict[str, str]]) -> list[Any]:
+def read(
+    http: httpx.Client, path: str, queries: Sequence[dict[str, str]], take: Callable[[bytes], list[Any]] = orjson.loads
+) -> list[Any]:
+    """Return all that the answers hold, as it is taken from each of them, in threads."""
+
     def ask(query: dict[str, str]) -> list[Any]:
-        answer: list[Any] = orjson.loads(http.get(path, params=query).content)
-        return answer
+        return take(http.get(path, params=query).content)
 
     with ThreadPoolExecutor(IN_FLIGHT) as threads:
         return [item for page in threads.map(ask, queries) for item in page]
 
 
-async def _read_async(http: httpx.AsyncClient, path: str, queries: Sequence[dict[str, str]]) -> list[Any]:
+async def read_async(
+    http: httpx.AsyncClient,
+    path: str,
+    queries: Sequence[dict[str, str]],
+    take: Callable[[bytes], list[Any]] = orjson.loads,
+) -> list[Any]:
+    """Return the same, in tasks."""
     free = asyncio.Semaphore(IN_FLIGHT)
 
     async def ask(query: dict[str, str]) -> list[Any]:
         async with free:
-            answer: list[Any] = orjson.loads((await http.get(path, params=query)).content)
-            return answer
+            return take((await http.get(path, params=query)).content)
 
     return [item for page in await asyncio.gather(*map(ask, queries)) for item in page]
 
@@ -288,15 +305,15 @@ async def _raw_titles_async(http: httpx.AsyncClient) -> list[Any]:
 
 
 async def _raw_one_async(http: httpx.AsyncClient) -> list[Any]:
-    return _one(await _read_async(http, "/records", _record_requests()))
+    return _one(await read_async(http, "/records", record_requests()))
 
 
 async def _raw_all_async(http: httpx.AsyncClient) -> list[Any]:
-    return _all(await _read_async(http, "/records", _record_requests()))
+    return _all(await read_async(http, "/records", record_requests()))
 
 
 async def _raw_identified_async(http: httpx.AsyncClient) -> list[Any]:
-    found = await _read_async(http, "/records/identifiers", _identify_requests())
+    found = await read_async(http, "/records/identifiers", _identify_requests())
     return [item["record"] for item in found]
 
 
@@ -306,9 +323,9 @@ WORKLOADS = [
         1.3,
         _one_value,
         _one_value_async,
-        lambda http: _one(_read(http, "/records", _record_requests())),
+        lambda http: _one(read(http, "/records", record_requests())),
         _raw_one_async,
-        memory=True,
+        memory=1.0,
         quick=False,
     ),
     Workload(
@@ -316,16 +333,16 @@ WORKLOADS = [
         1.8,
         _all_values,
         _all_values_async,
-        lambda http: _all(_read(http, "/records", _record_requests())),
+        lambda http: _all(read(http, "/records", record_requests())),
         _raw_all_async,
-        memory=True,
+        memory=1.0,
     ),
     Workload(
         "10,000 records by uuid, one value of each, 80 ms latency",
         1.3,
         _one_value,
         _one_value_async,
-        lambda http: _one(_read(http, "/records", _record_requests())),
+        lambda http: _one(read(http, "/records", record_requests())),
         _raw_one_async,
         latency=0.08,
         quick=False,
@@ -335,7 +352,7 @@ WORKLOADS = [
         1.5,
         lambda client: client.records.get_records_by_ids(KEYS),
         lambda client: client.records.get_records_by_ids(KEYS),
-        lambda http: [item["record"] for item in _read(http, "/records/identifiers", _identify_requests())],
+        lambda http: [item["record"] for item in read(http, "/records/identifiers", _identify_requests())],
         _raw_identified_async,
         max_requests=12,
     ),
