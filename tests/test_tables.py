@@ -28,6 +28,7 @@ from kalbio._model.field_types import FIELD_TYPES
 from kalbio.sandbox import files, values
 from kalbio.tables import Misfit, Table
 from kalbio.tables._rows import RowReader
+from tests.altered import alter
 from tests.conftest import Lab, World
 from tests.requirements.test_caching import asked
 from tests.test_extras import without
@@ -319,6 +320,36 @@ def test_history_has_every_value(lab: Lab) -> None:
     assert inside["value"] == [12.5]
     assert str(found.to_pandas().dtypes["written_at"]) == "datetime64[us, UTC]"
     assert nanoarrow.ArrayStream(found).read_all().to_pylist()[0]["written_at"] == told[0].created_at
+
+
+def test_sub_records_are_included_on_request(lab: Lab) -> None:
+    """With `include_sub_records` values of sub-records count, and in a history they have rows that name their owner."""
+    world, read = lab.world, lab.api.records.table
+    record = lab.client.records.get_or_create_record({"Compound": "SBX-5"})
+    batch = lab.client.records.get_or_create_record({"Compound": "SBX-5", "Batch": "B-09"})
+    batch.add_value("Purity (%)", 97)
+    batch.add_value("Purity (%)", 98.5)
+    given: Any = {"ids": [record.id], "fields": ["Compound", "Purity (%)"]}
+    assert world(read(**given))["Purity (%)"] == [None]
+    assert world(read(**given, include_sub_records=True)).to_rows() == [
+        {"record_id": record.id, "Compound": "SBX-5", "Purity (%)": 98.5}
+    ]
+    assert read_batches(lab, **given, include_sub_records=True)[0]["Purity (%)"] == [98.5]
+    record.add_value("Purity (%)", 5)
+    assert world(read(**given, include_sub_records=True))["Purity (%)"] == [5]
+    alone = world(read(**given, history=True))
+    assert ("sub_record_id" in alone.columns, alone["value"]) == (False, [5.0])
+    both = world(read(**given, include_sub_records=True, history=True))
+    assert both["sub_record_id"] == [None, batch.id, batch.id]
+    assert (both["value"], set(both["record_id"]), set(both["Compound"])) == ([5.0, 98.5, 97.0], {record.id}, {"SBX-5"})
+
+
+def test_a_history_is_of_its_record(lab: Lab) -> None:
+    """Where the server lists values of sub-records among those of a record, they are not taken for its own."""
+    record = lab.client.records.get_or_create_record({"Compound": "SBX-1"})
+    alter(lab, "listRecordValues", lambda rows: [{**rows[0], "record_id": UUID, "content": "8"}, *rows])
+    found = lab.world(lab.api.records.table(ids=[record.id], fields=["Potency (nM)"], history=True))
+    assert found["value"] == [12.5]
 
 
 # -- every type of field ----------------------------------------------------------------------------------------------

@@ -97,6 +97,7 @@ class TableReads(Service):
         search_text: str | None = None,
         limit: int | None = None,
         types: Types | None = None,
+        include_sub_records: bool = False,
         history: bool = False,
         **older: Unpack[OlderNames],
     ) -> Table:
@@ -118,8 +119,10 @@ class TableReads(Service):
             search_text: free text.
             limit: most rows.
             types: field to `int`, `Decimal` or `str`, to read it as that.
+            include_sub_records: whether values of sub-records count too, so that the newest of all is the current one.
+                With `history`, they have rows with a `sub_record_id`.
             history: one row for each value that was ever written, with field, activity, author and time; takes one
-                request for each record.
+                request for each record, and for each sub-record that is included.
             **older: the older names of arguments: `entity_slice_id`, `operation_id`, `record_view_id`, `program_id`.
 
         Returns:
@@ -139,11 +142,12 @@ class TableReads(Service):
             {'record_id': 'string', 'Compound': 'string', 'Potency (nM)': 'double'}
         """
         plan = await self._plan(
-            entity_type, fields, where, sorts, activity, table, program, ids, search_text, limit, types
-        )
+            entity_type, fields, where, sorts, activity, table, program, ids, search_text, limit, types,
+            include_sub_records,
+        )  # fmt: skip
         parts = [part async for part in self._parts(plan, 250)]
         whole = _joined(plan, parts)
-        return await self._history(plan, whole) if history else whole
+        return await self._history(plan, whole, include_sub_records) if history else whole
 
     @takes_older_names
     @end_on_error
@@ -161,6 +165,7 @@ class TableReads(Service):
         search_text: str | None = None,
         limit: int | None = None,
         types: Types | None = None,
+        include_sub_records: bool = False,
         batch_size: int = 250,
         **older: Unpack[OlderNames],
     ) -> AsyncIterator[Table]:
@@ -181,6 +186,7 @@ class TableReads(Service):
             search_text: free text.
             limit: most rows.
             types: field to `int`, `Decimal` or `str`, to read it as that.
+            include_sub_records: whether values of sub-records count too, so that the newest of all is the current one.
             batch_size: most rows of a part; parts are cut by the length of the URL as well.
             **older: the older names of arguments: `entity_slice_id`, `operation_id`, `record_view_id`, `program_id`.
 
@@ -203,8 +209,9 @@ class TableReads(Service):
         if fields is None and table is None:
             raise ValueError("iter_batches() needs fields=[...]: all parts have the same columns")
         plan = await self._plan(
-            entity_type, fields, where, sorts, activity, table, program, ids, search_text, limit, types
-        )
+            entity_type, fields, where, sorts, activity, table, program, ids, search_text, limit, types,
+            include_sub_records,
+        )  # fmt: skip
         parts = self._parts(plan, batch_size)
         async with contextlib.aclosing(parts):  # sync: with contextlib.closing(parts):
             async for part in parts:
@@ -223,6 +230,7 @@ class TableReads(Service):
         search_text: str | None,
         limit: int | None,
         types: Types | None,
+        include_sub_records: bool,
     ) -> _Plan:
         if limit is not None:
             require_whole_number("limit", limit, 1)
@@ -248,7 +256,8 @@ class TableReads(Service):
         columns = await self._columns(chosen, types)
         if given:
             _check_names(columns)
-        reader = RowReader([field.id for field in chosen], operation, None if view is None else view.id)
+        table_id = None if view is None else view.id
+        reader = RowReader([field.id for field in chosen], operation, table_id, include_sub_records)
         wanted = await self._ids_found(asked, on_view)
         key_ids = frozenset(field.id for field in chosen if field.is_key)
         return _Plan(columns, key_ids, keys, given, wanted, reader)
@@ -385,7 +394,7 @@ class TableReads(Service):
             async for answer in answers:
                 yield _part(plan, *answer)
 
-    async def _history(self, plan: _Plan, whole: Table) -> Table:
+    async def _history(self, plan: _Plan, whole: Table, include_sub_records: bool) -> Table:
         """Return every value of the data fields of a table in a row of its own, with its circumstances."""
         keys = [column for column in whole.fields if column.field_id in plan.key_ids]
         # Of the plan: a field may have a history and no current value.
@@ -396,33 +405,48 @@ class TableReads(Service):
         ids: list[str] = []
         contents: list[Any] = []
 
-        async def ask(record_id: str) -> Any:
-            response = await self._session.call_or_none(list_record_values.build_request(record_id))
+        async def ask(owner: tuple[str, str | None]) -> Any:
+            response = await self._session.call_or_none(list_record_values.build_request(owner[1] or owner[0]))
             return [] if response is None else as_list(response)
 
         records = dict(zip(whole.record_ids, zip(*(whole[key.name] for key in keys), strict=True), strict=False))
-        answers = map_ordered(ask, list(dict.fromkeys(whole.record_ids)), self._session.max_in_flight)
+        owners: list[tuple[str, str | None]] = [(record_id, None) for record_id in dict.fromkeys(whole.record_ids)]
+        if include_sub_records:
+            owners = await self._with_sub_records(owners)
+        answers = map_ordered(ask, owners, self._session.max_in_flight)
         async with contextlib.aclosing(answers):  # sync: with contextlib.closing(answers):
-            asked = iter(dict.fromkeys(whole.record_ids))
+            asked = iter(owners)
             async for answer in answers:
-                record_id = next(asked)
+                record_id, sub_record_id = next(asked)
                 for item in answer:
                     column = data.get(str(item.get("field_id")))
                     where, view = item.get("operation_id"), item.get("record_view_id")
-                    if column is None or not plan.reader.counts(where, view):
+                    # The values of sub-records may be among those of a record.
+                    own = str(item.get("record_id") or sub_record_id or record_id) == (sub_record_id or record_id)
+                    if column is None or not own or not plan.reader.counts(where, view):
                         continue
                     at = read_time(item.get("created_at"), f"created_at of the value {item.get('id')}")
                     ids.append(record_id)
                     contents.append(item.get("content"))
-                    known = records.get(record_id, ())
+                    known = (*records.get(record_id, ()), *([sub_record_id] if include_sub_records else []))
                     rows.append([*known, column.name, where, view, item.get("created_by"), at])
         circumstances = [Column(name, None, STANDING) for name in ("activity_id", "table_id", "written_by")]
-        before, after = [*keys, Column("field", None, STANDING)], [*circumstances, Column("written_at", None, MOMENT)]
-        _check_names(keys, (ID, *(column.name for column in (before[-1], value, *after))))
+        own_columns = [Column(name, None, STANDING) for name in ("sub_record_id", "field")[not include_sub_records :]]
+        before, after = [*keys, *own_columns], [*circumstances, Column("written_at", None, MOMENT)]
+        _check_names(keys, (ID, *(column.name for column in (*own_columns, value, *after))))
         made = columns_from(rows, len(before) + len(after))
         values, misfits = make_column(value, ids, contents)
         place = len(before)
         return Table([*before, value, *after], ids, [*made[:place], values, *made[place:]], misfits)
+
+    async def _with_sub_records(self, owners: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+        """Return the records, each followed by its sub-records."""
+        records = await self._directory.records.find_many([record_id for record_id, _ in owners])
+        return [
+            owner
+            for record in records
+            for owner in [(record.id, None), *((record.id, sub_record) for sub_record in record.sub_record_ids)]
+        ]
 
 
 def _check_names(columns: Sequence[Column], own: Sequence[str] = (ID,)) -> None:

@@ -41,14 +41,20 @@ class RowReader:
         field_ids: the fields, in the order of the contents.
         operation_id: only values written in this activity; key values always count.
         record_view_id: with an activity: only values written in this table of it, or outside of its tables.
+        include_sub_records: whether values of sub-records count too.
     """
 
     def __init__(
-        self, field_ids: Sequence[str], operation_id: str | None = None, record_view_id: str | None = None
+        self,
+        field_ids: Sequence[str],
+        operation_id: str | None = None,
+        record_view_id: str | None = None,
+        include_sub_records: bool = False,
     ) -> None:
         self._field_ids = field_ids
         self._operation = operation_id
         self._view = record_view_id
+        self._sub_records = include_sub_records
         names = [f"f{place}" for place in range(len(field_ids))]
         values = msgspec.defstruct(
             "Values",
@@ -72,7 +78,7 @@ class RowReader:
         if not data.isascii():
             data.decode()
         to_lists = msgspec.structs.astuple
-        plain = self._operation is None
+        plain, any_owner = self._operation is None, self._sub_records
         passes = self._passes
         found: dict[str, list[Any]] = {}
         for record in self._decoder.decode(data):
@@ -82,7 +88,7 @@ class RowReader:
                 best = None
                 for entry in entries:
                     owner = entry.record_id
-                    if owner is not None and (owner != own or not (plain or passes(entry))):
+                    if owner is not None and not ((owner == own or any_owner) and (plain or passes(entry))):
                         continue
                     if best is None or _later(entry, best):
                         best = entry
@@ -105,7 +111,7 @@ class RowReader:
         contents = []
         for field_id in self._field_ids:
             entries = [entry for entry in entries_of(state, field_id) if entry.record_id is None or self._passes(entry)]
-            entry = current_entry(entries, own_id)
+            entry = current_entry(entries, own_id, include_sub_records=self._sub_records)
             contents.append(None if entry is None else entry.content)
         return contents
 
