@@ -24,7 +24,10 @@ import kalbio
 from kalbio import KalbioAPIError, KalbioError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.resource import Resource
+from kalbio._model.arguments import OLDER_NAMES
 from kalbio._model.search import SearchRecordsQuery
+from kalbio._tables import OlderNames
+from kalbio._typed_values import OlderScopeNames
 from kalbio.records import BulkResult, RecordLink
 from kalbio.tables import Table
 from kalbio.testing import InProcess
@@ -515,6 +518,9 @@ def parameters(function: Any) -> list[tuple[str, bool]]:
             query = SearchRecordsQuery if "records" in function.__module__ else WorkspaceService.EventsQuery
             names = [name for name in query.__annotations__ if not (name == "page" and "iter" in function.__name__)]
             found.extend((name, False) for name in names)
+        elif parameter.name == "older":
+            older = OlderNames if "tables" in function.__module__ else OlderScopeNames
+            found.extend((name, False) for name in older.__annotations__)
         else:
             required = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
             found.append((parameter.name, required))
@@ -552,6 +558,8 @@ READS = {
 def kind_of(method: str, parameter: str) -> Kind | None:
     """The kind of a parameter, None when the table does not know it."""
     name = method.replace("ResultTableTemplate.", "RecordView.").replace("iter_search", "search_records")
+    if "older" in inspect.signature(METHODS[method]).parameters:
+        parameter = OLDER_NAMES.get(parameter, parameter)
     kind = BY_METHOD.get(f"{name}.{parameter}", BY_NAME.get(parameter))
     return optional(kind) if kind is not None and f"{name}.{parameter}" in READS else kind
 
