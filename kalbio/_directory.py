@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest e0e96ebe83ff)
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest fc187cd22801)
 """The directory of a client: it finds a thing of any kind by its id, its name, or the object."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from kalbio._core.sync.session import Session
 from kalbio._listing import CachedListing, Kind
 from kalbio._model import staleness
 from kalbio._model.filters import Filters, Sorts
+from kalbio._model.names import LISTINGS_OF_MEMBER
 from kalbio._model.records import RecordData
 from kalbio._record_store import RecordStore
 from kalbio.tables import Table
@@ -119,9 +120,10 @@ class Directory:
     def __getitem__(self, kind: Kind[R]) -> CachedListing[R]:
         return self._listings[kind.name]
 
-    def shown_name(self, kind: str, identifier: str) -> str | None:
-        """Return what a thing is called, for what is shown: None where that is not known without a request."""
-        return self._listings[kind].shown_name(identifier)
+    def shown_name(self, member: str, identifier: str) -> str | None:
+        """Return what the thing is called that a member names by its id, None where that takes a request."""
+        names = (self._listings[kind].shown_name(identifier) for kind in LISTINGS_OF_MEMBER.get(member, ()))
+        return next(filter(None, names), None)
 
 
 def _maker(make: Callable[[dict[str, Any], Client], R], client: Client) -> Callable[[dict[str, Any]], R]:

@@ -1,31 +1,30 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 8fe2cef2adb6)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest b75d33c433b8)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 from kalbio._core.errors import (
     AmbiguousIdentifierError,
     IdentifierError,
     IdentifierNotFoundError,
-    UnreadableTimeError,
 )
 from kalbio._core.objects.checks import require_list
 from kalbio._core.objects.identifiers import Catalog, Identified, as_id, close_matches, plain_id
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.sync.downloads import DownloadProgress
-from kalbio._core.text.display import html_table, printable, safe_repr
+from kalbio._core.text.display import printable, safe_repr
 from kalbio._directory import Client, Directory
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityIdentifier
-from kalbio._model.content_reading import MisfitError, as_it_stands
+from kalbio._model.content_reading import MisfitError
 from kalbio._model.field_types import (
     FILE,
     RECORD,
@@ -42,6 +41,7 @@ from kalbio._model.record_values import current_entry
 from kalbio._model.views import RecordViewData
 from kalbio._policy import default_on_error, none, takes_older_names
 from kalbio._record import RecordIdentifier, WritableRecord
+from kalbio._record_pages import html_of_record, html_of_records
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityField, EntityFieldIdentifier
 
 T = TypeVar("T", float, int, Decimal, str, bool, date, list[str])
@@ -286,26 +286,11 @@ class ReadableRecord(WritableRecord):
             )
 
     def _repr_html_(self) -> str:
-        # The values by the names of their fields, where these are known without a request.
-        keys: list[tuple[str, str]] = []
-        data: list[tuple[str, str]] = []
-        for field_id in field_ids(self._state):
-            try:
-                entry = current_entry(entries_of(self._state, field_id), self.id)
-            except UnreadableTimeError:  # which value is the newest cannot be told: all of them, as they came
-                return super()._repr_html_()
-            if entry is not None:
-                key, field = self._shown_names(field_id)
-                (data if key is None else keys).append((key or field or field_id, as_it_stands(entry.content)))
-        rows = [("id", self.id), *keys, *data]
-        return html_table(repr(self), rows, len(rows))
+        return html_of_record(self, self._client)
 
-    def _shown_names(self, field_id: str) -> tuple[str | None, str | None]:
-        """Return the name of the key field and of the data field with this id, as far as they are known."""
-        if self._client is None:
-            return None, None
-        directory = self._client.directory
-        return directory[KEY_FIELDS].shown_name(field_id), directory[DATA_FIELDS].shown_name(field_id)
+    @classmethod
+    def _html_of(cls, items: Sequence[Self]) -> str:
+        return html_of_records(items, items[0]._client)
 
     @overload
     def value(

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 0e9a14e9651d)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest b37513a56bfe)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -227,9 +227,8 @@ class KaleidoscopeClient:
             client_secret=_credential("client_secret", client_secret, "KALEIDOSCOPE_API_CLIENT_SECRET"),
             clock=time.monotonic,
         )
-        self._iap_client_id = iap_client_id
-        self._http_clients = ClientPerLoop(partial(_open, self._settings, self._tokens, self._iap_client_id), transport)
-        # What the services make their calls with.
+        make = partial(_open, self._settings, self._tokens, iap_client_id)
+        self._http_clients = ClientPerLoop(make, transport)
         self.session = Session(
             self._settings,
             self._http_clients,
@@ -512,6 +511,11 @@ class KaleidoscopeClient:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._settings.base_url}>"
+
+    def _repr_html_(self) -> str:
+        from kalbio.workspace import html_of_client
+
+        return html_of_client(self.workspace, type(self).__name__, self._settings.base_url)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest 9b29a5d17041)
+# Derived from kalbio/aio/helpers.py by scripts/regenerate; edit that file. (digest 44cb6a580e4d)
 """Small tools on top of the client."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kalbio._core.objects.checks import require_rows
-from kalbio._core.objects.identifiers import is_uuid
+from kalbio._core.objects.uuids import is_uuid
 from kalbio._directory import Client
 from kalbio._model.cells import READ_TABLE
 from kalbio._model.errors import KalbioError

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 951f77f7a3f1)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 69a71e1324fa)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_optional_object
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_rows, require_text, require_texts
-from kalbio._core.objects.identifiers import as_id, close_matches, is_uuid, plain_id
+from kalbio._core.objects.identifiers import as_id, close_matches, plain_id
+from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.text.display import safe_repr
 from kalbio._directory import Client, Directory, WithTables
 from kalbio._listing import Kind

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 7b9e7a9d5e24)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 60dc846dc3f7)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from kalbio._core.objects.resource import (
 )
 from kalbio._core.objects.times import check_moment
 from kalbio._core.sync.cache import Cache
+from kalbio._core.text.html_tables import html_table
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
@@ -316,3 +317,9 @@ class WorkspaceService(Service):
             params["page"] = pages.number
             for event in pages.take(self.get_events(**params)):
                 yield event
+
+
+def html_of_client(service: WorkspaceService, kind: str, address: str) -> str:
+    """Return what a notebook shows of a client: the workspace, where it was read, and the address. Sends nothing."""
+    name = service._workspace.peek("active") or "not read yet: client.workspace.get_workspace() reads it"
+    return html_table(kind, [("workspace", name), ("address", address)], 2)

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from kalbio import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
-from kalbio._core.objects.identifiers import Catalog, as_id, close_matches, is_uuid, plain_id, plain_ids
+from kalbio._core.objects.identifiers import Catalog, as_id, close_matches, plain_id, plain_ids
+from kalbio._core.objects.uuids import is_uuid
 from kalbio._model.record_keys import match_identified, read_identified
 from kalbio._model.records import RecordData
 from kalbio._model.views import RecordViewData

@@ -112,6 +112,7 @@ class ActivityDefinitionData(Resource):
     """The data of an activity definition, as the server sends it."""
 
     __slots__ = ()
+    _columns = ("activity_type", "status", "program_ids", "label_ids", "is_archived")
 
     program_ids = texts("Its programs.")
     title = text("Its title; not unique.")
@@ -145,6 +146,10 @@ class ActivityData(Resource):
     """The data of an activity, as the server sends it."""
 
     __slots__ = ()
+    _columns = (
+        "activity_type", "status", "definition_id", "program_ids", "assigned_user_ids", "start_date", "due_date",
+        "created_at",
+    )  # fmt: skip
 
     created_at = timestamp("When it was created.")
     parent_id = text("The activity it is a part of.")

@@ -13,7 +13,8 @@ import attrs
 
 from kalbio._core.bulk.rows import OUTCOME_UNKNOWN, SKIPPED, PriorOutcome
 from kalbio._core.errors import OutcomeError
-from kalbio._core.text.display import html_table, printable
+from kalbio._core.text.display import printable, safe_repr
+from kalbio._core.text.html_tables import html_table
 
 T = TypeVar("T")
 
@@ -39,8 +40,8 @@ class RowOutcome(Generic[T]):
 
     index: int
     status: Status
-    value: T | None = None
-    error: Exception | None = None
+    value: T | None = attrs.field(default=None, repr=safe_repr)
+    error: Exception | None = attrs.field(default=None, repr=safe_repr)
     id: str | None = None
     earlier: bool = False
 
@@ -131,8 +132,13 @@ class BulkResult(Sequence[RowOutcome[T]]):
         return f"<BulkResult {self}>"
 
     def _repr_html_(self) -> str:
-        bad = [outcome for outcome in self._outcomes if outcome.status != "done"]
-        return html_table(str(self), ((item.index, item.status, item.error or "") for item in bad), len(bad))
+        # What to look at first: rows that may have been written, then those that were refused.
+        bad = [*self.unknown, *self.failed, *self.skipped]
+        if not bad:
+            return html_table(str(self), (), 0)
+        rows = ((item.index, item.status, item.error) for item in bad)
+        hint = "Those that are not done: .unknown, .failed and .skipped; all of them: .save('outcomes.csv')"
+        return html_table(str(self), rows, len(bad), heads=("row", "status", "error"), hint=hint)
 
 
 def attach_outcome(error: BaseException, result: BulkResult[Any]) -> None:

@@ -12,8 +12,8 @@ from datetime import date, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from kalbio._core.objects.identifiers import is_uuid
 from kalbio._core.objects.times import parse_timestamp
+from kalbio._core.objects.uuids import is_uuid
 
 NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?"
 """The text of a number."""

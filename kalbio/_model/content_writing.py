@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 
 from kalbio._core.json.strict_json import is_midnight, plain
-from kalbio._core.objects.identifiers import is_uuid
+from kalbio._core.objects.uuids import is_uuid
 from kalbio._model.content_reading import (
     NUMBER,
     MisfitError,

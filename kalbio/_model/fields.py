@@ -18,6 +18,7 @@ class EntityFieldData(Resource):
     """What the server says of a field."""
 
     __slots__ = ()
+    _columns = ("field_type", "is_key", "field_description", "field_examples", "is_archived", "created_at")
 
     created_at = timestamp("When it was created.")
     is_key = flag("Whether it identifies records.")
@@ -38,6 +39,7 @@ class EntityTypeData(Resource):
     """What the server says of an entity type (entity slice)."""
 
     __slots__ = ()
+    _columns = ("key_field_ids", "is_primary", "is_archived", "created_at")
 
     key_field_ids = texts("The key fields whose values identify a record of this type; their order means nothing.")
     slice_name = text("Its name; empty for types that arose from a combination of key fields.")

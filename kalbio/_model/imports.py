@@ -48,6 +48,8 @@ class ImportRecord(Resource):
     """A bulk load, which runs in the background."""
 
     __slots__ = ()
+    _columns = ("is_complete", "operation_id", "entity_slice_id", "created_at", "completed_at", "error_message",
+                "import_result")  # fmt: skip
 
     import_status = text("Its state, e.g. created, completed, failed.")
     is_complete = flag_or_false("Whether it has ended.")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import Any, NotRequired, Protocol, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from kalbio._core.concurrency import forks
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
 from kalbio._core.objects.fixed import FixedDict, FixedList
-from kalbio._core.objects.identifiers import DictLike, is_uuid
+from kalbio._core.objects.identifiers import DictLike
 from kalbio._core.objects.resource import Owner, Resource, anything, enum_text, text, texts, timestamp
-from kalbio._core.text.display import html_table, safe_repr
-from kalbio._model import staleness
+from kalbio._core.objects.uuids import is_uuid
+from kalbio._core.text.display import safe_repr
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.errors import KalbioError
 from kalbio._model.fields import EntityFieldData
@@ -46,29 +46,11 @@ def check_value_row(index: int, row: Any) -> Mapping[str, Any]:
     return row
 
 
-class Names(Protocol):
-    """What knows what things are called."""
-
-    def shown_name(self, kind: str, identifier: str) -> str | None:
-        """Return what a thing is called, None where that is not known without a request."""
-        ...
-
-
-class WithNames(Owner, Protocol):
-    """A client that knows it."""
-
-    @property
-    def directory(self) -> Names:
-        """What knows it."""
-        ...
-
-
 class RecordValue(Resource):
     """One written value of a record. Key values have an id and a content only."""
 
     __slots__ = ()
-
-    _client: WithNames | None
+    _columns = ("field_id", "operation_id", "record_view_id", "created_by", "created_at")
 
     content = anything("The value: numbers come as text, booleans as booleans.")
     created_at = timestamp("When it was written; None on key values.")
@@ -88,34 +70,27 @@ class RecordValue(Resource):
         told = [f"{what} {safe_repr(value)}" for what, value in self._circumstances()]
         return " ".join([super().__repr__()[:-1], ", ".join(told)]).rstrip() + ">"
 
-    def _repr_html_(self) -> str:
-        rows = [("value", self._text()), *self._circumstances()]
-        return html_table(type(self).__name__, rows, len(rows))
-
     def _circumstances(self) -> list[tuple[str, str]]:
         """Return what is known of a value in a history: the names of its field, activity, table and author, and when.
 
         The names are those that are known without a request, ids else.
         """
-        found = []
-        for what, member, kinds in _CIRCUMSTANCES:
-            known = self._raw.get(member)
-            if known is None:
-                continue
-            client = self._client
-            names = [] if client is None else [client.directory.shown_name(kind, str(known)) for kind in kinds]
-            found.append((what, str(next(filter(None, names), known))))
-        return found
+        known = ((what, member, self._raw.get(member)) for what, member in _CIRCUMSTANCES)
+        return [
+            (what, self._shown_name(member, str(value)) or str(value))
+            for what, member, value in known
+            if value is not None
+        ]
 
 
 _CIRCUMSTANCES = (
-    ("of", "field_id", (staleness.DATA_FIELD, staleness.KEY_FIELD)),
-    ("in", "operation_id", (staleness.ACTIVITY,)),
-    ("table", "record_view_id", (staleness.VIEW,)),
-    ("by", "created_by", (staleness.USER,)),
-    ("at", "created_at", ()),
+    ("of", "field_id"),
+    ("in", "operation_id"),
+    ("table", "record_view_id"),
+    ("by", "created_by"),
+    ("at", "created_at"),
 )
-"""What is shown of a value: the word before it, the member, and the listings that have its name."""
+"""What is shown of a value: the word before it, and the member."""
 
 
 class RecordData(Resource):

@@ -71,6 +71,7 @@ class RecordViewData(Resource):
     """The data of a record view, as the server sends it."""
 
     __slots__ = ()
+    _columns = ("entity_slice_id", "program_ids", "operation_ids", "is_template", "is_archived", "created_at")
 
     view_name = text("Its name.")
     entity_slice_id = text("The entity type of its records.")

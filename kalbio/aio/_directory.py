@@ -11,6 +11,7 @@ from kalbio._core.aio.session import AsyncSession
 from kalbio._core.objects.resource import Resource
 from kalbio._model import staleness
 from kalbio._model.filters import Filters, Sorts
+from kalbio._model.names import LISTINGS_OF_MEMBER
 from kalbio._model.records import RecordData
 from kalbio.aio._listing import CachedListing, Kind
 from kalbio.aio._record_store import RecordStore
@@ -118,9 +119,10 @@ class Directory:
     def __getitem__(self, kind: Kind[R]) -> CachedListing[R]:
         return self._listings[kind.name]
 
-    def shown_name(self, kind: str, identifier: str) -> str | None:
-        """Return what a thing is called, for what is shown: None where that is not known without a request."""
-        return self._listings[kind].shown_name(identifier)
+    def shown_name(self, member: str, identifier: str) -> str | None:
+        """Return what the thing is called that a member names by its id, None where that takes a request."""
+        names = (self._listings[kind].shown_name(identifier) for kind in LISTINGS_OF_MEMBER.get(member, ()))
+        return next(filter(None, names), None)
 
 
 def _maker(make: Callable[[dict[str, Any], Client], R], client: Client) -> Callable[[dict[str, Any]], R]:

@@ -228,11 +228,8 @@ class AsyncKaleidoscopeClient:
             client_secret=_credential("client_secret", client_secret, "KALEIDOSCOPE_API_CLIENT_SECRET"),
             clock=time.monotonic,
         )
-        self._iap_client_id = iap_client_id
-        self._http_clients = AsyncClientPerLoop(
-            partial(_open, self._settings, self._tokens, self._iap_client_id), transport
-        )
-        # What the services make their calls with.
+        make = partial(_open, self._settings, self._tokens, iap_client_id)
+        self._http_clients = AsyncClientPerLoop(make, transport)
         self.session = AsyncSession(
             self._settings,
             self._http_clients,
@@ -517,6 +514,11 @@ class AsyncKaleidoscopeClient:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._settings.base_url}>"
+
+    def _repr_html_(self) -> str:
+        from kalbio.aio.workspace import html_of_client
+
+        return html_of_client(self.workspace, type(self).__name__, self._settings.base_url)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kalbio._core.objects.checks import require_rows
-from kalbio._core.objects.identifiers import is_uuid
+from kalbio._core.objects.uuids import is_uuid
 from kalbio._model.cells import READ_TABLE
 from kalbio._model.errors import KalbioError
 from kalbio.aio._directory import Client

@@ -14,7 +14,8 @@ from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_optional_object
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_rows, require_text, require_texts
-from kalbio._core.objects.identifiers import as_id, close_matches, is_uuid, plain_id
+from kalbio._core.objects.identifiers import as_id, close_matches, plain_id
+from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum

@@ -32,6 +32,7 @@ from kalbio._core.objects.resource import (
     timestamp,
 )
 from kalbio._core.objects.times import check_moment
+from kalbio._core.text.html_tables import html_table
 from kalbio._model import staleness
 from kalbio._model.enums import WorkspaceAccessLevelEnum
 from kalbio.aio._directory import Client
@@ -315,3 +316,9 @@ class WorkspaceService(Service):
             params["page"] = pages.number
             for event in pages.take(await self.get_events(**params)):
                 yield event
+
+
+def html_of_client(service: WorkspaceService, kind: str, address: str) -> str:
+    """Return what a notebook shows of a client: the workspace, where it was read, and the address. Sends nothing."""
+    name = service._workspace.peek("active") or "not read yet: client.workspace.get_workspace() reads it"
+    return html_table(kind, [("workspace", name), ("address", address)], 2)

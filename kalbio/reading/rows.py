@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,7 +12,8 @@ import attrs
 
 from kalbio._core.objects.checks import require_text
 from kalbio._core.objects.identifiers import close_matches
-from kalbio._core.text.display import html_table, safe_repr
+from kalbio._core.text.display import safe_repr
+from kalbio._core.text.html_tables import html_table
 from kalbio._model.plain_cells import MISSING, CellError, plain_cell
 from kalbio.reading.cells import RefusedCell, RefusedCellsError
 from kalbio.reading.doubtful import Doubtful
@@ -64,9 +65,10 @@ class Rows(Sequence[dict[str, Any]]):
         return f"<{some} of {', '.join(map(safe_repr, self.columns))}>"
 
     def _repr_html_(self) -> str:
-        shown = ([row.get(name, "") for name in self.columns] for row in self.rows)
+        numbered = zip(self.numbers, self.rows, strict=True)
+        shown = ([number, *(row.get(name) for name in self.columns)] for number, row in numbered)
         some = "1 row" if len(self.rows) == 1 else f"{len(self.rows)} rows"
-        return html_table(some, chain([self.columns], shown), len(self.rows) + 1)
+        return html_table(some, shown, len(self.rows), heads=["", *self.columns])
 
 
 def read_rows(

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, overload
 import attrs
 
 from kalbio._core.objects.identifiers import did_you_mean
-from kalbio._core.text.display import html_table, printable, safe_repr
+from kalbio._core.text.display import printable, safe_repr
+from kalbio._core.text.html_tables import html_table
 from kalbio._extras import require_module
 from kalbio._model.content_reading import as_it_stands, qualified_number
 from kalbio._model.field_types import QUALIFIED, STANDING, Form, read_column
@@ -223,11 +224,14 @@ class Table:
         return f"<Table of {_counted(len(self))}: {', '.join(self.columns)}>"
 
     def _repr_html_(self) -> str:
-        first = self[:SHOWN]
-        rows = [self.columns, *([("" if cell is None else cell) for cell in row.values()] for row in first)]
+        names, ids, *columns = self.columns, [f"{name[:8]}…" for name in self.record_ids[:SHOWN]], *self.contents
+        # The ids last: they are for programs.
+        rows = [*zip(*(column[:SHOWN] for column in columns), ids, strict=True)]
         more = f", the first {SHOWN}" if len(self) > SHOWN else ""
         odd = f", {len(self.misfits)} contents do not fit: see .misfits" if self.misfits else ""
-        return html_table(f"{_counted(len(self))}{more}{odd}", rows, len(rows))
+        hint = "table[20:40] has further rows, to_pandas() and to_rows() have all." if more else ""
+        heads = [*names[1:], names[0]]
+        return html_table(f"{_counted(len(self))}{more}{odd}", rows, len(rows), heads=heads, hint=hint)
 
 
 def _counted(count: int) -> str:

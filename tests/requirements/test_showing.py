@@ -336,7 +336,7 @@ def test_r149_what_is_shown_has_a_bound() -> None:
     ]
     small, large = (result._repr_html_() for result in results)
     assert len(large) < len(small) + 20 < 40_000
-    assert "... 8950 more" in large
+    assert "... 8980 more" in large
     assert "<b>" not in large
     assert "more" not in BulkResult[Any]([RowOutcome(0, "failed", error=error)])._repr_html_()
     wide = Resource({"id": OLD, **{"n" * 1000 + str(n): "v" * 10_000 for n in range(5000)}})

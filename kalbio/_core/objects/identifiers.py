@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
@@ -12,6 +11,7 @@ from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
 from kalbio._core.objects.lists import is_list
 from kalbio._core.objects.resource import Resource
+from kalbio._core.objects.uuids import UUID_TEXT
 from kalbio._core.text.display import safe_repr
 
 R = TypeVar("R", bound=Resource)
@@ -51,21 +51,13 @@ class Identified:
     id: str
 
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-
-
-def is_uuid(value: Any) -> bool:
-    """Whether `value` is text of the shape of a uuid, which is taken as an id."""
-    return isinstance(value, str) and _UUID.fullmatch(value) is not None
-
-
 def as_id(value: Any, kind: str, accepted: Accepted) -> str | None:
     """Return the id when `value` is one, or an object of the right type; None when it is a name.
 
     Raises IdentifierError for anything that can be neither.
     """
     if isinstance(value, str):
-        if _UUID.fullmatch(value):
+        if UUID_TEXT.fullmatch(value):
             return value.lower()
         if not value.strip():
             raise IdentifierError(

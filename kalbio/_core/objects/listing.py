@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 from kalbio._core.http.responses import as_list, as_object, as_texts, platform_of, unusable
 from kalbio._core.json.lazy_json import LazyObject, is_id, split_object
-from kalbio._core.objects.resource import Resource
+from kalbio._core.objects.resource import Resource, html_of
 
 if TYPE_CHECKING:
     from kalbio._core.http.httpx_names import Response
@@ -34,6 +34,17 @@ class Listing(list[R]):
         if len(self) <= _SHOWN:
             return super().__repr__()
         return f"[{', '.join(map(repr, self[:_SHOWN]))}, ... {len(self) - _SHOWN} more]"
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
+
+    @overload
+    def __getitem__(self, place: SupportsIndex, /) -> R: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> Listing[R]: ...
+    def __getitem__(self, place: SupportsIndex | slice, /) -> R | Listing[R]:
+        """Return an object, or a part, which a notebook shows as a table as well."""
+        return Listing(super().__getitem__(place)) if isinstance(place, slice) else super().__getitem__(place)
 
     def only(self, wanted: Callable[[R], bool]) -> Listing[R]:
         """Return the objects that `wanted` holds for; what was unreadable stays at hand."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import islice
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Sel
 from kalbio._core.errors import UnreadableTimeError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import FixedDict, FixedList, OpenText, copied, fixed
+from kalbio._core.objects.notebook import html_of_list, html_of_object
 from kalbio._core.objects.times import read_time
-from kalbio._core.text.display import html_table, printable, safe_repr
+from kalbio._core.text.display import printable, safe_repr
+from kalbio._core.text.html_tables import ROWS
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Resource")
@@ -34,12 +36,25 @@ class ErrorPolicy(Protocol):
         ...
 
 
+class Names(Protocol):
+    """What knows what things are called."""
+
+    def shown_name(self, member: str, identifier: str) -> str | None:
+        """Return what the thing is called that a member names by its id, None where that takes a request."""
+        ...
+
+
 class Owner(Protocol):
     """What every object needs of the client that it came from. Those that ask the server say what they need besides."""
 
     @property
     def session(self) -> ErrorPolicy:
         """What calls are made with."""
+        ...
+
+    @property
+    def directory(self) -> Names:
+        """What knows what things are called."""
         ...
 
 
@@ -171,9 +186,9 @@ def objects(kind: type[T], doc: str = "") -> Field[list[T]]:
     make: Callable[[Any], T] = kind
     return Field(
         lambda value: (
-            FixedList(make(item) for item in value if isinstance(item, dict))
+            ObjectList(make(item) for item in value if isinstance(item, dict))
             if isinstance(value, list)
-            else FixedList()
+            else ObjectList()
         ),
         doc,
     )
@@ -241,6 +256,8 @@ class Resource(metaclass=_Kind):
     _client: Owner | None
     # Members that are read by a property of their own, not by a `Field`.
     _computed: ClassVar[tuple[str, ...]] = ()
+    # Members that a list of such objects shows in a notebook; by default the first that hold something.
+    _columns: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, raw: dict[str, Any] | None = None, client: Owner | None = None, /, **members: Any) -> None:
         if raw is None:
@@ -410,8 +427,21 @@ class Resource(metaclass=_Kind):
         return f"<{' '.join(part for part in parts if part)}>"
 
     def _repr_html_(self) -> str:
-        members = ((_short(name), _short(value)) for name, value in self._raw.items())
-        return html_table(repr(self), members, len(self._raw))
+        raw = self._raw
+        title = f"{type(self).__name__} {self._label() or self.id[:8]}"
+        return html_of_object(title, ((name, raw.get(name)) for name in self._names()), self._shown_name)
+
+    @classmethod
+    def _html_of(cls, items: Sequence[Self]) -> str:
+        """Return what a notebook shows of a list of such objects. Nothing is sent to show it."""
+        first = items[:ROWS]
+        shown = [(item._label() or "", {name: item._raw.get(name) for name in item._names()}) for item in first]
+        name_of = first[0]._shown_name
+        return html_of_list(cls.__name__, shown, len(items), cls._columns, name_of)
+
+    def _shown_name(self, member: str, identifier: str) -> str | None:
+        """Return what the thing is called that a member names by its id, None where that is not known."""
+        return None if self._client is None else self._client.directory.shown_name(member, identifier)
 
     def __copy__(self) -> Self:
         return type(self)(self._raw, self._client)
@@ -553,7 +583,17 @@ def _dumped(value: Any, mode: Literal["python", "json"]) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
-def _short(value: Any) -> str:
-    """Return JSON as text, cut where it is long, so that what shows it does not grow with it."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 100 else f"{text[:97]}..."
+def html_of(items: Sequence[Any]) -> str | None:
+    """Return what a notebook shows of a list; None, which lets it show the list itself, of one that is no objects'."""
+    kinds = {type(item) for item in items[:ROWS]}
+    first = next(iter(kinds), None)
+    return first._html_of(items) if len(kinds) == 1 and first is not None and issubclass(first, Resource) else None
+
+
+class ObjectList(FixedList[T]):
+    """The list of objects that a member of another holds."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)

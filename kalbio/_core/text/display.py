@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import html
-import itertools
 import re
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 LIMIT = 200
-ROWS = 50
 
 # What ends a line, moves the cursor, turns the direction of writing, or cannot be written at all (half a pair).
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -40,19 +36,3 @@ def one_line(text: str) -> str:
 def printable(text: str) -> str:
     """Return a text that can be printed and saved: half a pair of UTF-16, which no encoding carries, as an escape."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def html_table(caption: str, rows: Iterable[Sequence[Any]], count: int) -> str:
-    """Return a table for notebooks: the first of `count` rows, and how many more there are. Cells are cut."""
-    lines = []
-    for head, *cells in itertools.islice(rows, ROWS):
-        shown = "".join(f"<td>{_cell(cell)}</td>" for cell in cells)
-        lines.append(f"<tr><th style='text-align:left'>{_cell(head)}</th>{shown}</tr>")
-    more = f"<tr><td>... {count - ROWS} more</td></tr>" if count > ROWS else ""
-    return f"<table><caption>{_cell(caption)}</caption>{''.join(lines)}{more}</table>"
-
-
-def _cell(value: Any) -> str:
-    text = str(value)
-    cut = text if len(text) <= LIMIT else f"{text[:LIMIT]}... ({len(text)} characters)"
-    return html.escape(printable(cut))
