@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 6963d16d5ccb)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 3cef47421a71)
 """Wraps every public method: its plain arguments are checked, and errors follow the error policy.
 
 With `on_error="log"`, the older policy, an error is logged; methods return a default value, and iterators end. This
@@ -99,7 +99,7 @@ def default_on_error(
                 _log(self, method, error)
                 # A load that broke off in the middle has sent rows.
                 outcome = getattr(error, "outcome", None)
-                if isinstance(outcome, BulkResult):
+                if isinstance(outcome, BulkResult) or (outcome is not None and type(outcome) is type(default())):
                     return outcome
                 return BulkResult() if is_load else default()
             finally:

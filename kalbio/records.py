@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 259d7d7bbd42)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest b8aa01e2b5fd)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from kalbio._policy import default_on_error, deprecated, end_on_error, none
 from kalbio._record import RecordIdentifier, RecordKey, scope_of, upload
 from kalbio._record_search import search_query
 from kalbio._record_store import record_id_of
-from kalbio._record_writes import BulkWrites
 from kalbio._tables import TableReads
 from kalbio._typed_values import FieldValue, FileValue, RecordLink
+from kalbio._upserts import UpsertPlan, Upserts
 from kalbio.entity_fields import EntityFieldIdentifier
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "RowOutcome",
     "SearchRecordsQuery",
     "Sorts",
+    "UpsertPlan",
     "ValueToWrite",
     "ViewFieldFilter",
     "ViewFieldSort",
@@ -73,7 +74,7 @@ __all__ = [
 ]
 
 
-class RecordsService(TableReads, BulkWrites):
+class RecordsService(TableReads, Upserts):
     """Records of the workspace (`client.records`)."""
 
     _remembers = (staleness.RECORD,)

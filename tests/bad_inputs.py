@@ -80,6 +80,7 @@ class Things:
         self.property_field = next(
             item for item in api.property_fields.get_property_fields() if item.id == upload.property_field_id
         )
+        self.plan = self._first(api.records.plan_upsert([{"Compound": "CPD-9"}], "Compound"))
         self.place = next(item for item in self.definition.content_layout if item.record_view_id)
 
     @staticmethod

@@ -28,6 +28,7 @@ from kalbio._model.arguments import OLDER_NAMES
 from kalbio._model.search import SearchRecordsQuery
 from kalbio._tables import OlderNames
 from kalbio._typed_values import OlderScopeNames
+from kalbio.loading import LoadReport
 from kalbio.records import BulkResult, RecordLink
 from kalbio.tables import Table
 from kalbio.testing import InProcess
@@ -183,7 +184,50 @@ FILE_TYPE = Kind(
 )
 CHECKSUM = Kind(lambda _: "0" * 64, lambda _: [5, True, b"0" * 64, object(), [], "", "0", "g" * 64, LONE])
 
+LOADED = Kind(
+    lambda _: [{"Compound": "C"}],
+    lambda _: [
+        None, 5, True, math.nan, "text", b"x", object(), [5], ["text"], [None], [[]], {"Compound": 5}, 10**5000,
+        [{5: "x"}], [{"No such": "x"}], [{"Compound": "C", "No such": "x"}],
+    ],
+)  # fmt: skip
+WRONG_MAPS: list[Any] = [5, True, "text", b"x", [], object(), math.nan, {"No such": "text"}, {5: "text"}]
+
 BY_NAME: dict[str, Kind] = {
+    "key": Kind(
+        lambda it: it.key_field,
+        lambda it: [
+            None,
+            5,
+            True,
+            math.nan,
+            b"x",
+            object(),
+            [],
+            {},
+            "",
+            " ",
+            it.data_field,
+            it.record,
+            [5],
+            [None],
+            [it.key_field, it.key_field],
+            [it.key_field, "Batch"],
+            10**5000,
+        ],
+        lambda _: [*HOSTILE, LONE],
+    ),
+    "columns": Kind(lambda _: None, lambda it: [*WRONG_MAPS, {"Compound": 5}, {"Compound": it.record}]),
+    "create_fields": Kind(
+        lambda _: False, lambda _: [*[item for item in WRONG_MAPS if item is not True], None, {"Compound": "text"}]
+    ),
+    "converters": Kind(lambda _: None, lambda _: [*WRONG_MAPS, {"Compound": 5}]),
+    "near_twins": choice("refuse"),
+    "on_error": choice("stop"),
+    **dict.fromkeys(
+        ("sheet", "separator", "encoding"),
+        Kind(lambda _: None, lambda _: [*(item for item in NO_TEXT if item is not None), LONE]),
+    ),
     "activity": optional(ACTIVITY),
     "as_type": Kind(lambda _: str, lambda _: [5, True, "str", b"x", object(), [], {}, tuple]),
     "field": FIELD,
@@ -333,7 +377,7 @@ FLAGS = re.findall(
     r"\w+",
     "aggregate_scheduling avoid_weekends extend_in_progress_items is_archived is_readonly overwrite verify use_cache "
     "display_includes_operations display_includes_sub_records lookup_display_includes_sub_records show_format_warning "
-    "propagate_to_instances replace_existing stop_on_error include_sub_records history",
+    "propagate_to_instances replace_existing stop_on_error include_sub_records history only_changed",
 )
 BY_NAME |= dict.fromkeys(FLAGS, FLAG)
 BY_NAME |= dict.fromkeys(("is_complete", "include_sub_record_values", "sort_descending"), optional(FLAG))
@@ -365,6 +409,8 @@ BY_METHOD: dict[str, Kind] = {
     "ExportsService.pull_data.view_field_ids": optional(several(COLUMN, joined=True)),
     "KaleidoscopeClient.timeout.seconds": optional(plus(SECONDS, [0, math.inf])),
     "RecordsService.table.sorts": optional(SORTS),
+    "RecordsService.plan_upsert.data": LOADED,
+    "RecordsService.upsert.data": LOADED,
     "RecordsService.iter_batches.sorts": optional(SORTS),
     "Activity.table.sorts": optional(SORTS),
     "Program.table.sorts": optional(SORTS),
@@ -470,6 +516,7 @@ ON: dict[str, Callable[[Things], Any]] = {
     "RecordLink": lambda it: RecordLink(it.record.id, it.api),
     "RecordView": lambda it: it.view,
     "ResultTableTemplate": lambda it: it.template,
+    "UpsertPlan": lambda it: it.plan,
 }
 
 RAW = {
@@ -492,7 +539,7 @@ LOOKUPS = set(
 
 
 # Modules of classes whose methods ask nobody.
-NO_CALLS = ("kalbio._model", "kalbio.tables", "kalbio._service", "kalbio._core.objects")
+NO_CALLS = ("kalbio._model", "kalbio.loading", "kalbio.tables", "kalbio._service", "kalbio._core.objects")
 
 
 def methods() -> Iterator[tuple[str, Any]]:
@@ -791,7 +838,7 @@ def test_odd_content_arrives(changing: Things, tmp_path: Path, method: str) -> N
     assert failures == []
 
 
-NEUTRAL = (Table, type(None), list, dict, bool, BulkResult)
+NEUTRAL = (LoadReport, Table, type(None), list, dict, bool, BulkResult)
 
 
 @pytest.mark.parametrize("method", REFUSED_SOME)

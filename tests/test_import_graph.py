@@ -18,13 +18,16 @@ LAYERS = (
     ("what a noun is without a network", "_model"),
     ("tables, as data", "tables"),
     ("the error policy, listings, the directory", "_policy _listing _record_cache _record_store _directory _service"),
-    ("nouns that stand alone", "labels programs property_fields workspace entity_fields webhooks reading"),
+    ("nouns that stand alone", "labels programs property_fields workspace entity_fields webhooks reading loading"),
     ("nouns made of these", "entity_types record_views result_table_templates"),
     (
         "the objects of records and activities",
         "_histories _record_pages _record _typed_values _property _activity_updates _definition _activity",
     ),
-    ("what services are made of", "_resumable_writes _record_search _record_writes _staging _tables"),
+    (
+        "what services are made of",
+        "_resumable_writes _record_search _record_writes _staging _tables _load_layout _load_state _loads _upserts",
+    ),
     ("services", "activities dashboards doctor exports files helpers imports records registration _requests"),
     ("the table of listings", "_listings"),
     ("the client", "client"),

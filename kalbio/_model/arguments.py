@@ -10,7 +10,7 @@ from kalbio._core.objects.checks import Check, callback, document, path, require
 FLAGS = (
     "aggregate_scheduling", "avoid_weekends", "display_includes_operations", "display_includes_sub_records",
     "extend_in_progress_items", "history", "include_sub_record_values", "include_sub_records",
-    "is_archived", "is_complete", "is_readonly",
+    "is_archived", "is_complete", "is_readonly", "only_changed",
     "lookup_display_includes_sub_records", "overwrite", "propagate_to_instances", "replace_existing",
     "show_format_warning", "sort_descending", "stop_on_error", "use_cache", "verify",
 )  # fmt: skip
@@ -19,13 +19,14 @@ WHOLE_NUMBERS = (
     "serial_format_padding",
 )  # fmt: skip
 TEXTS = (
-    "category_name", "completed_behavior", "display_aggregation_type", "error_message", "external_id",
+    "category_name", "completed_behavior", "display_aggregation_type", "encoding", "error_message", "external_id",
     "field_description", "field_examples", "field_name", "field_type", "file_type", "filename", "format_enforcement",
     "group_by_field_id", "group_by_mode", "lookup_display_aggregation_type", "lookup_display_operation_scope",
-    "message", "method", "path", "priority", "regex_format", "role", "search_text", "serial_format_prefix", "set_name",
-    "sha256", "shift_dependency_mode", "sort_order", "status", "template_name", "title", "view_mode", "view_name",
+    "message", "method", "path", "priority", "regex_format", "role", "search_text", "separator",
+    "serial_format_prefix", "set_name", "sha256", "sheet", "shift_dependency_mode", "sort_order", "status",
+    "template_name", "title", "view_mode", "view_name",
 )  # fmt: skip
-DOCUMENTS = ("attrs", "comment", "description")
+DOCUMENTS = ("attrs", "comment", "converters", "description")
 PATHS = ("destination", "download_path", "journal")
 CALLBACKS = ("progress",)
 

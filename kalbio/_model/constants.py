@@ -17,3 +17,6 @@ RUNNING_IMPORTS = 1_000
 
 # The first records of a search come with a small request, before the look-ahead begins.
 FIRST_BATCH = 25
+
+# Rows that one import of a load carries: a few seconds of work for the platform, and few megabytes.
+IMPORT_ROWS = 5_000

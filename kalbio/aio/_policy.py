@@ -98,7 +98,7 @@ def default_on_error(
                 _log(self, method, error)
                 # A load that broke off in the middle has sent rows.
                 outcome = getattr(error, "outcome", None)
-                if isinstance(outcome, BulkResult):
+                if isinstance(outcome, BulkResult) or (outcome is not None and type(outcome) is type(default())):
                     return outcome
                 return BulkResult() if is_load else default()
             finally:

@@ -42,9 +42,9 @@ from kalbio.aio._policy import default_on_error, deprecated, end_on_error, none
 from kalbio.aio._record import RecordIdentifier, RecordKey, scope_of, upload
 from kalbio.aio._record_search import search_query
 from kalbio.aio._record_store import record_id_of
-from kalbio.aio._record_writes import BulkWrites
 from kalbio.aio._tables import TableReads
 from kalbio.aio._typed_values import FieldValue, FileValue, RecordLink
+from kalbio.aio._upserts import UpsertPlan, Upserts
 from kalbio.aio.entity_fields import EntityFieldIdentifier
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "RowOutcome",
     "SearchRecordsQuery",
     "Sorts",
+    "UpsertPlan",
     "ValueToWrite",
     "ViewFieldFilter",
     "ViewFieldSort",
@@ -72,7 +73,7 @@ __all__ = [
 ]
 
 
-class RecordsService(TableReads, BulkWrites):
+class RecordsService(TableReads, Upserts):
     """Records of the workspace (`client.records`)."""
 
     _remembers = (staleness.RECORD,)

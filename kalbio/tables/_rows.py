@@ -72,7 +72,7 @@ class RowReader:
         except (ValueError, TypeError, RecursionError):
             # Of another shape than usual, with times without a zone or alike: readable still, record by record.
             records = read_undecoded(response, RecordData)
-            return {record.id: self._contents_of(state_of(record), record.id) for record in records}
+            return {record.id: self.contents_of(state_of(record), record.id) for record in records}
 
     def _read_fast(self, data: bytes) -> dict[str, list[Any]]:
         if not data.isascii():
@@ -107,7 +107,8 @@ class RowReader:
     def _passes(self, entry: _Scoped) -> bool:
         return self.counts(entry.operation_id, entry.record_view_id)
 
-    def _contents_of(self, state: dict[str, Any] | LazyObject, own_id: str) -> list[Any]:
+    def contents_of(self, state: dict[str, Any] | LazyObject, own_id: str) -> list[Any]:
+        """Return the contents of a record that was read already."""
         contents = []
         for field_id in self._field_ids:
             entries = [entry for entry in entries_of(state, field_id) if entry.record_id is None or self._passes(entry)]

@@ -73,7 +73,7 @@ ARGUMENTS: dict[str, Any] = {
     "source_view_id": NOWHERE, "operation_definition_id": NOWHERE, "operation_definition_ids": [NOWHERE],
     "content_layout_id": NOWHERE, "body": {"new_key_field_name": "x", "records_to_transfer": None},
     "category_name": "x", "label_ids": [], "field_ids": [], "category_id": NOWHERE, "set_id": NOWHERE,
-    "property_value": "x", "field": "Comment",
+    "property_value": "x", "field": "Comment", "key": "Compound",
 }  # fmt: skip
 # Some names mean something else in one method, and some methods send nothing unless more is given.
 SPECIAL: dict[str, dict[str, Any]] = {

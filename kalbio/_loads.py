@@ -1,0 +1,322 @@
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 85d8ee246690)
+"""Writes what a plan says: by imports where they can carry it, else value by value; and reads it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Literal, Protocol, TypeAlias
+
+from kaleidoscope_api.api.imports import push_import_by_field_id
+
+from kalbio._core.bulk.rows import OUTCOME_UNKNOWN
+from kalbio._core.errors import OutcomeError
+from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.text.display import safe_repr
+from kalbio._directory import Client
+from kalbio._load_layout import entity_type_of
+from kalbio._load_state import StateReader
+from kalbio._model import constants
+from kalbio._model.bulk import BulkResult, RowProgress
+from kalbio._model.errors import KalbioError
+from kalbio._model.field_contents import fits_import
+from kalbio._model.field_types import form_of
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.imports import ImportRecord, ImportValidationError
+from kalbio._resumable_writes import Write
+from kalbio.entity_fields import create_data_field
+from kalbio.loading.cells import LoadCell, key_shown
+from kalbio.loading.near_twins import Key
+from kalbio.loading.plan import PlannedLoad
+from kalbio.loading.planning import PlannedRow, is_same
+from kalbio.loading.report import LoadedRow, LoadReport
+
+Pair: TypeAlias = tuple[PlannedRow, LoadedRow]
+"""What is to become of a record, and what became of it."""
+
+_UNDER_WAY = "was being written when the load was interrupted; plan again, which reads what is there"
+
+
+class Imports(Protocol):
+    """What a load asks of the service of imports."""
+
+    def wait(
+        self,
+        import_id: ImportRecord | str,
+        *,
+        interval: float = 1.0,
+        timeout: float = 300.0,
+        on_row_errors: Literal["return", "raise"] = "return",
+    ) -> ImportRecord:
+        """Wait until an import has ended, and return it."""
+        ...
+
+
+class WithImports(Client, Protocol):
+    """A client with that service."""
+
+    @property
+    def imports(self) -> Imports:
+        """The service."""
+        ...
+
+
+class Load:
+    """One load of a plan.
+
+    Args:
+        client: whom to load into.
+        plan: what to write.
+        write_values: writes single values.
+        stop_on_error: whether to stop after the first import in which something failed.
+        progress: called with the number of records that have ended, and the number of all that are written.
+        timeout: longest time to wait for an import, in seconds.
+        conflicts: cells that are left alone, because somebody else has written there.
+        unchanged: how many cells are as given already.
+    """
+
+    def __init__(
+        self,
+        client: WithImports,
+        plan: PlannedLoad,
+        *,
+        write_values: Callable[[Sequence[Write]], BulkResult[Any]],
+        stop_on_error: bool,
+        progress: RowProgress | None,
+        timeout: float,
+        conflicts: Sequence[LoadCell],
+        unchanged: int,
+    ) -> None:
+        self._client = client
+        self._plan = plan
+        self._layout = plan.layout
+        self._write_values = write_values
+        self._stop_on_error = stop_on_error
+        self._progress = progress
+        self._timeout = timeout
+        self._conflicts = conflicts
+        self._unchanged = unchanged
+        self._known = set(plan.known)
+        self._pairs: list[Pair] = [(row, _loaded(row)) for row in plan.rows if row.write or row.record_id is None]
+        self._imports: list[str] = []
+
+    def report(self) -> LoadReport:
+        """Return what became of all of it so far."""
+        left = [*self._conflicts, *self._plan.refused]
+        return LoadReport([loaded for _, loaded in self._pairs], left, self._unchanged, self._imports)
+
+    def run(self) -> LoadReport:
+        """Write, and return what became of it."""
+        size = constants.IMPORT_ROWS
+        try:
+            if self._pairs:
+                self._make_fields()
+            for start in range(0, len(self._pairs), size):
+                batch = self._pairs[start : start + size]
+                self._write(batch)
+                if self._progress is not None:
+                    self._progress(start + len(batch), len(self._pairs))
+                if self._stop_on_error and any(loaded.status != "done" or loaded.told for _, loaded in batch):
+                    break
+        except BaseException as end:
+            _attach(end, self.report())
+            raise
+        return self.report()
+
+    def _make_fields(self) -> None:
+        made: dict[str, EntityFieldData] = {}
+        for name, kind in self._layout.new_fields.items():
+            made[name] = create_data_field(self._client, self._layout.columns[name].field_name or name, kind)
+        self._layout = self._layout.with_fields(made)
+
+    def _write(self, batch: Sequence[Pair]) -> None:
+        columns = self._layout.columns
+        alone = {
+            id(row): [name for name in row.write if not fits_import(columns[name], row.given[name])] for row, _ in batch
+        }
+        pushed = [pair for pair in batch if pair[0].record_id is None or len(alone[id(pair[0])]) < len(pair[0].write)]
+        for _, loaded in batch:
+            loaded.status, loaded.reason = "unknown", _UNDER_WAY
+        if pushed:
+            self._push(pushed, alone)
+        values = [(row, loaded, name) for row, loaded in batch for name in alone[id(row)]]
+        for row, loaded in batch:
+            if loaded.status == "unknown" and len(alone[id(row)]) == len(row.write) and row.record_id is not None:
+                loaded.status, loaded.reason = "done", ""
+        if values:
+            self._write_alone(values)
+
+    def _push(self, pairs: Sequence[Pair], alone: dict[int, list[str]]) -> None:
+        """Push an import, wait for it, and read back what it has written."""
+        rows = [self._row(row, alone[id(row)]) for row, _ in pairs]
+        errors: Sequence[ImportValidationError] = ()
+        open_reason = ""
+        try:
+            import_id = self._send(rows)
+            self._imports.append(import_id)
+        except KalbioError as error:
+            if not isinstance(error, OUTCOME_UNKNOWN):
+                for _, loaded in pairs:
+                    loaded.status, loaded.reason = "failed", f"was not written: {error}"
+                return
+            open_reason = f"may be written still: {error}"
+        else:
+            try:
+                errors = (self._client.imports.wait(import_id, timeout=self._timeout)).row_errors
+            except OutcomeError as error:
+                failed = error.outcome
+                whole = isinstance(failed, ImportRecord) and failed.is_complete
+                open_reason = f"{'was not written' if whole else 'may be written still'}: {error}"
+            except KalbioError as error:
+                open_reason = f"may be written still: {error}"
+        self._read_back(pairs, alone, errors, open_reason)
+
+    def _row(self, row: PlannedRow, alone: Sequence[str]) -> dict[str, Any]:
+        cells = {field.id: text for field, text in zip(self._layout.keys.values(), row.key, strict=True)}
+        cells.update((self._layout.columns[name].id, row.given[name]) for name in row.write if name not in alone)
+        return cells
+
+    def _send(self, rows: Sequence[dict[str, Any]]) -> str:
+        layout = self._layout
+        body: dict[str, Any] = {
+            "key_field_ids": [field.id for field in layout.keys.values()],
+            "data": rows,
+            "record_view_ids": [],
+        }
+        if layout.activity is not None:
+            body["operation_id"] = layout.activity
+        if layout.program is not None:
+            body["program_id"] = layout.program
+        response = self._client.session.call(push_import_by_field_id.build_request(body=body))
+        import_id = as_object(response).get("import_id")
+        if not isinstance(import_id, str | int):
+            raise unusable(response, "the answer has no id of an import")
+        return str(import_id)
+
+    def _read_back(
+        self,
+        pairs: Sequence[Pair],
+        alone: dict[int, list[str]],
+        errors: Sequence[ImportValidationError],
+        open_reason: str,
+    ) -> None:
+        """Tell of each cell that an import was to write whether it is there."""
+        try:
+            found = self._read(pairs)
+        except KalbioError as error:
+            for _, loaded in pairs:
+                loaded.status, loaded.reason = "unknown", f"was sent, and could not be read back: {error}"
+            return
+        columns = self._layout.columns
+        forms = {name: form_of(field) for name, field in columns.items()}
+        places = {name: place for place, name in enumerate(columns)}
+        told = _errors_by_record(errors)
+        for row, loaded in pairs:
+            there = found.get(row.key)
+            if there is not None:
+                row.record_id = loaded.record_id = there[0]
+            missing: list[str] = []
+            for name in row.write:
+                if name not in alone[id(row)] and (
+                    there is None or not is_same(forms[name], there[1][places[name]], row.given[name])
+                ):
+                    missing.append(name)
+            loaded.status, loaded.reason = "done", ""
+            if there is not None and not missing:
+                continue
+            why = told(row.key)
+            status, reason = _outcome(why, open_reason)
+            if there is None:
+                loaded.status, loaded.reason = status, reason
+            for name in missing:
+                own = [error for error in why if error.field_id == columns[name].id]
+                cell_reason = f"was refused: {own[0].conflict_type}" if own else reason
+                if (status, cell_reason) != (loaded.status, loaded.reason):
+                    loaded.told[name] = (status, cell_reason)
+
+    def _read(self, pairs: Sequence[Pair]) -> dict[Key, tuple[str, Sequence[Any]]]:
+        layout = self._layout
+        kind = layout.entity_type or entity_type_of(self._client.directory, None, layout.keys.values())
+        reader = StateReader(
+            self._client, kind, list(layout.keys.values()), list(layout.columns.values()), layout.activity
+        )
+        ids = [row.record_id for row, _ in pairs if row.record_id is not None]
+        new = [row.key for row, _ in pairs if row.record_id is None]
+        found: dict[Key, tuple[str, Sequence[Any]]] = {}
+        if new and kind is not None:
+            made = [record_id for record_id in reader.ids() if record_id not in self._known]
+            self._known.update(made)
+            if reader.is_whole(len(made), len(new)):
+                ids += made
+            else:
+                found.update(reader.of_keys(new))
+        return {**found, **(reader.of_ids(ids) if ids else {})}
+
+    def _write_alone(self, values: Sequence[tuple[PlannedRow, LoadedRow, str]]) -> None:
+        """Write cells that no import can carry."""
+        ready: list[tuple[LoadedRow, str, Write]] = []
+        for row, loaded, name in values:
+            if row.record_id is None:
+                loaded.told[name] = ("skipped", "was not sent, because its record was not made")
+                continue
+            scope = (self._layout.columns[name].id, self._layout.activity, None)
+            ready.append((loaded, name, (row.record_id, scope, row.given[name])))
+        try:
+            result = self._write_values([write for _, _, write in ready])
+        except BaseException as end:
+            so_far = getattr(end, "outcome", None)
+            if isinstance(so_far, BulkResult):
+                _tell(ready, so_far)
+                with suppress(AttributeError):
+                    end.outcome = None  # type: ignore[attr-defined]  # that of the whole load takes its place
+            raise
+        _tell(ready, result)
+
+
+def _tell(ready: Sequence[tuple[LoadedRow, str, Write]], result: BulkResult[Any]) -> None:
+    for (loaded, name, _), outcome in zip(ready, result, strict=True):
+        if outcome.status != "done":
+            why = "was not sent, because something before it failed"
+            loaded.told[name] = (outcome.status, why if outcome.error is None else f"was not written: {outcome.error}")
+
+
+def _loaded(row: PlannedRow) -> LoadedRow:
+    cells = {name: (row.old.get(name), row.given[name]) for name in row.write}
+    reason = "was not sent, because something before it failed"
+    return LoadedRow(row.row, key_shown(row.key), row.record_id is None, cells, reason=reason, record_id=row.record_id)
+
+
+def _outcome(why: Sequence[ImportValidationError], open_reason: str) -> tuple[str, str]:
+    """Return status and reason of what is not there after an import."""
+    if why:
+        first = why[0]
+        return (
+            "failed",
+            f"was left out with its row: {safe_repr(first.field_name)} = {safe_repr(first.value)} "
+            f"({first.conflict_type})",
+        )
+    if open_reason:
+        return ("failed" if open_reason.startswith("was not") else "unknown"), open_reason
+    return "unknown", "was sent, is not there, and the import does not say why; plan again, which reads what is there"
+
+
+def _errors_by_record(errors: Sequence[ImportValidationError]) -> Callable[[Key], list[ImportValidationError]]:
+    by_record: dict[str, list[ImportValidationError]] = {}
+    for error in errors:
+        by_record.setdefault(error.incoming_record_identifier or "", []).append(error)
+
+    def of(key: Key) -> list[ImportValidationError]:
+        if len(key) == 1:
+            return by_record.get(key[0], [])
+        # How the platform joins the values of several key fields is not known.
+        fitting = [text for text in by_record if all(part in text for part in key)]
+        return by_record[fitting[0]] if len(fitting) == 1 else []
+
+    return of
+
+
+def _attach(error: BaseException, report: LoadReport) -> None:
+    """Attach what became of a load so far to the exception that ends it."""
+    with suppress(AttributeError):  # an exception of somebody else's may not take it
+        error.outcome = report  # type: ignore[attr-defined]
+    error.add_note("The load was interrupted. The `outcome` of this exception says what became of each cell.")

@@ -1,0 +1,308 @@
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 8368758230d3)
+"""Loads of tables into records: planned, and then written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from kalbio._core.objects.resource import NoClientError
+from kalbio._core.sync.waiting import check_times
+from kalbio._core.text.display import safe_repr
+from kalbio._listing import Kind
+from kalbio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
+from kalbio._load_state import State, StateReader
+from kalbio._loads import Load, WithImports
+from kalbio._model import staleness
+from kalbio._model.activities import ActivityData, ActivityIdentifier
+from kalbio._model.bulk import BulkResult, RowProgress
+from kalbio._model.records import RecordValue
+from kalbio._policy import default_on_error, none
+from kalbio._record_writes import BulkWrites
+from kalbio._resumable_writes import WithWorkspace, Write, write_all
+from kalbio.entity_fields import DATA_FIELDS
+from kalbio.entity_types import EntityTypeIdentifier
+from kalbio.loading.cells import LoadCell
+from kalbio.loading.errors import LoadRefusedError
+from kalbio.loading.plan import Layout, PlannedLoad
+from kalbio.loading.planning import Refusals, compare, hold_back_near_twins, rows_to_load, split_conflicts
+from kalbio.loading.report import LoadReport
+from kalbio.programs import PROGRAMS, ProgramIdentifier
+from kalbio.reading.rows import Converter, read_cells
+
+_ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
+
+OnError = Literal["stop", "continue"]
+NearTwins = Literal["refuse", "create"]
+
+
+class _LoadClient(WithWorkspace, WithImports, Protocol):
+    """What loads need of a client."""
+
+
+class UpsertPlan(PlannedLoad):
+    """What a load would write. `apply()` writes it."""
+
+    __module__ = "kalbio.records"
+
+    def __init__(self, *arguments: Any, service: Upserts | None = None) -> None:
+        """Make a plan; users get it from `client.records.plan_upsert`."""
+        super().__init__(*arguments)
+        self._client = None if service is None else service._client
+        self._service = service
+
+    @default_on_error(LoadReport)
+    def apply(
+        self,
+        *,
+        on_error: OnError = "stop",
+        progress: RowProgress | None = None,
+        timeout: float = 300.0,
+    ) -> LoadReport:
+        """Write what the plan says, and nothing else.
+
+        What the records hold is read again first. A cell that somebody has written since the plan is a conflict, and is
+        left alone, unless it says by now what was to be written. What the plan refuses is not written.
+
+        Args:
+            on_error: "stop" ends the load after the first import in which something failed; "continue" goes on.
+            progress: called with the number of records that have ended, and the number of all that are written.
+            timeout: longest time to wait for an import, in seconds.
+
+        Returns:
+            What became of each cell.
+
+        Raises:
+            KalbioAPIError: what is there could not be read; nothing was sent.
+
+        API operation: as `plan_upsert`, then `pushImportByFieldId` and `getImport` for some thousand rows, and
+        `addRecordValue` for each value that no import can carry; `getOrCreateDataField` for new fields. Afterwards
+        `searchRecords` and `listRecords` read back what was written.
+
+        Example:
+            >>> plan = client.records.plan_upsert([{"Compound": "CPD-1", "Purity (%)": 99.2}], key="Compound")
+            >>> report = plan.apply()
+            >>> report.ok
+            True
+        """
+        check_times(1.0, timeout)
+        stop = _check_choice("on_error", on_error, ("stop", "continue")) == "stop"
+        if self._service is None:
+            raise NoClientError("This plan has no client, so it cannot ask the server.")
+        return self._service._apply(self, stop, progress, timeout)
+
+
+class Upserts(BulkWrites):
+    """The calls of `client.records` that load tables."""
+
+    _client: _LoadClient
+
+    @default_on_error(none)
+    def plan_upsert(
+        self,
+        data: Any,
+        key: Key,
+        *,
+        entity_type: EntityTypeIdentifier | None = None,
+        columns: Columns | None = None,
+        activity: ActivityIdentifier | None = None,
+        program: ProgramIdentifier | None = None,
+        only_changed: bool = True,
+        create_fields: NewFields = False,
+        near_twins: NearTwins = "refuse",
+        converters: Mapping[str, Converter] | None = None,
+        sheet: str | None = None,
+        separator: str | None = None,
+        encoding: str | None = None,
+    ) -> UpsertPlan:
+        """Tell what `upsert` would do with a table: what is new, what has changed, and what cannot be loaded.
+
+        Nothing is written. `print(plan)` shows it; `plan.apply()` writes it.
+
+        Args:
+            data: a frame of pandas or polars, anything that gives an Arrow stream, a list of dicts, a dict of lists, or
+                the path of a file, as in `kalbio.reading.read_rows`.
+            key: the key field that identifies a record, or several: objects, ids, or names.
+            entity_type: the type of the records: object, id, or name. It follows from the key fields; given, it is
+                checked.
+            columns: column to field (object, id, or name), where they are not called alike; None leaves a column out.
+            activity: the activity to write in, which the records join: object, id, or title. None writes on the records
+                themselves, and compares with their newest value wherever that was written.
+            program: the program that the records join: object, id, or title.
+            only_changed: whether only cells are written that differ from what is there.
+            create_fields: True makes fields for columns without one, of a type that takes all cells; a dict says the
+                types: `{"Lot": "text"}`.
+            near_twins: "refuse" holds back rows that would make a record whose key differs from another one in case,
+                blanks, hyphens or Unicode form only; "create" makes them.
+            converters: column to function: what a cell is to become, as in `read_rows`.
+            sheet: the sheet of an Excel file.
+            separator: the character between the cells of a text file.
+            encoding: the encoding of a text file.
+
+        Returns:
+            The plan.
+
+        Raises:
+            IdentifierNotFoundError: columns match no field, or there is no such key field, activity or program.
+            AmbiguousIdentifierError: several entity types have these key fields.
+            ValueError: the table as a whole cannot be read, or an argument names what it does not have.
+            KalbioAPIError: the server refused.
+
+        API operation: `listDataFields`, `listKeyFields`, `listEntitySlices`, `searchRecords`, and `listRecords` for
+        some 200 records; `identifyRecords` where the type has many more records than the table.
+
+        Example:
+            >>> rows = [{"Compound": "CPD-1", "Purity (%)": 99.2}]
+            >>> plan = client.records.plan_upsert(rows, key="Compound")
+            >>> plan.values_new
+            1
+        """
+        _check_choice("near_twins", near_twins, ("refuse", "create"))
+        if isinstance(data, list | tuple) and not data:
+            # A list without rows has no columns either; there is nothing to load.
+            return UpsertPlan(Layout({}, {}, {}, None, None, None, only_changed), [], Refusals(), 0, service=self)
+        rows = read_cells(data, sheet=sheet, separator=separator, encoding=encoding, converters=converters)
+        fields = column_fields(self._directory, rows, key, columns, create_fields)
+        layout = Layout(
+            fields.keys,
+            fields.columns,
+            fields.new_fields,
+            entity_type_of(self._directory, entity_type, fields.keys.values()),
+            None if activity is None else self._directory[_ACTIVITIES].require_id(activity),
+            None if program is None else self._directory[PROGRAMS].require_id(program),
+            only_changed,
+        )
+        refusals = Refusals()
+        planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals)
+        state = self._state(layout, [row.key for row in planned])
+        compare(planned, state.records, layout.columns, only_changed=only_changed)
+        notes = []
+        if near_twins == "refuse":
+            planned = hold_back_near_twins(planned, state.records, refusals)
+            if not state.whole:
+                notes.append(
+                    f"the type has {len(state.known):,} records: near-twins were looked for within the table only"
+                )
+        return UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, service=self)
+
+    @default_on_error(LoadReport)
+    def upsert(
+        self,
+        data: Any,
+        key: Key,
+        *,
+        entity_type: EntityTypeIdentifier | None = None,
+        columns: Columns | None = None,
+        activity: ActivityIdentifier | None = None,
+        program: ProgramIdentifier | None = None,
+        only_changed: bool = True,
+        create_fields: NewFields = False,
+        near_twins: NearTwins = "refuse",
+        converters: Mapping[str, Converter] | None = None,
+        sheet: str | None = None,
+        separator: str | None = None,
+        encoding: str | None = None,
+        on_error: OnError = "stop",
+        progress: RowProgress | None = None,
+        timeout: float = 300.0,
+    ) -> LoadReport:
+        """Load a table: make the records that are not there, and write the cells that differ from what is there.
+
+        Sent again, the same table writes nothing. `plan_upsert` takes the same arguments and tells what would be done.
+
+        Args:
+            data: as in `plan_upsert`.
+            key: as in `plan_upsert`.
+            entity_type: as in `plan_upsert`.
+            columns: as in `plan_upsert`.
+            activity: as in `plan_upsert`.
+            program: as in `plan_upsert`.
+            only_changed: as in `plan_upsert`.
+            create_fields: as in `plan_upsert`.
+            near_twins: as in `plan_upsert`.
+            converters: as in `plan_upsert`.
+            sheet: as in `plan_upsert`.
+            separator: as in `plan_upsert`.
+            encoding: as in `plan_upsert`.
+            on_error: "stop" sends nothing when a cell or a row cannot be loaded, and ends the load after the first
+                import in which something failed; "continue" loads the rest.
+            progress: called with the number of records that have ended, and the number of all that are written.
+            timeout: longest time to wait for an import, in seconds.
+
+        Returns:
+            What became of each cell.
+
+        Raises:
+            LoadRefusedError: cells or rows cannot be loaded, each with row and column; nothing was sent.
+            IdentifierNotFoundError: as in `plan_upsert`.
+            AmbiguousIdentifierError: as in `plan_upsert`.
+            ValueError: as in `plan_upsert`.
+            KalbioAPIError: the server refused.
+
+        API operation: as `plan_upsert` and `plan.apply()`.
+
+        Example:
+            >>> rows = [{"Compound": "CPD-1", "Purity (%)": 99.2}, {"Compound": "CPD-2", "Purity (%)": 97.0}]
+            >>> report = client.records.upsert(rows, key="Compound")
+            >>> report.ok
+            True
+        """
+        check_times(1.0, timeout)
+        stop = _check_choice("on_error", on_error, ("stop", "continue")) == "stop"
+        plan = self.plan_upsert(
+            data, key, entity_type=entity_type, columns=columns, activity=activity, program=program,
+            only_changed=only_changed, create_fields=create_fields, near_twins=near_twins, converters=converters,
+            sheet=sheet, separator=separator, encoding=encoding,
+        )  # fmt: skip
+        if stop and plan.refused:
+            raise LoadRefusedError(plan)
+        return self._load(plan, stop, progress, timeout)
+
+    def _state(self, layout: Layout, keys: Sequence[tuple[str, ...]]) -> State:
+        fields = list(layout.keys.values())
+        kind = layout.entity_type or entity_type_of(self._directory, None, fields)
+        reader = StateReader(self._client, kind, fields, list(layout.columns.values()), layout.activity)
+        return reader.read(keys)
+
+    def _apply(self, plan: UpsertPlan, stop: bool, progress: RowProgress | None, timeout: float) -> LoadReport:
+        """Write what a plan says and what is still so."""
+        layout = plan.layout
+        for name in layout.new_fields:
+            made = self._directory[DATA_FIELDS].get(layout.columns[name].field_name)
+            if made is not None:  # by somebody else, who may have written values
+                layout = layout.with_fields({name: made})
+        rows = [row.copy() for row in plan.rows if row.write or row.record_id is None]
+        state = self._state(layout, [row.key for row in rows])
+        conflicts, there = split_conflicts(rows, state.records, layout.columns)
+        now = plan.narrowed(layout, rows, state.known)
+        return self._load(now, stop, progress, timeout, conflicts, plan.values_unchanged + there)
+
+    def _load(
+        self,
+        plan: PlannedLoad,
+        stop: bool,
+        progress: RowProgress | None,
+        timeout: float,
+        conflicts: Sequence[LoadCell] = (),
+        unchanged: int | None = None,
+    ) -> LoadReport:
+        def write_values(writes: Sequence[Write]) -> BulkResult[RecordValue]:
+            return write_all(self._value_writer(None, False, stop), writes)
+
+        load = Load(
+            self._client,
+            plan,
+            write_values=write_values,
+            stop_on_error=stop,
+            progress=progress,
+            timeout=timeout,
+            conflicts=conflicts,
+            unchanged=plan.values_unchanged if unchanged is None else unchanged,
+        )
+        return load.run()
+
+
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> str:
+    if value not in choices:
+        raise ValueError(f"{name} must be {' or '.join(map(safe_repr, choices))}; got {safe_repr(value)}")
+    return value

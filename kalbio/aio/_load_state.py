@@ -1,0 +1,125 @@
+"""What the records hold that a load is for: read with few requests, past every cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kaleidoscope_api.api.records import list_records, search_records
+
+from kalbio._core.aio.concurrency import map_bounded
+from kalbio._core.http.url_chunks import chunk_for_url
+from kalbio._core.objects.listing import read_ids
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.records import state_of
+from kalbio.aio._directory import Client
+from kalbio.loading.near_twins import Key
+from kalbio.tables._rows import RowReader
+
+# A whole type is read where that is not much more than what is asked for: fewer requests, and all keys are seen.
+_SHARE = 2
+_FEW = 2_000
+
+
+class State:
+    """What is there.
+
+    Attributes:
+        records: key to the id of the record, and its contents in the order of the columns.
+        whole: whether these are all records of the type, not only those that were asked for.
+        known: the ids of all records of the type that there are.
+    """
+
+    def __init__(self) -> None:
+        self.records: dict[Key, tuple[str, Sequence[Any]]] = {}
+        self.whole = True
+        self.known: set[str] = set()
+
+
+class StateReader:
+    """Reads what records of a type hold.
+
+    Args:
+        client: whom to ask.
+        entity_type: the id of the type, None where there is none yet.
+        keys: the key fields, in the order of the keys.
+        columns: the data fields, in the order of the contents.
+        activity: only what was written in this activity.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        entity_type: str | None,
+        keys: Sequence[EntityFieldData],
+        columns: Sequence[EntityFieldData],
+        activity: str | None,
+    ) -> None:
+        self._client = client
+        self._session = client.session
+        self._type = entity_type
+        self._keys = [field.id for field in keys]
+        # A field that is to be made has no id yet, and no values.
+        self._places = [place for place, field in enumerate(columns) if field.id]
+        self._width = len(columns)
+        self._reader = RowReader([*self._keys, *(columns[place].id for place in self._places)], activity)
+
+    async def read(self, keys: Sequence[Key]) -> State:
+        """Return what is there of the records with these keys."""
+        state = State()
+        if self._type is None:
+            return state
+        ids = await self.ids()
+        state.known = set(ids)
+        if self.is_whole(len(ids), len(keys)):
+            state.records = await self.of_ids(ids)
+        else:
+            state.whole = False
+            state.records = await self.of_keys(keys)
+        return state
+
+    @staticmethod
+    def is_whole(count: int, asked: int) -> bool:
+        """Whether so many records are better read by their ids, all of them, than by the keys that are asked for."""
+        return count <= _SHARE * asked + _FEW
+
+    async def ids(self, **conditions: Any) -> list[str]:
+        """Return the ids of all records of the type that meet the conditions."""
+        build: Any = search_records.build_request
+        response = await self._session.call_or_none(build(entity_slice_id=self._type, **conditions))
+        return [] if response is None else read_ids(response)
+
+    async def of_ids(self, ids: Iterable[str]) -> dict[Key, tuple[str, Sequence[Any]]]:
+        """Return what the records with these ids hold."""
+        wanted = list(dict.fromkeys(ids))
+        overhead = self._session.target_length(list_records.build_request(record_ids=""))
+        batches = list(chunk_for_url(wanted, overhead=overhead, separator=",", max_count=len(wanted) or 1))
+
+        async def ask(batch: slice) -> dict[str, list[Any]]:
+            return self._reader.read(
+                await self._session.call(list_records.build_request(record_ids=",".join(wanted[batch])))
+            )
+
+        found: dict[Key, tuple[str, Sequence[Any]]] = {}
+        for answer in await map_bounded(ask, batches, self._session.max_in_flight):
+            for record_id, contents in answer.items():
+                self._add(found, record_id, contents)
+        return found
+
+    async def of_keys(self, keys: Sequence[Key]) -> dict[Key, tuple[str, Sequence[Any]]]:
+        """Return what the records with these keys hold."""
+        asked = [dict(zip(self._keys, key, strict=True)) for key in dict.fromkeys(keys)]
+        found: dict[Key, tuple[str, Sequence[Any]]] = {}
+        for record in await self._client.directory.records.identify(asked, use_cache=False):
+            if record is not None:
+                self._add(found, record.id, self._reader.contents_of(state_of(record), record.id))
+        return found
+
+    def _add(self, found: dict[Key, tuple[str, Sequence[Any]]], record_id: str, contents: Sequence[Any]) -> None:
+        key, rest = contents[: len(self._keys)], contents[len(self._keys) :]
+        if None in key:
+            return
+        if len(rest) < self._width:
+            known = dict(zip(self._places, rest, strict=True))
+            rest = [known.get(place) for place in range(self._width)]
+        found[tuple(map(str, key))] = (record_id, rest)

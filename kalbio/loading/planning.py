@@ -1,0 +1,251 @@
+"""Makes a plan of rows: what each cell says, which rows are of one record, and what differs from what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from kalbio._core.errors import IdentifierError
+from kalbio._core.text.display import safe_repr
+from kalbio._model.content_writing import FileToUpload
+from kalbio._model.field_types import Form, form_of
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.keys import key_text
+from kalbio._model.plain_cells import MISSING, CellError
+from kalbio.loading.cells import LoadCell, key_shown
+from kalbio.loading.near_twins import Key, difference, near_twins
+from kalbio.reading.rows import Rows
+
+Current: TypeAlias = Mapping[Key, tuple[str, Sequence[Any]]]
+"""What is there: key to the id of the record, and its contents in the order of the columns."""
+
+
+@attrs.define(eq=False)
+class PlannedRow:
+    """What is to become of a record.
+
+    Attributes:
+        row: the number of its row.
+        key: its key.
+        given: column to content: all that the row says.
+        record_id: the record, None for a new one.
+        write: the columns that are to be written.
+        old: of these, what those that have a value hold now.
+    """
+
+    row: int
+    key: Key
+    given: dict[str, Any]
+    record_id: str | None = None
+    write: list[str] = attrs.field(factory=list)
+    old: dict[str, Any] = attrs.field(factory=dict)
+
+    def copy(self) -> PlannedRow:
+        """Return the same row, whose `write` can be narrowed."""
+        return attrs.evolve(self, write=list(self.write))
+
+    def refused(self, reason: str) -> LoadCell:
+        """Return what is told where the row is not loaded."""
+        return LoadCell(self.row, key_shown(self.key), None, "refused", reason=reason, record_id=self.record_id)
+
+
+@attrs.define
+class Refusals:
+    """What of a table is not loaded, and why."""
+
+    cells: list[LoadCell] = attrs.field(factory=list)
+    without_key: list[LoadCell] = attrs.field(factory=list)
+    duplicates: list[LoadCell] = attrs.field(factory=list)
+    near_twins: list[LoadCell] = attrs.field(factory=list)
+
+    @property
+    def all(self) -> list[LoadCell]:
+        """All of them, in the order of their rows."""
+        found = [*self.cells, *self.without_key, *self.duplicates, *self.near_twins]
+        return sorted(found, key=lambda cell: cell.row)
+
+
+def rows_to_load(
+    rows: Rows, keys: Mapping[str, EntityFieldData], columns: Mapping[str, EntityFieldData], refusals: Refusals
+) -> tuple[list[PlannedRow], int]:
+    """Return what the rows say, one for each key, and how many rows say again what another one says.
+
+    `keys` and `columns` are column to field.
+    """
+    refused_in: dict[int, list[Any]] = {}
+    for cell in rows.refused:
+        refused_in.setdefault(cell.row, []).append(cell)
+    writers = [(name, form_of(field).write) for name, field in columns.items()]
+    made: dict[Key, PlannedRow] = {}
+    clashing: dict[Key, list[PlannedRow]] = {}
+    again = 0
+    for number, row in zip(rows.numbers, rows.rows, strict=True):
+        odd = refused_in.get(number, ())
+        key = _key(number, row, keys, odd, refusals)
+        for cell in odd:
+            if cell.column in columns:
+                refusals.cells.append(_refused(number, key, cell.column, cell.value, cell.reason))
+        given: dict[str, Any] = {}
+        for name, write in writers:
+            if name not in row:
+                continue
+            try:
+                content = write(row[name])
+                if isinstance(content, FileToUpload):
+                    content.check()
+            except CellError as error:
+                refusals.cells.append(_refused(number, key, name, row[name], str(error)))
+                continue
+            if content is not MISSING:
+                given[name] = content
+        if key is None:
+            continue
+        one = PlannedRow(number, key, given)
+        if key in clashing:
+            clashing[key].append(one)
+            continue
+        first = made.setdefault(key, one)
+        if first is one:
+            continue
+        if _contradicts(first, one, columns):
+            clashing[key] = [first, one]
+        else:
+            again += 1
+            first.given.update({name: content for name, content in given.items() if name not in first.given})
+    for key, rows_of_key in clashing.items():
+        del made[key]
+        for one in rows_of_key:
+            refusals.duplicates.append(one.refused(_clash(one, rows_of_key, columns)))
+    return list(made.values()), again
+
+
+def _refused(number: int, key: Key | None, column: str, value: Any, reason: str) -> LoadCell:
+    return LoadCell(number, key_shown(key or ()), column, "refused", None, value, reason)
+
+
+def _key(
+    number: int,
+    row: Mapping[str, Any],
+    keys: Mapping[str, EntityFieldData],
+    odd: Sequence[Any],
+    refusals: Refusals,
+) -> Key | None:
+    found: list[str] = []
+    for name, field in keys.items():
+        value = row.get(name)
+        wrong = next((cell for cell in odd if cell.column == name), None)
+        try:
+            found.append(key_text(value, field.field_name or name))
+            continue
+        except IdentifierError as error:
+            reason = f"has no value for the key {safe_repr(name)}" if value is None else f"has no key: {error}"
+        if wrong is not None:
+            reason = f"has no key: {safe_repr(name)} is {safe_repr(wrong.value)}, which {wrong.reason}"
+        refusals.without_key.append(LoadCell(number, "", None, "refused", reason=reason))
+        return None
+    return tuple(found)
+
+
+def _contradicts(one: PlannedRow, other: PlannedRow, columns: Mapping[str, EntityFieldData]) -> list[str]:
+    return [
+        name
+        for name, content in other.given.items()
+        if name in one.given and not is_same(form_of(columns[name]), one.given[name], content)
+    ]
+
+
+def _clash(one: PlannedRow, rows: Sequence[PlannedRow], columns: Mapping[str, EntityFieldData]) -> str:
+    others = ", ".join(str(other.row) for other in rows if other is not one)
+    names = dict.fromkeys(name for other in rows if other is not one for name in _contradicts(one, other, columns))
+    about = f" in {', '.join(map(safe_repr, names))}" if names else ""
+    return f"has the key of row {others}, with other cells{about}; keep one of them"
+
+
+def is_same(form: Form, old: Any, new: Any) -> bool:
+    """Whether a field of this form that holds one content need not be written to hold the other."""
+    if type(old) is str and old == new:
+        return True
+    return old is not None and form.same(old, new)
+
+
+def compare(
+    rows: Sequence[PlannedRow], current: Current, columns: Mapping[str, EntityFieldData], *, only_changed: bool
+) -> None:
+    """Note in each row which record it is, and which of its cells are to be written."""
+    fields = [(name, form_of(field), place) for place, (name, field) in enumerate(columns.items())]
+    for row in rows:
+        found = current.get(row.key)
+        if found is None:
+            row.record_id, row.write, row.old = None, list(row.given), {}
+            continue
+        row.record_id, contents = found
+        row.write, row.old = [], {}
+        for name, form, place in fields:
+            if name not in row.given:
+                continue
+            old = contents[place]
+            if old is None:
+                row.write.append(name)
+            elif not only_changed or not is_same(form, old, row.given[name]):
+                row.write.append(name)
+                row.old[name] = old
+
+
+def hold_back_near_twins(
+    rows: Sequence[PlannedRow], known: Sequence[Key] | Current, refusals: Refusals
+) -> list[PlannedRow]:
+    """Return the rows but those that would make a record whose key a person would take for another one."""
+    twins = near_twins((row.key for row in rows if row.record_id is None), known)
+    kept: list[PlannedRow] = []
+    for row in rows:
+        others = twins.get(row.key) if row.record_id is None else None
+        if others is None:
+            kept.append(row)
+            continue
+        shown = ", ".join(safe_repr(key_shown(other)) for other in others[:3])
+        there = "the record" if others[0] in known else "the key"
+        refusals.near_twins.append(
+            row.refused(
+                f"would be a new record beside {there} {shown}: {safe_repr(key_shown(row.key))} differs in "
+                f'{difference(row.key, others[0])} only; write it alike, or give near_twins="create"'
+            )
+        )
+    return kept
+
+
+def split_conflicts(
+    rows: Sequence[PlannedRow], current: Current, columns: Mapping[str, EntityFieldData]
+) -> tuple[list[LoadCell], int]:
+    """Take out of the rows what is not as the plan saw it; return these cells, and how many are as given by now."""
+    conflicts: list[LoadCell] = []
+    there = 0
+    places = {name: place for place, name in enumerate(columns)}
+    for row in rows:
+        found = current.get(row.key)
+        if row.record_id is not None and (found is None or found[0] != row.record_id):
+            gone = "is for a record that is not there any more; plan again"
+            conflicts += [_conflict(row, name, None, gone) for name in row.write]
+            row.write = []
+            continue
+        if found is None:
+            continue
+        row.record_id, contents = found
+        kept: list[str] = []
+        for name in row.write:
+            now, seen, form = contents[places[name]], row.old.get(name), form_of(columns[name])
+            if now is seen or (seen is not None and is_same(form, now, seen)):
+                kept.append(name)
+            elif is_same(form, now, row.given[name]):
+                there += 1
+            else:
+                before = "no value" if seen is None else safe_repr(seen)
+                reason = f"was not written: the field holds {safe_repr(now)} by now, the plan saw {before}; plan again"
+                conflicts.append(_conflict(row, name, now, reason))
+        row.write = kept
+    return conflicts, there
+
+
+def _conflict(row: PlannedRow, name: str, now: Any, reason: str) -> LoadCell:
+    return LoadCell(row.row, key_shown(row.key), name, "conflict", now, row.given[name], reason, row.record_id)

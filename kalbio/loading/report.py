@@ -1,0 +1,276 @@
+"""What became of a load, cell by cell."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from kalbio._core.errors import OutcomeError
+from kalbio._core.json import strict_json
+from kalbio._core.text.display import safe_repr
+from kalbio.loading.cells import LoadCell, cells_table
+from kalbio.loading.showing import counted, html_of, listed, summary_lines
+from kalbio.tables import Table
+
+if TYPE_CHECKING:
+    import pandas
+else:
+    from types import SimpleNamespace
+
+    # A name in annotations, for tools that read these where the library is not there.
+    pandas = SimpleNamespace(DataFrame=Any)
+
+_FORMAT = "kalbio load report 1"
+_IN_ORDER = ("failed", "unknown", "conflict", "skipped", "refused", "done")
+_SHOWN = 20
+
+
+@attrs.define(eq=False)
+class LoadedRow:
+    """What became of the cells of a record.
+
+    Attributes:
+        row: the number of its row.
+        key: its key, as a person reads it.
+        is_new: whether the record was not there before.
+        cells: column to what the field held, and what was to be written.
+        status: of the cells that are not in `told`, and of the record where it is new.
+        reason: why.
+        told: column to status and reason, where they differ.
+        record_id: the record, where it is known.
+    """
+
+    row: int
+    key: str
+    is_new: bool
+    cells: dict[str, tuple[Any, Any]]
+    status: str = "skipped"
+    reason: str = ""
+    told: dict[str, tuple[str, str]] = attrs.field(factory=dict)
+    record_id: str | None = None
+
+    def __iter__(self) -> Iterator[LoadCell]:
+        if not self.cells:
+            yield LoadCell(self.row, self.key, None, self.status, None, None, self.reason, self.record_id)
+        for name, (old, new) in self.cells.items():
+            status, reason = self.told.get(name, (self.status, self.reason))
+            yield LoadCell(self.row, self.key, name, status, old, new, reason, self.record_id)
+
+    def count(self, counts: Counter[str]) -> None:
+        """Add the cells to the counts of each status."""
+        counts[self.status] += max(1, len(self.cells)) - len(self.told)
+        for status, _ in self.told.values():
+            counts[status] += 1
+
+
+class LoadReport:
+    """What became of a load. It prints as a summary, with what needs attention first.
+
+    Iterate over it for every cell that was to be written or was refused; a record that is new and has no cell counts as
+    one. The status of a cell is "done": it was read back as given; "failed": it was refused, and is not there;
+    "unknown": it was sent, and is not there or cannot be read; "conflict": somebody else has written there since the
+    plan, so it was left alone; "skipped": it was not sent, because something before it failed; "refused": it cannot be
+    written as it stands.
+
+    Attributes:
+        values_unchanged: how many cells said what is there already.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[LoadedRow] | None = None,
+        left: Iterable[LoadCell] = (),
+        values_unchanged: int = 0,
+        import_ids: Iterable[str] = (),
+    ) -> None:
+        """Make a report; users get it from a load."""
+        self._sent = rows is not None
+        self._rows = list(rows or ())
+        self._left = list(left)
+        self.values_unchanged = values_unchanged
+        self._imports = list(import_ids)
+
+    def __iter__(self) -> Iterator[LoadCell]:
+        """Yield the cells that were to be written or were refused."""
+        yield from chain.from_iterable(self._rows)
+        yield from self._left
+
+    def __len__(self) -> int:
+        """Return how many cells there are."""
+        return sum(max(1, len(row.cells)) for row in self._rows) + len(self._left)
+
+    def __bool__(self) -> bool:
+        """False only where the load did not begin, also where nothing had to be written."""
+        return self._sent
+
+    def _of(self, status: str) -> list[LoadCell]:
+        return [cell for cell in self if cell.status == status]
+
+    @property
+    def done(self) -> list[LoadCell]:
+        """The cells that were written, and read back as given."""
+        return self._of("done")
+
+    @property
+    def failed(self) -> list[LoadCell]:
+        """The cells that certainly were not written, because they or their rows were refused or never arrived."""
+        return self._of("failed")
+
+    @property
+    def unknown(self) -> list[LoadCell]:
+        """The cells that may or may not have been written. Plan again, which reads what is there."""
+        return self._of("unknown")
+
+    @property
+    def skipped(self) -> list[LoadCell]:
+        """The cells that were not sent, because something before them failed."""
+        return self._of("skipped")
+
+    @property
+    def conflicts(self) -> list[LoadCell]:
+        """The cells that somebody else has written since the plan; they were left alone."""
+        return self._of("conflict")
+
+    @property
+    def refused(self) -> list[LoadCell]:
+        """The cells and rows that could not be loaded as they stand."""
+        return self._of("refused")
+
+    @property
+    def records_made(self) -> int:
+        """How many records are new."""
+        return sum(row.is_new and row.record_id is not None for row in self._rows)
+
+    @property
+    def import_ids(self) -> list[str]:
+        """The ids of the imports that carried the load."""
+        return list(self._imports)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many cells have each status; those that have none are left out."""
+        found: Counter[str] = Counter()
+        for row in self._rows:
+            row.count(found)
+        found.update(cell.status for cell in self._left)
+        return {status: found[status] for status in _IN_ORDER if found[status]}
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was given is there: nothing failed, is unknown or was left out."""
+        return self._sent and not self.counts.keys() - {"done"}
+
+    def raise_for_failures(self) -> None:
+        """Raise OutcomeError, whose `outcome` is this report, unless everything that was given is there."""
+        if not self._sent:
+            raise OutcomeError("nothing was sent, see the log", self)
+        if not self.ok:
+            first = next(self._attention())
+            raise OutcomeError(f"{self._headline()}; the first one: {first} ({first.status})", self)
+
+    def table(self) -> Table:
+        """Return the cells as a table."""
+        return cells_table(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the cells as a pandas DataFrame. Needs pandas."""
+        return self.table().to_pandas()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the report to a JSON file, which `LoadReport.load` reads. It has the contents, and no credentials."""
+        rows = [
+            {name: value for name, value in attrs.asdict(row, recurse=False).items() if value not in ("", {}, None)}
+            for row in self._rows
+        ]
+        left = [attrs.asdict(cell) for cell in self._left]
+        document = {
+            "format": _FORMAT,
+            "summary": dict(self._summary()),
+            "sent": self._sent,
+            "rows": rows,
+            "left": [{**cell, "new": _plain(cell["new"])} for cell in left],
+            "values_unchanged": self.values_unchanged,
+            "import_ids": self._imports,
+        }
+        Path(path).write_bytes(strict_json.encode(document))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a report from a file that `save` has written. Raises ValueError when it is none."""
+        try:
+            document = json.loads(Path(path).read_bytes())
+            if document["format"] != _FORMAT:
+                raise ValueError(f"its format is {safe_repr(document['format'])}")
+            rows = [
+                LoadedRow(**{**_EMPTY, **row, "cells": _pairs(row), "told": _told(row)}) for row in document["rows"]
+            ]
+            made = cls(
+                rows if document["sent"] else None,
+                [LoadCell(**cell) for cell in document["left"]],
+                document["values_unchanged"],
+                document["import_ids"],
+            )
+        except (ValueError, TypeError, LookupError) as error:
+            raise ValueError(f"{os.fspath(path)} is no report of a load: {error}") from error
+        return made
+
+    def _attention(self) -> Iterator[LoadCell]:
+        for status in _IN_ORDER[:-1]:
+            yield from self._of(status)
+
+    def _headline(self) -> str:
+        if not self._sent:
+            return "Load: nothing was sent, see the log"
+        counts = ", ".join(f"{number:,} {status}" for status, number in self.counts.items())
+        return f"Load: {counts or 'nothing to write'}"
+
+    def _summary(self) -> list[tuple[str, str]]:
+        counts = self.counts
+        rows = sum(row.status == "done" and not row.is_new for row in self._rows)
+        lines = [
+            ("records", f"{self.records_made:,} made, {rows:,} changed"),
+            ("values", f"{counts.get('done', 0):,} written, {self.values_unchanged:,} unchanged"),
+        ]
+        lines += [(status, counted(counts[status], "cell")) for status in _IN_ORDER[:-1] if status in counts]
+        if self._imports:
+            lines.append(("imports", ", ".join(self._imports)))
+        return lines
+
+    def __str__(self) -> str:
+        left = len(self) - self.counts.get("done", 0)
+        lines = [self._headline(), *summary_lines(self._summary())]
+        return "\n".join([*lines, *listed("Needs attention:", self._with_status(), _SHOWN, left)])
+
+    def _with_status(self) -> Iterator[str]:
+        return (f"{cell.status:<8} {cell}" for cell in self._attention())
+
+    def __repr__(self) -> str:
+        return f"<LoadReport {self._headline().removeprefix('Load: ')}>"
+
+    def _repr_html_(self) -> str:
+        left = len(self) - self.counts.get("done", 0)
+        hint = "All cells: .table(); to keep it: .save('report.json')"
+        return html_of(self._headline(), self._summary(), self._attention(), left, hint)
+
+
+_EMPTY: Mapping[str, Any] = {"cells": {}, "told": {}, "reason": "", "record_id": None}
+
+
+def _plain(value: Any) -> Any:
+    """Return what a refused cell holds, which may be anything, as something that JSON has."""
+    return value if value is None or isinstance(value, bool | int | str) else safe_repr(value)
+
+
+def _pairs(row: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {name: (old, new) for name, (old, new) in row.get("cells", {}).items()}
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    return {name: (str(status), str(reason)) for name, (status, reason) in row.get("told", {}).items()}
