@@ -88,70 +88,6 @@ def test_text_of_files_arrives_as_it_stands(name: str, tmp_path: Path) -> None:
     assert (rows.columns, list(rows)) == (["k", "v"], rows_of(*TRICKY))
 
 
-SINGLE = {
-    "one column": ("Compound\nA\nB\n", [{"Compound": "A"}, {"Compound": "B"}]),
-    "header only": ("a,b\n", []),
-    "empty cells": ("a,b\n,\n1,\n", [{}, {"a": "1"}]),
-    "column without name": ("a,,b\n1,,2\n", [{"a": "1", "b": "2"}]),
-    "blanks in names": ("a , b\n1,2\n", [{"a ": "1", " b": "2"}]),
-    "comma in a line of semicolons": ("a;b\n1,5;2\n", [{"a": "1,5", "b": "2"}]),
-    "separator named as Excel does": ("sep=;\na;b\n1,5;2\n", [{"a": "1,5", "b": "2"}]),
-    "separator named in quotes": ('"sep=\t"\na\tb\n1;5\t2\n', [{"a": "1;5", "b": "2"}]),
-    "one column, some lines with semicolons": ("Note\na; b\nc\n", [{"Note": "a; b"}, {"Note": "c"}]),
-}
-
-
-@pytest.mark.parametrize("name", SINGLE)
-def test_odd_files_are_read(name: str, tmp_path: Path) -> None:
-    """Odd but plain files have the one reading they can have."""
-    text, wanted = SINGLE[name]
-    path = tmp_path / "t.csv"
-    path.write_text(text, "utf-8")
-    assert list(read_rows(path)) == wanted
-
-
-REFUSED: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
-    "empty": (".csv", b"", {}, "is empty"),
-    "two names": (".csv", b"a,a\n1,2\n", {}, "Two columns are called 'a'"),
-    "cell without name": (".csv", b"a,\n1,2\n", {}, "row 2: '2' stands in a column without a name"),
-    "short row": (".csv", b"a,b\n1,2\n3\n", {"separator": ","}, "line 3: 1 cells, where the header has 2"),
-    "long row": (".csv", b"a,b\n1,2\n1,2,3\n", {"separator": ","}, "line 3: 3 cells"),
-    "two separators": (".csv", b"a;b,c\n1;2,3\n", {}, "separator="),
-    "open quote": (".csv", b'a,b\n1,"2\n3,4\n', {}, "line 2: a double quote opens a cell there and none closes it"),
-    "text after quote": (".csv", b'a,b\n1,"2"x\n', {"separator": ","}, "line 2.*is written twice"),
-    "text before the names": (".csv", b"# plate 7\na;b\n1;2\n", {}, "'# plate 7'.*remove what stands before"),
-    "text before names with commas": (".csv", b"plate 7\na,b\n1,2\n", {}, "'plate 7'.*remove what stands before"),
-    "line after a named separator": (".csv", b"sep=;\na;b\n1;2;3\n", {}, "line 3: 3 cells, where the header has 2"),
-    "converter by its name": (".csv", b"a\n1\n", {"converters": {"a": "int"}}, r"converters\['a'\] must be a function"),
-    "cp1252 unnamed": (".csv", "a\nµ\n".encode("cp1252"), {}, r"line 2 has the byte.*encoding='cp1252'"),
-    "utf-16 unnamed": (".csv", "a\nb\n".encode("utf-16-le"), {}, "utf-16-le"),
-    "unknown encoding": (".csv", b"a\n", {"encoding": "cp9999"}, "no encoding 'cp9999'"),
-    "wrong encoding": (".csv", "a\nµ\n".encode(), {"encoding": "ascii"}, "is not ascii"),
-    "wrong separator": (".csv", b"a\n", {"separator": ";;"}, "one letter"),
-    "sheet of a text file": (".csv", b"a\n", {"sheet": "S"}, "has no sheets"),
-    "no json": (".jsonl", b'{"a": 1}\n{"a": \n', {}, "line 2"),
-    "no object": (".jsonl", b"[1]\n", {}, "line 1 is no object"),
-    "member twice": (".jsonl", b'{"a": 1, "a": 2}\n', {}, "'a' stands there twice"),
-    "infinity": (".jsonl", b'{"a": Infinity}\n', {}, "row 1, column 'a': inf is no finite number"),
-    "object": (".jsonl", b'{"a": {"b": 1}}\n', {}, "holds several things"),
-    "old Excel": (".xls", b"x", {}, "save it as .xlsx"),
-    "no table": (".pdf", b"x", {}, "of no kind that is read"),
-    "no Excel": (".xlsx", b"x", {}, "no Excel file"),
-    "converter of no column": (".csv", b"logP\n1\n", {"converters": {"logp": str}}, "Did you mean 'logP'"),
-    "converter that fails": (".csv", b"a\nx\n", {"converters": {"a": int}}, "row 2, column 'a'.*ValueError"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_told_is_refused_by_name(name: str, tmp_path: Path) -> None:
-    """Nothing is guessed: the error names the file, the line or the column, and says what to do."""
-    suffix, data, options, text = REFUSED[name]
-    path = tmp_path / f"t{suffix}"
-    path.write_bytes(data)
-    with pytest.raises(ValueError, match=text):
-        read_rows(path, **options)
-
-
 # -- Excel ------------------------------------------------------------------------------------------------------------
 
 FORMATS = [
@@ -462,6 +398,36 @@ def test_arrow_and_polars_are_read(make: Callable[[], Any], tmp_path: Path) -> N
         assert list(read_rows(tmp_path / "t.parquet")) == [FIRST, {}]
         with pytest.raises(ValueError, match="collect"):
             read_rows(frame.lazy())
+
+
+NS = 1_772_323_200_000_000_000
+FRAMES: list[tuple[Any, str]] = [
+    (polars.DataFrame({"v": polars.Series([NS, NS + 1]).cast(polars.Datetime("ns"))}), "row 1.*parts of microseconds"),
+    (polars.DataFrame({"v": polars.Series([1000, 1]).cast(polars.Time)}), "row 1.*parts of microseconds"),
+    (polars.DataFrame({"v": polars.Series([0, 2**30]).cast(polars.Date)}), "row 1.*beyond the years"),
+    (polars.DataFrame({"v": polars.Series([0, 10**18]).cast(polars.Datetime("ms", "UTC"))}), "row 1.*beyond the years"),
+    (polars.DataFrame({"v": [{"a": 1}]}), "several things"),
+    (polars.Series("v", [1]), r"give series.to_frame\(\)"),
+    (pd.Series([1], name="v"), r"give series.to_frame\(\)"),
+    (pd.DataFrame({"v": [1]}, index=["CPD-1"]), r"such as 'CPD-1'; give frame.rename_axis\('Compound'\)"),
+    (pd.DataFrame({"v": [1]}, index=pd.Index([5], name="v")), "index and a column are both called 'v'"),
+    (pd.DataFrame({"v": pd.period_range("2026-03", periods=1, freq="M")}), "Period"),
+    (pd.DataFrame({"v": pd.Series(np.array(["20000-01-01"], "datetime64[s]"))}), "cannot be read"),
+    (pyarrow.table({"v": pyarrow.array([(1, 2, 3)], pyarrow.month_day_nano_interval())}), "MonthDayNano"),
+    (pyarrow.chunked_array([[1]]), "Arrow stream.*is no table"),
+    ([{"v": np.datetime64(NS + 1, "ns")}], "parts of microseconds"),
+    ([{"v": np.datetime64("20000-01-01")}], "cannot be read"),
+]
+
+
+def test_frames_lose_nothing_without_a_word() -> None:
+    """What a library would cut, drop or end the program over is refused, and the text says what to do."""
+    for frame, text in FRAMES:
+        with pytest.raises(ValueError, match=text):
+            read_rows(frame)
+    whole = polars.DataFrame({"v": polars.Series([NS, None]).cast(polars.Datetime("ns"))})
+    assert list(read_rows(whole)) == [{"v": date(2026, 3, 1)}, {}]
+    assert list(read_rows(pd.DataFrame({"v": [1, 2]}, index=[7, 5]))) == [{"v": 1}, {"v": 2}]
 
 
 def test_lists_and_dicts_are_tables() -> None:

@@ -22,6 +22,9 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__"
 # NA and NaT of pandas: comparing the one raises, the other passes for a datetime.
 _MISSING_TYPES = ("NAType", "NaTType")
 
+PARTS_OF_MICROSECONDS = "is a time with parts of microseconds, which would be lost; round it, or give text"
+"""What is wrong with some times of libraries that count nanoseconds."""
+
 
 class CellError(ValueError):
     """A value has no form in a cell; the text says why."""
@@ -44,9 +47,16 @@ def plain_cell(value: Any) -> Any:
         return plain_cell(value.value)
     if isinstance(value, Mapping | set | frozenset):
         raise CellError("holds several things; a cell holds one value, or a list of them")
+    if isinstance(value, tuple) and kind is not tuple:  # with a name for each, as a span of months and days
+        raise CellError(f"is a {kind.__name__}, which holds several things; a cell holds one value, or a list of them")
     if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1:
         return _items(value)
-    return _scalar(_unboxed(value))
+    try:
+        return _scalar(_unboxed(value))
+    except CellError:
+        raise
+    except (ValueError, OverflowError, NotImplementedError) as error:  # days beyond the calendar of Python, as a rule
+        raise CellError(f"cannot be read: {error}") from None
 
 
 def _scalar(value: Any) -> Any:
@@ -82,7 +92,12 @@ def _scalar(value: Any) -> Any:
 def _unboxed(value: Any) -> Any:
     """Return the plain value of a scalar of an array library."""
     if hasattr(value, "dtype") and value.dtype.kind == "M":  # its plain value may be a number of nanoseconds
-        return None if str(value) == "NaT" else datetime.fromisoformat(str(value.astype("datetime64[us]")))
+        if str(value) == "NaT":
+            return None
+        short = value.astype("datetime64[us]")
+        if short != value:
+            raise CellError(PARTS_OF_MICROSECONDS)
+        return datetime.fromisoformat(str(short))
     if hasattr(value, "as_py"):  # a scalar of pyarrow
         return value.as_py()
     return plain_value(value)

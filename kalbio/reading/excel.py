@@ -17,6 +17,10 @@ from kalbio.reading.doubtful import Doubtful
 # Formats of East Asia that have a number and no text, and show a date; openpyxl has no name for them.
 _DATES = frozenset({*range(27, 37), *range(50, 59)})
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
+_SCALED = re.compile(r"[0#?],+(?:\.|$)")  # a thousand times as much for each comma that stands between no digits
+# As 000-00-0, and "CPD-"0: what shows is a code, where blanks are groups of digits and text behind a unit.
+_MARKED = re.compile(r"""[0#?](?:"[^"]*[^"\s'][^"]*"|\\[^\s']|-)+[0#?]""")
+_BEGUN = re.compile(r"""[^0#?G]*(?:"[^"]*[^\W\d_][^"]*"|\\[^\W\d_])[^0#?G]*(?:[0#?]|General)""")
 _FORMULA = re.compile(rb"<(\w+:)?f[\s/>]")
 _FIRST_DAY = datetime(1900, 3, 1)  # the calendar of Excel has a 29th of February 1900, and times of day are before it
 
@@ -52,8 +56,11 @@ def _rows(path: Path, sheet: str | None) -> list[tuple[int, dict[int, Any]]]:
         for name in chosen:
             found[name] |= _formulas(_cells(formulas[name]), blank[name])
     filled = [name for name in chosen if found[name]]
-    if len(filled) > 1:
-        raise ValueError(f"{path.name!r} has several sheets; give sheet={' or '.join(map(safe_repr, filled))}")
+    hidden = [name for name in filled if sheets[name].sheet_state != "visible"]
+    if len(filled) > 1 or (hidden and sheet is None):
+        options = " or ".join(f"{name!r} (hidden)" if name in hidden else repr(name) for name in filled)
+        few = "has several sheets" if len(filled) > 1 else "has rows in a hidden sheet alone"
+        raise ValueError(f"{path.name!r} {few}; give sheet={options}")
     if not filled:
         return []
     merged = sorted(str(area) for area in sheets[filled[0]].merged_cells.ranges)
@@ -146,6 +153,13 @@ def _number(value: int | float, cell: Any, epoch: datetime) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     shown = _shown(cell)
+    if "%" in shown:
+        percent = f"{value * 100:.15g}%"
+        return Doubtful(value, f"shows as {percent} and holds {value}; give a converter that says which is meant")
+    own = cell.number_format.split(";")[0]
+    if _SCALED.search(shown) or _MARKED.search(own) or _BEGUN.match(own):
+        code = safe_repr(cell.number_format)
+        return Doubtful(value, f"shows something else because of its format {code}; change that, or give a converter")
     if isinstance(value, int) and set(shown) == {"0"} and len(str(abs(value))) < len(shown):
         text = f"{value:0{len(shown)}}"
         return Doubtful(value, f"shows as {text} and holds {value}; make it text in the sheet, or give a converter")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -10,6 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from kalbio._core.text.display import safe_repr
+from kalbio._model.plain_cells import PARTS_OF_MICROSECONDS
+from kalbio.reading.doubtful import Doubtful
+
+_DAY = 86_400
+# Without the first and the last day, which may be in another year in another zone.
+_FIRST, _LAST = -62_135_596_800 + _DAY, 253_402_300_800 - _DAY
+_UNITS = {"ms": 10**3, "us": 10**6}
 
 
 def from_frame(source: Any) -> tuple[list[Any], Iterable[tuple[int, Sequence[Any]]]] | None:
@@ -21,7 +29,9 @@ def from_frame(source: Any) -> tuple[list[Any], Iterable[tuple[int, Sequence[Any
     elif _is_of("polars", "LazyFrame", source):
         raise ValueError("A LazyFrame has no rows yet; give frame.collect()")
     elif _is_of("polars", "DataFrame", source):
-        names, columns = source.columns, [series.to_list() for series in source.get_columns()]
+        names, columns = _polars(source)
+    elif _is_of("pandas", "Series", source) or _is_of("polars", "Series", source):
+        raise ValueError("A Series is one column of a table; give series.to_frame()")
     elif hasattr(source, "__arrow_c_stream__"):
         names, columns = _arrow(source)
     else:
@@ -38,28 +48,100 @@ def _is_of(library: str, name: str, value: Any) -> bool:
 def _pandas(frame: Any) -> tuple[list[Any], list[list[Any]]]:
     if frame.columns.nlevels > 1:
         raise ValueError("The frame has several levels of column names; flatten them first")
-    if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()  # the index has names because it means something
+    names = list(frame.index.names)
+    if any(name is not None for name in names):  # then the index means something
+        twice = next((name for name in names if name in frame.columns), None)
+        if twice is not None:
+            raise ValueError(f"The index and a column are both called {safe_repr(twice)}; rename one of them")
+        frame = frame.reset_index()
+    elif len(frame) and frame.index.dtype.kind not in "iu":
+        raise ValueError(
+            f"The index of the frame has no name, and holds what is no number of a row, such as"
+            f" {safe_repr(frame.index[0])}; give frame.rename_axis('Compound') where it is a column, else"
+            " frame.reset_index(drop=True)"
+        )
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
     return list(frame.columns), [column.astype(object).tolist() for column in columns]
 
 
+def _polars(frame: Any) -> tuple[list[Any], list[list[Any]]]:
+    return list(frame.columns), [_polars_column(series) for series in frame.get_columns()]
+
+
+def _polars_column(series: Any) -> list[Any]:
+    """Return the cells of a column. Times that Python cannot hold end the process of polars, or lose digits."""
+    kind = str(series.dtype)
+    if not kind.startswith(("Date", "Time")):
+        cells: list[Any] = series.to_list()
+        return cells
+    numbers = series.to_physical()
+    unit = "day" if kind == "Date" else getattr(series.dtype, "time_unit", "ns")
+    if unit == "ns":  # all that can be counted so is within the calendar
+        good, reason = numbers % 1000 == 0, PARTS_OF_MICROSECONDS
+    else:
+        first, last = (
+            (_FIRST // _DAY, _LAST // _DAY) if unit == "day" else (_FIRST * _UNITS[unit], _LAST * _UNITS[unit])
+        )
+        good, reason = numbers.is_between(first, last), "is a time beyond the years 1 to 9999"
+    good = good | series.is_null()
+    rest = iter(series.filter(good).to_list())
+    return [next(rest) if kept else Doubtful(held, reason) for kept, held in zip(good, numbers, strict=True)]
+
+
 def _arrow(source: Any) -> tuple[list[Any], list[list[Any]]]:
     if find_spec("pyarrow") is not None:
-        table = import_module("pyarrow").table(source)
-        return list(table.column_names), [column.to_pylist() for column in table.columns]
+        table = _one_table(import_module("pyarrow").table, source)
+        return list(table.column_names), [_arrow_column(column) for column in table.columns]
     if find_spec("polars") is not None:
-        frame = import_module("polars").DataFrame(source)
-        return list(frame.columns), [series.to_list() for series in frame.get_columns()]
+        return _polars(_one_table(import_module("polars").DataFrame, source))
     raise _missing(f"an Arrow stream, here of {safe_repr(type(source).__name__)},")
+
+
+def _one_table(make: Any, source: Any) -> Any:
+    try:
+        return make(source)
+    except Exception as error:  # libraries raise errors of their own
+        raise ValueError(
+            f"The Arrow stream, here of {safe_repr(type(source).__name__)}, is no table: {error}"
+        ) from error
+
+
+def _arrow_column(column: Any) -> list[Any]:
+    """Return the cells of a column. One that Python cannot hold is doubtful, and no other is lost with it."""
+    if str(column.type) != "time64[ns]":  # of these digits would be lost
+        with contextlib.suppress(Exception):  # a time out of range, bytes that are no text: errors of many kinds
+            cells: list[Any] = column.to_pylist()
+            return cells
+    return [_arrow_cell(scalar) for scalar in column]
+
+
+def _arrow_cell(scalar: Any) -> Any:
+    if str(scalar.type) == "time64[ns]" and scalar.is_valid and scalar.value % 1000:
+        return Doubtful(scalar.value, PARTS_OF_MICROSECONDS)
+    try:
+        return scalar.as_py()
+    except Exception as error:
+        held = getattr(scalar, "value", None)
+        if held is None and hasattr(scalar, "as_buffer"):
+            held = scalar.as_buffer().to_pybytes()
+        return Doubtful(held, f"cannot be read as {scalar.type}: {error}")
 
 
 def _parquet(path: Path) -> tuple[list[Any], list[list[Any]]]:
     if find_spec("pyarrow") is not None:
-        return _arrow(import_module("pyarrow.parquet").read_table(path))
+        # As one file, whatever its folders are called, and with names that stand there twice.
+        return _arrow(_one_file(path, lambda file: import_module("pyarrow.parquet").ParquetFile(file).read()))
     if find_spec("polars") is not None:
-        return _arrow(import_module("polars").read_parquet(path))
+        return _polars(_one_file(path, lambda file: import_module("polars").read_parquet(file)))
     raise _missing(path.name)
+
+
+def _one_file(path: Path, read: Any) -> Any:
+    with path.open("rb") as file:
+        try:
+            return read(file)
+        except Exception as error:
+            raise ValueError(f"{path.name!r} is no Parquet file that can be read: {error}") from error
 
 
 def _missing(what: str) -> ModuleNotFoundError:

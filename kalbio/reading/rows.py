@@ -78,6 +78,7 @@ def read_rows(
     separator: str | None = None,
     encoding: str | None = None,
     converters: Mapping[str, Converter] | None = None,
+    columns: Mapping[Any, str | None] | None = None,
 ) -> Rows:
     """Read a table of any kind into rows for `push_data`, every cell as it stands.
 
@@ -93,7 +94,9 @@ def read_rows(
             line `sep=;`, as Excel knows it, tells it.
         encoding: the encoding of a text file that is neither UTF-8 nor begins with a mark, e.g. "cp1252".
         converters: column to function: what a cell is to become, e.g. `{"logP": decimal_comma}`. It is not called for
-            cells without a value.
+            cells without a value. Columns are named as in the table.
+        columns: column of the table to the name that it gets, where that is another: `{"Molecule": "Compound"}`; None
+            leaves a column out.
 
     Raises:
         RefusedCellsError: cells have no form in a field, each with row and column.
@@ -105,7 +108,9 @@ def read_rows(
         >>> list(rows)
         [{'Compound': 'CPD-1', 'logP': 2.5}, {'Compound': 'CPD-2'}]
     """
-    rows = read_cells(source, sheet=sheet, separator=separator, encoding=encoding, converters=converters)
+    rows = read_cells(
+        source, sheet=sheet, separator=separator, encoding=encoding, converters=converters, columns=columns
+    )
     if rows.refused:
         raise RefusedCellsError(rows.refused)
     return rows
@@ -118,38 +123,42 @@ def read_cells(
     separator: str | None = None,
     encoding: str | None = None,
     converters: Mapping[str, Converter] | None = None,
+    columns: Mapping[Any, str | None] | None = None,
+    nested: bool = False,
 ) -> Rows:
-    """Read as `read_rows`, and keep the cells that are refused beside the others."""
-    columns, numbered = _table(source, sheet, separator, encoding)
-    names = _checked_columns(columns)
-    converting = dict(converters or {})
-    for name, convert in converting.items():
-        if name not in names:
-            close = close_matches(name, names)
-            hint = f" Did you mean {' or '.join(map(safe_repr, close))}?" if close else ""
-            raise ValueError(f"converters names a column {safe_repr(name)} that the table does not have.{hint}")
-        if not callable(convert):
-            raise ValueError(f"converters[{safe_repr(name)}] must be a function of a cell; got {safe_repr(convert)}")
-    plain = {name for name in names if name and name not in converting}
+    """Read as `read_rows`, and keep the cells that are refused beside the others.
+
+    With `nested`, lists and dicts are left as they are, for the field to say whether it takes them.
+    """
+    found, numbered = _table(source, sheet, separator, encoding)
+    names = _names(found, columns or {})
+    converts = _converts(found, converters or {})
     rows: list[dict[str, Any]] = []
     numbers: list[int] = []
     refused: list[RefusedCell] = []
     for number, cells in numbered:
         row: dict[str, Any] = {}
-        for name, value in zip(names, cells, strict=True):
+        for old, name, convert, value in zip(found, names, converts, cells, strict=True):
             # Most cells are plain already, and there are many of them.
             kind = type(value)
-            if name in plain and (
-                (kind is str and value and value.isascii()) or kind is int or (kind is float and -_INF < value < _INF)
+            if (
+                convert is None
+                and name
+                and (
+                    (kind is str and value and value.isascii())
+                    or kind is int
+                    or (kind is float and -_INF < value < _INF)
+                )
             ):
                 row[name] = value
                 continue
+            if name is None:
+                continue
             try:
-                cell = _cell(value, converting.get(name))
+                cell = _cell(value, convert, nested)
             except CellError as error:
-                refused.append(
-                    RefusedCell(number, name, value.value if isinstance(value, Doubtful) else value, str(error))
-                )
+                held = value.value if isinstance(value, Doubtful) else value
+                refused.append(RefusedCell(number, str(old), held, str(error)))
                 continue
             if cell is not MISSING:
                 if not name:
@@ -160,20 +169,71 @@ def read_cells(
     return Rows([name for name in names if name], rows, numbers, refused)
 
 
-def _cell(value: Any, convert: Converter | None) -> Any:
+def _names(found: Sequence[Any], columns: Mapping[Any, str | None]) -> list[str | None]:
+    """Return the names that columns get: empty for those without one, None for those that are left out."""
+    _check_known("columns", columns, found)
+    for old, new in columns.items():
+        if new is not None and not (isinstance(new, str) and new.strip()):
+            raise ValueError(
+                f"columns[{safe_repr(old)}] must be its new name, or None to leave it out; got {safe_repr(new)}"
+            )
+    names: list[str | None] = []
+    for place, old in enumerate(found, 1):
+        name = columns.get(old, old)
+        if name is None and old in columns:
+            names.append(None)
+            continue
+        if name is None or (isinstance(name, str) and not name.strip()):
+            names.append("")
+            continue
+        if not isinstance(name, str):
+            shown = safe_repr(name.value if isinstance(name, Doubtful) else name)
+            raise ValueError(f"The name of column {place} is {shown}, which is no text; name it, or give columns=")
+        if name in names:
+            raise ValueError(f"Two columns are called {safe_repr(name)}; rename one of them")
+        names.append(name)
+    if not any(names):
+        raise ValueError("The table has no columns")
+    return names
+
+
+def _converts(found: Sequence[Any], converters: Mapping[str, Converter]) -> list[Converter | None]:
+    """Return the converter of each column, None where it has none."""
+    _check_known("converters", converters, found)
+    for name, convert in converters.items():
+        if not callable(convert):
+            raise ValueError(f"converters[{safe_repr(name)}] must be a function of a cell; got {safe_repr(convert)}")
+    return [converters.get(name) for name in found]
+
+
+def _check_known(argument: str, given: Iterable[Any], found: Sequence[Any]) -> None:
+    for name in given:
+        if name not in found:
+            close = close_matches(name, [known for known in found if isinstance(known, str)])
+            hint = f" Did you mean {' or '.join(map(safe_repr, close))}?" if close else ""
+            raise ValueError(f"{argument} names a column {safe_repr(name)} that the table does not have.{hint}")
+
+
+def _cell(value: Any, convert: Converter | None, nested: bool) -> Any:
     if isinstance(value, Doubtful):
         if convert is None:
             raise CellError(value.reason)
         value = value.value
-    cell = plain_cell(value)
+    cell = _plain(value, nested)
     if convert is None or cell is MISSING:
         return cell
     try:
-        return plain_cell(convert(cell))
+        return _plain(convert(cell), nested)
     except CellError:
         raise
     except Exception as error:
         raise CellError(f"makes its converter raise {type(error).__name__}: {error}") from None
+
+
+def _plain(value: Any, nested: bool) -> Any:
+    if nested and (isinstance(value, Mapping) or (isinstance(value, list) and value)):
+        return value
+    return plain_cell(value)
 
 
 def _table(source: Any, sheet: str | None, separator: str | None, encoding: str | None) -> tuple[list[Any], Numbered]:
@@ -242,19 +302,3 @@ def _columns(source: Mapping[Any, Any]) -> tuple[list[Any], Numbered]:
                 f"Columns differ in length: {safe_repr(name)} has {len(cells)} cells, {safe_repr(other)} {len(more)}"
             )
     return list(listed), enumerate(zip(*listed.values(), strict=True))
-
-
-def _checked_columns(columns: Sequence[Any]) -> list[str]:
-    names: list[str] = []
-    for place, name in enumerate(columns, 1):
-        if name is None or (isinstance(name, str) and not name.strip()):
-            names.append("")
-            continue
-        if not isinstance(name, str):
-            raise ValueError(f"The name of column {place} is {safe_repr(name)}, which is no text; name it")
-        if name in names:
-            raise ValueError(f"Two columns are called {safe_repr(name)}; rename one of them")
-        names.append(name)
-    if not any(names):
-        raise ValueError("The table has no columns")
-    return names

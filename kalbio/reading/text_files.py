@@ -6,35 +6,73 @@ import codecs
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from kalbio._core.text.display import safe_repr
 
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as the one of UTF-16 does
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_OTHERS = (
+    (re.compile(rb"PK\x03\x04"), "a packed file, perhaps of Excel; call it .xlsx"),
+    (re.compile(rb"\xd0\xcf\x11\xe0"), "a file of an old Excel; save it as .xlsx"),
+    (re.compile(rb"PAR1.*PAR1\Z", re.DOTALL), "a Parquet file; call it .parquet"),
+    (re.compile(rb"\x1f\x8b"), "a packed file; unpack it"),
+    (re.compile(rb"\s*<(!doctype|html|table|\?xml)", re.IGNORECASE), "HTML or XML; save it as .csv"),
+)
+_SURE_DIGITS = 16
+"""With the point: so many digits a float keeps."""
+_MANY_NULLS = 4
+"""One character in so many is a null where text in UTF-16 was read as UTF-8."""
+_ONE_BYTE = frozenset({"cp1252", "iso8859-1", "iso8859-15", "mac-roman", "cp437", "cp850"})
 # What Excel writes and reads in the first line of a file: it names the separator and is no row.
 _NAMED = re.compile(r"""\s*"?sep=([^"\r\n])"?[ ]*(?=[\r\n])""", re.IGNORECASE)
+_FIRST_LINE = re.compile(r"""[\r\n]*(?:[^"\r\n]|"[^"]*")*""")
 _SEPARATORS = {",": "','", ";": "';'", "\t": r"'\t'", "|": "'|'"}
 
 
 def decoded(path: Path, encoding: str | None) -> str:
     """Return the text of a file. Raises ValueError where its encoding is not given and cannot be told."""
     data = path.read_bytes()
+    other = next((told for begin, told in _OTHERS if begin.match(data)), None)
+    if other is not None:
+        raise ValueError(f"{path.name!r} is no table as text: it is {other}")
     mark = next((name for begin, name in _MARKS if data.startswith(begin)), None)
+    chosen = encoding or mark or "utf-8"
     try:
-        text = data.decode(encoding or mark or "utf-8")
+        text = data.decode(chosen)
     except LookupError:
         usual = "usual ones are 'utf-8', 'cp1252' and 'utf-16'"
         raise ValueError(f"There is no encoding {safe_repr(encoding)}; {usual}") from None
     except UnicodeDecodeError as error:
         line, found = data.count(b"\n", 0, error.start) + 1, data[error.start : error.start + 1]
         cure = "" if encoding else "; give its encoding: files of Western Windows programs are encoding='cp1252'"
-        raise ValueError(f"{path.name!r} is not {error.encoding}: line {line} has the byte {found!r}{cure}") from None
+        raise ValueError(f"{path.name!r} is not {chosen}: line {line} has the byte {found!r}{cure}") from None
     if "\0" in text and not encoding:
-        raise ValueError(f"{path.name!r} is no text in UTF-8; give its encoding, perhaps encoding='utf-16-le'")
+        if text.count("\0") * _MANY_NULLS > len(text):
+            raise ValueError(f"{path.name!r} is no text in UTF-8; give its encoding, perhaps encoding='utf-16-le'")
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise ValueError(f"{path.name!r}: line {line} has a null character, which no text has; write the file anew")
+    if encoding and codecs.lookup(encoding).name in _ONE_BYTE and not data.isascii() and _is_utf8(data):
+        raise ValueError(f"{path.name!r} is UTF-8, not {encoding}; leave encoding out")
     return text.removeprefix("\ufeff")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def from_delimited(path: Path, separator: str | None, encoding: str | None) -> tuple[list[Any], Iterator[Any]]:
@@ -64,6 +102,10 @@ def _parsed(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[s
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[tuple[int, Sequence[str]]] = []
     begin = 1
+    # The library takes cells of 128 KB, and only for all readers can it be told to take longer ones: a sequence may be.
+    usual = csv.field_size_limit()
+    if len(text) > usual:
+        csv.field_size_limit(len(text))
     try:
         for cells in reader:
             if cells:
@@ -73,12 +115,14 @@ def _parsed(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[s
         told = "a double quote opens a cell there and none closes it" if "end of data" in str(error) else str(error)
         cure = "a double quote within a quoted cell is written twice"
         raise ValueError(f"{path.name!r}, line {begin}: {told}; {cure}") from None
+    finally:
+        csv.field_size_limit(usual)
     return rows
 
 
 def _parsed_as_told(path: Path, text: str) -> list[tuple[int, Sequence[str]]]:
     """Return the lines, separated by what gives all of them the same number of cells, more than one."""
-    head = text.lstrip("\r\n").split("\n", 1)[0]
+    head = _FIRST_LINE.match(text)[0].strip("\r\n")  # type: ignore[index]  # it matches nothing, if need be
     there = [separator for separator in _SEPARATORS if separator in head]
     if len(there) <= 1:
         lines = _parsed(path, text, there[0] if there else ",")
@@ -113,12 +157,22 @@ def from_json_lines(path: Path) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line, object_pairs_hook=_object)
+            row = json.loads(line, object_pairs_hook=_object, parse_float=_number)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path.name!r}, line {number}: {error}") from None
         if not isinstance(row, dict):
-            raise ValueError(f"{path.name!r}, line {number} is no object of column to value: {safe_repr(row)}")
+            cure = "; give read_rows(json.load(file))" if isinstance(row, list) else ""
+            raise ValueError(f"{path.name!r}, line {number} is no object of column to value: {safe_repr(row)}{cure}")
         yield row
+
+
+def _number(text: str) -> float | Decimal:
+    """Return a number with all the digits that it is written with."""
+    number = float(text)
+    if len(text) <= _SURE_DIGITS or math.isinf(number):
+        return number
+    exact = Decimal(text)
+    return number if exact == Decimal(repr(number)) else exact
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
