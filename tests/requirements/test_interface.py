@@ -8,7 +8,6 @@ import inspect
 import io
 import json
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -34,6 +33,7 @@ from tests import every_operation as every
 from tests.altered import alter, body_of, query_of, replace
 from tests.conftest import Lab, World
 from tests.scenarios import SCENARIOS
+from tests.typing.checkers import findings, marked
 
 ROOT = Path(__file__).parents[2]
 SPEC = json.loads((files("kaleidoscope_api") / "openapi.json").read_text("utf-8"))
@@ -187,33 +187,11 @@ def test_r105_the_error_policy_holds_for_every_method(world: World, tmp_path: Pa
 # -- R106, R109: what a type checker sees ----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[int]]:
-    """The lines that `mypy --strict` reports in the two files of usage, read as a user's files: by file."""
-    here = Path(__file__).parent
-    folder = tmp_path_factory.mktemp("user")  # far from the settings of this project
-    for name in ("usage_right.py", "usage_wrong.txt"):
-        (folder / name).with_suffix(".py").write_text((here / name).read_text("utf-8"), "utf-8")
-    cache = ROOT / ".mypy_cache" / "usage"
-    command = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={cache}", "usage_right.py", "usage_wrong.py"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    lines: dict[str, set[int]] = {"usage_right.py": set(), "usage_wrong.py": set()}
-    for name, line in re.findall(r"^(\S+?):(\d+): error", done.stdout, re.MULTILINE):
-        lines.setdefault(name, set()).add(int(line))
-    assert done.returncode in (0, 1), done.stderr
-    assert "Found" in done.stdout or "Success" in done.stdout
-    print(done.stdout)
-    return lines
-
-
-def test_r106_types_are_shipped_and_signatures_visible(checked: dict[str, set[int]]) -> None:
+def test_r106_types_are_shipped_and_signatures_visible() -> None:
     """A user's strict checker takes right code (partial queries, `use_cache`) and reports each mistake."""
-    wrong = (Path(__file__).parent / "usage_wrong.txt").read_text("utf-8").splitlines()
-    mistakes = {number for number, line in enumerate(wrong, 1) if "# mistake" in line}
-
-    assert checked["usage_right.py"] == set()
-    assert checked["usage_wrong.py"] == mistakes
-    assert len(mistakes) > 10
+    assert findings("mypy")["usage_right.py"] == {}
+    assert findings("mypy")["usage_wrong.py"].keys() == marked("usage_wrong.py")
+    assert len(marked("usage_wrong.py")) > 10
 
 
 def test_r106_the_marker_is_part_of_the_packages() -> None:
@@ -227,9 +205,9 @@ def test_r106_the_marker_is_part_of_the_packages() -> None:
             assert str(shown.parameters["use_cache"]) == "use_cache: 'bool' = True"
 
 
-def test_r109_places_of_parameters_are_kept(lab: Lab, world: World, checked: dict[str, set[int]]) -> None:
+def test_r109_places_of_parameters_are_kept(lab: Lab, world: World) -> None:
     """Arguments given by place arrive where they always did; older orders are understood, with a warning."""
-    assert checked["usage_right.py"] == set()  # the calls by place are among them
+    assert findings("mypy")["usage_right.py"] == {}  # the calls by place are among them
     api, things = lab.api, Things(lab, world)
     member = world(api.workspace.get_members())[0].id
     begin = datetime(2030, 1, 2, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The rules of record search against pandas, on a generated table of 300 rows with a field of every type.
+"""The rules of record search against pandas, on a generated table of 100 rows with a field of every type.
 
 What is expected is computed from the columns of a data frame, by the words of docs/sandbox.md and not by its code.
 """
@@ -25,7 +25,7 @@ from kalbio.sandbox.contract import load_contract
 from kalbio.testing import InProcess
 from tests.sandbox.wire import Api, Json
 
-ROWS = 300
+ROWS = 100
 # a Wednesday
 NOW = datetime(2026, 3, 11, 15, 30, tzinfo=UTC)
 TODAY = pd.Timestamp("2026-03-11", tz="UTC")

@@ -37,7 +37,7 @@ from kalbio.sandbox.server import serve
 from tests.sandbox.scenario import live_in
 from tests.sandbox.wire import Api, Json
 
-EXAMPLES = int(os.environ.get("KALBIO_ATTACKS", "5"))
+EXAMPLES = int(os.environ.get("KALBIO_ATTACKS", "3"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 OPERATIONS = {operation.id: operation for operation in load_contract().operations}
 

@@ -119,16 +119,16 @@ def test_what_is_not_there_is_404(bare: Api) -> None:
         assert bare.get(path).status == 404
 
 
-def test_ten_thousand_records_travel_in_batches(bare: Api) -> None:
-    """An import of 10,000 rows is read back 1,000 at a time."""
-    rows = [{"Drug": f"D{n}", "Mass": n} for n in range(10_000)]
+def test_thousands_of_records_travel_in_batches(bare: Api) -> None:
+    """An import of 2,500 rows is read back 1,000 at a time."""
+    rows = [{"Drug": f"D{n}", "Mass": n} for n in range(2500)]
     bare.post("/push/imports", {"key_field_names": ["Drug"], "data": rows})
 
     ids = bare.read("/records/search")
     seen = [
         r["record_identifier"]
-        for i in range(0, 10_000, 1000)
+        for i in range(0, 2500, 1000)
         for r in bare.read("/records", record_ids=",".join(ids[i : i + 1000]))
     ]
 
-    assert sorted(seen) == sorted(f"D{n}" for n in range(10_000))
+    assert sorted(seen) == sorted(f"D{n}" for n in range(2500))

@@ -1,6 +1,7 @@
 """Runs mypy and pyright once on code as users write it, in a directory outside the tree, on the package as installed.
 
-The code is the scripts of `scripts/`, which are written async and derived into the sync world.
+The code is the scripts of `scripts/`, which are written async and derived into the sync world; those of `scripts/sync/`
+are checked as they stand.
 """
 
 from __future__ import annotations
@@ -13,63 +14,61 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from scripts.codegen.apis import read_table
 from scripts.codegen.derive import derive
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPTS = Path(__file__).parent / "scripts"
-CHECKERS = ("mypy", "pyright")
-
-
-class Finding(NamedTuple):
-    """An error that a checker reports."""
-
-    line: int
-    text: str
-
-
-class Reports(NamedTuple):
-    """What was checked, and what each checker found: by checker, then by file."""
-
-    files: Mapping[str, str]
-    found: Mapping[str, Mapping[str, list[Finding]]]
-
-
-def _scripts() -> Iterator[tuple[str, str]]:
-    twins = read_table(ROOT).twins
-    for path in sorted(SCRIPTS.glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        yield f"async_{path.name}", text
-        yield f"sync_{path.name}", derive(text, twins)
 
 
 @functools.cache
-def reports() -> Reports:
-    """Check everything, once in a run of the tests."""
-    files = dict(_scripts())
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for file, text in files.items():
-            (folder / file).write_text(text, encoding="utf-8")
-        (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "standard"}', encoding="utf-8")
-        commands = (
-            [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--hide-error-codes", "--config-file=",
-             f"--cache-dir={ROOT / '.mypy_cache' / 'users'}", *files],
-            [str(Path(sys.executable).with_name("basedpyright")), f"--pythonpath={sys.executable}", "--outputjson"],
-        )  # fmt: skip
-        running = [
-            subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            for command in commands
-        ]
-        (mypy, mypy_errors), (pyright, pyright_errors) = [process.communicate() for process in running]
-    assert {process.returncode for process in running} <= {0, 1}, mypy_errors + pyright_errors
-    found: dict[str, dict[str, list[Finding]]] = {checker: {file: [] for file in files} for checker in CHECKERS}
-    for file, line, text in re.findall(r"^(\S+?):(\d+): error: (.*)$", mypy, re.MULTILINE):
-        found["mypy"][file].append(Finding(int(line), text))
-    for item in json.loads(pyright)["generalDiagnostics"]:
+def files() -> Mapping[str, str]:
+    """The code to check, by the name of the file."""
+    twins = read_table(ROOT).twins
+    found = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("sync/*.py"))}
+    for path in sorted(SCRIPTS.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        found |= {f"async_{path.name}": text, f"sync_{path.name}": derive(text, twins)}
+    return found
+
+
+def marked(file: str) -> set[int]:
+    """The lines of a file that are marked as errors."""
+    return {number for number, line in enumerate(files()[file].splitlines(), 1) if line.endswith("# error")}
+
+
+@functools.cache
+def findings(checker: str) -> Mapping[str, Mapping[int, str]]:
+    """What a checker finds in each file: by line. It runs once in a process of the tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        for file, text in files().items():
+            Path(folder, file).write_text(text, encoding="utf-8")
+        Path(folder, "pyrightconfig.json").write_text('{"typeCheckingMode": "standard"}', encoding="utf-8")
+        command = COMMANDS[checker] + ([] if checker == "pyright" else [*files()])
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    found: dict[str, dict[int, str]] = {file: {} for file in files()}
+    for file, line, text in READ[checker](done.stdout):
+        found[file][line] = text
+    return found
+
+
+def _read_mypy(output: str) -> Iterator[tuple[str, int, str]]:
+    for file, line, text in re.findall(r"^(\S+?):(\d+): error: (.*)$", output, re.MULTILINE):
+        yield file, int(line), text
+
+
+def _read_pyright(output: str) -> Iterator[tuple[str, int, str]]:
+    for item in json.loads(output)["generalDiagnostics"]:
         if item["severity"] == "error":
-            line = item["range"]["start"]["line"] + 1
-            found["pyright"][Path(item["file"]).name].append(Finding(line, item["message"]))
-    return Reports(files, found)
+            yield Path(item["file"]).name, item["range"]["start"]["line"] + 1, item["message"]
+
+
+COMMANDS = {
+    # The cache is that of the project's own check: it holds the package already, and both are strict.
+    "mypy": [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--hide-error-codes", "--config-file=",
+             f"--cache-dir={ROOT / '.mypy_cache'}"],
+    "pyright": [str(Path(sys.executable).with_name("basedpyright")), f"--pythonpath={sys.executable}", "--outputjson"],
+}  # fmt: skip
+READ = {"mypy": _read_mypy, "pyright": _read_pyright}

@@ -7,20 +7,16 @@ import typing
 import pytest
 
 from kalbio._model.enums import FilterRule, FilterRuleTypeEnum, SearchRule
-from tests.typing.checkers import CHECKERS, SCRIPTS, reports
-
-FILES = [f"{world}_{path.name}" for path in sorted(SCRIPTS.glob("*.py")) for world in ("async", "sync")]
+from tests.typing.checkers import COMMANDS, files, findings, marked
 
 
-@pytest.mark.parametrize("checker", CHECKERS)
-@pytest.mark.parametrize("file", FILES)
-def test_checkers_report_the_marked_lines_alone(file: str, checker: str) -> None:
+@pytest.mark.parametrize("checker", COMMANDS)
+def test_checkers_report_the_marked_lines_alone(checker: str) -> None:
     """A checker accepts what is documented, and reports each line that is marked as an error, in both worlds."""
-    marked = {n for n, line in enumerate(reports().files[file].splitlines(), 1) if line.endswith("# error")}
-    found = dict(reports().found[checker][file])
-    assert {line: text for line, text in found.items() if line not in marked} == {}
-    assert marked - found.keys() == set()
-    assert marked
+    for file, found in findings(checker).items():
+        assert {line: text for line, text in found.items() if line not in marked(file)} == {}, file
+        assert marked(file) - found.keys() == set(), file
+    assert all(marked(file) for file in files() if file != "usage_right.py")
 
 
 def test_texts_of_rules_are_those_of_the_enumeration() -> None:

@@ -1,4 +1,4 @@
-"""Usual code of a user, which a strict type checker must accept. Never run: test_interface.py checks a copy of it."""
+"""Usual code of a user, which a strict type checker must accept. Never run."""
 
 from __future__ import annotations
 
