@@ -14,8 +14,8 @@ import attrs
 
 from kalbio.programs import Program
 from kalbio.testing import InProcess
+from tests.demo import NOWHERE
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 LONG = "long " * 20_000
 
 HOSTILE = [

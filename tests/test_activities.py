@@ -11,8 +11,7 @@ from kalbio import UNSET, AmbiguousIdentifierError, IdentifierNotFoundError, Kal
 from kalbio.activities import ActivityStatusEnum, CompletedBehaviorEnum
 from tests.altered import alter, body_of, query_of, replace
 from tests.conftest import Lab, World
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+from tests.demo import NOWHERE
 
 
 @pytest.fixture

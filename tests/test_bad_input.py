@@ -10,6 +10,7 @@ import math
 import pkgutil
 import re
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,6 @@ from tests.bad_inputs import (
     MAYBE_EMPTY,
     MOMENT,
     NO_TEXT,
-    NOWHERE,
     NUMBER,
     RECORD,
     SECONDS,
@@ -66,6 +66,7 @@ from tests.bad_inputs import (
     table,
 )
 from tests.conftest import Lab, World
+from tests.demo import NOWHERE
 
 ACTIVITY = named(lambda it: it.activity, lambda it: it.program)
 DEFINITION = named(lambda it: it.screening, lambda it: it.activity)
@@ -803,12 +804,17 @@ def test_about_none_there_is_nothing(things: Things, tmp_path: Path, case: str) 
     things.api.on_error = "raise"
 
 
+def a_third(values: list[Any], case: str) -> list[Any]:
+    """A third of the odd values, another one for each parameter: what reads and writes them is shared by all."""
+    return values[zlib.crc32(case.encode()) % 3 :: 3] if len(values) > 3 else values
+
+
 @pytest.mark.parametrize("method", UNKNOWN)
 def test_odd_text_names_nothing(things: Things, tmp_path: Path, method: str) -> None:
     """Odd text that names nothing is looked up and no more."""
     failures = []
     for parameter, kind in UNKNOWN[method]:
-        for value in kind.unknown(things):
+        for value in a_third(kind.unknown(things), f"{method}.{parameter}"):
             came, asked = outcome(things, method, parameter, value, tmp_path)
             bad = isinstance(came, Exception) and (not isinstance(came, CLEAR) or isinstance(came, UNCLEAR))
             if bad or asked or (isinstance(came, Exception) and not says_what(came, parameter, value)):
@@ -822,7 +828,7 @@ def test_odd_content_arrives(changing: Things, tmp_path: Path, method: str) -> N
     """Odd content arrives as it was given, in the place that it is meant for."""
     failures = []
     for parameter, kind in CARRIED[method]:
-        for value in kind.carried(changing):
+        for value in a_third(kind.carried(changing), f"{method}.{parameter}"):
             came, asked = outcome(changing, method, parameter, value, tmp_path)
             case = f"{parameter} {shown(value):.60}"
             if value is LONG and isinstance(came, ValueError) and "too long" in str(came):

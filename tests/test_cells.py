@@ -14,8 +14,7 @@ import pytest
 from kalbio import IdentifierNotFoundError
 from tests.altered import body_of
 from tests.conftest import Lab, World
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+from tests.demo import NOWHERE
 
 
 def push(lab: Lab, world: World, column: str, cells: list[Any], **options: Any) -> Any:

@@ -12,8 +12,7 @@ from kalbio import UNSET, AmbiguousIdentifierError, IdentifierNotFoundError
 from kalbio._core.objects.updates import collect_updates
 from tests.altered import alter, body_of, replace
 from tests.conftest import Lab, World
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+from tests.demo import NOWHERE
 
 
 @pytest.fixture

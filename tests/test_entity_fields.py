@@ -10,8 +10,7 @@ from kalbio import UNSET, AmbiguousIdentifierError, FieldTypeError, IdentifierNo
 from kalbio.entity_fields import DataFieldTypeEnum, EntityFieldRoleEnum, FormatEnforcementEnum, ValueAggregationTypeEnum
 from tests.altered import alter, body_of, replace
 from tests.conftest import Lab, World
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+from tests.demo import NOWHERE
 
 
 def test_fields_are_found_by_id_name_and_object(lab: Lab, world: World) -> None:

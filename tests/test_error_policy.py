@@ -13,8 +13,7 @@ import pytest
 from kalbio import AuthenticationError, OutcomeUnknownError, PermissionDeniedError, TransportError
 from tests.altered import replace
 from tests.conftest import Lab, World
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+from tests.demo import NOWHERE, Things
 
 
 @pytest.fixture
@@ -53,15 +52,6 @@ UNKNOWN: dict[str, tuple[Any, Any]] = {
 }
 
 
-class Things:
-    """The objects that the calls work on."""
-
-    def __init__(self, lab: Lab, world: World) -> None:
-        self.record = world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
-        self.activity = world(lab.api.activities.get_activity_by_id("Kinase screen"))
-        self.definition = world(self.activity.activity_definition)
-
-
 def same(given: Any, neutral: Any) -> bool:
     """Whether the value is the neutral one, of its very type."""
     return bool(given == neutral and (given is None) == (neutral is None) and isinstance(given, type(neutral)))
@@ -73,7 +63,7 @@ def test_what_is_known_to_be_wrong_is_logged_once_and_not_sent(
 ) -> None:
     """A name that names nothing gives the neutral value and one log line, and only look-ups go out."""
     call, neutral = UNKNOWN[name]
-    things = Things(old, world)
+    things = Things(old, "record", "activity", "definition")
     caplog.clear()
     before = len(old.operations())
     assert same(world(call(old.api, things)), neutral)
@@ -115,7 +105,7 @@ FAILING: dict[str, tuple[str, Any, Any]] = {
 def test_a_failing_server_is_logged_once(old: Lab, world: World, name: str, caplog: pytest.LogCaptureFixture) -> None:
     """A refusal of the server gives the neutral value and one log line that names the method."""
     operation, call, neutral = FAILING[name]
-    things = Things(old, world)
+    things = Things(old, "record", "activity", "definition")
     replace(old, operation, {"message": "not today"}, status=403)
     caplog.clear()
     assert same(world(call(old.api, things)), neutral)
@@ -160,7 +150,7 @@ def test_a_failure_is_never_remembered(old: Lab, world: World) -> None:
 
 def test_an_object_is_unchanged_by_a_failed_refresh(old: Lab, world: World) -> None:
     """When a refresh fails, the object keeps what it knew."""
-    things = Things(old, world)
+    things = Things(old, "record", "activity", "definition")
     before = things.activity.to_dict()
     replace(old, "getActivity", {"message": "down"}, status=403)
     world(things.activity.refetch())
@@ -271,7 +261,7 @@ def test_a_failure_inside_a_call_is_logged_by_that_call(
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["ImportsService.wait"]
     replace(old, "addRecordValue", {"message": "not today"}, status=403)
     caplog.clear()
-    assert world(Things(old, world).record.update_field("Comment", "x", None)) is None
+    assert world(Things(old, "record", "activity", "definition").record.update_field("Comment", "x", None)) is None
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["Record.update_field"]
 
 

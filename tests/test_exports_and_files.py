@@ -13,8 +13,7 @@ import pytest
 from kalbio import KalbioAPIError
 from tests.altered import query_of, replace
 from tests.conftest import Lab, World
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+from tests.demo import NOWHERE
 
 
 @pytest.fixture

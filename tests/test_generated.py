@@ -11,6 +11,7 @@ import json
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -102,10 +103,22 @@ def test_idempotence_follows_method_and_mark() -> None:
     assert {name: OPERATIONS[name].idempotent for name in expected} == expected
 
 
+@pytest.fixture(scope="module")
+def spec() -> dict[str, Any]:
+    """openapi.yaml."""
+    return api_description()
+
+
+@pytest.fixture(scope="module")
+def library() -> Iterator[httpx.Client]:
+    """The HTTP library, which is asked whether it accepts a request."""
+    with httpx.Client(base_url="https://api.example.com") as client:
+        yield client
+
+
 @pytest.mark.parametrize("name", OPERATION_IDS)
-def test_every_operation_builds_its_request(name: str) -> None:
+def test_every_operation_builds_its_request(name: str, spec: dict[str, Any], library: httpx.Client) -> None:
     """The builder of an operation takes the parameters of the description and httpx accepts what it gives."""
-    spec = api_description()
     operation = OPERATIONS[name]
     item = spec["paths"][operation.path]
     raw = item[operation.method.lower()]
@@ -130,7 +143,7 @@ def test_every_operation_builds_its_request(name: str) -> None:
         arguments["body"] = {"x": 1}
     kwargs = module.build_request(**arguments)
     assert kwargs["extensions"] == {"operation": name}
-    request = httpx.Client(base_url="https://api.example.com").build_request(**kwargs)
+    request = library.build_request(**kwargs)
     assert request.method == operation.method
     path = operation.path
     for node in parameters:

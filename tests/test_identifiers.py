@@ -19,10 +19,10 @@ from kalbio.programs import Program
 from kalbio.record_views import RecordView
 from kalbio.result_table_templates import ResultTableTemplate
 from tests.conftest import Lab, World
+from tests.demo import NOWHERE
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"
 OTHER = "0a1b2c3d-0000-4000-8000-000000000002"
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.mark.parametrize("given", [ID, ID.upper(), UUID(ID), KeyField({"id": ID})])

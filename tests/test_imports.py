@@ -9,8 +9,7 @@ import pytest
 from kalbio import KalbioResponseError
 from tests.altered import body_of, query_of, replace
 from tests.conftest import Lab, World
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+from tests.demo import NOWHERE
 
 
 def test_rows_are_loaded_by_name(lab: Lab, world: World) -> None:

@@ -87,11 +87,11 @@ def asked(lab: Lab, since: int = 0) -> list[str | None]:
 
 
 @pytest.mark.parametrize("carried_out", [True, False])
-@pytest.mark.parametrize("after", range(15))
+@pytest.mark.parametrize("after", [0, 1, 2, 7, 13, 14])
 def test_a_load_that_is_killed_at_any_row_goes_on(
     lab: Lab, world: World, path: Path, after: int, carried_out: bool
 ) -> None:
-    """Whichever of 15 rows the kill hits, before or after it was carried out, all are in once and in their order."""
+    """Whichever row the kill hits, before or after it was carried out, all are in once and in their order."""
     records = records_of(lab, world)
     live = kill(lab, after, carried_out=carried_out)
     with pytest.raises(Killed):

@@ -15,13 +15,13 @@ from kaleidoscope_api.operations import OPERATIONS
 from kalbio import IdentifierError
 from tests.altered import body_of
 from tests.conftest import Lab, World
+from tests.demo import NOWHERE
 
 NO_KEYS = [
     1.0, 1.5, True, ["a"], {"a": 1}, date(2026, 3, 1), datetime(2026, 3, 1, tzinfo=UTC), Decimal(1), uuid4(), b"a",
 ]  # fmt: skip
 NOTHING = [None, "", " \t", float("nan"), pandas.NA, pandas.NaT]
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 Call = Callable[[Any], Any]
 

@@ -91,7 +91,14 @@ def test_a_run_that_writes_a_secret_fails(tmp_path: Path, processes: int) -> Non
     folders = ["--rootdir", str(tmp_path), "--basetemp", str(tmp_path / "base"), "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", f"-n{processes}", "-c", os.devnull, *folders, str(tmp_path)]
 
-    done = subprocess.run(command, cwd=CASSETTES.parent.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=CASSETTES.parent.parent,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (done.returncode, "1 passed" in done.stdout) == (1, True)
     places = [f"SECRET in {place}" for place in ("output: test_", "warnings: : b", "files: ")]

@@ -10,8 +10,7 @@ from kalbio import KalbioAPIError, KalbioResponseError
 from kalbio.entity_fields import KeyField
 from tests.altered import body_of, replace
 from tests.conftest import Lab, World
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+from tests.demo import NOWHERE
 
 
 def test_programs_are_created_and_renamed(lab: Lab, world: World) -> None:

@@ -19,8 +19,7 @@ from kalbio import (
 from kalbio.records import FilterRuleTypeEnum
 from tests.altered import alter, body_of, query_of, replace
 from tests.conftest import Lab, World
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+from tests.demo import NOWHERE
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from kalbio import IdentifierNotFoundError, KalbioAPIError, KalbioResponseError
 from kalbio.registration import RegistrationFileStatusEnum, RegistrationResultStatusEnum
 from tests.altered import alter, body_of, replace
 from tests.conftest import Lab, World
+from tests.demo import NOWHERE
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 ROWS = [{"Compound": "R-1", "Purity (%)": 98}, {"Compound": "R-2", "Comment": "pale"}]
 
 

@@ -26,8 +26,8 @@ from scripts.trials import (
 
 
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
-    """Of 1,000 mixed calls under 30 % faults none is lost, doubled, or carried out without being told."""
-    figures = mixed_calls.run(1000, 0.3, seed=5)
+    """Of 400 mixed calls under 30 % faults none is lost, doubled, or carried out without being told."""
+    figures = mixed_calls.run(400, 0.3, seed=5)
 
     assert (figures["lost"], figures["doubled"], figures["unreported"]) == (0, 0, 0)
     assert 0 < figures["of these carried out"] < figures["unknown writes"]
@@ -42,41 +42,41 @@ def test_the_trial_notices_a_client_that_repeats_writes(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("kalbio._core.sync.retrying_client.decide", careless)
 
-    figures = mixed_calls.run(1000, 0.3, seed=5)
+    figures = mixed_calls.run(400, 0.3, seed=5)
     assert figures["doubled"] > 0
     assert figures["unknown writes"] < figures["unknown writes by the ledger"]
 
 
 def test_a_load_that_is_killed_goes_on() -> None:
-    """Of 1,000 rows killed three times none is lost, doubled or out of order; kills hit rows that were in already."""
-    figures = killed_loads.run(1000, 3, seed=1)
+    """Of 200 rows killed twice none is lost, doubled or out of order; kills hit rows that were in already."""
+    figures = killed_loads.run(200, 2, seed=1)
 
     assert killed_loads.held(figures), figures
 
 
 def test_the_trial_notices_a_load_without_a_journal() -> None:
     """A load that begins again after a kill doubles rows, and the trial counts them."""
-    assert killed_loads.run(300, 1, seed=1, journal=False)["doubled"] > 0
+    assert killed_loads.run(100, 1, seed=1, journal=False)["doubled"] > 0
 
 
 def test_a_load_whose_journal_meets_a_full_disk_goes_on() -> None:
-    """Of 1,500 rows none is lost, doubled or untold when the journal could not be written three times."""
-    figures = full_disks.run(1500, 3, seed=1)
+    """Of 400 rows none is lost, doubled or untold when the journal could not be written twice."""
+    figures = full_disks.run(400, 2, seed=1)
 
     assert full_disks.held(figures), figures
 
 
 def test_the_trial_notices_a_journal_that_forgets() -> None:
     """A journal as it was before the last run doubles rows, and the trial counts them."""
-    figures = full_disks.run(1500, 3, seed=1, forgetful=True)
+    figures = full_disks.run(400, 2, seed=1, forgetful=True)
 
     assert figures["doubled"] > 0
     assert not full_disks.held(figures)
 
 
 def test_files_go_up_and_down_whole_and_in_constant_memory() -> None:
-    """Files of 30 MB arrive as they were sent, and take at most 4 MB of memory above the start."""
-    figures = large_files.run(30, ["upload from a path", "download to a path"])
+    """Files of 12 MB arrive as they were sent, and take at most 4 MB of memory above the start."""
+    figures = large_files.run(12, ["upload from a path", "download to a path"])
 
     assert large_files.held(figures), figures
     assert len(figures) == 5 + (not memory.can_be_measured())
@@ -92,9 +92,9 @@ def test_the_trial_notices_a_client_that_holds_files_in_memory(monkeypatch: pyte
 
     monkeypatch.setattr("kalbio.files.FilesService.download_file", greedy)
     with file_server.serving() as url, KaleidoscopeClient("trial", "trial", url) as client:
-        told = large_files._measured(client, lambda value: value, "download to a path", tmp_path, 30_000_000)
+        told = large_files._measured(client, lambda value: value, "download to a path", tmp_path, 12_000_000)
 
-    right = file_server.sha256(30_000_000)
+    right = file_server.sha256(12_000_000)
     assert not large_files.held({"": told["peak"], "arrived with other bytes": []})
     assert (told["sha256"] == right, len(told["sha256"])) == (False, len(right))
 
@@ -155,10 +155,11 @@ def test_the_trial_notices_a_lost_wake_up(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_cancelled_calls_leave_nothing_taken() -> None:
-    """After 1,000 calls cancelled at any moment no connection and no place is taken, and all later calls succeed."""
-    figures = cancelled_calls.run(1000, 1, compare=False)
+    """After 400 calls cancelled at any moment no connection and no place is taken, and all later calls succeed."""
+    figures = cancelled_calls.run(400, 1, compare=False)
 
-    assert cancelled_calls.held(figures), figures
+    assert figures["cancelled"] >= 400
+    assert {name: figures[name] for name in cancelled_calls.WRONG if figures[name]} == {}
 
 
 def test_the_trial_notices_connections_that_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,12 +188,12 @@ def test_the_trial_notices_copies_that_are_taken_for_answers() -> None:
 
 
 def test_ctrl_c_ends_bulk_calls_and_nothing_is_sent_after_it() -> None:
-    """Of twelve bulk calls that are interrupted each ends in time, with a true account, and leaves nothing stuck."""
-    figures = interrupts.run(12, seed=1)
+    """Of eight bulk calls that are interrupted each ends in time, with a true account, and leaves nothing stuck."""
+    figures = interrupts.run(8, seed=1)
 
     assert interrupts.held(figures), figures
 
 
 def test_the_trial_notices_threads_that_do_not_stop() -> None:
     """Threads that are not told that their call has ended go on sending, and the trial counts it."""
-    assert interrupts.run(12, seed=1, stops=False)["sent after"] > 0
+    assert interrupts.run(4, seed=1, stops=False)["sent after"] > 0

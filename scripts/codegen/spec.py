@@ -17,7 +17,7 @@ class SpecError(Exception):
     """The description of an API cannot be used; the text says why."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # in C where there is one
     """YAML as JSON: `no`, `on` and dates are text, as in YAML 1.2, and a key given twice is an error."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - declared so upstream
@@ -31,7 +31,8 @@ class _Loader(yaml.SafeLoader):
                 line = key_node.start_mark.line + 1
                 raise SpecError(f"{key_node.start_mark.name}, line {line}: the key {key!r} is given twice")
             seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+        made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return made
 
 
 for _tag, _pattern, _first in (

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
-
 
 class ListCall(NamedTuple):
     """A call that returns a list."""
@@ -71,24 +69,3 @@ LISTS: dict[str, ListCall] = {
         lambda api, it: api.registration.get_registration_submissions(it.activity),
     ),
 }
-
-
-class Things:
-    """Things of the demo seed, known to the client of a lab by nothing but their JSON."""
-
-    record: Any
-    activity: Any
-    dashboard: Any
-
-    def __init__(self, lab: Any) -> None:
-        from importlib import import_module
-
-        world = "kalbio" if lab.world.kind == "sync" else "kalbio.aio"
-        seen = lab.client
-        for name, module, kind, item in (
-            ("record", "records", "Record", seen.records.get_record_by_id({"Compound": "SBX-1"})),
-            ("activity", "activities", "Activity", seen.activities.get_activity_by_id("Kinase screen")),
-            ("dashboard", "dashboards", "Dashboard", seen.dashboards.get_dashboards()[0]),
-        ):
-            setattr(self, name, getattr(import_module(f"{world}.{module}"), kind)(item.to_dict(), lab.api))
-        lab.exchanges.clear()

@@ -19,9 +19,8 @@ from kalbio import KalbioError
 from kalbio.sandbox import Sandbox
 from kalbio.testing import InProcess
 from tests.conftest import Lab, World
+from tests.demo import NOWHERE
 from tests.requirements.together import Gate, together
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 def listing(service: str, method: str) -> Callable[..., Any]:

@@ -22,7 +22,7 @@ from kalbio import (
 from kalbio.sandbox import Sandbox
 from tests.altered import alter, body_of, replace
 from tests.conftest import Lab, World
-from tests.requirements.lists import NOWHERE
+from tests.demo import NOWHERE
 
 ROWS: list[dict[str, Any]] = [{"Compound": "R-1", "Purity (%)": 98}, {"Compound": "R-2", "Comment": "pale"}]
 WRITES = {"createImport", "runImport", "validateDrafts", "submitDrafts"}

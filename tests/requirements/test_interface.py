@@ -32,31 +32,12 @@ from kalbio.webhooks import RegistrationSubmitted, parse_webhook, verify_hmac
 from tests import every_operation as every
 from tests.altered import alter, body_of, query_of, replace
 from tests.conftest import Lab, World
+from tests.demo import NOWHERE, Things
 from tests.scenarios import SCENARIOS
 from tests.typing.checkers import findings, marked
 
 ROOT = Path(__file__).parents[2]
 SPEC = json.loads((files("kaleidoscope_api") / "openapi.json").read_text("utf-8"))
-NOWHERE = "00000000-0000-4000-8000-000000000000"
-
-
-class Things:
-    """What is there to call methods on."""
-
-    def __init__(self, lab: Lab, world: World) -> None:
-        api = lab.api
-        self.api = api
-        self.record = world(api.records.get_record_by_id({"Compound": "SBX-1"}))
-        self.activity = world(api.activities.get_activity_by_id("Kinase screen"))
-        self.definition = world(api.activities.get_definition_by_id("Assay results registration"))
-        self.key = world(api.entity_fields.get_key_field_by_id("Compound"))
-        self.field = world(api.entity_fields.get_data_field_by_id("Comment"))
-        self.kind = world(api.entity_types.get_type_by_name("Compound"))
-        self.view = world(api.record_views.get_record_views())[0]
-        self.template = world(api.result_table_templates.get_templates())[0]
-        self.program = world(api.programs.get_programs())[0]
-        self.dashboard = world(api.dashboards.get_dashboards())[0]
-        self.prop = self.definition.properties[0]
 
 
 # -- R105 ------------------------------------------------------------------------------------------------------------
@@ -118,7 +99,7 @@ def methods_of(things: Things) -> Iterator[tuple[str, Any, str]]:
         api.result_table_templates, api.workspace,
     ]  # fmt: skip
     objects = [things.record, things.activity, things.definition, things.key, things.field, things.kind, things.view,
-               things.dashboard, things.prop]  # fmt: skip
+               things.dashboard, things.definition.properties[0]]  # fmt: skip
     for owner in [*services, *objects]:
         for name in dir(type(owner)):
             function = inspect.getattr_static(type(owner), name)
@@ -157,7 +138,7 @@ def test_r105_the_error_policy_holds_for_every_method(world: World, tmp_path: Pa
     silent, loud, unasked = [], [], set()
     for policy in ("raise", "log"):
         lab = Lab(world, retries=0, on_error=policy)
-        things = Things(lab, world)
+        things = Things(lab)
         parts = {"add_label_ids": ["urgent"], "add_assigned_group_ids": ["Chemistry"]}
         world(things.activity.update(**parts, add_assigned_user_ids=[world(lab.api.workspace.get_members())[0]]))
         found = list(methods_of(things))
@@ -208,7 +189,7 @@ def test_r106_the_marker_is_part_of_the_packages() -> None:
 def test_r109_places_of_parameters_are_kept(lab: Lab, world: World) -> None:
     """Arguments given by place arrive where they always did; older orders are understood, with a warning."""
     assert findings("mypy")["usage_right.py"] == {}  # the calls by place are among them
-    api, things = lab.api, Things(lab, world)
+    api, things = lab.api, Things(lab)
     member = world(api.workspace.get_members())[0].id
     begin = datetime(2030, 1, 2, tzinfo=UTC)
     world(api.activities.create_activity(
@@ -241,7 +222,7 @@ def test_r109_what_is_optional_is_by_keyword_beyond_the_first_few(lab: Lab, worl
     """No method takes more than four optional arguments by place, but for those whose places users know already."""
     known = {"create_activity", "push_data", "push_data_by_field_id", "pull_data"}
     many = {}
-    for label, owner, name in methods_of(Things(lab, world)):
+    for label, owner, name in methods_of(Things(lab)):
         if isinstance(inspect.getattr_static(type(owner), name), property) or name in known:
             continue
         optional = [
@@ -263,7 +244,7 @@ def test_r107_text_does_where_a_member_does(lab: Lab, world: World) -> None:
     from kalbio.entity_fields import DataFieldTypeEnum, FormatEnforcementEnum, ValueAggregationTypeEnum
     from kalbio.registration import RegistrationFileStatusEnum, RegistrationResultStatusEnum
 
-    things = Things(lab, world)
+    things = Things(lab)
     api, activity, definition, key, field = things.api, things.activity, things.definition, things.key, things.field
     filters: Callable[[Any], list[dict[str, Any]]] = lambda rule: [  # noqa: E731
         {"field_id": field.id, "filter_type": rule, "filter_prop": "x"}
@@ -308,7 +289,7 @@ def test_r107_text_does_where_a_member_does(lab: Lab, world: World) -> None:
 @pytest.mark.filterwarnings("ignore:.*None clears here")
 def test_r108_updates_have_one_convention(lab: Lab, world: World) -> None:
     """Nothing given sends nothing, None clears, and what is not given is not sent – for everything that has updates."""
-    things = Things(lab, world)
+    things = Things(lab)
     templates = things.api.result_table_templates
     updates: dict[str, tuple[Callable[..., Any], str]] = {
         "updateActivity": (things.activity.update, "due_date"),
@@ -632,7 +613,7 @@ def test_r117_dashboard_changes_need_no_answer(lab: Lab, world: World, answer: A
 def test_r118_what_has_gone_is_reported(world: World, policy: str, caplog: pytest.LogCaptureFixture) -> None:
     """Refreshing a record or an activity that is no more raises "not found"; the older policy logs it."""
     lab = Lab(world, retries=0, on_error=policy)
-    things = Things(lab, world)
+    things = Things(lab)
     replace(lab, "getRecord", {"message": "no such record"}, status=404)
     replace(lab, "getActivity", {"message": "no such activity"}, status=404)
     alter(lab, "listActivities", lambda items: [item for item in items if item["id"] != things.activity.id])
@@ -652,7 +633,7 @@ def test_r118_what_has_gone_is_reported(world: World, policy: str, caplog: pytes
 
 def test_r119_key_values_name_a_record_everywhere(lab: Lab, world: World, tmp_path: Path) -> None:
     """Every method that takes a record takes its key values, and means the same as with its id."""
-    things = Things(lab, world)
+    things = Things(lab)
     api, activity, dashboard, view = things.api, things.activity, things.dashboard, things.view
     wanted, key = things.record, {"Compound": "SBX-1"}
     by_object = {things.key: "SBX-1"}

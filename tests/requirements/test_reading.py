@@ -13,7 +13,8 @@ import pytest
 from kalbio._core.objects.resource import Field, Resource
 from tests.altered import alter, replace
 from tests.conftest import Lab, World
-from tests.requirements.lists import LISTS, NOWHERE, Things
+from tests.demo import NOWHERE, UnseenThings
+from tests.requirements.lists import LISTS
 
 OTHER = NOWHERE.replace("8", "9")
 
@@ -21,7 +22,7 @@ OTHER = NOWHERE.replace("8", "9")
 @pytest.fixture
 def it(lab: Lab) -> Any:
     """Things of the demo seed; the client has cached nothing yet."""
-    return Things(lab)
+    return UnseenThings(lab)
 
 
 def fields_of(item: Any) -> set[str]:

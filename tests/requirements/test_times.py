@@ -17,7 +17,7 @@ from kalbio import KalbioError, UnreadableTimeError
 from kalbio.record_views import FilterRuleType
 from tests.altered import alter, body_of, query_of, replace
 from tests.conftest import Lab, World
-from tests.requirements.lists import Things
+from tests.demo import UnseenThings
 
 NOON = datetime(2026, 3, 1, 12)
 MIDNIGHT = datetime(2026, 3, 1)
@@ -84,9 +84,9 @@ VALUE: dict[str, Call] = {
 
 
 @pytest.fixture
-def it(lab: Lab) -> Things:
+def it(lab: Lab) -> UnseenThings:
     """A record and an activity of the demo seed."""
-    return Things(lab)
+    return UnseenThings(lab)
 
 
 @pytest.fixture(params=["UTC", "EAST-5:30", "WEST8"])
@@ -113,7 +113,7 @@ def refused(lab: Lab, world: World, call: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize("name", [*INSTANT, *DAY, *VALUE])
-def test_r145_a_time_without_a_zone_is_refused(lab: Lab, world: World, it: Things, name: str) -> None:
+def test_r145_a_time_without_a_zone_is_refused(lab: Lab, world: World, it: UnseenThings, name: str) -> None:
     """A datetime without a zone is a ValueError that names the cure, wherever a condition or a value may be one."""
     call = {**INSTANT, **DAY, **VALUE}[name]
     for at in (NOON, MIDNIGHT.replace(microsecond=1), Nanoseconds(2026, 3, 1)):
@@ -123,7 +123,9 @@ def test_r145_a_time_without_a_zone_is_refused(lab: Lab, world: World, it: Thing
 
 
 @pytest.mark.parametrize("name", INSTANT)
-def test_r145_where_an_instant_is_meant_midnight_needs_a_zone(lab: Lab, world: World, it: Things, name: str) -> None:
+def test_r145_where_an_instant_is_meant_midnight_needs_a_zone(
+    lab: Lab, world: World, it: UnseenThings, name: str
+) -> None:
     """Midnight without a zone is no instant; a date is its beginning, and what has a zone goes out as it is."""
     refused(lab, world, lambda: INSTANT[name](lab.api, it, MIDNIGHT))
     refused(lab, world, lambda: INSTANT[name](lab.api, it, "2026-03-01T00:00:00"))
@@ -135,7 +137,7 @@ def test_r145_where_an_instant_is_meant_midnight_needs_a_zone(lab: Lab, world: W
 
 
 @pytest.mark.parametrize("name", DAY)
-def test_r145_where_a_day_is_meant_midnight_is_one(lab: Lab, world: World, it: Things, name: str) -> None:
+def test_r145_where_a_day_is_meant_midnight_is_one(lab: Lab, world: World, it: UnseenThings, name: str) -> None:
     """A date and midnight without a zone are sent as the day, which is what the server keeps."""
     operation, member = ("createActivity" if name == "start" else "updateActivity"), name.split()[-1] + "_date"
     for at in (date(2026, 3, 1), MIDNIGHT):
@@ -144,7 +146,7 @@ def test_r145_where_a_day_is_meant_midnight_is_one(lab: Lab, world: World, it: T
         assert getattr(changed, member) == datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def test_r145_midnight_is_a_date_among_values(lab: Lab, world: World, it: Things, zone: str) -> None:
+def test_r145_midnight_is_a_date_among_values(lab: Lab, world: World, it: UnseenThings, zone: str) -> None:
     """Midnight without a zone, as tables have it for dates, is the text of the day, wherever the machine stands."""
     world(it.record.add_value("Comment", MIDNIGHT))
     assert body_of(lab, "addRecordValue")["content"] == "2026-03-01"
@@ -154,7 +156,7 @@ def test_r145_midnight_is_a_date_among_values(lab: Lab, world: World, it: Things
     assert '"filter_prop":"2026-03-01"' in query_of(lab, "searchRecords")["entity_field_filters"]
 
 
-def test_r145_what_has_just_happened_is_found(lab: Lab, world: World, it: Things, zone: str) -> None:
+def test_r145_what_has_just_happened_is_found(lab: Lab, world: World, it: UnseenThings, zone: str) -> None:
     """An instant with a zone is the same instant to the server, wherever the machine stands."""
     world(it.record.add_value("Comment", "just now"))
     for hours, found in ((-1, True), (1, False)):

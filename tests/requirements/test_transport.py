@@ -45,9 +45,9 @@ from tests.altered import replace
 from tests.conftest import Lab, World
 from tests.core.conftest import core  # noqa: F401  # a fixture
 from tests.core.wire import Core, Wire, answer, tokens
+from tests.demo import NOWHERE
 from tests.requirements.together import together
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 PATIENT = RetryPolicy(attempts=4, base=0)
 
 
