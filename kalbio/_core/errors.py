@@ -44,11 +44,30 @@ _NEEDLESS_ESCAPE = re.compile(r"\\u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 
 
 class SDKError(Exception):
-    """Base of every error that is raised on purpose."""
+    """Base of every error that is raised on purpose.
+
+    Attributes:
+        cure: what to do about it, empty where the text says it.
+    """
+
+    cure = ""
 
     def __str__(self) -> str:
         # Done here, because text from the server gets into the messages in many places.
         return one_line(super().__str__())
+
+    def _render_traceback_(self) -> list[str]:
+        # What IPython and Jupyter show when nobody caught it. Python itself shows the whole traceback.
+        from kalbio._core.text.tracebacks import in_three_lines
+
+        return in_three_lines(self, self.cure)
+
+    def _repr_html_(self) -> str:
+        from kalbio._core.text.html_tables import html_table, shown
+
+        members = ((name, shown(value)) for name, value in vars(self).items())
+        rows = [(name, text) for name, text in [("cure", self.cure), *members] if text]
+        return html_table(f"{type(self).__name__}: {self}", rows, len(rows))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The constructors take keywords, which the default way of pickling exceptions would lose.
@@ -145,29 +164,43 @@ class APIError(SDKError):
 class ValidationError(APIError):
     """400 or 422: the server refused what was sent; `message` and `details` say why."""
 
+    cure = "Correct what the server names."
+
 
 class AuthenticationError(APIError):
     """401, or the login itself was refused: check the client id and the client secret."""
+
+    cure = "Check the client id and the client secret, and that they belong to this address."
 
 
 class PermissionDeniedError(APIError):
     """403: the credentials are valid, but do not allow this call."""
 
+    cure = "Use credentials that are allowed to do this, or ask for the right."
+
 
 class NotFoundError(APIError):
     """404: what was asked for does not exist."""
+
+    cure = "Check the id: it may be of another kind of thing, or of another address."
 
 
 class ConflictError(APIError):
     """409: the request conflicts with the current state of the server."""
 
+    cure = "Read the current state, and decide again."
+
 
 class RateLimitError(APIError):
     """429: too many requests; `retry_after` has the wait in seconds, if the server named one."""
 
+    cure = "Wait, and make a client with a smaller max_in_flight."
+
 
 class ServerError(APIError):
     """5xx: the server failed."""
+
+    cure = "Try again later; `request_id` lets those who run the server find it."
 
 
 _BY_STATUS: dict[int, type[APIError]] = {
@@ -193,6 +226,8 @@ def _read_error_body(body: bytes, secrets: Iterable[str], read: Callable[[Any], 
 
 class ResponseError(SDKError):
     """The call succeeded, but its answer cannot be used: it is empty, is not JSON, or has the wrong shape."""
+
+    cure = "Check that the address is that of the API; `response_body` has the beginning of the answer."
 
     def __init__(
         self,
@@ -254,9 +289,13 @@ class TransportError(SDKError):
 class ConnectionFailedError(TransportError, ConnectionError):
     """The connection could not be made, or broke before the answer was complete."""
 
+    cure = "Check the address, the network and the proxy."
+
 
 class RequestTimeoutError(TransportError, TimeoutError):
     """A time limit passed: connecting, writing, reading, or waiting for a free connection."""
+
+    cure = "Try again, or with more time: client.timeout(seconds)."
 
 
 class OutcomeUnknownError(SDKError):
@@ -311,6 +350,8 @@ class ClientClosedError(SDKError, RuntimeError):
 class OutcomeError(SDKError):
     """Something that you waited for failed; `outcome` is its last state."""
 
+    cure = "`outcome` of the error says what failed."
+
     def __init__(self, text: str, outcome: Any) -> None:
         self.outcome = outcome
         super().__init__(text)
@@ -333,6 +374,8 @@ class JournalError(SDKError):
 
 class WaitTimeoutError(SDKError, TimeoutError):
     """Something did not end while you waited; `outcome` is the last state that was seen."""
+
+    cure = "It goes on: wait for it again, with a larger timeout."
 
     def __init__(self, text: str, outcome: Any) -> None:
         self.outcome = outcome

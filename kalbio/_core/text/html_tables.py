@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from kalbio._core.text.display import LIMIT, one_line
+from kalbio._core.text.display import LIMIT, one_line, safe_repr
 
 ROWS = 20
 COLUMNS = 20
@@ -107,4 +107,9 @@ def shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         more = f", ... {len(value) - ROWS} more" if len(value) > ROWS else ""
         return ", ".join(map(shown, value[:ROWS])) + more
-    return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    try:
+        return str(value)
+    except Exception:  # huge numbers, and objects that cannot be read
+        return safe_repr(value)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import io
 import json
 import re
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import kaleidoscope_api
 import pytest
 
-from kalbio import KalbioAPIError, KaleidoscopeClient
+from kalbio import KalbioAPIError, KaleidoscopeClient, SettingError, WaitTimeoutError
 from kalbio._core.objects.listing import Listing
 from kalbio._core.text.html_tables import ROWS, html_table
+from kalbio._core.text.tracebacks import WHOLE
 from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.names import LISTINGS_OF_MEMBER
 from kalbio.imports import ImportRecord
 from kalbio.programs import Program
 from kalbio.records import Record
+from kalbio.testing import InProcess
 from tests import browser
 from tests.conftest import Lab
 from tests.requirements.lists import LISTS
@@ -206,13 +212,106 @@ def test_wide_tables_have_a_bound() -> None:
     assert len(page) < 5000
 
 
+# -- errors ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a cell in IPython, and returns what a person at the terminal sees of it."""
+    pytest.importorskip("IPython", reason="needs IPython")
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    settings = Config()
+    settings.HistoryManager.enabled = False
+    make: Any = InteractiveShell
+    shell = make(config=settings)
+    shell.colors = "nocolor"
+
+    def run(*code: str, **names: Any) -> str:
+        shell.user_ns.update(names)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            shell.run_cell("\n".join(code))
+        return printed.getvalue()
+
+    return run
+
+
+def test_an_error_is_three_lines_in_ipython(cell: Callable[..., str]) -> None:
+    """In IPython an error shows what happened, which line of the cell, the cure, and how to see all."""
+    with InProcess() as lab:
+        record = lab.client.records.get_record_by_id({"Compound": "SBX-1"})
+        what, where, cure = cell("row = 1", "print(record['potency'])", record=record).strip().splitlines()
+        assert what == "IdentifierNotFoundError: There is no field 'potency'. Did you mean 'Potency (nM)'?"
+        assert where == "  line 2: print(record['potency'])"
+        assert cure == "  The whole traceback: import traceback; traceback.print_last()"
+        lab.fail("addRecordValue", status=403)
+        what, where, cure = cell("record.add_value('Potency (nM)', 2)", record=record).strip().splitlines()
+        assert what.startswith("PermissionDeniedError: POST /records/")
+        assert cure.startswith(
+            "  Use credentials that are allowed to do this, or ask for the right. The whole traceback"
+        )
+        cell("record['potency']")
+        whole = cell(WHOLE)
+    assert "Traceback (most recent call last)" in whole
+    assert "known_field" in whole or "field_of" in whole
+
+
+def test_the_cause_of_an_error_is_shown() -> None:
+    """The three lines name the errors that led to this one, and what was noted; a plain traceback has them as well."""
+    client = KaleidoscopeClient("sandbox-id", "sandbox-secret", url="http://127.0.0.1:9", retries=0)
+    try:
+        client.programs.get_programs()
+    except ConnectionError as error:
+        error.add_note("a note")
+        what, where, cure = error._render_traceback_()  # type: ignore[attr-defined]
+        assert what.startswith("ConnectionFailedError: POST /auth/oauth/token at 127.0.0.1:9")
+        assert where.startswith("  test_displays.py, line ")
+        assert "client.programs.get_programs(); because of ConnectError: " in where
+        assert where.endswith("a note")
+        assert cure.startswith("  Check the address, the network and the proxy. The whole")
+        whole = "".join(traceback.format_exception(error))
+        assert "The above exception was the direct cause" in whole
+        assert "ConnectError" in whole
+    else:
+        pytest.fail("it was reached")
+
+
+def test_three_lines_are_three_lines() -> None:
+    """However long or strange an error and what led to it are: the lines are three, short, and have no secret."""
+    error = KalbioAPIError("POST", "/records", 500, b"a\nb" * 10_000)
+    error.__context__ = ValueError("client_secret=sandbox-secret&x=\x1b[31m\n" + "y" * 10_000)
+    error.add_note("one\ntwo")
+    lines = error._render_traceback_()
+    assert len(lines) == 3
+    assert not any("\n" in line or "\x1b" in line for line in lines)
+    assert max(map(len, lines)) < 1200
+    assert "sandbox-secret" not in "".join(lines)
+    error.__suppress_context__ = True
+    assert "ValueError" not in error._render_traceback_()[1]
+
+
+def test_every_error_shows_itself() -> None:
+    """Each class of error has the three lines and a table of its attributes."""
+    for error in (
+        KalbioAPIError.for_status("POST", "/records", 429, b"{}", retry_after=7.0),
+        WaitTimeoutError("late", BulkResult([RowOutcome(0, "done")])),
+        SettingError("no url"),
+    ):
+        assert len(error._render_traceback_()) == 3
+        assert type(error).__name__ in error._repr_html_()
+    page = KalbioAPIError.for_status("POST", "/records", 429, b"<b>", retry_after=7.0)._repr_html_()
+    assert ["retry_after", "7.0"] in cells(page)
+    assert ["cure", "Wait, and make a client with a smaller max_in_flight."] in cells(page)
+
+
 # -- in a browser ---------------------------------------------------------------------------------------------------
 
 
 def shown_things() -> str:
     """Everything that is shown, with hostile names, in one page."""
-    from kalbio.testing import InProcess
-
     with InProcess() as lab:
         client: KaleidoscopeClient = lab.client
         record = client.records.get_record_by_id({"Compound": "SBX-1"})
@@ -221,13 +320,13 @@ def shown_things() -> str:
         record.add_value("Comment", "C" * 5000, "Kinase screen")
         client.entity_fields.get_or_create_data_field(HOSTILE, "text")
         record.add_value(HOSTILE, HOSTILE)
-        error = KalbioAPIError("POST", "/records", 400, HOSTILE.encode())
+        error = KalbioAPIError.for_status("POST", "/records", 400, HOSTILE.encode())
         result: Any = BulkResult([RowOutcome(n, "failed", error=error) for n in range(30)])
         wide = html_table(HOSTILE, [["w" * 30] * 19] * 3, 3, heads=[f"column {n}" for n in range(19)])
         with client.cache_disabled():
             things: list[Any] = [
-                client, record, Listing([record] * 30), client.activities.get_activities()[0], record.get_values(),
-                client.activities.get_activities(), client.entity_fields.get_data_fields(), result,
+                client, error, record, Listing([record] * 30), client.activities.get_activities()[0],
+                record.get_values(), client.activities.get_activities(), client.entity_fields.get_data_fields(), result,
                 client.records.table("Compound"), Program({"id": ID, "title": HOSTILE, HOSTILE: HOSTILE}),
             ]  # fmt: skip
         return "".join([*(thing._repr_html_() for thing in things), wide])
