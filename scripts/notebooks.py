@@ -69,6 +69,7 @@ def run(path: Path, check: str = "") -> tuple[list[Output], list[Any]]:
     from IPython.utils.capture import capture_output
     from matplotlib import pyplot
 
+    pyplot.close("all")
     InteractiveShell.clear_instance()
     # Parts of it are untyped. What runs here is no history of the user's.
     shell: Any = InteractiveShell.instance(user_ns={})

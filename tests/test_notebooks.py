@@ -16,6 +16,19 @@ CHECKS = {
 assert list(frame["Compound"])[-1] == "Aspirin"
 assert client.records.get_record_by_id({"Compound": "Aspirin"})["Potency (nM)"] == 265_000
 """,
+    "screening_campaign": """
+screened = client.records.table(activity=screen, fields=["Compound", "Potency (nM)", "Hill slope"], sorts=["Compound"])
+assert screened["Compound"] == [f"SBX-{number}" for number in range(1, 9)]
+for found, meant in zip(screened["Potency (nM)"], [12.5, 340, 0.9, 1500, 85, 4.2, 2600, None], strict=True):
+    assert found is meant is None or 0.9 < found / meant < 1.1
+assert screened["Hill slope"][7] is None
+assert client.records.get_record_by_id({"Compound": "SBX-4"}).value("Potency (nM)", activity="Kinase screen") == 1500
+""",
+    "structures": """
+assert len(data) == 60
+assert 0.6 < explained < 1
+assert client.records.get_record_by_id({"Compound": "bibenzyl"})["Rotatable bonds"] == 3
+""",
 }
 
 
