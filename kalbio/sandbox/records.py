@@ -232,6 +232,8 @@ def _show_values(store: Store, shown: dict[str, Document], chosen: str, form: Fo
     spell = microseconds if form == "list" else milliseconds
     seen: set[tuple[str, ...]] = set()
     with_sub_records: dict[str, bool] = {}
+    entries: list[Document] = []
+    contents: list[str] = []
     for shown_id, id_, record_id, field_id, operation_id, view_id, content, created in store.rows(
         "with chosen as (select value as id from json_each(?)),"
         " owner as (select id as shown_id, id as record_id from chosen"
@@ -251,13 +253,17 @@ def _show_values(store: Store, shown: dict[str, Document], chosen: str, form: Fo
                 with_sub_records[field_id] = bool(field and field["display_includes_sub_records"])
             if not with_sub_records[field_id]:
                 continue
-        shown[shown_id]["record_values"].setdefault(field_id, []).append(
-            {
-                "id": id_,
-                "content": json.loads(content),
-                "created_at": spell(created),
-                "operation_id": operation_id,
-                "record_id": record_id,
-                "record_view_id": view_id,
-            }
-        )
+        entry = {
+            "id": id_,
+            "content": None,
+            "created_at": spell(created),
+            "operation_id": operation_id,
+            "record_id": record_id,
+            "record_view_id": view_id,
+        }
+        shown[shown_id]["record_values"].setdefault(field_id, []).append(entry)
+        entries.append(entry)
+        contents.append(content)
+    # All at once: there are many, and small.
+    for entry, content in zip(entries, json.loads(f"[{','.join(contents)}]"), strict=True):
+        entry["content"] = content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 from kalbio._core.emulator.clock import as_utc, from_micros, to_micros
 
@@ -16,15 +17,20 @@ _ISO = re.compile(
 
 def milliseconds(micros: int) -> str:
     """`2025-10-17T18:11:41.180Z`: truncated, never rounded, as the server does."""
-    moment = from_micros(micros)
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    seconds, rest = divmod(micros, 1_000_000)
+    return f"{_second(seconds)}.{rest // 1000:03d}Z"
 
 
 def microseconds(micros: int) -> str:
     """`2025-10-20T16:01:57.94647+00:00`: trailing zeros dropped, at least one digit kept."""
-    moment = from_micros(micros)
-    fraction = f"{moment.microsecond:06d}".rstrip("0") or "0"
-    return f"{moment.replace(tzinfo=None, microsecond=0).isoformat()}.{fraction}+00:00"
+    seconds, rest = divmod(micros, 1_000_000)
+    fraction = f"{rest:06d}".rstrip("0") or "0"
+    return f"{_second(seconds)}.{fraction}+00:00"
+
+
+@lru_cache(maxsize=4096)  # the values of an import, of which there are many, are of a few seconds
+def _second(seconds: int) -> str:
+    return from_micros(seconds * 1_000_000).replace(tzinfo=None).isoformat()
 
 
 def parse(text: object) -> datetime | None:

@@ -22,7 +22,7 @@ from kalbio._core.emulator.ledger import Ledger, LedgerEntry
 from kalbio._core.emulator.messages import Request, Response
 from kalbio._core.emulator.reference import Reference
 from kalbio._core.emulator.refusals import Code, Refusal
-from kalbio._core.emulator.strict_json import Json, dumps, loads
+from kalbio._core.emulator.strict_json import Json, encode, loads
 from kalbio._core.emulator.webhooks import Delivery, Webhooks
 
 _JSON, _FORM, _MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
@@ -357,7 +357,7 @@ class Emulator(Generic[StateT]):
         if isinstance(answer.body, bytes):
             return Response(answer.status, headers, answer.body)
         headers = (("content-type", self.conventions.json_type), *headers)
-        return Response(answer.status, headers, dumps(answer.body).encode())
+        return Response(answer.status, headers, encode(answer.body))
 
     def _date(self) -> tuple[tuple[str, str], ...]:
         if not self.clock_skew:

@@ -7,6 +7,8 @@ import math
 import re
 from typing import Any
 
+import msgspec
+
 Json = Any
 Document = dict[str, Any]
 
@@ -20,6 +22,14 @@ _TOO_DEEP = f"it is nested too deeply: {_DEPTH} levels at most"
 def dumps(value: Json) -> str:
     """Compact JSON text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def encode(value: Json) -> bytes:
+    """The same as UTF-8, and faster: answers may be large."""
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, OverflowError):  # whole numbers of more than 64 bits
+        return dumps(value).encode()
 
 
 def loads(text: str | bytes) -> Json:
