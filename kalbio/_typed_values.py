@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest b75d33c433b8)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest d029b2a8aa8c)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from kalbio._core.objects.resource import NoClientError
 from kalbio._core.sync.downloads import DownloadProgress
 from kalbio._core.text.display import printable, safe_repr
 from kalbio._directory import Client, Directory
+from kalbio._history_tables import read_history_table
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._model.activities import ActivityIdentifier
+from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.content_reading import MisfitError
 from kalbio._model.field_types import (
     FILE,
@@ -43,9 +44,11 @@ from kalbio._policy import default_on_error, none, takes_older_names
 from kalbio._record import RecordIdentifier, WritableRecord
 from kalbio._record_pages import html_of_record, html_of_records
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityField, EntityFieldIdentifier
+from kalbio.tables import Table
 
 T = TypeVar("T", float, int, Decimal, str, bool, date, list[str])
 
+_ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 _READABLE: Kind[ReadableRecord] = Kind(staleness.RECORD)
 
 TableIdentifier: TypeAlias = RecordViewData | str
@@ -410,6 +413,55 @@ class ReadableRecord(WritableRecord):
             if fields is not None or content is not None:
                 row[name] = typed(client, self, known, form_of(known), content)
         return row
+
+    @takes_older_names
+    @default_on_error(lambda: Table([], [], []))
+    def history(
+        self,
+        field: EntityFieldIdentifier | None = None,
+        *,
+        activity: ActivityIdentifier | None = None,
+        table: TableIdentifier | None = None,
+        **older: Unpack[OlderScopeNames],
+    ) -> Table:
+        """Return every value that was ever written as a table: field, value, author, time, activity and table.
+
+        The newest is first. Authors, activities and tables have their names; the last columns have their ids.
+
+        Args:
+            field: the data field: object, id, or name; by default all of them. The values of one field have its type,
+                those of several types are the text as it stands.
+            activity: only values written in this activity: object, id, or title.
+            table: only values written in this table (record view): object or id.
+            **older: the older names of `activity` and `table`: `operation_id`, `record_view_id`.
+
+        Raises:
+            IdentifierNotFoundError: no such field or activity.
+            ValueError: it is a key field, which has no history.
+            KalbioAPIError: the server refused.
+
+        API operation: `listRecordValues`; for names `listDataFields`, `listKeyFields`, `listWorkspaceMembers`,
+        `listActivities` and `listRecordViews`, where they are not known yet.
+
+        Example:
+            >>> record = client.records.get_or_create_record({"Compound": "CPD-1"})
+            >>> for content in (2.5, 2.7):
+            ...     value = record.add_value("Potency (nM)", content)
+            >>> history = record.history("Potency (nM)")
+            >>> history["value"]
+            [2.7, 2.5]
+        """
+        client: Client = self._require_client()
+        directory = client.directory
+        if field is None:
+            chosen: list[EntityFieldData] = list(directory[DATA_FIELDS].all())
+        else:
+            chosen = [field_of(directory, field)]
+            if chosen[0].is_key:
+                name = safe_repr(chosen[0].field_name or chosen[0].id)
+                raise ValueError(f"{name} is a key field: key values are given with the record, and have no history")
+        operation = None if activity is None else directory[_ACTIVITIES].require_id(activity)
+        return read_history_table(client, self.id, chosen, operation, view_id(table))
 
 
 def view_id(table: TableIdentifier | None) -> str | None:

@@ -455,6 +455,7 @@ BY_METHOD: dict[str, Kind] = {
     "RecordsService.create_record_value_file.field_id": FILE_FIELD,
     "RecordsService.get_or_create_record.key_values": attrs.evolve(RECORD, unknown=nothing),
     # What is wrong with a single row is the outcome of that row.
+    "Record.history.field": optional(FIELD),
     "RecordsService.iter_add_values.rows": Kind(VALUES.good, lambda _: [5, True, None, "text", b"x", {}, object()]),
     "RecordsService.iter_get_or_create_records.rows": Kind(
         lambda it: [RECORD.good(it)], lambda _: [5, True, None, "text", b"x", {}, object()]

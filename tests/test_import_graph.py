@@ -22,7 +22,8 @@ LAYERS = (
     ("nouns made of these", "entity_types record_views result_table_templates"),
     (
         "the objects of records and activities",
-        "_histories _record_pages _record _typed_values _property _activity_updates _definition _activity",
+        "_histories _history_tables _record_pages _record _typed_values _property _activity_updates _definition"
+        " _activity",
     ),
     (
         "what services are made of",
