@@ -1,11 +1,11 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 85d8ee246690)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 75675f32c1ee)
 """Writes what a plan says: by imports where they can carry it, else value by value; and reads it back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from kaleidoscope_api.api.imports import push_import_by_field_id
 
@@ -13,7 +13,7 @@ from kalbio._core.bulk.rows import OUTCOME_UNKNOWN
 from kalbio._core.errors import OutcomeError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.text.display import safe_repr
-from kalbio._directory import Client
+from kalbio._load_journal import LoadJournal, WithImports
 from kalbio._load_layout import entity_type_of
 from kalbio._load_state import StateReader
 from kalbio._model import constants
@@ -27,7 +27,7 @@ from kalbio._resumable_writes import Write
 from kalbio.entity_fields import create_data_field
 from kalbio.loading.cells import LoadCell, key_shown
 from kalbio.loading.near_twins import Key
-from kalbio.loading.plan import PlannedLoad
+from kalbio.loading.plan import Layout
 from kalbio.loading.planning import PlannedRow, is_same
 from kalbio.loading.report import LoadedRow, LoadReport
 
@@ -37,73 +37,54 @@ Pair: TypeAlias = tuple[PlannedRow, LoadedRow]
 _UNDER_WAY = "was being written when the load was interrupted; plan again, which reads what is there"
 
 
-class Imports(Protocol):
-    """What a load asks of the service of imports."""
-
-    def wait(
-        self,
-        import_id: ImportRecord | str,
-        *,
-        interval: float = 1.0,
-        timeout: float = 300.0,
-        on_row_errors: Literal["return", "raise"] = "return",
-    ) -> ImportRecord:
-        """Wait until an import has ended, and return it."""
-        ...
-
-
-class WithImports(Client, Protocol):
-    """A client with that service."""
-
-    @property
-    def imports(self) -> Imports:
-        """The service."""
-        ...
-
-
 class Load:
     """One load of a plan.
 
     Args:
         client: whom to load into.
-        plan: what to write.
+        layout: where the rows go.
+        rows: the records to write, each with what is to be written.
+        known: the ids of all records of the type that are there.
         write_values: writes single values.
         stop_on_error: whether to stop after the first import in which something failed.
         progress: called with the number of records that have ended, and the number of all that are written.
         timeout: longest time to wait for an import, in seconds.
-        conflicts: cells that are left alone, because somebody else has written there.
+        left: cells that are not written, and are told at the end.
         unchanged: how many cells are as given already.
+        journal: where to keep what became of each record.
     """
 
     def __init__(
         self,
         client: WithImports,
-        plan: PlannedLoad,
+        layout: Layout,
+        rows: Sequence[PlannedRow],
         *,
+        known: Collection[str],
         write_values: Callable[[Sequence[Write]], BulkResult[Any]],
         stop_on_error: bool,
         progress: RowProgress | None,
         timeout: float,
-        conflicts: Sequence[LoadCell],
+        left: Sequence[LoadCell],
         unchanged: int,
+        journal: LoadJournal | None,
     ) -> None:
         self._client = client
-        self._plan = plan
-        self._layout = plan.layout
+        self._layout = layout
         self._write_values = write_values
         self._stop_on_error = stop_on_error
         self._progress = progress
         self._timeout = timeout
-        self._conflicts = conflicts
+        self._left = left
         self._unchanged = unchanged
-        self._known = set(plan.known)
-        self._pairs: list[Pair] = [(row, _loaded(row)) for row in plan.rows if row.write or row.record_id is None]
+        self._journal = journal
+        self._known = set(known)
+        self._pairs: list[Pair] = [(row, _loaded(row)) for row in rows if row.is_to_write]
         self._imports: list[str] = []
 
     def report(self) -> LoadReport:
         """Return what became of all of it so far."""
-        left = [*self._conflicts, *self._plan.refused]
-        return LoadReport([loaded for _, loaded in self._pairs], left, self._unchanged, self._imports)
+        return LoadReport([loaded for _, loaded in self._pairs], self._left, self._unchanged, self._imports)
 
     def run(self) -> LoadReport:
         """Write, and return what became of it."""
@@ -113,7 +94,11 @@ class Load:
                 self._make_fields()
             for start in range(0, len(self._pairs), size):
                 batch = self._pairs[start : start + size]
+                if self._journal is not None:
+                    self._journal.note_sent([row for row, _ in batch])
                 self._write(batch)
+                if self._journal is not None:
+                    self._journal.note_outcomes(batch)
                 if self._progress is not None:
                     self._progress(start + len(batch), len(self._pairs))
                 if self._stop_on_error and any(loaded.status != "done" or loaded.told for _, loaded in batch):
@@ -131,9 +116,13 @@ class Load:
 
     def _write(self, batch: Sequence[Pair]) -> None:
         columns = self._layout.columns
-        alone = {
-            id(row): [name for name in row.write if not fits_import(columns[name], row.given[name])] for row, _ in batch
-        }
+        # Most contents are text, and there are many of them.
+        texts = {name for name, field in columns.items() if fits_import(field, "")}
+
+        def fits(name: str, content: Any) -> bool:
+            return name in texts if type(content) is str else fits_import(columns[name], content)
+
+        alone = {id(row): [name for name in row.write if not fits(name, row.given[name])] for row, _ in batch}
         pushed = [pair for pair in batch if pair[0].record_id is None or len(alone[id(pair[0])]) < len(pair[0].write)]
         for _, loaded in batch:
             loaded.status, loaded.reason = "unknown", _UNDER_WAY

@@ -1,32 +1,34 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 8368758230d3)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 59f23ded0409)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import safe_repr
 from kalbio._listing import Kind
+from kalbio._load_journal import LoadJournal, WithImports
 from kalbio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
 from kalbio._load_state import State, StateReader
-from kalbio._loads import Load, WithImports
+from kalbio._loads import Load
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowProgress
 from kalbio._model.records import RecordValue
 from kalbio._policy import default_on_error, none
 from kalbio._record_writes import BulkWrites
-from kalbio._resumable_writes import WithWorkspace, Write, write_all
+from kalbio._resumable_writes import WithWorkspace, Write, open_journal, write_all
 from kalbio.entity_fields import DATA_FIELDS
 from kalbio.entity_types import EntityTypeIdentifier
-from kalbio.loading.cells import LoadCell
 from kalbio.loading.errors import LoadRefusedError
 from kalbio.loading.plan import Layout, PlannedLoad
 from kalbio.loading.planning import Refusals, compare, hold_back_near_twins, rows_to_load, split_conflicts
 from kalbio.loading.report import LoadReport
+from kalbio.loading.resuming import settle
 from kalbio.programs import PROGRAMS, ProgramIdentifier
 from kalbio.reading.rows import Converter, read_cells
 
@@ -56,6 +58,7 @@ class UpsertPlan(PlannedLoad):
         self,
         *,
         on_error: OnError = "stop",
+        journal: str | Path | None = None,
         progress: RowProgress | None = None,
         timeout: float = 300.0,
     ) -> LoadReport:
@@ -66,6 +69,7 @@ class UpsertPlan(PlannedLoad):
 
         Args:
             on_error: "stop" ends the load after the first import in which something failed; "continue" goes on.
+            journal: path of a file that keeps what became of each record, as in `upsert`.
             progress: called with the number of records that have ended, and the number of all that are written.
             timeout: longest time to wait for an import, in seconds.
 
@@ -73,11 +77,13 @@ class UpsertPlan(PlannedLoad):
             What became of each cell.
 
         Raises:
+            JournalError: as in `upsert`.
             KalbioAPIError: what is there could not be read; nothing was sent.
 
         API operation: as `plan_upsert`, then `pushImportByFieldId` and `getImport` for some thousand rows, and
         `addRecordValue` for each value that no import can carry; `getOrCreateDataField` for new fields. Afterwards
-        `searchRecords` and `listRecords` read back what was written.
+        `searchRecords` and `listRecords` read back what was written. With a journal also `getActiveWorkspace` and
+        `listImports`.
 
         Example:
             >>> plan = client.records.plan_upsert([{"Compound": "CPD-1", "Purity (%)": 99.2}], key="Compound")
@@ -89,7 +95,7 @@ class UpsertPlan(PlannedLoad):
         stop = _check_choice("on_error", on_error, ("stop", "continue")) == "stop"
         if self._service is None:
             raise NoClientError("This plan has no client, so it cannot ask the server.")
-        return self._service._apply(self, stop, progress, timeout)
+        return self._service._load(self, journal, progress, timeout, stop=stop, again=True)
 
 
 class Upserts(BulkWrites):
@@ -176,14 +182,14 @@ class Upserts(BulkWrites):
         planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals)
         state = self._state(layout, [row.key for row in planned])
         compare(planned, state.records, layout.columns, only_changed=only_changed)
-        notes = []
+        notes, rows_of_table = [], planned
         if near_twins == "refuse":
             planned = hold_back_near_twins(planned, state.records, refusals)
             if not state.whole:
                 notes.append(
                     f"the type has {len(state.known):,} records: near-twins were looked for within the table only"
                 )
-        return UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, service=self)
+        return UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, rows_of_table, service=self)
 
     @default_on_error(LoadReport)
     def upsert(
@@ -203,6 +209,7 @@ class Upserts(BulkWrites):
         separator: str | None = None,
         encoding: str | None = None,
         on_error: OnError = "stop",
+        journal: str | Path | None = None,
         progress: RowProgress | None = None,
         timeout: float = 300.0,
     ) -> LoadReport:
@@ -226,6 +233,9 @@ class Upserts(BulkWrites):
             encoding: as in `plan_upsert`.
             on_error: "stop" sends nothing when a cell or a row cannot be loaded, and ends the load after the first
                 import in which something failed; "continue" loads the rest.
+            journal: path of a file that keeps what became of each record. To continue a load that was killed, run it
+                again with the same table and the same file: what it had sent is waited for and read first, what is
+                there is not written again, and what somebody else has written there since is left alone.
             progress: called with the number of records that have ended, and the number of all that are written.
             timeout: longest time to wait for an import, in seconds.
 
@@ -237,6 +247,8 @@ class Upserts(BulkWrites):
             IdentifierNotFoundError: as in `plan_upsert`.
             AmbiguousIdentifierError: as in `plan_upsert`.
             ValueError: as in `plan_upsert`.
+            JournalError: the journal belongs to another table, is in use, cannot be written, or is damaged; nothing was
+                sent. If it has an `outcome`, the journal failed in the middle of the load.
             KalbioAPIError: the server refused.
 
         API operation: as `plan_upsert` and `plan.apply()`.
@@ -256,7 +268,7 @@ class Upserts(BulkWrites):
         )  # fmt: skip
         if stop and plan.refused:
             raise LoadRefusedError(plan)
-        return self._load(plan, stop, progress, timeout)
+        return self._load(plan, journal, progress, timeout, stop=stop, again=False)
 
     def _state(self, layout: Layout, keys: Sequence[tuple[str, ...]]) -> State:
         fields = list(layout.keys.values())
@@ -264,42 +276,60 @@ class Upserts(BulkWrites):
         reader = StateReader(self._client, kind, fields, list(layout.columns.values()), layout.activity)
         return reader.read(keys)
 
-    def _apply(self, plan: UpsertPlan, stop: bool, progress: RowProgress | None, timeout: float) -> LoadReport:
-        """Write what a plan says and what is still so."""
-        layout = plan.layout
-        for name in layout.new_fields:
-            made = self._directory[DATA_FIELDS].get(layout.columns[name].field_name)
-            if made is not None:  # by somebody else, who may have written values
-                layout = layout.with_fields({name: made})
-        rows = [row.copy() for row in plan.rows if row.write or row.record_id is None]
-        state = self._state(layout, [row.key for row in rows])
-        conflicts, there = split_conflicts(rows, state.records, layout.columns)
-        now = plan.narrowed(layout, rows, state.known)
-        return self._load(now, stop, progress, timeout, conflicts, plan.values_unchanged + there)
-
     def _load(
         self,
         plan: PlannedLoad,
-        stop: bool,
+        journal: str | Path | None,
         progress: RowProgress | None,
         timeout: float,
-        conflicts: Sequence[LoadCell] = (),
-        unchanged: int | None = None,
+        *,
+        stop: bool,
+        again: bool,
     ) -> LoadReport:
-        def write_values(writes: Sequence[Write]) -> BulkResult[RecordValue]:
-            return write_all(self._value_writer(None, False, stop), writes)
+        """Write what a plan says. What is there is read again when asked for, and where an earlier run was killed."""
+        with open_journal(self._client, journal, "a table to load") as journal_file:
+            kept = None if journal_file is None else LoadJournal(self._client, journal_file)
+            if kept is not None:
+                kept.begin(plan.all_rows, plan.layout, timeout)
+            layout, known, left, unchanged = plan.layout, plan.known, plan.refused, plan.values_unchanged
+            rows = [row.copy() for row in plan.rows if row.is_to_write]
+            if again or (kept is not None and kept.entries):
+                layout = self._with_made_fields(layout)
+                state = self._state(layout, [row.key for row in rows])
+                known = frozenset(state.known)
+                begun = [row for row in rows if kept is not None and row.number in kept.entries]
+                there = sum(len(row.write) for row in begun)
+                if kept is not None:
+                    compare(begun, state.records, layout.columns, only_changed=layout.only_changed)
+                    there -= sum(len(row.write) for row in begun)
+                    left = [*settle(begun, kept.entries, state.records, list(layout.columns), kept.still_open), *left]
+                others = [row for row in rows if kept is None or row.number not in kept.entries]
+                conflicts, more = split_conflicts(others, state.records, layout.columns)
+                left, unchanged = [*conflicts, *left], unchanged + there + more
 
-        load = Load(
-            self._client,
-            plan,
-            write_values=write_values,
-            stop_on_error=stop,
-            progress=progress,
-            timeout=timeout,
-            conflicts=conflicts,
-            unchanged=plan.values_unchanged if unchanged is None else unchanged,
-        )
-        return load.run()
+            def write_values(writes: Sequence[Write]) -> BulkResult[RecordValue]:
+                return write_all(self._value_writer(None, False, stop), writes)
+
+            load = Load(
+                self._client,
+                layout,
+                rows,
+                known=known,
+                write_values=write_values,
+                stop_on_error=stop,
+                progress=progress,
+                timeout=timeout,
+                left=left,
+                unchanged=unchanged,
+                journal=kept,
+            )
+            return load.run()
+
+    def _with_made_fields(self, layout: Layout) -> Layout:
+        """Return the layout with the fields that were to be made and are there by now, maybe with values."""
+        names = list(layout.new_fields)
+        found = self._directory[DATA_FIELDS].get_many([layout.columns[name].field_name for name in names])
+        return layout.with_fields({name: made for name, made in zip(names, found, strict=True) if made is not None})
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> str:

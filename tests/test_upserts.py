@@ -17,15 +17,20 @@ WRITES = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def lab(world: World) -> Iterator[Lab]:
-    """A sandbox with a key field and some data fields."""
-    made = Lab(world, retries=0)
-    fields = made.api.entity_fields
+def prepared(lab: Lab) -> Lab:
+    """A sandbox that has a key field and some data fields."""
+    fields, world = lab.api.entity_fields, lab.world
     world(fields.get_or_create_key_field("Compound"))
     for name, kind in (("Note", "text"), ("logP", "number"), ("Tags", "multiselect")):
         world(fields.get_or_create_data_field(name, kind))
-    made.exchanges.clear()
+    lab.exchanges.clear()
+    return lab
+
+
+@pytest.fixture
+def lab(world: World) -> Iterator[Lab]:
+    """A sandbox with fields."""
+    made = prepared(Lab(world, retries=0))
     yield made
     made.close()
 

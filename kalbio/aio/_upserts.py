@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from kalbio._core.aio.waiting import check_times
@@ -13,20 +14,21 @@ from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowProgress
 from kalbio._model.records import RecordValue
 from kalbio.aio._listing import Kind
+from kalbio.aio._load_journal import LoadJournal, WithImports
 from kalbio.aio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
 from kalbio.aio._load_state import State, StateReader
-from kalbio.aio._loads import Load, WithImports
+from kalbio.aio._loads import Load
 from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._record_writes import BulkWrites
-from kalbio.aio._resumable_writes import WithWorkspace, Write, write_all
+from kalbio.aio._resumable_writes import WithWorkspace, Write, open_journal, write_all
 from kalbio.aio.entity_fields import DATA_FIELDS
 from kalbio.aio.entity_types import EntityTypeIdentifier
 from kalbio.aio.programs import PROGRAMS, ProgramIdentifier
-from kalbio.loading.cells import LoadCell
 from kalbio.loading.errors import LoadRefusedError
 from kalbio.loading.plan import Layout, PlannedLoad
 from kalbio.loading.planning import Refusals, compare, hold_back_near_twins, rows_to_load, split_conflicts
 from kalbio.loading.report import LoadReport
+from kalbio.loading.resuming import settle
 from kalbio.reading.rows import Converter, read_cells
 
 _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
@@ -55,6 +57,7 @@ class UpsertPlan(PlannedLoad):
         self,
         *,
         on_error: OnError = "stop",
+        journal: str | Path | None = None,
         progress: RowProgress | None = None,
         timeout: float = 300.0,
     ) -> LoadReport:
@@ -65,6 +68,7 @@ class UpsertPlan(PlannedLoad):
 
         Args:
             on_error: "stop" ends the load after the first import in which something failed; "continue" goes on.
+            journal: path of a file that keeps what became of each record, as in `upsert`.
             progress: called with the number of records that have ended, and the number of all that are written.
             timeout: longest time to wait for an import, in seconds.
 
@@ -72,11 +76,13 @@ class UpsertPlan(PlannedLoad):
             What became of each cell.
 
         Raises:
+            JournalError: as in `upsert`.
             KalbioAPIError: what is there could not be read; nothing was sent.
 
         API operation: as `plan_upsert`, then `pushImportByFieldId` and `getImport` for some thousand rows, and
         `addRecordValue` for each value that no import can carry; `getOrCreateDataField` for new fields. Afterwards
-        `searchRecords` and `listRecords` read back what was written.
+        `searchRecords` and `listRecords` read back what was written. With a journal also `getActiveWorkspace` and
+        `listImports`.
 
         Example:
             >>> plan = await client.records.plan_upsert([{"Compound": "CPD-1", "Purity (%)": 99.2}], key="Compound")
@@ -88,7 +94,7 @@ class UpsertPlan(PlannedLoad):
         stop = _check_choice("on_error", on_error, ("stop", "continue")) == "stop"
         if self._service is None:
             raise NoClientError("This plan has no client, so it cannot ask the server.")
-        return await self._service._apply(self, stop, progress, timeout)
+        return await self._service._load(self, journal, progress, timeout, stop=stop, again=True)
 
 
 class Upserts(BulkWrites):
@@ -175,14 +181,14 @@ class Upserts(BulkWrites):
         planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals)
         state = await self._state(layout, [row.key for row in planned])
         compare(planned, state.records, layout.columns, only_changed=only_changed)
-        notes = []
+        notes, rows_of_table = [], planned
         if near_twins == "refuse":
             planned = hold_back_near_twins(planned, state.records, refusals)
             if not state.whole:
                 notes.append(
                     f"the type has {len(state.known):,} records: near-twins were looked for within the table only"
                 )
-        return UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, service=self)
+        return UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, rows_of_table, service=self)
 
     @default_on_error(LoadReport)
     async def upsert(
@@ -202,6 +208,7 @@ class Upserts(BulkWrites):
         separator: str | None = None,
         encoding: str | None = None,
         on_error: OnError = "stop",
+        journal: str | Path | None = None,
         progress: RowProgress | None = None,
         timeout: float = 300.0,
     ) -> LoadReport:
@@ -225,6 +232,9 @@ class Upserts(BulkWrites):
             encoding: as in `plan_upsert`.
             on_error: "stop" sends nothing when a cell or a row cannot be loaded, and ends the load after the first
                 import in which something failed; "continue" loads the rest.
+            journal: path of a file that keeps what became of each record. To continue a load that was killed, run it
+                again with the same table and the same file: what it had sent is waited for and read first, what is
+                there is not written again, and what somebody else has written there since is left alone.
             progress: called with the number of records that have ended, and the number of all that are written.
             timeout: longest time to wait for an import, in seconds.
 
@@ -236,6 +246,8 @@ class Upserts(BulkWrites):
             IdentifierNotFoundError: as in `plan_upsert`.
             AmbiguousIdentifierError: as in `plan_upsert`.
             ValueError: as in `plan_upsert`.
+            JournalError: the journal belongs to another table, is in use, cannot be written, or is damaged; nothing was
+                sent. If it has an `outcome`, the journal failed in the middle of the load.
             KalbioAPIError: the server refused.
 
         API operation: as `plan_upsert` and `plan.apply()`.
@@ -255,7 +267,7 @@ class Upserts(BulkWrites):
         )  # fmt: skip
         if stop and plan.refused:
             raise LoadRefusedError(plan)
-        return await self._load(plan, stop, progress, timeout)
+        return await self._load(plan, journal, progress, timeout, stop=stop, again=False)
 
     async def _state(self, layout: Layout, keys: Sequence[tuple[str, ...]]) -> State:
         fields = list(layout.keys.values())
@@ -263,42 +275,60 @@ class Upserts(BulkWrites):
         reader = StateReader(self._client, kind, fields, list(layout.columns.values()), layout.activity)
         return await reader.read(keys)
 
-    async def _apply(self, plan: UpsertPlan, stop: bool, progress: RowProgress | None, timeout: float) -> LoadReport:
-        """Write what a plan says and what is still so."""
-        layout = plan.layout
-        for name in layout.new_fields:
-            made = await self._directory[DATA_FIELDS].get(layout.columns[name].field_name)
-            if made is not None:  # by somebody else, who may have written values
-                layout = layout.with_fields({name: made})
-        rows = [row.copy() for row in plan.rows if row.write or row.record_id is None]
-        state = await self._state(layout, [row.key for row in rows])
-        conflicts, there = split_conflicts(rows, state.records, layout.columns)
-        now = plan.narrowed(layout, rows, state.known)
-        return await self._load(now, stop, progress, timeout, conflicts, plan.values_unchanged + there)
-
     async def _load(
         self,
         plan: PlannedLoad,
-        stop: bool,
+        journal: str | Path | None,
         progress: RowProgress | None,
         timeout: float,
-        conflicts: Sequence[LoadCell] = (),
-        unchanged: int | None = None,
+        *,
+        stop: bool,
+        again: bool,
     ) -> LoadReport:
-        async def write_values(writes: Sequence[Write]) -> BulkResult[RecordValue]:
-            return await write_all(self._value_writer(None, False, stop), writes)
+        """Write what a plan says. What is there is read again when asked for, and where an earlier run was killed."""
+        async with open_journal(self._client, journal, "a table to load") as journal_file:
+            kept = None if journal_file is None else LoadJournal(self._client, journal_file)
+            if kept is not None:
+                await kept.begin(plan.all_rows, plan.layout, timeout)
+            layout, known, left, unchanged = plan.layout, plan.known, plan.refused, plan.values_unchanged
+            rows = [row.copy() for row in plan.rows if row.is_to_write]
+            if again or (kept is not None and kept.entries):
+                layout = await self._with_made_fields(layout)
+                state = await self._state(layout, [row.key for row in rows])
+                known = frozenset(state.known)
+                begun = [row for row in rows if kept is not None and row.number in kept.entries]
+                there = sum(len(row.write) for row in begun)
+                if kept is not None:
+                    compare(begun, state.records, layout.columns, only_changed=layout.only_changed)
+                    there -= sum(len(row.write) for row in begun)
+                    left = [*settle(begun, kept.entries, state.records, list(layout.columns), kept.still_open), *left]
+                others = [row for row in rows if kept is None or row.number not in kept.entries]
+                conflicts, more = split_conflicts(others, state.records, layout.columns)
+                left, unchanged = [*conflicts, *left], unchanged + there + more
 
-        load = Load(
-            self._client,
-            plan,
-            write_values=write_values,
-            stop_on_error=stop,
-            progress=progress,
-            timeout=timeout,
-            conflicts=conflicts,
-            unchanged=plan.values_unchanged if unchanged is None else unchanged,
-        )
-        return await load.run()
+            async def write_values(writes: Sequence[Write]) -> BulkResult[RecordValue]:
+                return await write_all(self._value_writer(None, False, stop), writes)
+
+            load = Load(
+                self._client,
+                layout,
+                rows,
+                known=known,
+                write_values=write_values,
+                stop_on_error=stop,
+                progress=progress,
+                timeout=timeout,
+                left=left,
+                unchanged=unchanged,
+                journal=kept,
+            )
+            return await load.run()
+
+    async def _with_made_fields(self, layout: Layout) -> Layout:
+        """Return the layout with the fields that were to be made and are there by now, maybe with values."""
+        names = list(layout.new_fields)
+        found = await self._directory[DATA_FIELDS].get_many([layout.columns[name].field_name for name in names])
+        return layout.with_fields({name: made for name, made in zip(names, found, strict=True) if made is not None})
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> str:

@@ -65,6 +65,7 @@ class PlannedLoad:
         layout: where the rows go.
         rows: the records, each with what is to be written.
         known: the ids of all records of the type that were there.
+        all_rows: the records of the table, with those that are held back.
         refusals: what is not loaded, by kind: `cells`, `without_key`, `duplicates`, `near_twins`.
     """
 
@@ -77,6 +78,7 @@ class PlannedLoad:
         merged: int = 0,
         notes: Sequence[str] = (),
         known: Collection[str] = (),
+        all_rows: Sequence[PlannedRow] | None = None,
     ) -> None:
         """Make a plan; users get it from `client.records.plan_upsert`."""
         self.layout = layout
@@ -86,10 +88,7 @@ class PlannedLoad:
         self._merged = merged
         self._notes = tuple(notes)
         self.known = frozenset(known)
-
-    def narrowed(self, layout: Layout, rows: Sequence[PlannedRow], known: Collection[str]) -> PlannedLoad:
-        """Return the plan for some of its rows."""
-        return PlannedLoad(layout, rows, self.refusals, self._total, self._merged, self._notes, known)
+        self.all_rows = self.rows if all_rows is None else list(all_rows)
 
     @property
     def records_new(self) -> int:

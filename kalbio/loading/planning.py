@@ -27,24 +27,33 @@ class PlannedRow:
     """What is to become of a record.
 
     Attributes:
+        number: its place among the records of the table.
         row: the number of its row.
         key: its key.
         given: column to content: all that the row says.
         record_id: the record, None for a new one.
         write: the columns that are to be written.
         old: of these, what those that have a value hold now.
+        held: whether it must not be written now, whatever there is to write.
     """
 
+    number: int
     row: int
     key: Key
     given: dict[str, Any]
     record_id: str | None = None
     write: list[str] = attrs.field(factory=list)
     old: dict[str, Any] = attrs.field(factory=dict)
+    held: bool = False
+
+    @property
+    def is_to_write(self) -> bool:
+        """Whether there is anything to write."""
+        return not self.held and (bool(self.write) or self.record_id is None)
 
     def copy(self) -> PlannedRow:
         """Return the same row, whose `write` can be narrowed."""
-        return attrs.evolve(self, write=list(self.write))
+        return attrs.evolve(self, write=list(self.write), old=dict(self.old))
 
     def refused(self, reason: str) -> LoadCell:
         """Return what is told where the row is not loaded."""
@@ -102,7 +111,7 @@ def rows_to_load(
                 given[name] = content
         if key is None:
             continue
-        one = PlannedRow(number, key, given)
+        one = PlannedRow(0, number, key, given)
         if key in clashing:
             clashing[key].append(one)
             continue
@@ -118,7 +127,10 @@ def rows_to_load(
         del made[key]
         for one in rows_of_key:
             refusals.duplicates.append(one.refused(_clash(one, rows_of_key, columns)))
-    return list(made.values()), again
+    rows_made = list(made.values())
+    for place, one in enumerate(rows_made):
+        one.number = place
+    return rows_made, again
 
 
 def _refused(number: int, key: Key | None, column: str, value: Any, reason: str) -> LoadCell:
@@ -237,6 +249,8 @@ def split_conflicts(
             now, seen, form = contents[places[name]], row.old.get(name), form_of(columns[name])
             if now is seen or (seen is not None and is_same(form, now, seen)):
                 kept.append(name)
+                if now is not None:
+                    row.old[name] = now
             elif is_same(form, now, row.given[name]):
                 there += 1
             else:
