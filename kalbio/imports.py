@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 8a3f8936c840)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest bba616ce3680)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from kalbio._core.text.display import safe_repr
 from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of
-from kalbio._model.cells import READ_TABLE, column_types, with_cells
+from kalbio._model.cells import READ_TABLE, column_types
 from kalbio._model.errors import KalbioError
 from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationError, ImportValidationResult
-from kalbio._model.keys import with_key_texts
+from kalbio._model.quick_rows import QuickRows, are_plain, careful, encoded
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio._policy import default_on_error, end_on_error, none, unreachable, when_called
 from kalbio._resumable_writes import WithWorkspace, open_journal
@@ -246,10 +246,10 @@ class ImportsService(Service):
         if record_view_id is not None and operation_id is None:
             raise ValueError("record_view_id needs an operation_id: a table belongs to an activity")
         keys = _names("key_field_names", key_field_names)
-        rows = with_cells(
-            "data",
-            with_key_texts("data", require_rows("data", data, of_table=READ_TABLE), {name: name for name in keys}),
-        )
+        rows = data if are_plain(data) else require_rows("data", data, of_table=READ_TABLE)
+        quick = QuickRows.look_at(rows, keys)
+        if quick is None or size is not None:
+            rows = careful(rows, {name: name for name in keys})
         body = {"key_field_names": keys, **self._body(operation_id, program_id, set_name)}
         if record_view_id is not None:
             body["record_view_id"] = plain_id(record_view_id, "record view", RecordViewData)
@@ -257,15 +257,17 @@ class ImportsService(Service):
             body["add_fields_to_record_view_ids"] = plain_ids(
                 add_fields_to_record_view_ids, "record view", RecordViewData
             )
-        if size is not None:
+        if size is not None and (quick is None or quick.encode({}) is None):
             for index, row in enumerate(rows):  # no batch may go and a later one turn out to be none
                 strict_json.encode(row, f"data[{index}]")
         step = size or len(rows) or 1
         bodies = [{**body, "data": rows[start : start + step]} for start in range(0, len(rows) or 1, step)]
         if source_id is None:
-            return [push_import.build_request(body=part) for part in bodies]
-        source = require_text("source_id", source_id)
-        return [push_import_from_source.build_request(source, body=part) for part in bodies]
+            requests = [push_import.build_request(body=part) for part in bodies]
+        else:
+            source = require_text("source_id", source_id)
+            requests = [push_import_from_source.build_request(source, body=part) for part in bodies]
+        return requests if size is not None else [encoded(requests[0], quick, {name: name for name in keys})]
 
     def _new_fields(self, requests: Sequence[dict[str, Any]]) -> dict[str, str]:
         """Return the fields to make before the first batch: name to a type that takes the cells of all batches.
@@ -302,7 +304,10 @@ class ImportsService(Service):
             )
 
         def write(request: dict[str, Any], before: str | None) -> ImportRecord:
-            return ImportRecord({"id": self._push(request)}, self._client)
+            return ImportRecord(
+                {"id": self._push(encoded(request, QuickRows.look_at(request["json"]["data"], ())))},
+                self._client,
+            )
 
         # One after the other, and none behind one whose fate is open: rows of several batches may be for one place.
         return BulkWriter(
@@ -378,14 +383,17 @@ class ImportsService(Service):
         for index, row in enumerate(rows):
             if len(by_id[index]) < len(row):
                 raise ValueError(f"data[{index}] names a field twice: {list(row)!r}")
-        by_id = with_cells("data", with_key_texts("data", by_id, dict(zip(keys, key_field_ids, strict=True))))
+        names = dict(zip(keys, key_field_ids, strict=True))
+        quick = QuickRows.look_at(by_id, keys)
+        if quick is None:
+            by_id = careful(by_id, names)
         body = {
             "key_field_ids": keys,
             "data": by_id,
             "record_view_ids": plain_ids(record_view_ids or (), "record view", RecordViewData),
             **self._body(operation_id, program_id, set_name),
         }
-        return self._push(push_import_by_field_id.build_request(body=body))
+        return self._push(encoded(push_import_by_field_id.build_request(body=body), quick, names))
 
     @default_on_error(list)
     def get_imports(

@@ -247,3 +247,12 @@ def test_a_request_that_cannot_be_sent_says_so() -> None:
     """A header with a line end never becomes two headers."""
     with pytest.raises(CannotBeSent):
         Exchange().begin(b"GET", b"/", [HOST, (b"X-Lab", b"1\r\nX-Other: 2")])
+
+
+@pytest.mark.parametrize("length", [0, 1, http1.LONG, http1.LONG + 1, 3 * http1.LONG])
+def test_a_long_body_goes_out_in_pieces(length: int) -> None:
+    """The pieces make up the body, and none of them is long."""
+    body = bytes(range(251)) * (length // 251 + 1)
+    pieces = list(http1.in_pieces(body[:length]))
+    assert b"".join(pieces) == body[:length]
+    assert max(map(len, pieces)) <= http1.LONG

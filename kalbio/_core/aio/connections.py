@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from typing import Any
 
 from kalbio._core import constants
-from kalbio._core.http.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin
+from kalbio._core.http.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin, in_pieces
 from kalbio._core.http.httpx_names import (
     AsyncByteStream,
     ConnectError,
@@ -156,17 +156,18 @@ class AsyncConnection(asyncio.Protocol):
         head: Head | None = None
         begun = False
         try:
-            async for piece in body:
-                unsent += self._exchange.body(piece)
-                if len(unsent) >= READ_SIZE:
-                    begun = True
-                    await self._write(unsent, limits)
-                    unsent = b""
-                    # Who turns a long upload away says why at once, and then breaks the connection.
-                    await asyncio.sleep(0)
-                    head = self._exchange.head() if head is None and self._exchange.answering else head
-                    if head is not None and head[0] >= 300:
-                        return head
+            async for data in body:
+                for piece in in_pieces(data):
+                    unsent += self._exchange.body(piece)
+                    if len(unsent) >= READ_SIZE:
+                        begun = True
+                        await self._write(unsent, limits)
+                        unsent = b""
+                        # Who turns a long upload away says why at once, and then breaks the connection.
+                        await asyncio.sleep(0)
+                        head = self._exchange.head() if head is None and self._exchange.answering else head
+                        if head is not None and head[0] >= 300:
+                            return head
             unsent += self._exchange.end()
             begun = True
             await self._write(unsent, limits)

@@ -7,6 +7,7 @@ answer, because they would be taken for the answer to the next request.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import h11
@@ -18,6 +19,9 @@ MAX_HEAD = 102_400
 """Bytes that the head of an answer may have."""
 
 READ_SIZE = 65_536
+
+LONG = 524_288
+"""Bytes of a body that go out together."""
 
 Origin = tuple[bytes, str, int]
 """Scheme, host and port: what a connection leads to."""
@@ -36,6 +40,13 @@ def origin_of(scheme: bytes, host: bytes, port: int | None) -> Origin:
     if port is not None and port > 65_535:  # the system would take the rest of a division
         raise UnsupportedProtocol(f"there is no port {port}")
     return scheme, host.decode("ascii"), port or _PORTS[scheme]
+
+
+def in_pieces(data: bytes) -> Iterable[bytes]:
+    """Return a body as it goes out: a long one piece by piece, so that it never lies in memory a second time."""
+    if len(data) <= LONG:
+        return (data,)
+    return (data[start : start + LONG] for start in range(0, len(data), LONG))
 
 
 class CannotBeSent(LocalProtocolError):

@@ -64,7 +64,8 @@ def decode(data: bytes) -> Any:
     return json.loads(data)
 
 
-def _convert(value: Any) -> Any:
+def converted(value: Any) -> Any:
+    """Return what is written for a value that JSON does not know, in one step. Raises ValueError or TypeError."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime | date | time):
@@ -91,7 +92,7 @@ def _convert(value: Any) -> Any:
 
 
 # Made once: `json.dumps` makes one for each call that is not as it likes it.
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_convert)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=converted)
 
 
 def _check_keys(value: Any) -> None:
@@ -138,7 +139,7 @@ def _complain(value: Any, path: str, depth: int = 0) -> None:
             raise ValueError(f"{path} is {safe_repr(value)}: it has too many digits") from None
     elif value is not None and not isinstance(value, bool):
         try:
-            converted = _convert(value)
+            plain_form = converted(value)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{path} is {safe_repr(value)}: {error}") from None
-        _complain(converted, path, depth + 1)
+        _complain(plain_form, path, depth + 1)

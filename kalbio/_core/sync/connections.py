@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 from kalbio._core import constants
 from kalbio._core.concurrency.stopping import Stop, current_stop
-from kalbio._core.http.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin
+from kalbio._core.http.http1 import READ_SIZE, CannotBeSent, Exchange, Head, Headers, Origin, in_pieces
 from kalbio._core.http.httpx_names import (
     ConnectError,
     ConnectTimeout,
@@ -90,16 +90,17 @@ class Connection:
         head: Head | None = None
         begun = False
         try:
-            for piece in body:
-                unsent += self._exchange.body(piece)
-                if len(unsent) >= READ_SIZE:
-                    begun = True
-                    self._write(unsent, limits)
-                    unsent = b""
-                    # Who turns a long upload away says why at once, and then breaks the connection.
-                    head = self._exchange.head() if head is None and self._look() else head
-                    if head is not None and head[0] >= 300:
-                        return head
+            for data in body:
+                for piece in in_pieces(data):
+                    unsent += self._exchange.body(piece)
+                    if len(unsent) >= READ_SIZE:
+                        begun = True
+                        self._write(unsent, limits)
+                        unsent = b""
+                        # Who turns a long upload away says why at once, and then breaks the connection.
+                        head = self._exchange.head() if head is None and self._look() else head
+                        if head is not None and head[0] >= 300:
+                            return head
             unsent += self._exchange.end()
             begun = True
             self._write(unsent, limits)
