@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 60dc846dc3f7)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 9a2f0a1e4601)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -125,6 +125,12 @@ GroupIdentifier: TypeAlias = WorkspaceGroup | str
 
 USERS: Kind[WorkspaceUser] = Kind(staleness.USER)
 GROUPS: Kind[WorkspaceGroup] = Kind(staleness.GROUP)
+
+
+def html_of_client(service: WorkspaceService, kind: str, address: str) -> str:
+    """Return what a notebook shows of a client: the workspace, where it was read, and the address. Sends nothing."""
+    name = service._workspace.peek("active") or "not read yet: client.workspace.get_workspace() reads it"
+    return html_table(kind, [("workspace", name), ("address", address)], 2)
 
 
 class WorkspaceService(Service):
@@ -317,9 +323,3 @@ class WorkspaceService(Service):
             params["page"] = pages.number
             for event in pages.take(self.get_events(**params)):
                 yield event
-
-
-def html_of_client(service: WorkspaceService, kind: str, address: str) -> str:
-    """Return what a notebook shows of a client: the workspace, where it was read, and the address. Sends nothing."""
-    name = service._workspace.peek("active") or "not read yet: client.workspace.get_workspace() reads it"
-    return html_table(kind, [("workspace", name), ("address", address)], 2)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.codegen.diff import Change, diff, report
+from tests.rows import row
 
 Json = dict[str, Any]
 Edit = Callable[[Json], object]
@@ -119,92 +120,93 @@ def test_equal_descriptions_do_not_differ() -> None:
     assert report([]) == "No change in the API."
 
 
-@pytest.mark.parametrize(
-    ("edit", "text"),
-    [
-        (lambda s: s["paths"]["/things"].pop("get"), "operation removed: listThings (GET /things)"),
-        (
-            lambda s: listing(s).update(operationId="allThings"),
-            "operation renamed: listThings is now allThings (GET /things)",
+BREAKING = [
+    (lambda s: s["paths"]["/things"].pop("get"), "operation removed: listThings (GET /things)"),
+    (
+        lambda s: listing(s).update(operationId="allThings"),
+        "operation renamed: listThings is now allThings (GET /things)",
+    ),
+    (
+        lambda s: s["paths"].update({"/items": s["paths"].pop("/things")}),
+        "operation moved: listThings (GET /things is now GET /items)",
+    ),
+    (lambda s: listing(s)["parameters"].pop(0), "parameter removed from listThings: kind (in query)"),
+    (
+        lambda s: listing(s)["parameters"].append({"name": "n", "in": "query", "required": True}),
+        "required parameter added to listThings: n (in query)",
+    ),
+    (
+        lambda s: listing(s)["parameters"][0].update(required=True),
+        "listThings parameter kind (in query) became required",
+    ),
+    (
+        lambda s: listing(s)["parameters"][1]["schema"].update(maximum=5),
+        "maximum of listThings parameter limit (in query) changed: 9 -> 5",
+    ),
+    (lambda s: fields(s, "Thing").pop("size"), "field removed from Thing: size"),
+    (lambda s: fields(s, "CreateThingBody").pop("size"), "field removed from CreateThingBody: size"),
+    (
+        lambda s: schemas(s)["CreateThingBody"]["required"].append("size"),
+        "CreateThingBody.size became required",
+    ),
+    (
+        lambda s: (
+            fields(s, "CreateThingBody").update(x={"type": "string"}),
+            schemas(s)["CreateThingBody"]["required"].append("x"),
         ),
-        (
-            lambda s: s["paths"].update({"/items": s["paths"].pop("/things")}),
-            "operation moved: listThings (GET /things is now GET /items)",
-        ),
-        (lambda s: listing(s)["parameters"].pop(0), "parameter removed from listThings: kind (in query)"),
-        (
-            lambda s: listing(s)["parameters"].append({"name": "n", "in": "query", "required": True}),
-            "required parameter added to listThings: n (in query)",
-        ),
-        (
-            lambda s: listing(s)["parameters"][0].update(required=True),
-            "listThings parameter kind (in query) became required",
-        ),
-        (
-            lambda s: listing(s)["parameters"][1]["schema"].update(maximum=5),
-            "maximum of listThings parameter limit (in query) changed: 9 -> 5",
-        ),
-        (lambda s: fields(s, "Thing").pop("size"), "field removed from Thing: size"),
-        (lambda s: fields(s, "CreateThingBody").pop("size"), "field removed from CreateThingBody: size"),
-        (
-            lambda s: schemas(s)["CreateThingBody"]["required"].append("size"),
-            "CreateThingBody.size became required",
-        ),
-        (
-            lambda s: (
-                fields(s, "CreateThingBody").update(x={"type": "string"}),
-                schemas(s)["CreateThingBody"]["required"].append("x"),
+        "required field added to CreateThingBody: x",
+    ),
+    (lambda s: schemas(s)["Thing"].pop("required"), "Thing.id became optional"),
+    (lambda s: schemas(s)["Kind"]["enum"].remove("b"), 'enum value removed from Kind: "b"'),
+    (
+        lambda s: fields(s, "Thing")["size"].update(type="string"),
+        "type of Thing.size changed: integer -> string",
+    ),
+    (
+        lambda s: fields(s, "Thing")["size"].update(type=["integer", "null"]),
+        "type of Thing.size changed: integer -> integer or null",
+    ),
+    (
+        lambda s: fields(s, "CreateThingBody")["size"].update(type="string"),
+        "type of CreateThingBody.size changed: integer -> string",
+    ),
+    (
+        lambda s: fields(s, "CreateThingBody")["name"].update(pattern="^a"),
+        'pattern of CreateThingBody.name changed: null -> "^a"',
+    ),
+    (
+        lambda s: fields(s, "Thing")["id"].update(format="date-time"),
+        "format of Thing.id changed: none -> date-time",
+    ),
+    (lambda s: listing(s)["responses"].update({"204": listing(s)["responses"].pop("200")}), "answer 200 removed"),
+    (lambda s: creation(s).pop("requestBody"), "request body removed from createThing"),
+    (
+        lambda s: schemas(s)["CreateThingBody"].update(additionalProperties=False),
+        "CreateThingBody no longer takes fields that are not described",
+    ),
+    (lambda s: s.update(security=[{"token": []}]), "authentication of listThings changed"),
+    (lambda s: listing(s).update(tags=["items"]), "tag of listThings changed"),
+    (
+        lambda s: (
+            schemas(s).update(Item=schemas(s)["Thing"]),
+            fields(s, "Item").update(parent={"$ref": "#/components/schemas/Item"}),
+            listing(s)["responses"]["200"]["content"]["application/json"]["schema"].update(
+                items={"$ref": "#/components/schemas/Item"}
             ),
-            "required field added to CreateThingBody: x",
         ),
-        (lambda s: schemas(s)["Thing"].pop("required"), "Thing.id became optional"),
-        (lambda s: schemas(s)["Kind"]["enum"].remove("b"), 'enum value removed from Kind: "b"'),
-        (
-            lambda s: fields(s, "Thing")["size"].update(type="string"),
-            "type of Thing.size changed: integer -> string",
-        ),
-        (
-            lambda s: fields(s, "Thing")["size"].update(type=["integer", "null"]),
-            "type of Thing.size changed: integer -> integer or null",
-        ),
-        (
-            lambda s: fields(s, "CreateThingBody")["size"].update(type="string"),
-            "type of CreateThingBody.size changed: integer -> string",
-        ),
-        (
-            lambda s: fields(s, "CreateThingBody")["name"].update(pattern="^a"),
-            'pattern of CreateThingBody.name changed: null -> "^a"',
-        ),
-        (
-            lambda s: fields(s, "Thing")["id"].update(format="date-time"),
-            "format of Thing.id changed: none -> date-time",
-        ),
-        (lambda s: listing(s)["responses"].update({"204": listing(s)["responses"].pop("200")}), "answer 200 removed"),
-        (lambda s: creation(s).pop("requestBody"), "request body removed from createThing"),
-        (
-            lambda s: schemas(s)["CreateThingBody"].update(additionalProperties=False),
-            "CreateThingBody no longer takes fields that are not described",
-        ),
-        (lambda s: s.update(security=[{"token": []}]), "authentication of listThings changed"),
-        (lambda s: listing(s).update(tags=["items"]), "tag of listThings changed"),
-        (
-            lambda s: (
-                schemas(s).update(Item=schemas(s)["Thing"]),
-                fields(s, "Item").update(parent={"$ref": "#/components/schemas/Item"}),
-                listing(s)["responses"]["200"]["content"]["application/json"]["schema"].update(
-                    items={"$ref": "#/components/schemas/Item"}
-                ),
-            ),
-            "answer 200 of listThings[] is now a Item, was a Thing",
-        ),
-        (lambda s: fields(s, "Notice").pop("id"), "field removed from Notice: id"),
-    ],
-)
-def test_what_breaks_callers_is_breaking(edit: Edit, text: str) -> None:
+        "answer 200 of listThings[] is now a Item, was a Thing",
+    ),
+    (lambda s: fields(s, "Notice").pop("id"), "field removed from Notice: id"),
+]
+
+
+def test_what_breaks_callers_is_breaking() -> None:
     """Each of these makes a good request bad, or takes something from an answer, and comes first in the report."""
-    changes = changes_of(edit)
-    assert any(change.breaking and change.text.startswith(text) for change in changes), changes
-    assert report(changes).startswith("Breaking\n  ")
+    for edit, text in BREAKING:
+        with row(edit, text):
+            changes = changes_of(edit)
+            assert any(change.breaking and change.text.startswith(text) for change in changes), changes
+            assert report(changes).startswith("Breaking\n  ")
 
 
 @pytest.mark.parametrize(

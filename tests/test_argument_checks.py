@@ -8,12 +8,11 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-
 import kalbio.aio
 from kalbio._core.generated import UNSET
 from kalbio._model import arguments
 from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE
+from tests.rows import row
 
 PLAIN = {"bool": arguments.FLAGS, "int": arguments.WHOLE_NUMBERS, "str": arguments.TEXTS, "Path": arguments.PATHS}
 
@@ -30,7 +29,7 @@ def methods() -> Iterator[Callable[..., Any]]:
 
 
 PARAMETERS = [
-    pytest.param(parameter, id=f"{method.__qualname__}({parameter.name})")
+    (method.__qualname__, parameter)
     for method in methods()
     for parameter in list(inspect.signature(method).parameters.values())[1:]
     if parameter.kind is not parameter.VAR_KEYWORD
@@ -45,8 +44,7 @@ def parts(parameter: inspect.Parameter) -> set[str]:
 def test_every_plain_argument_has_a_check() -> None:
     """An argument that is a flag, a whole number, a text, a path or a callback is in the table, under its type."""
     missing = set()
-    for parameter in (item.values[0] for item in PARAMETERS):
-        assert isinstance(parameter, inspect.Parameter)
+    for _, parameter in PARAMETERS:
         plain = parts(parameter) - {"None", "Unset"}
         name = parameter.name
         names_a_thing = name.endswith(("_id", "_by"))
@@ -57,20 +55,21 @@ def test_every_plain_argument_has_a_check() -> None:
     assert missing == set()
 
 
-@pytest.mark.parametrize("parameter", [item for item in PARAMETERS if item.values[0].name in CHECKS])  # type: ignore[union-attr]
-def test_the_check_fits_the_type(parameter: inspect.Parameter) -> None:
+def test_the_check_fits_the_type() -> None:
     """The check under a name is that of the type in each signature, and None is let through where the type has it."""
-    types = parts(parameter)
-    for plain, names in PLAIN.items():
-        if plain in types and not {"str", "Path"} <= types and parameter.name not in arguments.PATHS:
-            assert parameter.name in names
-    if parameter.default is UNSET:
-        assert ("None" in types) == (parameter.name in CLEARED_BY_NONE)
-    elif "None" in types and parameter.name != "include_sub_record_values":
-        assert parameter.default is None
+    for method, parameter in [item for item in PARAMETERS if item[1].name in CHECKS]:
+        with row(method, parameter):
+            types = parts(parameter)
+            for plain, names in PLAIN.items():
+                if plain in types and not {"str", "Path"} <= types and parameter.name not in arguments.PATHS:
+                    assert parameter.name in names
+            if parameter.default is UNSET:
+                assert ("None" in types) == (parameter.name in CLEARED_BY_NONE)
+            elif "None" in types and parameter.name != "include_sub_record_values":
+                assert parameter.default is None
 
 
 def test_the_table_has_no_other_names() -> None:
     """A name in the table that no method has any more is removed from it."""
-    assert set(CHECKS) - {item.values[0].name for item in PARAMETERS} == set()  # type: ignore[union-attr]
+    assert set(CHECKS) - {parameter.name for _, parameter in PARAMETERS} == set()
     assert set(CHECKS) >= CLEARED_BY_NONE

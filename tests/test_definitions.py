@@ -13,6 +13,7 @@ from kalbio._core.objects.updates import collect_updates
 from tests.altered import alter, body_of, replace
 from tests.conftest import Lab, World
 from tests.demo import NOWHERE
+from tests.rows import row
 
 
 @pytest.fixture
@@ -164,25 +165,26 @@ def test_queueing_derives_the_places_of_the_views(lab: Lab, world: World, defini
     assert lab.operations()[before:] == []
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda it: it.update(title=""),
-        lambda it: it.update(add_label_ids=["not a label"]),
-        lambda it: it.update(assigned_user_ids="someone"),
-        lambda it: it.set_registration_settings(record_view_id="my table"),
-        lambda it: it.set_registration_settings(status_field_id="Registration state"),
-        lambda it: it.set_queuing_behavior(add_view_ids="view"),
-        lambda it: it.set_queuing_behavior(queue_content_layout_ids=[{"view_id": "x", "content_layout_ids": []}]),
-        lambda it: it.set_queuing_behavior(queue_content_layout_ids=["x"]),
-        lambda it: it.configure_registration(view=it, file_property_field="Results file"),
-    ],
-)
-def test_bad_input_is_refused_before_anything_is_sent(lab: Lab, world: World, definition: Any, call: Any) -> None:
+BAD_CALLS: list[Any] = [
+    lambda it: it.update(title=""),
+    lambda it: it.update(add_label_ids=["not a label"]),
+    lambda it: it.update(assigned_user_ids="someone"),
+    lambda it: it.set_registration_settings(record_view_id="my table"),
+    lambda it: it.set_registration_settings(status_field_id="Registration state"),
+    lambda it: it.set_queuing_behavior(add_view_ids="view"),
+    lambda it: it.set_queuing_behavior(queue_content_layout_ids=[{"view_id": "x", "content_layout_ids": []}]),
+    lambda it: it.set_queuing_behavior(queue_content_layout_ids=["x"]),
+    lambda it: it.configure_registration(view=it, file_property_field="Results file"),
+]
+
+
+def test_bad_input_is_refused_before_anything_is_sent(lab: Lab, world: World, definition: Any) -> None:
     """Names that name nothing and things that are no ids raise; only look-ups may have been made."""
-    with pytest.raises((ValueError, TypeError)):
-        world(call(definition))
-    assert "updateActivityDefinition" not in lab.operations()
+    for call in BAD_CALLS:
+        with row(call):
+            with pytest.raises((ValueError, TypeError)):
+                world(call(definition))
+            assert "updateActivityDefinition" not in lab.operations()
 
 
 def test_what_belongs_to_a_definition(lab: Lab, world: World, definition: Any) -> None:

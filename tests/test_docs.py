@@ -35,6 +35,7 @@ from kalbio._service import Service
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.server import serve
 from kalbio.testing import InProcess
+from tests.rows import row
 
 ROOT = Path(__file__).parent.parent
 GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
@@ -190,16 +191,17 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("path", EVERY_PAGE, ids=names(EVERY_PAGE))
-def test_links_lead_somewhere(path: Path) -> None:
+def test_links_lead_somewhere() -> None:
     """Each relative link of a page leads to a file of the repository, and to a heading of it where it names one."""
-    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
-        if re.match(r"[a-z]+:", target):
-            continue
-        file, _, anchor = target.partition("#")
-        linked = (path.parent / file).resolve() if file else path
-        assert linked.exists(), f"{path.name} links to {target}"
-        assert not anchor or anchor in anchors(linked), f"{path.name} links to {target}"
+    for path in EVERY_PAGE:
+        with row(path):
+            for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+                if re.match(r"[a-z]+:", target):
+                    continue
+                file, _, anchor = target.partition("#")
+                linked = (path.parent / file).resolve() if file else path
+                assert linked.exists(), f"{path.name} links to {target}"
+                assert not anchor or anchor in anchors(linked), f"{path.name} links to {target}"
 
 
 def test_modules_that_pages_name_are_there() -> None:

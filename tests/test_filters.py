@@ -21,6 +21,7 @@ from kalbio._model import long_searches
 from kalbio._model.filters import Where, spelling
 from tests.altered import body_of, query_of
 from tests.conftest import Lab, World
+from tests.rows import row
 
 RULES = sorted(member.value for member in SearchFilterRuleType)
 DAY = date(2026, 1, 1)
@@ -49,21 +50,22 @@ def arguments_of(rule: str) -> tuple[tuple[Any, ...], Any]:
     return (["a", 5, True, DAY],), ["a", 5, True, DAY]
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_each_rule_sends_what_its_dict_sends(lab: Lab, world: World, rule: str) -> None:
+def test_each_rule_sends_what_its_dict_sends(lab: Lab, world: World) -> None:
     """Every rule of record search is a method of F that completion shows, and its wire form is that of the dict."""
-    given, prop = arguments_of(rule)
-    where = getattr(F(FIELD), spelling(rule))(*given)
+    for rule in RULES:
+        with row(rule):
+            given, prop = arguments_of(rule)
+            where = getattr(F(FIELD), spelling(rule))(*given)
 
-    world(lab.api.records.search_records(entity_field_filters=[
-        {"field_id": FIELD, "filter_type": rule, "filter_prop": prop}
-    ]))  # fmt: skip
-    by_dict = query_of(lab, "searchRecords")
-    for keyword in ("where", "entity_field_filters"):
-        world(lab.api.records.search_records(**{keyword: where}))
-        assert query_of(lab, "searchRecords") == by_dict
-    assert spelling(rule) in dir(F(FIELD))
-    assert (getattr(F, spelling(rule)).__doc__ or "").endswith((".", "."))
+            world(lab.api.records.search_records(entity_field_filters=[
+                {"field_id": FIELD, "filter_type": rule, "filter_prop": prop}
+            ]))  # fmt: skip
+            by_dict = query_of(lab, "searchRecords")
+            for keyword in ("where", "entity_field_filters"):
+                world(lab.api.records.search_records(**{keyword: where}))
+                assert query_of(lab, "searchRecords") == by_dict
+            assert spelling(rule) in dir(F(FIELD))
+            assert (getattr(F, spelling(rule)).__doc__ or "").endswith((".", "."))
 
 
 def test_there_is_no_rule_without_a_spelling() -> None:
@@ -159,46 +161,46 @@ def test_what_the_api_cannot_say_raises_and_says_what_to_do(name: str) -> None:
         make()
 
 
-@pytest.mark.parametrize(
-    ("make", "cure"),
-    [
-        (lambda: F(""), "name, its id or the object"),
-        (lambda: F(None), "name, its id or the object"),
-        (lambda: F("a") == None, "is_empty"),  # noqa: E711
-        (lambda: F("a") == ["x"], "one text"),
-        (lambda: F("a") == F("b"), "with a value"),
-        (lambda: F("a") == float("nan"), "nan"),
-        (lambda: F("a") < "5", "write 5"),
-        (lambda: F("a") < "2026-01-01", r"for a date write F\('a'\).is_before\('2026-01-01'\)"),
-        (lambda: F("a") >= "2026-01-01", r"for a date write F\('a'\).since\('2026-01-01'\)"),
-        (lambda: F("a") > "M", r"for text there are ==, contains\(\)"),
-        (lambda: F("a").is_between("2026-01-01", 5), "give two numbers, or two dates"),
-        (lambda: F("a").is_between(5, 1), r"nothing is between them; write F\('a'\).is_between\(1, 5\)"),
-        (lambda: F("a").is_between(Decimal("1.5"), 1), r"is_between\(1, Decimal\('1.5'\)\)"),
-        (lambda: F("a").is_between("2026-01-02", DAY), r"is_between\('2026-01-01', '2026-01-02'\)"),
-        (lambda: F("a").is_between(MOMENT, MOMENT - timedelta(seconds=1)), "nothing is between"),
-        (lambda: F("a").is_between(MOMENT + timedelta(days=3), DAY), "nothing is between"),
-        (lambda: F("a").is_between_relative_week(1, -1), r"is_between_relative_week\(-1, 1\)"),
-        (lambda: F("a").since("soon"), r"^The day of F\('a'\).since\(\) must be .* such as '2026-03-01'; got 'soon'"),
-        (lambda: F("a") <= datetime(2026, 1, 1, 12), r"^The day of F\('a'\).until\(\) is datetime"),
-        (lambda: F("a").is_last_updated_after("soon"), r"^The moment of F\('a'\).is_last_updated_after\(\) must be"),
-        (lambda: F("a") < True, "number"),
-        (lambda: F("a") < None, "number"),
-        (lambda: F("a").is_in("abc"), "takes a list"),
-        (lambda: F("a").is_in([]), "empty list"),
-        (lambda: F("a").is_in(["x", None]), "None"),
-        (lambda: F("a").is_between("x", 5), "number"),
-        (lambda: F("a").is_before("soon"), "date"),
-        (lambda: F("a").is_before(datetime(2026, 1, 1, 12)), "zone"),
-        (lambda: F("a").is_last_updated_after(datetime(2026, 1, 1)), "zone"),
-        (lambda: F("a").is_before_relative_day(1.5), "whole number"),
-        (lambda: F("a").is_set().in_color(""), "color"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_where_it_stands(make: Callable[[], Any], cure: str) -> None:
+NO_CONDITIONS = [
+    (lambda: F(""), "name, its id or the object"),
+    (lambda: F(None), "name, its id or the object"),
+    (lambda: F("a") == None, "is_empty"),  # noqa: E711
+    (lambda: F("a") == ["x"], "one text"),
+    (lambda: F("a") == F("b"), "with a value"),
+    (lambda: F("a") == float("nan"), "nan"),
+    (lambda: F("a") < "5", "write 5"),
+    (lambda: F("a") < "2026-01-01", r"for a date write F\('a'\).is_before\('2026-01-01'\)"),
+    (lambda: F("a") >= "2026-01-01", r"for a date write F\('a'\).since\('2026-01-01'\)"),
+    (lambda: F("a") > "M", r"for text there are ==, contains\(\)"),
+    (lambda: F("a").is_between("2026-01-01", 5), "give two numbers, or two dates"),
+    (lambda: F("a").is_between(5, 1), r"nothing is between them; write F\('a'\).is_between\(1, 5\)"),
+    (lambda: F("a").is_between(Decimal("1.5"), 1), r"is_between\(1, Decimal\('1.5'\)\)"),
+    (lambda: F("a").is_between("2026-01-02", DAY), r"is_between\('2026-01-01', '2026-01-02'\)"),
+    (lambda: F("a").is_between(MOMENT, MOMENT - timedelta(seconds=1)), "nothing is between"),
+    (lambda: F("a").is_between(MOMENT + timedelta(days=3), DAY), "nothing is between"),
+    (lambda: F("a").is_between_relative_week(1, -1), r"is_between_relative_week\(-1, 1\)"),
+    (lambda: F("a").since("soon"), r"^The day of F\('a'\).since\(\) must be .* such as '2026-03-01'; got 'soon'"),
+    (lambda: F("a") <= datetime(2026, 1, 1, 12), r"^The day of F\('a'\).until\(\) is datetime"),
+    (lambda: F("a").is_last_updated_after("soon"), r"^The moment of F\('a'\).is_last_updated_after\(\) must be"),
+    (lambda: F("a") < True, "number"),
+    (lambda: F("a") < None, "number"),
+    (lambda: F("a").is_in("abc"), "takes a list"),
+    (lambda: F("a").is_in([]), "empty list"),
+    (lambda: F("a").is_in(["x", None]), "None"),
+    (lambda: F("a").is_between("x", 5), "number"),
+    (lambda: F("a").is_before("soon"), "date"),
+    (lambda: F("a").is_before(datetime(2026, 1, 1, 12)), "zone"),
+    (lambda: F("a").is_last_updated_after(datetime(2026, 1, 1)), "zone"),
+    (lambda: F("a").is_before_relative_day(1.5), "whole number"),
+    (lambda: F("a").is_set().in_color(""), "color"),
+]
+
+
+def test_what_makes_no_sense_is_refused_where_it_stands() -> None:
     """Values that a rule cannot compare with raise ValueError when the condition is made."""
-    with pytest.raises(ValueError, match=cure):
-        make()
+    for make, cure in NO_CONDITIONS:
+        with row(make, cure), pytest.raises(ValueError, match=cure):
+            make()
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from scripts.codegen.generate import list_operations
 from tests.generated_client import api_description, build_package, run
+from tests.rows import row
 
 OPERATION_IDS = sorted(OPERATIONS)
 
@@ -116,41 +117,44 @@ def library() -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.mark.parametrize("name", OPERATION_IDS)
-def test_every_operation_builds_its_request(name: str, spec: dict[str, Any], library: httpx.Client) -> None:
+def test_every_operation_builds_its_request(spec: dict[str, Any], library: httpx.Client) -> None:
     """The builder of an operation takes the parameters of the description and httpx accepts what it gives."""
-    operation = OPERATIONS[name]
-    item = spec["paths"][operation.path]
-    raw = item[operation.method.lower()]
-    parameters = [resolve(spec, node) for node in (*item.get("parameters", []), *raw.get("parameters", []))]
-    body = resolve(spec, raw["requestBody"]) if "requestBody" in raw else {}
+    for name in OPERATION_IDS:
+        with row(name):
+            operation = OPERATIONS[name]
+            item = spec["paths"][operation.path]
+            raw = item[operation.method.lower()]
+            parameters = [resolve(spec, node) for node in (*item.get("parameters", []), *raw.get("parameters", []))]
+            body = resolve(spec, raw["requestBody"]) if "requestBody" in raw else {}
 
-    module = module_of(operation)
-    signature = inspect.signature(module.build_request)
-    assert set(signature.parameters) == {node["name"] for node in parameters} | ({"body"} if body else set())
-    for node in parameters:
-        required = signature.parameters[node["name"]].default is inspect.Parameter.empty
-        assert required == node.get("required", False), node["name"]
+            module = module_of(operation)
+            signature = inspect.signature(module.build_request)
+            assert set(signature.parameters) == {node["name"] for node in parameters} | ({"body"} if body else set())
+            for node in parameters:
+                required = signature.parameters[node["name"]].default is inspect.Parameter.empty
+                assert required == node.get("required", False), node["name"]
 
-    arguments: dict[str, Any] = {node["name"]: "1" for node in parameters}
-    media = next(iter(body.get("content", {})), "")
-    if media == "multipart/form-data":
-        model = getattr(importlib.import_module("kaleidoscope_api.models"), signature.parameters["body"].annotation)
-        parts = inspect.signature(model).parameters
-        target = RecordValueFileTarget(field_id="f")
-        arguments["body"] = model(**{part: target if part == "body" else File(io.BytesIO()) for part in parts})
-    elif body:
-        arguments["body"] = {"x": 1}
-    kwargs = module.build_request(**arguments)
-    assert kwargs["extensions"] == {"operation": name}
-    request = library.build_request(**kwargs)
-    assert request.method == operation.method
-    path = operation.path
-    for node in parameters:
-        path = path.replace(f"{{{node['name']}}}", "1")
-    assert request.url.path == path
-    assert set(request.url.params) == {node["name"] for node in parameters if node["in"] == "query"}
-    assert request.headers.get("content-type", "").partition(";")[0] == media
+            arguments: dict[str, Any] = {node["name"]: "1" for node in parameters}
+            media = next(iter(body.get("content", {})), "")
+            if media == "multipart/form-data":
+                model = getattr(
+                    importlib.import_module("kaleidoscope_api.models"), signature.parameters["body"].annotation
+                )
+                parts = inspect.signature(model).parameters
+                target = RecordValueFileTarget(field_id="f")
+                arguments["body"] = model(**{part: target if part == "body" else File(io.BytesIO()) for part in parts})
+            elif body:
+                arguments["body"] = {"x": 1}
+            kwargs = module.build_request(**arguments)
+            assert kwargs["extensions"] == {"operation": name}
+            request = library.build_request(**kwargs)
+            assert request.method == operation.method
+            path = operation.path
+            for node in parameters:
+                path = path.replace(f"{{{node['name']}}}", "1")
+            assert request.url.path == path
+            assert set(request.url.params) == {node["name"] for node in parameters if node["in"] == "query"}
+            assert request.headers.get("content-type", "").partition(";")[0] == media
 
 
 def test_functions_work_over_any_client_object() -> None:
@@ -231,17 +235,18 @@ def test_every_success_is_read() -> None:
         assert (type(record), record.id) == (Record, "r1")
 
 
-@pytest.mark.parametrize("name", OPERATION_IDS)
-def test_every_function_says_what_success_is(name: str) -> None:
+def test_every_function_says_what_success_is() -> None:
     """No function returns an error; None is returned where the answer may be empty, and where nothing is to be read."""
-    operation = OPERATIONS[name]
-    module = module_of(operation)
-    types = {form: str(inspect.signature(getattr(module, form)).return_annotation) for form in FORMS}
-    kinds = types["sync"].split(" | ")
-    assert "Error" not in kinds
-    assert ("None" in kinds) == (operation.may_be_empty and "str" not in kinds and "File" not in kinds)
-    assert types["asyncio"] == types["sync"]
-    assert types["sync_detailed"] == types["asyncio_detailed"] == f"Response[{types['sync']}]"
+    for name in OPERATION_IDS:
+        with row(name):
+            operation = OPERATIONS[name]
+            module = module_of(operation)
+            types = {form: str(inspect.signature(getattr(module, form)).return_annotation) for form in FORMS}
+            kinds = types["sync"].split(" | ")
+            assert "Error" not in kinds
+            assert ("None" in kinds) == (operation.may_be_empty and "str" not in kinds and "File" not in kinds)
+            assert types["asyncio"] == types["sync"]
+            assert types["sync_detailed"] == types["asyncio_detailed"] == f"Response[{types['sync']}]"
 
 
 def test_type_checkers_see_what_success_is() -> None:

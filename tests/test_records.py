@@ -20,6 +20,7 @@ from kalbio.records import FilterRuleTypeEnum
 from tests.altered import alter, body_of, query_of, replace
 from tests.conftest import Lab, World
 from tests.demo import NOWHERE
+from tests.rows import row
 
 
 @pytest.fixture
@@ -425,66 +426,68 @@ def test_the_older_name_of_record_set_ids_is_accepted(lab: Lab, world: World) ->
         world(lab.api.records.search_records(record_set_id=NOWHERE, record_set_ids=NOWHERE))
 
 
-@pytest.mark.parametrize(
-    ("conditions", "error"),
-    [
-        ({"serch_text": "x"}, TypeError),
-        ({"limit": 0}, ValueError),
-        ({"limit": "ten"}, ValueError),
-        ({"entity_slice_id": "Compoud"}, IdentifierNotFoundError),
-        ({"operation_id": "Kinase sceen"}, IdentifierNotFoundError),
-        ({"program_id": "Kinase inhibitor"}, IdentifierNotFoundError),
-        ({"record_set_ids": ["my set"]}, IdentifierNotFoundError),
-        ({"identifier_ids": ["x"]}, IdentifierNotFoundError),
-        ({"entity_field_filters": ["x"]}, ValueError),
-        ({"entity_field_filters": [{"filter_type": "is_set", "filter_prop": None}]}, IdentifierError),
-        ({"entity_field_filters": [{"field_id": "Comment", "filter_type": "is_st", "filter_prop": None}]}, ValueError),
-        ({"entity_field_filters": [{"field_id": "Comment", "filter_prop": 1}]}, ValueError),
-        ({"entity_field_sorts": [{"field_id": "Coment", "descending": True}]}, IdentifierNotFoundError),
-        ({"view_field_filters": [{"filter_type": "is_set", "filter_prop": None}]}, ValueError),
-        ({"view_field_filters": [{"view_field_id": NOWHERE, "filter_type": "x", "filter_prop": 1}]}, ValueError),
-        ({"entity_field_filters": [{"field_id": "Comment", "filter_type": "is_equal", "filter_prop": float("nan")}]},
-         ValueError),
-    ],
-)  # fmt: skip
-def test_a_search_that_makes_no_sense_is_not_sent(
-    lab: Lab, world: World, conditions: dict[str, Any], error: type[Exception]
-) -> None:
+BAD_SEARCHES: list[tuple[dict[str, Any], type[Exception]]] = [
+    ({"serch_text": "x"}, TypeError),
+    ({"limit": 0}, ValueError),
+    ({"limit": "ten"}, ValueError),
+    ({"entity_slice_id": "Compoud"}, IdentifierNotFoundError),
+    ({"operation_id": "Kinase sceen"}, IdentifierNotFoundError),
+    ({"program_id": "Kinase inhibitor"}, IdentifierNotFoundError),
+    ({"record_set_ids": ["my set"]}, IdentifierNotFoundError),
+    ({"identifier_ids": ["x"]}, IdentifierNotFoundError),
+    ({"entity_field_filters": ["x"]}, ValueError),
+    ({"entity_field_filters": [{"filter_type": "is_set", "filter_prop": None}]}, IdentifierError),
+    ({"entity_field_filters": [{"field_id": "Comment", "filter_type": "is_st", "filter_prop": None}]}, ValueError),
+    ({"entity_field_filters": [{"field_id": "Comment", "filter_prop": 1}]}, ValueError),
+    ({"entity_field_sorts": [{"field_id": "Coment", "descending": True}]}, IdentifierNotFoundError),
+    ({"view_field_filters": [{"filter_type": "is_set", "filter_prop": None}]}, ValueError),
+    ({"view_field_filters": [{"view_field_id": NOWHERE, "filter_type": "x", "filter_prop": 1}]}, ValueError),
+    (
+        {"entity_field_filters": [{"field_id": "Comment", "filter_type": "is_equal", "filter_prop": float("nan")}]},
+        ValueError,
+    ),
+]
+
+
+def test_a_search_that_makes_no_sense_is_not_sent(lab: Lab, world: World) -> None:
     """Unknown conditions, names and rules raise before the search is sent."""
-    with pytest.raises(error):
-        world(lab.api.records.search_records(**conditions))
-    assert "searchRecords" not in lab.operations()
+    for conditions, error in BAD_SEARCHES:
+        with row(conditions, error):
+            with pytest.raises(error):
+                world(lab.api.records.search_records(**conditions))
+            assert "searchRecords" not in lab.operations()
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda api, record: api.records.get_record_by_id(""),
-        lambda api, record: api.records.get_record_by_id("CPD-1"),
-        lambda api, record: api.records.get_record_by_id(5),
-        lambda api, record: api.records.get_records_by_ids("CPD-1"),
-        lambda api, record: api.records.get_records_by_ids([None]),
-        lambda api, record: api.records.get_records_by_ids([record.id], batch_size=0),
-        lambda api, record: api.records.create_record_value_file("x", "Spectrum", "a", b"", "text/plain"),
-        lambda api, record: api.records.create_record_value_file(record, "Spectrum", "", b"", "text/plain"),
-        lambda api, record: record.add_value(None, 1),
-        lambda api, record: record.add_value("", 1),
-        lambda api, record: record.add_value(api, 1),
-        lambda api, record: record.add_value("Comment", 1, None, NOWHERE),
-        lambda api, record: record.add_value("Comment", 1, NOWHERE, "my table"),
-        lambda api, record: record.add_value("Comment", 1, 5),
-        lambda api, record: record.update_field_file("Spectrum", "a", "text", "text/plain"),
-        lambda api, record: record.get_value_content("Comment", sub_record_id="x"),
-        lambda api, record: record.get_value_content(5),
-    ],
-)
-def test_bad_input_is_refused_before_anything_is_sent(lab: Lab, world: World, record: Any, call: Any) -> None:
+BAD_CALLS: list[Any] = [
+    lambda api, record: api.records.get_record_by_id(""),
+    lambda api, record: api.records.get_record_by_id("CPD-1"),
+    lambda api, record: api.records.get_record_by_id(5),
+    lambda api, record: api.records.get_records_by_ids("CPD-1"),
+    lambda api, record: api.records.get_records_by_ids([None]),
+    lambda api, record: api.records.get_records_by_ids([record.id], batch_size=0),
+    lambda api, record: api.records.create_record_value_file("x", "Spectrum", "a", b"", "text/plain"),
+    lambda api, record: api.records.create_record_value_file(record, "Spectrum", "", b"", "text/plain"),
+    lambda api, record: record.add_value(None, 1),
+    lambda api, record: record.add_value("", 1),
+    lambda api, record: record.add_value(api, 1),
+    lambda api, record: record.add_value("Comment", 1, None, NOWHERE),
+    lambda api, record: record.add_value("Comment", 1, NOWHERE, "my table"),
+    lambda api, record: record.add_value("Comment", 1, 5),
+    lambda api, record: record.update_field_file("Spectrum", "a", "text", "text/plain"),
+    lambda api, record: record.get_value_content("Comment", sub_record_id="x"),
+    lambda api, record: record.get_value_content(5),
+]
+
+
+def test_bad_input_is_refused_before_anything_is_sent(lab: Lab, world: World, record: Any) -> None:
     """What cannot be meant raises a ValueError or TypeError, and only listings may have been read."""
-    before = len(lab.operations())
-    with pytest.raises((ValueError, TypeError)):
-        world(call(lab.api, record))
-    assert all(name.startswith("list") for name in lab.operations()[before:])
-    assert "listRecords" not in lab.operations()[before:]
+    for call in BAD_CALLS:
+        with row(call):
+            before = len(lab.operations())
+            with pytest.raises((ValueError, TypeError)):
+                world(call(lab.api, record))
+            assert all(name.startswith("list") for name in lab.operations()[before:])
+            assert "listRecords" not in lab.operations()[before:]
 
 
 def test_the_activities_of_a_record(lab: Lab, world: World) -> None:

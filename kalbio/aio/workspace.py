@@ -126,6 +126,12 @@ USERS: Kind[WorkspaceUser] = Kind(staleness.USER)
 GROUPS: Kind[WorkspaceGroup] = Kind(staleness.GROUP)
 
 
+def html_of_client(service: WorkspaceService, kind: str, address: str) -> str:
+    """Return what a notebook shows of a client: the workspace, where it was read, and the address. Sends nothing."""
+    name = service._workspace.peek("active") or "not read yet: client.workspace.get_workspace() reads it"
+    return html_table(kind, [("workspace", name), ("address", address)], 2)
+
+
 class WorkspaceService(Service):
     """The workspace (`client.workspace`)."""
 
@@ -316,9 +322,3 @@ class WorkspaceService(Service):
             params["page"] = pages.number
             for event in pages.take(await self.get_events(**params)):
                 yield event
-
-
-def html_of_client(service: WorkspaceService, kind: str, address: str) -> str:
-    """Return what a notebook shows of a client: the workspace, where it was read, and the address. Sends nothing."""
-    name = service._workspace.peek("active") or "not read yet: client.workspace.get_workspace() reads it"
-    return html_table(kind, [("workspace", name), ("address", address)], 2)

@@ -25,6 +25,7 @@ from kalbio._core.errors import (
 )
 from kalbio._core.retry import RetryPolicy
 from tests.core.wire import SECRET, Core, Wire, answer, tokens
+from tests.rows import row
 
 LOGIN = {"grant_type": "client_credentials", "client_id": "an-id", "client_secret": SECRET}
 
@@ -241,15 +242,16 @@ BAD_ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("body", BAD_ANSWERS, ids=lambda body: body[:40].decode())
-def test_an_unusable_token_answer_is_a_response_error_that_shows_no_token(core: Core, body: bytes) -> None:
+def test_an_unusable_token_answer_is_a_response_error_that_shows_no_token(core: Core) -> None:
     """The error names the token endpoint and hides the body, part of which may be a token."""
-    wire = Wire(logins=[answer(200, body)])
-    with pytest.raises(ResponseError) as caught:
-        core.call(core.open(wire))
-    assert caught.value.path == "/auth/oauth/token"
-    assert "tok-" not in str(caught.value) + repr(caught.value) + str(caught.value.response_body)
-    assert wire.requests == []
+    for body in BAD_ANSWERS:
+        with row(body):
+            wire = Wire(logins=[answer(200, body)])
+            with pytest.raises(ResponseError) as caught:
+                core.call(core.open(wire))
+            assert caught.value.path == "/auth/oauth/token"
+            assert "tok-" not in str(caught.value) + repr(caught.value) + str(caught.value.response_body)
+            assert wire.requests == []
 
 
 def test_a_login_that_is_redirected_says_so(core: Core) -> None:

@@ -23,61 +23,63 @@ from kalbio._core.files.uploads import as_file
 from kalbio._core.http import url_chunks
 from tests.conftest import World
 from tests.core.wire import Core, Pieces, Wire, answer
+from tests.rows import row
 
 # -- names ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("wanted", "name"),
-    [
-        ("results.csv", "results.csv"),
-        ("a b (1).csv", "a b (1).csv"),
-        ("Ergebnisse_äöü_結果.csv", "Ergebnisse_äöü_結果.csv"),
-        (".hidden", ".hidden"),
-        ("../../etc/passwd", "passwd"),
-        ("/etc/passwd", "passwd"),
-        ("..\\..\\windows\\system.ini", "system.ini"),
-        ("C:\\temp\\x.csv", "x.csv"),
-        ("C:x.csv", "C_x.csv"),
-        ("\\\\server\\share\\x.csv", "x.csv"),
-        ("a/..\\b", "b"),
-        ("a:b|c?d*e<f>g\"h.csv", "a_b_c_d_e_f_g_h.csv"),
-        ("x.csv:stream", "x.csv_stream"),
-        ("line\nbreak\x00nul\x7f.csv", "linebreaknul.csv"),
-        ("gpj\u202efdp.exe", "gpjfdp.exe"),
-        ("zero\u200bwidth\ufeff.csv", "zerowidth.csv"),
-        ("para\u2029graph\u2028.csv", "paragraph.csv"),
-        ("lone\ud800surrogate.csv", "lonesurrogate.csv"),
-        ("  spaced.csv  ", "spaced.csv"),
-        ("trailing.csv. . .", "trailing.csv"),
-        ("CON", "_CON"),
-        ("con.txt", "_con.txt"),
-        ("nul .txt", "_nul .txt"),
-        ("Lpt1.tar.gz", "_Lpt1.tar.gz"),
-        ("COM¹.csv", "_COM¹.csv"),
-        ("CONOUT$", "_CONOUT$"),
-        ("console.csv", "console.csv"),
-        ("%2e%2e%2fx", "%2e%2e%2fx"),
-        ("", "id-1"),
-        (None, "id-1"),
-        (".", "id-1"),
-        ("..", "id-1"),
-        ("...", "id-1"),
-        (". .", "id-1"),
-        ("   ", "id-1"),
-        ("a/", "id-1"),
-        ("/", "id-1"),
-        ("..\\", "id-1"),
-        ("\u200b.\u200b.", "id-1"),
-        ("___", "id-1"),
-    ],
-)  # fmt: skip
-def test_any_text_becomes_one_safe_component(wanted: str | None, name: str) -> None:
+SAFE_NAMES = [
+    ("results.csv", "results.csv"),
+    ("a b (1).csv", "a b (1).csv"),
+    ("Ergebnisse_äöü_結果.csv", "Ergebnisse_äöü_結果.csv"),
+    (".hidden", ".hidden"),
+    ("../../etc/passwd", "passwd"),
+    ("/etc/passwd", "passwd"),
+    ("..\\..\\windows\\system.ini", "system.ini"),
+    ("C:\\temp\\x.csv", "x.csv"),
+    ("C:x.csv", "C_x.csv"),
+    ("\\\\server\\share\\x.csv", "x.csv"),
+    ("a/..\\b", "b"),
+    ('a:b|c?d*e<f>g"h.csv', "a_b_c_d_e_f_g_h.csv"),
+    ("x.csv:stream", "x.csv_stream"),
+    ("line\nbreak\x00nul\x7f.csv", "linebreaknul.csv"),
+    ("gpj\u202efdp.exe", "gpjfdp.exe"),
+    ("zero\u200bwidth\ufeff.csv", "zerowidth.csv"),
+    ("para\u2029graph\u2028.csv", "paragraph.csv"),
+    ("lone\ud800surrogate.csv", "lonesurrogate.csv"),
+    ("  spaced.csv  ", "spaced.csv"),
+    ("trailing.csv. . .", "trailing.csv"),
+    ("CON", "_CON"),
+    ("con.txt", "_con.txt"),
+    ("nul .txt", "_nul .txt"),
+    ("Lpt1.tar.gz", "_Lpt1.tar.gz"),
+    ("COM¹.csv", "_COM¹.csv"),
+    ("CONOUT$", "_CONOUT$"),
+    ("console.csv", "console.csv"),
+    ("%2e%2e%2fx", "%2e%2e%2fx"),
+    ("", "id-1"),
+    (None, "id-1"),
+    (".", "id-1"),
+    ("..", "id-1"),
+    ("...", "id-1"),
+    (". .", "id-1"),
+    ("   ", "id-1"),
+    ("a/", "id-1"),
+    ("/", "id-1"),
+    ("..\\", "id-1"),
+    ("\u200b.\u200b.", "id-1"),
+    ("___", "id-1"),
+]
+
+
+def test_any_text_becomes_one_safe_component() -> None:
     """Traversal, absolute paths, devices, streams, control and direction characters: none of it survives."""
-    assert safe_name(wanted, "id-1") == name
-    for pure in (PurePosixPath, PureWindowsPath):
-        assert pure(name).name == name
-    assert safe_name(None, wanted or "") in (name, "download")
+    for wanted, name in SAFE_NAMES:
+        with row(wanted, name):
+            assert safe_name(wanted, "id-1") == name
+            for pure in (PurePosixPath, PureWindowsPath):
+                assert pure(name).name == name
+            assert safe_name(None, wanted or "") in (name, "download")
 
 
 @pytest.mark.parametrize("text", ["x" * 500, "ü" * 500, "😀" * 500, "." + "x" * 500, "x" * 500 + ".", "a." + "b" * 500])

@@ -17,6 +17,7 @@ import pytest
 
 import kalbio
 from kalbio._model.platform import KALEIDOSCOPE
+from tests.rows import row
 
 FLOOR = Path(kalbio.__file__).parent / "_core"
 MODULES = sorted(FLOOR.rglob("*.py"))
@@ -107,22 +108,26 @@ def said_by(source: str) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(FLOOR).as_posix())
-def test_the_floor_names_no_platform(path: Path) -> None:
+def test_the_floor_names_no_platform() -> None:
     """No noun, name, header, variable or package of the platform stands in a module of the floor."""
-    source = path.read_text(encoding="utf-8")
-    guilty = {line: what for line, text in said_by(source) if (what := found(text))}
-    assert guilty == {}
+    for path in MODULES:
+        with row(path):
+            source = path.read_text(encoding="utf-8")
+            guilty = {line: what for line, text in said_by(source) if (what := found(text))}
+            assert guilty == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(FLOOR).as_posix())
-def test_the_floor_imports_no_generated_package(path: Path) -> None:
+def test_the_floor_imports_no_generated_package() -> None:
     """Operations come with the platform, as an argument."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        assert not any(module.split(".")[0].endswith("_api") for module in modules)
-        assert not any(module.startswith("kalbio") and not module.startswith("kalbio._core") for module in modules)
+    for path in MODULES:
+        with row(path):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                assert not any(module.split(".")[0].endswith("_api") for module in modules)
+                assert not any(
+                    module.startswith("kalbio") and not module.startswith("kalbio._core") for module in modules
+                )
 
 
 def test_no_text_of_the_floor_is_a_key_of_error_bodies() -> None:

@@ -32,6 +32,7 @@ from kalbio import (
 from kalbio._core.http.responses import as_json, as_list, as_object, as_optional_object
 from tests.conftest import World
 from tests.core.wire import Core, Pieces, Wire, answer
+from tests.rows import row
 
 NO_WAIT = RetryPolicy(base=0)
 RECORD = "6f1c0d5e-0000-4000-8000-000000000001"
@@ -199,41 +200,42 @@ def test_another_host_cannot_send_the_credentials_back(core: Core) -> None:
     assert ["x-token" in seen.headers for seen in wire.requests] == [True, False, False]
 
 
-@pytest.mark.parametrize(
-    ("location", "home"),
-    [
-        ("https://api.invalid@files.invalid/f", False),
-        ("https://api.invalid:443@files.invalid/f", False),
-        ("https://api.invalid.files.invalid/f", False),
-        ("https://api.invalid./f", False),
-        ("https://files.invalid#@api.invalid/f", False),
-        ("https://files.invalid/?@api.invalid/f", False),
-        ("///files.invalid/f", None),
-        ("https:files.invalid/f", None),
-        (r"https://files.invalid\@api.invalid/f", None),
-        (r"\\files.invalid\f", None),
-        ("https://files.invalid%2f@api.invalid/f", True),
-        ("https://user:word@api.invalid/f", True),
-        ("https://API.INVALID:443/f", True),
-        ("HTTPS://API.INVALID:443/f", None),
-        ("//api.invalid/f", True),
-        ("../f", True),
-        ("?f=1", True),
-    ],
-)
-def test_however_a_place_is_written_only_our_host_gets_the_token(core: Core, location: str, home: bool | None) -> None:
+LOCATIONS = [
+    ("https://api.invalid@files.invalid/f", False),
+    ("https://api.invalid:443@files.invalid/f", False),
+    ("https://api.invalid.files.invalid/f", False),
+    ("https://api.invalid./f", False),
+    ("https://files.invalid#@api.invalid/f", False),
+    ("https://files.invalid/?@api.invalid/f", False),
+    ("///files.invalid/f", None),
+    ("https:files.invalid/f", None),
+    (r"https://files.invalid\@api.invalid/f", None),
+    (r"\\files.invalid\f", None),
+    ("https://files.invalid%2f@api.invalid/f", True),
+    ("https://user:word@api.invalid/f", True),
+    ("https://API.INVALID:443/f", True),
+    ("HTTPS://API.INVALID:443/f", None),
+    ("//api.invalid/f", True),
+    ("../f", True),
+    ("?f=1", True),
+]
+
+
+def test_however_a_place_is_written_only_our_host_gets_the_token(core: Core) -> None:
     """What counts is where the request goes: elsewhere nothing of ours goes along, at home the token does."""
-    wire = Wire(answer(302, location=location), answer(200, b"file"))
-    pipe = core.open(wire, extra_headers={"X-Lab": "7"})
-    with contextlib.suppress(KalbioError):  # some of these are no places at all
-        core.call(pipe, params={"mine": "only-for-home"})
-    assert home is None or len(wire.requests) == 2
-    for seen in wire.requests[1:]:
-        at_home = (seen.url.scheme, seen.url.host, seen.url.port) == ("https", "api.invalid", None)
-        assert home is None or at_home == home
-        assert seen.headers.get("x-token") == ("Bearer sandbox-token-access-1" if at_home else None)
-        assert ("x-lab" in seen.headers) == at_home
-        assert "only-for-home" not in str(seen.url)
+    for location, home in LOCATIONS:
+        with row(location, home):
+            wire = Wire(answer(302, location=location), answer(200, b"file"))
+            pipe = core.open(wire, extra_headers={"X-Lab": "7"})
+            with contextlib.suppress(KalbioError):  # some of these are no places at all
+                core.call(pipe, params={"mine": "only-for-home"})
+            assert home is None or len(wire.requests) == 2
+            for seen in wire.requests[1:]:
+                at_home = (seen.url.scheme, seen.url.host, seen.url.port) == ("https", "api.invalid", None)
+                assert home is None or at_home == home
+                assert seen.headers.get("x-token") == ("Bearer sandbox-token-access-1" if at_home else None)
+                assert ("x-lab" in seen.headers) == at_home
+                assert "only-for-home" not in str(seen.url)
 
 
 def test_a_redirect_loop_ends_with_a_response_error(core: Core) -> None:

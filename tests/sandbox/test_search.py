@@ -7,6 +7,7 @@ import pytest
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.search import RULES, Cell, WrongProp, make_test
+from tests.rows import row
 from tests.sandbox.wire import Api, Json
 
 # a Wednesday
@@ -23,66 +24,67 @@ def test_the_rules_are_those_of_the_description() -> None:
     assert len(RULES) == 38
 
 
-@pytest.mark.parametrize(
-    ("rule", "prop", "kind", "yes", "no"),
-    [
-        ("is_set", None, "text", ["x", False, "0", ["a"]], [None, "", []]),
-        ("is_empty", None, "text", [None, "", []], ["x", False]),
-        ("is_equal", "abc", "text", ["abc"], ["ABC", "abcd", None]),
-        ("is_equal", 4, "number", ["4", "4.0", "04"], ["4.1", None]),
-        ("is_equal", "4.0", "number", ["4"], ["40"]),
-        ("is_equal", "4.0", "text", ["4.0"], ["4"]),
-        ("is_equal", True, "boolean", [True], [False, None, "true"]),
-        ("is_equal", "2026-01-01T01:00:00+01:00", "date", ["2026-01-01"], ["2026-01-02"]),
-        ("is_not_equal", "a", "text", ["b", None], ["a"]),
-        ("is_any_of_text", ["a", "b"], "text", ["a", "b"], ["c", None]),
-        ("includes", "el", "text", ["HELLO", ["x", "bell"]], ["hi", None]),
-        ("does_not_include", "el", "text", ["hi", None], ["HELLO"]),
-        ("is_in", ["a", 4], "number", ["4"], ["5", None]),
-        ("is_not_in", ["a", "b"], "text", ["c", None], ["a"]),
-        ("value_is_subset_of_props", ["a", "b"], "multiselect", [["a"], ["b", "a"]], [["a", "c"], [], None]),
-        ("value_is_superset_of_props", ["a", "b"], "multiselect", [["a", "b", "c"]], [["a"], None]),
-        ("value_has_overlap_with_props", ["a", "b"], "multiselect", [["b", "c"]], [["c"], None]),
-        ("value_has_no_overlap_with_props", ["a", "b"], "multiselect", [["c"], None], [["b", "c"]]),
-        ("value_has_same_elements_as_props", ["a", "b"], "multiselect", [["b", "a"]], [["a"], ["a", "b", "c"], None]),
-        ("starts_with", "he", "text", ["Hello"], ["the", None]),
-        ("ends_with", "LO", "text", ["Hello"], ["low", None]),
-        ("is_less_than", 10, "number", ["9.5", "-35"], ["10", "100", "x", None]),
-        ("is_less_than_equal", "10", "number", ["10"], ["10.1"]),
-        ("is_greater_than", 9, "number", ["10", "1e3"], ["9", None]),
-        ("is_greater_than_equal", 9, "number", ["9"], ["8.9"]),
-        ("is_before", "2026-03-01", "date", ["2026-02-28", "2026-02-28T23:59:59Z"], ["2026-03-01", None]),
-        ("is_after", "2026-03-01T10:00:00", "date", ["2026-03-01T10:00:00.5+00:00"], ["2026-03-01T10:00:00Z"]),
-        ("is_between", [1, 3], "number", ["1", "2.5", "3"], ["0.9", "3.1", None]),
-        ("is_between", ["2026-01-01", "2026-01-31"], "date", ["2026-01-01", "2026-01-31"], ["2026-02-01", None]),
-        ("is_before_relative_day", 0, "date", ["2026-03-10T23:59:59Z"], ["2026-03-11"]),
-        ("is_after_relative_day", 0, "date", ["2026-03-12"], ["2026-03-11T23:59:59Z"]),
-        (
-            "is_between_relative_day",
-            [-1, 1],
-            "date",
-            ["2026-03-10", "2026-03-12T23:00:00Z"],
-            ["2026-03-09", "2026-03-13"],
-        ),
-        ("is_before_relative_week", 0, "date", ["2026-03-08"], ["2026-03-09"]),
-        ("is_after_relative_week", -1, "date", ["2026-03-09"], ["2026-03-08"]),
-        ("is_between_relative_week", [-1, 0], "date", ["2026-03-02", "2026-03-15"], ["2026-03-01", "2026-03-16"]),
-        ("is_before_relative_month", -1, "date", ["2026-01-31"], ["2026-02-01"]),
-        ("is_after_relative_month", 9, "date", ["2027-01-01"], ["2026-12-31"]),
-        ("is_between_relative_month", [-3, -2], "date", ["2025-12-01", "2026-01-31"], ["2026-02-01", "2025-11-30"]),
-        ("is_last_week", None, "date", ["2026-03-02", "2026-03-08"], ["2026-03-09", "2026-03-01"]),
-        ("is_this_week", None, "date", ["2026-03-09", "2026-03-15"], ["2026-03-16"]),
-        ("is_next_week", None, "date", ["2026-03-16", "2026-03-22"], ["2026-03-15"]),
-        ("is_this_month", None, "date", ["2026-03-01", "2026-03-31"], ["2026-04-01", "2026-02-28"]),
-        ("is_next_month", None, "date", ["2026-04-30"], ["2026-05-01", None]),
-        ("is_last_updated_after", "2026-02-28", "text", ["x"], []),
-        ("is_last_updated_after", "2026-03-01", "text", [], ["x"]),
-    ],
-)
-def test_each_rule_tells_cells_apart(rule: str, prop: Json, kind: str, yes: list[Json], no: list[Json]) -> None:
+CELLS_OF_RULES: list[Json] = [
+    ("is_set", None, "text", ["x", False, "0", ["a"]], [None, "", []]),
+    ("is_empty", None, "text", [None, "", []], ["x", False]),
+    ("is_equal", "abc", "text", ["abc"], ["ABC", "abcd", None]),
+    ("is_equal", 4, "number", ["4", "4.0", "04"], ["4.1", None]),
+    ("is_equal", "4.0", "number", ["4"], ["40"]),
+    ("is_equal", "4.0", "text", ["4.0"], ["4"]),
+    ("is_equal", True, "boolean", [True], [False, None, "true"]),
+    ("is_equal", "2026-01-01T01:00:00+01:00", "date", ["2026-01-01"], ["2026-01-02"]),
+    ("is_not_equal", "a", "text", ["b", None], ["a"]),
+    ("is_any_of_text", ["a", "b"], "text", ["a", "b"], ["c", None]),
+    ("includes", "el", "text", ["HELLO", ["x", "bell"]], ["hi", None]),
+    ("does_not_include", "el", "text", ["hi", None], ["HELLO"]),
+    ("is_in", ["a", 4], "number", ["4"], ["5", None]),
+    ("is_not_in", ["a", "b"], "text", ["c", None], ["a"]),
+    ("value_is_subset_of_props", ["a", "b"], "multiselect", [["a"], ["b", "a"]], [["a", "c"], [], None]),
+    ("value_is_superset_of_props", ["a", "b"], "multiselect", [["a", "b", "c"]], [["a"], None]),
+    ("value_has_overlap_with_props", ["a", "b"], "multiselect", [["b", "c"]], [["c"], None]),
+    ("value_has_no_overlap_with_props", ["a", "b"], "multiselect", [["c"], None], [["b", "c"]]),
+    ("value_has_same_elements_as_props", ["a", "b"], "multiselect", [["b", "a"]], [["a"], ["a", "b", "c"], None]),
+    ("starts_with", "he", "text", ["Hello"], ["the", None]),
+    ("ends_with", "LO", "text", ["Hello"], ["low", None]),
+    ("is_less_than", 10, "number", ["9.5", "-35"], ["10", "100", "x", None]),
+    ("is_less_than_equal", "10", "number", ["10"], ["10.1"]),
+    ("is_greater_than", 9, "number", ["10", "1e3"], ["9", None]),
+    ("is_greater_than_equal", 9, "number", ["9"], ["8.9"]),
+    ("is_before", "2026-03-01", "date", ["2026-02-28", "2026-02-28T23:59:59Z"], ["2026-03-01", None]),
+    ("is_after", "2026-03-01T10:00:00", "date", ["2026-03-01T10:00:00.5+00:00"], ["2026-03-01T10:00:00Z"]),
+    ("is_between", [1, 3], "number", ["1", "2.5", "3"], ["0.9", "3.1", None]),
+    ("is_between", ["2026-01-01", "2026-01-31"], "date", ["2026-01-01", "2026-01-31"], ["2026-02-01", None]),
+    ("is_before_relative_day", 0, "date", ["2026-03-10T23:59:59Z"], ["2026-03-11"]),
+    ("is_after_relative_day", 0, "date", ["2026-03-12"], ["2026-03-11T23:59:59Z"]),
+    (
+        "is_between_relative_day",
+        [-1, 1],
+        "date",
+        ["2026-03-10", "2026-03-12T23:00:00Z"],
+        ["2026-03-09", "2026-03-13"],
+    ),
+    ("is_before_relative_week", 0, "date", ["2026-03-08"], ["2026-03-09"]),
+    ("is_after_relative_week", -1, "date", ["2026-03-09"], ["2026-03-08"]),
+    ("is_between_relative_week", [-1, 0], "date", ["2026-03-02", "2026-03-15"], ["2026-03-01", "2026-03-16"]),
+    ("is_before_relative_month", -1, "date", ["2026-01-31"], ["2026-02-01"]),
+    ("is_after_relative_month", 9, "date", ["2027-01-01"], ["2026-12-31"]),
+    ("is_between_relative_month", [-3, -2], "date", ["2025-12-01", "2026-01-31"], ["2026-02-01", "2025-11-30"]),
+    ("is_last_week", None, "date", ["2026-03-02", "2026-03-08"], ["2026-03-09", "2026-03-01"]),
+    ("is_this_week", None, "date", ["2026-03-09", "2026-03-15"], ["2026-03-16"]),
+    ("is_next_week", None, "date", ["2026-03-16", "2026-03-22"], ["2026-03-15"]),
+    ("is_this_month", None, "date", ["2026-03-01", "2026-03-31"], ["2026-04-01", "2026-02-28"]),
+    ("is_next_month", None, "date", ["2026-04-30"], ["2026-05-01", None]),
+    ("is_last_updated_after", "2026-02-28", "text", ["x"], []),
+    ("is_last_updated_after", "2026-03-01", "text", [], ["x"]),
+]
+
+
+def test_each_rule_tells_cells_apart() -> None:
     """Cells that meet the rule and cells that do not."""
-    assert [c for c in yes if not _holds(rule, prop, c, kind)] == []
-    assert [c for c in no if _holds(rule, prop, c, kind)] == []
+    for rule, prop, kind, yes, no in CELLS_OF_RULES:
+        with row(rule, prop, kind, yes, no):
+            assert [c for c in yes if not _holds(rule, prop, c, kind)] == []
+            assert [c for c in no if _holds(rule, prop, c, kind)] == []
 
 
 @pytest.mark.parametrize(
