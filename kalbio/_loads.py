@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 75675f32c1ee)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest a4400c44790e)
 """Writes what a plan says: by imports where they can carry it, else value by value; and reads it back."""
 
 from __future__ import annotations
@@ -123,14 +123,18 @@ class Load:
             return name in texts if type(content) is str else fits_import(columns[name], content)
 
         alone = {id(row): [name for name in row.write if not fits(name, row.given[name])] for row, _ in batch}
-        pushed = [pair for pair in batch if pair[0].record_id is None or len(alone[id(pair[0])]) < len(pair[0].write)]
+        pushed = [
+            (row, loaded)
+            for row, loaded in batch
+            if row.record_id is None or row.joins or len(alone[id(row)]) < len(row.write)
+        ]
         for _, loaded in batch:
             loaded.status, loaded.reason = "unknown", _UNDER_WAY
         if pushed:
             self._push(pushed, alone)
         values = [(row, loaded, name) for row, loaded in batch for name in alone[id(row)]]
-        for row, loaded in batch:
-            if loaded.status == "unknown" and len(alone[id(row)]) == len(row.write) and row.record_id is not None:
+        for _, loaded in batch:
+            if loaded.reason == _UNDER_WAY:  # of this one, no import had to carry anything
                 loaded.status, loaded.reason = "done", ""
         if values:
             self._write_alone(values)
@@ -249,6 +253,7 @@ class Load:
                 loaded.told[name] = ("skipped", "was not sent, because its record was not made")
                 continue
             scope = (self._layout.columns[name].id, self._layout.activity, None)
+            loaded.told[name] = ("unknown", _UNDER_WAY)
             ready.append((loaded, name, (row.record_id, scope, row.given[name])))
         try:
             result = self._write_values([write for _, _, write in ready])
@@ -264,13 +269,15 @@ class Load:
 
 def _tell(ready: Sequence[tuple[LoadedRow, str, Write]], result: BulkResult[Any]) -> None:
     for (loaded, name, _), outcome in zip(ready, result, strict=True):
-        if outcome.status != "done":
+        if outcome.status == "done":
+            del loaded.told[name]
+        else:
             why = "was not sent, because something before it failed"
             loaded.told[name] = (outcome.status, why if outcome.error is None else f"was not written: {outcome.error}")
 
 
 def _loaded(row: PlannedRow) -> LoadedRow:
-    cells = {name: (row.old.get(name), row.given[name]) for name in row.write}
+    cells = {name: (row.old.get(name), row.shown(name)) for name in row.write}
     reason = "was not sent, because something before it failed"
     return LoadedRow(row.row, key_shown(row.key), row.record_id is None, cells, reason=reason, record_id=row.record_id)
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 59f23ded0409)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 71dc44cd89f3)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from kalbio._listing import Kind
 from kalbio._load_journal import LoadJournal, WithImports
 from kalbio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
 from kalbio._load_state import State, StateReader
+from kalbio._load_values import WithFiles, leave_out_same_files, value_writer
 from kalbio._loads import Load
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
@@ -26,7 +27,7 @@ from kalbio.entity_fields import DATA_FIELDS
 from kalbio.entity_types import EntityTypeIdentifier
 from kalbio.loading.errors import LoadRefusedError
 from kalbio.loading.plan import Layout, PlannedLoad
-from kalbio.loading.planning import Refusals, compare, hold_back_near_twins, rows_to_load, split_conflicts
+from kalbio.loading.planning import PlannedRow, Refusals, compare, hold_back_near_twins, rows_to_load, split_conflicts
 from kalbio.loading.report import LoadReport
 from kalbio.loading.resuming import settle
 from kalbio.programs import PROGRAMS, ProgramIdentifier
@@ -38,7 +39,7 @@ OnError = Literal["stop", "continue"]
 NearTwins = Literal["refuse", "create"]
 
 
-class _LoadClient(WithWorkspace, WithImports, Protocol):
+class _LoadClient(WithWorkspace, WithImports, WithFiles, Protocol):
     """What loads need of a client."""
 
 
@@ -182,6 +183,8 @@ class Upserts(BulkWrites):
         planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals)
         state = self._state(layout, [row.key for row in planned])
         compare(planned, state.records, layout.columns, only_changed=only_changed)
+        leave_out_same_files(self._client, planned)
+        _note_joining(planned, state)
         notes, rows_of_table = [], planned
         if near_twins == "refuse":
             planned = hold_back_near_twins(planned, state.records, refusals)
@@ -274,7 +277,7 @@ class Upserts(BulkWrites):
         fields = list(layout.keys.values())
         kind = layout.entity_type or entity_type_of(self._directory, None, fields)
         reader = StateReader(self._client, kind, fields, list(layout.columns.values()), layout.activity)
-        return reader.read(keys)
+        return reader.read(keys, layout.program)
 
     def _load(
         self,
@@ -301,6 +304,7 @@ class Upserts(BulkWrites):
                 there = sum(len(row.write) for row in begun)
                 if kept is not None:
                     compare(begun, state.records, layout.columns, only_changed=layout.only_changed)
+                    leave_out_same_files(self._client, begun)
                     there -= sum(len(row.write) for row in begun)
                     left = [*settle(begun, kept.entries, state.records, list(layout.columns), kept.still_open), *left]
                 others = [row for row in rows if kept is None or row.number not in kept.entries]
@@ -308,7 +312,7 @@ class Upserts(BulkWrites):
                 left, unchanged = [*conflicts, *left], unchanged + there + more
 
             def write_values(writes: Sequence[Write]) -> BulkResult[RecordValue]:
-                return write_all(self._value_writer(None, False, stop), writes)
+                return write_all(value_writer(self._client, stop), writes)
 
             load = Load(
                 self._client,
@@ -330,6 +334,13 @@ class Upserts(BulkWrites):
         names = list(layout.new_fields)
         found = self._directory[DATA_FIELDS].get_many([layout.columns[name].field_name for name in names])
         return layout.with_fields({name: made for name, made in zip(names, found, strict=True) if made is not None})
+
+
+def _note_joining(rows: Sequence[PlannedRow], state: State) -> None:
+    """Note which of the records that are there are not yet in the activity and the program of the load."""
+    if state.members is not None:
+        for row in rows:
+            row.joins = row.record_id is not None and row.record_id not in state.members
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> str:

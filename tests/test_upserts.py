@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from kalbio import IdentifierNotFoundError
-from kalbio.loading import LoadRefusedError
+from kalbio import FieldTypeError, IdentifierError, IdentifierNotFoundError, OutcomeError
+from kalbio.loading import LoadRefusedError, LoadReport
+from kalbio.reading import decimal_comma
 from tests.conftest import Lab, World
 
 WRITES = {
@@ -212,3 +215,232 @@ def test_a_list_without_rows_changes_nothing(lab: Lab) -> None:
     """There may be nothing to load: the report is ok, and nothing is asked."""
     report = upsert(lab, [])
     assert (report.ok, len(report), lab.operations()) == (True, 0, [])
+
+
+def test_several_keys_are_one_key(lab: Lab) -> None:
+    """Records of several key fields are found and told apart by all of them, whatever the order of the columns."""
+    lab.world(lab.api.entity_fields.get_or_create_key_field("Batch"))
+    rows = [{"Batch": f"B-{n % 2}", "logP": n, "Compound": f"U-{n // 2}"} for n in range(4)]
+    assert upsert(lab, rows, ["Compound", "Batch"]).records_made == 4
+    rows[2]["logP"] = 7
+    made = plan(lab, rows, ["Batch", "Compound"])
+    assert [(cell.key, cell.new) for cell in made] == [("B-0 / U-1", "7")]
+    with pytest.raises(ValueError, match=r"identified by .*'Compound'.* together, not by 'Batch'"):
+        plan(lab, [{"Batch": "B-0"}], "Batch", entity_type=lab_type(lab, 2))
+
+
+def lab_type(lab: Lab, keys: int) -> Any:
+    """The entity type that has so many key fields."""
+    return next(
+        kind for kind in lab.world(lab.api.entity_types.get_types(use_cache=False)) if len(kind.key_field_ids) == keys
+    )
+
+
+def test_an_activity_and_a_program_are_written_in(lab: Lab) -> None:
+    """With an activity, what counts is what was written in it; records join it also where no cell is to be written."""
+    upsert(lab, table(3))
+    lab.world(lab.api.programs.create_program("Loads"))
+    where = {"activity": "Kinase screen", "program": "Loads"}
+    rows = [{"Compound": "U-0", "logP": 0.5}, {"Compound": "U-1", "logP": 9}, {"Compound": "U-2"}]
+    made = plan(lab, rows, **where)
+    assert [(cell.key, cell.column, cell.status) for cell in made] == [
+        ("U-0", "logP", "new"), ("U-1", "logP", "new"), ("U-2", None, "joins"),
+    ]  # fmt: skip
+    assert "3 records that are not yet in" in str(made)
+    assert apply(lab, made).ok
+    writes(lab)
+    assert upsert(lab, rows, **where).ok
+    assert writes(lab) == []
+    activity = lab.world(lab.api.activities.get_activity_by_id("Kinase screen"))
+    assert len(lab.world(lab.api.records.search_records(operation_id=activity, program_id="Loads"))) == 3
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "U-0"}))
+    assert [value.operation_id for value in lab.world(record.get_values()) if value.content == "0.5"] == [
+        activity.id, None,
+    ]  # fmt: skip
+
+
+def test_fields_are_made_when_asked_for(lab: Lab) -> None:
+    """Columns without a field get one of a type that takes all cells, or of the type that was given; once."""
+    rows = [{"Compound": "U-0", "Yield": 1.5, "Lot": 42, "Empty": None}, {"Compound": "U-1", "Yield": 2, "Lot": 7}]
+    made = plan(lab, rows, create_fields=True)
+    assert made.new_fields == {"Yield": "number", "Lot": "number"}
+    assert writes(lab) == []
+    made = plan(lab, rows, create_fields={"Yield": "number", "Lot": "text"}, columns={"Empty": None})
+    assert "'Lot' (text)" in str(made)
+    assert apply(lab, made).ok
+    assert writes(lab) == ["getOrCreateDataField", "getOrCreateDataField", "pushImportByFieldId"]
+    assert histories(lab, "U-0") == {"Yield": ["1.5"], "Lot": ["42"]}
+    assert upsert(lab, rows, create_fields=True).values_unchanged == 4
+    assert writes(lab) == []
+
+
+def test_a_field_that_looks_like_another_one_is_not_made(lab: Lab) -> None:
+    """A column whose name differs from that of a field in case or blanks only is an error, also with create_fields."""
+    for name in ("LOGP", "logP ", "log P"):
+        with pytest.raises(IdentifierError, match="would stand beside 'logP'"):
+            plan(lab, [{"Compound": "U-0", name: 1}], create_fields=True)
+    with pytest.raises(FieldTypeError):
+        plan(lab, [{"Compound": "U-0", "logP": 1}], create_fields={"logP": "text"})
+
+
+def test_a_field_that_somebody_made_since_the_plan_is_not_written_over(lab: Lab) -> None:
+    """The values of a field that was to be made, and was made by somebody else, are conflicts."""
+    upsert(lab, table(1))
+    made = plan(lab, [{"Compound": "U-0", "Lot": "ours"}], create_fields={"Lot": "text"})
+    field = lab.world(lab.api.entity_fields.get_or_create_data_field("Lot", "text"))
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "U-0"}))
+    lab.world(record.add_value(field, "theirs"))
+    assert [(cell.old, cell.new) for cell in apply(lab, made).conflicts] == [("theirs", "ours")]
+
+
+def test_all_cells_are_written_when_asked_for(lab: Lab) -> None:
+    """With only_changed=False what is there already is written again, and a change by others is a conflict still."""
+    upsert(lab, table(2))
+    made = plan(lab, table(2), only_changed=False)
+    assert made.values_changed == 4
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "U-1"}))
+    lab.world(record.add_value("Note", "theirs"))
+    report = apply(lab, made)
+    assert report.counts == {"conflict": 1, "done": 3}
+    assert histories(lab, "U-0") == {"Note": ["note 0"] * 2, "logP": ["0.5"] * 2}
+
+
+def test_of_a_type_with_many_records_those_of_the_table_are_read(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the type has many more records than the table, they are asked for by their keys; the result is the same."""
+    upsert(lab, table(20))
+    for kind in ("kalbio.aio._load_state", "kalbio._load_state"):
+        monkeypatch.setattr(f"{kind}._FEW", 3)
+    lab.exchanges.clear()
+    rows = [{"Compound": "U-3", "logP": 3.5, "Note": "n"}, {"Compound": "U-x", "logP": 1}]
+    made = plan(lab, rows)
+    assert "identifyRecords" in lab.operations()
+    assert "listRecords" not in lab.operations()
+    assert [(cell.key, cell.column, cell.old) for cell in made] == [("U-3", "Note", "note 3"), ("U-x", "logP", None)]
+    assert "near-twins were looked for within the table only" in str(made)
+    report = apply(lab, made)
+    assert (report.ok, report.records_made) == (True, 1)
+    assert upsert(lab, rows).values_unchanged == 3
+
+
+def test_reads_are_few(lab: Lab) -> None:
+    """Of 1,000 records that are there, all with what the table says, a load takes one request for some 200 of them."""
+    upsert(lab, table(1000))
+    lab.exchanges.clear()
+    report = upsert(lab, table(1000))
+    assert report.values_unchanged == 2000
+    assert len(lab.operations()) <= 10
+
+
+def test_rows_that_the_platform_leaves_out_are_failed(lab: Lab) -> None:
+    """What an import reports as left out is failed with its reason, and the other rows are done."""
+    key = lab.world(lab.api.entity_fields.get_key_field_by_id("Compound"))
+    lab.world(key.update(regex_format="U-[0-9]", format_enforcement="enforce_only"))
+    report = upsert(lab, [*table(2), {"Compound": "X-1", "logP": 1, "Note": "n"}])
+    assert report.counts == {"failed": 2, "done": 4}
+    assert report.records_made == 2
+    assert "left out with its row: 'Compound' = 'X-1' (invalid_format)" in report.failed[0].reason
+    with pytest.raises(OutcomeError, match=r"2 failed, 4 done; the first one: row 2 \(X-1\), 'Note'"):
+        report.raise_for_failures()
+
+
+def test_files_are_uploaded_once(lab: Lab, tmp_path: Path) -> None:
+    """A path in a column of files uploads the file, with an outcome; the same bytes are not uploaded again."""
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Spectrum", "file"))
+    file = tmp_path / "nmr.txt"
+    file.write_bytes(b"1 2 3")
+    rows = [{"Compound": "U-0", "Spectrum": str(file)}, {"Compound": "U-1", "Spectrum": file}]
+    made = plan(lab, rows)
+    assert [cell.new for cell in made] == [str(file)] * 2
+    assert apply(lab, made).counts == {"done": 2}
+    assert writes(lab) == ["pushImportByFieldId", "uploadRecordValueFile", "uploadRecordValueFile"]
+    assert upsert(lab, rows).values_unchanged == 2
+    assert writes(lab) == []
+    file.write_bytes(b"1 2 4")  # of the same size
+    report = upsert(lab, rows[:1])
+    assert (report.ok, len(report.done)) == (True, 1)
+    content = histories(lab, "U-0")["Spectrum"]
+    assert [lab.world(lab.api.files.read_file(one["file_id"])) for one in content] == [b"1 2 3", b"1 2 4"]
+    with pytest.raises(LoadRefusedError, match="is the path of no file that is there"):
+        upsert(lab, [{"Compound": "U-0", "Spectrum": str(tmp_path / "no.txt")}])
+    file_gone = plan(lab, [{"Compound": "U-2", "Spectrum": str(file)}])
+    file.unlink()
+    assert "cannot be read" in apply(lab, file_gone).failed[0].reason
+
+
+def test_a_report_is_saved_and_read(lab: Lab, tmp_path: Path) -> None:
+    """A report reads back from its file as it was, with the outcome of each cell; other files are refused."""
+    upsert(lab, table(2))
+    made = plan(lab, [*table(3), {"Compound": "U-9", "logP": "n.d."}, {"Compound": "U-1", "logP": 5, "Tags": "a"}])
+    report = apply(lab, made)
+    report.save(tmp_path / "report.json")
+    again = LoadReport.load(tmp_path / "report.json")
+    assert str(again) == str(report)
+    assert [attrs.evolve(cell, new=None) for cell in again] == [attrs.evolve(cell, new=None) for cell in report]
+    assert (again.records_made, again.import_ids, again.ok) == (report.records_made, report.import_ids, False)
+    text = (tmp_path / "report.json").read_text()
+    assert "sandbox-" not in text
+    apply(lab, plan(lab, [{"Compound": "U-9", "logP": object()}])).save(tmp_path / "odd.json")
+    assert "object object" in LoadReport.load(tmp_path / "odd.json").refused[0].new
+    (tmp_path / "other.json").write_text('{"format": "x"}')
+    with pytest.raises(ValueError, match="is no report of a load"):
+        LoadReport.load(tmp_path / "other.json")
+
+
+def test_plans_and_reports_are_tables(lab: Lab) -> None:
+    """Each cell of a plan and of a report is a row of a table, whatever it holds."""
+    upsert(lab, table(2))
+    made = plan(lab, [{"Compound": "U-0", "logP": 5, "Tags": ["a"]}, {"Compound": "U-7", "Note": {1: 2}}])
+    rows = made.table().to_rows()
+    assert [(row["row"], row["column"], row["status"], row["old"], row["new"]) for row in rows] == [
+        (1, "Note", "refused", None, '{"1":2}'), (0, "logP", "changed", "0.5", "5"), (0, "Tags", "new", None, '["a"]'),
+        (1, None, "new", None, None),
+    ]  # fmt: skip
+    rows = apply(lab, made).table().to_rows()
+    assert [(row["key"], row["status"]) for row in rows] == [
+        ("U-0", "done"), ("U-0", "done"), ("U-7", "done"), ("U-7", "refused"),
+    ]  # fmt: skip
+
+
+def test_what_is_shown_is_bounded_and_escaped(lab: Lab) -> None:
+    """Plans and reports show a summary first, then a part of what needs attention, and text as text."""
+    upsert(lab, table(40))
+    rows = [{"Compound": f"U-{n}", "logP": "<b>x</b>" if n else 7, "Note": "new"} for n in range(40)]
+    made = plan(lab, rows)
+    for shown in (made, apply(lab, made)):
+        text, page = str(shown), shown._repr_html_()
+        assert len(text.splitlines()) < 45
+        assert "39 cells" in text
+        assert "19 more" in text
+        assert "<b>x" not in page
+        assert "&lt;b&gt;x" in page
+        assert page.index("39 cells") < page.index("&lt;b&gt;x")
+        assert page.count("<tr") < 40
+
+
+def test_a_file_is_loaded_as_it_stands(lab: Lab, tmp_path: Path) -> None:
+    """Of a CSV file the lines are the numbers of the rows, and the types of the fields say what cells mean."""
+    path = tmp_path / "load.csv"
+    path.write_text("Compound;Note;logP\n0042;1E5;2,5\nU-1;NA;n.d.\n", encoding="utf-8")
+    converters = {"logP": decimal_comma}
+    made = plan(lab, path, converters=converters)
+    assert [(cell.row, cell.column) for cell in made.refused] == [(3, "logP")]
+    assert upsert(lab, str(path), converters=converters, on_error="continue").counts == {"refused": 1, "done": 3}
+    assert histories(lab, "0042") == {"Note": ["1E5"], "logP": ["2.5"]}
+
+
+def test_progress_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress counts the records that are written, import by import."""
+    monkeypatch.setattr("kalbio._model.constants.IMPORT_ROWS", 2)
+    told: list[tuple[int, int]] = []
+    upsert(lab, table(5), progress=lambda *state: told.append(state))
+    assert told == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_the_older_policy_gives_a_report_that_is_not_ok(world: World) -> None:
+    """With on_error="log" a load that is refused gives a report that is false, and raises when asked."""
+    lab = prepared(Lab(world, retries=0, on_error="log"))
+    report = upsert(lab, [{"Compound": "U-0", "logP": "x"}])
+    assert (bool(report), report.ok) == (False, False)
+    with pytest.raises(OutcomeError, match="nothing was sent"):
+        report.raise_for_failures()
+    lab.close()

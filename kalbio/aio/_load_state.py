@@ -28,12 +28,14 @@ class State:
         records: key to the id of the record, and its contents in the order of the columns.
         whole: whether these are all records of the type, not only those that were asked for.
         known: the ids of all records of the type that there are.
+        members: of these, those that are in the activity and the program; None where there is neither.
     """
 
     def __init__(self) -> None:
         self.records: dict[Key, tuple[str, Sequence[Any]]] = {}
         self.whole = True
         self.known: set[str] = set()
+        self.members: set[str] | None = None
 
 
 class StateReader:
@@ -57,6 +59,7 @@ class StateReader:
     ) -> None:
         self._client = client
         self._session = client.session
+        self._activity = activity
         self._type = entity_type
         self._keys = [field.id for field in keys]
         # A field that is to be made has no id yet, and no values.
@@ -64,8 +67,8 @@ class StateReader:
         self._width = len(columns)
         self._reader = RowReader([*self._keys, *(columns[place].id for place in self._places)], activity)
 
-    async def read(self, keys: Sequence[Key]) -> State:
-        """Return what is there of the records with these keys."""
+    async def read(self, keys: Sequence[Key], program: str | None) -> State:
+        """Return what is there of the records with these keys, and which of them are in the activity and a program."""
         state = State()
         if self._type is None:
             return state
@@ -76,6 +79,11 @@ class StateReader:
         else:
             state.whole = False
             state.records = await self.of_keys(keys)
+        conditions = {"operation_id": self._activity, "program_id": program}
+        given = [{name: value} for name, value in conditions.items() if value is not None]
+        if given:
+            members = [set(await self.ids(**condition)) for condition in given]
+            state.members = set.intersection(*members)
         return state
 
     @staticmethod

@@ -17,6 +17,7 @@ from kalbio.aio._listing import Kind
 from kalbio.aio._load_journal import LoadJournal, WithImports
 from kalbio.aio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
 from kalbio.aio._load_state import State, StateReader
+from kalbio.aio._load_values import WithFiles, leave_out_same_files, value_writer
 from kalbio.aio._loads import Load
 from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._record_writes import BulkWrites
@@ -26,7 +27,7 @@ from kalbio.aio.entity_types import EntityTypeIdentifier
 from kalbio.aio.programs import PROGRAMS, ProgramIdentifier
 from kalbio.loading.errors import LoadRefusedError
 from kalbio.loading.plan import Layout, PlannedLoad
-from kalbio.loading.planning import Refusals, compare, hold_back_near_twins, rows_to_load, split_conflicts
+from kalbio.loading.planning import PlannedRow, Refusals, compare, hold_back_near_twins, rows_to_load, split_conflicts
 from kalbio.loading.report import LoadReport
 from kalbio.loading.resuming import settle
 from kalbio.reading.rows import Converter, read_cells
@@ -37,7 +38,7 @@ OnError = Literal["stop", "continue"]
 NearTwins = Literal["refuse", "create"]
 
 
-class _LoadClient(WithWorkspace, WithImports, Protocol):
+class _LoadClient(WithWorkspace, WithImports, WithFiles, Protocol):
     """What loads need of a client."""
 
 
@@ -181,6 +182,8 @@ class Upserts(BulkWrites):
         planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals)
         state = await self._state(layout, [row.key for row in planned])
         compare(planned, state.records, layout.columns, only_changed=only_changed)
+        await leave_out_same_files(self._client, planned)
+        _note_joining(planned, state)
         notes, rows_of_table = [], planned
         if near_twins == "refuse":
             planned = hold_back_near_twins(planned, state.records, refusals)
@@ -273,7 +276,7 @@ class Upserts(BulkWrites):
         fields = list(layout.keys.values())
         kind = layout.entity_type or await entity_type_of(self._directory, None, fields)
         reader = StateReader(self._client, kind, fields, list(layout.columns.values()), layout.activity)
-        return await reader.read(keys)
+        return await reader.read(keys, layout.program)
 
     async def _load(
         self,
@@ -300,6 +303,7 @@ class Upserts(BulkWrites):
                 there = sum(len(row.write) for row in begun)
                 if kept is not None:
                     compare(begun, state.records, layout.columns, only_changed=layout.only_changed)
+                    await leave_out_same_files(self._client, begun)
                     there -= sum(len(row.write) for row in begun)
                     left = [*settle(begun, kept.entries, state.records, list(layout.columns), kept.still_open), *left]
                 others = [row for row in rows if kept is None or row.number not in kept.entries]
@@ -307,7 +311,7 @@ class Upserts(BulkWrites):
                 left, unchanged = [*conflicts, *left], unchanged + there + more
 
             async def write_values(writes: Sequence[Write]) -> BulkResult[RecordValue]:
-                return await write_all(self._value_writer(None, False, stop), writes)
+                return await write_all(value_writer(self._client, stop), writes)
 
             load = Load(
                 self._client,
@@ -329,6 +333,13 @@ class Upserts(BulkWrites):
         names = list(layout.new_fields)
         found = await self._directory[DATA_FIELDS].get_many([layout.columns[name].field_name for name in names])
         return layout.with_fields({name: made for name, made in zip(names, found, strict=True) if made is not None})
+
+
+def _note_joining(rows: Sequence[PlannedRow], state: State) -> None:
+    """Note which of the records that are there are not yet in the activity and the program of the load."""
+    if state.members is not None:
+        for row in rows:
+            row.joins = row.record_id is not None and row.record_id not in state.members
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> str:

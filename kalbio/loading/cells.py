@@ -23,7 +23,7 @@ class LoadCell:
         row: where its row stands: the line of a text file, the row of a sheet, the place in a list from 0 on.
         key: the key values of its record, as a person reads them; empty where there are none.
         column: its column; None for the row as a whole.
-        status: in a plan "new", "changed" or "refused"; in a report "done", "failed", "unknown", "skipped",
+        status: in a plan "new", "changed", "joins" or "refused"; in a report "done", "failed", "unknown", "skipped",
             "conflict" or "refused".
         old: what the field holds; None for no value.
         new: what is to be written.
@@ -52,6 +52,15 @@ class LoadCell:
         return f"row {self.row}{who}{where}:{what}"
 
 
+def _as_text(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        return as_it_stands(value)
+    except (TypeError, ValueError):  # what is refused may be anything
+        return safe_repr(value)
+
+
 def key_shown(key: Sequence[str]) -> str:
     """Return key values as a person reads them."""
     return " / ".join(key)
@@ -63,7 +72,7 @@ def cells_table(cells: Iterable[LoadCell]) -> Table:
     contents: list[list[Any]] = [[getattr(cell, name) for cell in listed] for name in _COLUMNS]
     for place, name in enumerate(_COLUMNS):
         if name in ("old", "new"):
-            contents[place] = [None if value is None else as_it_stands(value) for value in contents[place]]
+            contents[place] = list(map(_as_text, contents[place]))
     columns = [Column(name, None, WHOLE if name == "row" else STANDING) for name in _COLUMNS]
     # A record that is not there yet has no id.
     ids: list[Any] = [cell.record_id for cell in listed]

@@ -97,13 +97,13 @@ class PlannedLoad:
 
     @property
     def records_changed(self) -> int:
-        """Records that are there, of which cells would be written."""
-        return sum(row.record_id is not None and bool(row.write) for row in self.rows)
+        """Records that are there, of which cells would be written, or which would join the activity or the program."""
+        return sum(row.record_id is not None and row.is_to_write for row in self.rows)
 
     @property
     def records_unchanged(self) -> int:
         """Records of which nothing would be written."""
-        return sum(row.record_id is not None and not row.write for row in self.rows)
+        return sum(not row.is_to_write for row in self.rows)
 
     @property
     def values_new(self) -> int:
@@ -133,7 +133,7 @@ class PlannedLoad:
     @property
     def writes_nothing(self) -> bool:
         """Whether everything is there already."""
-        return not any(row.write or row.record_id is None for row in self.rows)
+        return not any(row.is_to_write for row in self.rows)
 
     @property
     def refused_text(self) -> str:
@@ -160,13 +160,17 @@ class PlannedLoad:
 
     def _new(self) -> Iterator[LoadCell]:
         for row in self.rows:
+            if not row.write and row.is_to_write:
+                status = "new" if row.record_id is None else "joins"
+                key = key_shown(row.key)
+                yield LoadCell(row.row, key, None, status, reason="has no cell to write", record_id=row.record_id)
             for name in row.write:
                 if name not in row.old:
                     yield self._cell(row, name, "new", None)
 
     @staticmethod
     def _cell(row: PlannedRow, name: str, status: str, old: Any) -> LoadCell:
-        return LoadCell(row.row, key_shown(row.key), name, status, old, row.given[name], "", row.record_id)
+        return LoadCell(row.row, key_shown(row.key), name, status, old, row.shown(name), "", row.record_id)
 
     def table(self) -> Table:
         """Return the cells that are refused or would be written as a table."""
@@ -188,6 +192,9 @@ class PlannedLoad:
             ),
             ("refused", self.refused_text),
         ]
+        joining = sum(row.joins for row in self.rows)
+        if joining:
+            lines.append(("joining", f"{counted(joining, 'record')} that are not yet in the activity or the program"))
         if self._merged:
             lines.append(("merged", f"{counted(self._merged, 'row')} into another one of the same key"))
         if self.new_fields:

@@ -34,6 +34,7 @@ class PlannedRow:
         record_id: the record, None for a new one.
         write: the columns that are to be written.
         old: of these, what those that have a value hold now.
+        joins: whether the record is to join the activity or the program of the load.
         held: whether it must not be written now, whatever there is to write.
     """
 
@@ -44,16 +45,22 @@ class PlannedRow:
     record_id: str | None = None
     write: list[str] = attrs.field(factory=list)
     old: dict[str, Any] = attrs.field(factory=dict)
+    joins: bool = False
     held: bool = False
 
     @property
     def is_to_write(self) -> bool:
         """Whether there is anything to write."""
-        return not self.held and (bool(self.write) or self.record_id is None)
+        return not self.held and (bool(self.write) or self.record_id is None or self.joins)
 
     def copy(self) -> PlannedRow:
         """Return the same row, whose `write` can be narrowed."""
         return attrs.evolve(self, write=list(self.write), old=dict(self.old))
+
+    def shown(self, name: str) -> Any:
+        """Return what a column says, for a person: of a file that is to be uploaded, its path."""
+        content = self.given[name]
+        return str(content.path) if isinstance(content, FileToUpload) else content
 
     def refused(self, reason: str) -> LoadCell:
         """Return what is told where the row is not loaded."""
@@ -262,4 +269,4 @@ def split_conflicts(
 
 
 def _conflict(row: PlannedRow, name: str, now: Any, reason: str) -> LoadCell:
-    return LoadCell(row.row, key_shown(row.key), name, "conflict", now, row.given[name], reason, row.record_id)
+    return LoadCell(row.row, key_shown(row.key), name, "conflict", now, row.shown(name), reason, row.record_id)

@@ -14,7 +14,6 @@ from typing import Any
 from kalbio._core.bulk.journal import JournalEntry, digest
 from kalbio._core.json import strict_json
 from kalbio._core.text.display import safe_repr
-from kalbio._model.content_writing import FileToUpload
 from kalbio.loading.cells import LoadCell, key_shown
 from kalbio.loading.planning import Current, PlannedRow
 
@@ -27,10 +26,7 @@ _OPEN = "may be on its way still: {}; run the load again later, with the same jo
 
 def row_digest(row: PlannedRow, place: Sequence[str | None]) -> bytes:
     """Return the digest of a row and of where it goes, by which a journal knows it."""
-    given = {
-        name: str(content.path) if isinstance(content, FileToUpload) else content
-        for name, content in sorted(row.given.items())
-    }
+    given = {name: row.shown(name) for name in sorted(row.given)}
     return digest(strict_json.encode([place, row.key, given]))
 
 
@@ -84,7 +80,7 @@ def settle(
 
 
 def _left(row: PlannedRow, name: str, now: Any, status: str, reason: str) -> LoadCell:
-    return LoadCell(row.row, key_shown(row.key), name, status, now, row.given[name], reason, row.record_id)
+    return LoadCell(row.row, key_shown(row.key), name, status, now, row.shown(name), reason, row.record_id)
 
 
 def _shown(now: Any) -> str:
