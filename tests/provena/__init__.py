@@ -1,0 +1,1 @@
+"""Provena: its description, its client and its stand-in."""
