@@ -24,6 +24,13 @@ for found, meant in zip(screened["Potency (nM)"], [12.5, 340, 0.9, 1500, 85, 4.2
 assert screened["Hill slope"][7] is None
 assert client.records.get_record_by_id({"Compound": "SBX-4"}).value("Potency (nM)", activity="Kinase screen") == 1500
 """,
+    "nightly_load": """
+purity = dict(fields=["Compound", "Purity (%)"], history=True)
+history = client.records.table(ids=[{"Compound": "SBX-2"}], **purity)
+assert history["value"] == [97.0, 94.1, 93.5]
+assert client.records.table(ids=[{"Compound": "CPD-0042"}], **purity)["value"] == [99.1]
+assert client.records.get_record_by_id({"Compound": "SBX-3"})["Purity (%)"] == 95
+""",
     "structures": """
 assert len(data) == 60
 assert 0.6 < explained < 1
