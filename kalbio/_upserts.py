@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 71dc44cd89f3)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest d3373bdf4a80)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Upserts(BulkWrites):
         if isinstance(data, list | tuple) and not data:
             # A list without rows has no columns either; there is nothing to load.
             return UpsertPlan(Layout({}, {}, {}, None, None, None, only_changed), [], Refusals(), 0, service=self)
-        rows = read_cells(data, sheet=sheet, separator=separator, encoding=encoding, converters=converters)
+        rows = read_cells(data, sheet=sheet, separator=separator, encoding=encoding, converters=converters, nested=True)
         fields = column_fields(self._directory, rows, key, columns, create_fields)
         layout = Layout(
             fields.keys,

@@ -138,3 +138,34 @@ def test_a_table_that_is_loaded_is_the_table_that_was_read(
         assert second[form] == first["Compound"]
         assert (form, {name: second[name] for name in names}) == (form, {name: first[name] for name in names})
         assert lab.world(lab.api.records.plan_upsert(source, form, columns=columns)).writes_nothing
+
+
+def test_what_a_cell_may_be_is_for_its_field_to_say(lab: Lab) -> None:
+    """Lists and dicts go where the field takes them, and are refused by row and column where it does not."""
+    good = {
+        "Compound": "N-1",
+        "a mixture": {"parts": [1, {"b": 2}]},
+        "a xy-array": [[0, 1], [1, 2.5]],
+        "a people": ["x"],
+    }
+    upsert = lab.api.records.upsert
+    assert lab.world(upsert([{"Compound": "N-1", **good}], "Compound")).ok
+    record = lab.client.records.get_record_by_id({"Compound": "N-1"}, use_cache=False)
+    assert record is not None
+    assert [record.get_value_content(name) for name in good] == list(good.values())
+
+    odd = [{"Compound": "N-2", "a text": {"a": 1}, "a number": [1], "a mixture": {1}, "a date": "soon", "a URL": "x"}]
+    plan = lab.world(lab.api.records.plan_upsert(odd, "Compound"))
+    told = {cell.column: cell.reason for cell in plan.refused}
+    assert set(told) == {"a text", "a number", "a mixture", "a date"}
+    assert "holds several things" in told["a text"]
+    assert "is a list, and the field takes a number" in told["a number"]
+
+
+def test_a_column_of_lists_makes_a_field_of_several_choices(lab: Lab) -> None:
+    """A field that is made for a column of lists takes several texts."""
+    rows = [{"Compound": "N-3", "Tags": ["a", "b"]}, {"Compound": "N-4", "Tags": None}]
+    assert lab.world(lab.api.records.upsert(rows, "Compound", create_fields=True)).ok
+    record = lab.client.records.get_record_by_id({"Compound": "N-3"}, use_cache=False)
+    assert record is not None
+    assert record["Tags"] == ["a", "b"]

@@ -49,4 +49,6 @@ def _kind(cell: Any) -> str:
         return "boolean"
     if isinstance(cell, Number):
         return "number"
+    if isinstance(cell, list):
+        return "multiselect"
     return "date" if isinstance(cell, date) else "text"

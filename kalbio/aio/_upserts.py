@@ -167,7 +167,7 @@ class Upserts(BulkWrites):
         if isinstance(data, list | tuple) and not data:
             # A list without rows has no columns either; there is nothing to load.
             return UpsertPlan(Layout({}, {}, {}, None, None, None, only_changed), [], Refusals(), 0, service=self)
-        rows = read_cells(data, sheet=sheet, separator=separator, encoding=encoding, converters=converters)
+        rows = read_cells(data, sheet=sheet, separator=separator, encoding=encoding, converters=converters, nested=True)
         fields = await column_fields(self._directory, rows, key, columns, create_fields)
         layout = Layout(
             fields.keys,
