@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_load_layout.py by scripts/regenerate; edit that file. (digest ddbd27e2578b)
+# Derived from kalbio/aio/_load_layout.py by scripts/regenerate; edit that file. (digest d073f503b7c6)
 """Which fields the columns of a table are, and of which entity type its rows."""
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, Ident
 from kalbio._core.objects.identifiers import Catalog, Many, did_you_mean
 from kalbio._core.text.display import safe_repr
 from kalbio._directory import Directory
-from kalbio._model.cells import column_types
 from kalbio._model.errors import FieldTypeError
 from kalbio._model.fields import EntityFieldData
 from kalbio._typed_values import field_of
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier, checked_field_type
 from kalbio.entity_types import ENTITY_TYPES, EntityType, EntityTypeIdentifier
 from kalbio.loading.near_twins import folded
+from kalbio.loading.planning import types_for
 from kalbio.reading.rows import Rows
 
 Key: TypeAlias = EntityFieldIdentifier | Many[EntityFieldIdentifier]
@@ -179,7 +179,7 @@ def _new_fields(
                 f"same; say which field the column is with columns={{{safe_repr(name)}: {safe_repr(twin)}}}.",
             )
         twins[folded([name])] = name
-    inferred = column_types(rows.rows, [name for name in lacking if name not in types])
+    inferred = types_for(rows.rows, [name for name in lacking if name not in types])
     return {name: kind for name in lacking if (kind := types.get(name) or inferred.get(name)) is not None}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas
 import pytest
 
-from kalbio import OutcomeError
+from kalbio.loading import LoadRefusedError
 from kalbio.testing import InProcess
 from tests.test_docs import PAGES, ROOT, blocks
 
@@ -63,34 +63,27 @@ def test_the_nightly_load_writes_each_value_once(as_text: bool) -> None:
         ]
     with InProcess() as lab:
         nightly = recipe("loading-data.md", "nightly", lab.client)
-        assert [nightly(rows) for _ in range(3)] == [2, 0, 0]
+        lab.client.entity_fields.get_or_create_key_field("Compound")
+        cells = sum(len(row) - 1 - ("Nothing" in row) for row in rows)
+        assert [nightly(rows) for _ in range(3)] == [cells, 0, 0]
         counts = written(lab.client)
         assert set(counts.values()) == {1}
-        assert len(counts) == sum(len(row) - 1 - ("Nothing" in row) for row in rows)
+        assert len(counts) == cells
 
-        assert nightly([rows[0], {**rows[1], "Whole": "7", "Code": "042"}]) == 1
+        assert nightly([rows[0], {**rows[1], "Whole": "7", "Code": "042"}]) == 2
         assert Counter((written(lab.client) - counts).values()) == {1: 2}
 
 
-def test_the_nightly_load_raises_on_rows_that_are_left_out() -> None:
-    """A row that the server leaves out raises, the others are in, and it is tried again the next night."""
+def test_the_nightly_load_raises_before_anything_is_sent() -> None:
+    """A cell that its field cannot take, and two rows that contradict each other, raise, and nothing is written."""
     with InProcess() as lab:
         nightly = recipe("loading-data.md", "nightly", lab.client)
+        lab.client.entity_fields.get_or_create_key_field("Compound")
         nightly([{"Compound": "A", "Reading": 1.5}])
-        for _ in range(2):
-            with pytest.raises(OutcomeError, match="left 1 rows out"):
-                nightly([{"Compound": "A", "Reading": "n.d."}, {"Compound": "B", "Reading": 2}])
-        record = lab.client.records.get_record_by_id({"Compound": "B"})
-        assert record is not None
-        assert [value.content for value in record.get_values()] == ["2"]
-
-
-def test_the_nightly_load_refuses_two_rows_for_one_record() -> None:
-    """Two rows of one record would overwrite each other every night, so they are refused."""
-    with InProcess() as lab:
-        nightly = recipe("loading-data.md", "nightly", lab.client)
-        with pytest.raises(ValueError, match="several rows have the same Compound"):
-            nightly([{"Compound": "5", "Reading": 1}, {"Compound": 5, "Reading": 2}])
+        for wrong in ({"Compound": "A", "Reading": "n.d."}, {"Compound": "B", "Reading": 3}):
+            with pytest.raises(LoadRefusedError):
+                nightly([{"Compound": "B", "Reading": 2}, wrong])
+        assert lab.client.records.get_record_by_id({"Compound": "B"}) is None
 
 
 def test_numbers_are_written_when_they_change() -> None:

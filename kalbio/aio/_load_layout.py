@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
 from kalbio._core.objects.identifiers import Catalog, Many, did_you_mean
 from kalbio._core.text.display import safe_repr
-from kalbio._model.cells import column_types
 from kalbio._model.errors import FieldTypeError
 from kalbio._model.fields import EntityFieldData
 from kalbio.aio._directory import Directory
@@ -16,6 +15,7 @@ from kalbio.aio._typed_values import field_of
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier, checked_field_type
 from kalbio.aio.entity_types import ENTITY_TYPES, EntityType, EntityTypeIdentifier
 from kalbio.loading.near_twins import folded
+from kalbio.loading.planning import types_for
 from kalbio.reading.rows import Rows
 
 Key: TypeAlias = EntityFieldIdentifier | Many[EntityFieldIdentifier]
@@ -178,7 +178,7 @@ async def _new_fields(
                 f"same; say which field the column is with columns={{{safe_repr(name)}: {safe_repr(twin)}}}.",
             )
         twins[folded([name])] = name
-    inferred = column_types(rows.rows, [name for name in lacking if name not in types])
+    inferred = types_for(rows.rows, [name for name in lacking if name not in types])
     return {name: kind for name in lacking if (kind := types.get(name) or inferred.get(name)) is not None}
 
 

@@ -9,6 +9,7 @@ import attrs
 
 from kalbio._core.errors import IdentifierError
 from kalbio._core.text.display import safe_repr
+from kalbio._model.cells import column_types
 from kalbio._model.content_writing import FileToUpload
 from kalbio._model.field_types import Form, form_of
 from kalbio._model.fields import EntityFieldData
@@ -81,6 +82,28 @@ class Refusals:
         """All of them, in the order of their rows."""
         found = [*self.cells, *self.without_key, *self.duplicates, *self.near_twins]
         return sorted(found, key=lambda cell: cell.row)
+
+
+def types_for(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, str]:
+    """Return the type of field that takes all cells of a column, by column; those without any cell are left out."""
+    found = column_types(rows, names)
+    for name, kind in found.items():
+        cells = [row[name] for row in rows if name in row]
+        if all(isinstance(cell, list) for cell in cells):
+            found[name] = "multiselect"
+        elif not _takes_all(kind, cells):  # times of day are no days
+            found[name] = "text"
+    return found
+
+
+def _takes_all(kind: str, cells: Sequence[Any]) -> bool:
+    write = form_of(EntityFieldData({"id": "", "field_type": kind})).write
+    try:
+        for cell in cells:
+            write(cell)
+    except CellError:
+        return False
+    return True
 
 
 def rows_to_load(
