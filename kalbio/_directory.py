@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest fc187cd22801)
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest 7914501bba6e)
 """The directory of a client: it finds a thing of any kind by its id, its name, or the object."""
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.session import Session
 from kalbio._listing import CachedListing, Kind
 from kalbio._model import staleness
+from kalbio._model.bulk import RowProgress
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.names import LISTINGS_OF_MEMBER
 from kalbio._model.records import RecordData
@@ -49,6 +50,7 @@ class Tables(Protocol):
         table: Resource | None = None,
         program: Resource | None = None,
         history: bool = False,
+        progress: RowProgress | bool | None = None,
     ) -> Table:
         """Return the current values of records as a table."""
         ...

@@ -34,6 +34,12 @@ def require_excel() -> None:
         raise ModuleNotFoundError(_how_to_install("Excel files need", "excel", "openpyxl"), name="openpyxl")
 
 
+def require_progress() -> None:
+    """Raise ModuleNotFoundError, saying what to install, unless the package of the extra `progress` is there."""
+    if find_spec("tqdm") is None:
+        raise ModuleNotFoundError(_how_to_install("progress=True needs", "progress", "tqdm"), name="tqdm")
+
+
 def require_module(module: str, who: str) -> None:
     """Raise ModuleNotFoundError, saying what to install, unless a module that no extra brings is there."""
     if find_spec(module) is None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 3c8b941c7578)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 0800b1aa387a)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kaleidoscope_api.api.records import (
 )
 
 from kalbio._core.errors import IdentifierNotFoundError, NotFoundError, OutcomeUnknownError
-from kalbio._core.files.uploads import FileData, open_upload
+from kalbio._core.files.uploads import FileData, UploadProgress, open_upload
 from kalbio._core.http.responses import as_object
 from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import copied
@@ -27,6 +27,7 @@ from kalbio._core.objects.listing import (
 )
 from kalbio._core.retry import AttemptResult, decide
 from kalbio._core.sync.concurrency import sleep
+from kalbio._core.text.progress import BYTES, as_function
 from kalbio._directory import Client
 from kalbio._histories import Scope, known_before, read_history
 from kalbio._listing import Kind
@@ -39,6 +40,7 @@ from kalbio._model.records import UNDECIDED, RecordData, RecordValue, content_by
 from kalbio._model.value_history import has_content, new_values
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio._policy import default_on_error, none
+from kalbio._progress import with_progress
 from kalbio._record_store import record_id_of
 from kalbio.entity_fields import (
     DATA_FIELDS,
@@ -209,6 +211,7 @@ class WritableRecord(RecordData):
         return self.add_value(field_id, value, activity_id, record_view_id, verify=verify)
 
     @default_on_error(none)
+    @with_progress(BYTES)
     def update_field_file(
         self,
         field_id: EntityFieldIdentifier,
@@ -217,6 +220,8 @@ class WritableRecord(RecordData):
         file_type: str | None = None,
         activity_id: ActivityIdentifier | None = None,
         record_view_id: RecordViewIdentifier | None = None,
+        *,
+        progress: UploadProgress | bool | None = None,
     ) -> RecordValue | None:
         """Upload a file as a value.
 
@@ -227,6 +232,7 @@ class WritableRecord(RecordData):
             file_type: its content type, e.g. "text/csv"; by default it is chosen by the ending of the name.
             activity_id: the activity: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
+            progress: True shows a bar; a function is called with the bytes sent so far, and those in all (or None).
 
         Returns:
             The written value.
@@ -243,7 +249,7 @@ class WritableRecord(RecordData):
             >>> value = record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
         client = self._require_client()
-        with open_upload(file_name, file_data, file_type) as file:
+        with open_upload(file_name, file_data, file_type, as_function(progress)) as file:
             scope = scope_of(client, field_id, activity_id, record_view_id)
             return upload(client, self, file, scope)
 

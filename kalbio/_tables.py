@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest fc29254f00d0)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest e7043f10e52c)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ from kalbio._core.objects.listing import read_ids
 from kalbio._core.objects.times import read_time
 from kalbio._core.sync.concurrency import map_bounded, map_ordered
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.progress import as_function
 from kalbio._listing import Kind
 from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
+from kalbio._model.bulk import RowProgress
 from kalbio._model.field_types import STANDING, form_of
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.long_searches import in_parts
 from kalbio._model.views import RecordViewData
 from kalbio._policy import default_on_error, end_on_error, takes_older_names
+from kalbio._progress import iter_with_progress, with_progress
 from kalbio._record import RecordIdentifier
 from kalbio._record_search import search_query
 from kalbio._service import Service
@@ -84,6 +87,7 @@ class TableReads(Service):
 
     @takes_older_names
     @default_on_error(_no_table)
+    @with_progress("records")
     def table(
         self,
         entity_type: EntityTypeIdentifier | None = None,
@@ -100,6 +104,7 @@ class TableReads(Service):
         types: Types | None = None,
         include_sub_records: bool = False,
         history: bool = False,
+        progress: RowProgress | bool | None = None,
         **older: Unpack[OlderNames],
     ) -> Table:
         """Return the current values of records as a table, with columns typed by their fields.
@@ -124,6 +129,7 @@ class TableReads(Service):
                 With `history`, they have rows with a `sub_record_id`.
             history: one row for each value that was ever written, with field, activity, author and time; takes one
                 request for each record, and for each sub-record that is included.
+            progress: True shows a bar; a function is called with the number of records that were read, and of all.
             **older: the older names of arguments: `entity_slice_id`, `operation_id`, `record_view_id`, `program_id`.
 
         Returns:
@@ -146,12 +152,14 @@ class TableReads(Service):
             entity_type, fields, where, sorts, activity, table, program, ids, search_text, limit, types,
             include_sub_records,
         )  # fmt: skip
-        parts = [part for part in self._parts(plan, 250)]
+        told = as_function(progress)
+        parts = [part for part in self._parts(plan, 250, None if history else told)]
         whole = _joined(plan, parts)
-        return self._history(plan, whole, include_sub_records) if history else whole
+        return self._history(plan, whole, include_sub_records, told) if history else whole
 
     @takes_older_names
     @end_on_error
+    @iter_with_progress("records")
     def iter_batches(
         self,
         entity_type: EntityTypeIdentifier | None = None,
@@ -168,6 +176,7 @@ class TableReads(Service):
         types: Types | None = None,
         include_sub_records: bool = False,
         batch_size: int = 250,
+        progress: RowProgress | bool | None = None,
         **older: Unpack[OlderNames],
     ) -> Iterator[Table]:
         """Yield a large table in parts that have the same columns, while further ones are on their way.
@@ -189,6 +198,7 @@ class TableReads(Service):
             types: field to `int`, `Decimal` or `str`, to read it as that.
             include_sub_records: whether values of sub-records count too, so that the newest of all is the current one.
             batch_size: most rows of a part; parts are cut by the length of the URL as well.
+            progress: True shows a bar; a function is called with the number of records that were read, and of all.
             **older: the older names of arguments: `entity_slice_id`, `operation_id`, `record_view_id`, `program_id`.
 
         Returns:
@@ -213,7 +223,7 @@ class TableReads(Service):
             entity_type, fields, where, sorts, activity, table, program, ids, search_text, limit, types,
             include_sub_records,
         )  # fmt: skip
-        parts = self._parts(plan, batch_size)
+        parts = self._parts(plan, batch_size, as_function(progress))
         with contextlib.closing(parts):
             for part in parts:
                 yield part
@@ -373,7 +383,7 @@ class TableReads(Service):
             return [record for record in found for _ in range(wanted[record])][:limit]
         return [record for record in among if record in passing][:limit]
 
-    def _parts(self, plan: _Plan, batch_size: int) -> Generator[Table, None]:
+    def _parts(self, plan: _Plan, batch_size: int, progress: RowProgress | None) -> Generator[Table, None]:
         """Yield the rows of a table in parts, while further ones are on their way."""
         overhead = self._session.target_length(list_records.build_request(record_ids=""))
 
@@ -381,19 +391,29 @@ class TableReads(Service):
             distinct = list(dict.fromkeys(batch))
             return batch, self._session.call(list_records.build_request(record_ids=",".join(distinct)))
 
+        done = 0
+
+        def read(batch: Sequence[str], response: Any) -> Table:
+            nonlocal done
+            part = _part(plan, batch, response)
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(plan.ids))
+            return part
+
         first = plan.ids[: min(batch_size, constants.FIRST_BATCH)]
         rest = plan.ids[len(first) :]
         if first:
-            yield _part(plan, *ask(first))
+            yield read(*ask(first))
         cuts = chunk_for_url(rest, overhead=overhead, separator=",", max_count=batch_size)
         limit = self._session.max_in_flight
         answers = map_ordered(ask, (rest[cut] for cut in cuts), limit, ahead=limit)
         # Closed with this iterator: what is under way must not wait for the garbage collector.
         with contextlib.closing(answers):
             for answer in answers:
-                yield _part(plan, *answer)
+                yield read(*answer)
 
-    def _history(self, plan: _Plan, whole: Table, include_sub_records: bool) -> Table:
+    def _history(self, plan: _Plan, whole: Table, include_sub_records: bool, progress: RowProgress | None) -> Table:
         """Return every value of the data fields of a table in a row of its own, with its circumstances."""
         keys = [column for column in whole.fields if column.field_id in plan.key_ids]
         # Of the plan: a field may have a history and no current value.
@@ -414,9 +434,11 @@ class TableReads(Service):
             owners = self._with_sub_records(owners)
         answers = map_ordered(ask, owners, self._session.max_in_flight)
         with contextlib.closing(answers):
-            asked = iter(owners)
+            asked = enumerate(owners, 1)
             for answer in answers:
-                record_id, sub_record_id = next(asked)
+                number, (record_id, sub_record_id) = next(asked)
+                if progress is not None:
+                    progress(number, len(owners))
                 for item in answer:
                     column = data.get(str(item.get("field_id")))
                     where, view = item.get("operation_id"), item.get("record_view_id")

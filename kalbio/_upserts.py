@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest d3373bdf4a80)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest a4f2174b526b)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.progress import as_function
 from kalbio._listing import Kind
 from kalbio._load_journal import LoadJournal, WithImports
 from kalbio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
@@ -21,6 +22,7 @@ from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowProgress
 from kalbio._model.records import RecordValue
 from kalbio._policy import default_on_error, none
+from kalbio._progress import with_progress
 from kalbio._record_writes import BulkWrites
 from kalbio._resumable_writes import WithWorkspace, Write, open_journal, write_all
 from kalbio.entity_fields import DATA_FIELDS
@@ -55,12 +57,13 @@ class UpsertPlan(PlannedLoad):
         self._service = service
 
     @default_on_error(LoadReport)
+    @with_progress("records")
     def apply(
         self,
         *,
         on_error: OnError = "stop",
         journal: str | Path | None = None,
-        progress: RowProgress | None = None,
+        progress: RowProgress | bool | None = None,
         timeout: float = 300.0,
     ) -> LoadReport:
         """Write what the plan says, and nothing else.
@@ -71,7 +74,8 @@ class UpsertPlan(PlannedLoad):
         Args:
             on_error: "stop" ends the load after the first import in which something failed; "continue" goes on.
             journal: path of a file that keeps what became of each record, as in `upsert`.
-            progress: called with the number of records that have ended, and the number of all that are written.
+            progress: True shows a bar; a function is called with the number of records that have ended, and of all
+                that are written.
             timeout: longest time to wait for an import, in seconds.
 
         Returns:
@@ -96,7 +100,7 @@ class UpsertPlan(PlannedLoad):
         stop = _check_choice("on_error", on_error, ("stop", "continue")) == "stop"
         if self._service is None:
             raise NoClientError("This plan has no client, so it cannot ask the server.")
-        return self._service._load(self, journal, progress, timeout, stop=stop, again=True)
+        return self._service._load(self, journal, as_function(progress), timeout, stop=stop, again=True)
 
 
 class Upserts(BulkWrites):
@@ -195,6 +199,7 @@ class Upserts(BulkWrites):
         return UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, rows_of_table, service=self)
 
     @default_on_error(LoadReport)
+    @with_progress("records")
     def upsert(
         self,
         data: Any,
@@ -213,7 +218,7 @@ class Upserts(BulkWrites):
         encoding: str | None = None,
         on_error: OnError = "stop",
         journal: str | Path | None = None,
-        progress: RowProgress | None = None,
+        progress: RowProgress | bool | None = None,
         timeout: float = 300.0,
     ) -> LoadReport:
         """Load a table: make the records that are not there, and write the cells that differ from what is there.
@@ -239,7 +244,8 @@ class Upserts(BulkWrites):
             journal: path of a file that keeps what became of each record. To continue a load that was killed, run it
                 again with the same table and the same file: what it had sent is waited for and read first, what is
                 there is not written again, and what somebody else has written there since is left alone.
-            progress: called with the number of records that have ended, and the number of all that are written.
+            progress: True shows a bar; a function is called with the number of records that have ended, and of all
+                that are written.
             timeout: longest time to wait for an import, in seconds.
 
         Returns:
@@ -271,7 +277,7 @@ class Upserts(BulkWrites):
         )  # fmt: skip
         if stop and plan.refused:
             raise LoadRefusedError(plan)
-        return self._load(plan, journal, progress, timeout, stop=stop, again=False)
+        return self._load(plan, journal, as_function(progress), timeout, stop=stop, again=False)
 
     def _state(self, layout: Layout, keys: Sequence[tuple[str, ...]]) -> State:
         fields = list(layout.keys.values())

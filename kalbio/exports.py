@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest 4a71921edb89)
+# Derived from kalbio/aio/exports.py by scripts/regenerate; edit that file. (digest e5ccd81f6864)
 """Exports: records as CSV files."""
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from kalbio._core.objects.checks import renamed
 from kalbio._core.objects.identifiers import Many, joined_ids, plain_id
 from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.downloads import GZIP_ENCODING, DownloadProgress, check_target, save
+from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.long_searches import check_length
@@ -22,6 +23,7 @@ from kalbio._model.records import RecordValue
 from kalbio._model.search import OLDER_CONDITIONS, ViewFilters, ViewSorts
 from kalbio._model.views import RecordViewData, RecordViewIdentifier, ViewField
 from kalbio._policy import default_on_error, deprecated, none, unreachable
+from kalbio._progress import with_progress
 from kalbio._record_search import search_query
 from kalbio._service import Service
 from kalbio.entity_types import EntityTypeIdentifier
@@ -35,6 +37,7 @@ class ExportsService(Service):
 
     @deprecated(**OLDER_CONDITIONS)
     @default_on_error(none, reraise_if=unreachable)
+    @with_progress(BYTES)
     def pull_data(
         self,
         filename: str,
@@ -53,7 +56,7 @@ class ExportsService(Service):
         search_text: str | None = None,
         *,
         overwrite: bool = True,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
         where: Filters | None = None,
         sorts: Sorts | None = None,
         record_set_id: str | None = None,
@@ -78,7 +81,7 @@ class ExportsService(Service):
             search_text: free text.
             overwrite: whether to replace an existing file (its permissions are kept); with False, an existing file is
                 an error.
-            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             where: conditions on fields that must all hold, made with `F`: `(F("logP") < 5) & F("Hit").is_set()`.
             sorts: names of fields, the most important first, with a "-" before one for descending.
             record_set_id: older name of `record_set_ids`.
@@ -140,7 +143,7 @@ class ExportsService(Service):
         response = self._session.call_or_none({**request, "headers": GZIP_ENCODING}, stream=True)
         if response is None:
             return None
-        save(response, target, overwrite=overwrite, progress=progress)
+        save(response, target, overwrite=overwrite, progress=as_function(progress))
         return str(target)
 
 

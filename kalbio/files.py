@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest aabefb43e544)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest a439ddf23466)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from kalbio._core.sync.downloads import (
     save_into,
 )
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._policy import default_on_error, end_on_error, none
+from kalbio._progress import iter_with_progress, with_progress
 from kalbio._service import Service
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class FilesService(Service):
     """Downloads of uploaded files (`client.files`)."""
 
     @default_on_error(none, skip_when_none="file_id")
+    @with_progress(BYTES)
     def download_file(
         self,
         file_id: str,
@@ -47,7 +50,7 @@ class FilesService(Service):
         activity_id: ActivityIdentifier | None = None,
         *,
         overwrite: bool = True,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
         sha256: str | None = None,
     ) -> str | None:
         """Save a file.
@@ -59,7 +62,7 @@ class FilesService(Service):
             activity_id: the activity it belongs to: object, id, or title.
             overwrite: whether to replace an existing file (its permissions are kept); with False, an existing file is
                 an error.
-            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
@@ -86,17 +89,18 @@ class FilesService(Service):
         response = self._open(wanted, activity_id)
         if response is None:
             return None
-        save(response, target, overwrite=overwrite, progress=progress, sha256=sha256)
+        save(response, target, overwrite=overwrite, progress=as_function(progress), sha256=sha256)
         return str(target)
 
     @default_on_error(none, skip_when_none="file_id")
+    @with_progress(BYTES)
     def write_file(
         self,
         file_id: str,
         file: BinaryIO,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
         sha256: str | None = None,
     ) -> int | None:
         """Write a file into one that is open, from where it stands.
@@ -105,7 +109,7 @@ class FilesService(Service):
             file_id: its id.
             file: opened for writing bytes. A failure leaves what was written until then in it.
             activity_id: the activity it belongs to: object, id, or title.
-            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
@@ -128,15 +132,16 @@ class FilesService(Service):
         check_writable(file)
         check_sha256(sha256)
         response = self._open(wanted, activity_id)
-        return None if response is None else save_into(response, file, progress=progress, sha256=sha256)
+        return None if response is None else save_into(response, file, progress=as_function(progress), sha256=sha256)
 
     @default_on_error(none, skip_when_none="file_id")
+    @with_progress(BYTES)
     def read_file(
         self,
         file_id: str,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
         sha256: str | None = None,
     ) -> bytes | None:
         """Return the bytes of a file, None when there is no such file on the server, or `file_id` is None.
@@ -144,7 +149,7 @@ class FilesService(Service):
         Args:
             file_id: its id.
             activity_id: the activity it belongs to: object, id, or title.
-            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Raises:
@@ -163,15 +168,16 @@ class FilesService(Service):
         response = self._open(wanted, activity_id)
         if response is None:
             return None
-        return b"".join([piece for piece in pieces(response, progress=progress, sha256=sha256)])
+        return b"".join([piece for piece in pieces(response, progress=as_function(progress), sha256=sha256)])
 
     @end_on_error
+    @iter_with_progress(BYTES)
     def iter_file(
         self,
         file_id: str,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
         sha256: str | None = None,
     ) -> Iterator[bytes]:
         """Yield a file piece by piece, for files that are too large to hold.
@@ -181,7 +187,7 @@ class FilesService(Service):
         Args:
             file_id: its id.
             activity_id: the activity it belongs to: object, id, or title.
-            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits; checked behind the last piece.
 
         Raises:
@@ -200,7 +206,7 @@ class FilesService(Service):
         check_sha256(sha256)
         response = self._session.call(self._request(wanted, activity_id), stream=True)
         try:
-            for piece in pieces(response, progress=progress, sha256=sha256):
+            for piece in pieces(response, progress=as_function(progress), sha256=sha256):
                 yield piece
         finally:
             response.close()  # a reader that stops early does not close the inner iterator at once

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest bba616ce3680)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest a0fd8b3b61c2)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationEr
 from kalbio._model.quick_rows import QuickRows, are_plain, careful, encoded
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio._policy import default_on_error, end_on_error, none, unreachable, when_called
+from kalbio._progress import told_of, with_progress
 from kalbio._resumable_writes import WithWorkspace, open_journal
 from kalbio._service import Service
 from kalbio.entity_fields import (
@@ -62,7 +63,9 @@ from kalbio.programs import PROGRAMS, ProgramIdentifier
 __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValidationResult", "ImportsService"]
 
 
-def _warn_of_older_views(service: Any, given: dict[str, Any]) -> None:
+def _look_at_call(service: Any, given: dict[str, Any]) -> None:
+    if given.get("progress") and given.get("batch_size") is None:
+        raise ValueError("progress needs a batch_size; imports.wait(import_id, progress=True) shows a single import")
     if isinstance(given.get("record_view_id"), list | tuple) or given.get("record_view_ids") is not None:
         warnings.warn("record_view_ids has no effect here; give record_view_id", DeprecationWarning, stacklevel=3)
     # The older order: the tables were a list in 6th place, and the name of the set followed.
@@ -111,12 +114,13 @@ class ImportsService(Service):
         batch_size: int,
         journal: str | Path | None = None,
         stop_on_error: bool = False,
-        progress: RowProgress | None = None,
+        progress: RowProgress | bool | None = None,
         timeout: float = 300.0,
     ) -> BulkResult[ImportRecord]: ...
 
-    @when_called(_warn_of_older_views)
+    @when_called(_look_at_call)
     @default_on_error(none, bulk_keyword="batch_size", reraise_if=unreachable)
+    @with_progress("batches")
     def push_data(
         self,
         key_field_names: Many[str],
@@ -132,7 +136,7 @@ class ImportsService(Service):
         batch_size: int | None = None,
         journal: str | Path | None = None,
         stop_on_error: bool = False,
-        progress: RowProgress | None = None,
+        progress: RowProgress | bool | None = None,
         timeout: float = 300.0,
     ) -> str | BulkResult[ImportRecord]:
         """Load rows: records are created or updated, and columns without a field create one.
@@ -154,7 +158,7 @@ class ImportsService(Service):
             journal: path of a file that keeps what became of each batch: to continue a load that was killed, run it
                 again with the same rows, the same batch size and the same file. Needs a `batch_size`.
             stop_on_error: whether to stop after the first batch that failed.
-            progress: called with the number of batches that have ended, and the number of all batches.
+            progress: True shows a bar; a function is called with the number of batches that have ended, and of all.
             timeout: longest time to wait for the import of a batch, in seconds.
 
         Returns:
@@ -184,6 +188,11 @@ class ImportsService(Service):
         if batch_size is None:
             if journal is not None:
                 raise ValueError("a journal needs a batch_size: a single import is sent as a whole")
+            if progress is True:
+                raise ValueError(
+                    "progress=True needs a batch_size: a single import is sent as a whole; imports.wait(import_id,"
+                    " progress=True) shows how it goes on"
+                )
             (request,) = self._requests(
                 key_field_names, data, source_id, operation_id, program_id, record_view_id,
                 add_fields_to_record_view_ids, set_name,
@@ -493,6 +502,7 @@ class ImportsService(Service):
         interval: float = 1.0,
         timeout: float = 300.0,
         on_row_errors: Literal["return", "raise"] = "return",
+        progress: Callable[[ImportRecord], object] | bool | None = None,
     ) -> ImportRecord:
         """Wait until an import has ended, and return it.
 
@@ -502,6 +512,7 @@ class ImportsService(Service):
             timeout: longest time to wait, in seconds.
             on_row_errors: "raise" treats rows that were left out as a failure; "return" leaves it to you to look at
                 `import_result.validation_result.errors`.
+            progress: True shows its state and the time; a function is called with the import after each look.
 
         Raises:
             IdentifierNotFoundError: there is no such import.
@@ -519,14 +530,17 @@ class ImportsService(Service):
         if on_row_errors not in ("return", "raise"):
             raise ValueError(f'on_row_errors must be "return" or "raise"; got {safe_repr(on_row_errors)}')
 
-        def look() -> ImportRecord:
-            record = self.get_import(import_id)
-            if record is None:
-                raise IdentifierNotFoundError("import", import_id)
-            return record
-
         what = f"the import {import_id}"
-        record = poll(look, lambda state: state.is_complete, interval=interval, timeout=timeout, what=what)
+        with told_of(progress, "import", lambda state: state.import_status or "") as tell:
+
+            def look() -> ImportRecord:
+                record = self.get_import(import_id)
+                if record is None:
+                    raise IdentifierNotFoundError("import", import_id)
+                tell(record)
+                return record
+
+            record = poll(look, lambda state: state.is_complete, interval=interval, timeout=timeout, what=what)
         if record.import_result is None and (record.import_status == "failed" or record.error_message):
             raise OutcomeError(f"{what} failed: {record.error_message or record.import_status}", record)
         errors = record.row_errors

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest 75fa0f8d9027)
+# Derived from kalbio/aio/programs.py by scripts/regenerate; edit that file. (digest ad5a7bc2a0f0)
 """Programs: named buckets that activities, views and groups refer to."""
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kalbio._core.objects.resource import Resource, stale, text, timestamp
 from kalbio._directory import Client, WithTables
 from kalbio._listing import Kind
 from kalbio._model import staleness
+from kalbio._model.bulk import RowProgress
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.filters import Filters, Sorts
 from kalbio._policy import default_on_error, none
@@ -43,6 +44,7 @@ class Program(Resource):
         where: Filters | None = None,
         sorts: Sorts | None = None,
         history: bool = False,
+        progress: RowProgress | bool | None = None,
     ) -> Table:
         """Return the records of its activities as a table, with columns typed by their fields.
 
@@ -52,6 +54,7 @@ class Program(Resource):
             where: conditions, made with `F` or as dicts.
             sorts: the order, e.g. `["-logP", "Compound"]`.
             history: one row for each value that was ever written, with field, activity, author and time.
+            progress: True shows a bar; a function is called with the number of records that were read, and of all.
 
         Returns:
             A `kalbio.tables.Table`; see `client.records.table`, which takes more conditions.
@@ -67,7 +70,9 @@ class Program(Resource):
             >>> table = program.table()
         """
         client = cast(WithTables, self._require_client())
-        return client.records.table(program=self, fields=fields, where=where, sorts=sorts, history=history)
+        return client.records.table(
+            program=self, fields=fields, where=where, sorts=sorts, history=history, progress=progress
+        )
 
     def _text(self) -> str:
         return self.title or super()._text()

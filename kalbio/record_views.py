@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 69a71e1324fa)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest b7d31ea3fa52)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio._directory import Client, Directory, WithTables
 from kalbio._listing import Kind
 from kalbio._model import staleness
+from kalbio._model.bulk import RowProgress
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.filters import Filters, Sorts
@@ -82,6 +83,7 @@ class RecordView(RecordViewData):
         where: Filters | None = None,
         sorts: Sorts | None = None,
         history: bool = False,
+        progress: RowProgress | bool | None = None,
     ) -> Table:
         """Return the records that it shows as a table, with columns typed by their fields.
 
@@ -90,6 +92,7 @@ class RecordView(RecordViewData):
             where: conditions, made with `F` or as dicts.
             sorts: the order, e.g. `["-logP", "Compound"]`.
             history: one row for each value that was ever written, with field, activity, author and time.
+            progress: True shows a bar; a function is called with the number of records that were read, and of all.
 
         Returns:
             A `kalbio.tables.Table`; see `client.records.table`, which takes more conditions.
@@ -105,7 +108,9 @@ class RecordView(RecordViewData):
             >>> table = view.table()
         """
         client = cast(WithTables, self._require_client())
-        return client.records.table(table=self, fields=fields, where=where, sorts=sorts, history=history)
+        return client.records.table(
+            table=self, fields=fields, where=where, sorts=sorts, history=history, progress=progress
+        )
 
     @default_on_error(none)
     def extend_view(self, body: RecordView.ExtendViewBody) -> None:

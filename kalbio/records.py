@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest b8aa01e2b5fd)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest bcf012eaa47a)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kaleidoscope_api.api.records import (
 )
 
 from kalbio._activity import Record
-from kalbio._core.files.uploads import FileData, open_upload
+from kalbio._core.files.uploads import FileData, UploadProgress, open_upload
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import conditions, renamed, require_whole_number
 from kalbio._core.objects.identifiers import Many, plain_ids
@@ -23,6 +23,7 @@ from kalbio._core.objects.listing import (
     read_undecoded,
 )
 from kalbio._core.sync.concurrency import map_bounded, map_ordered
+from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome
@@ -40,6 +41,7 @@ from kalbio._model.search import (
     require_json_list,
 )
 from kalbio._policy import default_on_error, deprecated, end_on_error, none
+from kalbio._progress import with_progress
 from kalbio._record import RecordIdentifier, RecordKey, scope_of, upload
 from kalbio._record_search import search_query
 from kalbio._record_store import record_id_of
@@ -261,6 +263,7 @@ class RecordsService(TableReads, Upserts):
         return parts.together(map_bounded(ask, parts.queries, self._session.max_in_flight))
 
     @default_on_error(none)
+    @with_progress(BYTES)
     def create_record_value_file(
         self,
         record_id: RecordIdentifier,
@@ -269,6 +272,8 @@ class RecordsService(TableReads, Upserts):
         file_data: FileData | None = None,
         file_type: str | None = None,
         activity_id: ActivityIdentifier | None = None,
+        *,
+        progress: UploadProgress | bool | None = None,
     ) -> RecordValue | None:
         """Upload a file as a value of a record.
 
@@ -279,6 +284,7 @@ class RecordsService(TableReads, Upserts):
             file_data: bytes, a file opened for reading bytes (sent from its current position), or a path.
             file_type: its content type, e.g. "text/csv"; by default it is chosen by the ending of the name.
             activity_id: the activity: object, id, or title. None writes it on the record itself.
+            progress: True shows a bar; a function is called with the bytes sent so far, and those in all (or None).
 
         Returns:
             The written value, None when no record has the keys in one of the dicts.
@@ -295,7 +301,7 @@ class RecordsService(TableReads, Upserts):
             ...     {"Compound": "CPD-1"}, "Spectrum", "nmr.txt", b"1 2 3", "text/plain"
             ... )
         """
-        with open_upload(file_name, file_data, file_type) as file:
+        with open_upload(file_name, file_data, file_type, as_function(progress)) as file:
             scope = scope_of(self._client, field_id, activity_id, None)
             record: Record | None
             if isinstance(record_id, Record):

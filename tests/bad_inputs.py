@@ -228,7 +228,7 @@ MOMENT = Kind(
     ],
 )
 NO_CHOICES = [None, 5, True, math.nan, b"x", object(), ["x"], {}, "", " ", *HOSTILE, LONE, 10**5000]
-CALLBACK = Kind(lambda _: lambda _done, _all: None, lambda _: ["text", 5, True, [], {}, object(), math.nan])
+CALLBACK = Kind(lambda _: lambda _done, _all: None, lambda _: ["text", 5, [], {}, object(), math.nan])
 
 
 def choice(good: str) -> Kind:

@@ -14,7 +14,13 @@ from kalbio._model import arguments
 from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE
 from tests.rows import row
 
-PLAIN = {"bool": arguments.FLAGS, "int": arguments.WHOLE_NUMBERS, "str": arguments.TEXTS, "Path": arguments.PATHS}
+# A bar is shown where progress is True.
+PLAIN = {
+    "bool": (*arguments.FLAGS, *arguments.CALLBACKS),
+    "int": arguments.WHOLE_NUMBERS,
+    "str": arguments.TEXTS,
+    "Path": arguments.PATHS,
+}
 
 
 def methods() -> Iterator[Callable[..., Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 OPTIONAL = {
     "google", "h2", "jsonschema_rs", "nanoarrow", "numpy", "openpyxl", "pandas", "polars", "pyarrow", "requests",
-    "yaml",
+    "tqdm", "yaml",
 }  # fmt: skip
 """Imported where a setting or a call asks for it, and named in an error when it is not there."""
 

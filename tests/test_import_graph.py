@@ -17,7 +17,10 @@ LAYERS = (
     ("what tells how the platform and its description differ", "diagnosis"),
     ("what a noun is without a network", "_model"),
     ("tables, as data", "tables"),
-    ("the error policy, listings, the directory", "_policy _listing _record_cache _record_store _directory _service"),
+    (
+        "the error policy, listings, the directory",
+        "_policy _progress _listing _record_cache _record_store _directory _service",
+    ),
     ("nouns that stand alone", "labels programs property_fields workspace entity_fields webhooks reading loading"),
     ("nouns made of these", "entity_types record_views result_table_templates"),
     (

@@ -41,14 +41,15 @@ NAMES = {
 SIGNATURES = {
     "records.Record.add_value": "field_id content activity_id= record_view_id= * verify=",
     "records.Record.update_field": "field_id value activity_id record_view_id= * verify=",
-    "records.Record.update_field_file": "field_id file_name file_data= file_type= activity_id= record_view_id=",
+    "records.Record.update_field_file": "field_id file_name file_data= file_type= activity_id= record_view_id= "
+    "* progress=",
     "records.Record.get_value_content": "field_id activity_id= include_sub_record_values= sub_record_id= "
     "record_view_id=",
     "records.RecordsService.get_record_by_id": "record_id use_cache=",
     "records.RecordsService.get_records_by_ids": "record_ids batch_size= use_cache=",
     "records.RecordsService.get_or_create_record": "key_values",
     "records.RecordsService.create_record_value_file": "record_id field_id file_name file_data= file_type= "
-    "activity_id=",
+    "activity_id= * progress=",
     "activities.ActivitiesService.create_activity": "title activity_type program_ids= activity_definition_id= "
     "assigned_user_ids= subscriber_ids= start_date= duration=",
     "activities.ActivitiesService.get_activities": "* use_cache=",
@@ -56,7 +57,7 @@ SIGNATURES = {
     "activities.ActivitiesService.search_activities": "* search_text= activity_types= definition_ids= record_ids= "
     "statuses= label_ids= assigned_user_ids= created_by= parent_id= limit= completed_behavior=",
     "activities.Activity.remove_records": "record_ids record_view_id=",
-    "activities.Property.update_property_file": "file_name file_data= file_type=",
+    "activities.Property.update_property_file": "file_name file_data= file_type= * progress=",
     "entity_fields.EntityFieldsService.get_or_create_data_field": "field_name field_type",
     "programs.ProgramsService.update_program": "program_id title",
     "imports.ImportsService.push_data": "key_field_names data source_id= operation_id= program_id= record_view_id= "

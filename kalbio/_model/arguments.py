@@ -5,7 +5,15 @@ Arguments that name a thing (a record, a field, an activity) are not here: they 
 
 from __future__ import annotations
 
-from kalbio._core.objects.checks import Check, callback, document, path, require_flag, unicode_text, whole_number
+from kalbio._core.objects.checks import (
+    Check,
+    callback_or_flag,
+    document,
+    path,
+    require_flag,
+    unicode_text,
+    whole_number,
+)
 
 FLAGS = (
     "aggregate_scheduling", "avoid_weekends", "display_includes_operations", "display_includes_sub_records",
@@ -36,7 +44,7 @@ CHECKS: dict[str, Check] = {
     **dict.fromkeys(TEXTS, unicode_text),
     **dict.fromkeys(DOCUMENTS, document),
     **dict.fromkeys(PATHS, path),
-    **dict.fromkeys(CALLBACKS, callback),
+    **dict.fromkeys(CALLBACKS, callback_or_flag),
 }
 
 CLEARED_BY_NONE = frozenset(

@@ -29,6 +29,7 @@ from kalbio._model.activities import (
     Comment,
     DefinitionIdentifier,
 )
+from kalbio._model.bulk import RowProgress
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
@@ -230,6 +231,7 @@ class Activity(WithProperties, ActivityData):
         where: Filters | None = None,
         sorts: Sorts | None = None,
         history: bool = False,
+        progress: RowProgress | bool | None = None,
     ) -> Table:
         """Return the records that it contains as a table, with what was written in it.
 
@@ -239,6 +241,7 @@ class Activity(WithProperties, ActivityData):
             where: conditions, made with `F` or as dicts.
             sorts: the order, e.g. `["-logP", "Compound"]`.
             history: one row for each value that was ever written, with field, activity, author and time.
+            progress: True shows a bar; a function is called with the number of records that were read, and of all.
 
         Returns:
             A `kalbio.tables.Table`; see `client.records.table`, which takes more conditions.
@@ -254,7 +257,9 @@ class Activity(WithProperties, ActivityData):
             >>> table = await activity.table()
         """
         client = cast(WithTables, self._require_client())
-        return await client.records.table(activity=self, fields=fields, where=where, sorts=sorts, history=history)
+        return await client.records.table(
+            activity=self, fields=fields, where=where, sorts=sorts, history=history, progress=progress
+        )
 
     @default_on_error(list, skip_when_none="view_id")
     async def records_on_view(self, view_id: RecordViewIdentifier) -> list[Record]:

@@ -10,6 +10,7 @@ import attrs
 from kalbio._core.aio.session import AsyncSession
 from kalbio._core.objects.resource import Resource
 from kalbio._model import staleness
+from kalbio._model.bulk import RowProgress
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.names import LISTINGS_OF_MEMBER
 from kalbio._model.records import RecordData
@@ -48,6 +49,7 @@ class Tables(Protocol):
         table: Resource | None = None,
         program: Resource | None = None,
         history: bool = False,
+        progress: RowProgress | bool | None = None,
     ) -> Table:
         """Return the current values of records as a table."""
         ...

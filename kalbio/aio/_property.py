@@ -7,16 +7,18 @@ from typing import Any, ClassVar
 
 from kaleidoscope_api.api.properties import update_property, upload_property_file
 
-from kalbio._core.files.uploads import FileData, open_upload
+from kalbio._core.files.uploads import FileData, UploadProgress, open_upload
 from kalbio._core.http.responses import as_json, as_optional_object
 from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import FixedList
 from kalbio._core.objects.resource import Resource
+from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model.activities import (
     PropertyData,
 )
 from kalbio.aio._directory import Client
 from kalbio.aio._policy import default_on_error, none
+from kalbio.aio._progress import with_progress
 
 
 class Property(PropertyData):
@@ -51,11 +53,14 @@ class Property(PropertyData):
         self._merge(as_optional_object(response) or strict_json.plain({"content": property_value}))
 
     @default_on_error(none)
+    @with_progress(BYTES)
     async def update_property_file(
         self,
         file_name: str | os.PathLike[str],
         file_data: FileData | None = None,
         file_type: str | None = None,
+        *,
+        progress: UploadProgress | bool | None = None,
     ) -> dict[str, Any] | None:
         """Upload a file into a property of type file.
 
@@ -63,6 +68,7 @@ class Property(PropertyData):
             file_name: the name to keep it under; without `file_data`, the path of the file.
             file_data: bytes, a file opened for reading bytes (sent from its current position), or a path.
             file_type: its content type, e.g. "text/csv"; by default it is chosen by the ending of the name.
+            progress: True shows a bar; a function is called with the bytes sent so far, and those in all (or None).
 
         Returns:
             The server's description of the file, as it sent it; None when it sent none.
@@ -82,7 +88,7 @@ class Property(PropertyData):
         from kaleidoscope_api.models import UploadPropertyFileBody
 
         client = self._require_client()
-        with open_upload(file_name, file_data, file_type) as file:
+        with open_upload(file_name, file_data, file_type, as_function(progress)) as file:
             body = UploadPropertyFileBody(file=file)
             response = await client.session.call(upload_property_file.build_request(self.id, body=body))
         answer = as_json(response)

@@ -16,7 +16,7 @@ from kaleidoscope_api.api.records import (
 
 from kalbio._core.aio.concurrency import sleep
 from kalbio._core.errors import IdentifierNotFoundError, NotFoundError, OutcomeUnknownError
-from kalbio._core.files.uploads import FileData, open_upload
+from kalbio._core.files.uploads import FileData, UploadProgress, open_upload
 from kalbio._core.http.responses import as_object
 from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import copied
@@ -26,6 +26,7 @@ from kalbio._core.objects.listing import (
     read_object,
 )
 from kalbio._core.retry import AttemptResult, decide
+from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.errors import KalbioError
@@ -38,6 +39,7 @@ from kalbio.aio._directory import Client
 from kalbio.aio._histories import Scope, known_before, read_history
 from kalbio.aio._listing import Kind
 from kalbio.aio._policy import default_on_error, none
+from kalbio.aio._progress import with_progress
 from kalbio.aio._record_store import record_id_of
 from kalbio.aio.entity_fields import (
     DATA_FIELDS,
@@ -208,6 +210,7 @@ class WritableRecord(RecordData):
         return await self.add_value(field_id, value, activity_id, record_view_id, verify=verify)
 
     @default_on_error(none)
+    @with_progress(BYTES)
     async def update_field_file(
         self,
         field_id: EntityFieldIdentifier,
@@ -216,6 +219,8 @@ class WritableRecord(RecordData):
         file_type: str | None = None,
         activity_id: ActivityIdentifier | None = None,
         record_view_id: RecordViewIdentifier | None = None,
+        *,
+        progress: UploadProgress | bool | None = None,
     ) -> RecordValue | None:
         """Upload a file as a value.
 
@@ -226,6 +231,7 @@ class WritableRecord(RecordData):
             file_type: its content type, e.g. "text/csv"; by default it is chosen by the ending of the name.
             activity_id: the activity: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
+            progress: True shows a bar; a function is called with the bytes sent so far, and those in all (or None).
 
         Returns:
             The written value.
@@ -242,7 +248,7 @@ class WritableRecord(RecordData):
             >>> value = await record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
         client = self._require_client()
-        with open_upload(file_name, file_data, file_type) as file:
+        with open_upload(file_name, file_data, file_type, as_function(progress)) as file:
             scope = await scope_of(client, field_id, activity_id, record_view_id)
             return await upload(client, self, file, scope)
 

@@ -13,12 +13,14 @@ from kalbio._core.aio.bulk import BulkWriter
 from kalbio._core.bulk.journal import digest
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_list
+from kalbio._core.text.progress import as_function
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
 from kalbio._model.errors import KalbioError
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio.aio._activity import RECORDS, Record
 from kalbio.aio._policy import default_on_error, end_on_error
+from kalbio.aio._progress import with_progress
 from kalbio.aio._record import RecordKey, scope_of, show_value, write_value
 from kalbio.aio._resumable_writes import ValueReconciler, WithWorkspace, Write, write_all, write_each
 from kalbio.aio._resumable_writes import open_journal as open_journal_file
@@ -35,12 +37,13 @@ class BulkWrites(Service):
         self._records = self._directory.records_of(RECORDS)
 
     @default_on_error(BulkResult)
+    @with_progress("rows")
     async def get_or_create_records(
         self,
         rows: Iterable[RecordKey],
         *,
         stop_on_error: bool = False,
-        progress: RowProgress | None = None,
+        progress: RowProgress | bool | None = None,
         journal: str | Path | None = None,
     ) -> BulkResult[Record]:
         """Get or create many records: those that are there are read many at a time, the others made a few at a time.
@@ -48,7 +51,7 @@ class BulkWrites(Service):
         Args:
             rows: dicts of key field (object, id, or name) to value.
             stop_on_error: whether to stop after the first row that failed.
-            progress: called with the number of rows that have ended, and the number of all rows.
+            progress: True shows a bar; a function is called with the number of rows that have ended, and of all rows.
             journal: path of a file that keeps what became of each row. To continue a load that was killed, run it again
                 with the same rows and the same file: rows that are done are not sent again, and their outcomes have the
                 `id` only.
@@ -74,7 +77,8 @@ class BulkWrites(Service):
         keys = await self._records.keys_of(given, range(len(given)))
         async with open_journal_file(self._client, journal, "records to get or create") as journal_file:
             return await write_all(
-                self._record_writer(journal_file, stop_on_error, _progress_counter(progress, len(keys))), keys
+                self._record_writer(journal_file, stop_on_error, _progress_counter(as_function(progress), len(keys))),
+                keys,
             )
 
     @end_on_error
@@ -152,12 +156,13 @@ class BulkWrites(Service):
         )
 
     @default_on_error(BulkResult)
+    @with_progress("rows")
     async def add_values(
         self,
         rows: Iterable[ValueToWrite],
         *,
         stop_on_error: bool = False,
-        progress: RowProgress | None = None,
+        progress: RowProgress | bool | None = None,
         verify: bool = False,
         journal: str | Path | None = None,
     ) -> BulkResult[RecordValue]:
@@ -167,7 +172,7 @@ class BulkWrites(Service):
             rows: what to write, see `ValueToWrite`: `record`, `field` and `content`, and optionally `activity` and
                 `record_view_id`; each named as in `Record.add_value`.
             stop_on_error: whether to stop after the first row that failed.
-            progress: called with the number of rows that have ended, and the number of all rows.
+            progress: True shows a bar; a function is called with the number of rows that have ended, and of all rows.
             verify: whether to check the history after a lost answer, see `Record.add_value`. Without a journal, this
                 reads the history of the record before each row.
             journal: path of a file that keeps what became of each row. To continue a load that was killed, run it again
@@ -202,7 +207,9 @@ class BulkWrites(Service):
         given = require_list("rows", rows)
         writes = await self._writes(0, given)
         async with open_journal_file(self._client, journal, "values to add") as journal_file:
-            writer = self._value_writer(journal_file, verify, stop_on_error, _progress_counter(progress, len(writes)))
+            writer = self._value_writer(
+                journal_file, verify, stop_on_error, _progress_counter(as_function(progress), len(writes))
+            )
             return await write_all(
                 writer, writes, lambda outcome: _show(given[outcome.index], writes[outcome.index], outcome)
             )

@@ -64,12 +64,12 @@ class Files(Protocol):
         destination: str | Path | None = None,
         *,
         overwrite: bool = True,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
     ) -> str | None:
         """Save a file."""
         ...
 
-    async def read_file(self, file_id: str, *, progress: DownloadProgress | None = None) -> bytes | None:
+    async def read_file(self, file_id: str, *, progress: DownloadProgress | bool | None = None) -> bytes | None:
         """Return the bytes of a file."""
         ...
 
@@ -139,11 +139,11 @@ class FileValue(_Named):
         return FileValue, (content,)
 
     @default_on_error(none)
-    async def read(self, *, progress: DownloadProgress | None = None) -> bytes | None:
+    async def read(self, *, progress: DownloadProgress | bool | None = None) -> bytes | None:
         """Return the bytes of the file, None when it is not there any more.
 
         Args:
-            progress: called with the bytes that have come, and with all that will come where the server says it.
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
 
         Raises:
             KalbioAPIError: the server refused.
@@ -168,7 +168,7 @@ class FileValue(_Named):
         filename: str | None = None,
         *,
         overwrite: bool = True,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
     ) -> str | None:
         """Save the file, by default under its own name; returns the path, None when it is not there any more.
 
@@ -176,7 +176,7 @@ class FileValue(_Named):
             destination: directory to save in, created if need be; by default the current one.
             filename: another name; only its last component counts.
             overwrite: whether an existing file is replaced.
-            progress: called with the bytes that have come, and with all that will come where the server says it.
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
 
         Raises:
             OSError: the file cannot be written.

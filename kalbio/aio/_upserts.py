@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from kalbio._core.aio.waiting import check_times
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.progress import as_function
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowProgress
@@ -20,6 +21,7 @@ from kalbio.aio._load_state import State, StateReader
 from kalbio.aio._load_values import WithFiles, leave_out_same_files, value_writer
 from kalbio.aio._loads import Load
 from kalbio.aio._policy import default_on_error, none
+from kalbio.aio._progress import with_progress
 from kalbio.aio._record_writes import BulkWrites
 from kalbio.aio._resumable_writes import WithWorkspace, Write, open_journal, write_all
 from kalbio.aio.entity_fields import DATA_FIELDS
@@ -54,12 +56,13 @@ class UpsertPlan(PlannedLoad):
         self._service = service
 
     @default_on_error(LoadReport)
+    @with_progress("records")
     async def apply(
         self,
         *,
         on_error: OnError = "stop",
         journal: str | Path | None = None,
-        progress: RowProgress | None = None,
+        progress: RowProgress | bool | None = None,
         timeout: float = 300.0,
     ) -> LoadReport:
         """Write what the plan says, and nothing else.
@@ -70,7 +73,8 @@ class UpsertPlan(PlannedLoad):
         Args:
             on_error: "stop" ends the load after the first import in which something failed; "continue" goes on.
             journal: path of a file that keeps what became of each record, as in `upsert`.
-            progress: called with the number of records that have ended, and the number of all that are written.
+            progress: True shows a bar; a function is called with the number of records that have ended, and of all
+                that are written.
             timeout: longest time to wait for an import, in seconds.
 
         Returns:
@@ -95,7 +99,7 @@ class UpsertPlan(PlannedLoad):
         stop = _check_choice("on_error", on_error, ("stop", "continue")) == "stop"
         if self._service is None:
             raise NoClientError("This plan has no client, so it cannot ask the server.")
-        return await self._service._load(self, journal, progress, timeout, stop=stop, again=True)
+        return await self._service._load(self, journal, as_function(progress), timeout, stop=stop, again=True)
 
 
 class Upserts(BulkWrites):
@@ -194,6 +198,7 @@ class Upserts(BulkWrites):
         return UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, rows_of_table, service=self)
 
     @default_on_error(LoadReport)
+    @with_progress("records")
     async def upsert(
         self,
         data: Any,
@@ -212,7 +217,7 @@ class Upserts(BulkWrites):
         encoding: str | None = None,
         on_error: OnError = "stop",
         journal: str | Path | None = None,
-        progress: RowProgress | None = None,
+        progress: RowProgress | bool | None = None,
         timeout: float = 300.0,
     ) -> LoadReport:
         """Load a table: make the records that are not there, and write the cells that differ from what is there.
@@ -238,7 +243,8 @@ class Upserts(BulkWrites):
             journal: path of a file that keeps what became of each record. To continue a load that was killed, run it
                 again with the same table and the same file: what it had sent is waited for and read first, what is
                 there is not written again, and what somebody else has written there since is left alone.
-            progress: called with the number of records that have ended, and the number of all that are written.
+            progress: True shows a bar; a function is called with the number of records that have ended, and of all
+                that are written.
             timeout: longest time to wait for an import, in seconds.
 
         Returns:
@@ -270,7 +276,7 @@ class Upserts(BulkWrites):
         )  # fmt: skip
         if stop and plan.refused:
             raise LoadRefusedError(plan)
-        return await self._load(plan, journal, progress, timeout, stop=stop, again=False)
+        return await self._load(plan, journal, as_function(progress), timeout, stop=stop, again=False)
 
     async def _state(self, layout: Layout, keys: Sequence[tuple[str, ...]]) -> State:
         fields = list(layout.keys.values())

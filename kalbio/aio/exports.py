@@ -14,6 +14,7 @@ from kalbio._core.files.filenames import safe_name
 from kalbio._core.objects.checks import renamed
 from kalbio._core.objects.identifiers import Many, joined_ids, plain_id
 from kalbio._core.objects.resource import Resource
+from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.long_searches import check_length
@@ -21,6 +22,7 @@ from kalbio._model.records import RecordValue
 from kalbio._model.search import OLDER_CONDITIONS, ViewFilters, ViewSorts
 from kalbio._model.views import RecordViewData, RecordViewIdentifier, ViewField
 from kalbio.aio._policy import default_on_error, deprecated, none, unreachable
+from kalbio.aio._progress import with_progress
 from kalbio.aio._record_search import search_query
 from kalbio.aio._service import Service
 from kalbio.aio.entity_types import EntityTypeIdentifier
@@ -34,6 +36,7 @@ class ExportsService(Service):
 
     @deprecated(**OLDER_CONDITIONS)
     @default_on_error(none, reraise_if=unreachable)
+    @with_progress(BYTES)
     async def pull_data(
         self,
         filename: str,
@@ -52,7 +55,7 @@ class ExportsService(Service):
         search_text: str | None = None,
         *,
         overwrite: bool = True,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
         where: Filters | None = None,
         sorts: Sorts | None = None,
         record_set_id: str | None = None,
@@ -77,7 +80,7 @@ class ExportsService(Service):
             search_text: free text.
             overwrite: whether to replace an existing file (its permissions are kept); with False, an existing file is
                 an error.
-            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             where: conditions on fields that must all hold, made with `F`: `(F("logP") < 5) & F("Hit").is_set()`.
             sorts: names of fields, the most important first, with a "-" before one for descending.
             record_set_id: older name of `record_set_ids`.
@@ -139,7 +142,7 @@ class ExportsService(Service):
         response = await self._session.call_or_none({**request, "headers": GZIP_ENCODING}, stream=True)
         if response is None:
             return None
-        await save(response, target, overwrite=overwrite, progress=progress)
+        await save(response, target, overwrite=overwrite, progress=as_function(progress))
         return str(target)
 
 

@@ -23,9 +23,11 @@ from kalbio._core.errors import IdentifierError
 from kalbio._core.files.filenames import safe_name
 from kalbio._core.objects.identifiers import plain_id
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model.activities import ActivityIdentifier
 from kalbio.aio._activity import ACTIVITIES
 from kalbio.aio._policy import default_on_error, end_on_error, none
+from kalbio.aio._progress import iter_with_progress, with_progress
 from kalbio.aio._service import Service
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class FilesService(Service):
     """Downloads of uploaded files (`client.files`)."""
 
     @default_on_error(none, skip_when_none="file_id")
+    @with_progress(BYTES)
     async def download_file(
         self,
         file_id: str,
@@ -46,7 +49,7 @@ class FilesService(Service):
         activity_id: ActivityIdentifier | None = None,
         *,
         overwrite: bool = True,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
         sha256: str | None = None,
     ) -> str | None:
         """Save a file.
@@ -58,7 +61,7 @@ class FilesService(Service):
             activity_id: the activity it belongs to: object, id, or title.
             overwrite: whether to replace an existing file (its permissions are kept); with False, an existing file is
                 an error.
-            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
@@ -85,17 +88,18 @@ class FilesService(Service):
         response = await self._open(wanted, activity_id)
         if response is None:
             return None
-        await save(response, target, overwrite=overwrite, progress=progress, sha256=sha256)
+        await save(response, target, overwrite=overwrite, progress=as_function(progress), sha256=sha256)
         return str(target)
 
     @default_on_error(none, skip_when_none="file_id")
+    @with_progress(BYTES)
     async def write_file(
         self,
         file_id: str,
         file: BinaryIO,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
         sha256: str | None = None,
     ) -> int | None:
         """Write a file into one that is open, from where it stands.
@@ -104,7 +108,7 @@ class FilesService(Service):
             file_id: its id.
             file: opened for writing bytes. A failure leaves what was written until then in it.
             activity_id: the activity it belongs to: object, id, or title.
-            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Returns:
@@ -127,15 +131,18 @@ class FilesService(Service):
         check_writable(file)
         check_sha256(sha256)
         response = await self._open(wanted, activity_id)
-        return None if response is None else await save_into(response, file, progress=progress, sha256=sha256)
+        return (
+            None if response is None else await save_into(response, file, progress=as_function(progress), sha256=sha256)
+        )
 
     @default_on_error(none, skip_when_none="file_id")
+    @with_progress(BYTES)
     async def read_file(
         self,
         file_id: str,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
         sha256: str | None = None,
     ) -> bytes | None:
         """Return the bytes of a file, None when there is no such file on the server, or `file_id` is None.
@@ -143,7 +150,7 @@ class FilesService(Service):
         Args:
             file_id: its id.
             activity_id: the activity it belongs to: object, id, or title.
-            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
 
         Raises:
@@ -162,15 +169,16 @@ class FilesService(Service):
         response = await self._open(wanted, activity_id)
         if response is None:
             return None
-        return b"".join([piece async for piece in pieces(response, progress=progress, sha256=sha256)])
+        return b"".join([piece async for piece in pieces(response, progress=as_function(progress), sha256=sha256)])
 
     @end_on_error
+    @iter_with_progress(BYTES)
     async def iter_file(
         self,
         file_id: str,
         activity_id: ActivityIdentifier | None = None,
         *,
-        progress: DownloadProgress | None = None,
+        progress: DownloadProgress | bool | None = None,
         sha256: str | None = None,
     ) -> AsyncIterator[bytes]:
         """Yield a file piece by piece, for files that are too large to hold.
@@ -180,7 +188,7 @@ class FilesService(Service):
         Args:
             file_id: its id.
             activity_id: the activity it belongs to: object, id, or title.
-            progress: called with the bytes received so far and, if the server states it, the bytes in all (else None).
+            progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits; checked behind the last piece.
 
         Raises:
@@ -199,7 +207,7 @@ class FilesService(Service):
         check_sha256(sha256)
         response = await self._session.call(await self._request(wanted, activity_id), stream=True)
         try:
-            async for piece in pieces(response, progress=progress, sha256=sha256):
+            async for piece in pieces(response, progress=as_function(progress), sha256=sha256):
                 yield piece
         finally:
             await response.aclose()  # a reader that stops early does not close the inner iterator at once

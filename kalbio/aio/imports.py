@@ -46,6 +46,7 @@ from kalbio._model.quick_rows import QuickRows, are_plain, careful, encoded
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio.aio._activity import ACTIVITIES
 from kalbio.aio._policy import default_on_error, end_on_error, none, unreachable, when_called
+from kalbio.aio._progress import told_of, with_progress
 from kalbio.aio._resumable_writes import WithWorkspace, open_journal
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import (
@@ -61,7 +62,9 @@ from kalbio.aio.programs import PROGRAMS, ProgramIdentifier
 __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValidationResult", "ImportsService"]
 
 
-def _warn_of_older_views(service: Any, given: dict[str, Any]) -> None:
+def _look_at_call(service: Any, given: dict[str, Any]) -> None:
+    if given.get("progress") and given.get("batch_size") is None:
+        raise ValueError("progress needs a batch_size; imports.wait(import_id, progress=True) shows a single import")
     if isinstance(given.get("record_view_id"), list | tuple) or given.get("record_view_ids") is not None:
         warnings.warn("record_view_ids has no effect here; give record_view_id", DeprecationWarning, stacklevel=3)
     # The older order: the tables were a list in 6th place, and the name of the set followed.
@@ -110,12 +113,13 @@ class ImportsService(Service):
         batch_size: int,
         journal: str | Path | None = None,
         stop_on_error: bool = False,
-        progress: RowProgress | None = None,
+        progress: RowProgress | bool | None = None,
         timeout: float = 300.0,
     ) -> BulkResult[ImportRecord]: ...
 
-    @when_called(_warn_of_older_views)
+    @when_called(_look_at_call)
     @default_on_error(none, bulk_keyword="batch_size", reraise_if=unreachable)
+    @with_progress("batches")
     async def push_data(
         self,
         key_field_names: Many[str],
@@ -131,7 +135,7 @@ class ImportsService(Service):
         batch_size: int | None = None,
         journal: str | Path | None = None,
         stop_on_error: bool = False,
-        progress: RowProgress | None = None,
+        progress: RowProgress | bool | None = None,
         timeout: float = 300.0,
     ) -> str | BulkResult[ImportRecord]:
         """Load rows: records are created or updated, and columns without a field create one.
@@ -153,7 +157,7 @@ class ImportsService(Service):
             journal: path of a file that keeps what became of each batch: to continue a load that was killed, run it
                 again with the same rows, the same batch size and the same file. Needs a `batch_size`.
             stop_on_error: whether to stop after the first batch that failed.
-            progress: called with the number of batches that have ended, and the number of all batches.
+            progress: True shows a bar; a function is called with the number of batches that have ended, and of all.
             timeout: longest time to wait for the import of a batch, in seconds.
 
         Returns:
@@ -183,6 +187,11 @@ class ImportsService(Service):
         if batch_size is None:
             if journal is not None:
                 raise ValueError("a journal needs a batch_size: a single import is sent as a whole")
+            if progress is True:
+                raise ValueError(
+                    "progress=True needs a batch_size: a single import is sent as a whole; imports.wait(import_id,"
+                    " progress=True) shows how it goes on"
+                )
             (request,) = await self._requests(
                 key_field_names, data, source_id, operation_id, program_id, record_view_id,
                 add_fields_to_record_view_ids, set_name,
@@ -494,6 +503,7 @@ class ImportsService(Service):
         interval: float = 1.0,
         timeout: float = 300.0,
         on_row_errors: Literal["return", "raise"] = "return",
+        progress: Callable[[ImportRecord], object] | bool | None = None,
     ) -> ImportRecord:
         """Wait until an import has ended, and return it.
 
@@ -503,6 +513,7 @@ class ImportsService(Service):
             timeout: longest time to wait, in seconds.
             on_row_errors: "raise" treats rows that were left out as a failure; "return" leaves it to you to look at
                 `import_result.validation_result.errors`.
+            progress: True shows its state and the time; a function is called with the import after each look.
 
         Raises:
             IdentifierNotFoundError: there is no such import.
@@ -520,14 +531,17 @@ class ImportsService(Service):
         if on_row_errors not in ("return", "raise"):
             raise ValueError(f'on_row_errors must be "return" or "raise"; got {safe_repr(on_row_errors)}')
 
-        async def look() -> ImportRecord:
-            record = await self.get_import(import_id)
-            if record is None:
-                raise IdentifierNotFoundError("import", import_id)
-            return record
-
         what = f"the import {import_id}"
-        record = await poll(look, lambda state: state.is_complete, interval=interval, timeout=timeout, what=what)
+        with told_of(progress, "import", lambda state: state.import_status or "") as tell:
+
+            async def look() -> ImportRecord:
+                record = await self.get_import(import_id)
+                if record is None:
+                    raise IdentifierNotFoundError("import", import_id)
+                tell(record)
+                return record
+
+            record = await poll(look, lambda state: state.is_complete, interval=interval, timeout=timeout, what=what)
         if record.import_result is None and (record.import_status == "failed" or record.error_message):
             raise OutcomeError(f"{what} failed: {record.error_message or record.import_status}", record)
         errors = record.row_errors

@@ -13,6 +13,7 @@ from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_object
 from kalbio._core.objects.resource import Resource, stale, text, timestamp
 from kalbio._model import staleness
+from kalbio._model.bulk import RowProgress
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.filters import Filters, Sorts
 from kalbio.aio._directory import Client, WithTables
@@ -42,6 +43,7 @@ class Program(Resource):
         where: Filters | None = None,
         sorts: Sorts | None = None,
         history: bool = False,
+        progress: RowProgress | bool | None = None,
     ) -> Table:
         """Return the records of its activities as a table, with columns typed by their fields.
 
@@ -51,6 +53,7 @@ class Program(Resource):
             where: conditions, made with `F` or as dicts.
             sorts: the order, e.g. `["-logP", "Compound"]`.
             history: one row for each value that was ever written, with field, activity, author and time.
+            progress: True shows a bar; a function is called with the number of records that were read, and of all.
 
         Returns:
             A `kalbio.tables.Table`; see `client.records.table`, which takes more conditions.
@@ -66,7 +69,9 @@ class Program(Resource):
             >>> table = await program.table()
         """
         client = cast(WithTables, self._require_client())
-        return await client.records.table(program=self, fields=fields, where=where, sorts=sorts, history=history)
+        return await client.records.table(
+            program=self, fields=fields, where=where, sorts=sorts, history=history, progress=progress
+        )
 
     def _text(self) -> str:
         return self.title or super()._text()

@@ -18,6 +18,7 @@ from kalbio._core.objects.identifiers import as_id, close_matches, plain_id
 from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
+from kalbio._model.bulk import RowProgress
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.filters import Filters, Sorts
@@ -81,6 +82,7 @@ class RecordView(RecordViewData):
         where: Filters | None = None,
         sorts: Sorts | None = None,
         history: bool = False,
+        progress: RowProgress | bool | None = None,
     ) -> Table:
         """Return the records that it shows as a table, with columns typed by their fields.
 
@@ -89,6 +91,7 @@ class RecordView(RecordViewData):
             where: conditions, made with `F` or as dicts.
             sorts: the order, e.g. `["-logP", "Compound"]`.
             history: one row for each value that was ever written, with field, activity, author and time.
+            progress: True shows a bar; a function is called with the number of records that were read, and of all.
 
         Returns:
             A `kalbio.tables.Table`; see `client.records.table`, which takes more conditions.
@@ -104,7 +107,9 @@ class RecordView(RecordViewData):
             >>> table = await view.table()
         """
         client = cast(WithTables, self._require_client())
-        return await client.records.table(table=self, fields=fields, where=where, sorts=sorts, history=history)
+        return await client.records.table(
+            table=self, fields=fields, where=where, sorts=sorts, history=history, progress=progress
+        )
 
     @default_on_error(none)
     async def extend_view(self, body: RecordView.ExtendViewBody) -> None:

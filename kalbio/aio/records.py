@@ -13,7 +13,7 @@ from kaleidoscope_api.api.records import (
 )
 
 from kalbio._core.aio.concurrency import map_bounded, map_ordered
-from kalbio._core.files.uploads import FileData, open_upload
+from kalbio._core.files.uploads import FileData, UploadProgress, open_upload
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import conditions, renamed, require_whole_number
 from kalbio._core.objects.identifiers import Many, plain_ids
@@ -21,6 +21,7 @@ from kalbio._core.objects.listing import (
     read_ids,
     read_undecoded,
 )
+from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome
@@ -39,6 +40,7 @@ from kalbio._model.search import (
 )
 from kalbio.aio._activity import Record
 from kalbio.aio._policy import default_on_error, deprecated, end_on_error, none
+from kalbio.aio._progress import with_progress
 from kalbio.aio._record import RecordIdentifier, RecordKey, scope_of, upload
 from kalbio.aio._record_search import search_query
 from kalbio.aio._record_store import record_id_of
@@ -262,6 +264,7 @@ class RecordsService(TableReads, Upserts):
         return parts.together(await map_bounded(ask, parts.queries, self._session.max_in_flight))
 
     @default_on_error(none)
+    @with_progress(BYTES)
     async def create_record_value_file(
         self,
         record_id: RecordIdentifier,
@@ -270,6 +273,8 @@ class RecordsService(TableReads, Upserts):
         file_data: FileData | None = None,
         file_type: str | None = None,
         activity_id: ActivityIdentifier | None = None,
+        *,
+        progress: UploadProgress | bool | None = None,
     ) -> RecordValue | None:
         """Upload a file as a value of a record.
 
@@ -280,6 +285,7 @@ class RecordsService(TableReads, Upserts):
             file_data: bytes, a file opened for reading bytes (sent from its current position), or a path.
             file_type: its content type, e.g. "text/csv"; by default it is chosen by the ending of the name.
             activity_id: the activity: object, id, or title. None writes it on the record itself.
+            progress: True shows a bar; a function is called with the bytes sent so far, and those in all (or None).
 
         Returns:
             The written value, None when no record has the keys in one of the dicts.
@@ -296,7 +302,7 @@ class RecordsService(TableReads, Upserts):
             ...     {"Compound": "CPD-1"}, "Spectrum", "nmr.txt", b"1 2 3", "text/plain"
             ... )
         """
-        with open_upload(file_name, file_data, file_type) as file:
+        with open_upload(file_name, file_data, file_type, as_function(progress)) as file:
             scope = await scope_of(self._client, field_id, activity_id, None)
             record: Record | None
             if isinstance(record_id, Record):

@@ -6,7 +6,7 @@ import inspect
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,9 +25,18 @@ FileData = BinaryIO | bytes | os.PathLike[str]
 """What can be uploaded: bytes, a file opened for reading bytes, or a path."""
 
 
+UploadProgress = Callable[[int, int | None], object]
+"""Called with the bytes that were sent, and with all that will be sent where that is known."""
+
+
 @contextmanager
-def open_upload(file_name: str | os.PathLike[str], file_data: FileData | None, file_type: str | None) -> Iterator[File]:
-    """Open what is to be uploaded, and close what was opened here.
+def open_upload(
+    file_name: str | os.PathLike[str],
+    file_data: FileData | None,
+    file_type: str | None,
+    progress: UploadProgress | None = None,
+) -> Iterator[File]:
+    """Open what is to be uploaded, and close what was opened here. `progress` is called for each piece that is sent.
 
     Without `file_data`, `file_name` is a path. Without `file_type` it follows from the name. An upload begins where an
     opened file stands; when it fails, the file stands there again, so that the caller can try once more.
@@ -42,6 +51,9 @@ def open_upload(file_name: str | os.PathLike[str], file_data: FileData | None, f
             # Without a buffer: what is read at once is more than it would hold.
             path = ours.enter_context(Path(path).open("rb", buffering=0))
         part = as_file(name, path, kind)
+        if progress is not None:
+            watched: Any = _Watched(part.payload, progress)
+            part = File(watched, part.file_name, part.mime_type)
         try:
             yield part
         except BaseException as error:
@@ -120,3 +132,29 @@ class _Stream:
                 raise OSError(f"file_data became {self._left} bytes shorter during the upload")
             self._left -= len(piece)
         return bytes(piece)
+
+
+class _Watched:
+    """What is uploaded, telling how much of it was taken. It begins anew when an upload is tried once more."""
+
+    def __init__(self, file: BinaryIO, progress: UploadProgress) -> None:
+        self._file = file
+        self._progress = progress
+        self._done = 0
+        self._size: int | None = None
+        if hasattr(file, "seek"):
+            self._size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            self.seek, self.tell = self._seek, file.tell
+
+    def _seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._done = self._file.seek(offset, whence)
+        return self._done
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next piece."""
+        piece = self._file.read(size)
+        self._done += len(piece)
+        if piece:
+            self._progress(self._done, self._size)
+        return piece

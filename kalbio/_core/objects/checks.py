@@ -143,10 +143,10 @@ def path(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a path; got {safe_repr(value)}")
 
 
-def callback(name: str, value: Any) -> None:
-    """Raise ValueError naming the argument when a value is not a function."""
-    if not callable(value):
-        raise ValueError(f"{name} must be a function to call; got {safe_repr(value)}")
+def callback_or_flag(name: str, value: Any) -> None:
+    """Raise ValueError naming the argument when a value is neither a function nor True or False."""
+    if not callable(value) and not isinstance(value, bool):
+        raise ValueError(f"{name} must be True, or a function to call; got {safe_repr(value)}")
 
 
 def argument_checker(

@@ -1,0 +1,71 @@
+"""Lets methods that take a function for `progress` take True as well: a bar is shown then."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, TypeVar
+
+from kalbio._core.text.progress import progress_bar, waiting_line
+from kalbio._extras import require_progress
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+T = TypeVar("T")
+Tell: TypeAlias = Callable[[T], object]
+
+
+def with_progress(unit: str) -> Callable[[Method], Method]:
+    """Mark a method that counts in a unit. It gets a function or None, whatever the caller gave."""
+
+    def decorate(method: Method) -> Method:
+        @functools.wraps(method)
+        async def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+            wanted = kwargs.get("progress")
+            if not isinstance(wanted, bool):
+                return await method(self, *args, **kwargs)
+            if not wanted:
+                return await method(self, *args, **{**kwargs, "progress": None})
+            require_progress()
+            with progress_bar(method.__name__, unit) as advance:
+                return await method(self, *args, **{**kwargs, "progress": advance})
+
+        return called  # type: ignore[return-value]  # the same signature, by construction
+
+    return decorate
+
+
+def iter_with_progress(unit: str) -> Callable[[Method], Method]:
+    """Mark an iterator that counts in a unit, as `with_progress` marks other methods."""
+
+    def decorate(method: Method) -> Method:
+        @functools.wraps(method)
+        async def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+            wanted = kwargs.get("progress")
+            if wanted is True:
+                require_progress()
+            with progress_bar(method.__name__, unit) if wanted is True else contextlib.nullcontext() as advance:
+                if isinstance(wanted, bool):
+                    kwargs = {**kwargs, "progress": advance}
+                items = method(self, *args, **kwargs)
+                async with contextlib.aclosing(items):  # sync: with contextlib.closing(items):
+                    async for item in items:
+                        yield item
+
+        return called  # type: ignore[return-value]  # the same signature, by construction
+
+    return decorate
+
+
+@contextlib.contextmanager
+def told_of(wanted: Callable[[T], object] | bool | None, what: str, state: Callable[[T], str]) -> Iterator[Tell[T]]:
+    """Give a function to call with each state of what is waited for: it shows a line, or is that of the caller.
+
+    Raises ModuleNotFoundError, saying what to install, when the package that draws the line is not there.
+    """
+    if wanted is True:
+        require_progress()
+        with waiting_line(what) as line:
+            yield lambda item: line(state(item))
+    else:
+        yield wanted if callable(wanted) else lambda _: None
