@@ -1,7 +1,7 @@
 """Runs mypy and pyright once on code as users write it, in a directory outside the tree, on the package as installed.
 
 The code is the scripts of `scripts/`, which are written async and derived into the sync world; those of `scripts/sync/`
-are checked as they stand.
+are checked as they stand. So are the examples of the guide, those of a page as one function.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from scripts.codegen.apis import read_table
 from scripts.codegen.derive import derive
+from tests.test_docs import PAGES, blocks, statements
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -30,7 +31,18 @@ def files() -> Mapping[str, str]:
     for path in sorted(SCRIPTS.glob("*.py")):
         text = path.read_text(encoding="utf-8")
         found |= {f"async_{path.name}": text, f"sync_{path.name}": derive(text, twins)}
-    return found
+    return found | {f"page_{page.stem}.py".replace("-", "_"): _code_of(page) for page in PAGES}
+
+
+def _code_of(page: Path) -> str:
+    """The blocks of a page as one function, which may await, in the lines where they stand."""
+    lines = [""] * (page.read_text(encoding="utf-8").count("\n") + 1)
+    lines[:2] = "# mypy: allow-redefinition", "async def page() -> None:"
+    lines[-1] = "    pass"
+    for block in blocks(page):
+        for number, line in enumerate(block.code.splitlines(), block.line):
+            lines[number] = f"    {line}" if line and not line.startswith("from __future__") else ""
+    return "\n".join(lines) + "\n"
 
 
 def marked(file: str) -> set[int]:
@@ -38,8 +50,19 @@ def marked(file: str) -> set[int]:
     return {number for number, line in enumerate(files()[file].splitlines(), 1) if line.endswith("# error")}
 
 
+def refused(page: Path) -> set[int]:
+    """The lines of statements of a page of which it says that they raise: what they show is often a slip."""
+    return {
+        block.line + line
+        for block in blocks(page)
+        for statement, expected in statements(block)
+        if expected.error is not None
+        for line in range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+    }
+
+
 @functools.cache
-def findings(checker: str) -> Mapping[str, Mapping[int, str]]:
+def findings(checker: str) -> Mapping[str, Mapping[int, list[str]]]:
     """What a checker finds in each file: by line. It runs once in a process of the tests."""
     with tempfile.TemporaryDirectory() as folder:
         for file, text in files().items():
@@ -48,9 +71,9 @@ def findings(checker: str) -> Mapping[str, Mapping[int, str]]:
         command = COMMANDS[checker] + ([] if checker == "pyright" else [*files()])
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stdout + done.stderr
-    found: dict[str, dict[int, str]] = {file: {} for file in files()}
+    found: dict[str, dict[int, list[str]]] = {file: {} for file in files()}
     for file, line, text in READ[checker](done.stdout):
-        found[file][line] = text
+        found[file].setdefault(line, []).append(text)
     return found
 
 

@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+import re
 import typing
 
 import pytest
 
 from kalbio._model.enums import FilterRule, FilterRuleTypeEnum, SearchRule
-from tests.typing.checkers import COMMANDS, files, findings, marked
+from tests.test_docs import PAGES
+from tests.typing.checkers import COMMANDS, files, findings, marked, refused
 
 
 @pytest.mark.parametrize("checker", COMMANDS)
 def test_checkers_report_the_marked_lines_alone(checker: str) -> None:
     """A checker accepts what is documented, and reports each line that is marked as an error, in both worlds."""
-    for file, found in findings(checker).items():
+    for file in (file for file in files() if not file.startswith("page_")):
+        found = findings(checker)[file]
         assert {line: text for line, text in found.items() if line not in marked(file)} == {}, file
         assert marked(file) - found.keys() == set(), file
-    assert all(marked(file) for file in files() if file != "usage_right.py")
+        assert marked(file) or file == "usage_right.py"
+
+
+OF_EXAMPLES = {
+    "what may be None is used as if it were there": r'(?<!expected )(?<!of type )"[^"]*\bNone\b[^"]*"',
+    "the same as an argument": r'of type "[^"]*\bNone\b[^"]*" (cannot|is not)|No overloads for "read_csv"',
+    "what the description does not require is used as if it were there": r"\bUnset\b",
+    "functions have no annotations": r"Function is missing|untyped function|Need type annotation",
+    "libraries without types": r"stubs|Unknown|Series",
+    "exceptions of Python that carry an outcome": r'"KeyboardInterrupt"',
+    "a relation that is looked at and not awaited": r"must be used",
+}
+"""What the examples do that a script would not: why, and what checkers say of it."""
+
+
+@pytest.mark.parametrize("checker", COMMANDS)
+def test_examples_of_the_guide_type_check(checker: str) -> None:
+    """What the pages call is there, takes these arguments, and returns what has these members."""
+    wrong = [
+        f"{page.name}:{line}: {text}"
+        for page in PAGES
+        for line, texts in findings(checker)[f"page_{page.stem}.py".replace("-", "_")].items()
+        for text in texts
+        if line not in refused(page) and not re.search("|".join(OF_EXAMPLES.values()), text)
+    ]
+    assert wrong == []
 
 
 def test_texts_of_rules_are_those_of_the_enumeration() -> None:
