@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kalbio._core.objects.resource import Field, Resource, _Time
+from kalbio._core.objects.resource import Field, Resource, TimeField
 from kalbio.activities import Activity, ActivityStatusEnum
 from kalbio.dashboards import Dashboard, DashboardCategory
 from kalbio.entity_fields import DataField, KeyField
@@ -56,7 +56,7 @@ def members_of(kind: type[Resource]) -> dict[str, Any]:
         for name, field in vars(base).items():
             if not isinstance(field, Field):
                 continue
-            if isinstance(field, _Time):
+            if isinstance(field, TimeField):
                 made[name] = NOON
                 continue
             made[name] = next(

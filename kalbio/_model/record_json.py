@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import attrs
 import msgspec
 
 from kalbio._core.json import lazy_json
@@ -21,6 +22,17 @@ class ValueEntry(msgspec.Struct, gc=False):
     record_view_id: Any = None
 
 
+class Usual(msgspec.Struct, gc=False):
+    """What is read most of a value."""
+
+    content: Any = None
+    created_at: str | None = None
+
+
+class _Usuals(msgspec.Struct, gc=False):
+    record_values: dict[str, list[Usual]]
+
+
 class Parts(msgspec.Struct, gc=False):
     """What is asked for most: the values of each field, still text."""
 
@@ -35,6 +47,7 @@ class _Children(msgspec.Struct, gc=False):
 _PARTS = msgspec.json.Decoder(Parts)
 _CHILDREN = msgspec.json.Decoder(_Children)
 ENTRIES = msgspec.json.Decoder(list[ValueEntry])
+_USUALS = msgspec.json.Decoder(_Usuals)
 
 
 def values_of(raw: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -71,6 +84,38 @@ def entries_of(state: Mapping[str, Any] | LazyObject, field_id: str) -> list[Val
         ValueEntry(*map(entry.get, ValueEntry.__struct_fields__))
         for entry in objects_of(values_of(state).get(field_id))
     ]
+
+
+@attrs.frozen(eq=False)
+class FieldText:
+    """The values of a field of a record that is still text.
+
+    Attributes:
+        record: the record.
+        field_id: the field.
+        usual: what is read most of each value.
+    """
+
+    record: LazyObject
+    field_id: str
+    usual: list[Usual]
+
+    def whole(self, value: Usual) -> dict[str, Any]:
+        """Return the JSON of a value."""
+        entries = values_of(lazy_json.decode_object(self.record))[self.field_id]
+        found: dict[str, Any] = next(entry for entry, usual in zip(entries, self.usual, strict=True) if usual is value)
+        return found
+
+
+def field_texts(state: Mapping[str, Any] | LazyObject) -> list[FieldText] | None:
+    """Return the values of each field of a record that is still text; None where it is not, or is unusual."""
+    if not isinstance(state, LazyObject):
+        return None
+    try:
+        found = _USUALS.decode(state.text).record_values
+    except (ValueError, RecursionError):
+        return None
+    return [FieldText(state, field_id, usual) for field_id, usual in found.items()]
 
 
 def sub_records_of(state: Mapping[str, Any] | LazyObject) -> list[str]:

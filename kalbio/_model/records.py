@@ -9,15 +9,16 @@ from typing import Any, NotRequired, TypedDict
 from kalbio._core.concurrency import forks
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
-from kalbio._core.objects.fixed import FixedDict, FixedList
+from kalbio._core.objects.fixed import FixedDict, FixedList, fixed
 from kalbio._core.objects.identifiers import DictLike
-from kalbio._core.objects.resource import Owner, Resource, anything, enum_text, text, texts, timestamp
+from kalbio._core.objects.resource import Field, Owner, Resource, TimeField, enum_text, text, texts, timestamp
+from kalbio._core.objects.times import usual_time
 from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.text.display import safe_repr
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.errors import KalbioError
 from kalbio._model.fields import EntityFieldData
-from kalbio._model.record_json import entries_of, objects_of, values_of
+from kalbio._model.record_json import FieldText, Usual, entries_of, field_texts, objects_of, values_of
 from kalbio._model.record_values import contents_by_operation, current_entry
 from kalbio._model.views import RecordViewIdentifier
 
@@ -46,14 +47,41 @@ def check_value_row(index: int, row: Any) -> Mapping[str, Any]:
     return row
 
 
-class RecordValue(Resource):
-    """One written value of a record. Key values have an id and a content only."""
+class _Content(Field[Any]):
+    """A content, which is at hand where the value is still text."""
 
-    __slots__ = ()
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None or (usual := instance._usual) is None:
+            return super().__get__(instance, owner)
+        content = usual.content
+        return content if type(content) is str else fixed(content)
+
+
+class _Moment(TimeField):
+    """A time whose text is at hand where the value is still text."""
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None or (usual := instance._usual) is None:
+            return super().__get__(instance, owner)
+        text = usual.created_at
+        return None if text is None else usual_time(text) or super().__get__(instance, owner)
+
+
+class RecordValue(Resource):
+    """One written value of a record. Key values have an id and a content only.
+
+    A value that a record shows is kept as text, but for what is read most; what else is asked for decodes it.
+    """
+
+    __slots__ = ("_json", "_text_of_field", "_usual")
     _columns = ("field_id", "operation_id", "record_view_id", "created_by", "created_at")
 
-    content = anything("The value: numbers come as text, booleans as booleans.")
-    created_at = timestamp("When it was written; None on key values.")
+    _json: dict[str, Any] | None
+    _text_of_field: FieldText
+    _usual: Usual | None
+
+    content = _Content(fixed, "The value: numbers come as text, booleans as booleans.")
+    created_at = _Moment(lambda value: value, "When it was written; None on key values.")
     record_id = text("The record it belongs to: a sub-record's id on values of sub-records, None on key values.")
     operation_id = text("The activity it was written in; None when it was written on the record itself.")
     record_view_id = text("The record view it was written in, where it was aimed at one.")
@@ -62,6 +90,33 @@ class RecordValue(Resource):
     created_by = text("Who wrote it (history and write answers).")
     import_id = text("The import that brought it (history and write answers).")
     workspace_id = text("Its workspace (history and write answers).")
+
+    @classmethod
+    def of_text(cls, field: FieldText, client: Owner | None) -> list[RecordValue]:
+        """Return the values of a field: there are many, and what `__init__` does beyond this is left out."""
+        found = []
+        for usual in field.usual:
+            self = object.__new__(cls)
+            self._usual = usual
+            self._text_of_field = field
+            self._client = client
+            self._json = self._relations = None
+            self._stale = False
+            found.append(self)
+        return found
+
+    @property
+    def _raw(self) -> dict[str, Any]:
+        known = self._json
+        if known is None:
+            assert self._usual is not None
+            known = self._json = self._text_of_field.whole(self._usual)
+        return known
+
+    @_raw.setter
+    def _raw(self, raw: dict[str, Any]) -> None:
+        self._json = raw
+        self._usual = None
 
     def _text(self) -> str:
         return str(self._raw.get("content"))
@@ -151,6 +206,9 @@ class RecordData(Resource):
     def record_values(self) -> dict[str, list[RecordValue]]:
         """The current picture: field id to values, the newest first, at most one for each activity."""
         client = self._client
+        known = field_texts(self._state)
+        if known is not None:
+            return FixedDict({field.field_id: FixedList(RecordValue.of_text(field, client)) for field in known})
         return FixedDict(
             {
                 field_id: FixedList([RecordValue(entry, client) for entry in objects_of(entries)])

@@ -16,7 +16,7 @@ from kalbio._core.errors import UnreadableTimeError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import FixedDict, FixedList, OpenText, copied, fixed
 from kalbio._core.objects.notebook import html_of_list, html_of_object
-from kalbio._core.objects.times import read_time
+from kalbio._core.objects.times import parse_timestamp
 from kalbio._core.text.display import printable, safe_repr
 from kalbio._core.text.html_tables import ROWS
 
@@ -131,7 +131,7 @@ def flag_or_false(doc: str = "") -> Field[bool]:
     return Field(lambda value: value is True, doc)
 
 
-class _Time(Field[datetime | None]):
+class TimeField(Field[datetime | None]):
     """An instant with its zone, None when it is absent. One that cannot be read is neither."""
 
     @overload
@@ -141,19 +141,21 @@ class _Time(Field[datetime | None]):
     def __get__(self, instance: Resource | None, owner: type) -> Self | datetime | None:
         if instance is None:
             return self
-        try:
-            return read_time(instance._raw.get(self._name), f"{self._name} of {instance!r}")
-        except UnreadableTimeError as error:
-            client = instance._client
-            if client is None or client.session.on_error == "raise":
-                raise
-            client.session.logger.error("%s", error)
-            return None
+        value = instance._raw.get(self._name)
+        moment = parse_timestamp(value)
+        if moment is not None or value is None or value == "":
+            return moment
+        error = UnreadableTimeError(f"{self._name} of {instance!r}", value)
+        client = instance._client
+        if client is None or client.session.on_error == "raise":
+            raise error
+        client.session.logger.error("%s", error)
+        return None
 
 
 def timestamp(doc: str = "") -> Field[datetime | None]:
     """An instant with its zone, None when it is absent. One that cannot be read raises UnreadableTimeError."""
-    return _Time(lambda value: value, doc)
+    return TimeField(lambda value: value, doc)
 
 
 def texts(doc: str = "") -> Field[list[str]]:
@@ -484,7 +486,7 @@ class Resource(metaclass=_Kind):
                 continue
             if exclude_unset and name not in self._raw:
                 continue
-            is_time = name in _declared(type(self)) and isinstance(getattr(type(self), name), _Time)
+            is_time = name in _declared(type(self)) and isinstance(getattr(type(self), name), TimeField)
             value = _dumped(copied(self._raw.get(name)) if is_time and mode == "json" else self._member(name), mode)
             if value is not None or not exclude_none:
                 dump[name] = value

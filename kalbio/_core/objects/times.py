@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from kalbio._core.errors import UnreadableTimeError
@@ -40,6 +41,25 @@ def parse_timestamp(value: Any) -> datetime | None:
     return None if found is None else found[0]
 
 
+@lru_cache(maxsize=4096)
+def usual_time(text: str) -> datetime | None:
+    """Return the instant of text in the spelling of the platform, None for any other; it may be remembered.
+
+    Many values are written at the same time.
+    """
+    return _read_usual(text)
+
+
+def _read_usual(text: str) -> datetime | None:
+    if _USUAL.fullmatch(text) is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:  # a leap second, the end of a day, or none
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
 def read_time(value: Any, what: str) -> datetime | None:
     """Return the instant that a member of an answer means, None when it is not there.
 
@@ -66,13 +86,9 @@ def order_of(value: Any, what: str) -> Order:
 def _read(value: Any) -> Order | None:
     if not isinstance(value, str):
         return None
-    if _USUAL.fullmatch(value):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            pass  # a leap second, the end of a day, or none
-        else:
-            return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment), ""
+    moment = _read_usual(value)
+    if moment is not None:
+        return moment, ""
     match = _ISO.fullmatch(value)
     if match is None:
         return None
