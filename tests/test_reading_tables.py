@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import random
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -428,6 +429,34 @@ def test_frames_lose_nothing_without_a_word() -> None:
     whole = polars.DataFrame({"v": polars.Series([NS, None]).cast(polars.Datetime("ns"))})
     assert list(read_rows(whole)) == [{"v": date(2026, 3, 1)}, {}]
     assert list(read_rows(pd.DataFrame({"v": [1, 2]}, index=[7, 5]))) == [{"v": 1}, {"v": 2}]
+
+
+SHORT: list[tuple[float, float]] = [
+    (0.1, 0.1), (1 / 3, 0.33333334), (16777217.0, 16777216.0), (1.1e10, 1.1e10), (3.4028235e38, 3.40282347e38),
+    (2.5, 2.5), (-0.7, -0.7), (1.17549435e-38, 1.1754944e-38),
+]  # fmt: skip
+
+
+def test_floats_of_32_bits_are_as_short_as_they_were() -> None:
+    """A number of 32 bits is the shortest that means it, as it shows in its frame, and not what Python has of it."""
+    wanted = [{"v": short} for _, short in SHORT]
+    given = np.array([number for number, _ in SHORT], dtype="float32")
+    for source in (
+        pd.DataFrame({"v": given}),
+        pd.DataFrame({"v": pd.array(given, dtype="Float32")}),
+        pd.DataFrame({"v": pd.array(given, dtype="float[pyarrow]")}),
+        polars.DataFrame({"v": given}),
+        pyarrow.table({"v": given}),
+        {"v": list(given)},
+        {"v": list(pyarrow.array(given))},
+    ):
+        assert list(read_rows(source)) == wanted
+    assert list(read_rows({"v": [np.float32("nan"), np.float16(0.1)]})) == [{}, {"v": 0.1}]
+    draw = random.Random(5)
+    for _ in range(1000):
+        number = np.float32(draw.uniform(-1, 1) * 10 ** draw.randint(-30, 30))
+        (row,) = read_rows([{"v": number}])
+        assert row["v"] == float(str(number))
 
 
 def test_lists_and_dicts_are_tables() -> None:

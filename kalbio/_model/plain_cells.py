@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
+from struct import pack, unpack
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,13 @@ _MISSING_TYPES = ("NAType", "NaTType")
 
 PARTS_OF_MICROSECONDS = "is a time with parts of microseconds, which would be lost; round it, or give text"
 """What is wrong with some times of libraries that count nanoseconds."""
+
+SHORT_FLOATS = {"float": 4, "halffloat": 2, "float32": 4, "float16": 2, "Float32": 4, "Float16": 2}
+"""The types of Arrow, pandas and polars whose numbers have fewer digits than those of Python, and their bytes."""
+
+_SHORT = {2: ("e", 2**11, 6e4, 3, 5), 4: ("f", 2**24, 3e38, 6, 9)}
+"""By bytes: how they are packed, below what whole numbers are not rounded, above what numbers may be rounded up beyond
+all there are, how many digits are sure to stay, and how many are enough."""
 
 
 class CellError(ValueError):
@@ -99,8 +107,25 @@ def _unboxed(value: Any) -> Any:
             raise CellError(PARTS_OF_MICROSECONDS)
         return datetime.fromisoformat(str(short))
     if hasattr(value, "as_py"):  # a scalar of pyarrow
-        return value.as_py()
-    return plain_value(value)
+        plain = value.as_py()
+        return short_float(plain, SHORT_FLOATS[str(value.type)]) if str(value.type) in SHORT_FLOATS else plain
+    plain = plain_value(value)
+    if isinstance(plain, float) and (size := getattr(value, "itemsize", 8)) < 8:
+        return short_float(plain, size)
+    return plain
+
+
+def short_float(number: float | None, size: int = 4) -> float | None:
+    """Return the shortest number that is this one in so many bytes: 0.1, where Python has 0.10000000149011612 of it."""
+    code, whole, large, sure, enough = _SHORT[size]
+    if number is None or not math.isfinite(number) or (number.is_integer() and abs(number) < whole):
+        return number
+    if abs(number) < large:
+        for digits in range(sure, enough):
+            short = float(f"{number:.{digits}g}")
+            if unpack(code, pack(code, short))[0] == number:
+                return short
+    return float(f"{number:.{enough}g}")
 
 
 def _items(values: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kalbio._core.text.display import safe_repr
-from kalbio._model.plain_cells import PARTS_OF_MICROSECONDS
+from kalbio._model.plain_cells import PARTS_OF_MICROSECONDS, SHORT_FLOATS, short_float
 from kalbio.reading.doubtful import Doubtful
 
 _DAY = 86_400
@@ -60,8 +60,13 @@ def _pandas(frame: Any) -> tuple[list[Any], list[list[Any]]]:
             f" {safe_repr(frame.index[0])}; give frame.rename_axis('Compound') where it is a column, else"
             " frame.reset_index(drop=True)"
         )
-    columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
-    return list(frame.columns), [column.astype(object).tolist() for column in columns]
+    return list(frame.columns), [_pandas_column(frame.iloc[:, place]) for place in range(frame.shape[1])]
+
+
+def _pandas_column(column: Any) -> list[Any]:
+    cells: list[Any] = column.astype(object).tolist()
+    size = SHORT_FLOATS.get(str(column.dtype).removesuffix("[pyarrow]"))
+    return cells if size is None else [short_float(cell, size) if type(cell) is float else cell for cell in cells]
 
 
 def _polars(frame: Any) -> tuple[list[Any], list[list[Any]]]:
@@ -71,6 +76,8 @@ def _polars(frame: Any) -> tuple[list[Any], list[list[Any]]]:
 def _polars_column(series: Any) -> list[Any]:
     """Return the cells of a column. Times that Python cannot hold end the process of polars, or lose digits."""
     kind = str(series.dtype)
+    if kind in SHORT_FLOATS:
+        return [short_float(cell, SHORT_FLOATS[kind]) for cell in series.to_list()]
     if not kind.startswith(("Date", "Time")):
         cells: list[Any] = series.to_list()
         return cells
@@ -111,7 +118,8 @@ def _arrow_column(column: Any) -> list[Any]:
     if str(column.type) != "time64[ns]":  # of these digits would be lost
         with contextlib.suppress(Exception):  # a time out of range, bytes that are no text: errors of many kinds
             cells: list[Any] = column.to_pylist()
-            return cells
+            size = SHORT_FLOATS.get(str(column.type))
+            return cells if size is None else [short_float(cell, size) for cell in cells]
     return [_arrow_cell(scalar) for scalar in column]
 
 
