@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_load_layout.py by scripts/regenerate; edit that file. (digest d073f503b7c6)
+# Derived from kalbio/aio/_load_layout.py by scripts/regenerate; edit that file. (digest c8f07ff58e43)
 """Which fields the columns of a table are, and of which entity type its rows."""
 
 from __future__ import annotations
@@ -226,6 +226,7 @@ def entity_type_of(
 
     def look(catalog: Catalog[EntityType]) -> EntityType | None:
         fitting = [kind for kind in catalog.items if set(kind.key_field_ids) == set(fields)]
+        fitting = [kind for kind in fitting if not kind.is_archived] or fitting
         if len(fitting) > 1:
             raise AmbiguousIdentifierError(
                 "entity type",

@@ -201,3 +201,14 @@ def test_an_interrupted_load_tells_what_became_of_it(lab: Lab, operation: str) -
         {"done": 6, "unknown": 6, "skipped": 3} if operation == IMPORT else {"done": 5, "unknown": 1, "skipped": 9}
     )
     assert report.counts == expected
+
+
+def test_cells_that_are_written_in_any_case_are_not_doubled_after_a_kill(lab: Lab, path: Path) -> None:
+    """With only_changed=False too, what an earlier run has written, or may have, is not written again."""
+    upsert(lab, table(5))
+    live = kill(lab, 1, carried_out=True, operation=IMPORT)
+    with pytest.raises(Killed):
+        upsert(lab, table(5), only_changed=False, journal=path)
+    live()
+    assert upsert(lab, table(5), only_changed=False, journal=path).ok
+    assert [values["logP"] for values in all_values(lab)] == [[f"{n}.5"] * 2 for n in range(5)]

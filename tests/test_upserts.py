@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,9 @@ def test_a_new_key_that_looks_like_another_one_is_held_back(lab: Lab, twin: str)
     assert [cell.row for cell in made.refusals.near_twins] == [0]
     assert "'U-1'" in made.refused[0].reason
     assert made.records_new == 0
-    assert upsert(lab, [{"Compound": twin, "logP": 1}], near_twins="create").records_made == 1
+    made = plan(lab, [{"Compound": twin, "logP": 1}], near_twins="create")
+    assert "would be a new record beside the record 'U-1'" in str(made)
+    assert apply(lab, made).records_made == 1
 
 
 def test_duplicate_keys_are_merged_or_refused(lab: Lab) -> None:
@@ -316,7 +319,9 @@ def test_of_a_type_with_many_records_those_of_the_table_are_read(lab: Lab, monke
     assert "identifyRecords" in lab.operations()
     assert "listRecords" not in lab.operations()
     assert [(cell.key, cell.column, cell.old) for cell in made] == [("U-3", "Note", "note 3"), ("U-x", "logP", None)]
-    assert "near-twins were looked for within the table only" in str(made)
+    assert "by the usual spellings of the new keys only" in str(made)
+    twins = plan(lab, [{"Compound": name} for name in ("u-7", " U-8", "U -9", "U\N{EN DASH}4")])
+    assert [cell.row for cell in twins.refusals.near_twins] == [0, 1, 2, 3]
     report = apply(lab, made)
     assert (report.ok, report.records_made) == (True, 1)
     assert upsert(lab, rows).values_unchanged == 3
@@ -444,3 +449,25 @@ def test_the_older_policy_gives_a_report_that_is_not_ok(world: World) -> None:
     with pytest.raises(OutcomeError, match="nothing was sent"):
         report.raise_for_failures()
     lab.close()
+
+
+def test_a_path_given_twice_is_no_contradiction(lab: Lab, tmp_path: Path) -> None:
+    """Two rows of a key that name the same file are one record."""
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Spectrum", "file"))
+    file = tmp_path / "a.txt"
+    file.write_bytes(b"1")
+    made = plan(lab, [{"Compound": "U-0", "Spectrum": str(file)}] * 2)
+    assert (made.records_new, made.values_new, made.refused) == (1, 1, [])
+
+
+def test_types_of_new_fields_take_all_cells(lab: Lab) -> None:
+    """A new field is of the type of its cells, and of text where these have several, or times of day."""
+    moment = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+    rows = [
+        {"Compound": "U-0", "Day": date(2026, 3, 1), "At": moment, "Hit": True, "Mixed": 1, "Kinds": ["a"]},
+        {"Compound": "U-1", "Day": date(2026, 3, 2), "At": date(2026, 3, 1), "Hit": False, "Mixed": "x"},
+    ]
+    made = plan(lab, rows, create_fields=True)
+    assert made.new_fields == {"Day": "date", "At": "text", "Hit": "boolean", "Mixed": "text", "Kinds": "multiselect"}
+    assert apply(lab, made).ok
+    assert upsert(lab, rows).values_unchanged == 9

@@ -225,6 +225,7 @@ async def entity_type_of(
 
     def look(catalog: Catalog[EntityType]) -> EntityType | None:
         fitting = [kind for kind in catalog.items if set(kind.key_field_ids) == set(fields)]
+        fitting = [kind for kind in fitting if not kind.is_archived] or fitting
         if len(fitting) > 1:
             raise AmbiguousIdentifierError(
                 "entity type",

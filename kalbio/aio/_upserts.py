@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import attrs
+
 from kalbio._core.aio.waiting import check_times
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.text.display import safe_repr
@@ -28,6 +30,7 @@ from kalbio.aio.entity_fields import DATA_FIELDS
 from kalbio.aio.entity_types import EntityTypeIdentifier
 from kalbio.aio.programs import PROGRAMS, ProgramIdentifier
 from kalbio.loading.errors import LoadRefusedError
+from kalbio.loading.near_twins import spellings
 from kalbio.loading.plan import Layout, PlannedLoad
 from kalbio.loading.planning import PlannedRow, Refusals, compare, hold_back_near_twins, rows_to_load, split_conflicts
 from kalbio.loading.report import LoadReport
@@ -35,6 +38,9 @@ from kalbio.loading.resuming import settle
 from kalbio.reading.rows import Converter, read_cells
 
 _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
+
+_NAMED = 5
+_SPELLINGS = 2_000
 
 OnError = Literal["stop", "continue"]
 NearTwins = Literal["refuse", "create"]
@@ -49,11 +55,8 @@ class UpsertPlan(PlannedLoad):
 
     __module__ = "kalbio.aio.records"
 
-    def __init__(self, *arguments: Any, service: Upserts | None = None) -> None:
-        """Make a plan; users get it from `client.records.plan_upsert`."""
-        super().__init__(*arguments)
-        self._client = None if service is None else service._client
-        self._service = service
+    _client: _LoadClient | None = None
+    _service: Upserts | None = None
 
     @default_on_error(LoadReport)
     @with_progress("records")
@@ -170,7 +173,7 @@ class Upserts(BulkWrites):
         _check_choice("near_twins", near_twins, ("refuse", "create"))
         if isinstance(data, list | tuple) and not data:
             # A list without rows has no columns either; there is nothing to load.
-            return UpsertPlan(Layout({}, {}, {}, None, None, None, only_changed), [], Refusals(), 0, service=self)
+            return self._made(UpsertPlan(Layout({}, {}, {}, None, None, None, only_changed), [], Refusals(), 0))
         rows = read_cells(data, sheet=sheet, separator=separator, encoding=encoding, converters=converters, nested=True)
         fields = await column_fields(self._directory, rows, key, columns, create_fields)
         layout = Layout(
@@ -189,13 +192,28 @@ class Upserts(BulkWrites):
         await leave_out_same_files(self._client, planned)
         _note_joining(planned, state)
         notes, rows_of_table = [], planned
-        if near_twins == "refuse":
-            planned = hold_back_near_twins(planned, state.records, refusals)
-            if not state.whole:
-                notes.append(
-                    f"the type has {len(state.known):,} records: near-twins were looked for within the table only"
-                )
-        return UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, rows_of_table, service=self)
+        known = set(state.records)
+        new = [row.key for row in planned if row.record_id is None]
+        if new and not state.whole:
+            others = [other for key in new for other in spellings(key)][:_SPELLINGS]
+            known.update((await self._reader(layout).of_keys(others)) if others else ())
+            notes.append(
+                f"the type has {len(state.known):,} records; near-twins among them were looked for by the usual "
+                "spellings of the new keys only"
+            )
+        kept = hold_back_near_twins(planned, known, refusals)
+        if near_twins == "create":
+            notes += [f"{cell.key} {cell.reason.partition('; write')[0]}" for cell in refusals.near_twins[:_NAMED]]
+            if len(refusals.near_twins) > _NAMED:
+                notes.append(f"and {len(refusals.near_twins) - _NAMED:,} more near-twins of other keys")
+            refusals.near_twins = []
+        else:
+            planned = kept
+        return self._made(UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, rows_of_table))
+
+    def _made(self, plan: UpsertPlan) -> UpsertPlan:
+        plan._client, plan._service = self._client, self
+        return plan
 
     @default_on_error(LoadReport)
     @with_progress("records")
@@ -279,10 +297,13 @@ class Upserts(BulkWrites):
         return await self._load(plan, journal, as_function(progress), timeout, stop=stop, again=False)
 
     async def _state(self, layout: Layout, keys: Sequence[tuple[str, ...]]) -> State:
-        fields = list(layout.keys.values())
-        kind = layout.entity_type or await entity_type_of(self._directory, None, fields)
-        reader = StateReader(self._client, kind, fields, list(layout.columns.values()), layout.activity)
-        return await reader.read(keys, layout.program)
+        if layout.entity_type is None:  # somebody may have made the first record meanwhile
+            layout = attrs.evolve(layout, entity_type=await entity_type_of(self._directory, None, layout.keys.values()))
+        return await self._reader(layout).read(keys, layout.program)
+
+    def _reader(self, layout: Layout) -> StateReader:
+        fields, columns = list(layout.keys.values()), list(layout.columns.values())
+        return StateReader(self._client, layout.entity_type, fields, columns, layout.activity)
 
     async def _load(
         self,
@@ -308,7 +329,8 @@ class Upserts(BulkWrites):
                 begun = [row for row in rows if kept is not None and row.number in kept.entries]
                 there = sum(len(row.write) for row in begun)
                 if kept is not None:
-                    compare(begun, state.records, layout.columns, only_changed=layout.only_changed)
+                    # What is there as given may be of the earlier run, so it is not written again in any case.
+                    compare(begun, state.records, layout.columns, only_changed=True)
                     await leave_out_same_files(self._client, begun)
                     there -= sum(len(row.write) for row in begun)
                     left = [*settle(begun, kept.entries, state.records, list(layout.columns), kept.still_open), *left]

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from kalbio._core.text.display import one_line, safe_repr
+from kalbio._core.text.display import LIMIT, one_line, safe_repr
 from kalbio._model.content_reading import as_it_stands
 from kalbio._model.field_types import STANDING, WHOLE
 from kalbio.tables import Column, Table
@@ -41,7 +41,7 @@ class LoadCell:
     record_id: str | None = None
 
     def __str__(self) -> str:
-        who = f" ({one_line(self.key)})" if self.key else ""
+        who = f" ({one_line(self.key[:LIMIT])})" if self.key else ""
         where = "" if self.column is None else f", {safe_repr(self.column)}"
         if self.reason:
             what = f" {self.reason}" if self.column is None else f" {safe_repr(self.new)} {self.reason}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 Key: TypeAlias = tuple[str, ...]
@@ -38,6 +38,29 @@ def near_twins(keys: Iterable[Key], known: Iterable[Key]) -> dict[Key, list[Key]
         groups.setdefault(folded(key), []).append(key)
     found = {key: [other for other in groups[folded(key)] if other != key] for key in asked}
     return {key: others for key, others in found.items() if others}
+
+
+def spellings(key: Key) -> list[Key]:
+    """Return how others may have written a key: in another case, with other blanks, in another form of Unicode."""
+    found: dict[Key, None] = {}
+    for respell in _RESPELLED:
+        other = tuple(map(respell, key))
+        if other != key and all(other):
+            found[other] = None
+    return list(found)
+
+
+_RESPELLED: tuple[Callable[[str], str], ...] = (
+    str.upper,
+    str.lower,
+    str.strip,
+    lambda text: " ".join(text.split()),
+    lambda text: "".join(text.split()),
+    lambda text: unicodedata.normalize("NFC", text),
+    lambda text: unicodedata.normalize("NFD", text),
+    lambda text: unicodedata.normalize("NFKC", text).translate(_HYPHENS),
+    lambda text: "".join(unicodedata.normalize("NFKC", text).translate(_HYPHENS).split()).upper(),
+)
 
 
 def difference(key: Key, other: Key) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -25,6 +25,7 @@ else:
 
 _ATTENTION = 20
 _CHANGES = 10
+_FIELDS = 10
 
 
 @attrs.frozen
@@ -198,8 +199,9 @@ class PlannedLoad:
         if self._merged:
             lines.append(("merged", f"{counted(self._merged, 'row')} into another one of the same key"))
         if self.new_fields:
-            shown = ", ".join(f"{safe_repr(name)} ({kind})" for name, kind in self.new_fields.items())
-            lines.append(("fields", f"{len(self.new_fields)} to make: {shown}"))
+            shown = [f"{safe_repr(name)} ({kind})" for name, kind in islice(self.new_fields.items(), _FIELDS)]
+            more = f" and {len(self.new_fields) - _FIELDS} more" if len(self.new_fields) > _FIELDS else ""
+            lines.append(("fields", f"{len(self.new_fields)} to make: {', '.join(shown)}{more}"))
         lines += [("note", text) for text in self._notes]
         return lines
 

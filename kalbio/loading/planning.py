@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -89,9 +89,7 @@ def types_for(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[s
     found = column_types(rows, names)
     for name, kind in found.items():
         cells = [row[name] for row in rows if name in row]
-        if all(isinstance(cell, list) for cell in cells):
-            found[name] = "multiselect"
-        elif not _takes_all(kind, cells):  # times of day are no days
+        if not _takes_all(kind, cells):  # times of day are no days
             found[name] = "text"
     return found
 
@@ -207,7 +205,7 @@ def _clash(one: PlannedRow, rows: Sequence[PlannedRow], columns: Mapping[str, En
 
 def is_same(form: Form, old: Any, new: Any) -> bool:
     """Whether a field of this form that holds one content need not be written to hold the other."""
-    if type(old) is str and old == new:
+    if (type(old) is str or isinstance(old, FileToUpload)) and old == new:
         return True
     return old is not None and form.same(old, new)
 
@@ -235,9 +233,7 @@ def compare(
                 row.old[name] = old
 
 
-def hold_back_near_twins(
-    rows: Sequence[PlannedRow], known: Sequence[Key] | Current, refusals: Refusals
-) -> list[PlannedRow]:
+def hold_back_near_twins(rows: Sequence[PlannedRow], known: Collection[Key], refusals: Refusals) -> list[PlannedRow]:
     """Return the rows but those that would make a record whose key a person would take for another one."""
     twins = near_twins((row.key for row in rows if row.record_id is None), known)
     kept: list[PlannedRow] = []
