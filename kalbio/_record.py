@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 0800b1aa387a)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 015cb0597728)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.errors import KalbioError
 from kalbio._model.record_json import entries_of
-from kalbio._model.record_values import contents, current_entry, with_value
-from kalbio._model.records import UNDECIDED, RecordData, RecordValue, content_by_ids
+from kalbio._model.record_values import UNDECIDED, contents, current_entry, with_value
+from kalbio._model.records import RecordData, RecordValue, content_by_ids
 from kalbio._model.value_history import has_content, new_values
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio._policy import default_on_error, none

@@ -65,7 +65,7 @@ ENTRIES: list[Any] = [
 
 def test_values_read_alike_from_text_and_from_json() -> None:
     """Whatever is asked of a value first, and whatever stands beside it, text and JSON give the same answer."""
-    cases = [[entry] for entry in ENTRIES] + [ENTRIES[:6], ENTRIES, [ENTRIES[0], ENTRIES[0]], []]
+    cases = [[entry] for entry in ENTRIES] + [ENTRIES[:6], ENTRIES, [ENTRIES[0], {**ENTRIES[0], "unit": "mM"}], []]
     for entries in cases:
         for place in range(len(entries)):
             text, made = shown(*entries)
@@ -115,3 +115,73 @@ def test_a_time_that_cannot_be_read_is_told_of_the_value() -> None:
     assert value.content == "x"
     with pytest.raises(UnreadableTimeError, match="created_at of <RecordValue 'x' 6f1c0d5e"):
         _ = value.created_at
+
+
+THIRD = "6f1c0d5e-0000-4000-8000-000000000003"
+SUB = "5eb0c0de-0000-4000-8000-000000000002"
+HERE, THERE = "9a08c9ed-0000-4000-8000-000000000001", "9a08c9ed-0000-4000-8000-000000000002"
+LATE, EARLY = "2026-01-12T12:00:00.5Z", "2026-01-12T11:00:00+00:00"
+
+
+def entry(content: Any, at: Any, where: Any = HERE, of: Any = OWN) -> dict[str, Any]:
+    """Return a value of a data field."""
+    return {"id": FIELD, "content": content, "created_at": at, "operation_id": where, "record_id": of}
+
+
+FIELDS: list[list[dict[str, Any]]] = [
+    [],
+    [{"id": FIELD, "content": "A-1"}],
+    [entry("new", LATE), entry("old", EARLY)],
+    [entry("old", EARLY), entry("new", LATE, THERE)],
+    [entry("sub", LATE, of=SUB), entry("own", EARLY)],
+    [entry("same", LATE), entry("time", LATE)],
+    [entry("a", "2026-01-12T12:00:00.1234561Z"), entry("b", "2026-01-12T12:00:00.1234564Z")],
+    [entry("a", "2026-01-12T12:00:00.1234567Z"), entry("b", "2026-01-12T12:00:00.123457Z")],
+    [entry("none", None), entry("some", EARLY)],
+    [entry("odd", "noon"), entry("some", EARLY)],
+    [entry("no zone", "2026-01-12T12:00:00"), entry("zone", "2026-01-12T11:59:59Z")],
+    [entry(["a"], LATE), entry("text", EARLY)],
+    [entry(None, LATE), entry("text", EARLY)],
+    [entry(True, LATE), entry(2.5, EARLY, THERE), entry(7, EARLY, None)],
+    [entry("number", LATE, 17, 18)],
+]
+
+
+def test_contents_read_alike_from_text_and_from_json() -> None:
+    """Each field by itself and all in a row, anywhere, in an activity or as its data: text gives what JSON gives."""
+
+    def asked(call: Any, *arguments: Any) -> Any:
+        try:
+            found = call(*arguments)
+        except UnreadableTimeError as error:
+            return str(error)
+        return list(found.items()) if isinstance(found, dict) else (found, type(found))
+
+    ids = [FIELD, OTHER, THIRD]
+    for first in FIELDS:
+        for second in FIELDS:
+            whole = {"id": OWN, "record_values": {FIELD: first, OTHER: second, THIRD: [entry("x", LATE)]}}
+            made, data = json.dumps(whole).encode(), Record(whole)
+            for where in (None, HERE, THERE):
+                for order in (ids, ids[::-1]):
+                    text = Record(LazyObject(OWN, made))
+                    for field in [*order, *order, SUB]:
+                        mine = asked(text.get_value_content, field, where)
+                        assert mine == asked(data.get_value_content, field, where), (first, second, where)
+                if where is not None:
+                    text = Record(LazyObject(OWN, made))
+                    assert asked(text.get_activity_data, where) == asked(data.get_activity_data, where), (first, second)
+
+
+def test_a_content_that_can_be_changed_is_a_copy() -> None:
+    """What becomes of a list that a record gave away does not show in the record, whichever field is read first."""
+    for order in ((FIELD, OTHER), (OTHER, FIELD)):
+        whole = {"id": OWN, "record_values": {FIELD: [entry(["a"], LATE)], OTHER: [entry({"a": 1}, LATE)]}}
+        text = Record(LazyObject(OWN, json.dumps(whole).encode()))
+        for field in order:
+            given: list[Any] = [text.get_value_content(field), text.get_value_content(field, HERE)]
+            for content in given:
+                content.clear()
+        text.get_activity_data(HERE)[FIELD].append("b")
+        assert [text.get_value_content(field) for field in (FIELD, OTHER)] == [["a"], {"a": 1}]
+        assert text.get_activity_data(HERE) == {FIELD: ["a"], OTHER: {"a": 1}}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 import attrs
 import msgspec
@@ -20,6 +21,19 @@ class ValueEntry(msgspec.Struct, gc=False):
     operation_id: Any = None
     record_id: Any = None
     record_view_id: Any = None
+
+
+class TimedEntry(msgspec.Struct, gc=False):
+    """The same, its time decoded already, to the nearest microsecond."""
+
+    content: Any = None
+    created_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    operation_id: str | None = None
+    record_id: str | None = None
+
+
+class _TimedEntries(msgspec.Struct, gc=False):
+    record_values: dict[str, list[TimedEntry]]
 
 
 class Usual(msgspec.Struct, gc=False):
@@ -47,6 +61,7 @@ class _Children(msgspec.Struct, gc=False):
 _PARTS = msgspec.json.Decoder(Parts)
 _CHILDREN = msgspec.json.Decoder(_Children)
 ENTRIES = msgspec.json.Decoder(list[ValueEntry])
+_TIMED = msgspec.json.Decoder(_TimedEntries)
 _USUALS = msgspec.json.Decoder(_Usuals)
 
 
@@ -116,6 +131,19 @@ def field_texts(state: Mapping[str, Any] | LazyObject) -> list[FieldText] | None
     except (ValueError, RecursionError):
         return None
     return [FieldText(state, field_id, usual) for field_id, usual in found.items()]
+
+
+def timed_entries_of(state: Mapping[str, Any] | LazyObject) -> dict[str, list[TimedEntry]]:
+    """Return the entries of all fields of a record that is still text, decoded at once.
+
+    None at all where it is not, and where one has anything else than is usual: then they are read field by field.
+    """
+    if not isinstance(state, LazyObject):
+        return {}
+    try:
+        return _TIMED.decode(state.text).record_values
+    except (ValueError, RecursionError):
+        return {}
 
 
 def sub_records_of(state: Mapping[str, Any] | LazyObject) -> list[str]:

@@ -9,7 +9,15 @@ from kalbio._core.errors import UnreadableTimeError
 from kalbio._core.json.lazy_json import LazyObject
 from kalbio._core.objects.fixed import copied
 from kalbio._core.objects.times import Order, order_of
-from kalbio._model.record_json import ValueEntry, entries_of, field_ids, objects_of, values_of
+from kalbio._model.record_json import (
+    TimedEntry,
+    ValueEntry,
+    entries_of,
+    field_ids,
+    objects_of,
+    timed_entries_of,
+    values_of,
+)
 
 
 def current_entry(
@@ -54,6 +62,31 @@ def current_entry(
     return best
 
 
+UNDECIDED: Any = object()
+"""Stands for a content that cannot be told yet."""
+
+
+def quick_content(entries: Iterable[TimedEntry], own_id: str, operation_id: str | None = None) -> Any:
+    """Return the current content of a field as `current_entry` finds it.
+
+    UNDECIDED where times have to be compared closely, or the content would have to be copied.
+    """
+    best: TimedEntry | None = None
+    for entry in entries:
+        owner = entry.record_id
+        if owner is not None and (owner != own_id or (operation_id is not None and entry.operation_id != operation_id)):
+            continue
+        if best is not None:
+            written, newest = entry.created_at, best.created_at
+            if written is None or newest is None or written == newest:
+                return UNDECIDED
+            if written < newest:
+                continue
+        best = entry
+    content = None if best is None else best.content
+    return UNDECIDED if isinstance(content, dict | list) else content
+
+
 def contents_by_operation(entries: Iterable[ValueEntry], own_id: str) -> dict[str, Any]:
     """Return operation id to the current content of a data field there, of the record itself, not of sub-records.
 
@@ -81,7 +114,13 @@ def _written(entry: ValueEntry, own_id: str) -> Order:
 def contents(state: Mapping[str, Any] | LazyObject, own_id: str, *, operation_id: str) -> dict[str, Any]:
     """Return field id to content for everything the record holds in an operation, its key values included."""
     found: dict[str, Any] = {}
-    for field_id in field_ids(state):
+    values = timed_entries_of(state)
+    for field_id in values or field_ids(state):
+        content = quick_content(values[field_id], own_id, operation_id) if values else UNDECIDED
+        if content is not UNDECIDED:
+            if content is not None:
+                found[field_id] = content
+            continue
         entry = current_entry(entries_of(state, field_id), own_id, operation_id=operation_id)
         if entry is not None and entry.content is not None:
             found[field_id] = copied(entry.content)

@@ -18,8 +18,8 @@ from kalbio._core.text.display import safe_repr
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.errors import KalbioError
 from kalbio._model.fields import EntityFieldData
-from kalbio._model.record_json import FieldText, Usual, entries_of, field_texts, objects_of, values_of
-from kalbio._model.record_values import contents_by_operation, current_entry
+from kalbio._model.record_json import FieldText, Usual, entries_of, field_texts, objects_of, timed_entries_of, values_of
+from kalbio._model.record_values import UNDECIDED, contents_by_operation, current_entry, quick_content
 from kalbio._model.views import RecordViewIdentifier
 
 
@@ -220,8 +220,8 @@ class RecordData(Resource):
         return self.record_identifier or super()._text()
 
 
-UNDECIDED = object()
-"""Stands for a content that cannot be told yet."""
+_ALL = object()
+"""Stands among the contents of a record for all fields."""
 
 _state_lock = Lock()
 
@@ -237,28 +237,45 @@ forks.call_in_child(_reset_after_fork)
 def content_by_ids(record: RecordData, field_id: Any, activity_id: Any) -> Any:
     """Return the current content of a field, in an activity or anywhere, and keep it beside the JSON of the record.
 
-    UNKNOWN where it takes more to tell: for names, objects, contents that have to be copied, what cannot be read.
+    UNDECIDED where it takes more to tell: for names, objects, contents that have to be copied, what cannot be read.
     """
     if not (is_uuid(field_id) and (activity_id is None or is_uuid(activity_id))):
         return UNDECIDED
     # In this order: what the older state says must not come to stand among the contents of the newer.
-    known, own_id = record._contents, record.id
+    known, own_id, state = record._contents, record.id, record._state
+    operation = None if activity_id is None else activity_id.lower()
+    place = field_id if activity_id is None else (field_id, activity_id)
+    if isinstance(state, LazyObject) and state.read:
+        # The second field that is read: the others will be, as a rule.
+        everywhere = _ALL if operation is None else (_ALL, operation)
+        if everywhere not in known:
+            known[everywhere] = None
+            _read_all(known, state, operation)
+            if place in known:
+                return known[place]
     try:
-        entries = entries_of(record._state, field_id.lower())
-        operation = None if activity_id is None else activity_id.lower()
+        entries = entries_of(state, field_id.lower())
         entry = current_entry(entries, own_id, operation_id=operation)
     except KalbioError:
         return UNDECIDED
     content = None if entry is None else entry.content
     if isinstance(content, dict | list):
         return UNDECIDED
-    known[field_id if activity_id is None else (field_id, activity_id)] = content
+    known[place] = content
     if operation is not None:
         # Who reads one activity often reads the others next.
         for other, item in contents_by_operation(entries, own_id).items():
             if not isinstance(item, dict | list):
                 known.setdefault((field_id, other), item)
     return content
+
+
+def _read_all(known: dict[Any, Any], state: LazyObject, operation: str | None) -> None:
+    """Put the contents of all fields among those that are known, as far as that is quickly done."""
+    for field_id, entries in timed_entries_of(state).items():
+        content = quick_content(entries, state.id, operation)
+        if content is not UNDECIDED:
+            known.setdefault(field_id if operation is None else (field_id, operation), content)
 
 
 def state_of(record: RecordData) -> dict[str, Any] | LazyObject:

@@ -31,8 +31,8 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.errors import KalbioError
 from kalbio._model.record_json import entries_of
-from kalbio._model.record_values import contents, current_entry, with_value
-from kalbio._model.records import UNDECIDED, RecordData, RecordValue, content_by_ids
+from kalbio._model.record_values import UNDECIDED, contents, current_entry, with_value
+from kalbio._model.records import RecordData, RecordValue, content_by_ids
 from kalbio._model.value_history import has_content, new_values
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio.aio._directory import Client

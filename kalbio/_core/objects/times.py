@@ -43,14 +43,10 @@ def parse_timestamp(value: Any) -> datetime | None:
 
 @lru_cache(maxsize=4096)
 def usual_time(text: str) -> datetime | None:
-    """Return the instant of text in the spelling of the platform, None for any other; it may be remembered.
+    """Return the instant of text in the spelling of the platform, None for any other.
 
-    Many values are written at the same time.
+    It is remembered: many values are written at the same time.
     """
-    return _read_usual(text)
-
-
-def _read_usual(text: str) -> datetime | None:
     if _USUAL.fullmatch(text) is None:
         return None
     try:
@@ -86,7 +82,7 @@ def order_of(value: Any, what: str) -> Order:
 def _read(value: Any) -> Order | None:
     if not isinstance(value, str):
         return None
-    moment = _read_usual(value)
+    moment = usual_time(value)
     if moment is not None:
         return moment, ""
     match = _ISO.fullmatch(value)
