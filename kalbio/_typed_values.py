@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 23a3bb5238a9)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 7300dbce0f38)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ class _Named(Identified):
 
     __slots__ = ("_client", "id")
 
-    def __init__(self, identifier: str, client: Any = None) -> None:
+    def __init__(self, identifier: str, client: object = None) -> None:
         self.id = identifier
-        self._client = client
+        self._client: Any = client
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Named) and type(other) is type(self) and self.id == other.id
@@ -121,7 +121,7 @@ class FileValue(_Named):
     __slots__ = ("name", "size", "type")
     __module__ = "kalbio.records"
 
-    def __init__(self, content: Mapping[str, Any], client: Any = None) -> None:
+    def __init__(self, content: Mapping[str, object], client: object = None) -> None:
         """Make it from the content of a value; users get it from a record."""
         super().__init__(str(content["file_id"]), client)
         name, kind, size = content.get("file_name"), content.get("file_type"), content.get("file_size")

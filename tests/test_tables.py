@@ -745,3 +745,20 @@ def test_the_time_of_a_history_is_an_instant(lab: Lab) -> None:
     found = lab.world(lab.api.records.table("Compound", fields=["SMILES"], history=True))
     assert all(isinstance(moment, datetime) and moment.tzinfo is not None for moment in found["written_at"])
     assert min(found["written_at"]) > datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def test_a_column_is_given_as_the_type_that_is_named(lab: Lab) -> None:
+    """A column of a type that you name is as it stands; another type, or a name that is no column's, is an error."""
+    table = lab.world(lab.api.records.table("Compound", types={"Potency (nM)": Decimal}, sorts=["Compound"]))
+    assert table.column("Potency (nM)", Decimal)[0] == Decimal("12.5")
+    assert table.column("Soluble", bool) == table["Soluble"]
+    assert table.column("record_id", str) == table.record_ids
+    history = lab.world(lab.api.records.table(ids=table.record_ids, history=True))
+    assert history.column("written_at", datetime) == history["written_at"]
+    for name, kind in (("Potency (nM)", float), ("Soluble", int), ("record_id", list), ("written_at", date)):
+        with pytest.raises(ValueError, match="is a column of"):
+            (history if name == "written_at" else table).column(name, kind)
+    with pytest.raises(ValueError, match=r"'Soluble' is a column of bool, not of 'bool'"):
+        table.column("Soluble", "bool")
+    with pytest.raises(KeyError, match="Did you mean 'Soluble'"):
+        table.column("soluble", bool)

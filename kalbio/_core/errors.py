@@ -397,7 +397,7 @@ class IdentifierError(SDKError, ValueError):
         identifier: the identifier that was given.
     """
 
-    def __init__(self, kind: str, identifier: Any, text: str) -> None:
+    def __init__(self, kind: str, identifier: object, text: str) -> None:
         self.kind = kind
         self.identifier = identifier
         super().__init__(text)
@@ -406,7 +406,7 @@ class IdentifierError(SDKError, ValueError):
 class IdentifierNotFoundError(IdentifierError, LookupError):
     """Nothing has this name or id; `suggestions` has the names that are similar."""
 
-    def __init__(self, kind: str, identifier: Any, suggestions: Sequence[str] = (), hint: str = "") -> None:
+    def __init__(self, kind: str, identifier: object, suggestions: Sequence[str] = (), hint: str = "") -> None:
         self.suggestions = list(suggestions)
         close = f" Did you mean {' or '.join(map(safe_repr, self.suggestions))}?" if self.suggestions else ""
         super().__init__(
@@ -417,7 +417,7 @@ class IdentifierNotFoundError(IdentifierError, LookupError):
 class AmbiguousIdentifierError(IdentifierError):
     """Several things have this name; `candidates` has their ids. Give one of them instead of the name."""
 
-    def __init__(self, kind: str, identifier: Any, candidates: Sequence[str], hint: str = "") -> None:
+    def __init__(self, kind: str, identifier: object, candidates: Sequence[str], hint: str = "") -> None:
         self.candidates = list(candidates)
         several = ", ".join(self.candidates)
         text = f"The {kind} {safe_repr(identifier)} is not unique; give the id of the one you mean: {several}"

@@ -81,7 +81,7 @@ class RecordValue(Resource):
     _usual: Usual | None
 
     content = _Content(fixed, "The value: numbers come as text, booleans as booleans.")
-    created_at = _Moment(lambda value: value, "When it was written; None on key values.")
+    created_at: TimeField = _Moment(lambda value: value, "When it was written; None on key values.")
     record_id = text("The record it belongs to: a sub-record's id on values of sub-records, None on key values.")
     operation_id = text("The activity it was written in; None when it was written on the record itself.")
     record_view_id = text("The record view it was written in, where it was aimed at one.")

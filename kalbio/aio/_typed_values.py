@@ -88,9 +88,9 @@ class _Named(Identified):
 
     __slots__ = ("_client", "id")
 
-    def __init__(self, identifier: str, client: Any = None) -> None:
+    def __init__(self, identifier: str, client: object = None) -> None:
         self.id = identifier
-        self._client = client
+        self._client: Any = client
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Named) and type(other) is type(self) and self.id == other.id
@@ -120,7 +120,7 @@ class FileValue(_Named):
     __slots__ = ("name", "size", "type")
     __module__ = "kalbio.aio.records"
 
-    def __init__(self, content: Mapping[str, Any], client: Any = None) -> None:
+    def __init__(self, content: Mapping[str, object], client: object = None) -> None:
         """Make it from the content of a value; users get it from a record."""
         super().__init__(str(content["file_id"]), client)
         name, kind, size = content.get("file_name"), content.get("file_type"), content.get("file_size")

@@ -9,10 +9,12 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 import attrs
 
@@ -31,12 +33,22 @@ else:
     # Names in annotations, for tools that read these where the libraries are not there.
     pandas = polars = pyarrow = SimpleNamespace(DataFrame=Any, Table=Any)
 
-__all__ = ["Column", "Misfit", "Table"]
+__all__ = ["Cell", "Column", "Misfit", "Table"]
 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
 
+
+Cell: TypeAlias = str | float | bool | date | datetime | Decimal | list[str] | None
+"""What a table holds: which of them follows from the type of the column."""
+
+T = TypeVar("T", float, int, Decimal, str, bool, datetime, date, list[str])
+
+_TYPES: dict[str, type] = {
+    "float": float, "int": int, "Decimal": Decimal, "str": str, "bool": bool, "date": date, "datetime": datetime,
+    "list[str]": list,
+}  # fmt: skip
 
 SHOWN = 20
 ID = "record_id"
@@ -124,10 +136,10 @@ class Table:
         return len(self.record_ids)
 
     @overload
-    def __getitem__(self, column: str) -> list[Any]: ...
+    def __getitem__(self, column: str) -> list[Cell]: ...
     @overload
     def __getitem__(self, column: slice) -> Table: ...
-    def __getitem__(self, column: str | slice) -> list[Any] | Table:
+    def __getitem__(self, column: str | slice) -> list[Cell] | Table:
         """Return the values of a column, or the rows of a slice as a table."""
         if isinstance(column, slice):
             ids = self.record_ids[column]
@@ -144,13 +156,32 @@ class Table:
             cure = " For a row write table.to_rows()[...]; for some rows, table[:10]."
         raise KeyError(f"The table has no column {safe_repr(column)}.{cure}")
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[dict[str, Cell]]:
         """Yield the rows as dicts, ids included."""
         names = self.columns
         for row in zip(self.record_ids, *self.contents, strict=True):
             yield dict(zip(names, row, strict=True))
 
-    def to_rows(self) -> list[dict[str, Any]]:
+    def column(self, name: str, as_type: type[T]) -> list[T | None]:
+        """Return the values of a column whose type you name, so that a type checker knows it: None is no value.
+
+        Args:
+            name: the name of the column.
+            as_type: the type that the column has: `float`, `str`, `bool`, `date`, `datetime`, `list`, or what `types`
+                had its numbers read as, `int` or `Decimal`.
+
+        Raises:
+            KeyError: there is no such column.
+            ValueError: it has another type.
+        """
+        values: list[Any] = self[name]
+        found = next((column.python for column in self._columns if column.name == name), "str")
+        if as_type is not _TYPES.get(found):
+            kind = as_type.__name__ if isinstance(as_type, type) else safe_repr(as_type)
+            raise ValueError(f"{safe_repr(name)} is a column of {found}, not of {kind}")
+        return values
+
+    def to_rows(self) -> list[dict[str, Cell]]:
         """Return the rows as dicts, ids included."""
         return list(self)
 
