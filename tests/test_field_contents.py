@@ -127,7 +127,8 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
     ],
     "number": [
         *NUMBERS_REFUSED, (True, "yes or no"), (date(2026, 3, 1), "date"), ([1], "list"), (math.inf, "finite"),
-        (datetime(2026, 3, 1, 9, tzinfo=UTC), "time"), (10**5000, "digits"),
+        (datetime(2026, 3, 1, 9, tzinfo=UTC), "time"), (10**5000, "digits"), (Decimal("1E-99999"), "beyond"),
+        ("1e-99999", "beyond"), (Decimal("sNaN"), "cannot be read"),
     ],
     "boolean": [("1", "'1': True"), (1, "yes or no"), (0.0, "yes or no"), ("ja", "yes or no"), ([True], "yes or no")],
     "date": [
@@ -229,7 +230,7 @@ DIFFERENT: dict[str, list[tuple[Any, Any]]] = {
     "date": [("2026-03-02", "2026-03-01"), ("2026-03-01T09:00:00Z", "2026-03-01"), ("", "2026-03-01"),
              (5, "2026-03-01")],
     "multiselect": [(["a"], ["a", "b"]), ("", ["a"]), ([1], ["1"]), (["A"], ["a"])],
-    "URL": [(["a", "b"], ["b", "a"])],
+    "URL": [(["a", "b"], ["b", "a"]), ([1], ["1"]), ("", ["a"])],
     "record-reference": [(OTHER, ID), ("", ID), (5, ID)],
     "file": [
         ({"file_id": OTHER}, {"file_id": ID}), ("", {"file_id": ID}),

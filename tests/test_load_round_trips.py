@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from kalbio._core.emulator.calls import UploadedFile
 from kalbio._model.field_types import FIELD_TYPES
+from kalbio.loading import LoadRefusedError
+from kalbio.reading import decimal_comma, unicode_minus, without_unit
 from kalbio.sandbox import files, values
 from tests.conftest import Lab, World
 
@@ -169,3 +171,54 @@ def test_a_column_of_lists_makes_a_field_of_several_choices(lab: Lab) -> None:
     record = lab.client.records.get_record_by_id({"Compound": "N-3"}, use_cache=False)
     assert record is not None
     assert record["Tags"] == ["a", "b"]
+
+
+HOSTILE = """Compound;a number;a qualified-number;a boolean;a date;a text;a multiselect
+H-1;2.50;>10;TRUE;2026-03-01; 0042 ;hit
+H-2; 5 ;12.5;no;2026-03-01 00:00:00;1E5;"hit; lead"
+H-3;>10;1.2 nM;1;03.02.2026;NA;"[""a;b"", ""c""]"
+H-4;1,5;~3;;;=A1;
+H-5;NA;−5;x;2026-03-01T09:30:00Z;−5;x
+"""
+ARRIVED: dict[str, list[Any]] = {
+    "H-1": ["2.50", ">10", True, "2026-03-01", " 0042 ", ["hit"]],
+    "H-2": ["5", "12.5", False, "2026-03-01", "1E5", ["hit", "lead"]],
+    "H-3": [None, None, None, None, "NA", ["a;b", "c"]],
+    "H-4": [None, "~3", None, None, "=A1", None],
+    "H-5": [None, None, None, None, "−5", ["x"]],
+}
+NAMED = [
+    (4, "a number", "qualified-number"), (4, "a qualified-number", "without_unit('nM')"), (4, "a boolean", "'1': True"),
+    (4, "a date", "strptime"), (5, "a number", "decimal_comma"), (6, "a number", "returns None"),
+    (6, "a qualified-number", "unicode_minus"), (6, "a boolean", "yes or no"), (6, "a date", "time of day"),
+]  # fmt: skip
+
+
+def test_a_hostile_file_arrives_as_it_stands_or_is_refused_by_name(lab: Lab, tmp_path: Path) -> None:
+    """By the types of the fields: what a cell can mean is there afterwards, all others are named by line and column."""
+    path = tmp_path / "hostile.csv"
+    path.write_text(HOSTILE, "utf-8")
+    upsert, read = lab.api.records.upsert, lab.client.records.get_record_by_id
+    with pytest.raises(LoadRefusedError, match=r"row 4 .H-3., 'a number': '>10' has a comparison"):
+        lab.world(upsert(path, "Compound", separator=";"))
+    assert read({"Compound": "H-1"}, use_cache=False) is None
+
+    report = lab.world(upsert(path, "Compound", separator=";", on_error="continue"))
+    told = [(cell.row, cell.column) for cell in report.refused]
+    assert told == [(row, column) for row, column, _ in NAMED]
+    for cell, (_, _, cure) in zip(report.refused, NAMED, strict=True):
+        assert cure in cell.reason
+    columns = HOSTILE.split("\n", 1)[0].split(";")[1:]
+    for name, contents in ARRIVED.items():
+        record = read({"Compound": name}, use_cache=False)
+        assert record is not None
+        assert (name, [record.get_value_content(column) for column in columns]) == (name, contents)
+
+    mended = {
+        "a number": lambda text: {"NA": None, ">10": 10}.get(text, decimal_comma(text)),
+        "a qualified-number": lambda text: without_unit("nM")(unicode_minus(text)),
+        "a boolean": lambda text: {"1": True, "x": False}.get(text, text),
+        "a date": lambda text: "2026-02-03" if text[2] == "." else text[:10],
+    }
+    assert lab.world(upsert(path, "Compound", separator=";", converters=mended)).ok
+    assert lab.world(lab.api.records.plan_upsert(path, "Compound", separator=";", converters=mended)).writes_nothing

@@ -39,6 +39,7 @@ _LONGEST_SURE = 200
 
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _IS_NUMBER = re.compile(NUMBER)
+_ANY_EXPONENT = re.compile(rf"{NUMBER}[0-9]*")
 
 MINUS_SIGNS = ("\N{MINUS SIGN}", "\N{EN DASH}", "\N{EM DASH}", "\N{SMALL HYPHEN-MINUS}", "\N{FULLWIDTH HYPHEN-MINUS}")
 """What stands for a minus sign in text that people or programs for people have set."""
@@ -146,13 +147,13 @@ def _number_in(text: str, refusal: Callable[[str], str]) -> Any:
     text = text.strip()
     if not text:
         return MISSING
-    if _IS_NUMBER.fullmatch(text):
+    if _ANY_EXPONENT.fullmatch(text):
         return _in_range(text)
     raise CellError(refusal(text))
 
 
 def _in_range(text: str) -> str:
-    if math.isinf(float(text)):
+    if math.isinf(float(text)) or _IS_NUMBER.fullmatch(text) is None:
         raise CellError("is a number beyond all that a field of numbers can be read as")
     return text
 
