@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import kalbio
+from tests.sources import parsed
 
 ROOT = Path(kalbio.__file__).parent
 WORLDS = ("kalbio.aio", "kalbio")
@@ -47,7 +49,7 @@ def module_name(path: Path) -> str:
 
 
 MODULES = {
-    module_name(path): ast.parse(path.read_text(encoding="utf-8"))
+    module_name(path): path
     for path in sorted(ROOT.rglob("*.py"))
     if "sandbox" not in path.relative_to(ROOT).parts  # it stands beside the client, and imports nothing of it
 }
@@ -55,7 +57,7 @@ MODULES = {
 
 def imported(module: str) -> Iterator[tuple[str, str]]:
     """The modules that a module imports, anywhere in its text, and the names that it takes from them."""
-    for node in ast.walk(MODULES[module]):
+    for node in ast.walk(parsed(MODULES[module])):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -64,7 +66,10 @@ def imported(module: str) -> Iterator[tuple[str, str]]:
                 yield (whole, "") if whole in MODULES else (node.module or "", alias.name)
 
 
-GRAPH = {module: {other for other, _ in imported(module) if other in MODULES and other != module} for module in MODULES}
+@cache
+def graph() -> dict[str, set[str]]:
+    """The modules that each module imports."""
+    return {module: {other for other, _ in imported(module) if other in MODULES} - {module} for module in MODULES}
 
 
 def layer_of(module: str) -> str:
@@ -75,7 +80,7 @@ def layer_of(module: str) -> str:
 
 def test_no_import_leads_back() -> None:
     """The graph of imports has no circle."""
-    left = {module: set(others) for module, others in GRAPH.items()}
+    left = {module: set(others) for module, others in graph().items()}
     while True:
         free = {module for module, others in left.items() if not others}
         if not free:
@@ -89,7 +94,7 @@ def test_imports_lead_down() -> None:
     assert {layer_of(module) for module in MODULES} - set(RANKS) == set()
     up = [
         (module, other)
-        for module, others in GRAPH.items()
+        for module, others in graph().items()
         for other in others
         if RANKS[layer_of(other)] > RANKS[layer_of(module)]
     ]
@@ -98,7 +103,9 @@ def test_imports_lead_down() -> None:
 
 def test_only_what_stands_on_the_client_imports_it() -> None:
     """No service, no object and nothing below knows the client's class, not even to a type checker."""
-    knowing = {layer_of(module) for module, others in GRAPH.items() if others & {"kalbio.client", "kalbio.aio.client"}}
+    knowing = {
+        layer_of(module) for module, others in graph().items() if others & {"kalbio.client", "kalbio.aio.client"}
+    }
     assert knowing <= {"__init__", "testing", "pytest_plugin", "cli"}
 
 
@@ -148,10 +155,10 @@ def test_private_members_stay_in_their_module() -> None:
 
 def private_members_of_others(module: str) -> set[str]:
     """What a module reads or sets of that kind, as its text says it."""
-    known = own_names(MODULES[module])
+    known = own_names(parsed(MODULES[module]))
     return {
         ast.unparse(node)
-        for node in ast.walk(MODULES[module])
+        for node in ast.walk(parsed(MODULES[module]))
         if isinstance(node, ast.Attribute)
         and node.attr.startswith("_")
         and not node.attr.startswith("__")

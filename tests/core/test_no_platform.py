@@ -18,6 +18,7 @@ import pytest
 import kalbio
 from kalbio._model.platform import KALEIDOSCOPE
 from tests.rows import row
+from tests.sources import parsed
 
 FLOOR = Path(kalbio.__file__).parent / "_core"
 MODULES = sorted(FLOOR.rglob("*.py"))
@@ -121,7 +122,7 @@ def test_the_floor_imports_no_generated_package() -> None:
     """Operations come with the platform, as an argument."""
     for path in MODULES:
         with row(path):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(parsed(path)):
                 modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
                 assert not any(module.split(".")[0].endswith("_api") for module in modules)
@@ -137,7 +138,7 @@ def test_no_text_of_the_floor_is_a_key_of_error_bodies() -> None:
         (path.name, node.value)
         for path in MODULES
         if "emulator" not in path.parts and "description" not in path.parts
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Constant) and node.value in keys
     }
     assert texts == set()

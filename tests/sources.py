@@ -1,0 +1,13 @@
+"""The source of the package, parsed once for all tests of a process that look at it."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a file; nobody may change it."""
+    return ast.parse(path.read_text(encoding="utf-8"))
