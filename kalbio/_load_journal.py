@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_load_journal.py by scripts/regenerate; edit that file. (digest 04b26abc0bc9)
+# Derived from kalbio/aio/_load_journal.py by scripts/regenerate; edit that file. (digest 269f88129769)
 """The journal of a load: what an earlier run has sent, and what this one sends."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from functools import partial
 from typing import Literal, Protocol
 
 from kalbio._core.bulk.journal import Journal, JournalEntry, Note
+from kalbio._core.errors import OutcomeError
 from kalbio._core.sync.concurrency import in_thread, sleep
 from kalbio._directory import Client
 from kalbio._model.errors import KalbioError
@@ -85,12 +86,17 @@ class LoadJournal:
             for item in self._client.imports.iter_imports(is_complete=False):
                 # Those that ran before the load began are none of its own.
                 if item.id not in known:
-                    self._client.imports.wait(item.id, timeout=max(0.0, limit - time.monotonic()))
+                    self._wait(item.id, max(0.0, limit - time.monotonic()))
         except KalbioError as error:
-            # An import that has failed has ended; of others it is not known.
-            outcome = getattr(error, "outcome", None)
-            if not (isinstance(outcome, ImportRecord) and outcome.is_complete):
-                self.still_open = str(error)
+            self.still_open = str(error)
+
+    def _wait(self, import_id: str, timeout: float) -> None:
+        """Wait until an import has ended, well or not."""
+        try:
+            self._client.imports.wait(import_id, timeout=timeout)
+        except OutcomeError as error:
+            if not (isinstance(error.outcome, ImportRecord) and error.outcome.is_complete):
+                raise
 
     def note_sent(self, rows: Iterable[PlannedRow]) -> None:
         """Keep that these are about to be written."""

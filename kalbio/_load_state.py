@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_load_state.py by scripts/regenerate; edit that file. (digest 557644d36d9f)
+# Derived from kalbio/aio/_load_state.py by scripts/regenerate; edit that file. (digest ef80de0949d3)
 """What the records hold that a load is for: read with few requests, past every cache."""
 
 from __future__ import annotations
@@ -80,12 +80,21 @@ class StateReader:
         else:
             state.whole = False
             state.records = self.of_keys(keys)
+        state.members = self.members(program)
+        return state
+
+    def members(self, program: str | None) -> set[str] | None:
+        """Return the ids of the records that are in the activity and a program, None where there is neither."""
         conditions = {"operation_id": self._activity, "program_id": program}
         given = [{name: value} for name, value in conditions.items() if value is not None]
-        if given:
-            members = [set(self.ids(**condition)) for condition in given]
-            state.members = set.intersection(*members)
-        return state
+        if not given:
+            return None
+        return set.intersection(*[set(self.ids(**condition)) for condition in given])
+
+    @property
+    def has_type(self) -> bool:
+        """Whether there is a type, and so maybe records."""
+        return self._type is not None
 
     @staticmethod
     def is_whole(count: int, asked: int) -> bool:

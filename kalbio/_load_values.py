@@ -1,9 +1,9 @@
-# Derived from kalbio/aio/_load_values.py by scripts/regenerate; edit that file. (digest 11d4b10253ea)
+# Derived from kalbio/aio/_load_values.py by scripts/regenerate; edit that file. (digest 4e1b2c6594b9)
 """The values of a load that no import can carry: each is written by itself, and files are uploaded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from kalbio._activity import Record
@@ -16,7 +16,7 @@ from kalbio._model.errors import KalbioError
 from kalbio._model.records import RecordValue
 from kalbio._record import upload, write_value
 from kalbio._resumable_writes import Write
-from kalbio.loading.planning import PlannedRow
+from kalbio.loading.planning import Current, PlannedRow
 
 
 class Files(Protocol):
@@ -58,29 +58,41 @@ def value_writer(client: Client, stop_on_error: bool) -> BulkWriter[Write, Recor
     )
 
 
-def leave_out_same_files(client: WithFiles, rows: Sequence[PlannedRow]) -> None:
-    """Take out of the rows the files that are there already: of the same name and size, and with the same bytes."""
+def leave_out_same_files(
+    client: WithFiles, rows: Sequence[PlannedRow], current: Current, columns: Iterable[str]
+) -> int:
+    """Take out of the rows the files that are there already: of the same name and size, and with the same bytes.
+
+    `current` is what is there, in the order of the columns. Returns how many files that are.
+    """
+    places = {name: place for place, name in enumerate(columns)}
     maybe = [
-        (row, name)
+        (row, name, there)
         for row in rows
-        for name, old in row.old.items()
-        if isinstance(row.given[name], FileToUpload) and isinstance(old, dict)
+        for name in row.write
+        if isinstance(row.given[name], FileToUpload)
+        and row.key in current
+        and isinstance(there := current[row.key][1][places[name]], dict)
     ]
 
-    def is_there(one: tuple[PlannedRow, str]) -> bool:
-        row, name = one
-        return _is_same_file(client, row.old[name], row.given[name])
+    def is_there(one: tuple[PlannedRow, str, dict[str, Any]]) -> bool:
+        row, name, there = one
+        return _is_same_file(client, there, row.given[name])
 
     found = map_bounded(is_there, maybe, client.session.max_in_flight)
-    for (row, name), same in zip(maybe, found, strict=True):
+    for (row, name, _), same in zip(maybe, found, strict=True):
         if same:
             row.write.remove(name)
-            del row.old[name]
+            row.old.pop(name, None)
+    return sum(found)
 
 
 def _is_same_file(client: WithFiles, old: dict[str, Any], new: FileToUpload) -> bool:
     size = old.get("file_size")
-    if old.get("file_name") != new.path.name or (isinstance(size, int) and size != new.path.stat().st_size):
+    try:
+        if old.get("file_name") != new.path.name or (isinstance(size, int) and size != new.path.stat().st_size):
+            return False
+        data = in_thread(new.path.read_bytes)
+    except OSError:  # it is not there any more, which is told where it is uploaded
         return False
-    data = in_thread(new.path.read_bytes)
-    return client.files.read_file(str(old["file_id"])) == data
+    return client.files.read_file(str(old.get("file_id"))) == data

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest f0659ede4e4c)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 0ac1da585b16)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kalbio._load_journal import LoadJournal, WithImports
 from kalbio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
 from kalbio._load_state import State, StateReader
 from kalbio._load_values import WithFiles, leave_out_same_files, value_writer
-from kalbio._loads import Load
+from kalbio._loads import Load, check_made
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowProgress
@@ -72,7 +72,8 @@ class UpsertPlan(PlannedLoad):
         """Write what the plan says, and nothing else.
 
         What the records hold is read again first. A cell that somebody has written since the plan is a conflict, and is
-        left alone, unless it says by now what was to be written. What the plan refuses is not written.
+        left alone, unless it says by now what was to be written. What the plan refuses is not written, and records that
+        are not there any more are not made again.
 
         Args:
             on_error: "stop" ends the load after the first import in which something failed; "continue" goes on.
@@ -86,6 +87,7 @@ class UpsertPlan(PlannedLoad):
 
         Raises:
             JournalError: as in `upsert`.
+            FieldTypeError: somebody has made a field of another type than the one that was to be made.
             KalbioAPIError: what is there could not be read; nothing was sent.
 
         API operation: as `plan_upsert`, then `pushImportByFieldId` and `getImport` for some thousand rows, and
@@ -190,7 +192,8 @@ class Upserts(BulkWrites):
         planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals)
         state = self._state(layout, [row.key for row in planned])
         compare(planned, state.records, layout.columns, only_changed=only_changed)
-        leave_out_same_files(self._client, planned)
+        if only_changed:
+            leave_out_same_files(self._client, planned, state.records, layout.columns)
         _note_joining(planned, state)
         notes, rows_of_table = [], planned
         known = set(state.records)
@@ -327,17 +330,21 @@ class Upserts(BulkWrites):
                 layout = self._with_made_fields(layout)
                 state = self._state(layout, [row.key for row in rows])
                 known = frozenset(state.known)
+                joining = [row for row in rows if row.joins or row.record_id is None]
                 begun = [row for row in rows if kept is not None and row.number in kept.entries]
                 there = sum(len(row.write) for row in begun)
                 if kept is not None:
                     # What is there as given may be of the earlier run, so it is not written again in any case.
                     compare(begun, state.records, layout.columns, only_changed=True)
-                    leave_out_same_files(self._client, begun)
+                    leave_out_same_files(self._client, begun, state.records, layout.columns)
                     there -= sum(len(row.write) for row in begun)
                     left = [*settle(begun, kept.entries, state.records, list(layout.columns), kept.still_open), *left]
                 others = [row for row in rows if kept is None or row.number not in kept.entries]
+                if layout.only_changed:
+                    there += leave_out_same_files(self._client, others, state.records, layout.columns)
                 conflicts, more = split_conflicts(others, state.records, layout.columns)
                 left, unchanged = [*conflicts, *left], unchanged + there + more
+                _note_joining(joining, state)
 
             def write_values(writes: Sequence[Write]) -> BulkResult[RecordValue]:
                 return write_all(value_writer(self._client, stop), writes)
@@ -361,7 +368,10 @@ class Upserts(BulkWrites):
         """Return the layout with the fields that were to be made and are there by now, maybe with values."""
         names = list(layout.new_fields)
         found = self._directory[DATA_FIELDS].get_many([layout.columns[name].field_name for name in names])
-        return layout.with_fields({name: made for name, made in zip(names, found, strict=True) if made is not None})
+        made = {name: field for name, field in zip(names, found, strict=True) if field is not None}
+        for name, field in made.items():
+            check_made(field, layout.new_fields[name])
+        return layout.with_fields(made)
 
 
 def _note_joining(rows: Sequence[PlannedRow], state: State) -> None:

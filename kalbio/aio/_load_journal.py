@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from kalbio._core.aio.concurrency import in_thread, sleep
 from kalbio._core.bulk.journal import Journal, JournalEntry, Note
+from kalbio._core.errors import OutcomeError
 from kalbio._model.errors import KalbioError
 from kalbio._model.imports import ImportRecord
 from kalbio.aio._directory import Client
@@ -84,12 +85,17 @@ class LoadJournal:
             async for item in self._client.imports.iter_imports(is_complete=False):
                 # Those that ran before the load began are none of its own.
                 if item.id not in known:
-                    await self._client.imports.wait(item.id, timeout=max(0.0, limit - time.monotonic()))
+                    await self._wait(item.id, max(0.0, limit - time.monotonic()))
         except KalbioError as error:
-            # An import that has failed has ended; of others it is not known.
-            outcome = getattr(error, "outcome", None)
-            if not (isinstance(outcome, ImportRecord) and outcome.is_complete):
-                self.still_open = str(error)
+            self.still_open = str(error)
+
+    async def _wait(self, import_id: str, timeout: float) -> None:
+        """Wait until an import has ended, well or not."""
+        try:
+            await self._client.imports.wait(import_id, timeout=timeout)
+        except OutcomeError as error:
+            if not (isinstance(error.outcome, ImportRecord) and error.outcome.is_complete):
+                raise
 
     async def note_sent(self, rows: Iterable[PlannedRow]) -> None:
         """Keep that these are about to be written."""

@@ -79,12 +79,21 @@ class StateReader:
         else:
             state.whole = False
             state.records = await self.of_keys(keys)
+        state.members = await self.members(program)
+        return state
+
+    async def members(self, program: str | None) -> set[str] | None:
+        """Return the ids of the records that are in the activity and a program, None where there is neither."""
         conditions = {"operation_id": self._activity, "program_id": program}
         given = [{name: value} for name, value in conditions.items() if value is not None]
-        if given:
-            members = [set(await self.ids(**condition)) for condition in given]
-            state.members = set.intersection(*members)
-        return state
+        if not given:
+            return None
+        return set.intersection(*[set(await self.ids(**condition)) for condition in given])
+
+    @property
+    def has_type(self) -> bool:
+        """Whether there is a type, and so maybe records."""
+        return self._type is not None
 
     @staticmethod
     def is_whole(count: int, asked: int) -> bool:

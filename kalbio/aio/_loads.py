@@ -14,7 +14,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.text.display import safe_repr
 from kalbio._model import constants
 from kalbio._model.bulk import BulkResult, RowProgress
-from kalbio._model.errors import KalbioError
+from kalbio._model.errors import FieldTypeError, KalbioError
 from kalbio._model.field_contents import fits_import
 from kalbio._model.field_types import form_of
 from kalbio._model.fields import EntityFieldData
@@ -33,6 +33,7 @@ from kalbio.loading.report import LoadedRow, LoadReport
 Pair: TypeAlias = tuple[PlannedRow, LoadedRow]
 """What is to become of a record, and what became of it."""
 
+_BEFORE_IT = "was not sent, because something before it failed"
 _UNDER_WAY = "was being written when the load was interrupted; plan again, which reads what is there"
 
 
@@ -80,10 +81,12 @@ class Load:
         self._known = set(known)
         self._pairs: list[Pair] = [(row, _loaded(row)) for row in rows if row.is_to_write]
         self._imports: list[str] = []
+        self._outside: list[LoadCell] = []
 
     def report(self) -> LoadReport:
         """Return what became of all of it so far."""
-        return LoadReport([loaded for _, loaded in self._pairs], self._left, self._unchanged, self._imports)
+        left = [*self._outside, *self._left]
+        return LoadReport([loaded for _, loaded in self._pairs], left, self._unchanged, self._imports)
 
     async def run(self) -> LoadReport:
         """Write, and return what became of it."""
@@ -97,10 +100,11 @@ class Load:
                     await self._journal.note_sent([row for row, _ in batch])
                 await self._write(batch)
                 if self._journal is not None:
-                    await self._journal.note_outcomes(batch)
+                    outside = {cell.record_id for cell in self._outside}
+                    await self._journal.note_outcomes([pair for pair in batch if pair[0].record_id not in outside])
                 if self._progress is not None:
                     self._progress(start + len(batch), len(self._pairs))
-                if self._stop_on_error and any(loaded.status != "done" or loaded.told for _, loaded in batch):
+                if self._stop_on_error and self._has_failed(batch):
                     break
         except BaseException as end:
             _attach(end, self.report())
@@ -111,6 +115,7 @@ class Load:
         made: dict[str, EntityFieldData] = {}
         for name, kind in self._layout.new_fields.items():
             made[name] = await create_data_field(self._client, self._layout.columns[name].field_name or name, kind)
+            check_made(made[name], kind)
         self._layout = self._layout.with_fields(made)
 
     async def _write(self, batch: Sequence[Pair]) -> None:
@@ -129,17 +134,23 @@ class Load:
         ]
         for _, loaded in batch:
             loaded.status, loaded.reason = "unknown", _UNDER_WAY
-        if pushed:
-            await self._push(pushed, alone)
+        if pushed and not await self._push(pushed, alone):
+            await self._check_joining(pushed)
         values = [(row, loaded, name) for row, loaded in batch for name in alone[id(row)]]
         for _, loaded in batch:
             if loaded.reason == _UNDER_WAY:  # of this one, no import had to carry anything
                 loaded.status, loaded.reason = "done", ""
-        if values:
+        if self._stop_on_error and self._has_failed(batch):
+            for _, loaded, name in values:
+                loaded.told[name] = ("skipped", _BEFORE_IT)
+        elif values:
             await self._write_alone(values)
 
-    async def _push(self, pairs: Sequence[Pair], alone: dict[int, list[str]]) -> None:
-        """Push an import, wait for it, and read back what it has written."""
+    def _has_failed(self, batch: Sequence[Pair]) -> bool:
+        return bool(self._outside) or any(loaded.status != "done" or loaded.told for _, loaded in batch)
+
+    async def _push(self, pairs: Sequence[Pair], alone: dict[int, list[str]]) -> bool:
+        """Push an import, wait for it, and read back what it has written. Returns whether it has carried all rows."""
         rows = [self._row(row, alone[id(row)]) for row, _ in pairs]
         errors: Sequence[ImportValidationError] = ()
         open_reason = ""
@@ -150,7 +161,7 @@ class Load:
             if not isinstance(error, OUTCOME_UNKNOWN):
                 for _, loaded in pairs:
                     loaded.status, loaded.reason = "failed", f"was not written: {error}"
-                return
+                return False
             open_reason = f"may be written still: {error}"
         else:
             try:
@@ -162,6 +173,26 @@ class Load:
             except KalbioError as error:
                 open_reason = f"may be written still: {error}"
         await self._read_back(pairs, alone, errors, open_reason)
+        return not errors and not open_reason
+
+    async def _check_joining(self, pairs: Sequence[Pair]) -> None:
+        """Tell which records have not joined the activity and the program, where the import may have left them out."""
+        layout = self._layout
+        if layout.activity is None and layout.program is None:
+            return
+        try:
+            members = await (await self._reader()).members(layout.program) or set()
+        except KalbioError:
+            members = set()
+        for row, loaded in pairs:
+            if row.record_id is None or row.record_id in members or not (row.joins or loaded.is_new):
+                continue
+            reason = "was not seen to join the activity or the program; plan again, which reads what is there"
+            if loaded.cells:
+                shown = key_shown(row.key)
+                self._outside.append(LoadCell(row.row, shown, None, "unknown", reason=reason, record_id=row.record_id))
+            elif loaded.status == "done":
+                loaded.status, loaded.reason = "unknown", reason
 
     def _row(self, row: PlannedRow, alone: Sequence[str]) -> dict[str, Any]:
         cells = {field.id: text for field, text in zip(self._layout.keys.values(), row.key, strict=True)}
@@ -226,16 +257,19 @@ class Load:
                 if (status, cell_reason) != (loaded.status, loaded.reason):
                     loaded.told[name] = (status, cell_reason)
 
-    async def _read(self, pairs: Sequence[Pair]) -> dict[Key, tuple[str, Sequence[Any]]]:
+    async def _reader(self) -> StateReader:
         layout = self._layout
         kind = layout.entity_type or await entity_type_of(self._client.directory, None, layout.keys.values())
-        reader = StateReader(
+        return StateReader(
             self._client, kind, list(layout.keys.values()), list(layout.columns.values()), layout.activity
         )
+
+    async def _read(self, pairs: Sequence[Pair]) -> dict[Key, tuple[str, Sequence[Any]]]:
+        reader = await self._reader()
         ids = [row.record_id for row, _ in pairs if row.record_id is not None]
         new = [row.key for row, _ in pairs if row.record_id is None]
         found: dict[Key, tuple[str, Sequence[Any]]] = {}
-        if new and kind is not None:
+        if new and reader.has_type:
             made = [record_id for record_id in await reader.ids() if record_id not in self._known]
             self._known.update(made)
             if reader.is_whole(len(made), len(new)):
@@ -266,19 +300,27 @@ class Load:
         _tell(ready, result)
 
 
+def check_made(field: EntityFieldData, kind: str) -> None:
+    """Raise FieldTypeError where somebody has made the field of another type meanwhile: the cells are none for it."""
+    if field.field_type != kind:
+        raise FieldTypeError(field.field_name or field.id, field.id, str(field.field_type), kind)
+
+
 def _tell(ready: Sequence[tuple[LoadedRow, str, Write]], result: BulkResult[Any]) -> None:
     for (loaded, name, _), outcome in zip(ready, result, strict=True):
-        if outcome.status == "done":
+        if outcome.status == "done" and loaded.status == "done":
             del loaded.told[name]
+        elif outcome.status == "done":  # unlike what an import was to carry
+            loaded.told[name] = ("done", "")
         else:
-            why = "was not sent, because something before it failed"
-            loaded.told[name] = (outcome.status, why if outcome.error is None else f"was not written: {outcome.error}")
+            why = _BEFORE_IT if outcome.error is None else f"was not written: {outcome.error}"
+            loaded.told[name] = (outcome.status, why)
 
 
 def _loaded(row: PlannedRow) -> LoadedRow:
     cells = {name: (row.old.get(name), row.shown(name)) for name in row.write}
-    reason = "was not sent, because something before it failed"
-    return LoadedRow(row.row, key_shown(row.key), row.record_id is None, cells, reason=reason, record_id=row.record_id)
+    shown = key_shown(row.key)
+    return LoadedRow(row.row, shown, row.record_id is None, cells, reason=_BEFORE_IT, record_id=row.record_id)
 
 
 def _outcome(why: Sequence[ImportValidationError], open_reason: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import attrs
 from kalbio._core.errors import IdentifierError
 from kalbio._core.text.display import safe_repr
 from kalbio._model.cells import column_types
-from kalbio._model.content_writing import FileToUpload
+from kalbio._model.content_writing import FileToUpload, same_json
 from kalbio._model.field_types import Form, form_of
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.keys import key_text
@@ -116,8 +116,8 @@ def rows_to_load(
         refused_in.setdefault(cell.row, []).append(cell)
     writers = [(name, form_of(field).write) for name, field in columns.items()]
     made: dict[Key, PlannedRow] = {}
+    merged: dict[Key, list[PlannedRow]] = {}
     clashing: dict[Key, list[PlannedRow]] = {}
-    again = 0
     for number, row in zip(rows.numbers, rows.rows, strict=True):
         odd = refused_in.get(number, ())
         key = _key(number, row, keys, odd, refusals)
@@ -147,9 +147,9 @@ def rows_to_load(
         if first is one:
             continue
         if _contradicts(first, one, columns):
-            clashing[key] = [first, one]
+            clashing[key] = [first, *merged.pop(key, ()), one]
         else:
-            again += 1
+            merged.setdefault(key, []).append(one)
             first.given.update({name: content for name, content in given.items() if name not in first.given})
     for key, rows_of_key in clashing.items():
         del made[key]
@@ -158,7 +158,7 @@ def rows_to_load(
     rows_made = list(made.values())
     for place, one in enumerate(rows_made):
         one.number = place
-    return rows_made, again
+    return rows_made, sum(map(len, merged.values()))
 
 
 def _refused(number: int, key: Key | None, column: str, value: Any, reason: str) -> LoadCell:
@@ -208,6 +208,13 @@ def is_same(form: Form, old: Any, new: Any) -> bool:
     if (type(old) is str or isinstance(old, FileToUpload)) and old == new:
         return True
     return old is not None and form.same(old, new)
+
+
+def _is_as_seen(form: Form, now: Any, seen: Any) -> bool:
+    """Whether a field holds what it held, also where that does not fit its type."""
+    if now is None or seen is None:
+        return now is seen
+    return is_same(form, now, seen) or same_json(now, seen)
 
 
 def compare(
@@ -265,7 +272,9 @@ def split_conflicts(
         if row.record_id is not None and (found is None or found[0] != row.record_id):
             gone = "is for a record that is not there any more; plan again"
             conflicts += [_conflict(row, name, None, gone) for name in row.write]
-            row.write = []
+            if not row.write:  # it was to join the activity or the program
+                conflicts.append(LoadCell(row.row, key_shown(row.key), None, "conflict", reason=gone))
+            row.write, row.held = [], True
             continue
         if found is None:
             continue
@@ -273,7 +282,7 @@ def split_conflicts(
         kept: list[str] = []
         for name in row.write:
             now, seen, form = contents[places[name]], row.old.get(name), form_of(columns[name])
-            if now is seen or (seen is not None and is_same(form, now, seen)):
+            if _is_as_seen(form, now, seen):
                 kept.append(name)
                 if now is not None:
                     row.old[name] = now

@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -265,7 +266,11 @@ _EMPTY: Mapping[str, Any] = {"cells": {}, "told": {}, "reason": "", "record_id":
 
 def _plain(value: Any) -> Any:
     """Return what a refused cell holds, which may be anything, as something that JSON has."""
-    return value if value is None or isinstance(value, bool | int | str) else safe_repr(value)
+    if value is None or isinstance(value, bool | int | float | str | list | dict):
+        with suppress(ValueError, TypeError):
+            strict_json.encode(value)
+            return value
+    return safe_repr(value)
 
 
 def _pairs(row: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

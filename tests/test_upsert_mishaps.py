@@ -1,0 +1,209 @@
+"""Loads of tables where something happens between plan and write, or goes wrong on the way: the report is right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalbio import FieldTypeError
+from kalbio._core.bulk.journal import Journal
+from kalbio.loading import LoadReport
+from kalbio.sandbox import Sandbox
+from tests.conftest import Lab, World
+from tests.test_journals import Killed, kill
+from tests.test_upsert_journals import IMPORT
+from tests.test_upserts import apply, histories, plan, prepared, table, upsert, writes
+
+
+@pytest.fixture
+def lab(world: World) -> Iterator[Lab]:
+    """A sandbox with fields and a program, and the two records of the table."""
+    made = prepared(Lab(world, retries=0))
+    world(made.api.programs.create_program("Loads"))
+    upsert(made, table(2))
+    writes(made)
+    yield made
+    made.close()
+
+
+def archive(lab: Lab, *keys: str) -> None:
+    """Archive records as people do in the app."""
+    for key in keys:
+        with lab.sandbox.lock:
+            record = lab.world(lab.api.records.get_record_by_id({"Compound": key}))
+            change = "update record set archived = 1, identity = identity || ' gone' where id = ?"
+            lab.sandbox.store.run(change, record.id)
+
+
+def members(lab: Lab) -> int:
+    """How many records are in the program."""
+    return len(lab.world(lab.api.records.search_records(program_id="Loads")))
+
+
+def test_records_that_are_gone_since_the_plan_are_not_made_again(lab: Lab) -> None:
+    """A plan for records that were archived meanwhile writes nothing, also where they were to join a program."""
+    made = plan(lab, [{"Compound": "U-0", "logP": 7}, {"Compound": "U-1"}], program="Loads")
+    archive(lab, "U-0", "U-1")
+    report = apply(lab, made)
+    assert writes(lab) == []
+    assert [(cell.key, cell.column, cell.status) for cell in report] == [
+        ("U-0", "logP", "conflict"), ("U-1", None, "conflict"),
+    ]  # fmt: skip
+    assert "is not there any more" in report.conflicts[1].reason
+
+
+def test_a_plan_that_was_applied_joins_nothing_again(lab: Lab) -> None:
+    """Records that have joined the program by now are not sent again."""
+    made = plan(lab, table(2), program="Loads")
+    assert apply(lab, made).ok
+    assert (writes(lab), members(lab)) == (["pushImportByFieldId"], 2)
+    assert apply(lab, made).ok
+    assert writes(lab) == []
+
+
+def test_new_records_that_somebody_made_since_the_plan_join_the_program(lab: Lab) -> None:
+    """A record that was to be made, and is there as given by now, joins what the plan says."""
+    made = plan(lab, table(4), program="Loads")
+    upsert(lab, table(4))
+    assert apply(lab, made).ok
+    assert members(lab) == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "joined", "counts"),
+    [
+        ({"reset": True}, 0, {"unknown": 2, "done": 1}),
+        ({"lose_answer": True}, 2, {"done": 2}),
+        ({"status": 403}, 0, {"failed": 1, "unknown": 1, "done": 1}),
+    ],
+)
+def test_records_that_do_not_join_are_told(lab: Lab, fault: Any, joined: int, counts: Any) -> None:
+    """Where the import that adds records to a program is lost or refused, the report says which were not added."""
+    lab.fail("pushImportByFieldId", **fault)
+    rows = [{"Compound": "U-0"}, {"Compound": "U-1", "Tags": "a"}]
+    report = upsert(lab, rows, program="Loads", on_error="continue")
+    assert members(lab) == joined
+    assert report.counts == counts
+    assert upsert(lab, rows, program="Loads").ok
+    assert members(lab) == 2
+
+
+def test_a_record_that_has_not_joined_is_not_done_in_the_journal(lab: Lab, tmp_path: Path) -> None:
+    """Run again with its journal, a load adds the records to the program that it could not add at first."""
+    lab.fail("pushImportByFieldId", reset=True)
+    rows = [{"Compound": "U-0", "logP": 0.5}, {"Compound": "U-1", "Tags": "a"}]
+    for ok in (False, True):
+        options = {"program": "Loads", "on_error": "continue", "journal": tmp_path / "load.db"}
+        assert upsert(lab, rows, **options).ok is ok
+    assert members(lab) == 2
+
+
+def test_values_that_are_written_alone_are_done_where_the_import_was_refused(lab: Lab) -> None:
+    """Each cell has its own outcome: what the import was to carry failed, what was written by itself is there."""
+    lab.fail("pushImportByFieldId", status=403)
+    report = upsert(lab, [{"Compound": "U-0", "logP": 8, "Tags": "x"}], on_error="continue")
+    assert [(cell.column, cell.status) for cell in report] == [("logP", "failed"), ("Tags", "done")]
+    assert histories(lab, "U-0") == {"Note": ["note 0"], "logP": ["0.5"], "Tags": [["x"]]}
+
+
+def test_a_load_that_stops_writes_nothing_alone_after_a_refused_import(lab: Lab) -> None:
+    """With on_error="stop" the values that no import carries are skipped when the import before them failed."""
+    lab.fail("pushImportByFieldId", status=403)
+    report = upsert(lab, [{"Compound": "U-0", "logP": 8, "Tags": "x"}])
+    assert [(cell.column, cell.status) for cell in report] == [("logP", "failed"), ("Tags", "skipped")]
+    assert histories(lab, "U-0") == {"Note": ["note 0"], "logP": ["0.5"]}
+
+
+def test_every_row_of_a_key_that_is_refused_is_told(lab: Lab) -> None:
+    """A row that was merged into another one is refused with it."""
+    rows = [{"Compound": "A", "Note": "x"}, {"Compound": "A", "logP": 1}, {"Compound": "A", "Note": "y"}]
+    made = plan(lab, rows)
+    assert [cell.row for cell in made.refused] == [0, 1, 2]
+    assert "merged" not in str(made)
+
+
+def test_files_of_a_plan_that_was_applied_are_there(lab: Lab, tmp_path: Path) -> None:
+    """A file that a plan has uploaded is no conflict, and is uploaded again only if all is to be written."""
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Spectrum", "file"))
+    file = tmp_path / "nmr.txt"
+    file.write_bytes(b"1 2 3")
+    made = plan(lab, [{"Compound": "U-0", "Spectrum": file}])
+    assert apply(lab, made).counts == {"done": 1}
+    writes(lab)
+    again = apply(lab, made)
+    assert (again.ok, again.values_unchanged, writes(lab)) == (True, 1, [])
+    assert upsert(lab, [{"Compound": "U-0", "Spectrum": file}], only_changed=False).counts == {"done": 1}
+    assert len(histories(lab, "U-0")["Spectrum"]) == 2
+
+
+def test_a_field_that_somebody_made_of_another_type_takes_nothing(lab: Lab) -> None:
+    """Where a field was to be made, and is there with another type by now, nothing is written in it."""
+    made = plan(lab, [{"Compound": "U-0", "Lot": "true"}], create_fields={"Lot": "text"})
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Lot", "boolean"))
+    writes(lab)
+    with pytest.raises(FieldTypeError, match="Lot"):
+        apply(lab, made)
+    assert writes(lab) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "new"),
+    [("logP", ["a"], 3), ("logP", {"x": 1}, 3), ("Tags", {"x": 1}, "a"), ("Note", ["a"], "n"), ("Flag", ["a"], True)],
+)
+def test_contents_that_do_not_fit_their_field_are_no_conflict(lab: Lab, field: str, content: Any, new: Any) -> None:
+    """A cell that holds what the plan saw is written, also where that was no content for such a field."""
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Flag", "boolean"))
+    upsert(lab, [{"Compound": "U-0", "Tags": "t", "Flag": False}])
+    field_id = lab.world(lab.api.entity_fields.get_data_field_by_id(field)).id
+    with lab.sandbox.lock:
+        lab.sandbox.store.run("update value set content = ? where field_id = ?", json.dumps(content), field_id)
+    made = plan(lab, [{"Compound": "U-0", field: new}])
+    assert [cell.old for cell in made] == [content]
+    assert apply(lab, made).counts == {"done": 1}
+
+
+def test_every_import_that_may_be_of_the_load_is_waited_for(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a kill, an import that has failed does not hide another one that runs still."""
+    monkeypatch.setattr("kalbio._core.bulk.journal.JOURNAL_REST", 0.0)
+    monkeypatch.setattr(Journal, "note", Journal.note)
+    lab = prepared(Lab(world, Sandbox(import_polls=10**6), retries=0))
+    live = kill(lab, 0, carried_out=False, operation=IMPORT)
+    with pytest.raises(Killed):
+        upsert(lab, table(2), journal=tmp_path / "load.db")
+    live()
+    for key in ("ours, it may be", "of somebody else"):
+        import_id = world(lab.api.imports.push_data(["Compound"], [{"Compound": key}]))
+    with lab.sandbox.lock:
+        newest = lab.sandbox.store.need("import", import_id)
+        failed = {**newest["outcome"], "import_status": "failed", "import_result": None}
+        lab.sandbox.store.put("import", newest | {"polls": 1, "outcome": failed})
+    writes(lab)
+    report = upsert(lab, table(2), journal=tmp_path / "load.db", timeout=1.2, on_error="continue")
+    assert report.counts == {"unknown": 4}
+    assert writes(lab) == []
+    lab.close()
+
+
+def test_a_report_of_anything_is_saved(lab: Lab, tmp_path: Path) -> None:
+    """Cells that no JSON can hold are kept as they are shown; the others as they are."""
+    rows = [
+        {"Compound": "U-0", "Note": "\ud800", "logP": 10**5000},
+        {"Compound": "</td><b>U-1", "Note": "<img src=x>\x00\x1b[31m\u202e", "logP": float("inf")},
+        {"Compound": "U-2", "logP": ["a", 1]},
+    ]
+    report = upsert(lab, rows, on_error="continue")
+    assert "<img" not in report._repr_html_()
+    assert "\x1b" not in str(report)
+    report.save(tmp_path / "report.json")
+    again = LoadReport.load(tmp_path / "report.json")
+    assert [(cell.status, cell.key, cell.column) for cell in again] == [
+        (cell.status, cell.key, cell.column) for cell in report
+    ]
+    assert again.refused[-1].new == ["a", 1]
+    assert again.done == report.done
