@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest e7043f10e52c)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 8b68f313ef40)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class TableReads(Service):
         limit: int | None = None,
         types: Types | None = None,
         include_sub_records: bool = False,
-        batch_size: int = 250,
+        batch_size: int = 75,
         progress: RowProgress | bool | None = None,
         **older: Unpack[OlderNames],
     ) -> Iterator[Table]:

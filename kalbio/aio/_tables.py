@@ -174,7 +174,7 @@ class TableReads(Service):
         limit: int | None = None,
         types: Types | None = None,
         include_sub_records: bool = False,
-        batch_size: int = 250,
+        batch_size: int = 75,
         progress: RowProgress | bool | None = None,
         **older: Unpack[OlderNames],
     ) -> AsyncIterator[Table]:
