@@ -23,6 +23,7 @@ from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.names import LISTINGS_OF_MEMBER
 from kalbio.imports import ImportRecord
 from kalbio.programs import Program
+from kalbio.reading import read_rows
 from kalbio.records import Record
 from kalbio.testing import InProcess
 from tests import browser
@@ -322,12 +323,20 @@ def shown_things() -> str:
         record.add_value(HOSTILE, HOSTILE)
         error = KalbioAPIError.for_status("POST", "/records", 400, HOSTILE.encode())
         result: Any = BulkResult([RowOutcome(n, "failed", error=error) for n in range(30)])
+        load = [
+            {"Compound": HOSTILE, "Comment": "x" * 500, "Potency (nM)": HOSTILE},
+            {"Compound": "SBX-1", HOSTILE: "y"},
+        ]
+        plan = client.records.plan_upsert(load, key="Compound")
+        assert plan.refused
         wide = html_table(HOSTILE, [["w" * 30] * 19] * 3, 3, heads=[f"column {n}" for n in range(19)])
         with client.cache_disabled():
             things: list[Any] = [
                 client, error, record, Listing([record] * 30), client.activities.get_activities()[0],
-                record.get_values(), client.activities.get_activities(), client.entity_fields.get_data_fields(), result,
-                client.records.table("Compound"), Program({"id": ID, "title": HOSTILE, HOSTILE: HOSTILE}),
+                record.get_values(), client.activities.get_activities(), client.entity_fields.get_data_fields(),
+                result, client.records.table("Compound"), read_rows([{HOSTILE: HOSTILE}]), plan,
+                plan.apply(on_error="continue"), client.doctor(max_requests=5),
+                Program({"id": ID, "title": HOSTILE, HOSTILE: HOSTILE}),
             ]  # fmt: skip
         return "".join([*(thing._repr_html_() for thing in things), wide])
 
@@ -356,7 +365,7 @@ def test_names_stay_text(told: dict[str, dict[str, Any]]) -> None:
     seen = told["plain"]
     assert seen["hacked"] is False
     assert set(seen["tags"]) <= {
-        "div", "style", "table", "thead", "tbody", "tr", "th", "td", "details", "summary",
+        "div", "style", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "h1", "h2", "p",
     }  # fmt: skip
     assert "<script>window.hacked=true</script>" in seen["text"]
     assert "\\u202e" in seen["text"]

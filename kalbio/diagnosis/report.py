@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kalbio._core.text.html_tables import boxed, framed
+
 LEVELS = {
     "wrong": "The answer breaks the description: code that trusts it goes wrong",
     "unknown": "The platform says something that the description does not know",
@@ -226,10 +228,10 @@ class Report:
     def to_html(self, path: str | Path | None = None) -> str:
         """The report as an HTML page that needs no other file, also written to a file when one is given."""
         page = (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>kalbio doctor</title>'
+            '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+            "<title>kalbio doctor</title>"
             "<style>body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:75em;padding:0 1em}"
-            "table{border-collapse:collapse}td,th{border-bottom:1px solid #ddd;padding:.2em .8em .2em 0;"
-            "text-align:left;vertical-align:top}</style></head>"
+            "</style></head>"
             f"<body>{self._repr_html_()}</body></html>\n"
         )
         return _kept(page, path)
@@ -243,8 +245,8 @@ class Report:
             )
             parts.append(f"<h2>{html.escape(title)}</h2>")
             parts.append(f"<p>{html.escape(meaning)}</p>" if meaning else "")
-            parts.append(f"<table><tr>{cells}</tr>{lines}</table>")
-        return "".join(parts)
+            parts.append(boxed(f"<tr>{cells}</tr>{lines}"))
+        return framed("".join(parts))
 
     def __str__(self) -> str:
         return self.to_text()

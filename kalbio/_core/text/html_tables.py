@@ -17,14 +17,14 @@ COLUMNS = 20
 # see-through. A wide table scrolls within its box.
 _STYLE = (
     "<style>"
-    ".sdk-view{color:var(--jp-content-font-color1,inherit);max-width:100%;margin:.2em 0}"
+    ".sdk-view{color:var(--jp-content-font-color1,inherit);max-width:100%;margin:.2em 0;overflow-wrap:anywhere}"
     ".sdk-view .box{max-width:100%;overflow-x:auto}"
     ".sdk-view table{border-collapse:collapse;margin:.3em 0;width:auto}"
     ".sdk-view th,.sdk-view td{text-align:left;vertical-align:top;white-space:normal;padding:.15em 1em .15em 0;"
     "border:0;border-bottom:1px solid rgba(128,128,128,.4);max-width:30em;overflow-wrap:break-word}"
     ".sdk-view tr{background:none!important}"
-    ".sdk-view .title{font-weight:600;overflow-wrap:anywhere}"
-    ".sdk-view .hint,.sdk-view summary{opacity:.8;overflow-wrap:anywhere}"
+    ".sdk-view .title{font-weight:600}"
+    ".sdk-view .hint,.sdk-view summary{opacity:.8}"
     "</style>"
 )
 
@@ -62,7 +62,7 @@ def html_tables(
     limit: int = ROWS,
 ) -> str:
     """Return several tables below one title: each with a line above it, heads, rows, and how many rows there are."""
-    parts = [f'<div class="sdk-view">{_STYLE}<div class="title">{_cell(title)}</div>']
+    parts = [f'<div class="title">{_cell(title)}</div>']
     for line, heads, rows, count in tables:
         if line:
             parts.append(f'<div class="hint">{_cell(line)}</div>')
@@ -72,7 +72,17 @@ def html_tables(
     if folded:
         inner = _table((), folded, len(folded), 2 * limit)
         parts.append(f"<details><summary>ids, and the rest</summary>{inner}</details>")
-    return "".join([*parts, "</div>"])
+    return framed("".join(parts))
+
+
+def framed(content: str) -> str:
+    """Return HTML in the frame that gives it the look of all that is shown; its texts are escaped already."""
+    return f'<div class="sdk-view">{_STYLE}{content}</div>'
+
+
+def boxed(table: str) -> str:
+    """Return a table in a box that it scrolls in where it is too wide."""
+    return f'<div class="box"><table>{table}</table></div>'
 
 
 def _table(heads: Sequence[Any], rows: Iterable[Sequence[Any]], count: int, limit: int) -> str:
@@ -87,7 +97,7 @@ def _table(heads: Sequence[Any], rows: Iterable[Sequence[Any]], count: int, limi
         lines.append(f"<tr><th>{_cell(head)}</th>{shown}</tr>")
     if count > limit:
         lines.append(f"<tr><td>... {count - limit} more</td></tr>")
-    return f'<div class="box"><table>{"".join(lines)}</table></div>' if lines else ""
+    return boxed("".join(lines)) if lines else ""
 
 
 def _cell(value: Any) -> str:
