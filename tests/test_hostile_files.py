@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -466,6 +467,16 @@ def test_the_limit_of_the_library_stays_as_it_was(tmp_path: Path) -> None:
     before = csv.field_size_limit()
     read_rows(path)
     assert csv.field_size_limit() == before
+
+
+def test_files_with_long_cells_are_read_at_once(tmp_path: Path) -> None:
+    """Several threads read files with long cells, and none takes the limit of the other away."""
+    paths = [tmp_path / f"{number}.csv" for number in range(4)]
+    for path in paths:
+        path.write_bytes(b"a,b\n" + b"1,2\n" * 20_000 + b"1," + b"x" * 300_000 + b"\n")
+    with ThreadPoolExecutor(4) as pool:
+        for rows in pool.map(read_rows, paths * 4):
+            assert len(rows) == 20_001
 
 
 RENAMED: list[tuple[dict[Any, Any], Any]] = [

@@ -426,8 +426,9 @@ def test_frames_lose_nothing_without_a_word() -> None:
     for frame, text in FRAMES:
         with pytest.raises(ValueError, match=text):
             read_rows(frame)
-    whole = polars.DataFrame({"v": polars.Series([NS, None]).cast(polars.Datetime("ns"))})
-    assert list(read_rows(whole)) == [{"v": date(2026, 3, 1)}, {}]
+    for unit in ("ns", "us", "ms"):
+        days = polars.Series([datetime(1899, 3, 1), None, datetime(2026, 3, 1)]).cast(polars.Datetime(unit))
+        assert list(read_rows(polars.DataFrame({"v": days}))) == [{"v": date(1899, 3, 1)}, {}, {"v": date(2026, 3, 1)}]
     assert list(read_rows(pd.DataFrame({"v": [1, 2]}, index=[7, 5]))) == [{"v": 1}, {"v": 2}]
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from kalbio._core.concurrency.forks import fork_lock
 from kalbio._core.text.display import safe_repr
 
 _MARKS = (
@@ -99,24 +100,40 @@ def from_delimited(path: Path, separator: str | None, encoding: str | None) -> t
 
 def _parsed(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[str]]]:
     """Return the lines that are not blank with their numbers."""
+    try:
+        return _lines(path, text, separator)
+    except _LongCellError:
+        pass
+    # The library takes long cells, such as sequences, only when it is told so for the whole process. Nobody else does
+    # this here at the same time, and no child is forked meanwhile, which would wait for ever.
+    with fork_lock():
+        usual = csv.field_size_limit()
+        csv.field_size_limit(max(usual, len(text)))
+        try:
+            return _lines(path, text, separator)
+        finally:
+            csv.field_size_limit(usual)
+
+
+class _LongCellError(Exception):
+    """A cell is longer than the library takes."""
+
+
+def _lines(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[tuple[int, Sequence[str]]] = []
     begin = 1
-    # The library takes cells of 128 KB, and only for all readers can it be told to take longer ones: a sequence may be.
-    usual = csv.field_size_limit()
-    if len(text) > usual:
-        csv.field_size_limit(len(text))
     try:
         for cells in reader:
             if cells:
                 rows.append((begin, cells))
             begin = reader.line_num + 1
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise _LongCellError from None
         told = "a double quote opens a cell there and none closes it" if "end of data" in str(error) else str(error)
         cure = "a double quote within a quoted cell is written twice"
         raise ValueError(f"{path.name!r}, line {begin}: {told}; {cure}") from None
-    finally:
-        csv.field_size_limit(usual)
     return rows
 
 
