@@ -42,6 +42,20 @@ def test_the_sync_client_needs_no_event_loop() -> None:
     assert {name for name in loaded if name.startswith(("kalbio.aio", "kalbio._core.aio"))} == set()
 
 
+def test_the_second_platform_costs_the_first_one_nothing() -> None:
+    """A Kaleidoscope client loads nothing of Provena, and the other way round."""
+    loaded = modules_after(
+        "import kalbio.aio.client, kalbio.records; kalbio.KaleidoscopeClient('id', 'secret').records"
+    )
+    assert {name for name in loaded if name.startswith(("kalbio.provena", "provena_api"))} == set()
+
+    making = "ProvenaClient(ClientCredentialsFlow(Config('a.invalid', 'b'), 'id', 'secret'))"
+    loaded = modules_after(f"from kalbio.provena import ClientCredentialsFlow, Config, ProvenaClient; {making}")
+    assert {name for name in loaded if name.split(".")[0] in ("httpx", "anyio", "kaleidoscope_api")} == set()
+    strangers = ("kalbio.aio", "kalbio._model", "kalbio.client", "kalbio.sandbox", "kalbio.provena.aio")
+    assert {name for name in loaded if name.startswith(strangers)} == set()
+
+
 def test_a_client_does_not_load_the_emulator_kit() -> None:
     """Whoever only uses a client pays nothing for the sandbox, whose extra may not be installed."""
     loaded = modules_after("import kalbio.aio.client, kalbio.records; kalbio.KaleidoscopeClient('id', 'secret').raw")

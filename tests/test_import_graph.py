@@ -16,6 +16,7 @@ WORLDS = ("kalbio.aio", "kalbio")
 # From the ground up; a module imports from its own layer or from below. Modules of the two worlds stand alike.
 LAYERS = (
     ("what every platform needs", "_version _extras _core"),
+    ("a second platform, a room of its own", "provena"),
     ("what tells how the platform and its description differ", "diagnosis"),
     ("what a noun is without a network", "_model"),
     ("tables, as data", "tables"),
@@ -101,6 +102,55 @@ def test_imports_lead_down() -> None:
     assert up == []
 
 
+PROVENA = (
+    ("what it is without a network", "_model"),
+    ("what services share", "_service"),
+    ("services", "registry search handles"),
+    ("the client", "client"),
+    ("what stands on the client", "__init__ aio testing"),
+)
+PROVENA_RANKS = {name: rank for rank, (_, names) in enumerate(PROVENA) for name in names.split()}
+
+
+def place_in_provena(module: str) -> str:
+    """The name that a module of that room has in its table of layers: the same in both worlds."""
+    if module in ("kalbio.provena", "kalbio.provena.aio"):
+        return "__init__"
+    return module.removeprefix("kalbio.provena.").removeprefix("aio.").split(".")[0]
+
+
+def test_provena_is_a_room_of_its_own() -> None:
+    """Nothing else imports it, it imports the floor and itself alone, and inside its imports lead down as well."""
+    room = {module for module in MODULES if module.startswith("kalbio.provena")}
+    assert {module for module in MODULES if module not in room and graph()[module] & room} == set()
+    assert {
+        (module, other)
+        for module in room
+        for other, _ in imported(module)
+        if other.startswith(("kalbio", "kaleidoscope_api"))
+        and not other.startswith(("kalbio._core", "kalbio._version", "kalbio.provena"))
+    } == set()
+    assert {place_in_provena(module) for module in room} - set(PROVENA_RANKS) == set()
+    up = [
+        (module, other)
+        for module in room
+        for other in graph()[module] & room
+        if PROVENA_RANKS[place_in_provena(other)] > PROVENA_RANKS[place_in_provena(module)]
+    ]
+    assert up == []
+
+
+def test_the_stand_in_for_provena_imports_nothing_of_its_client() -> None:
+    """It stands beside the client, on the emulator kit and the description."""
+    for path in sorted((ROOT / "provena/sandbox").glob("*.py")):
+        for node in ast.walk(parsed(path)):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            ours = [name for name in names if name.startswith(("kalbio", "provena_api", "kaleidoscope_api"))]
+            kit = ("kalbio._core.emulator", "kalbio._core.description", "kalbio.provena.sandbox")
+            assert all(name.startswith(kit) for name in ours), (path.name, ours)
+
+
 def test_only_what_stands_on_the_client_imports_it() -> None:
     """No service, no object and nothing below knows the client's class, not even to a type checker."""
     knowing = {
@@ -112,7 +162,7 @@ def test_only_what_stands_on_the_client_imports_it() -> None:
 def test_services_import_no_service() -> None:
     """The class of a service is imported by the client alone; services find things through the directory."""
     knowing = {
-        (layer_of(module), name)
+        (place_in_provena(module) if module.startswith("kalbio.provena") else layer_of(module), name)
         for module in MODULES
         for other, name in imported(module)
         if other in MODULES and name.endswith("Service") and name != "Service"

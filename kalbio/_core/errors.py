@@ -155,9 +155,12 @@ class APIError(SDKError):
         return self.path
 
     @classmethod
-    def for_status(cls, method: str, url: str, status_code: int, response_body: bytes, **more: Any) -> APIError:
-        """Return the error of the class that belongs to the status."""
-        kind = _BY_STATUS.get(status_code, ServerError if status_code >= 500 else APIError)
+    def for_status(
+        cls, method: str, url: str, status_code: int, response_body: bytes, *, meaning: int | None = None, **more: Any
+    ) -> APIError:
+        """Return the error of the class that belongs to the status, or to the one that it means."""
+        meant = status_code if meaning is None else meaning
+        kind = _BY_STATUS.get(meant, ServerError if meant >= 500 else APIError)
         return kind(method, url, status_code, response_body, **more)
 
 

@@ -26,10 +26,12 @@ class Failure:
     Attributes:
         reason: what it says.
         is_refusal: whether it says that nothing was done. It is an APIError then, as if the status had said so.
+        meaning: the status that says what it means; 0 for none in particular.
     """
 
     reason: str
     is_refusal: bool = False
+    meaning: int = 0
 
 
 def _no_error_body(body: Any) -> ErrorBody:
@@ -38,6 +40,10 @@ def _no_error_body(body: Any) -> ErrorBody:
 
 def _no_failure(answer: Mapping[str, Any]) -> Failure | None:
     return None
+
+
+def _as_sent(status: int, body: bytes) -> int:
+    return status
 
 
 def _no_hint(port: int | None) -> str:
@@ -59,6 +65,7 @@ class Platform:
         base_url: where the API answers.
         base_urls: where the operations of a tag answer, for tags that have a place of their own. They get the same
             credentials.
+        path_prefixes: what the paths of a tag begin with in the description, and not at the place of its own.
         operations: gives the operations of the description; asked when the first request is sent.
         token_request: the arguments of `build_request` for one request of a login, given its grant. What is asked for,
             and for how long, is decided by a `TokenSource`.
@@ -66,6 +73,8 @@ class Platform:
         read_error: reads the JSON of an answer with a status of 400 or more.
         find_failure: says whether the object of a successful answer tells a failure.
         is_idempotent: whether a request may be sent twice, given its method, and its operation where it has one.
+        meaning: the status that a refusal means, given its status and its body. It decides about the class of the
+            error, about another login, and about another try.
         request_id_headers: headers of an answer that may name the request, the best one first.
         wraps_objects: whether an object may come as a list of one.
         no_server: says what may help when no server listens on a port of this computer.
@@ -77,10 +86,12 @@ class Platform:
     operations: Callable[[], Mapping[str, OperationInfo]]
     token_request: Callable[[Grant], Mapping[str, Any]]
     base_urls: Mapping[str, str] = attrs.field(factory=dict)
+    path_prefixes: Mapping[str, str] = attrs.field(factory=dict)
     token_header: str = "Authorization"  # noqa: S105
     read_error: Callable[[Any], ErrorBody] = _no_error_body
     find_failure: Callable[[Mapping[str, Any]], Failure | None] = _no_failure
     is_idempotent: Callable[[str, OperationInfo | None], bool] = is_idempotent
+    meaning: Callable[[int, bytes], int] = _as_sent
     request_id_headers: tuple[str, ...] = REQUEST_ID_HEADERS
     wraps_objects: bool = False
     no_server: Callable[[int | None], str] = _no_hint

@@ -198,10 +198,11 @@ class Core:
         fetch_identity: Callable[[], str] | None = None,
         base_url: str = "https://api.invalid",
         draw: float = 1.0,
+        platform: Platform = PLATFORM,
     ) -> Any:
         """A pipe of this world. Pauses take the longest time that the jitter allows, unless `draw` says otherwise."""
         settings = Settings(
-            platform=PLATFORM,
+            platform=platform,
             base_url=base_url,
             timeouts=Timeouts(),
             retry=retry if retry is not None else RetryPolicy(),
@@ -218,7 +219,7 @@ class Core:
                 return made
 
             return kinds["auth"](
-                held, platform=PLATFORM, build=build, extra_headers=settings.extra_headers, identity=identity
+                held, platform=platform, build=build, extra_headers=settings.extra_headers, identity=identity
             )
 
         pause = self.clock.pause if self.world.kind == "sync" else self.clock.async_pause

@@ -135,6 +135,8 @@ class AsyncTokenAuth(Auth):
             refusal = await read(response, constants.MAX_REFUSAL)  # the library would read all of it
             response.headers.pop("content-encoding", None)
             response.stream = ByteStream(refusal.content)
+            if self._platform.meaning(401, refusal.content) != 401:
+                return  # another token would not be allowed to do it either
             self._tokens.reject(token)  # also for those who cannot try again: the next caller needs another one
             if not request.extensions.get("replayable", True):
                 return

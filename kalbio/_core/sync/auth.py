@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 7353c8d77161)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest b488205f1386)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -132,6 +132,8 @@ class TokenAuth(Auth):
             refusal = read(response, constants.MAX_REFUSAL)  # the library would read all of it
             response.headers.pop("content-encoding", None)
             response.stream = ByteStream(refusal.content)
+            if self._platform.meaning(401, refusal.content) != 401:
+                return  # another token would not be allowed to do it either
             self._tokens.reject(token)  # also for those who cannot try again: the next caller needs another one
             if not request.extensions.get("replayable", True):
                 return

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest e30edd86d375)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 08fcab81e9be)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NoReturn
 
 from kalbio._core import constants
@@ -159,7 +160,9 @@ class RetryingClient(Client):
         """Return the url of an operation whose tag has a place of its own; any other one as it is."""
         operation = self._operations.get((arguments.get("extensions") or {}).get("operation", ""))
         base = None if operation is None else self._settings.base_urls.get(operation.tag)
-        return url if base is None else f"{base}{url}"
+        if operation is None or base is None:
+            return url
+        return f"{base}{url.removeprefix(self._platform.path_prefixes.get(operation.tag, ''))}"
 
     def _assemble(self, method: str, url: Any, arguments: dict[str, Any]) -> Request:
         """Build a request, in the short way where it has nothing but what generated operations give it.
@@ -377,7 +380,8 @@ class RetryingClient(Client):
         if wrong is None and lacking is None:
             return True
         if isinstance(lacking, Failure) and lacking.is_refusal:
-            refused = self._refusal(APIError, request, response, None)
+            make = partial(APIError.for_status, meaning=lacking.meaning) if lacking.meaning else APIError
+            refused = self._refusal(make, request, response, None)
             refused.message = refused.message or redact(lacking.reason, self._secrets())
             raise refused
         self._suspicious = True
@@ -434,12 +438,13 @@ class RetryingClient(Client):
 
     def _after_refusal(self, request: Request, response: Response, attempt: int, started: float) -> Decision:
         retry_after = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-        result = classify(response.status_code, retry_after)
+        meaning = self._platform.meaning(response.status_code, response.content)
+        result = classify(meaning, retry_after)
         decision = self._decide(request, result, attempt, started, retry_after)
         _leave_connection(request, response.status_code)
         if decision.wait is not None:
             return decision
-        error = self._refusal(APIError.for_status, request, response, retry_after)
+        error = self._refusal(partial(APIError.for_status, meaning=meaning), request, response, retry_after)
         if decision.outcome_unknown:
             self._raise_outcome_unknown(request, f"the server failed with status {response.status_code}", error)
         raise error

@@ -1,0 +1,60 @@
+"""A client for Provena, the provenance system for modelling groups.
+
+    from kalbio.provena import ClientCredentialsFlow, Config, ProvenaClient
+
+    config = Config("provena.example.org", "provena")
+    with ProvenaClient(ClientCredentialsFlow(config, "my-service", secret)) as client:
+        person = client.persons.get("Ada Lovelace")
+
+Everything here is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kalbio.provena._model.config import APIOverrides, Config
+    from kalbio.provena._model.items import Handle, Hit, Item, UnparsableItemWarning
+    from kalbio.provena._model.login import AuthManager, ClientCredentialsFlow, DeviceFlow, OfflineFlow
+    from kalbio.provena._model.subtypes import Subtype, UnsupportedActionError
+    from kalbio.provena.aio.client import AsyncProvenaClient
+    from kalbio.provena.client import ProvenaClient
+
+_HOMES = {
+    "kalbio.provena.client": ["ProvenaClient"],
+    "kalbio.provena.aio.client": ["AsyncProvenaClient"],
+    "kalbio.provena._model.config": ["APIOverrides", "Config"],
+    "kalbio.provena._model.items": ["Handle", "Hit", "Item", "UnparsableItemWarning"],
+    "kalbio.provena._model.login": ["AuthManager", "ClientCredentialsFlow", "DeviceFlow", "OfflineFlow"],
+    "kalbio.provena._model.subtypes": ["Subtype", "UnsupportedActionError"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "APIOverrides",
+    "AsyncProvenaClient",
+    "AuthManager",
+    "ClientCredentialsFlow",
+    "Config",
+    "DeviceFlow",
+    "Handle",
+    "Hit",
+    "Item",
+    "OfflineFlow",
+    "ProvenaClient",
+    "Subtype",
+    "UnparsableItemWarning",
+    "UnsupportedActionError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""What Provena is without a network."""

@@ -1,0 +1,133 @@
+"""What the services answer with: views over the JSON, decoded when it is read."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from kalbio._core.objects.resource import (
+    Owner,
+    Resource,
+    anything,
+    list_of_anything,
+    mapping,
+    number,
+    text,
+    text_or_empty,
+)
+from kalbio._core.text.display import printable, safe_repr
+
+HANDLE = re.compile(r"\d[\w.]*/\S+")
+"""What a handle looks like: a number, a slash, and more."""
+
+
+class UnparsableItemWarning(UserWarning):
+    """The registry has an item that does not have the form of its subtype; it is given as it is stored."""
+
+
+class Item(Resource):
+    """An item of the registry, of any subtype: its data, and what the registry itself knows of it.
+
+    The members of a subtype's data are attributes as well: `person.email`, `model.source_url`.
+
+    Attributes:
+        roles: what the caller may do with it; None when it came in a list, which does not tell.
+        locked: whether it is locked; None when it came in a list.
+    """
+
+    __slots__ = ("locked", "roles")
+
+    def __init__(self, raw: dict[str, Any] | None = None, client: Owner | None = None, /, **members: Any) -> None:
+        super().__init__(raw, client, **members)
+        self.roles: list[str] | None = None
+        self.locked: bool | None = None
+
+    display_name = text("Its name for people; None for a seed.")
+    item_category = text_or_empty("AGENT, ENTITY or ACTIVITY.")
+    item_subtype = text_or_empty("Its subtype.")
+    record_type = text_or_empty("COMPLETE_ITEM, or SEED_ITEM when it has no data yet.")
+    owner_username = text("Who owns it.")
+    created_timestamp = number("When it was created, in seconds since 1970.")
+    updated_timestamp = number("When it was changed last, in seconds since 1970.")
+    user_metadata = mapping("Texts under names that its owner chose.")
+    history = list_of_anything("Its earlier states, the newest first.")
+    versioning_info = anything("Its place among its versions; None where there are none.")
+    workflow_links = anything("The jobs that registered its creation and its version.")
+
+    @property
+    def is_seed(self) -> bool:
+        """Whether it has no data yet."""
+        return self.record_type == "SEED_ITEM"
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was created."""
+        return _moment(self.created_timestamp)
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When it was changed last."""
+        return _moment(self.updated_timestamp)
+
+    def _text(self) -> str:
+        return self.display_name or f"{self.item_subtype or type(self).__name__} {self.id}"
+
+    def __repr__(self) -> str:
+        name = safe_repr(self.display_name) if self.display_name else "without a name"
+        return f"<{printable(self.item_subtype or type(self).__name__)} {name} {printable(self.id)}>"
+
+
+class Handle(Resource):
+    """A persistent id and what it stands for: values with a `type`, a `value` and an `index`."""
+
+    __slots__ = ()
+
+    properties = list_of_anything("Its values.")
+
+    @property
+    def url(self) -> str | None:
+        """Where it leads: its first URL; None when it has none."""
+        urls = (one.get("value") for one in self.properties if isinstance(one, dict) and one.get("type") == "URL")
+        return next((url for url in urls if isinstance(url, str)), None)
+
+    def __repr__(self) -> str:
+        return f"<Handle {printable(self.id)}>"
+
+
+class Hit(Resource):
+    """What a search found: the id of an item, and how well it fits."""
+
+    __slots__ = ()
+
+    @property
+    def score(self) -> float:
+        """How well it fits; only good for comparing hits of one search."""
+        return float(self._raw.get("score") or 0)
+
+    def __repr__(self) -> str:
+        return f"<Hit {printable(self.id)} {self.score:.2f}>"
+
+
+@attrs.frozen
+class ServiceHealth:
+    """Whether a service answers, and what it said.
+
+    Attributes:
+        name: the service.
+        ok: whether it answers.
+        message: what it said, or why it did not answer.
+    """
+
+    name: str
+    ok: bool
+    message: str
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

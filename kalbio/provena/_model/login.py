@@ -1,0 +1,200 @@
+"""The ways to log in: what each asks the identity provider for, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import json
+import time
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from kalbio._core.auth.tokens import Grant, Tokens, TokenSource
+from kalbio._core.errors import SettingError
+from kalbio._core.json import strict_json
+from kalbio.provena._model.config import Config
+
+_DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+_INTERVAL = 5.0
+"""Seconds between two polls of a device flow, unless the server says otherwise; `slow_down` adds as many."""
+
+
+class AuthManager:
+    """A way to log in to one installation. Clients that are given the same one share its tokens.
+
+    Attributes:
+        config: the installation.
+        tokens: what the client asks for and gets; no `repr` shows it.
+    """
+
+    def __init__(self, config: Config, tokens: TokenSource) -> None:
+        if not isinstance(config, Config):
+            raise SettingError(f"config must be a Config object; got {type(config).__name__}")
+        self.config = config
+        self.tokens = tokens
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.config.domain} {self.config.realm_name}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"a {type(self).__name__} holds secrets and cannot be pickled or copied")
+
+
+class ClientCredentialsFlow(AuthManager):
+    """Logs in as a service, with the id and the secret of a client of the realm."""
+
+    def __init__(self, config: Config, client_id: str, client_secret: str) -> None:
+        _check("client_id", client_id)
+        _check("client_secret", client_secret)
+        super().__init__(config, _ClientCredentials(client_id, client_secret, time.monotonic))
+
+
+class OfflineFlow(AuthManager):
+    """Logs in with an offline token: a refresh token that lives for weeks. Give it, or a file that has it."""
+
+    def __init__(
+        self,
+        config: Config,
+        client_id: str,
+        offline_token: str | None = None,
+        offline_token_file: str | Path | None = None,
+    ) -> None:
+        _check("client_id", client_id)
+        if offline_token is None:
+            if offline_token_file is None:
+                raise SettingError("offline_token is missing: pass offline_token=... or offline_token_file=...")
+            try:
+                offline_token = Path(offline_token_file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeError) as error:
+                raise SettingError(f"offline_token_file cannot be read: {error}") from None
+        _check("offline_token", offline_token)
+        super().__init__(config, _OfflineTokens(client_id, offline_token, time.monotonic))
+
+
+class DeviceFlow(AuthManager):
+    """Logs in through a browser, on this computer or another: shows a link and a code, and waits until they are used.
+
+    Args:
+        config: the installation.
+        client_id: id of a client of the realm that allows this.
+        show: gets the text that tells what to do; by default it is printed.
+        open_browser: whether to open the link in a browser of this computer, if there is one.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        client_id: str,
+        *,
+        show: Callable[[str], object] = print,
+        open_browser: bool = True,
+    ) -> None:
+        _check("client_id", client_id)
+        super().__init__(config, _DeviceTokens(client_id, time.monotonic, show, open_browser))
+
+
+def _check(name: str, value: Any) -> None:
+    # No error shows it: it may be what nobody must see.
+    if not isinstance(value, str) or not value:
+        raise SettingError(f"{name} must be text that is not empty; got {type(value).__name__}")
+    if value != value.strip() or not value.isprintable():
+        raise SettingError(f"{name} has a line end, a space around it or a control character, perhaps from a file")
+
+
+class _ClientCredentials(Tokens):
+    """Logs in anew each time: a refresh would need the secret as well."""
+
+    def next_grant(self) -> Grant:
+        """Return a login."""
+        return self.login_grant()
+
+
+class _OfflineTokens(Tokens):
+    """Renews with the offline token, or with the newest one that took its place."""
+
+    def next_grant(self) -> Grant:
+        """Return a renewal."""
+        with self._lock:
+            newest, self._refresh = self._refresh or self.client_secret, None
+        return {"grant_type": "refresh_token", "client_id": self.client_id, "refresh_token": newest}
+
+    def wait_after_refusal(self, grant: Grant, status: int, body: bytes) -> float | None:
+        """Return 0 when the refused token had taken the place of the one that was given, which may still be good."""
+        return None if grant["refresh_token"] == self.client_secret else 0.0
+
+
+class _DeviceTokens(Tokens):
+    """Asks for a code, shows it, and asks until somebody has let it in; renews where it can."""
+
+    def __init__(
+        self, client_id: str, clock: Callable[[], float], show: Callable[[str], object], open_browser: bool
+    ) -> None:
+        super().__init__(client_id, "", clock)
+        self._show = show
+        self._open_browser = open_browser
+        self._code = ""
+        self._interval = _INTERVAL
+        self._ends = 0.0
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return everything that must not be shown to anyone."""
+        with self._lock:
+            return (*self._issued, *([self._code] if self._code else []))
+
+    def reset_after_fork(self) -> None:
+        """In a forked child: keep the access token, and leave everything else to the parent."""
+        self._lock = Lock()
+        self._refresh, self._code = None, ""
+
+    def next_grant(self) -> Grant:
+        """Return a renewal where that is possible, else a poll for the code, else the beginning of a flow."""
+        with self._lock:
+            if self._code:
+                return {"grant_type": _DEVICE_GRANT, "client_id": self.client_id, "device_code": self._code}
+            refresh, self._refresh = self._refresh, None
+        if refresh is not None:
+            return {"grant_type": "refresh_token", "client_id": self.client_id, "refresh_token": refresh}
+        return {"client_id": self.client_id}
+
+    def accept(self, body: bytes) -> str | None:  # type: ignore[override]  # a login may take several requests
+        """Take over the tokens, or the code, which is shown. Raises ValueError when the answer has neither."""
+        answer: Any = strict_json.decode(body)
+        if not isinstance(answer, dict) or "device_code" not in answer:
+            token = super().accept(body)
+            with self._lock:
+                self._code = ""
+            return token
+        try:
+            code, user_code, where = answer["device_code"], str(answer["user_code"]), str(answer["verification_uri"])
+            self._interval = float(answer.get("interval") or _INTERVAL)
+            self._ends = self.clock() + float(answer["expires_in"])
+            if not isinstance(code, str) or not code:
+                raise TypeError("a code is text")
+        except (KeyError, TypeError, ValueError):
+            raise ValueError("the answer needs device_code, user_code, verification_uri and expires_in") from None
+        with self._lock:
+            self._code = code
+        whole = answer.get("verification_uri_complete")
+        link = whole if isinstance(whole, str) and whole.startswith(("https://", "http://")) else where
+        self._show(f"To log in, open {link} in a browser and enter the code {user_code}")
+        if self._open_browser:
+            webbrowser.open(link)  # nothing happens where there is none
+        return None
+
+    def wait_after_refusal(self, grant: Grant, status: int, body: bytes) -> float | None:
+        """Return how long to wait for the person; 0 after a refused renewal; None when the login is refused."""
+        if grant.get("grant_type") == "refresh_token":
+            return 0.0
+        try:
+            reason = json.loads(body).get("error")
+        except (ValueError, AttributeError):
+            reason = None
+        waits = reason in ("authorization_pending", "slow_down")
+        if reason == "slow_down":
+            self._interval += _INTERVAL
+        if waits and self.clock() + self._interval < self._ends:
+            return self._interval
+        with self._lock:
+            self._code = ""
+        return None

@@ -1,0 +1,44 @@
+"""What the services need of a client, and share."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from kalbio._core.aio.session import AsyncSession
+from kalbio._core.objects.resource import Names
+from kalbio._core.text.display import safe_repr
+
+
+class Client(Protocol):
+    """What a service needs of the client."""
+
+    @property
+    def session(self) -> AsyncSession:
+        """What calls are made with."""
+
+    @property
+    def directory(self) -> Names:
+        """What knows what things are called."""
+
+
+class Service:
+    """A group of calls."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._client!r}>"
+
+
+def require_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
+    """Raise ValueError unless a value is one of those that are known."""
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}; got {safe_repr(value)}")
+
+
+def require_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
+    """Raise ValueError unless a value is a whole number within limits."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least or (most is not None and value > most):
+        span = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be a whole number, {span}; got {safe_repr(value)}")

@@ -1,0 +1,45 @@
+"""Search over the registry."""
+
+from __future__ import annotations
+
+from provena_api.api.search import search_entity_registry
+from provena_api.models import ItemSubType
+from provena_api.types import UNSET
+
+from kalbio._core.http.responses import as_object
+from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.items import Hit
+from kalbio.provena._model.subtypes import Subtype, as_subtype
+from kalbio.provena.aio._service import Service, require_whole
+
+LARGEST_LIMIT = 50
+"""The server gives no more hits than that."""
+
+
+class SearchService(Service):
+    """Searches the registry."""
+
+    async def find(self, words: str, *, subtype: Subtype | str | None = None, limit: int = 10) -> list[Hit]:
+        """Find items by words in their data; small differences in spelling are forgiven.
+
+        The search lags behind the registry, and finds items that you may not read.
+
+        Args:
+            words: what to look for.
+            subtype: only items of this subtype.
+            limit: how many hits at most, 50 at most.
+
+        Returns:
+            The hits, the best first.
+
+        Example:
+            >>> for hit in await client.search.find("coral", subtype="MODEL"):
+            ...     print(hit.score, await client.models.get(hit))
+        """
+        if not isinstance(words, str) or not words.strip():
+            raise ValueError(f"words must be text to look for; got {safe_repr(words)}")
+        require_whole("limit", limit, 1, LARGEST_LIMIT)
+        wanted = UNSET if subtype is None else ItemSubType(as_subtype(subtype).value)
+        request = search_entity_registry.build_request(query=words, subtype_filter=wanted, record_limit=limit)
+        answer = as_object(await self._client.session.call(request))
+        return [Hit(one, self._client) for one in answer.get("results") or () if isinstance(one, dict)]

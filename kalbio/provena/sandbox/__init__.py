@@ -1,0 +1,8 @@
+"""A stand-in for an installation of Provena, as far as it goes: logins, the registry, handles, the search.
+
+It reads the description in the generated package, and imports nothing of the client.
+"""
+
+from kalbio.provena.sandbox.app import Sandbox
+
+__all__ = ["Sandbox"]

@@ -1,0 +1,66 @@
+"""The contract of the stand-in: the installed description, and its table of subtypes."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from kalbio._core.description.checks import Validators
+from kalbio._core.emulator.contract import Contract
+from kalbio._core.emulator.strict_json import Document
+
+
+@cache
+def load_contract() -> Contract:
+    """The contract of the installed API description, shared by all stand-ins of the process."""
+    return Contract(json.loads((files("provena_api") / "openapi.json").read_text(encoding="utf-8")))
+
+
+@cache
+def subtype_of(category: str, segment: str) -> str | None:
+    """The subtype that a path names, None when there is none."""
+    subtypes: Document = load_contract().spec["x-registry-subtypes"]
+    spelt = {(one["category"], one["segment"]): name for name, one in subtypes.items()}
+    return spelt.get((category, segment))
+
+
+@cache
+def subtypes_with(action: str) -> frozenset[str]:
+    """The subtypes that have an action."""
+    spec = load_contract().spec
+    named = spec["x-registry-actions"][action]["subtypes"]
+    return frozenset(spec["x-registry-subtypes"] if named == "all" else named)
+
+
+@cache
+def _validators() -> Validators:
+    return Validators(load_contract().spec)
+
+
+def _stem(subtype: str) -> str:
+    stem: str = load_contract().spec["x-registry-subtypes"][subtype]["stem"]
+    return stem
+
+
+@cache
+def data_names(subtype: str) -> tuple[str, ...]:
+    """The members of the data of a subtype."""
+    return tuple(load_contract().spec["components"]["schemas"][f"{_stem(subtype)}DomainInfo"]["properties"])
+
+
+def find_violations(subtype: str, item: Document) -> list[str]:
+    """What keeps an item from being one of its subtype."""
+    name = f"Item{_stem(subtype)}"
+    checks = _validators().of({"$ref": f"#/components/schemas/{name}"}, name)
+    return [error.message for error in checks.iter_errors(item)]
+
+
+def find_wrong_data(subtype: str, data: Document) -> list[tuple[tuple[str | int, ...], str, str]]:
+    """What is wrong with the data of an item: where, what, and the rule that it breaks."""
+    name = f"{_stem(subtype)}DomainInfo"
+    checks = _validators().of({"$ref": f"#/components/schemas/{name}"}, name)
+    return [
+        (tuple(error.instance_path), error.message, str(next(reversed(error.schema_path), "")))
+        for error in checks.iter_errors(data)
+    ]

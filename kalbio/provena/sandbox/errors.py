@@ -1,0 +1,41 @@
+"""How the servers refuse."""
+
+from __future__ import annotations
+
+from kalbio._core.emulator.calls import Answer
+from kalbio._core.emulator.refusals import Code, Refusal
+from kalbio._core.emulator.strict_json import Document
+
+_BEARER = (("www-authenticate", "Bearer"),)
+UNCAUGHT = Answer(b"Internal Server Error", 500, (("content-type", "text/plain"),))
+
+
+def error_answer(refusal: Refusal) -> Answer:
+    """The answer for a refusal: a text, or what is wrong point by point, with 422."""
+    if refusal.code in (Code.INVALID_QUERY, Code.INVALID_BODY, Code.INVALID_JSON, Code.EMPTY_JSON):
+        problems = [
+            {"loc": list(one.location), "msg": one.message, "type": f"value_error.{one.rule}"}
+            for one in refusal.problems
+        ] or [{"loc": ["body"], "msg": refusal.message, "type": "value_error.jsondecode"}]
+        return Answer({"detail": problems}, 422)
+    if refusal.code == Code.UNKNOWN_PATH:
+        return Answer({"detail": "Not Found"}, 404)
+    if refusal.code == Code.UNKNOWN_METHOD:
+        return Answer({"detail": "Method Not Allowed"}, 405)
+    if refusal.code == Code.CONTRACT_VIOLATION:
+        return UNCAUGHT
+    headers = _BEARER if refusal.code == BAD_TOKEN else ()
+    return Answer({"detail": refusal.message}, refusal.status, headers)
+
+
+BAD_TOKEN = "bad_token"  # noqa: S105  a code of refusals
+
+
+def success(details: str) -> Document:
+    """The status of a call that succeeded."""
+    return {"success": True, "details": details}
+
+
+def failure(details: str) -> Document:
+    """The status of a call that did nothing."""
+    return {"success": False, "details": details}

@@ -1,0 +1,55 @@
+"""What else answers: health checks, handles, the search."""
+
+from __future__ import annotations
+
+from kalbio._core.emulator.calls import Answer
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
+from kalbio.provena.sandbox.errors import UNCAUGHT, success
+from kalbio.provena.sandbox.registry import KIND
+from kalbio.provena.sandbox.store import READ, Call, Routes
+
+routes = Routes()
+
+_LARGEST_LIMIT, _LIMIT = 50, 10
+
+
+def _is_well(call: Call) -> Document:
+    return {"message": "Health check successful."}
+
+
+for _service in ("auth", "datastore", "handle", "job", "prov", "registry", "search"):
+    routes.operation(f"{_service}HealthCheck")(_is_well)
+
+
+@routes.operation("handleGet")
+def get_handle(call: Call) -> Document:
+    """A handle with its values."""
+    call.caller.require("handle-read")
+    id = call.query["id"]
+    found = call.store.get("handle", id)
+    if found is None:
+        raise Refusal(500, f"Error was reported by ARDC handle service, contents: Handle {id} does not exist.")
+    return found
+
+
+@routes.operation("handleList")
+def list_handles(call: Call) -> Answer:
+    """Fails, as the servers do."""
+    call.caller.require("handle-read")
+    return UNCAUGHT
+
+
+@routes.operation("searchEntityRegistry")
+def search(call: Call) -> Document:
+    """Items with one of the words in a text of their data; the more of them, the better."""
+    call.caller.require(READ)
+    words = set(call.query["query"].lower().split())
+    limit = min(call.query.get("record_limit") or _LIMIT, _LARGEST_LIMIT)
+    hits = []
+    for item in call.store.all(KIND, call.query.get("subtype_filter")):
+        texts = {word for value in item.values() if isinstance(value, str) for word in value.lower().split()}
+        if found := words & texts:
+            hits.append({"id": item["id"], "score": float(len(found))})
+    hits.sort(key=lambda hit: (-hit["score"], hit["id"]))
+    return {"status": success("The search succeeded."), "results": hits[:limit], "warnings": None}

@@ -1,0 +1,53 @@
+"""What the stand-in keeps: items by subtype, handles, users, tokens and codes."""
+
+from __future__ import annotations
+
+import secrets
+
+from kalbio._core.emulator import calls, store
+from kalbio._core.emulator.clock import Clock, to_micros
+
+READ, WRITE, ADMIN = "entity-registry-read", "entity-registry-write", "entity-registry-admin"
+EVERY_ROLE = (READ, WRITE, ADMIN, "handle-read", "handle-write")
+
+_SECOND = 1_000_000
+_FIRST_HANDLE = 1_800_000
+
+
+class Store(store.Store):
+    """The state of one stand-in, in memory."""
+
+    def __init__(self, clock: Clock) -> None:
+        connection = store.connect(None)
+        connection.executescript(store.SCHEMA)
+        super().__init__(connection, clock)
+
+    def seconds(self) -> int:
+        """Now, in whole seconds since 1970."""
+        return to_micros(self.clock.now()) // _SECOND
+
+    def new_handle(self, value: str) -> str:
+        """Mint a handle."""
+        handle = f"10378.1/{self.counter('handle', _FIRST_HANDLE)}"
+        self.add("handle", {"id": handle, "properties": [{"type": "URL", "value": value, "index": 1}]})
+        return handle
+
+    def issue(self, username: str, kind: str, lifetime: int) -> str:
+        """Make a token for a user; what it is good for is its `kind`."""
+        # Unmistakable, so that scanners for secrets find one that has strayed.
+        token = "sandbox-token-" + secrets.token_urlsafe(24)
+        self.add(kind, {"id": token, "username": username, "ends": self.seconds() + lifetime})
+        return token
+
+    def owner_of(self, kind: str, token: str | None) -> str | None:
+        """Return the user that a token of this kind is good for now."""
+        found = self.get(kind, token)
+        return found["username"] if found is not None and found["ends"] > self.seconds() else None
+
+    def end_all(self, kind: str) -> None:
+        """End every token of a kind."""
+        self.run("delete from document where kind = ?", kind)
+
+
+Call = calls.Call[Store]
+Routes = calls.Routes[Store]

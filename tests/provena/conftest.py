@@ -1,0 +1,78 @@
+"""A stand-in for Provena, and clients of it in one world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kalbio._core.emulator.in_process import EmulatorTransport
+from kalbio._core.retry import RetryPolicy
+from kalbio.provena import APIOverrides, AsyncProvenaClient, AuthManager, ClientCredentialsFlow, Config, ProvenaClient
+from kalbio.provena.sandbox import Sandbox
+from tests.conftest import World
+
+URL = "http://sandbox.invalid"
+
+
+class Lab:
+    """A stand-in, and the client of one world that logs in as its administrator."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.sandbox = Sandbox()
+        self.transport = EmulatorTransport(self.sandbox)
+        self.config = Config("provena.invalid", "sandbox", APIOverrides.at(URL))
+        self._clients: list[Any] = []
+        self.api = self.connect(ClientCredentialsFlow(self.config, "admin", self.sandbox.client_secret))
+
+    def __call__(self, result: Any) -> Any:
+        """The result of a call, awaited where need be."""
+        return self.world(result)
+
+    def connect(self, auth: AuthManager, **options: Any) -> Any:
+        """Make a client, closed at the end of the test."""
+        kind: Any = ProvenaClient if self.world.kind == "sync" else AsyncProvenaClient
+        client = kind(auth, **{"transport": self.transport, "retries": RetryPolicy(attempts=3, base=0), **options})
+        self._clients.append(client)
+        return client
+
+    def items(self, pages: Any) -> list[Any]:
+        """Everything that a list gives, gone through with `for`."""
+        if self.world.kind == "sync":
+            return list(pages)
+
+        async def collect() -> list[Any]:
+            return [item async for item in pages]
+
+        found: list[Any] = self(collect())
+        return found
+
+    def organisation(self, name: str) -> Any:
+        """A new organisation."""
+        return self(self.api.organisations.create(display_name=name, name=name))
+
+    @property
+    def asked(self) -> list[str]:
+        """The operations that were called, logins left out."""
+        return [str(one.operation) for one in self.transport.exchanges if one.operation != "createToken"]
+
+    @property
+    def logins(self) -> int:
+        """How often tokens were asked for."""
+        return sum(one.operation == "createToken" for one in self.transport.exchanges)
+
+    def close(self) -> None:
+        """Close the clients and the stand-in."""
+        for client in self._clients:
+            self(client.close() if self.world.kind == "sync" else client.aclose())
+        self.sandbox.close()
+
+
+@pytest.fixture
+def lab(world: World) -> Iterator[Lab]:
+    """A stand-in and its client."""
+    made = Lab(world)
+    yield made
+    made.close()
