@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest b37513a56bfe)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest e48c1016aa53)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -368,7 +368,7 @@ class KaleidoscopeClient:
             super().__setattr__(name, value)
 
     @property
-    def on_error(self) -> OnError:
+    def on_error(self) -> str:  # no Literal: jedi, behind Tab in IPython, fails on properties of that type
         """What happens on errors: "raise" raises them, "log" logs them and returns None, [] or False."""
         return self.session.on_error
 

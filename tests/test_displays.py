@@ -15,7 +15,7 @@ from typing import Any
 import kaleidoscope_api
 import pytest
 
-from kalbio import KalbioAPIError, KaleidoscopeClient, SettingError, WaitTimeoutError
+from kalbio import F, KalbioAPIError, KaleidoscopeClient, SettingError, WaitTimeoutError
 from kalbio._core.objects.listing import Listing
 from kalbio._core.text.html_tables import ROWS, html_table
 from kalbio._core.text.tracebacks import WHOLE
@@ -369,3 +369,20 @@ def test_names_stay_text(told: dict[str, dict[str, Any]]) -> None:
     }  # fmt: skip
     assert "<script>window.hacked=true</script>" in seen["text"]
     assert "\\u202e" in seen["text"]
+
+
+def test_tab_lists_the_members(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tab in IPython, which asks jedi, completes the members of a client, its services, and what they return."""
+    jedi = pytest.importorskip("jedi", reason="needs jedi, which comes with IPython")
+    monkeypatch.setattr(jedi.settings, "cache_directory", str(tmp_path))
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    plan = lab.world(lab.api.records.plan_upsert([{"Compound": "SBX-1", "Purity (%)": 3}], key="Compound"))
+    for shown, member in (
+        (lab.api, "records"),
+        (lab.api.records, "table"),
+        (record, "add_value"),
+        (plan, "apply"),
+        (F("logP"), "is_less_than"),
+    ):
+        names = [item.name for item in jedi.Interpreter("it.", [{"it": shown}]).complete(1, 3)]
+        assert member in names, type(shown)

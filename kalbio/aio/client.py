@@ -369,7 +369,7 @@ class AsyncKaleidoscopeClient:
             super().__setattr__(name, value)
 
     @property
-    def on_error(self) -> OnError:
+    def on_error(self) -> str:  # no Literal: jedi, behind Tab in IPython, fails on properties of that type
         """What happens on errors: "raise" raises them, "log" logs them and returns None, [] or False."""
         return self.session.on_error
 
