@@ -295,7 +295,9 @@ def test_a_file_that_is_not_there_is_told_before_it_is_sent(tmp_path: Path) -> N
 
 
 CONVERTED: list[tuple[Any, Any, Any]] = [
-    (decimal_comma, "1,5", "1.5"), (decimal_comma, "1,234", "1.234"), (decimal_comma, "x", "x"),
+    (decimal_comma, "1,5", "1.5"), (decimal_comma, "1,234", "1.234"), (decimal_comma, "-1.234,5", "-1234.5"),
+    (decimal_comma, "1.234.567", "1234567"), (decimal_comma, "12.5", "12.5"), (decimal_comma, "0.123", "0.123"),
+    (decimal_comma, "1.23,4", "1.23,4"), (decimal_comma, "x", "x"),
     (grouped_digits, "1,234", "1234"), (grouped_digits, "-1 234 567.5", "-1234567.5"),
     (grouped_digits, "1'234", "1234"),
     (grouped_digits, "1\N{NARROW NO-BREAK SPACE}234", "1234"), (grouped_digits, "12,34", "12,34"),

@@ -11,9 +11,11 @@ import attrs
 from kalbio._core.text.display import safe_repr
 from kalbio._model.content_writing import MINUS_SIGNS
 from kalbio._model.errors import KalbioError
+from kalbio._model.plain_cells import CellError
 
 _SHOWN = 5
-_COMMA = re.compile(r"[ ]*([+-]?)([0-9]+),([0-9]+)((?:[eE][+-]?[0-9]+)?)[ ]*")
+_COMMA = re.compile(r"[ ]*([+-]?)([0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),([0-9]+)((?:[eE][+-]?[0-9]+)?)[ ]*")
+_POINTS = re.compile(r"[ ]*[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+[ ]*")
 _GROUPED = re.compile(r"\s*([+-]?[0-9]{1,3}(?:([,'\u2019\s])[0-9]{3})(?:\2[0-9]{3})*)(\.[0-9]+)?\s*")
 
 
@@ -50,14 +52,29 @@ class RefusedCellsError(KalbioError, ValueError):
 def decimal_comma(text: Any) -> Any:
     """Return a number that is written with a decimal comma, as text with a point: a converter for `read_rows`.
 
-    Anything else stays as it is: whether the field takes it is for the field to say.
+    Points between groups of three digits are left out. Where it cannot be told what a point is, as in `1.234`, the cell
+    is refused. Anything else stays as it is: whether the field takes it is for the field to say.
+
+    Raises:
+        ValueError: a point may stand for thousands or for decimals.
 
     Example:
-        >>> decimal_comma("1,5")
-        '1.5'
+        >>> decimal_comma("1,5"), decimal_comma("1.234,5")
+        ('1.5', '1234.5')
     """
-    found = _COMMA.fullmatch(text) if isinstance(text, str) else None
-    return text if found is None else f"{found[1]}{found[2]}.{found[3]}{found[4]}"
+    if not isinstance(text, str):
+        return text
+    found = _COMMA.fullmatch(text)
+    if found is not None:
+        return f"{found[1]}{found[2].replace('.', '')}.{found[3]}{found[4]}"
+    if _POINTS.fullmatch(text):
+        if text.count(".") > 1:
+            return text.replace(".", "").strip()
+        raise CellError(
+            "has a point and no comma, so that it may be thousands or a fraction; give a converter that says which:"
+            " lambda cell: cell.replace('.', '') for thousands"
+        )
+    return text
 
 
 def grouped_digits(text: Any) -> Any:

@@ -75,7 +75,8 @@ def _refusal(value: Any, kind: str, accepted: Accepted, others: str) -> str:
     kinds = accepted if isinstance(accepted, tuple) else (accepted,)
     # The data of a noun without its calls stands in a class of its own, which users do not know.
     objects = " or ".join(dict.fromkeys(cls.__name__.removesuffix("Data") for cls in kinds))
-    wanted = f"{others} or a {objects} object" if objects else others
+    article = "an" if objects[:1] in "AEIO" else "a"  # names of classes: a User
+    wanted = f"{others} or {article} {objects} object" if objects else others
     return f"{safe_repr(value)} names no {kind}: give {wanted}, not {type(value).__name__}."
 
 
