@@ -473,7 +473,7 @@ def test_lists_and_dicts_are_tables() -> None:
 
 
 def test_decimal_commas_are_read_when_asked() -> None:
-    """The converter makes a point of the comma of a number, refuses a point that may be either, leaves anything else."""
+    """The converter makes a point of the comma of a number, refuses a point that may be either, leaves other cells."""
     given = ["1,5", "-0,25", "1,5E-3", " 2,0 ", "1.234,5", "1,234,567", "a,b", ">1,5", "7"]
     rows = read_rows({"v": given}, converters={"v": decimal_comma})
     assert [row["v"] for row in rows] == ["1.5", "-0.25", "1.5E-3", "2.0", "1234.5", "1,234,567", "a,b", ">1,5", "7"]
