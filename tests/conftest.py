@@ -14,7 +14,7 @@ import pytest
 from kalbio.sandbox import Sandbox
 from kalbio.testing import InProcess
 
-pytest_plugins = ["tests.leaks"]
+pytest_plugins = ["tests.leaks", "tests.neighbours"]
 
 WORLDS = ["sync", "async"]
 
