@@ -80,6 +80,12 @@ TEXT: dict[str, Case] = {
     "the separator named in quotes": (".csv", b'"sep=\t"\na\tb\n1\t2\n', {}, AB),
     "a row that is too long after a named separator": (".csv", b"sep=;\na;b\n1;2;3\n", {}, "line 3: 3 cells"),
     "two separators that both fit": (".csv", b"a;b,c\n1;2,3\n", {}, "separator="),
+    "two separators, of which one would leave a quote open": (
+        ".csv",
+        b'a,b;c\n1,"x;y"z\n',
+        {},
+        [{"a,b": '1,"x', "c": 'y"z'}],
+    ),
     "line ends of Windows": (".csv", b"a,b\r\n1,2\r\n", {}, AB),
     "line ends of an old Mac": (".csv", b"a,b\r1,2\r", {}, AB),
     "line ends of an old Mac, semicolons and commas": (".csv", b"a;b\r1,5;2\r", {}, [{"a": "1,5", "b": "2"}]),
