@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_load_state.py by scripts/regenerate; edit that file. (digest ef80de0949d3)
+# Derived from kalbio/aio/_load_state.py by scripts/regenerate; edit that file. (digest 96ce57452010)
 """What the records hold that a load is for: read with few requests, past every cache."""
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class StateReader:
 
     def _add(self, found: dict[Key, tuple[str, Sequence[Any]]], record_id: str, contents: Sequence[Any]) -> None:
         key, rest = contents[: len(self._keys)], contents[len(self._keys) :]
-        if None in key:
+        if None in key:  # not of this type, or not shown whole
             return
         if len(rest) < self._width:
             known = dict(zip(self._places, rest, strict=True))

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 940561c6f38e)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 9de3f12630b1)
 """Writes what a plan says: by imports where they can carry it, else value by value; and reads it back."""
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from kalbio._load_layout import entity_type_of
 from kalbio._load_state import StateReader
 from kalbio._model import constants
 from kalbio._model.bulk import BulkResult, RowProgress
+from kalbio._model.content_writing import FileToUpload
 from kalbio._model.errors import FieldTypeError, KalbioError
 from kalbio._model.field_contents import fits_import
 from kalbio._model.field_types import form_of
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.imports import ImportRecord, ImportValidationError
+from kalbio._model.quick_rows import QuickRows, encoded
 from kalbio._resumable_writes import Write
 from kalbio.entity_fields import create_data_field
 from kalbio.loading.cells import LoadCell, key_shown
@@ -152,7 +154,7 @@ class Load:
 
     def _push(self, pairs: Sequence[Pair], alone: dict[int, list[str]]) -> bool:
         """Push an import, wait for it, and read back what it has written. Returns whether it has carried all rows."""
-        rows = [self._row(row, alone[id(row)]) for row, _ in pairs]
+        rows = self._rows(pairs, alone)
         errors: Sequence[ImportValidationError] = ()
         open_reason = ""
         try:
@@ -195,15 +197,23 @@ class Load:
             elif loaded.status == "done":
                 loaded.status, loaded.reason = "unknown", reason
 
-    def _row(self, row: PlannedRow, alone: Sequence[str]) -> dict[str, Any]:
-        cells = {field.id: text for field, text in zip(self._layout.keys.values(), row.key, strict=True)}
-        cells.update((self._layout.columns[name].id, row.given[name]) for name in row.write if name not in alone)
-        return cells
+    def _rows(self, pairs: Sequence[Pair], alone: dict[int, list[str]]) -> list[dict[str, Any]]:
+        """Return what an import is to carry, by the ids of fields."""
+        keys = [field.id for field in self._layout.keys.values()]
+        ids = {name: field.id for name, field in self._layout.columns.items()}
+        rows: list[dict[str, Any]] = []
+        for row, _ in pairs:
+            cells: dict[str, Any] = dict(zip(keys, row.key, strict=True))
+            given, others = row.given, alone[id(row)]
+            cells.update({ids[name]: given[name] for name in row.write if name not in others})
+            rows.append(cells)
+        return rows
 
     def _send(self, rows: Sequence[dict[str, Any]]) -> str:
         layout = self._layout
+        keys = [field.id for field in layout.keys.values()]
         body: dict[str, Any] = {
-            "key_field_ids": [field.id for field in layout.keys.values()],
+            "key_field_ids": keys,
             "data": rows,
             "record_view_ids": [],
         }
@@ -211,7 +221,8 @@ class Load:
             body["operation_id"] = layout.activity
         if layout.program is not None:
             body["program_id"] = layout.program
-        response = self._client.session.call(push_import_by_field_id.build_request(body=body))
+        request = encoded(push_import_by_field_id.build_request(body=body), QuickRows.look_at(rows, keys))
+        response = self._client.session.call(request)
         import_id = as_object(response).get("import_id")
         if not isinstance(import_id, str | int):
             raise unusable(response, "the answer has no id of an import")
@@ -319,7 +330,11 @@ def _tell(ready: Sequence[tuple[LoadedRow, str, Write]], result: BulkResult[Any]
 
 
 def _loaded(row: PlannedRow) -> LoadedRow:
-    cells = {name: (row.old.get(name), row.shown(name)) for name in row.write}
+    old, given = row.old, row.given
+    cells = {name: (old.get(name), given[name]) for name in row.write}
+    for name, (was, content) in cells.items():
+        if isinstance(content, FileToUpload):
+            cells[name] = (was, row.shown(name))
     shown = key_shown(row.key)
     return LoadedRow(row.row, shown, row.record_id is None, cells, reason=_BEFORE_IT, record_id=row.record_id)
 

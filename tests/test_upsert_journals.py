@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kalbio import JournalError
+from kalbio import ClientClosedError, JournalError
 from kalbio._core.bulk.journal import Journal
 from kalbio.loading import LoadReport
 from kalbio.sandbox import Sandbox
@@ -212,3 +212,31 @@ def test_cells_that_are_written_in_any_case_are_not_doubled_after_a_kill(lab: La
     live()
     assert upsert(lab, table(5), only_changed=False, journal=path).ok
     assert [values["logP"] for values in all_values(lab)] == [[f"{n}.5"] * 2 for n in range(5)]
+
+
+def test_a_journal_that_fails_ends_the_load(lab: Lab, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be noted is not sent; the error has the report, and a rerun writes the rest once."""
+    note, count = Journal.note, iter(range(100))
+
+    def fail(self: Journal, notes: Any) -> None:
+        if next(count) == 2:  # before the second import
+            raise JournalError("the disk is full")
+        note(self, notes)
+
+    monkeypatch.setattr(Journal, "note", fail)
+    with pytest.raises(JournalError, match="the disk is full") as caught:
+        upsert(lab, table(5), journal=path)
+    report: Any = caught.value.outcome
+    assert isinstance(report, LoadReport)
+    assert report.counts == {"skipped": 6, "done": 4}
+    assert writes(lab) == ["pushImportByFieldId"]
+    assert upsert(lab, table(5), journal=path).ok
+    assert all_values(lab) == ONCE
+
+
+def test_a_closed_client_loads_nothing(lab: Lab) -> None:
+    """A plan of a client that was closed since is not applied."""
+    made = plan(lab, table(5))
+    lab.world(lab.api.close() if lab.world.kind == "sync" else lab.api.aclose())
+    with pytest.raises(ClientClosedError):
+        apply(lab, made)

@@ -134,7 +134,7 @@ class StateReader:
 
     def _add(self, found: dict[Key, tuple[str, Sequence[Any]]], record_id: str, contents: Sequence[Any]) -> None:
         key, rest = contents[: len(self._keys)], contents[len(self._keys) :]
-        if None in key:
+        if None in key:  # not of this type, or not shown whole
             return
         if len(rest) < self._width:
             known = dict(zip(self._places, rest, strict=True))

@@ -56,7 +56,17 @@ class PlannedRow:
 
     def copy(self) -> PlannedRow:
         """Return the same row, whose `write` can be narrowed."""
-        return attrs.evolve(self, write=list(self.write), old=dict(self.old))
+        return PlannedRow(
+            self.number,
+            self.row,
+            self.key,
+            self.given,
+            self.record_id,
+            list(self.write),
+            dict(self.old),
+            self.joins,
+            self.held,
+        )
 
     def shown(self, name: str) -> Any:
         """Return what a column says, for a person: of a file that is to be uploaded, its path."""
