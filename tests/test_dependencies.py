@@ -36,6 +36,7 @@ def test_packages_that_the_client_imports_are_dependencies() -> None:
     declared = {re.split(r"[\[<>=!~ ;]", text)[0] for text in project["dependencies"]}
     modules = [path for folder in ("kalbio", "generated") for path in (ROOT / folder).rglob("*.py")]
     modules = [path for path in modules if not OF_EXTRAS & set(path.relative_to(ROOT).with_suffix("").parts)]
-    used = set().union(*map(imported, modules)) - set(sys.stdlib_module_names) - {"kalbio", "kaleidoscope_api"}
+    ours = {"kalbio", "kaleidoscope_api", "provena_api"}
+    used = set().union(*map(imported, modules)) - set(sys.stdlib_module_names) - ours
     names = {"attr": "attrs"}
     assert {names.get(name, name) for name in used - OPTIONAL} - declared == set()
