@@ -32,7 +32,7 @@ from tests.altered import query_of
 
 # The same examples in every run, and nothing written into the checkout.
 configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "kalbio-hypothesis")
-settings.register_profile("kalbio", derandomize=True, database=None, deadline=None, max_examples=60)
+settings.register_profile("kalbio", derandomize=True, database=None, deadline=None, max_examples=40)
 settings.load_profile("kalbio")
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -256,7 +256,7 @@ POLICIES = st.builds(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=250)
 @given(
     POLICIES,
     st.sampled_from(AttemptResult),
@@ -317,7 +317,7 @@ PAYLOADS = JSON | st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(PAYLOADS)
 def test_any_webhook_is_read_or_refused(payload: Any) -> None:
     """Any JSON, parsed or as text or bytes, is an event or a WebhookError."""

@@ -119,7 +119,7 @@ bodies = st.sampled_from([b"", b"hello", b"hello!!", b"hel", b"5\r\nhello\r\n0\r
     st.booleans(),
     st.sampled_from([(b"GET", b""), (b"POST", b"{}"), (b"HEAD", b"")]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whatever_comes_means_what_it_means_to_h11(
     status: bytes,
     head: list[bytes],
@@ -168,7 +168,7 @@ def begun(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], piec
     HEADERS,
     st.lists(st.sampled_from([b"", b"x", b"xx"]), max_size=2),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whatever_is_to_be_sent_is_sent_as_by_h11(
     method: bytes, target: bytes, hosted: bool, headers: list[tuple[bytes, bytes]], pieces: list[bytes]
 ) -> None:
