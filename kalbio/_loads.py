@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 9de3f12630b1)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 407191b65810)
 """Writes what a plan says: by imports where they can carry it, else value by value; and reads it back."""
 
 from __future__ import annotations
@@ -310,6 +310,27 @@ class Load:
                     end.outcome = None  # type: ignore[attr-defined]  # that of the whole load takes its place
             raise
         _tell(ready, result)
+        done = [one for one in values if one[1].told.get(one[2], ("done", ""))[0] == "done"]
+        self._read_alone(done)
+
+    def _read_alone(self, values: Sequence[tuple[PlannedRow, LoadedRow, str]]) -> None:
+        """Tell of values that were accepted by themselves whether they are there; of files the upload tells."""
+        columns = self._layout.columns
+        places = {name: place for place, name in enumerate(columns)}
+        texts = [one for one in values if not isinstance(one[0].given[one[2]], FileToUpload)]
+        if not texts:
+            return
+        try:
+            found = (self._reader()).of_ids([row.record_id for row, _, _ in texts if row.record_id])
+        except KalbioError as error:
+            for _, loaded, name in texts:
+                loaded.told[name] = ("unknown", f"was sent, and could not be read back: {error}")
+            return
+        for row, loaded, name in texts:
+            there = found.get(row.key)
+            if there is None or not is_same(form_of(columns[name]), there[1][places[name]], row.given[name]):
+                why = "was sent, and is not there as given; plan again, which reads what is there"
+                loaded.told[name] = ("unknown", why)
 
 
 def check_made(field: EntityFieldData, kind: str) -> None:
@@ -362,10 +383,19 @@ def _errors_by_record(errors: Sequence[ImportValidationError]) -> Callable[[Key]
         if len(key) == 1:
             return by_record.get(key[0], [])
         # How the platform joins the values of several key fields is not known.
-        fitting = [text for text in by_record if all(part in text for part in key)]
+        fitting = [text for text in by_record if _is_joined(text, key)]
         return by_record[fitting[0]] if len(fitting) == 1 else []
 
     return of
+
+
+def _is_joined(text: str, key: Key) -> bool:
+    """Whether a text is these values, in any order, with nothing but signs between them."""
+    for part in sorted(key, key=len, reverse=True):
+        if part not in text:
+            return False
+        text = text.replace(part, "\0", 1)
+    return not any(map(str.isalnum, text))
 
 
 def _attach(error: BaseException, report: LoadReport) -> None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 0ac1da585b16)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 2f4eb523ed2a)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class UpsertPlan(PlannedLoad):
 
     _client: _LoadClient | None = None
     _service: Upserts | None = None
+    _makes_twins = False
 
     @default_on_error(LoadReport)
     @with_progress("records")
@@ -73,7 +74,7 @@ class UpsertPlan(PlannedLoad):
 
         What the records hold is read again first. A cell that somebody has written since the plan is a conflict, and is
         left alone, unless it says by now what was to be written. What the plan refuses is not written, and records that
-        are not there any more are not made again.
+        are not there any more are not made again. Nor is a record made beside a near-twin that came since the plan.
 
         Args:
             on_error: "stop" ends the load after the first import in which something failed; "continue" goes on.
@@ -213,7 +214,9 @@ class Upserts(BulkWrites):
             refusals.near_twins = []
         else:
             planned = kept
-        return self._made(UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, rows_of_table))
+        plan = UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, rows_of_table)
+        plan._makes_twins = near_twins == "create"
+        return self._made(plan)
 
     def _made(self, plan: UpsertPlan) -> UpsertPlan:
         plan._client, plan._service = self._client, self
@@ -311,7 +314,7 @@ class Upserts(BulkWrites):
 
     def _load(
         self,
-        plan: PlannedLoad,
+        plan: UpsertPlan,
         journal: str | Path | None,
         progress: RowProgress | None,
         timeout: float,
@@ -345,6 +348,11 @@ class Upserts(BulkWrites):
                 conflicts, more = split_conflicts(others, state.records, layout.columns)
                 left, unchanged = [*conflicts, *left], unchanged + there + more
                 _note_joining(joining, state)
+                if not plan._makes_twins:
+                    twins = Refusals()
+                    made = [key for key, (record_id, _) in state.records.items() if record_id not in plan.known]
+                    rows = hold_back_near_twins(rows, made, twins)
+                    left = [*twins.near_twins, *left]
 
             def write_values(writes: Sequence[Write]) -> BulkResult[RecordValue]:
                 return write_all(value_writer(self._client, stop), writes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from kalbio import FieldTypeError
 from kalbio._core.bulk.journal import Journal
+from kalbio._loads import _errors_by_record
+from kalbio._model.imports import ImportValidationError
 from kalbio.loading import LoadReport
 from kalbio.sandbox import Sandbox
 from tests.conftest import Lab, World
@@ -207,3 +210,47 @@ def test_a_report_of_anything_is_saved(lab: Lab, tmp_path: Path) -> None:
     ]
     assert again.refused[-1].new == ["a", 1]
     assert again.done == report.done
+
+
+def test_values_that_are_written_alone_are_read_back(lab: Lab) -> None:
+    """A value that was accepted, and reads back as another one, is unknown."""
+    answer = lab.sandbox.handle_with_faults
+
+    def meet(request: Any) -> Any:
+        if request.target.endswith("/values") and request.method == "POST":
+            request = dataclasses.replace(request, body=request.body.replace(b'"x"', b'"y"'))
+        return answer(request)
+
+    lab.sandbox.handle_with_faults = meet  # type: ignore[method-assign]
+    report = upsert(lab, [{"Compound": "U-0", "Tags": "x"}, {"Compound": "U-1", "Tags": "z"}], on_error="continue")
+    assert [(cell.key, cell.status) for cell in report] == [("U-0", "unknown"), ("U-1", "done")]
+    assert "is not there as given" in report.unknown[0].reason
+
+
+@pytest.mark.parametrize("choice", ["refuse", "create"])
+def test_a_near_twin_that_somebody_made_since_the_plan_holds_a_row_back(lab: Lab, choice: str) -> None:
+    """A record that was to be made is not made beside one that looks like it, unless the plan makes near-twins."""
+    made = plan(lab, [{"Compound": "U-9", "Note": "ours"}], near_twins=choice)
+    upsert(lab, [{"Compound": "u-9", "Note": "theirs"}])
+    writes(lab)
+    report = apply(lab, made)
+    assert report.counts == ({"refused": 1} if choice == "refuse" else {"done": 1})
+    assert writes(lab) == ([] if choice == "refuse" else ["pushImportByFieldId"])
+
+
+def test_an_error_is_of_the_record_that_it_names(lab: Lab) -> None:
+    """Of several key values, what an import says of one record is not said of another whose values it contains."""
+    error = ImportValidationError({"incoming_record_identifier": "xA::1b", "field_name": "Note"})
+    own = ImportValidationError({"incoming_record_identifier": "A::1", "field_name": "Note"})
+    assert _errors_by_record([error])(("A", "1")) == []
+    assert _errors_by_record([error, own])(("A", "1")) == [own]
+    assert _errors_by_record([error, own])(("1b", "xA")) == [error]
+
+
+@pytest.mark.parametrize("rows", ["5", "[5]", '[{"cells": [1]}]', "[" * 5000])
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path, rows: str) -> None:
+    """Whatever stands in it, the error names the file."""
+    rest = '"sent": true, "left": [], "values_unchanged": 0, "import_ids": []'
+    (tmp_path / "report.json").write_text(f'{{"format": "kalbio load report 1", {rest}, "rows": {rows}}}')
+    with pytest.raises(ValueError, match=r"report\.json is no report of a load"):
+        LoadReport.load(tmp_path / "report.json")

@@ -218,7 +218,7 @@ class LoadReport:
                 document["values_unchanged"],
                 document["import_ids"],
             )
-        except (ValueError, TypeError, LookupError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise ValueError(f"{os.fspath(path)} is no report of a load: {error}") from error
         return made
 
