@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kalbio._model.errors import KalbioError
-
-if TYPE_CHECKING:
-    from kalbio.loading.plan import PlannedLoad
+from kalbio.loading.plan import PlannedLoad
 
 _SHOWN = 5
 
