@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 407191b65810)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest a4681e722a36)
 """Writes what a plan says: by imports where they can carry it, else value by value; and reads it back."""
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class Load:
         timeout: longest time to wait for an import, in seconds.
         left: cells that are not written, and are told at the end.
         unchanged: how many cells are as given already.
+        notes: what the plan has noted.
         journal: where to keep what became of each record.
     """
 
@@ -70,6 +71,7 @@ class Load:
         timeout: float,
         left: Sequence[LoadCell],
         unchanged: int,
+        notes: Sequence[str],
         journal: LoadJournal | None,
     ) -> None:
         self._client = client
@@ -80,6 +82,7 @@ class Load:
         self._timeout = timeout
         self._left = left
         self._unchanged = unchanged
+        self._notes = notes
         self._journal = journal
         self._known = set(known)
         self._pairs: list[Pair] = [(row, _loaded(row)) for row in rows if row.is_to_write]
@@ -89,7 +92,7 @@ class Load:
     def report(self) -> LoadReport:
         """Return what became of all of it so far."""
         left = [*self._outside, *self._left]
-        return LoadReport([loaded for _, loaded in self._pairs], left, self._unchanged, self._imports)
+        return LoadReport([loaded for _, loaded in self._pairs], left, self._unchanged, self._imports, self._notes)
 
     def run(self) -> LoadReport:
         """Write, and return what became of it."""

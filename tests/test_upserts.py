@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -398,12 +398,9 @@ def test_plans_and_reports_are_tables(lab: Lab) -> None:
     rows = made.table().to_rows()
     assert [(row["row"], row["column"], row["status"], row["old"], row["new"]) for row in rows] == [
         (1, "Note", "refused", None, '{"1":2}'), (0, "logP", "changed", "0.5", "5"), (0, "Tags", "new", None, '["a"]'),
-        (1, None, "new", None, None),
     ]  # fmt: skip
     rows = apply(lab, made).table().to_rows()
-    assert [(row["key"], row["status"]) for row in rows] == [
-        ("U-0", "done"), ("U-0", "done"), ("U-7", "done"), ("U-7", "refused"),
-    ]  # fmt: skip
+    assert [(row["key"], row["status"]) for row in rows] == [("U-0", "done"), ("U-0", "done"), ("U-7", "refused")]
 
 
 def test_what_is_shown_is_bounded_and_escaped(lab: Lab) -> None:
@@ -471,3 +468,91 @@ def test_types_of_new_fields_take_all_cells(lab: Lab) -> None:
     assert made.new_fields == {"Day": "date", "At": "text", "Hit": "boolean", "Mixed": "text", "Kinds": "multiselect"}
     assert apply(lab, made).ok
     assert upsert(lab, rows).values_unchanged == 9
+
+
+class Odd:
+    """What no cell has a form for."""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [float("inf"), datetime(2026, 3, 1, 9, 30), timedelta(1), b"x", {"a": 1}, 1j, Odd()],
+    ids=["inf", "naive", "timedelta", "bytes", "dict", "complex", "object"],
+)
+def test_a_new_column_whose_cells_are_all_refused_is_told_cell_by_cell(lab: Lab, cell: Any) -> None:
+    """With create_fields=True cells without a form are refused by row and column, also where no other cell is there."""
+    rows = [{"Compound": "U-0", "Note": "n", "Yield": cell}, {"Compound": "U-1", "Note": "n", "Yield": cell}]
+    with pytest.raises(LoadRefusedError) as caught:
+        upsert(lab, rows, create_fields=True)
+    assert [(found.row, found.column) for found in caught.value.plan.refused] == [(0, "Yield"), (1, "Yield")]
+    report = upsert(lab, rows, create_fields=True, on_error="continue")
+    assert report.counts == {"refused": 2, "done": 2}
+    assert writes(lab) == ["pushImportByFieldId"]
+    assert any("no field is made for 'Yield'" in note for note in report.notes)
+
+
+def test_a_new_column_without_a_value_makes_no_field_and_is_noted(lab: Lab) -> None:
+    """A column that is empty, or has blanks alone, makes no field; plan and report note it."""
+    made = plan(lab, [{"Compound": "U-0", "Note": "n", "Empty": None, "Blank": "  "}], create_fields=True)
+    assert made.new_fields == {}
+    report = apply(lab, made)
+    for shown in (str(made), str(report), made._repr_html_().replace("&#x27;", "'")):
+        assert "no field is made for 'Empty'" in shown
+        assert "no field is made for 'Blank'" in shown
+    assert writes(lab) == ["pushImportByFieldId"]
+
+
+def test_percent_cells_of_excel_are_refused_in_a_new_column(lab: Lab, tmp_path: Path) -> None:
+    """A column of cells that show percent and hold a fraction is refused cell by cell, and makes no field."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    sheet = book.active
+    sheet.append(["Compound", "Yield"])
+    for number, value in enumerate((0.5, 0.95), 2):
+        sheet.append([f"U-{number}", value])
+        sheet.cell(number, 2).number_format = "0%"
+    book.save(tmp_path / "yield.xlsx")
+    made = plan(lab, tmp_path / "yield.xlsx", create_fields=True)
+    assert [(cell.row, cell.column) for cell in made.refused] == [(2, "Yield"), (3, "Yield")]
+    assert made.new_fields == {}
+
+
+def test_a_new_record_whose_cells_are_all_refused_is_not_made(lab: Lab) -> None:
+    """A record that would be empty only because its cells are refused is not made, and plan and report say so."""
+    rows = [{"Compound": "U-0", "logP": "n.d."}, {"Compound": "U-1"}, {"Compound": "U-2", "logP": 2}]
+    made = plan(lab, rows)
+    assert made.records_new == 2
+    report = apply(lab, made)
+    assert report.records_made == 2
+    for shown in (str(made), str(report)):
+        assert "not made, because all of their cells are refused: 1 record (row 0)" in shown
+    assert "values   1 written" in str(report)
+    assert histories(lab, "U-2") == {"logP": ["2"]}
+    keys = [row["Compound"] for row in lab.world(lab.api.records.table(fields=["Compound"])).to_rows()]
+    assert sorted(key for key in keys if key.startswith("U-")) == ["U-1", "U-2"]
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_the_ids_in_a_frame_of_this_library_are_no_column_to_load(lab: Lab, create: bool) -> None:
+    """The column `record_id` of a table that was read is left out with a note, and never makes a field."""
+    upsert(lab, table(2))
+    writes(lab)
+    frame = lab.world(lab.api.records.table(fields=["Compound", "Note"])).to_pandas()
+    assert "record_id" in frame.columns
+    frame = frame[frame["Compound"].str.startswith("U-")].assign(Note="new").reset_index(drop=True)
+    made = plan(lab, frame, create_fields=create)
+    report = apply(lab, made)
+    assert report.counts == {"done": 2}
+    assert writes(lab) == ["pushImportByFieldId"]
+    for shown in (str(made), str(report)):
+        assert "the column 'record_id' is left out" in shown
+    with pytest.raises(ValueError, match="makes no field 'record_id'"):
+        plan(lab, frame, create_fields={"record_id": "text"})
+
+
+def test_the_notes_of_a_report_are_saved(lab: Lab, tmp_path: Path) -> None:
+    """A report that is read from its file has its notes."""
+    report = upsert(lab, [{"Compound": "U-0", "record_id": "x"}])
+    report.save(tmp_path / "report.json")
+    assert LoadReport.load(tmp_path / "report.json").notes == report.notes != ()

@@ -28,6 +28,9 @@ NewFields: TypeAlias = bool | Mapping[str, str]
 """Whether fields are made for columns that have none; or column to the type of its field."""
 
 
+_RECORD_ID = "record_id"
+
+
 class ColumnFields:
     """The fields of the columns of a table.
 
@@ -35,12 +38,16 @@ class ColumnFields:
         keys: column to key field, in the order of `key`.
         columns: column to data field, in the order of the table; one that is to be made has no id.
         new_fields: column to the type of the field that is to be made for it.
+        fieldless: the columns for which no field is made, because none of their cells has a value that one could hold.
+        notes: what is told of columns that are not loaded.
     """
 
     def __init__(self) -> None:
         self.keys: dict[str, EntityFieldData] = {}
         self.columns: dict[str, EntityFieldData] = {}
         self.new_fields: dict[str, str] = {}
+        self.fieldless: list[str] = []
+        self.notes: list[str] = []
 
 
 async def column_fields(
@@ -59,6 +66,17 @@ async def column_fields(
     unmapped = [name for name in wanted if name not in mapped]
     by_name = dict(zip(unmapped, await directory[DATA_FIELDS].get_many(unmapped), strict=True))
     lacking = [name for name in unmapped if by_name[name] is None]
+    if _RECORD_ID in lacking:  # the frames of this library have it
+        if _RECORD_ID in types:
+            raise ValueError(
+                f"create_fields makes no field {_RECORD_ID!r}: that is the column of ids in the tables of this "
+                "library; rename the column"
+            )
+        lacking.remove(_RECORD_ID)
+        wanted.remove(_RECORD_ID)
+        found.notes.append(
+            f"the column {_RECORD_ID!r} is left out: a record is told by its key, and its id is no field"
+        )
     if lacking:
         found.new_fields = await _new_fields(directory, rows, lacking, create_fields, types)
     for name in wanted:
@@ -66,7 +84,11 @@ async def column_fields(
         if field is None and name in found.new_fields:
             field = EntityFieldData({"id": "", "field_name": name, "field_type": found.new_fields[name]})
         if field is None:
-            continue  # a column without a cell: nothing tells which type its field would be, and nothing is written
+            found.fieldless.append(name)
+            found.notes.append(
+                f"no field is made for {safe_repr(name)}: the column has no value that a field could hold"
+            )
+            continue
         if field.is_key:
             raise ValueError(
                 f"The column {safe_repr(name)} is the key field {safe_repr(field.field_name)}, whose values are not "

@@ -53,6 +53,7 @@ class Load:
         timeout: longest time to wait for an import, in seconds.
         left: cells that are not written, and are told at the end.
         unchanged: how many cells are as given already.
+        notes: what the plan has noted.
         journal: where to keep what became of each record.
     """
 
@@ -69,6 +70,7 @@ class Load:
         timeout: float,
         left: Sequence[LoadCell],
         unchanged: int,
+        notes: Sequence[str],
         journal: LoadJournal | None,
     ) -> None:
         self._client = client
@@ -79,6 +81,7 @@ class Load:
         self._timeout = timeout
         self._left = left
         self._unchanged = unchanged
+        self._notes = notes
         self._journal = journal
         self._known = set(known)
         self._pairs: list[Pair] = [(row, _loaded(row)) for row in rows if row.is_to_write]
@@ -88,7 +91,7 @@ class Load:
     def report(self) -> LoadReport:
         """Return what became of all of it so far."""
         left = [*self._outside, *self._left]
-        return LoadReport([loaded for _, loaded in self._pairs], left, self._unchanged, self._imports)
+        return LoadReport([loaded for _, loaded in self._pairs], left, self._unchanged, self._imports, self._notes)
 
     async def run(self) -> LoadReport:
         """Write, and return what became of it."""

@@ -32,9 +32,18 @@ from kalbio.aio.programs import PROGRAMS, ProgramIdentifier
 from kalbio.loading.errors import LoadRefusedError
 from kalbio.loading.near_twins import spellings
 from kalbio.loading.plan import Layout, PlannedLoad
-from kalbio.loading.planning import PlannedRow, Refusals, compare, hold_back_near_twins, rows_to_load, split_conflicts
+from kalbio.loading.planning import (
+    PlannedRow,
+    Refusals,
+    compare,
+    hold_back_near_twins,
+    leave_out_empty,
+    rows_to_load,
+    split_conflicts,
+)
 from kalbio.loading.report import LoadReport
 from kalbio.loading.resuming import settle
+from kalbio.loading.showing import records_shown
 from kalbio.reading.rows import Converter, read_cells
 
 _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
@@ -189,13 +198,16 @@ class Upserts(BulkWrites):
             only_changed,
         )
         refusals = Refusals()
-        planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals)
+        planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals, fields.fieldless)
         state = await self._state(layout, [row.key for row in planned])
         compare(planned, state.records, layout.columns, only_changed=only_changed)
         if only_changed:
             await leave_out_same_files(self._client, planned, state.records, layout.columns)
         _note_joining(planned, state)
-        notes, rows_of_table = [], planned
+        notes, rows_of_table = [*fields.notes], planned
+        planned, empty = leave_out_empty(planned)
+        if empty:
+            notes.append(f"not made, because all of their cells are refused: {records_shown(empty)}")
         known = set(state.records)
         new = [row.key for row in planned if row.record_id is None]
         if new and not state.whole:
@@ -367,6 +379,7 @@ class Upserts(BulkWrites):
                 timeout=timeout,
                 left=left,
                 unchanged=unchanged,
+                notes=plan.notes,
                 journal=kept,
             )
             return await load.run()

@@ -68,6 +68,7 @@ class PlannedLoad:
         known: the ids of all records of the type that were there.
         all_rows: the records of the table, with those that are held back.
         refusals: what is not loaded, by kind: `cells`, `without_key`, `duplicates`, `near_twins`.
+        notes: what else you should know before you apply it.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class PlannedLoad:
         self.refusals = refusals
         self._total = total
         self._merged = merged
-        self._notes = tuple(notes)
+        self.notes = tuple(notes)
         self.known = frozenset(known)
         self.all_rows = self.rows if all_rows is None else list(all_rows)
 
@@ -202,7 +203,7 @@ class PlannedLoad:
             shown = [f"{safe_repr(name)} ({kind})" for name, kind in islice(self.new_fields.items(), _FIELDS)]
             more = f" and {len(self.new_fields) - _FIELDS} more" if len(self.new_fields) > _FIELDS else ""
             lines.append(("fields", f"{len(self.new_fields)} to make: {', '.join(shown)}{more}"))
-        lines += [("note", text) for text in self._notes]
+        lines += [("note", text) for text in self.notes]
         return lines
 
     def _headline(self) -> str:

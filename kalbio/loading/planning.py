@@ -11,7 +11,7 @@ from kalbio._core.errors import IdentifierError
 from kalbio._core.text.display import safe_repr
 from kalbio._model.cells import column_types
 from kalbio._model.content_writing import FileToUpload, same_json
-from kalbio._model.field_types import Form, form_of
+from kalbio._model.field_types import TEXT, Form, form_of
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.keys import key_text
 from kalbio._model.plain_cells import MISSING, CellError
@@ -37,6 +37,7 @@ class PlannedRow:
         old: of these, what those that have a value hold now.
         joins: whether the record is to join the activity or the program of the load.
         held: whether it must not be written now, whatever there is to write.
+        is_cut: whether cells of it are refused.
     """
 
     number: int
@@ -48,6 +49,7 @@ class PlannedRow:
     old: dict[str, Any] = attrs.field(factory=dict)
     joins: bool = False
     held: bool = False
+    is_cut: bool = False
 
     @property
     def is_to_write(self) -> bool:
@@ -95,13 +97,24 @@ class Refusals:
 
 
 def types_for(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, str]:
-    """Return the type of field that takes all cells of a column, by column; those without any cell are left out."""
+    """Return the type of field that takes all cells of a column, by column.
+
+    Columns are left out that have no cell, or none but blanks and what no field could hold.
+    """
     found = column_types(rows, names)
-    for name, kind in found.items():
+    for name, kind in list(found.items()):
         cells = [row[name] for row in rows if name in row]
         if not _takes_all(kind, cells):  # times of day are no days
             found[name] = "text"
+            if not any(_takes_all("text", [cell]) for cell in cells):
+                del found[name]
+        elif kind == "text" and not any(map(_says_something, cells)):
+            del found[name]
     return found
+
+
+def _says_something(cell: Any) -> bool:
+    return not isinstance(cell, str) or bool(cell.strip())
 
 
 def _takes_all(kind: str, cells: Sequence[Any]) -> bool:
@@ -115,24 +128,31 @@ def _takes_all(kind: str, cells: Sequence[Any]) -> bool:
 
 
 def rows_to_load(
-    rows: Rows, keys: Mapping[str, EntityFieldData], columns: Mapping[str, EntityFieldData], refusals: Refusals
+    rows: Rows,
+    keys: Mapping[str, EntityFieldData],
+    columns: Mapping[str, EntityFieldData],
+    refusals: Refusals,
+    fieldless: Sequence[str] = (),
 ) -> tuple[list[PlannedRow], int]:
     """Return what the rows say, one for each key, and how many rows say again what another one says.
 
-    `keys` and `columns` are column to field.
+    `keys` and `columns` are column to field. The columns of `fieldless` have no cell that could be written: what is
+    refused in them is told.
     """
     refused_in: dict[int, list[Any]] = {}
     for cell in rows.refused:
         refused_in.setdefault(cell.row, []).append(cell)
     writers = [(name, form_of(field).write) for name, field in columns.items()]
+    writers += [(name, TEXT.write) for name in fieldless]
     made: dict[Key, PlannedRow] = {}
     merged: dict[Key, list[PlannedRow]] = {}
     clashing: dict[Key, list[PlannedRow]] = {}
     for number, row in zip(rows.numbers, rows.rows, strict=True):
         odd = refused_in.get(number, ())
         key = _key(number, row, keys, odd, refusals)
+        refused_before = len(refusals.cells)
         for cell in odd:
-            if cell.column in columns:
+            if cell.column in columns or cell.column in fieldless:
                 refusals.cells.append(_refused(number, key, cell.column, cell.value, cell.reason))
         given: dict[str, Any] = {}
         for name, write in writers:
@@ -145,11 +165,11 @@ def rows_to_load(
             except CellError as error:
                 refusals.cells.append(_refused(number, key, name, row[name], str(error)))
                 continue
-            if content is not MISSING:
+            if content is not MISSING and name in columns:
                 given[name] = content
         if key is None:
             continue
-        one = PlannedRow(0, number, key, given)
+        one = PlannedRow(0, number, key, given, is_cut=len(refusals.cells) > refused_before)
         if key in clashing:
             clashing[key].append(one)
             continue
@@ -160,6 +180,7 @@ def rows_to_load(
             clashing[key] = [first, *merged.pop(key, ()), one]
         else:
             merged.setdefault(key, []).append(one)
+            first.is_cut = first.is_cut or one.is_cut
             first.given.update({name: content for name, content in given.items() if name not in first.given})
     for key, rows_of_key in clashing.items():
         del made[key]
@@ -248,6 +269,13 @@ def compare(
             elif not only_changed or not is_same(form, old, row.given[name]):
                 row.write.append(name)
                 row.old[name] = old
+
+
+def leave_out_empty(rows: Sequence[PlannedRow]) -> tuple[list[PlannedRow], list[int]]:
+    """Return the rows but those of new records of which every cell is refused, and the numbers of these."""
+    empty = [row for row in rows if row.record_id is None and row.is_cut and not row.given]
+    left = set(map(id, empty))
+    return [row for row in rows if id(row) not in left], [row.row for row in empty]
 
 
 def hold_back_near_twins(rows: Sequence[PlannedRow], known: Collection[Key], refusals: Refusals) -> list[PlannedRow]:

@@ -82,6 +82,7 @@ class LoadReport:
 
     Attributes:
         values_unchanged: how many cells said what is there already.
+        notes: what the plan has noted, e.g. columns that are not loaded.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class LoadReport:
         left: Iterable[LoadCell] = (),
         values_unchanged: int = 0,
         import_ids: Iterable[str] = (),
+        notes: Iterable[str] = (),
     ) -> None:
         """Make a report; users get it from a load."""
         self._sent = rows is not None
@@ -97,6 +99,7 @@ class LoadReport:
         self._left = list(left)
         self.values_unchanged = values_unchanged
         self._imports = list(import_ids)
+        self.notes = tuple(notes)
 
     def __iter__(self) -> Iterator[LoadCell]:
         """Yield the cells that were to be written or were refused."""
@@ -199,6 +202,7 @@ class LoadReport:
             "left": [{**cell, "new": _plain(cell["new"])} for cell in left],
             "values_unchanged": self.values_unchanged,
             "import_ids": self._imports,
+            "notes": list(self.notes),
         }
         Path(path).write_bytes(strict_json.encode(document))
 
@@ -217,6 +221,7 @@ class LoadReport:
                 [LoadCell(**cell) for cell in document["left"]],
                 document["values_unchanged"],
                 document["import_ids"],
+                document.get("notes", ()),
             )
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise ValueError(f"{os.fspath(path)} is no report of a load: {error}") from error
@@ -237,12 +242,16 @@ class LoadReport:
         rows = sum(row.status == "done" and not row.is_new for row in self._rows)
         lines = [
             ("records", f"{self.records_made:,} made, {rows:,} changed"),
-            ("values", f"{counts.get('done', 0):,} written, {self.values_unchanged:,} unchanged"),
+            ("values", f"{self._values_written():,} written, {self.values_unchanged:,} unchanged"),
         ]
         lines += [(status, counted(counts[status], "cell")) for status in _IN_ORDER[:-1] if status in counts]
         if self._imports:
             lines.append(("imports", ", ".join(self._imports)))
-        return lines
+        return [*lines, *(("note", text) for text in self.notes)]
+
+    def _values_written(self) -> int:
+        # A new record without a cell is done as well, and no value.
+        return self.counts.get("done", 0) - sum(row.status == "done" and not row.cells for row in self._rows)
 
     def __str__(self) -> str:
         left = len(self) - self.counts.get("done", 0)

@@ -8,10 +8,24 @@ from itertools import islice
 from kalbio._core.text.html_tables import html_tables
 from kalbio.loading.cells import LoadCell
 
+_ROWS = 5
+
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Return a number with what it counts."""
     return f"1 {one}" if number == 1 else f"{number:,} {many or one + 's'}"
+
+
+def rows_shown(numbers: Iterable[int]) -> str:
+    """Return the numbers of rows, the first of them where there are many."""
+    listed = list(dict.fromkeys(numbers))
+    more = ", ..." if len(listed) > _ROWS else ""
+    return f"{'row' if len(listed) == 1 else 'rows'} {', '.join(map(str, listed[:_ROWS]))}{more}"
+
+
+def records_shown(numbers: Sequence[int]) -> str:
+    """Return how many records that are, and where."""
+    return f"{counted(len(numbers), 'record')} ({rows_shown(numbers)})"
 
 
 def summary_lines(summary: Iterable[tuple[str, str]]) -> list[str]:
