@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from kalbio._model.filters import F
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.client import KaleidoscopeClient
+    from kalbio.loading.errors import LoadRefusedError
 
 _HOMES = {
     "kalbio.client": ["KaleidoscopeClient"],
@@ -76,6 +77,7 @@ _HOMES = {
         "WaitTimeoutError",
     ],
     "kalbio._model.errors": ["FieldTypeError", "KalbioAPIError", "KalbioError", "KalbioResponseError"],
+    "kalbio.loading.errors": ["LoadRefusedError"],
     "kalbio._core.retry": ["RetryPolicy"],
     "kalbio._model.filters": ["F"],
     "kalbio._core.http.settings": ["Timeouts"],
@@ -102,6 +104,7 @@ __all__ = [  # noqa: RUF022  # clients first
     "KalbioAPIError",
     "KalbioError",
     "KalbioResponseError",
+    "LoadRefusedError",
     "NotFoundError",
     "OutcomeError",
     "PermissionDeniedError",

@@ -109,7 +109,7 @@ TEXT: dict[str, Case] = {
     "nothing at all": (".csv", b"", {}, "is empty"),
     "a mark alone": (".csv", codecs.BOM_UTF8, {}, "is empty"),
     "empty lines": (".csv", b"\n\na,b\n\n1,2\n\n", {}, AB),
-    "empty cells": (".csv", b'a,b\n,\n1,""\n', {}, [{}, {"a": "1"}]),
+    "empty cells, and a line of separators": (".csv", b'a,b\n,\n1,""\n', {}, [{"a": "1"}]),
     "a row that is too short": (
         ".csv",
         b"a,b\n1,2\n3\n",

@@ -12,6 +12,7 @@ import pytest
 
 from kalbio import FieldTypeError, IdentifierError, IdentifierNotFoundError, OutcomeError
 from kalbio.loading import LoadRefusedError, LoadReport
+from kalbio.loading.near_twins import difference
 from kalbio.reading import decimal_comma
 from tests.conftest import Lab, World
 
@@ -412,7 +413,8 @@ def test_what_is_shown_is_bounded_and_escaped(lab: Lab) -> None:
         text, page = str(shown), shown._repr_html_()
         assert len(text.splitlines()) < 45
         assert "39 cells" in text
-        assert "19 more" in text
+        assert "'logP': 39 cells (rows 1, 2, 3, 4, 5, ...): '<b>x</b>'" in text
+        assert text.count("<b>x</b>") == 1
         assert "<b>x" not in page
         assert "&lt;b&gt;x" in page
         assert page.index("39 cells") < page.index("&lt;b&gt;x")
@@ -556,3 +558,174 @@ def test_the_notes_of_a_report_are_saved(lab: Lab, tmp_path: Path) -> None:
     report = upsert(lab, [{"Compound": "U-0", "record_id": "x"}])
     report.save(tmp_path / "report.json")
     assert LoadReport.load(tmp_path / "report.json").notes == report.notes != ()
+
+
+def test_reasons_of_many_rows_are_bounded(lab: Lab) -> None:
+    """Of rows that differ in their reasons the first are shown, and how many more there are."""
+    upsert(lab, table(30))
+    made = plan(lab, [{"Compound": f"u-{n}"} for n in range(30)])
+    assert made.refused_text == "30 rows"
+    assert "... 10 more" in str(made)
+
+
+def test_plan_and_report_count_alike(lab: Lab) -> None:
+    """What is refused has the same words and numbers in plan, report and error."""
+    rows = [
+        {"Compound": "U-0", "logP": "x"},
+        {"Compound": None, "logP": 1},
+        {"Compound": "U-2", "logP": "y", "Note": 1},
+    ]
+    made = plan(lab, rows)
+    assert made.refused_text == "2 cells, 1 row"
+    assert "refused  2 cells, 1 row" in str(made)
+    report = apply(lab, made)
+    assert "refused  2 cells, 1 row" in str(report)
+    assert report.failed_rows == [0, 1, 2]
+    with pytest.raises(LoadRefusedError, match="2 cells, 1 row"):
+        upsert(lab, rows)
+
+
+def test_many_refusals_of_one_reason_are_one_line(lab: Lab) -> None:
+    """Cells of a column with the same reason are told once, with their number and the first rows; also as HTML."""
+    rows = [{"Compound": f"U-{n}", "logP": f"{n},5", "Note": "n"} for n in range(3_000)]
+    made = plan(lab, rows)
+    with pytest.raises(LoadRefusedError) as caught:
+        upsert(lab, rows)
+    for text in (str(made), str(caught.value)):
+        assert "'logP': 3,000 cells (rows 0, 1, 2, 3, 4, ...): '0,5' has a decimal comma" in text
+        assert len(text.splitlines()) < 10
+    page = made._repr_html_()
+    assert page.count("decimal comma") == 1
+    assert "3,000 cells" in page
+
+
+def test_the_error_of_a_load_is_imported_as_the_others_are() -> None:
+    """LoadRefusedError is a name of the package itself."""
+    import kalbio
+
+    assert kalbio.LoadRefusedError is LoadRefusedError
+
+
+def test_tab_shows_what_is_for_users(lab: Lab) -> None:
+    """dir() of a plan names what the guide shows, and not how it is kept; the plan of an empty list reads well."""
+    made = plan(lab, [])
+    assert {"apply", "refused", "table", "notes", "new_fields"} <= set(dir(made))
+    assert not {"all_rows", "known", "layout", "refusals"} & set(dir(made))
+    assert str(made).startswith("Plan for 0 rows; nothing is written yet")
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("U-9 ", "blanks at the ends"),
+        ("U\N{NO-BREAK SPACE}9", "blanks that are no usual ones"),
+        ("U\N{NON-BREAKING HYPHEN}9", "hyphens that are no usual ones"),
+        ("U-\N{ZERO WIDTH SPACE}9", "invisible characters"),
+    ],
+)
+def test_new_keys_with_what_nobody_sees_are_noted(lab: Lab, key: str, told: str) -> None:
+    """Plan and report name the rows of new keys with odd blanks, hyphens or invisible characters, and the cure."""
+    rows = [{"Compound": "U-1", "logP": 1}, {"Compound": key, "logP": 2}]
+    made = plan(lab, rows)
+    report = apply(lab, made)
+    for shown in (str(made), str(report)):
+        assert f"keys of 1 record (row 1) have {told}" in shown
+        assert "converter" in shown
+    assert not plan(lab, rows).notes
+    clean = plan(lab, [{"Compound": "U-9", "logP": 2}])
+    if key != "U\N{NO-BREAK SPACE}9":
+        assert f"is the odd one, it has {told}" in str(clean)
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        ("t-1", "case"),
+        ("T-1 ", "blanks"),
+        ("t-1 ", "blanks and case"),
+        ("T\N{EN DASH}1", "hyphens"),
+        ("T\N{NON-BREAKING HYPHEN}1", "hyphens"),
+        ("T-\N{ZERO WIDTH SPACE}1", "invisible characters"),
+        ("\N{FULLWIDTH LATIN CAPITAL LETTER T}-1", "the form of characters"),
+    ],
+)
+def test_in_what_near_twins_differ(other: str, differs: str) -> None:
+    """Of each pair of near-twins it is told in what they differ, both ways round."""
+    assert difference(("T-1",), (other,)) == differs
+    assert difference((other,), ("T-1",)) == differs
+
+
+def test_each_near_twin_is_told_by_itself(lab: Lab) -> None:
+    """Where a key has several near-twins, each is named with its own difference."""
+    upsert(lab, [{"Compound": "T-1"}, {"Compound": "T-1 "}], near_twins="create")
+    (cell,) = plan(lab, [{"Compound": "t-1"}]).refused
+    assert "the record 'T-1' (case only)" in cell.reason
+    assert "the record 'T-1 ' (blanks and case only)" in cell.reason
+    assert "'T-1 ' is the odd one, it has blanks at the ends" in cell.reason
+
+
+def test_the_older_names_of_arguments_are_taken(lab: Lab) -> None:
+    """upsert and plan_upsert take the names of the documented methods, and name what comes close to a slip."""
+    rows = [{"Compound": "U-0", "logP": 1}]
+    kind = lab.world(lab.api.records.table()).to_rows() and lab_type(lab, 1)
+    for call in (lab.api.records.plan_upsert, lab.api.records.upsert):
+        assert lab.world(call(rows, "Compound", entity_slice_id=kind)) is not None
+        with pytest.raises(IdentifierNotFoundError):
+            lab.world(call(rows, "Compound", operation_id="no such activity"))
+        with pytest.raises(TypeError, match=r"upsert\(\) has no argument colums. Did you mean columns"):
+            lab.world(call(rows, "Compound", colums={}))
+
+
+def test_an_unknown_key_is_told_with_those_there_are(lab: Lab) -> None:
+    """The error names the key fields, and how to make one."""
+    with pytest.raises(
+        IdentifierNotFoundError, match=r"The key fields are .*'Compound'.*get_or_create_key_field\('Drug'\)"
+    ):
+        plan(lab, [{"Drug": "a"}], "Drug")
+
+
+@pytest.mark.parametrize("create", [True, {"IC50 (nM)": "number"}, {"IC50 nM": "number"}], ids=["any", "new", "column"])
+def test_a_column_is_renamed_to_a_new_field(lab: Lab, create: Any) -> None:
+    """With create_fields, the name in `columns` may be that of a field which is made."""
+    rows = [{"Compound": "U-0", "IC50 nM": 1.5}]
+    with pytest.raises(IdentifierNotFoundError):
+        plan(lab, rows, columns={"IC50 nM": "IC50 (nM)"})
+    made = plan(lab, rows, columns={"IC50 nM": "IC50 (nM)"}, create_fields=create)
+    assert made.new_fields == {"IC50 (nM)": "number"}
+    assert apply(lab, made).ok
+    assert histories(lab, "U-0") == {"IC50 (nM)": ["1.5"]}
+    with pytest.raises(IdentifierError, match="would stand beside 'logP'"):
+        plan(lab, rows, columns={"IC50 nM": "LogP "}, create_fields=True)
+
+
+def test_new_fields_of_text_that_could_be_numbers_are_noted(lab: Lab) -> None:
+    """A column of text of which all cells look like numbers becomes text, and the plan says how to have numbers."""
+    made = plan(lab, [{"Compound": "U-0", "Yield": "95.1", "Lot": "0042", "Free": "x"}], create_fields=True)
+    assert [note for note in made.notes if "look like numbers" in note] == [
+        "'Yield' becomes a field of text, and all of its cells look like numbers; if they are, give "
+        "create_fields={'Yield': 'number'}"
+    ]
+
+
+def test_lines_of_separators_alone_are_no_rows(lab: Lab, tmp_path: Path) -> None:
+    """A line of separators in a text file is no row, as an empty row of a sheet is none."""
+    path = tmp_path / "load.csv"
+    path.write_text("Compound;logP\nU-0;1\n;\nU-1;2\n;\n", encoding="utf-8")
+    made = plan(lab, path)
+    assert (made.refused, made.records_new) == ([], 2)
+    path.write_text("Plate 7;\nCompound;logP\nU-0;1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="remove what stands above the names of the columns"):
+        plan(lab, path)
+
+
+def test_cures_fit_the_cells(lab: Lab) -> None:
+    """What is proposed for a cell is about cells: a time without a zone, and words for true and false."""
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Day", "date"))
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Hit", "boolean"))
+    rows = [{"Compound": "U-0", "Day": datetime(2026, 3, 1, 10, 30), "Hit": "1"}, {"Compound": "U-1", "Hit": "true"}]
+    reasons = {cell.column: cell.reason for cell in plan(lab, rows).refused}
+    assert "now(UTC)" not in reasons["Day"]
+    assert "value.date()" in reasons["Day"]
+    cure = reasons["Hit"].partition("such as ")[2]
+    made = plan(lab, rows, converters={"Hit": eval(cure), "Day": lambda value: value.date()})
+    assert made.refused == []

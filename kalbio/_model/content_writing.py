@@ -259,7 +259,7 @@ def write_flag(cell: Any) -> Any:
             return _FLAGS[word]
     raise CellError(
         "is no yes or no: that is True or False, or the text true, false, yes or no; give a converter, such as"
-        " {'1': True, '0': False}.__getitem__"
+        " lambda cell: {'1': True, '0': False}.get(str(cell), cell)"
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from kalbio._core.json.array_scalars import plain_value
-from kalbio._core.json.strict_json import NO_ZONE, is_midnight
+from kalbio._core.json.strict_json import is_midnight
 from kalbio._core.objects.identifiers import Identified
 from kalbio._core.objects.resource import Resource
 
@@ -85,7 +85,10 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             if not is_midnight(value):
-                raise CellError(f"is {NO_ZONE}")
+                raise CellError(
+                    "is a time without a zone, which would be taken for UTC; give the day (value.date()), a time with a"
+                    " zone (value.replace(tzinfo=UTC)), or text, for example by a converter"
+                )
             return value.date()
         return value
     if isinstance(value, date):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
-from kalbio._core.objects.identifiers import Catalog, Many, did_you_mean
+from kalbio._core.objects.identifiers import Catalog, Many, close_matches, did_you_mean
+from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.text.display import safe_repr
 from kalbio._model.errors import FieldTypeError
 from kalbio._model.fields import EntityFieldData
@@ -15,7 +18,7 @@ from kalbio.aio._typed_values import field_of
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier, checked_field_type
 from kalbio.aio.entity_types import ENTITY_TYPES, EntityType, EntityTypeIdentifier
 from kalbio.loading.near_twins import folded
-from kalbio.loading.planning import types_for
+from kalbio.loading.planning import takes, types_for
 from kalbio.reading.rows import Rows
 
 Key: TypeAlias = EntityFieldIdentifier | Many[EntityFieldIdentifier]
@@ -29,6 +32,8 @@ NewFields: TypeAlias = bool | Mapping[str, str]
 
 
 _RECORD_ID = "record_id"
+_NAMED = 10
+_CODE = re.compile(r"\s*[+-]?0[0-9]")
 
 
 class ColumnFields:
@@ -62,8 +67,19 @@ async def column_fields(
         if name in found.keys:
             raise ValueError(f"create_fields makes a data field for {safe_repr(name)}, which is a key field")
     wanted = [name for name in rows.columns if name not in found.keys and given.get(name, name) is not None]
-    mapped = {name: await field_of(directory, given[name]) for name in wanted if given.get(name) is not None}
-    unmapped = [name for name in wanted if name not in mapped]
+    mapped: dict[str, EntityFieldData] = {}
+    renamed: dict[str, str] = {}
+    for name in wanted:
+        if (field := given.get(name)) is None:
+            continue
+        try:
+            mapped[name] = await field_of(directory, field)
+        except IdentifierNotFoundError:
+            # A name of no field is that of a new one where fields are made, and an id is no name.
+            if not isinstance(field, str) or is_uuid(field) or not (create_fields is True or name in types):
+                raise
+            renamed[name] = field
+    unmapped = [name for name in wanted if name not in mapped and name not in renamed]
     by_name = dict(zip(unmapped, await directory[DATA_FIELDS].get_many(unmapped), strict=True))
     lacking = [name for name in unmapped if by_name[name] is None]
     if _RECORD_ID in lacking:  # the frames of this library have it
@@ -77,12 +93,16 @@ async def column_fields(
         found.notes.append(
             f"the column {_RECORD_ID!r} is left out: a record is told by its key, and its id is no field"
         )
+    lacking += renamed
     if lacking:
-        found.new_fields = await _new_fields(directory, rows, lacking, create_fields, types)
+        found.new_fields = await _new_fields(directory, rows, lacking, create_fields, types, renamed)
+        found.notes += _number_notes(rows, found.new_fields, types)
     for name in wanted:
         field = mapped.get(name) or by_name.get(name)
         if field is None and name in found.new_fields:
-            field = EntityFieldData({"id": "", "field_name": name, "field_type": found.new_fields[name]})
+            field = EntityFieldData(
+                {"id": "", "field_name": renamed.get(name, name), "field_type": found.new_fields[name]}
+            )
         if field is None:
             found.fieldless.append(name)
             found.notes.append(
@@ -125,10 +145,12 @@ def _checked_types(create_fields: NewFields, names: Sequence[str], given: Mappin
             f"create_fields must be True, False, or a dict of column to type; got {safe_repr(create_fields)}"
         )
     for name in create_fields:
-        _check_column("create_fields", name, names)
-        if given.get(name, name) != name:
-            raise ValueError(f"create_fields makes a field for {safe_repr(name)}, and columns says that it is another")
-    return {name: checked_field_type(kind) for name, kind in create_fields.items()}
+        if name not in names and name not in given.values():
+            _check_column("create_fields", name, names)
+        if name in names and given.get(name, name) is None:
+            raise ValueError(f"create_fields makes a field for {safe_repr(name)}, and columns leaves it out")
+    columns = {field: name for name, field in given.items() if isinstance(field, str)}
+    return {columns.get(name, name): checked_field_type(kind) for name, kind in create_fields.items()}
 
 
 def _key_list(key: Any) -> list[Any]:
@@ -145,12 +167,16 @@ async def _key_columns(
     """Return column to key field. A key may be named by its field, or by its column where `columns` says the field."""
     listing = directory[KEY_FIELDS]
     found: dict[str, EntityFieldData] = {}
-    mapped = {name: await field_of(directory, field) for name, field in given.items() if field is not None}
+    mapped: dict[str, EntityFieldData] = {}
+    for name, other in given.items():
+        with suppress(IdentifierNotFoundError):  # it may be the name of a field that is to be made
+            if other is not None:
+                mapped[name] = await field_of(directory, other)
     for key in keys:
         column = key if isinstance(key, str) and key in mapped else None
         field: EntityFieldData | None = mapped[column] if column is not None else await listing.get(key)
         if field is None:
-            raise (await listing.catalog()).not_found(key)
+            raise _no_key(await listing.catalog(), key)
         if not field.is_key:
             raise IdentifierError(
                 "key field", key, f"{safe_repr(field.field_name)} is a data field; a key is made of key fields."
@@ -172,10 +198,27 @@ async def _key_columns(
     return found
 
 
+def _no_key(known: Catalog[Any], key: Any) -> IdentifierNotFoundError:
+    names = [safe_repr(name) for name in _names(known)]
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    hint = f"The key fields are {', '.join(names[:_NAMED])}{more}." if names else "There are no key fields yet."
+    if isinstance(key, str):
+        hint += f" To make a new one: client.entity_fields.get_or_create_key_field({safe_repr(key)})."
+    return IdentifierNotFoundError("key field", key, close_matches(key, _names(known)), hint)
+
+
 async def _new_fields(
-    directory: Directory, rows: Rows, lacking: Sequence[str], create_fields: NewFields, types: Mapping[str, str]
+    directory: Directory,
+    rows: Rows,
+    lacking: Sequence[str],
+    create_fields: NewFields,
+    types: Mapping[str, str],
+    renamed: Mapping[str, str],
 ) -> dict[str, str]:
-    """Return the types of the fields to make, or raise for columns that are to have none."""
+    """Return the types of the fields to make, by column, or raise for columns that are to have none.
+
+    `renamed` is column to the name of its field, where that is another.
+    """
     data, keys = await directory[DATA_FIELDS].catalog(), await directory[KEY_FIELDS].catalog()
     known = [*_names(data), *_names(keys)]
     unknown = [name for name in lacking if create_fields is not True and name not in types]
@@ -190,18 +233,33 @@ async def _new_fields(
             ),
         )
     twins = {folded([name]): name for name in known}
-    for name in lacking:
+    for column in lacking:
+        name = renamed.get(column, column)
         twin = twins.get(folded([name]))
         if twin is not None:
             raise IdentifierError(
                 "data field",
                 name,
                 f"A new field {safe_repr(name)} would stand beside {safe_repr(twin)}, which a person takes for the "
-                f"same; say which field the column is with columns={{{safe_repr(name)}: {safe_repr(twin)}}}.",
+                f"same; say which field the column is with columns={{{safe_repr(column)}: {safe_repr(twin)}}}.",
             )
         twins[folded([name])] = name
     inferred = types_for(rows.rows, [name for name in lacking if name not in types])
     return {name: kind for name in lacking if (kind := types.get(name) or inferred.get(name)) is not None}
+
+
+def _number_notes(rows: Rows, made: Mapping[str, str], types: Mapping[str, str]) -> list[str]:
+    """Return what is told of new fields of text whose cells could all be numbers; a zero in front is no number's."""
+    notes = []
+    for name, kind in made.items():
+        cells = [row[name] for row in rows if name in row] if kind == "text" and name not in types else []
+        if cells and all(isinstance(cell, str) and not _CODE.match(cell) for cell in cells) and takes("number", cells):
+            shown = safe_repr(name)
+            notes.append(
+                f"{shown} becomes a field of text, and all of its cells look like numbers; if they are, give "
+                f"create_fields={{{shown}: 'number'}}"
+            )
+    return notes
 
 
 def _close(name: str, data: Catalog[Any], keys: Catalog[Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 import attrs
 
@@ -22,7 +22,7 @@ from kalbio.aio._load_layout import Columns, Key, NewFields, column_fields, enti
 from kalbio.aio._load_state import State, StateReader
 from kalbio.aio._load_values import WithFiles, leave_out_same_files, value_writer
 from kalbio.aio._loads import Load, check_made
-from kalbio.aio._policy import default_on_error, none
+from kalbio.aio._policy import default_on_error, none, takes_older_names
 from kalbio.aio._progress import with_progress
 from kalbio.aio._record_writes import BulkWrites
 from kalbio.aio._resumable_writes import WithWorkspace, Write, open_journal, write_all
@@ -38,6 +38,7 @@ from kalbio.loading.planning import (
     compare,
     hold_back_near_twins,
     leave_out_empty,
+    odd_key_notes,
     rows_to_load,
     split_conflicts,
 )
@@ -57,6 +58,15 @@ NearTwins = Literal["refuse", "create"]
 
 class _LoadClient(WithWorkspace, WithImports, WithFiles, Protocol):
     """What loads need of a client."""
+
+
+class OlderNames(TypedDict, total=False):
+    """Older names of what says where a table goes."""
+
+    entity_slice_id: EntityTypeIdentifier | None
+    operation_id: ActivityIdentifier | None
+    activity_id: ActivityIdentifier | None
+    program_id: ProgramIdentifier | None
 
 
 class UpsertPlan(PlannedLoad):
@@ -122,6 +132,7 @@ class Upserts(BulkWrites):
 
     _client: _LoadClient
 
+    @takes_older_names
     @default_on_error(none)
     async def plan_upsert(
         self,
@@ -139,6 +150,7 @@ class Upserts(BulkWrites):
         sheet: str | None = None,
         separator: str | None = None,
         encoding: str | None = None,
+        **older: Unpack[OlderNames],
     ) -> UpsertPlan:
         """Tell what `upsert` would do with a table: what is new, what has changed, and what cannot be loaded.
 
@@ -163,6 +175,7 @@ class Upserts(BulkWrites):
             sheet: the sheet of an Excel file.
             separator: the character between the cells of a text file.
             encoding: the encoding of a text file.
+            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `program_id`.
 
         Returns:
             The plan.
@@ -225,6 +238,7 @@ class Upserts(BulkWrites):
             refusals.near_twins = []
         else:
             planned = kept
+        notes += odd_key_notes(planned, list(layout.keys))
         plan = UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, rows_of_table)
         plan._makes_twins = near_twins == "create"
         return self._made(plan)
@@ -233,6 +247,7 @@ class Upserts(BulkWrites):
         plan._client, plan._service = self._client, self
         return plan
 
+    @takes_older_names
     @default_on_error(LoadReport)
     @with_progress("records")
     async def upsert(
@@ -255,6 +270,7 @@ class Upserts(BulkWrites):
         journal: str | Path | None = None,
         progress: RowProgress | bool | None = None,
         timeout: float = 300.0,
+        **older: Unpack[OlderNames],
     ) -> LoadReport:
         """Load a table: make the records that are not there, and write the cells that differ from what is there.
 
@@ -282,6 +298,7 @@ class Upserts(BulkWrites):
             progress: True shows a bar; a function is called with the number of records that have ended, and of all
                 that are written.
             timeout: longest time to wait for an import, in seconds.
+            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `program_id`.
 
         Returns:
             What became of each cell.

@@ -46,10 +46,16 @@ class LoadCell:
         if self.reason:
             what = f" {self.reason}" if self.column is None else f" {safe_repr(self.new)} {self.reason}"
         elif self.old is None:
-            what = f" {safe_repr(self.new)}"
+            what = f" {safe_repr(content_shown(self.new))}"
         else:
-            what = f" {safe_repr(self.old)} -> {safe_repr(self.new)}"
+            what = f" {safe_repr(content_shown(self.old))} -> {safe_repr(content_shown(self.new))}"
         return f"row {self.row}{who}{where}:{what}"
+
+
+def content_shown(content: Any) -> Any:
+    """Return a content for a person: a file by its name."""
+    is_file = isinstance(content, dict) and isinstance(content.get("file_id"), str)
+    return content.get("file_name") or content if is_file else content
 
 
 def _as_text(value: Any) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kalbio._model.errors import KalbioError
 from kalbio.loading.plan import PlannedLoad
+from kalbio.loading.showing import grouped
 
 _SHOWN = 5
 
@@ -13,7 +14,7 @@ class LoadRefusedError(KalbioError, ValueError):
 
     def __init__(self, plan: PlannedLoad) -> None:
         self.plan = plan
-        refused = plan.refused
+        refused = grouped(plan.refused)
         more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
         super().__init__(
             f"Nothing was sent, because the plan refuses {plan.refused_text}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
@@ -10,6 +11,7 @@ Key: TypeAlias = tuple[str, ...]
 """The values of the key fields, in their order."""
 
 _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
+_WORDS = re.compile(r"\S+")
 
 
 def folded(key: Sequence[str]) -> tuple[str, ...]:
@@ -65,14 +67,42 @@ _RESPELLED: tuple[Callable[[str], str], ...] = (
 
 def difference(key: Key, other: Key) -> str:
     """Return in what two near-twins differ, for a person."""
-    kinds: dict[str, None] = {}
-    for one, two in zip(key, other, strict=True):
-        closed, other_closed = "".join(one.split()), "".join(two.split())
-        if closed.casefold() != other_closed.casefold():
-            kinds["characters that look alike"] = None
+    pairs = list(zip(key, other, strict=True))
+    kinds = [name for name in _ALIKE if any(_alike(one, name) != _alike(two, name) for one, two in pairs)]
+    return " and ".join(kinds) or "characters that look alike"
+
+
+def _alike(text: str, but: str) -> str:
+    """Return a text in which every difference is levelled but one."""
+    for name, level in _ALIKE.items():
+        if name != but:
+            text = level(text)
+    return text
+
+
+_ALIKE: dict[str, Callable[[str], str]] = {
+    "invisible characters": lambda text: "".join(char for char in text if unicodedata.category(char) != "Cf"),
+    "the form of characters": lambda text: _WORDS.sub(lambda word: unicodedata.normalize("NFKC", word[0]), text),
+    "hyphens": lambda text: text.translate(_HYPHENS),
+    "blanks": lambda text: "".join(text.split()),
+    "case": str.casefold,
+}
+"""Kinds of differences between near-twins, and what levels each."""
+
+
+def oddities(key: Sequence[str]) -> list[str]:
+    """Return what of a key nobody sees, or takes for something else."""
+    found: dict[str, None] = {}
+    for text in key:
+        inner = text.strip()
+        if inner != text:
+            found["blanks at the ends"] = None
+        if any(char.isspace() and char != " " for char in inner):
+            found["blanks that are no usual ones"] = None
+        if text.isascii():
             continue
-        if one.casefold() != two.casefold():
-            kinds["blanks"] = None
-        if closed != other_closed:
-            kinds["case"] = None
-    return " and ".join(kinds)
+        if any(ord(char) in _HYPHENS for char in text):
+            found["hyphens that are no usual ones"] = None
+        if any(unicodedata.category(char) == "Cf" for char in text):
+            found["invisible characters"] = None
+    return list(found)

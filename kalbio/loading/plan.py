@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,7 +12,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio._model.fields import EntityFieldData
 from kalbio.loading.cells import LoadCell, cells_table, key_shown
 from kalbio.loading.planning import PlannedRow, Refusals
-from kalbio.loading.showing import counted, html_of, listed, summary_lines
+from kalbio.loading.showing import amount, counted, grouped, html_of, listed, summary_lines
 from kalbio.tables import Table
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class PlannedLoad:
     @property
     def new_fields(self) -> dict[str, str]:
         """The fields that would be made: name to type."""
-        return dict(self.layout.new_fields)
+        return {self.layout.columns[name].field_name or name: kind for name, kind in self.layout.new_fields.items()}
 
     @property
     def refused(self) -> list[LoadCell]:
@@ -140,14 +140,7 @@ class PlannedLoad:
     @property
     def refused_text(self) -> str:
         """How much is refused, in words."""
-        found = self.refusals
-        kinds = (
-            (found.cells, "cell", "cells"),
-            (found.without_key, "row without a key", "rows without a key"),
-            (found.duplicates, "row of a duplicate key", "rows of duplicate keys"),
-            (found.near_twins, "near-twin of another key", "near-twins of other keys"),
-        )
-        return ", ".join(counted(len(cells), one, many) for cells, one, many in kinds if cells) or "nothing"
+        return amount(self.refused)
 
     def __iter__(self) -> Iterator[LoadCell]:
         """Yield the cells that are refused, and then those that would be written."""
@@ -208,10 +201,10 @@ class PlannedLoad:
 
     def _headline(self) -> str:
         keys = " + ".join(self.layout.keys)
-        return f"Plan for {counted(self._total, 'row')} by {keys}; nothing is written yet"
+        return f"Plan for {counted(self._total, 'row')}{f' by {keys}' if keys else ''}; nothing is written yet"
 
     def __str__(self) -> str:
-        refused = self.refused
+        refused = grouped(self.refused)
         lines = [self._headline(), *summary_lines(self._summary())]
         lines += listed("Not loaded:", refused, _ATTENTION, len(refused))
         lines += listed("Changed:", self._changed(), _CHANGES, self.values_changed)
@@ -224,7 +217,9 @@ class PlannedLoad:
         )
 
     def _repr_html_(self) -> str:
-        refused = self.refused
-        cells = chain(refused, self._changed())
         hint = "All cells: .table(); to write them: .apply()"
-        return html_of(self._headline(), self._summary(), cells, len(refused) + self.values_changed, hint)
+        return html_of(self._headline(), self._summary(), [*grouped(self.refused), *self._changed()], hint)
+
+    def __dir__(self) -> list[str]:
+        """Name what is for users; how the plan is kept is not."""
+        return sorted(set(super().__dir__()) - {"all_rows", "known", "layout", "refusals", "rows"})

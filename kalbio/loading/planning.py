@@ -16,11 +16,14 @@ from kalbio._model.fields import EntityFieldData
 from kalbio._model.keys import key_text
 from kalbio._model.plain_cells import MISSING, CellError
 from kalbio.loading.cells import LoadCell, key_shown
-from kalbio.loading.near_twins import Key, difference, near_twins
+from kalbio.loading.near_twins import Key, difference, near_twins, oddities
+from kalbio.loading.showing import records_shown
 from kalbio.reading.rows import Rows
 
 Current: TypeAlias = Mapping[Key, tuple[str, Sequence[Any]]]
 """What is there: key to the id of the record, and its contents in the order of the columns."""
+
+_TWINS = 3
 
 
 @attrs.define(eq=False)
@@ -104,9 +107,9 @@ def types_for(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[s
     found = column_types(rows, names)
     for name, kind in list(found.items()):
         cells = [row[name] for row in rows if name in row]
-        if not _takes_all(kind, cells):  # times of day are no days
+        if not takes(kind, cells):  # times of day are no days
             found[name] = "text"
-            if not any(_takes_all("text", [cell]) for cell in cells):
+            if not any(takes("text", [cell]) for cell in cells):
                 del found[name]
         elif kind == "text" and not any(map(_says_something, cells)):
             del found[name]
@@ -117,7 +120,8 @@ def _says_something(cell: Any) -> bool:
     return not isinstance(cell, str) or bool(cell.strip())
 
 
-def _takes_all(kind: str, cells: Sequence[Any]) -> bool:
+def takes(kind: str, cells: Sequence[Any]) -> bool:
+    """Whether a field of a type takes all of the cells."""
     write = form_of(EntityFieldData({"id": "", "field_type": kind})).write
     try:
         for cell in cells:
@@ -287,15 +291,41 @@ def hold_back_near_twins(rows: Sequence[PlannedRow], known: Collection[Key], ref
         if others is None:
             kept.append(row)
             continue
-        shown = ", ".join(safe_repr(key_shown(other)) for other in others[:3])
-        there = "the record" if others[0] in known else "the key"
+        beside = " and ".join(
+            f"{'the record' if other in known else 'the key'} {safe_repr(key_shown(other))} "
+            f"({difference(row.key, other)} only)"
+            for other in others[:_TWINS]
+        )
+        odd = "".join(map(_odd, [row.key, *others[:_TWINS]]))
         refusals.near_twins.append(
             row.refused(
-                f"would be a new record beside {there} {shown}: {safe_repr(key_shown(row.key))} differs in "
-                f'{difference(row.key, others[0])} only; write it alike, or give near_twins="create"'
+                f"would be a new record beside {beside}: {safe_repr(key_shown(row.key))} differs from it in that"
+                f'{odd}; write it alike, or give near_twins="create"'
             )
         )
     return kept
+
+
+def _odd(key: Key) -> str:
+    odd = oddities(key)
+    return f"; {safe_repr(key_shown(key))} is the odd one, it has {' and '.join(odd)}" if odd else ""
+
+
+def odd_key_notes(rows: Sequence[PlannedRow], names: Sequence[str]) -> list[str]:
+    """Return what is told of new records whose keys have what nobody sees, or takes for something else."""
+    found: dict[str, list[PlannedRow]] = {}
+    for row in rows:
+        if row.record_id is None:
+            for kind in oddities(row.key):
+                found.setdefault(kind, []).append(row)
+    column = safe_repr(names[0]) if len(names) == 1 else "column"
+    cures = {"blanks at the ends": f"or give converters={{{column}: str.strip}}"}
+    return [
+        f"keys of {records_shown([row.row for row in odd])} have {kind}, which stay: the first is "
+        f"{key_shown(odd[0].key)!a}; if they are not meant, mend the table, "
+        f"{cures.get(kind, 'or give a converter that replaces them')}"
+        for kind, odd in found.items()
+    ]
 
 
 def split_conflicts(

@@ -17,7 +17,7 @@ from kalbio._core.errors import OutcomeError
 from kalbio._core.json import strict_json
 from kalbio._core.text.display import safe_repr
 from kalbio.loading.cells import LoadCell, cells_table
-from kalbio.loading.showing import counted, html_of, listed, summary_lines
+from kalbio.loading.showing import Group, amount, grouped, html_of, listed, summary_lines
 from kalbio.tables import Table
 
 if TYPE_CHECKING:
@@ -148,6 +148,11 @@ class LoadReport:
         return self._of("refused")
 
     @property
+    def failed_rows(self) -> list[int]:
+        """The numbers of the rows of which not everything is there: mend these, and load them again."""
+        return sorted({cell.row for cell in self if cell.status != "done"})
+
+    @property
     def records_made(self) -> int:
         """How many records are new."""
         return sum(row.is_new and row.record_id is not None for row in self._rows)
@@ -244,7 +249,7 @@ class LoadReport:
             ("records", f"{self.records_made:,} made, {rows:,} changed"),
             ("values", f"{self._values_written():,} written, {self.values_unchanged:,} unchanged"),
         ]
-        lines += [(status, counted(counts[status], "cell")) for status in _IN_ORDER[:-1] if status in counts]
+        lines += [(status, amount(self._of(status))) for status in _IN_ORDER[:-1] if status in counts]
         if self._imports:
             lines.append(("imports", ", ".join(self._imports)))
         return [*lines, *(("note", text) for text in self.notes)]
@@ -254,20 +259,21 @@ class LoadReport:
         return self.counts.get("done", 0) - sum(row.status == "done" and not row.cells for row in self._rows)
 
     def __str__(self) -> str:
-        left = len(self) - self.counts.get("done", 0)
+        told = [(self._status_of(item), item) for item in grouped(self._attention())]
         lines = [self._headline(), *summary_lines(self._summary())]
-        return "\n".join([*lines, *listed("Needs attention:", self._with_status(), _SHOWN, left)])
+        shown = [f"{status:<8} {item}" for status, item in told]
+        return "\n".join([*lines, *listed("Needs attention:", shown, _SHOWN, len(shown))])
 
-    def _with_status(self) -> Iterator[str]:
-        return (f"{cell.status:<8} {cell}" for cell in self._attention())
+    @staticmethod
+    def _status_of(item: LoadCell | Group) -> str:
+        return item.first.status if isinstance(item, Group) else item.status
 
     def __repr__(self) -> str:
         return f"<LoadReport {self._headline().removeprefix('Load: ')}>"
 
     def _repr_html_(self) -> str:
-        left = len(self) - self.counts.get("done", 0)
         hint = "All cells: .table(); to keep it: .save('report.json')"
-        return html_of(self._headline(), self._summary(), self._attention(), left, hint)
+        return html_of(self._headline(), self._summary(), grouped(self._attention()), hint)
 
 
 _EMPTY: Mapping[str, Any] = {"cells": {}, "told": {}, "reason": "", "record_id": None}

@@ -162,7 +162,14 @@ def read_cells(
                 continue
             if cell is not MISSING:
                 if not name:
-                    raise ValueError(f"row {number}: {safe_repr(cell)} stands in a column without a name; name it")
+                    above = (
+                        ", and remove what stands above the names of the columns, if anything does"
+                        if isinstance(source, str | os.PathLike)
+                        else ""
+                    )
+                    raise ValueError(
+                        f"row {number}: {safe_repr(cell)} stands in a column without a name; name it{above}"
+                    )
                 row[name] = cell
         rows.append(row)
         numbers.append(number)
@@ -219,8 +226,13 @@ def _cell(value: Any, convert: Converter | None, nested: bool) -> Any:
         if convert is None:
             raise CellError(value.reason)
         value = value.value
-    cell = _plain(value, nested)
-    if convert is None or cell is MISSING:
+    if convert is None:
+        return _plain(value, nested)
+    try:
+        cell = _plain(value, nested)
+    except CellError:  # what it is to become is for the converter to say
+        cell = value
+    if cell is MISSING:
         return cell
     try:
         return _plain(convert(cell), nested)

@@ -99,7 +99,7 @@ def from_delimited(path: Path, separator: str | None, encoding: str | None) -> t
 
 
 def _parsed(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[str]]]:
-    """Return the lines that are not blank with their numbers."""
+    """Return the lines that are not blank, and not of separators alone, with their numbers."""
     try:
         return _lines(path, text, separator)
     except _LongCellError:
@@ -125,7 +125,7 @@ def _lines(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[st
     begin = 1
     try:
         for cells in reader:
-            if cells:
+            if any(cells):
                 rows.append((begin, cells))
             begin = reader.line_num + 1
     except csv.Error as error:
