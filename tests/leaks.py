@@ -66,9 +66,9 @@ class Watch:
                 return
 
     def look_at_files(self, kind: str, folder: Path) -> None:
-        """Look through every file of a folder, whatever is in it."""
+        """Look through every file of a folder, whatever it is, but compiled code, which says what its source says."""
         for path in folder.rglob("*"):
-            if path.is_file() and not path.is_symlink():
+            if path.is_file() and not path.is_symlink() and path.suffix != ".pyc":
                 self.look(kind, path.read_bytes(), str(path))
 
     def look_at_error(self, error: BaseException) -> None:

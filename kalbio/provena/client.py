@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest d416fdf5ae23)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 1eee2f63d35a)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from kalbio.provena._model.login import AuthManager, ClientCredentialsFlow, Offl
 from kalbio.provena._model.platform import PROVENA
 from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
+from kalbio.provena.handles import HandlesService
+from kalbio.provena.registry import RegistryService
+from kalbio.provena.search import SearchService
 
 if TYPE_CHECKING:
     from kalbio._core.http.httpx_names import Request, Response
     from kalbio._core.sync.retrying_client import RetryingClient
-    from kalbio.provena.handles import HandlesService
-    from kalbio.provena.registry import RegistryService
-    from kalbio.provena.search import SearchService
 else:
     Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
@@ -121,8 +121,6 @@ class ProvenaClient:
 
     def registry(self, subtype: Subtype | str) -> RegistryService:
         """Return the service for the items of a subtype; the nouns below are the same."""
-        from kalbio.provena.registry import RegistryService
-
         wanted = as_subtype(subtype)
         if wanted not in self._registries:
             self._registries[wanted] = RegistryService(self, wanted)
@@ -171,15 +169,11 @@ class ProvenaClient:
     @cached_property
     def search(self) -> SearchService:
         """The search over the registry."""
-        from kalbio.provena.search import SearchService
-
         return SearchService(self)
 
     @cached_property
     def handles(self) -> HandlesService:
         """Persistent ids."""
-        from kalbio.provena.handles import HandlesService
-
         return HandlesService(self)
 
     # -- calls --------------------------------------------------------------------------------------------------------

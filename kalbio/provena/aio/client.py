@@ -26,13 +26,13 @@ from kalbio.provena._model.login import AuthManager, ClientCredentialsFlow, Offl
 from kalbio.provena._model.platform import PROVENA
 from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
+from kalbio.provena.aio.handles import HandlesService
+from kalbio.provena.aio.registry import RegistryService
+from kalbio.provena.aio.search import SearchService
 
 if TYPE_CHECKING:
     from kalbio._core.aio.retrying_client import AsyncRetryingClient
     from kalbio._core.http.httpx_names import Request, Response
-    from kalbio.provena.aio.handles import HandlesService
-    from kalbio.provena.aio.registry import RegistryService
-    from kalbio.provena.aio.search import SearchService
 else:
     Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
@@ -120,8 +120,6 @@ class AsyncProvenaClient:
 
     def registry(self, subtype: Subtype | str) -> RegistryService:
         """Return the service for the items of a subtype; the nouns below are the same."""
-        from kalbio.provena.aio.registry import RegistryService
-
         wanted = as_subtype(subtype)
         if wanted not in self._registries:
             self._registries[wanted] = RegistryService(self, wanted)
@@ -170,15 +168,11 @@ class AsyncProvenaClient:
     @cached_property
     def search(self) -> SearchService:
         """The search over the registry."""
-        from kalbio.provena.aio.search import SearchService
-
         return SearchService(self)
 
     @cached_property
     def handles(self) -> HandlesService:
         """Persistent ids."""
-        from kalbio.provena.aio.handles import HandlesService
-
         return HandlesService(self)
 
     # -- calls --------------------------------------------------------------------------------------------------------
