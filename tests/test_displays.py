@@ -247,7 +247,7 @@ def test_an_error_is_three_lines_in_ipython(cell: Callable[..., str]) -> None:
         what, where, cure = cell("row = 1", "print(record['potency'])", record=record).strip().splitlines()
         assert what == "IdentifierNotFoundError: There is no field 'potency'. Did you mean 'Potency (nM)'?"
         assert where == "  line 2: print(record['potency'])"
-        assert cure == "  The whole traceback: import traceback; traceback.print_last()"
+        assert cure == "  The whole traceback: import sys, traceback; traceback.print_exception(sys.last_value)"
         lab.fail("addRecordValue", status=403)
         what, where, cure = cell("record.add_value('Potency (nM)', 2)", record=record).strip().splitlines()
         assert what.startswith("PermissionDeniedError: POST /records/")

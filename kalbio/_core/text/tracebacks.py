@@ -9,8 +9,8 @@ from types import TracebackType
 from kalbio._core.text.display import one_line
 from kalbio._core.text.redaction import redact
 
-WHOLE = "import traceback; traceback.print_last()"
-"""Prints what Python itself would have shown. Notebooks keep the last error for it."""
+WHOLE = "import sys, traceback; traceback.print_exception(sys.last_value)"
+"""Prints what Python itself would have shown, of the error that notebooks keep; `print_last` fails in Python 3.13.0."""
 
 _LIMIT = 1000
 _CAUSES = 3
