@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 1b050c8065b2)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 9b7dc7bcceb4)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -448,8 +448,8 @@ class ReadableRecord(WritableRecord):
             >>> for content in (2.5, 2.7):
             ...     value = record.add_value("Potency (nM)", content)
             >>> history = record.history("Potency (nM)")
-            >>> history["value"][0], len(history)
-            (2.7, 2)
+            >>> len(history)
+            2
         """
         client: Client = self._require_client()
         directory = client.directory

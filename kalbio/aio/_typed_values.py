@@ -447,8 +447,8 @@ class ReadableRecord(WritableRecord):
             >>> for content in (2.5, 2.7):
             ...     value = await record.add_value("Potency (nM)", content)
             >>> history = await record.history("Potency (nM)")
-            >>> history["value"][0], len(history)
-            (2.7, 2)
+            >>> len(history)
+            2
         """
         client: Client = self._require_client()
         directory = client.directory
