@@ -19,7 +19,7 @@ from kalbio._core.auth.tokens import Grant, Tokens
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.concurrency.scoped_settings import block
 from kalbio._core.errors import SettingError
-from kalbio._core.http.addresses import Address, is_local, read_address
+from kalbio._core.http.addresses import Address, read_address, warn_of_clear_text
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.headers import AddedHeaders
 from kalbio._core.http.proxies import from_argument as proxies_from_argument
@@ -208,7 +208,7 @@ class AsyncKaleidoscopeClient:
         proxies = from_environment(environ, from_system) if proxy is None else proxies_from_argument(proxy)
         proxies.proxy_of(address.scheme, address.host, address.port)
         if transport is None:
-            _warn_of_clear_text(address)
+            warn_of_clear_text("url", address)
         self._settings = Settings(
             platform=KALEIDOSCOPE,
             base_url=base_url,
@@ -581,21 +581,6 @@ def _base_url(given: str | None) -> tuple[str, Address]:
     if isinstance(url, str):
         url = url.strip().rstrip("/")
     return url, read_address(setting, url)
-
-
-# Hosts that have been warned of.
-_in_clear: set[str] = set()
-
-
-def _warn_of_clear_text(address: Address) -> None:
-    if address.scheme == "http" and not is_local(address.host) and address.host not in _in_clear:
-        _in_clear.add(address.host)
-        warnings.warn(
-            f"url begins with http://: credentials and data travel to {address.host} unencrypted, so anybody on the "
-            "way can read them; use https://",
-            UserWarning,
-            stacklevel=3,
-        )
 
 
 def _policy(given: OnError | None) -> OnError:

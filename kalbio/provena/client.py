@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 1eee2f63d35a)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 40a46905604f)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from kalbio._core import constants
 from kalbio._core.auth.tokens import Grant, TokenSource
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import SDKError, SettingError
+from kalbio._core.http.addresses import read_address, warn_of_clear_text
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.proxies import from_argument as proxies_from_argument
 from kalbio._core.http.proxies import from_environment, from_system
@@ -96,6 +97,9 @@ class ProvenaClient:
             own = auth is not None and domain is None and realm is None
             config = auth.config if auth is not None and own else Config.of(domain, realm)
         self.config = config
+        if transport is None:  # which decides by itself where requests go
+            for name, url in config.addresses().items():
+                warn_of_clear_text(f"the address of {name}", read_address(name, url))
         self._auth = auth if auth is not None else _login(config)
         environ: Mapping[str, str] = os.environ if transport is None else {}
         self._settings = Settings(

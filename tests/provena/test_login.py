@@ -12,7 +12,7 @@ import pytest
 
 from kalbio._core.emulator.in_process import EmulatorTransport
 from kalbio._core.errors import AuthenticationError, PermissionDeniedError, SettingError
-from kalbio.provena import ClientCredentialsFlow, Config, DeviceFlow, OfflineFlow
+from kalbio.provena import APIOverrides, ClientCredentialsFlow, Config, DeviceFlow, OfflineFlow, ProvenaClient
 from tests.provena.conftest import Lab
 
 
@@ -126,6 +126,32 @@ def test_a_device_flow_ends_when_it_is_refused_or_too_late(error: str, polls: in
         now[0] += waits[-1] or 0
     assert waits == [10.0, 15.0, None][3 - polls :]
     assert tokens.next_grant() == {"client_id": "x"}
+
+
+@pytest.mark.parametrize("link", ["file:///etc/passwd", "javascript:x", "https://x/\x1b]0;y", ""])
+def test_a_device_flow_opens_web_pages_only(link: str) -> None:
+    """A link to anything but a web page, or one that a terminal would obey, is neither shown nor opened."""
+    shown: list[str] = []
+    flow = DeviceFlow(Config("provena.invalid", "sandbox"), "x", show=shown.append, open_browser=False)
+    code = {"device_code": "sandbox-token-code", "user_code": "A\x1b[2J", "expires_in": 30}
+    with pytest.raises(ValueError, match="a link to a web page as verification_uri"):
+        flow.tokens.accept(json.dumps({**code, "verification_uri": link}).encode())
+    assert shown == []
+    good = {**code, "verification_uri": "https://x", "verification_uri_complete": link}
+    assert flow.tokens.accept(json.dumps(good).encode()) is None
+    assert shown == ["To log in, open https://x in a browser and enter the code A\\x1b[2J"]
+
+
+def test_services_without_encryption_are_warned_of() -> None:
+    """An address that begins with http:// and is not of this computer gives a warning that names the service."""
+    config = Config(
+        "provena.invalid", "sandbox", APIOverrides(jobs_service_api_endpoint_override="http://jobs.invalid")
+    )
+    flow = ClientCredentialsFlow(config, "client-id", "sandbox-secret")
+    with pytest.warns(
+        UserWarning, match=r"the address of job begins with http://: credentials and data travel to jobs"
+    ):
+        ProvenaClient(flow).close()
 
 
 def test_no_repr_and_no_log_shows_what_is_secret(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import warnings
 from collections.abc import Collection
 from typing import Any
 
@@ -146,3 +147,19 @@ def _is_ipv6(host: str) -> bool:
 
 def _any_of(schemes: Collection[str]) -> str:
     return " or ".join(f"{scheme}://" for scheme in schemes)
+
+
+# Hosts that have been warned of.
+_in_clear: set[str] = set()
+
+
+def warn_of_clear_text(setting: str, address: Address) -> None:
+    """Warn the caller of a constructor, once for each host, that credentials would travel unencrypted."""
+    if address.scheme == "http" and not is_local(address.host) and address.host not in _in_clear:
+        _in_clear.add(address.host)
+        warnings.warn(
+            f"{setting} begins with http://: credentials and data travel to {address.host} unencrypted, so anybody on "
+            "the way can read them; use https://",
+            UserWarning,
+            stacklevel=3,
+        )

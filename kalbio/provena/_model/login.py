@@ -8,11 +8,12 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeGuard
 
 from kalbio._core.auth.tokens import Grant, Tokens, TokenSource
 from kalbio._core.errors import SettingError
 from kalbio._core.json import strict_json
+from kalbio._core.text.display import one_line
 from kalbio.provena._model.config import Config
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -102,6 +103,11 @@ def _check(name: str, value: Any) -> None:
         raise SettingError(f"{name} has a line end, a space around it or a control character, perhaps from a file")
 
 
+def _is_link(text: Any) -> TypeGuard[str]:
+    # It is opened and printed: no other scheme, and nothing that a terminal would obey.
+    return isinstance(text, str) and text.startswith(("https://", "http://")) and text.isprintable()
+
+
 class _ClientCredentials(Tokens):
     """Logs in anew each time: a refresh would need the secret as well."""
 
@@ -171,13 +177,17 @@ class _DeviceTokens(Tokens):
             self._ends = self.clock() + float(answer["expires_in"])
             if not isinstance(code, str) or not code:
                 raise TypeError("a code is text")
+            if not _is_link(where):
+                raise ValueError("a link leads to a web page")
         except (KeyError, TypeError, ValueError):
-            raise ValueError("the answer needs device_code, user_code, verification_uri and expires_in") from None
+            raise ValueError(
+                "the answer needs device_code, user_code, expires_in, and a link to a web page as verification_uri"
+            ) from None
         with self._lock:
             self._code = code
         whole = answer.get("verification_uri_complete")
-        link = whole if isinstance(whole, str) and whole.startswith(("https://", "http://")) else where
-        self._show(f"To log in, open {link} in a browser and enter the code {user_code}")
+        link = whole if _is_link(whole) else where
+        self._show(f"To log in, open {link} in a browser and enter the code {one_line(user_code)}")
         if self._open_browser:
             webbrowser.open(link)  # nothing happens where there is none
         return None

@@ -13,6 +13,7 @@ from kalbio._core.aio.session import AsyncSession
 from kalbio._core.auth.tokens import Grant, TokenSource
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import SDKError, SettingError
+from kalbio._core.http.addresses import read_address, warn_of_clear_text
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.proxies import from_argument as proxies_from_argument
 from kalbio._core.http.proxies import from_environment, from_system
@@ -95,6 +96,9 @@ class AsyncProvenaClient:
             own = auth is not None and domain is None and realm is None
             config = auth.config if auth is not None and own else Config.of(domain, realm)
         self.config = config
+        if transport is None:  # which decides by itself where requests go
+            for name, url in config.addresses().items():
+                warn_of_clear_text(f"the address of {name}", read_address(name, url))
         self._auth = auth if auth is not None else _login(config)
         environ: Mapping[str, str] = os.environ if transport is None else {}
         self._settings = Settings(
