@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 6b42b1c68465)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest e902d2266193)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kalbio._core.text.progress import as_function
 from kalbio._listing import Kind
 from kalbio._load_journal import LoadJournal, WithImports
 from kalbio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
+from kalbio._load_parents import parents_of
 from kalbio._load_state import State, StateReader
 from kalbio._load_values import WithFiles, leave_out_same_files, value_writer
 from kalbio._loads import Load, check_made
@@ -232,6 +233,10 @@ class Upserts(BulkWrites):
                 "spellings of the new keys only"
             )
         kept = hold_back_near_twins(planned, known, refusals)
+        for parents in parents_of(self._client, layout, planned):
+            kept = parents.hold_back_near_twins(kept, refusals)
+            missing = parents.note(planned if near_twins == "create" else kept)
+            notes += [] if missing is None else [missing]
         if near_twins == "create":
             notes += [f"{cell.key} {cell.reason.partition('; write')[0]}" for cell in refusals.near_twins[:_NAMED]]
             if len(refusals.near_twins) > _NAMED:

@@ -197,6 +197,31 @@ def test_a_new_key_that_looks_like_another_one_is_held_back(lab: Lab, twin: str)
     assert apply(lab, made).records_made == 1
 
 
+def test_the_record_that_a_new_one_belongs_to_is_looked_for(lab: Lab) -> None:
+    """A batch of a near-twin of a compound is held back, and one of a compound that is not there is told of."""
+    upsert(lab, table())
+    lab.world(lab.api.entity_fields.get_or_create_key_field("Batch"))
+    keys = ["Compound", "Batch"]
+    rows = [
+        {"Compound": "u-1", "Batch": "B-1", "logP": 1},
+        {"Compound": "U-1", "Batch": "B-1", "logP": 1},
+        {"Compound": "NEW-9", "Batch": "B-1", "logP": 1},
+    ]
+    alone = plan(lab, [rows[0]], keys)
+    assert "would belong to 'u-1', which differs from 'U-1' (case only) of Compound" in alone.refused[0].reason
+    assert alone.records_new == 0
+    assert list(alone.notes) == []
+    others = plan(lab, rows[1:], keys)
+    assert list(others.refused) == []
+    assert list(others.notes) == ["without a record of Compound that they belong to: 1 record (row 1)"]
+    assert apply(lab, others).records_made == 2
+    again = plan(lab, rows[1:], keys)
+    assert (list(again.notes), again.values_unchanged) == ([], 2)
+    chosen = plan(lab, [{**rows[0], "Batch": "B-2"}], keys, near_twins="create")
+    assert apply(lab, chosen).records_made == 1
+    assert "would belong to 'u-1'" in " ".join(chosen.notes)
+
+
 def test_duplicate_keys_are_merged_or_refused(lab: Lab) -> None:
     """Rows of one key that do not contradict each other are one record; those that do are all refused."""
     made = plan(lab, [{"Compound": "A", "logP": 1}, {"Compound": "A", "Note": "n", "logP": "1.0"}])

@@ -19,6 +19,7 @@ from kalbio._model.records import RecordValue
 from kalbio.aio._listing import Kind
 from kalbio.aio._load_journal import LoadJournal, WithImports
 from kalbio.aio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
+from kalbio.aio._load_parents import parents_of
 from kalbio.aio._load_state import State, StateReader
 from kalbio.aio._load_values import WithFiles, leave_out_same_files, value_writer
 from kalbio.aio._loads import Load, check_made
@@ -231,6 +232,10 @@ class Upserts(BulkWrites):
                 "spellings of the new keys only"
             )
         kept = hold_back_near_twins(planned, known, refusals)
+        for parents in await parents_of(self._client, layout, planned):
+            kept = parents.hold_back_near_twins(kept, refusals)
+            missing = parents.note(planned if near_twins == "create" else kept)
+            notes += [] if missing is None else [missing]
         if near_twins == "create":
             notes += [f"{cell.key} {cell.reason.partition('; write')[0]}" for cell in refusals.near_twins[:_NAMED]]
             if len(refusals.near_twins) > _NAMED:
