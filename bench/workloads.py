@@ -389,7 +389,7 @@ WORKLOADS = [
     ),
     Workload(
         "1,000 records of an activity, as data",
-        1.8,
+        1.2,
         lambda client: _activity(client).get_record_data(),
         lambda client: _activity(client).get_record_data(),
         lambda http: _data(http.get(f"/operations/{OPERATION_IDS[0]}/records")),
