@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
+from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.clock import Clock
 from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator
 from kalbio._core.emulator.faults import Faults
 from kalbio._core.emulator.strict_json import Document
-from kalbio.provena.sandbox import identity, registry, services
+from kalbio.provena.sandbox import identity, job_api, jobs, links, registry, services
 from kalbio.provena.sandbox.contract import load_contract
 from kalbio.provena.sandbox.errors import error_answer
-from kalbio.provena.sandbox.store import READ, WRITE, Routes, Store
+from kalbio.provena.sandbox.store import READ, WRITE, Call, Routes, Store
 
 _CONVENTIONS = Conventions(
     error_answer=error_answer,
@@ -26,9 +28,10 @@ _CONVENTIONS = Conventions(
 class Sandbox(Emulator[Store]):
     """A stand-in for an installation of Provena, in memory: logins, the registry, handles and the search.
 
-    It has the users `admin`, who can log in as a service with `client_secret`, `alice`, who may read and write, and
-    `carol`, who may read. All services are below one address, each under its name. What it does not have yet is
-    answered with 501.
+    It has the users `admin`, who may do everything and can log in as a service with `client_secret`, `alice`, `bob`,
+    `erin` and `frank`, who may read and write, `carol`, who may read, and `dave`, who may do nothing. None of them is
+    linked to a person. All services are below one address, each under its name. What it does not have yet is answered
+    with 501.
 
     Args:
         client_secret: the secret of `admin`.
@@ -47,10 +50,12 @@ class Sandbox(Emulator[Store]):
         store = Store(Clock(clock))
         weakref.finalize(self, store.connection.close)
         identity.add_user(store, "admin", client_secret=client_secret)
-        identity.add_user(store, "alice", (READ, WRITE, "handle-read"))
+        for username in ("alice", "bob", "erin", "frank"):
+            identity.add_user(store, username, (READ, WRITE))
         identity.add_user(store, "carol", (READ,))
+        identity.add_user(store, "dave", ())
         routes = Routes()
-        for module in (identity, registry, services):
+        for module in (identity, registry, services, job_api):
             routes.include(module.routes)
         super().__init__(
             load_contract(),
@@ -72,6 +77,34 @@ class Sandbox(Emulator[Store]):
         with self.lock:
             identity.approve(self.store, user_code, username)
 
+    def link(self, username: str, person_id: str) -> None:
+        """Link a user to a person of the registry, as the user does with `client.access.link_person`."""
+        with self.lock:
+            links.link(self.store, username, person_id)
+
+    def hold_jobs(self) -> None:
+        """Keep jobs where they are from now on, so that `step_jobs` can move them; by default they end at once."""
+        with self.lock:
+            jobs.hold(self.store)
+
+    def step_jobs(self, stages: int = 1) -> None:
+        """Move every job that has not ended: from nowhere to PENDING, DEQUEUED, IN_PROGRESS, and to its end."""
+        with self._writing():
+            for _ in range(stages):
+                jobs.step(self.store)
+
+    def release_jobs(self, seconds_per_stage: float = 0) -> None:
+        """Let jobs run by themselves again: to their end at once, or so many seconds of the clock in each stage."""
+        with self._writing():
+            jobs.release(self.store, seconds_per_stage)
+            jobs.advance(self.store)
+
+    @property
+    def emails(self) -> list[Document]:
+        """The e-mails that were sent so far: `email_to`, `subject`, `body`, `reason`."""
+        with self.lock:
+            return [{name: text for name, text in one.items() if name != "id"} for one in self.store.all("email")]
+
     def put(self, item: Document, *, private: bool = False) -> None:
         """Keep an item as it is, whatever it looks like, for tests of what the registry should not have.
 
@@ -82,3 +115,20 @@ class Sandbox(Emulator[Store]):
         with self.lock:
             stored = {**item, "_private": True} if private else item
             self.store.add(registry.KIND, stored, parent=item["item_subtype"])
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self.lock:
+            self.store.begin()
+            try:
+                yield
+            except BaseException:
+                self.store.rollback()
+                raise
+            self.store.commit()
+
+    def _run(self, call: Call) -> Answer:
+        jobs.advance(self.store)
+        answer = super()._run(call)
+        jobs.advance(self.store)
+        return answer

@@ -26,6 +26,7 @@ class User:
 
     username: str
     roles: frozenset[str]
+    email: str
 
     def require(self, *roles: str) -> None:
         """Refuse a user who lacks a role."""
@@ -52,7 +53,7 @@ class Users:
         if username is None:
             raise Refusal(401, "Could not validate credentials", code=BAD_TOKEN)
         user = self._store.need("user", username)
-        return User(username, frozenset(user["roles"]))
+        return User(username, frozenset(user["roles"]), user["email"])
 
     def issue_token(self) -> str:
         """A token without a login."""
@@ -70,7 +71,8 @@ class Users:
 
 def add_user(store: Store, username: str, roles: tuple[str, ...] = EVERY_ROLE, *, client_secret: str = "") -> None:
     """Add a user; with a secret it can log in as a service, under its name."""
-    store.add("user", {"id": username, "roles": list(roles), "secret": client_secret})
+    email = f"{username}@example.org"
+    store.add("user", {"id": username, "email": email, "roles": list(roles), "secret": client_secret})
 
 
 def offline_token(store: Store, username: str) -> str:

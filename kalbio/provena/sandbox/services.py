@@ -7,7 +7,7 @@ from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox.errors import UNCAUGHT, success
 from kalbio.provena.sandbox.registry import KIND
-from kalbio.provena.sandbox.store import READ, Call, Routes
+from kalbio.provena.sandbox.store import HANDLES_READ, READ, Call, Routes
 
 routes = Routes()
 
@@ -25,7 +25,7 @@ for _service in ("auth", "datastore", "handle", "job", "prov", "registry", "sear
 @routes.operation("handleGet")
 def get_handle(call: Call) -> Document:
     """A handle with its values."""
-    call.caller.require("handle-read")
+    call.caller.require(HANDLES_READ)
     id = call.query["id"]
     found = call.store.get("handle", id)
     if found is None:
@@ -36,7 +36,7 @@ def get_handle(call: Call) -> Document:
 @routes.operation("handleList")
 def list_handles(call: Call) -> Answer:
     """Fails, as the servers do."""
-    call.caller.require("handle-read")
+    call.caller.require(HANDLES_READ)
     return UNCAUGHT
 
 

@@ -8,7 +8,15 @@ from kalbio._core.emulator import calls, store
 from kalbio._core.emulator.clock import Clock, to_micros
 
 READ, WRITE, ADMIN = "entity-registry-read", "entity-registry-write", "entity-registry-admin"
-EVERY_ROLE = (READ, WRITE, ADMIN, "handle-read", "handle-write")
+JOBS_READ, JOBS_WRITE = "job-service-read", "job-service-write"
+HANDLES_READ, HANDLES_WRITE = "handle-read", "handle-write"
+SYSTEM_READ, SYSTEM_WRITE, SYSTEM_ADMIN = "sys-admin-read", "sys-admin-write", "sys-admin-admin"
+EVERY_ROLE = (
+    *(READ, WRITE, ADMIN),
+    *(JOBS_READ, JOBS_WRITE, "job-service-admin"),
+    *(HANDLES_READ, HANDLES_WRITE, "handle-admin"),
+    *(SYSTEM_READ, SYSTEM_WRITE, SYSTEM_ADMIN),
+)
 
 _SECOND = 1_000_000
 _FIRST_HANDLE = 1_800_000
@@ -21,6 +29,8 @@ class Store(store.Store):
         connection = store.connect(None)
         connection.executescript(store.SCHEMA)
         super().__init__(connection, clock)
+        self.seconds_per_stage: float | None = 0
+        """How long a job stays in each stage; None when it is moved by hand."""
 
     def seconds(self) -> int:
         """Now, in whole seconds since 1970."""
