@@ -1,4 +1,4 @@
-"""What the stand-in keeps: items by subtype, handles, users, tokens and codes."""
+"""What the stand-in keeps: items by subtype, the lineage graph, handles, users, tokens and codes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ EVERY_ROLE = (
     *(SYSTEM_READ, SYSTEM_WRITE, SYSTEM_ADMIN),
 )
 
+_SCHEMA = """
+create table lineage_node (id text primary key, category text not null, subtype text not null) without rowid;
+create table lineage_link (
+    source text not null, target text not null, type text not null, primary key (source, target)
+) without rowid;
+create index lineage_link_target on lineage_link (target);
+-- What each record says: its links, and, without a target, its nodes.
+create table lineage_record (
+    record text not null, source text not null, target text not null, primary key (record, source, target)
+) without rowid;
+create index lineage_record_ends on lineage_record (source, target);
+"""
+
 _SECOND = 1_000_000
 _FIRST_HANDLE = 1_800_000
 
@@ -27,7 +40,7 @@ class Store(store.Store):
 
     def __init__(self, clock: Clock) -> None:
         connection = store.connect(None)
-        connection.executescript(store.SCHEMA)
+        connection.executescript(store.SCHEMA + _SCHEMA)
         super().__init__(connection, clock)
         self.seconds_per_stage: float | None = 0
         """How long a job stays in each stage; None when it is moved by hand."""
