@@ -9,7 +9,15 @@ import pytest
 
 from kalbio._core.emulator.in_process import EmulatorTransport
 from kalbio._core.retry import RetryPolicy
-from kalbio.provena import APIOverrides, AsyncProvenaClient, AuthManager, ClientCredentialsFlow, Config, ProvenaClient
+from kalbio.provena import (
+    APIOverrides,
+    AsyncProvenaClient,
+    AuthManager,
+    ClientCredentialsFlow,
+    Config,
+    OfflineFlow,
+    ProvenaClient,
+)
 from kalbio.provena.sandbox import Sandbox
 from tests.conftest import World
 
@@ -37,6 +45,11 @@ class Lab:
         client = kind(auth, **{"transport": self.transport, "retries": RetryPolicy(attempts=3, base=0), **options})
         self._clients.append(client)
         return client
+
+    def login(self, username: str) -> Any:
+        """A client of one of the other users of the stand-in."""
+        token = self.sandbox.offline_token(username)
+        return self.connect(OfflineFlow(self.config, "client-tools", offline_token=token))
 
     def items(self, pages: Any) -> list[Any]:
         """Everything that a list gives, gone through with `for`."""

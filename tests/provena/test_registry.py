@@ -166,7 +166,7 @@ def test_a_damaged_item_costs_neither_the_list_nor_itself(lab: Lab) -> None:
     lab.sandbox.put(stored("10378.1/1"))
     lab.sandbox.put({**stored("10378.1/2"), "name": None, "strange": [1]})
     lab.sandbox.put(stored("10378.1/3"), private=True)
-    pages = lab.api.organisations.list()
+    pages = lab.login("carol").organisations.list()
     with pytest.warns(UserWarning, match=r"do not have the form of their subtype: 10378\.1/2"):
         found = {item.id: item for item in lab.items(pages)}
     assert found.keys() == {"10378.1/1", "10378.1/2"}

@@ -13,9 +13,10 @@ from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator
 from kalbio._core.emulator.faults import Faults
 from kalbio._core.emulator.strict_json import Document
-from kalbio.provena.sandbox import identity, job_api, jobs, links, registry, services
+from kalbio.provena.sandbox import identity, items, job_api, jobs, links, listing, registry, services, settings
 from kalbio.provena.sandbox.contract import load_contract
 from kalbio.provena.sandbox.errors import error_answer
+from kalbio.provena.sandbox.forms import stripped
 from kalbio.provena.sandbox.store import READ, WRITE, Call, Routes, Store
 
 _CONVENTIONS = Conventions(
@@ -55,7 +56,7 @@ class Sandbox(Emulator[Store]):
         identity.add_user(store, "carol", (READ,))
         identity.add_user(store, "dave", ())
         routes = Routes()
-        for module in (identity, registry, services, job_api):
+        for module in (identity, registry, listing, settings, services, job_api):
             routes.include(module.routes)
         super().__init__(
             load_contract(),
@@ -113,8 +114,8 @@ class Sandbox(Emulator[Store]):
             private: whether only its owner may read it.
         """
         with self.lock:
-            stored = {**item, "_private": True} if private else item
-            self.store.add(registry.KIND, stored, parent=item["item_subtype"])
+            access = {"owner": item["owner_username"], "general": [], "groups": {}} if private else None
+            items.keep(self.store, stripped(item), access)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

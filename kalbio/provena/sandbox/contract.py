@@ -34,11 +34,19 @@ def subtypes_with(action: str) -> frozenset[str]:
 
 
 @cache
+def category_of(subtype: str) -> str:
+    """The category of a subtype, as items have it."""
+    category: str = load_contract().spec["x-registry-subtypes"][subtype]["category"]
+    return category.upper()
+
+
+@cache
 def _validators() -> Validators:
     return Validators(load_contract().spec)
 
 
-def _stem(subtype: str) -> str:
+def stem_of(subtype: str) -> str:
+    """How the names of the schemas of a subtype begin."""
     stem: str = load_contract().spec["x-registry-subtypes"][subtype]["stem"]
     return stem
 
@@ -46,19 +54,19 @@ def _stem(subtype: str) -> str:
 @cache
 def data_names(subtype: str) -> tuple[str, ...]:
     """The members of the data of a subtype."""
-    return tuple(load_contract().spec["components"]["schemas"][f"{_stem(subtype)}DomainInfo"]["properties"])
+    return tuple(load_contract().spec["components"]["schemas"][f"{stem_of(subtype)}DomainInfo"]["properties"])
 
 
 def find_violations(subtype: str, item: Document) -> list[str]:
     """What keeps an item from being one of its subtype."""
-    name = f"Item{_stem(subtype)}"
+    name = f"Item{stem_of(subtype)}"
     checks = _validators().of({"$ref": f"#/components/schemas/{name}"}, name)
     return [error.message for error in checks.iter_errors(item)]
 
 
 def find_wrong_data(subtype: str, data: Document) -> list[tuple[tuple[str | int, ...], str, str]]:
     """What is wrong with the data of an item: where, what, and the rule that it breaks."""
-    name = f"{_stem(subtype)}DomainInfo"
+    name = f"{stem_of(subtype)}DomainInfo"
     checks = _validators().of({"$ref": f"#/components/schemas/{name}"}, name)
     return [
         (tuple(error.instance_path), error.message, str(next(reversed(error.schema_path), "")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.refusals import Code, Refusal
 from kalbio._core.emulator.strict_json import Document
+from kalbio.provena.sandbox.problems import as_detail
 
 _BEARER = (("www-authenticate", "Bearer"),)
 UNCAUGHT = Answer(b"Internal Server Error", 500, (("content-type", "text/plain"),))
@@ -13,10 +14,8 @@ UNCAUGHT = Answer(b"Internal Server Error", 500, (("content-type", "text/plain")
 def error_answer(refusal: Refusal) -> Answer:
     """The answer for a refusal: a text, or what is wrong point by point, with 422."""
     if refusal.code in (Code.INVALID_QUERY, Code.INVALID_BODY, Code.INVALID_JSON, Code.EMPTY_JSON):
-        problems = [
-            {"loc": list(one.location), "msg": one.message, "type": f"value_error.{one.rule}"}
-            for one in refusal.problems
-        ] or [{"loc": ["body"], "msg": refusal.message, "type": "value_error.jsondecode"}]
+        unreadable = {"loc": ["body"], "msg": refusal.message, "type": "value_error.jsondecode"}
+        problems = [as_detail(one) for one in refusal.problems] or [unreadable]
         return Answer({"detail": problems}, 422)
     if refusal.code == Code.UNKNOWN_PATH:
         return Answer({"detail": "Not Found"}, 404)

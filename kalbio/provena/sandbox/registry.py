@@ -1,29 +1,31 @@
-"""The registry: items are created, fetched and listed."""
+"""The registry: items are seeded, created, fetched, changed, given new versions and deleted."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from kalbio._core.emulator.refusals import Code, Problem, Refusal
-from kalbio._core.emulator.strict_json import Document
-from kalbio.provena.sandbox.contract import data_names, find_violations, find_wrong_data, subtype_of, subtypes_with
-from kalbio.provena.sandbox.errors import failure, success
-from kalbio.provena.sandbox.store import READ, WRITE, Call, Routes, Store
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document, Json
+from kalbio.provena.sandbox import activities, items
+from kalbio.provena.sandbox.contract import find_violations, load_contract, stem_of, subtype_of, subtypes_with
+from kalbio.provena.sandbox.errors import UNCAUGHT, failure, success
+from kalbio.provena.sandbox.forms import filled_data, shown
+from kalbio.provena.sandbox.items import ITEM
+from kalbio.provena.sandbox.links import require_person
+from kalbio.provena.sandbox.store import ADMIN, READ, WRITE, Call, Routes, Store
+from kalbio.provena.sandbox.validation import find_objection, read_data
 
 routes = Routes()
 
-KIND = "item"
-_CATEGORIES = {"agent": "AGENT", "entity": "ENTITY", "activity": "ACTIVITY"}
-_VERSIONED = frozenset({"MODEL", "MODEL_RUN_WORKFLOW_TEMPLATE", "DATASET_TEMPLATE"})
-_SORTS = {None: "updated_timestamp", "UPDATED_TIME": "updated_timestamp", "CREATED_TIME": "created_timestamp",
-          "DISPLAY_NAME": "display_name"}  # fmt: skip
+_NEED_NO_PERSON = frozenset({"ORGANISATION", "PERSON", "MODEL_RUN"})
 _UNPARSABLE = (
     "The record was found but could not parsed as an appropriate type: Error The record was marked as a "
     "COMPLETE_ITEM but could not be parsed as the correct model."
 )
+_SEED_FILLED = "Successfully applied update. Seeded item was updated to a complete item."
 
 
-def _subtype(call: Call, action: str) -> str:
+def path_subtype(call: Call, action: str) -> str:
     """The subtype in the path, where it has this action; else the path does not exist."""
     subtype = subtype_of(call.path["category"], call.path["subtype"])
     if subtype is None or subtype not in subtypes_with(action):
@@ -31,172 +33,277 @@ def _subtype(call: Call, action: str) -> str:
     return subtype
 
 
+def needs_person(subtype: str) -> bool:
+    """Whether those who write items of a subtype must be linked to a person."""
+    return subtype not in _NEED_NO_PERSON
+
+
+def require_writer(call: Call, subtype: str) -> str:
+    """The person of the caller, empty where nobody asks for it; refuses those who may not write such items."""
+    return require_person(call.store, call.caller.username) if needs_person(subtype) else ""
+
+
+def find_item(call: Call, id: str) -> Document:
+    """An item, refused as the servers do where an unlocked one is to be changed."""
+    items.require_unlocked(call.store, id)
+    return call.store.need(ITEM, id, 400)
+
+
+def require_editor(call: Call, item: Document) -> None:
+    """Refuse those who may not change an item."""
+    if not items.may_write(call.store, call.caller, item):
+        raise Refusal(401, f"You are not authorised to edit the item (id='{item['id']}').")
+
+
 @routes.operation("registryItemCreate")
 def create(call: Call) -> Document:
     """A complete item, with the first entry of its history."""
     call.caller.require(READ, WRITE)
-    subtype = _subtype(call, "create")
-    wrong = tuple(Problem(("body", *place), text, rule) for place, text, rule in find_wrong_data(subtype, call.body))
-    if wrong:
-        raise Refusal(422, "the data are wrong", code=Code.INVALID_BODY, problems=wrong)
-    return _created(call.store, subtype, call.path["category"], call.body, call.caller.username)
-
-
-def _created(store: Store, subtype: str, category: str, body: Document, username: str) -> Document:
-    data: Document = {name: body.get(name) for name in data_names(subtype)}
-    if subtype == "PERSON" and data.get("ethics_approved") is not True:
-        text = "Please ensure mandatory ethics consent is obtained before proceeding with registration."
-        return {"status": failure(f"Validation Error: {text}"), "created_item": None}
-    now, handle = store.seconds(), store.new_handle("https://registry.sandbox.invalid")
-    first = {"id": 0, "timestamp": now, "reason": "Initial record creation", "username": username, "item": data}
-    item = {
-        **data,
-        "history": [first],
-        **_record(handle, subtype, category, username, now, "COMPLETE_ITEM"),
-    }
-    store.add(KIND, item, parent=subtype)
+    subtype, store, username = path_subtype(call, "create"), call.store, call.caller.username
+    data = read_data(subtype, call.body)
+    person_id = require_writer(call, subtype)
+    objection = find_objection(store, subtype, data)
+    if objection is not None:
+        status = failure(f"Validation Error: {objection}")
+        return {"status": status, "created_item": None, "register_create_activity_session_id": None}
+    _require_name(data)
+    item = items.create(store, subtype, filled_data(subtype, data), username)
+    session_id = None
+    if subtype in items.VERSIONED:
+        session_id = activities.register_creation(store, item, username, person_id)
+        item = store.need(ITEM, item["id"])
     return {
         "status": success("The item was created."),
-        "created_item": item,
-        "register_create_activity_session_id": store.new_id() if subtype in _VERSIONED else None,
+        "created_item": shown(item),
+        "register_create_activity_session_id": session_id,
     }
+
+
+def _require_name(data: Document) -> None:
+    if not data["display_name"]:
+        # The table has an index of names.
+        raise Refusal(
+            500,
+            "Failed to write complete item to registry. Aborting. Contact administrator. Error: One or more parameter "
+            "values are not valid. The AttributeValue for a key attribute cannot contain an empty string value.",
+        )
 
 
 @routes.operation("registryItemSeed")
 def seed(call: Call) -> Document:
     """An item without data."""
     call.caller.require(READ, WRITE)
-    subtype, store = _subtype(call, "seed"), call.store
-    handle = store.new_handle("https://registry.sandbox.invalid")
-    item = _record(handle, subtype, call.path["category"], call.caller.username, store.seconds(), "SEED_ITEM")
-    store.add(KIND, item, parent=subtype)
-    return {"status": success("The item was seeded."), "seeded_item": item}
+    subtype = path_subtype(call, "seed")
+    require_writer(call, subtype)
+    item = items.seed(call.store, subtype, call.caller.username)
+    return {"status": success("The item was seeded."), "seeded_item": shown(item)}
 
 
-def _record(handle: str, subtype: str, category: str, username: str, now: int, record_type: str) -> Document:
-    version = {"previous_version": None, "version": 1, "reason": None, "next_version": None}
+@routes.operation("registryItemUpdate")
+def update(call: Call) -> Document:
+    """Other data for an item, or data for a seed."""
+    call.caller.require(READ, WRITE)
+    subtype, store, id = path_subtype(call, "update"), call.store, call.query["id"]
+    data = read_data(subtype, call.body)
+    person_id = require_writer(call, subtype)
+    item = find_item(call, id)
+    require_editor(call, item)
+    is_seed, reason = item["record_type"] == "SEED_ITEM", call.query.get("reason")
+    if item["item_subtype"] != subtype:
+        text = "is neither a seed item nor a valid entry. Not sure how to handle this item. Aborting."
+        raise Refusal(500, f"Item with id {id} {text}")
+    if not is_seed and not reason:
+        raise Refusal(
+            400,
+            f"Cannot update item {id} as no reason was provided and this item is not a seed item. "
+            "Please provide a reason for this update.",
+        )
+    objection = find_objection(store, subtype, data)
+    if objection is not None:
+        status = failure(f"Validation Error: {objection}")
+        return {"status": status, "register_create_activity_session_id": None}
+    _require_name(data)
+    username = call.caller.username
+    item = items.update(store, item, filled_data(subtype, data), username, reason or "")
+    session_id = None
+    if is_seed and subtype in items.VERSIONED:
+        session_id = activities.register_creation(store, item, username, person_id)
+    done = _SEED_FILLED if is_seed else "The item has other data now."
+    return {"status": success(done), "register_create_activity_session_id": session_id}
+
+
+@routes.operation("registryItemRevert")
+def revert(call: Call) -> Document:
+    """An earlier state of an item, as a further entry of its history."""
+    call.caller.require(READ, WRITE)
+    subtype, body = path_subtype(call, "revert"), call.body
+    require_writer(call, subtype)
+    item = find_item(call, body["id"])
+    require_editor(call, item)
+    restore(call.store, item, body["history_id"], call.caller.username, body["reason"])
+    return {"status": success(f"The item is again as in v{body['history_id']}.")}
+
+
+def restore(store: Store, item: Document, history_id: int, username: str, reason: str) -> Document:
+    """Give an item the data of an entry of its history."""
+    id = item["id"]
+    if item["record_type"] == "SEED_ITEM":
+        text = f"The item with id {id} is not a complete item."
+        raise Refusal(400, f"You cannot revert a seed item to a previous version. {text}")
+    entry = next((one for one in item["history"] if one["id"] == history_id), None)
+    if entry is None:
+        text = f"does not have a history entry with id matching {history_id}. No action taken."
+        raise Refusal(400, f"The item with id {id} {text}")
+    return items.update(store, item, entry["item"], username, f"(Restoring to v{history_id}) {reason}")
+
+
+@routes.operation("registryItemVersion")
+def version(call: Call) -> Document:
+    """The next version of an item; a lock does not prevent it."""
+    call.caller.require(READ, WRITE)
+    subtype, body, username = path_subtype(call, "version"), call.body, call.caller.username
+    person_id = require_writer(call, subtype)
+    item = require_newest(call, body["id"])
+    new = items.version(call.store, item, username, body["reason"])
+    session_id = activities.register_version(call.store, new, username, person_id)
+    return {"new_version_id": new["id"], "version_job_session_id": session_id}
+
+
+def require_newest(call: Call, id: str) -> Document:
+    """An item that the caller may give a next version; else a refusal."""
+    item = call.store.get(ITEM, id)
+    if item is None:
+        raise Refusal(400, f"Could not find the given key ({id}) in the registry.")
+    if not items.may_manage(call.store, call.caller, item):
+        raise Refusal(401, f"You are not authorised to create a new version of the item (id='{id}').")
+    if item["record_type"] == "SEED_ITEM":
+        raise Refusal(400, f"Cannot create a new version for an item (id='{id}') which is a seed item.")
+    following = item["versioning_info"].get("next_version")
+    if following is not None:
+        text = f"which is not the latest version. Next version {following} already exists!"
+        raise Refusal(400, f"Cannot create a new version for an item (id='{id}') {text}")
+    return item
+
+
+@routes.operation("registryItemValidate")
+def validate(call: Call) -> Document:
+    """Whether data could be registered."""
+    call.caller.require(READ)
+    subtype = path_subtype(call, "validate")
+    objection = find_objection(call.store, subtype, read_data(subtype, call.body))
     return {
-        "id": handle,
-        "owner_username": username,
-        "created_timestamp": now,
-        "updated_timestamp": now,
-        "item_category": _CATEGORIES[category],
-        "item_subtype": subtype,
-        "record_type": record_type,
-        "workflow_links": None,
-        "versioning_info": version if subtype in _VERSIONED else None,
+        "status": success("The data are valid.") if objection is None else failure(f"Validation Error: {objection}")
     }
+
+
+@routes.operation("registryItemDelete")
+def delete(call: Call) -> Document:
+    """Forget an item, whatever its subtype is."""
+    path_subtype(call, "delete")
+    return _deleted(call)
+
+
+@routes.operation("registryGeneralDelete")
+def delete_any(call: Call) -> Document:
+    """Forget an item."""
+    return _deleted(call)
+
+
+def _deleted(call: Call) -> Document:
+    call.caller.require(READ, WRITE, ADMIN)
+    items.require_unlocked(call.store, call.query["id"])
+    items.remove(call.store, call.query["id"])
+    return {"status": success("The item was deleted.")}
 
 
 @routes.operation("registryItemFetch")
 def fetch(call: Call) -> Document:
     """One item. What is not there, and what is another thing, is told in the status."""
     call.caller.require(READ)
-    subtype, id = _subtype(call, "fetch"), call.query["id"]
+    subtype, id = path_subtype(call, "fetch"), call.query["id"]
     nothing: Document = {"item": None, "roles": None, "locked": None, "item_is_seed": None}
     if not id:
         return {"status": failure("Value error. Details ID cannot be empty."), **nothing}
-    item = call.store.get(KIND, id)
+    item = call.store.get(ITEM, id)
     if item is None:
         return {"status": failure(f"Could not find the given key ({id}) in the registry."), **nothing}
-    if not _may_read(item, call.caller.username):
-        raise Refusal(401, "You are not authorised to fetch this item.")
+    roles = _require_reader(call, item)
     is_seed = item["record_type"] == "SEED_ITEM"
-    if item["item_subtype"] != subtype or (not is_seed and find_violations(subtype, _shown(item))):
+    if item["item_subtype"] != subtype or (not is_seed and find_violations(subtype, item)):
         return {"status": failure(_UNPARSABLE), **nothing}
     if is_seed and not call.query.get("seed_allowed"):
         text = "A valid seed item was found, but seed_allowed was set to false."
         return {"status": failure(text), **nothing}
-    roles = ["metadata-read", "metadata-write", "admin"]
-    is_owner = item["owner_username"] == call.caller.username
     return {
         "status": success("The item was found."),
-        "item": _shown(item),
-        "roles": roles if is_owner else roles[:1],
-        "locked": False,
+        "item": shown(item),
+        "roles": roles,
+        "locked": items.lock(call.store, id)["locked"],
         "item_is_seed": is_seed,
     }
 
 
+def _require_reader(call: Call, item: Document) -> list[str]:
+    if not items.may_read(call.store, call.caller, item):
+        raise Refusal(401, "You are not authorised to fetch this item.")
+    return items.roles(call.store, call.caller, item)
+
+
 @routes.operation("registryGeneralFetch")
-def fetch_any(call: Call) -> Document:
-    """One item of any subtype, without the members that have no value."""
+def fetch_any(call: Call) -> Any:
+    """One item of any subtype, as it is stored."""
     call.caller.require(READ)
-    item = call.store.get(KIND, call.query["id"])
+    id = call.query["id"]
+    if not id:
+        return UNCAUGHT
+    item = call.store.get(ITEM, id)
     if item is None:
         return {"status": failure("The id you specified was not available in the registry."), "item": None}
-    if not _may_read(item, call.caller.username):
-        raise Refusal(401, "You are not authorised to fetch this item.")
-    stored = {name: value for name, value in _shown(item).items() if value is not None}
-    return {"status": success("The item was found."), "item": stored}
+    _require_reader(call, item)
+    return {"status": success("The item was found."), "item": {**item, "universal_partition_key": "OK"}}
 
 
-@routes.operation("registryItemList")
-def list_items(call: Call) -> Document:
-    """One page: it is cut first, and what does not match is taken out of it then."""
+@routes.operation("registryGeneralAboutVersion")
+def about_version(call: Call) -> Document:
+    """Which version this is; nobody has released it."""
     call.caller.require(READ)
-    subtype = _subtype(call, "list")
-    body = call.body
-    size = body.get("page_size", 20)
-    if size < 1:
-        message = f"Invalid value for parameter Limit, value: {size}, valid min value: 1"
-        raise Refusal(500, f"Failed to query the database. Error: Parameter validation failed:\n{message}")
-    sorting = body.get("sort_by") or {}
-    if sorting.get("sort_type") not in _SORTS:
-        raise Refusal(400, "Failed to generate query parameters. Error: Could not derive an index name.")
-    member = _SORTS[sorting.get("sort_type")]
-    # Items without the member are not in its index.
-    known = [item for item in call.store.all(KIND, subtype) if item.get(member) is not None]
-    known.sort(key=lambda item: (item[member], item["id"]), reverse=not sorting.get("ascending", False))
-    start = _start(known, body.get("pagination_key"))
-    cut = known[start : start + size]
-    last = cut[-1] if start + size < len(known) else None
-    key = None if last is None else {"id": last["id"], "item_subtype": subtype, member: last[member]}
-    wanted = (body.get("filter_by") or {}).get("record_type", "COMPLETE_ONLY")
-    return {**_page(cut, subtype, wanted, call.caller.username), "pagination_key": key}
-
-
-def _start(known: list[Document], key: Any) -> int:
-    if key is None:
-        return 0
-    for place, item in enumerate(known):
-        if item["id"] == key.get("id"):
-            return place + 1
-    raise Refusal(500, "Failed to query the database. Error: An error occurred (500) when calling the Query operation")
-
-
-def _page(cut: list[Document], subtype: str, wanted: str, username: str) -> Document:
-    complete: list[Document] = []
-    seeds: list[Document] = []
-    broken: list[Document] = []
-    hidden = 0
-    for item in cut:
-        is_seed = item["record_type"] == "SEED_ITEM"
-        if wanted == ("COMPLETE_ONLY" if is_seed else "SEED_ONLY"):
-            continue
-        if not _may_read(item, username):
-            hidden += 1
-        elif is_seed:
-            seeds.append(_shown(item))
-        else:
-            (broken if find_violations(subtype, _shown(item)) else complete).append(_shown(item))
-    warning = failure(" WARNING at least one unparsable entity exists in the registry.")
     return {
-        "status": warning if broken else success("The items were listed."),
-        "items": complete,
-        "seed_items": seeds,
-        "unparsable_items": broken,
-        "total_item_count": len(complete) + len(seeds) + len(broken),
-        "complete_item_count": len(complete),
-        "seed_item_count": len(seeds),
-        "unparsable_item_count": len(broken),
-        "not_authorised_count": hidden,
+        "commit_id": "sandbox",
+        "commit_url": "https://git.sandbox.invalid/commit/sandbox",
+        "tag_name": "N/A",
+        "release_title": "N/A",
+        "release_url": "N/A",
     }
 
 
-def _may_read(item: Document, username: str) -> bool:
-    return not item.get("_private") or item["owner_username"] == username
+@routes.operation("registryItemSchema")
+def schema(call: Call) -> Document:
+    """The JSON schema of the data of a subtype."""
+    call.caller.require(READ)
+    name = f"{stem_of(path_subtype(call, 'schema'))}DomainInfo"
+    used: set[str] = set()
+    found = _with_definitions(load_contract().spec["components"]["schemas"][name], used)
+    definitions: Document = {}
+    while left := used - definitions.keys():
+        for one in left:
+            definitions[one] = _with_definitions(load_contract().spec["components"]["schemas"][one], used)
+    found = {"title": name, **found, **({"definitions": definitions} if definitions else {})}
+    return {"status": success("The schema was found."), "json_schema": found}
 
 
-def _shown(item: Document) -> Document:
-    return {name: value for name, value in item.items() if name != "_private"}
+def _with_definitions(schema: Json, used: set[str]) -> Any:
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            name = schema["$ref"].rpartition("/")[2]
+            used.add(name)
+            return {"$ref": f"#/definitions/{name}"}
+        return {key: _with_definitions(one, used) for key, one in schema.items()}
+    return [_with_definitions(one, used) for one in schema] if isinstance(schema, list) else schema
+
+
+@routes.operation("registryItemUiSchema")
+def ui_schema(call: Call) -> Document:
+    """How a form of the data is shown: nothing but its title here."""
+    call.caller.require(READ)
+    title = path_subtype(call, "ui_schema").replace("_", " ").capitalize()
+    return {"status": success("The schema was found."), "ui_schema": {"ui:title": title}}

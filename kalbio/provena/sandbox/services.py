@@ -6,7 +6,7 @@ from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox.errors import UNCAUGHT, success
-from kalbio.provena.sandbox.registry import KIND
+from kalbio.provena.sandbox.items import ITEM
 from kalbio.provena.sandbox.store import HANDLES_READ, READ, Call, Routes
 
 routes = Routes()
@@ -47,7 +47,7 @@ def search(call: Call) -> Document:
     words = set(call.query["query"].lower().split())
     limit = min(call.query.get("record_limit") or _LIMIT, _LARGEST_LIMIT)
     hits = []
-    for item in call.store.all(KIND, call.query.get("subtype_filter")):
+    for item in call.store.all(ITEM, call.query.get("subtype_filter")):
         texts = {word for value in item.values() if isinstance(value, str) for word in value.lower().split()}
         if found := words & texts:
             hits.append({"id": item["id"], "score": float(len(found))})
