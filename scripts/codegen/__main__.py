@@ -11,7 +11,8 @@ from pathlib import Path
 from . import derive, diff, spec
 from .apis import GENERATED, Table, read_table
 from .generate import generate
-from .output import is_intact
+from .output import is_intact, is_made
+from .schemas import write_schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,6 +52,8 @@ def build(root: Path) -> dict[str, bytes]:
         for api in table.apis:
             description = spec.load((root / api.description).read_text(encoding="utf-8"), api.description)
             generate(description, scratch / GENERATED / api.package, api.description)
+            if api.schemas is not None:
+                write_schemas(description, api.schemas, api.package, api.description, root, scratch)
         derive.derive_all(root, scratch, table.twins)
         return {name: (scratch / name).read_bytes() for name in _files(scratch, table)}
 
@@ -78,7 +81,9 @@ def _files(root: Path, table: Table) -> list[str]:
     """The files below root that are made by this script, or lie where only such files may lie."""
     generated = [path for path in (root / GENERATED).rglob("*") if path.is_file() and path.suffix != ".pyc"]
     derived = derive.derived_files(root, table.twins)
-    return sorted(path.relative_to(root).as_posix() for path in [*generated, *derived])
+    modules = [root / api.schemas.module for api in table.apis if api.schemas is not None]
+    made = [*generated, *derived, *(path for path in modules if path.is_file())]
+    return sorted(path.relative_to(root).as_posix() for path in made)
 
 
 def _check(root: Path, expected: dict[str, bytes]) -> int:
@@ -94,7 +99,7 @@ def _write(root: Path, expected: dict[str, bytes]) -> int:
     changed = drift(root, expected)
     for name in changed:
         path = root / name
-        if not name.startswith(f"{GENERATED}/") and path.is_file() and not derive.is_derived(path):
+        if not name.startswith(f"{GENERATED}/") and path.is_file() and not is_made(path):
             raise spec.SpecError(f"{name} is written by hand (it has no header); its async source cannot replace it")
     for name in changed:
         path = root / name

@@ -21,12 +21,20 @@ class Twins(NamedTuple):
     """Modules of the source that have no derived twin, by their path in it."""
 
 
+class SchemaModule(NamedTuple):
+    """A module with a class for each schema of an API, and the class that they are subclasses of."""
+
+    module: str
+    base: str
+
+
 class Api(NamedTuple):
     """One API: its description and the package that is generated from it."""
 
     name: str
     description: str
     package: str
+    schemas: SchemaModule | None
 
 
 class Table(NamedTuple):
@@ -49,7 +57,9 @@ def read_table(root: Path) -> Table:
         twins.append(_twins("tool.kalbio.floor", dict(table["floor"])))
     for name, entry in table.get("apis", {}).items():
         where, rest = f"tool.kalbio.apis.{name}", dict(entry)
-        api = Api(name, _text(where, rest, "description"), _text(where, rest, "package"))
+        told = dict(rest.pop("schemas", {}))
+        schemas = SchemaModule(*(_text(f"{where}.schemas", told, one) for one in ("module", "base"))) if told else None
+        api = Api(name, _text(where, rest, "description"), _text(where, rest, "package"), schemas)
         if not NAME.fullmatch(api.package):
             raise SpecError(f"{where}: package is {api.package!r}, which is not a valid package name")
         if api.package in {other.package for other in apis}:

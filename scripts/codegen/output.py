@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from .spec import SpecError
+
+_SEAL = re.compile(r"^# .* \(digest \w+\)$")
 
 
 def ruff(directory: Path, command: str, *arguments: str) -> None:
@@ -37,3 +40,9 @@ def is_intact(text: str) -> bool:
 
 def _digest(header: str, code: str) -> str:
     return hashlib.sha256(f"{header}\n{code}".encode()).hexdigest()[:12]
+
+
+def is_made(path: Path) -> bool:
+    """Whether the first line of the file says that it is made by this script."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return _SEAL.search(file.readline()) is not None
