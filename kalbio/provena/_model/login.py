@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import webbrowser
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -24,22 +25,90 @@ _INTERVAL = 5.0
 class AuthManager:
     """A way to log in to one installation. Clients that are given the same one share its tokens.
 
+    A subclass of your own has `get_token()`, which returns the token for the next request, and may have
+    `force_refresh()`, which is called after the server has refused that token.
+
     Attributes:
         config: the installation.
         tokens: what the client asks for and gets; no `repr` shows it.
+
+    Example:
+        >>> class FromVault(AuthManager):
+        ...     def get_token(self):
+        ...         return vault.read("provena-token")
     """
 
-    def __init__(self, config: Config, tokens: TokenSource) -> None:
+    def __init__(self, config: Config, tokens: TokenSource | None = None) -> None:
         if not isinstance(config, Config):
             raise SettingError(f"config must be a Config object; got {type(config).__name__}")
         self.config = config
-        self.tokens = tokens
+        self.tokens = _OwnTokens(self) if tokens is None else tokens
+
+    def get_token(self) -> str:
+        """Return the token for the next request: for subclasses of your own. The flows here log in with a request."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no get_token(); a client that is given it logs in by itself"
+        )
+
+    def force_refresh(self) -> None:
+        """Forget the access token, so that the next call gets another one."""
+        if (token := self.tokens.usable()) is not None:
+            self.tokens.reject(token)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.config.domain} {self.config.realm_name}>"
+        config = getattr(self, "config", None)
+        return f"<{type(self).__name__}{f' {config.domain} {config.realm_name}' if config else ''}>"
 
     def __reduce__(self) -> Any:
         raise TypeError(f"a {type(self).__name__} holds secrets and cannot be pickled or copied")
+
+
+def tokens_of(auth: AuthManager) -> TokenSource:
+    """Return what gives the tokens of a login, also of one of your own that did not call `super().__init__()`."""
+    found = getattr(auth, "tokens", None)
+    return _OwnTokens(auth) if found is None else found
+
+
+class _OwnTokens:
+    """The tokens of a login of your own: it is asked for one with each request, and logs in by itself."""
+
+    def __init__(self, auth: AuthManager) -> None:
+        self._auth = auth
+        self._refused: str | None = None
+        self._given: deque[str] = deque(maxlen=8)
+
+    def usable(self) -> str:
+        """Return what `get_token` returns."""
+        refused, self._refused = self._refused, None
+        if refused is not None and type(self._auth).force_refresh is not AuthManager.force_refresh:
+            self._auth.force_refresh()
+        token = self._auth.get_token()
+        _check("what get_token() returns", token)
+        self._given.append(token)
+        return token
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the tokens that were given last."""
+        return tuple(self._given)
+
+    def reject(self, access: str) -> None:
+        """Note that the server refused a token."""
+        self._refused = access
+
+    def next_grant(self) -> Grant:
+        """Not needed: there always is a token, or an error."""
+        raise NotImplementedError
+
+    def accept(self, body: bytes) -> str | None:
+        """Not needed."""
+        raise NotImplementedError
+
+    def wait_after_refusal(self, grant: Grant, status: int, body: bytes) -> float | None:
+        """Not needed."""
+        raise NotImplementedError
+
+    def restore(self, grant: Grant) -> None:
+        """Not needed."""
 
 
 class ClientCredentialsFlow(AuthManager):

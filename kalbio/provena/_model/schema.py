@@ -6,7 +6,6 @@ import json
 import types
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
-from functools import cache
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, Union, dataclass_transform, get_args, get_origin
 from typing import get_type_hints as read_hints
@@ -17,9 +16,12 @@ from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import printable, safe_repr
 from kalbio._core.text.redaction import HIDDEN
 
-_SECRETS = ("access_token", "aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-_LINKS = ("console_session_url", "presigned_url", "report_url")
-_HIDDEN = frozenset({*_SECRETS, *_LINKS})
+_HIDDEN = frozenset(
+    (
+        "access_token", "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "client_secret",
+        "console_session_url", "device_code", "id_token", "presigned_url", "refresh_token", "report_url",
+    )
+)  # fmt: skip
 """Members that open something to everybody who sees them."""
 
 _Dict = dict[str, Any]
@@ -40,15 +42,15 @@ class _Attribute:
         self.name = name
         self.required = required
 
-    def __get__(self, instance: Schema | None, owner: type[Schema]) -> Any:
+    def __get__(self, instance: ProvenaObject | None, owner: type[ProvenaObject]) -> Any:
         return self if instance is None else instance.member(self.name)
 
-    def __set__(self, instance: Schema, value: Any) -> None:
+    def __set__(self, instance: ProvenaObject, value: Any) -> None:
         instance.set_member(self.name, value)
 
 
 @dataclass_transform(kw_only_default=True)
-class Schema:
+class ProvenaObject:
     """One object that goes to the servers or comes from them.
 
     It is made by keyword, and refuses names that it does not know and values of another kind. What comes from a server
@@ -83,7 +85,8 @@ class Schema:
             }
 
     @classmethod
-    def _of(cls, raw: Mapping[str, Any]) -> Self:
+    def over(cls, raw: Mapping[str, Any]) -> Self:
+        """Return an object over JSON that nobody else changes."""
         made = cls.__new__(cls)
         made._raw, made._read = dict(raw), {}
         return made
@@ -129,7 +132,9 @@ class Schema:
 
     def to_dict(self) -> _Dict:
         """Return the JSON: what was given, or what came, and nothing else."""
-        return {name: _json(self._read[name]) if name in self._read else copied(self._raw[name]) for name in self._names()}
+        return {
+            name: _json(self._read[name]) if name in self._read else copied(self._raw[name]) for name in self._names()
+        }
 
     def to_body(self) -> _Dict:
         """Return what is sent: the JSON without the members that are None. What you name yourself is left as it is."""
@@ -189,11 +194,11 @@ class Schema:
         """
         if isinstance(obj, cls):
             return obj
-        if isinstance(obj, Schema):
+        if isinstance(obj, ProvenaObject):
             obj = obj.to_dict()
         if not isinstance(obj, Mapping):
             raise ValueError(f"a {cls.__name__} is made from a dict of its members; got {safe_repr(obj)}")
-        return cls._of(copied(dict(obj)))
+        return cls.over(copied(dict(obj)))
 
     @classmethod
     def model_validate_json(cls, text: str | bytes) -> Self:
@@ -217,7 +222,7 @@ class Schema:
             update: members of the copy that are to be others.
             deep: means nothing here: a copy shares nothing.
         """
-        made = self._of(self.to_dict())
+        made = self.over(self.to_dict())
         for name, value in (update or {}).items():
             if name not in members_of(type(self)):
                 raise TypeError(self._missing(name))
@@ -243,18 +248,21 @@ class Schema:
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-@cache
-def members_of(kind: type[Schema]) -> Mapping[str, Member]:
-    """Return the members of a schema."""
-    found = {}
-    for name, hint in read_hints(kind).items():
-        attribute = getattr(kind, name)
-        if isinstance(attribute, _Attribute):
-            found[name] = Member(hint, attribute.required)
-    return found
+_KNOWN: dict[type[ProvenaObject], Mapping[str, Member]] = {}
 
 
-def body_of(name: str, value: Any, kind: type[Schema]) -> dict[str, Any]:
+def members_of(kind: type[ProvenaObject]) -> Mapping[str, Member]:
+    """Return the members of a schema. They are looked up when they are first needed: there are hundreds of schemas."""
+    known = _KNOWN.get(kind)
+    if known is None:
+        attributes = ((name, hint, getattr(kind, name)) for name, hint in read_hints(kind).items())
+        known = _KNOWN[kind] = {
+            name: Member(hint, one.required) for name, hint, one in attributes if isinstance(one, _Attribute)
+        }
+    return known
+
+
+def body_of(name: str, value: Any, kind: type[ProvenaObject]) -> dict[str, Any]:
     """Return the body that an argument stands for: an object of a schema, or a dict that is sent as it is."""
     if isinstance(value, kind):
         return value.to_body()
@@ -268,7 +276,7 @@ def _options(hint: Any) -> tuple[Any, ...]:
 
 
 def _is_schema(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, Schema)
+    return isinstance(hint, type) and issubclass(hint, ProvenaObject)
 
 
 def _is_enum(hint: Any) -> bool:
@@ -310,7 +318,11 @@ def _taken(hint: Any, value: Any, where: str) -> Any:
 
 def _taken_as(hint: Any, value: Any, where: str) -> Any:
     if hint is Any:
-        return copied(_json(value)) if isinstance(value, Schema | Mapping | list | tuple) else strict_json.plain(value, where)
+        return (
+            copied(_json(value))
+            if isinstance(value, ProvenaObject | Mapping | list | tuple)
+            else strict_json.plain(value, where)
+        )
     if _is_schema(hint):
         if isinstance(value, hint):
             return value
@@ -347,7 +359,7 @@ def _taken_scalar(hint: Any, value: Any, where: str) -> Any:
 
 def _json(value: Any) -> Any:
     """Return what attributes show as JSON."""
-    if isinstance(value, Schema):
+    if isinstance(value, ProvenaObject):
         return value.to_dict()
     if isinstance(value, Mapping):
         return {name: _json(item) for name, item in value.items()}
@@ -358,7 +370,7 @@ def _json(value: Any) -> Any:
 
 def _body(value: Any) -> Any:
     """Return what attributes show as it is sent."""
-    if isinstance(value, Schema):
+    if isinstance(value, ProvenaObject):
         return value.to_body()
     if isinstance(value, Mapping):
         return {name: _body(item) for name, item in value.items()}
@@ -372,4 +384,4 @@ def _for_people(name: str, value: Any) -> str:
         return f"{{{', '.join(f'{safe_repr(key)}: {_for_people(str(key), item)}' for key, item in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(_for_people('', item) for item in value)}]"
-    return repr(value) if isinstance(value, Schema) else safe_repr(value)
+    return repr(value) if isinstance(value, ProvenaObject) else safe_repr(value)
