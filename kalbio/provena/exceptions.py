@@ -60,10 +60,9 @@ class _Older(SDKError):
         return f"{getattr(self, 'method', '')} {getattr(self, 'path', '')}".strip()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        older, kinds = type(self), type(self).__mro__
-        if older.__module__ != __name__ or "_kind" not in vars(older):
+        if type(self) not in _MADE.values():
             return super().__reduce__()
-        return _revived, (kinds[1], older._kind, self.args, dict(self.__dict__))  # type: ignore[attr-defined]
+        return _revived, (*type(self).__bases__, self.args, dict(self.__dict__))  # that class has no place of its own
 
 
 class BadRequestException(_Older, APIError):
@@ -139,7 +138,7 @@ def _both(older: type[SDKError], kind: type[SDKError]) -> type[SDKError]:
     if issubclass(older, kind):
         return older
     if (older, kind) not in _MADE:
-        members = {"__module__": __name__, "__doc__": older.__doc__, "_kind": kind, "cure": kind.cure}
+        members = {"__module__": __name__, "__doc__": older.__doc__, "cure": kind.cure}
         _MADE[older, kind] = type(older.__name__, (older, kind), members)
     return _MADE[older, kind]
 
