@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest d60647e9b5a2)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 168c2a12f683)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from kalbio.provena._model.items import ServiceHealth
 from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
 from kalbio.provena.handles import HandlesService
+from kalbio.provena.lineage import LineageService
 from kalbio.provena.registry import RegistryService
 from kalbio.provena.search import SearchService
 
@@ -110,6 +111,11 @@ class ProvenaClient(Connection):
     def handles(self) -> HandlesService:
         """Persistent ids."""
         return HandlesService(self)
+
+    @cached_property
+    def lineage(self) -> LineageService:
+        """What items came from, and what came of them."""
+        return LineageService(self)
 
     # -- calls --------------------------------------------------------------------------------------------------------
 

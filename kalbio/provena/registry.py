@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest dd7e98619162)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest d871c7201d81)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.identifiers import Catalog, did_you_mean
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.items import HANDLE, Hit, Item, UnparsableItemWarning
+from kalbio.provena._model.lineage import LineageNode, node_subtype
 from kalbio.provena._model.subtypes import Subtype, require_action
 from kalbio.provena._service import Client, require_one_of, require_whole
 
@@ -107,7 +108,7 @@ class RegistryService:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.subtype.value}>"
 
-    def get(self, identifier: str | Item | Hit) -> Item | None:
+    def get(self, identifier: str | Item | Hit | LineageNode) -> Item | None:
         """Get an item; None when there is none.
 
         Args:
@@ -143,7 +144,7 @@ class RegistryService:
         item.roles, item.locked = answer.get("roles"), answer.get("locked")
         return item
 
-    def resolve(self, identifier: str | Item | Hit) -> str:
+    def resolve(self, identifier: str | Item | Hit | LineageNode) -> str:
         """Return the handle of an item, given that, an object, or its exact display name within this subtype.
 
         Raises:
@@ -255,6 +256,9 @@ class RegistryService:
         """Return the handle that is given; None for a name."""
         if isinstance(identifier, Item) and identifier.id:
             self._check_subtype(identifier.id, identifier.item_subtype or self.subtype.value)
+            return identifier.id
+        if isinstance(identifier, LineageNode):
+            self._check_subtype(identifier.id, node_subtype(identifier))
             return identifier.id
         if isinstance(identifier, Hit) and identifier.id:
             return identifier.id

@@ -12,6 +12,7 @@ from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
 from kalbio.provena.aio._connection import KINDS, AsyncConnection
 from kalbio.provena.aio.handles import HandlesService
+from kalbio.provena.aio.lineage import LineageService
 from kalbio.provena.aio.registry import RegistryService
 from kalbio.provena.aio.search import SearchService
 
@@ -109,6 +110,11 @@ class AsyncProvenaClient(AsyncConnection):
     def handles(self) -> HandlesService:
         """Persistent ids."""
         return HandlesService(self)
+
+    @cached_property
+    def lineage(self) -> LineageService:
+        """What items came from, and what came of them."""
+        return LineageService(self)
 
     # -- calls --------------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.identifiers import Catalog, did_you_mean
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.items import HANDLE, Hit, Item, UnparsableItemWarning
+from kalbio.provena._model.lineage import LineageNode, node_subtype
 from kalbio.provena._model.subtypes import Subtype, require_action
 from kalbio.provena.aio._service import Client, require_one_of, require_whole
 
@@ -106,7 +107,7 @@ class RegistryService:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.subtype.value}>"
 
-    async def get(self, identifier: str | Item | Hit) -> Item | None:
+    async def get(self, identifier: str | Item | Hit | LineageNode) -> Item | None:
         """Get an item; None when there is none.
 
         Args:
@@ -142,7 +143,7 @@ class RegistryService:
         item.roles, item.locked = answer.get("roles"), answer.get("locked")
         return item
 
-    async def resolve(self, identifier: str | Item | Hit) -> str:
+    async def resolve(self, identifier: str | Item | Hit | LineageNode) -> str:
         """Return the handle of an item, given that, an object, or its exact display name within this subtype.
 
         Raises:
@@ -254,6 +255,9 @@ class RegistryService:
         """Return the handle that is given; None for a name."""
         if isinstance(identifier, Item) and identifier.id:
             self._check_subtype(identifier.id, identifier.item_subtype or self.subtype.value)
+            return identifier.id
+        if isinstance(identifier, LineageNode):
+            self._check_subtype(identifier.id, node_subtype(identifier))
             return identifier.id
         if isinstance(identifier, Hit) and identifier.id:
             return identifier.id

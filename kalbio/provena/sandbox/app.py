@@ -13,7 +13,18 @@ from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator
 from kalbio._core.emulator.faults import Faults
 from kalbio._core.emulator.strict_json import Document
-from kalbio.provena.sandbox import identity, items, job_api, jobs, links, listing, registry, services, settings
+from kalbio.provena.sandbox import (
+    identity,
+    items,
+    job_api,
+    jobs,
+    lineage,
+    links,
+    listing,
+    registry,
+    services,
+    settings,
+)
 from kalbio.provena.sandbox.contract import load_contract
 from kalbio.provena.sandbox.errors import error_answer
 from kalbio.provena.sandbox.forms import stripped
@@ -56,7 +67,7 @@ class Sandbox(Emulator[Store]):
         identity.add_user(store, "carol", (READ,))
         identity.add_user(store, "dave", ())
         routes = Routes()
-        for module in (identity, registry, listing, settings, services, job_api):
+        for module in (identity, registry, listing, settings, services, job_api, lineage):
             routes.include(module.routes)
         super().__init__(
             load_contract(),
