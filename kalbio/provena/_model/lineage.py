@@ -13,6 +13,7 @@ import attrs
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import one_line, printable, safe_repr
 from kalbio._core.text.html_tables import framed, html_table
+from kalbio.provena._model.lineage_picture import Arrow, Box, draw
 
 if TYPE_CHECKING:
     import pandas
@@ -280,9 +281,8 @@ class LineageGraph:
 
     def to_svg(self) -> str:
         """Return a picture of the graph as SVG: causes on the left, what came of them to the right."""
-        from kalbio.provena._model.lineage_picture import draw
-
-        return draw(self)
+        boxes = [Box(node.id, *lines_of(node), node.category) for node in self]
+        return draw(boxes, [Arrow(edge.type, edge.source, edge.target) for edge in self.edges], start=self.start)
 
     def _repr_html_(self) -> str:
         if not self or len(self) > LARGEST_PICTURE:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Collection
+from typing import NamedTuple
 
 from kalbio._core.text.display import one_line
-from kalbio.provena._model.lineage import LineageGraph, lines_of
 
 _WIDTH, _HEIGHT = 200, 44
 _GAP_X, _GAP_Y = 90, 16
@@ -14,9 +15,26 @@ _SWEEPS = 4
 _COLOURS = {"AGENT": "#d98a00", "ACTIVITY": "#3273c4", "ENTITY": "#2e9e5b"}
 
 
-def draw(graph: LineageGraph) -> str:
-    """Draw a graph."""
-    columns = _columns(graph)
+class Box(NamedTuple):
+    """An item in a picture: two lines of text, and its category, which has a colour."""
+
+    id: str
+    first: str
+    second: str
+    category: str
+
+
+class Arrow(NamedTuple):
+    """A line from an effect to its cause, by their ids."""
+
+    type: str
+    source: str
+    target: str
+
+
+def draw(boxes: Collection[Box], arrows: Collection[Arrow], *, start: str) -> str:
+    """Draw boxes and arrows; that of the start has a thicker edge."""
+    columns = _columns([box.id for box in boxes], arrows)
     places = {
         id: (x * (_WIDTH + _GAP_X), y * (_HEIGHT + _GAP_Y))
         for x, column in enumerate(columns)
@@ -29,15 +47,14 @@ def draw(graph: LineageGraph) -> str:
         'font-family="sans-serif" font-size="12" fill="currentColor" role="img">',
         "<title>lineage</title>",
     ]
-    for edge in graph.edges:
-        if edge.source in places and edge.target in places:
-            parts.append(_line(edge.type, places[edge.source], places[edge.target]))
-    for node in graph:
-        x, y = places[node.id]
-        first, second = lines_of(node)
-        colour = _COLOURS.get(node.category, "#888888")
-        stroke = 2.5 if node.id == graph.start else 1
-        radius = _HEIGHT // 2 if node.category == "AGENT" else 5
+    for type, source, target in arrows:
+        if source in places and target in places:
+            parts.append(_line(type, places[source], places[target]))
+    for id, first, second, category in boxes:
+        x, y = places[id]
+        colour = _COLOURS.get(category, "#888888")
+        stroke = 2.5 if id == start else 1
+        radius = _HEIGHT // 2 if category == "AGENT" else 5
         parts.append(
             f"<g><title>{_text(f'{first} {second}')}</title>"
             f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="{radius}" '
@@ -63,14 +80,14 @@ def _line(type: str, source: tuple[int, int], target: tuple[int, int]) -> str:
     )
 
 
-def _columns(graph: LineageGraph) -> list[list[str]]:
-    """The handles, column by column: each item is to the right of all its causes, where there is no circle."""
-    causes: dict[str, list[str]] = {node.id: [] for node in graph}
-    effects: dict[str, list[str]] = {node.id: [] for node in graph}
-    for edge in graph.edges:
-        if edge.source in causes and edge.target in causes:
-            causes[edge.source].append(edge.target)
-            effects[edge.target].append(edge.source)
+def _columns(ids: Collection[str], arrows: Collection[Arrow]) -> list[list[str]]:
+    """The ids, column by column: each item is to the right of all its causes, where there is no circle."""
+    causes: dict[str, list[str]] = {id: [] for id in ids}
+    effects: dict[str, list[str]] = {id: [] for id in ids}
+    for _, source, target in arrows:
+        if source in causes and target in causes:
+            causes[source].append(target)
+            effects[target].append(source)
     column_of: dict[str, int] = {}
     begun: set[str] = set()
     for first in causes:
@@ -87,14 +104,14 @@ def _columns(graph: LineageGraph) -> list[list[str]]:
             stack.pop()
             column_of[id] = 1 + max((column_of[cause] for cause in causes[id] if cause in column_of), default=-1)
     columns: list[list[str]] = [[] for _ in range(1 + max(column_of.values(), default=-1))]
-    for id, column in column_of.items():
-        columns[column].append(id)
+    for id, number in column_of.items():
+        columns[number].append(id)
     # Beside what they have to do with: the mean place of their neighbours, a few times there and back.
     for sweep in range(_SWEEPS):
-        rows = {id: row for ids in columns for row, id in enumerate(ids)}
+        rows = {id: row for column in columns for row, id in enumerate(column)}
         near = causes if sweep % 2 == 0 else effects
-        for ids in columns:
-            ids.sort(key=lambda id: sum(rows[one] for one in near[id]) / len(near[id]) if near[id] else rows[id])
+        for members in columns:
+            members.sort(key=lambda id: sum(rows[one] for one in near[id]) / len(near[id]) if near[id] else rows[id])
     return columns
 
 
