@@ -1,19 +1,17 @@
-# Derived from kalbio/aio/_progress.py by scripts/regenerate; edit that file. (digest c45a7dc57eb6)
+# Derived from kalbio/aio/_progress.py by scripts/regenerate; edit that file. (digest c4d83fc0186a)
 """Lets methods that take a function for `progress` take True as well: a bar is shown then."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from kalbio._core.text.progress import progress_bar, waiting_line
+from kalbio._core.text.progress import progress_bar
 from kalbio._extras import require_progress
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-T = TypeVar("T")
-Tell: TypeAlias = Callable[[T], object]
 
 
 def with_progress(unit: str) -> Callable[[Method], Method]:
@@ -56,17 +54,3 @@ def iter_with_progress(unit: str) -> Callable[[Method], Method]:
         return called  # type: ignore[return-value]  # the same signature, by construction
 
     return decorate
-
-
-@contextlib.contextmanager
-def told_of(wanted: Callable[[T], object] | bool | None, what: str, state: Callable[[T], str]) -> Iterator[Tell[T]]:
-    """Give a function to call with each state of what is waited for: it shows a line, or is that of the caller.
-
-    Raises ModuleNotFoundError, saying what to install, when the package that draws the line is not there.
-    """
-    if wanted is True:
-        require_progress()
-        with waiting_line(what) as line:
-            yield lambda item: line(state(item))
-    else:
-        yield wanted if callable(wanted) else lambda _: None

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest a0fd8b3b61c2)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 43b1e77908a9)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from kalbio._core.objects.paging import Pages
 from kalbio._core.sync.bulk import BulkWriter
 from kalbio._core.sync.waiting import check_times, poll
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.progress import told_of
 from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of
@@ -47,7 +48,7 @@ from kalbio._model.imports import ImportRecord, ImportResult, ImportValidationEr
 from kalbio._model.quick_rows import QuickRows, are_plain, careful, encoded
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio._policy import default_on_error, end_on_error, none, unreachable, when_called
-from kalbio._progress import told_of, with_progress
+from kalbio._progress import with_progress
 from kalbio._resumable_writes import WithWorkspace, open_journal
 from kalbio._service import Service
 from kalbio.entity_fields import (
@@ -529,7 +530,6 @@ class ImportsService(Service):
         """
         if on_row_errors not in ("return", "raise"):
             raise ValueError(f'on_row_errors must be "return" or "raise"; got {safe_repr(on_row_errors)}')
-
         what = f"the import {import_id}"
         with told_of(progress, "import", lambda state: state.import_status or "") as tell:
 

@@ -105,7 +105,8 @@ def test_imports_lead_down() -> None:
 PROVENA = (
     ("what it is without a network", "_model models exceptions"),
     ("what services share", "_service _connection"),
-    ("services", "registry search handles lineage"),
+    ("the objects of services", "_job"),
+    ("services", "registry search handles lineage jobs"),
     ("the client", "client"),
     ("what stands on the client", "__init__ aio testing"),
 )

@@ -36,6 +36,7 @@ from kalbio._core.objects.identifiers import Catalog, ListLike, Many, plain_id, 
 from kalbio._core.objects.listing import read_items, read_object
 from kalbio._core.objects.paging import Pages
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.progress import told_of
 from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of
@@ -46,7 +47,7 @@ from kalbio._model.quick_rows import QuickRows, are_plain, careful, encoded
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio.aio._activity import ACTIVITIES
 from kalbio.aio._policy import default_on_error, end_on_error, none, unreachable, when_called
-from kalbio.aio._progress import told_of, with_progress
+from kalbio.aio._progress import with_progress
 from kalbio.aio._resumable_writes import WithWorkspace, open_journal
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import (
@@ -530,7 +531,6 @@ class ImportsService(Service):
         """
         if on_row_errors not in ("return", "raise"):
             raise ValueError(f'on_row_errors must be "return" or "raise"; got {safe_repr(on_row_errors)}')
-
         what = f"the import {import_id}"
         with told_of(progress, "import", lambda state: state.import_status or "") as tell:
 

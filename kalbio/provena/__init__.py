@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kalbio.provena._model.config import APIOverrides, Config
     from kalbio.provena._model.items import Handle, Hit, Item, UnparsableItemWarning
+    from kalbio.provena._model.jobs import JobFailedError, JobTimeoutError
     from kalbio.provena._model.lineage import LineageEdge, LineageGraph, LineageNode
     from kalbio.provena._model.login import AuthManager, ClientCredentialsFlow, DeviceFlow, OfflineFlow
     from kalbio.provena._model.subtypes import Subtype, UnsupportedActionError
@@ -29,6 +30,7 @@ _HOMES = {
     "kalbio.provena._model.config": ["APIOverrides", "Config"],
     "kalbio.provena._model.items": ["Handle", "Hit", "Item", "UnparsableItemWarning"],
     "kalbio.provena._model.lineage": ["LineageEdge", "LineageGraph", "LineageNode"],
+    "kalbio.provena._model.jobs": ["JobFailedError", "JobTimeoutError"],
     "kalbio.provena._model.login": ["AuthManager", "ClientCredentialsFlow", "DeviceFlow", "OfflineFlow"],
     "kalbio.provena._model.subtypes": ["Subtype", "UnsupportedActionError"],
 }
@@ -44,6 +46,8 @@ __all__ = [
     "Handle",
     "Hit",
     "Item",
+    "JobFailedError",
+    "JobTimeoutError",
     "LineageEdge",
     "LineageGraph",
     "LineageNode",

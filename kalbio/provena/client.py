@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 168c2a12f683)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 9c0665f6f37c)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from kalbio.provena._model.items import ServiceHealth
 from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
 from kalbio.provena.handles import HandlesService
+from kalbio.provena.jobs import JobsService
 from kalbio.provena.lineage import LineageService
 from kalbio.provena.registry import RegistryService
 from kalbio.provena.search import SearchService
@@ -106,6 +107,11 @@ class ProvenaClient(Connection):
     def search(self) -> SearchService:
         """The search over the registry."""
         return SearchService(self)
+
+    @cached_property
+    def jobs(self) -> JobsService:
+        """What the servers do for you in the background."""
+        return JobsService(self)
 
     @cached_property
     def handles(self) -> HandlesService:

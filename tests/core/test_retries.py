@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -272,6 +273,19 @@ def test_the_deadline_covers_all_tries_of_a_call(core: Core) -> None:
     with pytest.raises(ServerError):
         core.call(core.open(wire, retry=RetryPolicy(attempts=10, base=0, deadline=120)))
     assert len(wire.requests) == 3
+
+
+def test_a_call_may_have_a_deadline_of_its_own(core: Core) -> None:
+    """A deadline that came with a call ends its tries before that of the policy, and never later."""
+    for retry in (RetryPolicy(attempts=5, base=1), RetryPolicy(attempts=5, base=1, deadline=120)):
+        wire = Wire(*[503] * 5)
+        with pytest.raises(RequestTimeoutError, match="took longer than"):
+            core.call(core.open(wire, retry=retry), extensions={"deadline": time.monotonic() - 1})
+        assert (len(wire.requests), core.clock.pauses) == (0, [])
+    wire = Wire(*[503] * 5)
+    with pytest.raises(ServerError):
+        core.call(core.open(wire, retry=retry), extensions={"deadline": time.monotonic() + 1000})
+    assert len(wire.requests) == 5
 
 
 def test_a_url_that_no_client_speaks_is_not_tried_again(core: Core) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from typing import Any, NoReturn
 
 from kalbio._core import constants
@@ -227,7 +228,9 @@ class AsyncRetryingClient(AsyncClient):
         started = self._clock()
         patience = self._settings.retry.deadline
         if patience is not None and isinstance(request.stream, ByteStream):
-            request.extensions["deadline"] = time.monotonic() + patience
+            # Whoever waits for several requests may have one of his own.
+            own = request.extensions.get("deadline", inf)
+            request.extensions["deadline"] = min(own, time.monotonic() + patience)
         attempt = 0
         while True:
             attempt += 1
@@ -354,7 +357,7 @@ class AsyncRetryingClient(AsyncClient):
             idempotent=self._may_be_repeated(request),
             replayable=request.extensions["replayable"],
             attempt=attempt,
-            elapsed=self._clock() - started,
+            elapsed=inf if Limits(request.extensions).over else self._clock() - started,
             retry_after=retry_after,
             random=self._draw,
         )
@@ -418,7 +421,9 @@ class AsyncRetryingClient(AsyncClient):
         late = isinstance(error, TimeoutException | DeadlinePassed)
         over = late and Limits(request.extensions).over
         if over:
-            reason = f"took longer than the deadline of {self._settings.retry.deadline:g} s"
+            patience = self._settings.retry.deadline
+            limit = "there was time for" if patience is None else f"the deadline of {patience:g} s"
+            reason = f"took longer than {limit}"
         if decision.outcome_unknown:
             self._raise_outcome_unknown(request, f"the answer was lost ({'it ' if over else ''}{reason})", cause)
         if late and not over:

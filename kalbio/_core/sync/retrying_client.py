@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 08fcab81e9be)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest d9b6d7be6cab)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from typing import Any, NoReturn
 
 from kalbio._core import constants
@@ -228,7 +229,9 @@ class RetryingClient(Client):
         started = self._clock()
         patience = self._settings.retry.deadline
         if patience is not None and isinstance(request.stream, ByteStream):
-            request.extensions["deadline"] = time.monotonic() + patience
+            # Whoever waits for several requests may have one of his own.
+            own = request.extensions.get("deadline", inf)
+            request.extensions["deadline"] = min(own, time.monotonic() + patience)
         attempt = 0
         while True:
             attempt += 1
@@ -355,7 +358,7 @@ class RetryingClient(Client):
             idempotent=self._may_be_repeated(request),
             replayable=request.extensions["replayable"],
             attempt=attempt,
-            elapsed=self._clock() - started,
+            elapsed=inf if Limits(request.extensions).over else self._clock() - started,
             retry_after=retry_after,
             random=self._draw,
         )
@@ -419,7 +422,9 @@ class RetryingClient(Client):
         late = isinstance(error, TimeoutException | DeadlinePassed)
         over = late and Limits(request.extensions).over
         if over:
-            reason = f"took longer than the deadline of {self._settings.retry.deadline:g} s"
+            patience = self._settings.retry.deadline
+            limit = "there was time for" if patience is None else f"the deadline of {patience:g} s"
+            reason = f"took longer than {limit}"
         if decision.outcome_unknown:
             self._raise_outcome_unknown(request, f"the answer was lost ({'it ' if over else ''}{reason})", cause)
         if late and not over:

@@ -65,12 +65,12 @@ class Item(Resource):
     @property
     def created_at(self) -> datetime | None:
         """When it was created."""
-        return _moment(self.created_timestamp)
+        return moment(self.created_timestamp)
 
     @property
     def updated_at(self) -> datetime | None:
         """When it was changed last."""
-        return _moment(self.updated_timestamp)
+        return moment(self.updated_timestamp)
 
     def _text(self) -> str:
         return self.display_name or f"{self.item_subtype or type(self).__name__} {self.id}"
@@ -126,7 +126,7 @@ class ServiceHealth:
     message: str
 
 
-def _moment(seconds: int | None) -> datetime | None:
+def moment(seconds: int | None) -> datetime | None:
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):

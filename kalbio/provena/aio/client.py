@@ -12,6 +12,7 @@ from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
 from kalbio.provena.aio._connection import KINDS, AsyncConnection
 from kalbio.provena.aio.handles import HandlesService
+from kalbio.provena.aio.jobs import JobsService
 from kalbio.provena.aio.lineage import LineageService
 from kalbio.provena.aio.registry import RegistryService
 from kalbio.provena.aio.search import SearchService
@@ -105,6 +106,11 @@ class AsyncProvenaClient(AsyncConnection):
     def search(self) -> SearchService:
         """The search over the registry."""
         return SearchService(self)
+
+    @cached_property
+    def jobs(self) -> JobsService:
+        """What the servers do for you in the background."""
+        return JobsService(self)
 
     @cached_property
     def handles(self) -> HandlesService:
