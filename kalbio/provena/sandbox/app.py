@@ -21,6 +21,7 @@ from kalbio.provena.sandbox import (
     lineage,
     links,
     listing,
+    model_runs,
     registry,
     services,
     settings,
@@ -67,7 +68,7 @@ class Sandbox(Emulator[Store]):
         identity.add_user(store, "carol", (READ,))
         identity.add_user(store, "dave", ())
         routes = Routes()
-        for module in (identity, registry, listing, settings, services, job_api, lineage):
+        for module in (identity, registry, listing, settings, services, job_api, lineage, model_runs):
             routes.include(module.routes)
         super().__init__(
             load_contract(),
