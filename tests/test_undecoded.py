@@ -109,6 +109,18 @@ def test_broken_text_is_found_when_it_comes(body: bytes) -> None:
         read_undecoded(response, Record)
 
 
+def test_ids_are_found_wherever_they_stand() -> None:
+    """The id of a record is that of its JSON, whether it stands first or not, and however it is spelled."""
+    items = [
+        b'{"id":"a-1"}', b' { "id" : "a-2", "x": 1 }', b'{"x": {"id": "no"}, "id": "a-3"}', b'{"id": 17}',
+        b'{"id": "a\\u002d4"}', '{"id": "\N{GREEK SMALL LETTER ALPHA}-5"}'.encode(), b'{"id": "a 6"}',
+    ]  # fmt: skip
+    for last in range(len(items)):
+        cut = lazy_json.split_list(b"[" + b",".join([items[0], items[last]]) + b"]")
+        assert cut is not None
+        assert [part.id for part in cut] == [str(json.loads(item)["id"]) for item in (items[0], items[last])]
+
+
 def test_a_kept_record_does_not_keep_its_answer() -> None:
     """The text of a record is a copy: one record of a large answer holds its own bytes only."""
     item = json.dumps({"id": ID, **SHAPES["ordinary"]}).encode()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-import attrs
 import msgspec
 
 from kalbio._core.json import lazy_json
@@ -36,15 +36,15 @@ class _TimedEntries(msgspec.Struct, gc=False):
     record_values: dict[str, list[TimedEntry]]
 
 
-class Usual(msgspec.Struct, gc=False):
-    """What is read most of a value."""
+class ShownEntry(msgspec.Struct, gc=False):
+    """What is read most of a value, its time decoded already, to the nearest microsecond."""
 
     content: Any = None
-    created_at: str | None = None
+    created_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
-class _Usuals(msgspec.Struct, gc=False):
-    record_values: dict[str, list[Usual]]
+class _ShownEntries(msgspec.Struct, gc=False):
+    record_values: dict[str, list[ShownEntry]]
 
 
 class Parts(msgspec.Struct, gc=False):
@@ -62,7 +62,9 @@ _PARTS = msgspec.json.Decoder(Parts)
 _CHILDREN = msgspec.json.Decoder(_Children)
 ENTRIES = msgspec.json.Decoder(list[ValueEntry])
 _TIMED = msgspec.json.Decoder(_TimedEntries)
-_USUALS = msgspec.json.Decoder(_Usuals)
+_SHOWN = msgspec.json.Decoder(_ShownEntries)
+_FINER = re.compile(rb"\.\d{7,}[Zz+-]")
+"""A time, as a rule, with more digits than a microsecond has: it would be rounded."""
 
 
 def values_of(raw: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -101,36 +103,20 @@ def entries_of(state: Mapping[str, Any] | LazyObject, field_id: str) -> list[Val
     ]
 
 
-@attrs.frozen(eq=False)
-class FieldText:
-    """The values of a field of a record that is still text.
-
-    Attributes:
-        record: the record.
-        field_id: the field.
-        usual: what is read most of each value.
-    """
-
-    record: LazyObject
-    field_id: str
-    usual: list[Usual]
-
-    def whole(self, value: Usual) -> dict[str, Any]:
-        """Return the JSON of a value."""
-        entries = values_of(lazy_json.decode_object(self.record))[self.field_id]
-        found: dict[str, Any] = next(entry for entry, usual in zip(entries, self.usual, strict=True) if usual is value)
-        return found
+def entry_at(state: LazyObject, field_id: str, place: int) -> dict[str, Any]:
+    """Return a value of a record as JSON; the entries of the field are all objects."""
+    found: dict[str, Any] = values_of(lazy_json.decode_object(state))[field_id][place]
+    return found
 
 
-def field_texts(state: Mapping[str, Any] | LazyObject) -> list[FieldText] | None:
-    """Return the values of each field of a record that is still text; None where it is not, or is unusual."""
-    if not isinstance(state, LazyObject):
+def shown_entries_of(state: LazyObject) -> dict[str, list[ShownEntry]] | None:
+    """Return what is read most of the values of a record; None where one of them is unusual."""
+    if _FINER.search(state.text) is not None:
         return None
     try:
-        found = _USUALS.decode(state.text).record_values
+        return _SHOWN.decode(state.text).record_values
     except (ValueError, RecursionError):
         return None
-    return [FieldText(state, field_id, usual) for field_id, usual in found.items()]
 
 
 def timed_entries_of(state: Mapping[str, Any] | LazyObject) -> dict[str, list[TimedEntry]]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from operator import attrgetter
 from threading import Lock
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from kalbio._core.concurrency import forks
 from kalbio._core.json import lazy_json
@@ -12,13 +15,20 @@ from kalbio._core.json.lazy_json import LazyObject
 from kalbio._core.objects.fixed import FixedDict, FixedList, fixed
 from kalbio._core.objects.identifiers import DictLike
 from kalbio._core.objects.resource import Field, Owner, Resource, TimeField, enum_text, text, texts, timestamp
-from kalbio._core.objects.times import usual_time
 from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.text.display import safe_repr
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.errors import KalbioError
 from kalbio._model.fields import EntityFieldData
-from kalbio._model.record_json import FieldText, Usual, entries_of, field_texts, objects_of, timed_entries_of, values_of
+from kalbio._model.record_json import (
+    ShownEntry,
+    entries_of,
+    entry_at,
+    objects_of,
+    shown_entries_of,
+    timed_entries_of,
+    values_of,
+)
 from kalbio._model.record_values import UNDECIDED, contents_by_operation, current_entry, quick_content
 from kalbio._model.views import RecordViewIdentifier
 
@@ -47,24 +57,24 @@ def check_value_row(index: int, row: Any) -> Mapping[str, Any]:
     return row
 
 
-class _Content(Field[Any]):
-    """A content, which is at hand where the value is still text."""
+class _Content(property, Field[Any]):
+    """A content, which a property reads from its slot in C: contents are asked for by the million."""
 
-    def __get__(self, instance: Any, owner: type) -> Any:
-        if instance is None or (usual := instance._usual) is None:
-            return super().__get__(instance, owner)
-        content = usual.content
-        return content if type(content) is str else fixed(content)
+    def __init__(self, doc: str) -> None:
+        property.__init__(self, attrgetter("_content"))
+        Field.__init__(self, fixed, doc)
+
+    __set_name__ = Field.__set_name__
 
 
-class _Moment(TimeField):
-    """A time whose text is at hand where the value is still text."""
+class _Moment(property, TimeField):
+    """A time, read in the same way."""
 
-    def __get__(self, instance: Any, owner: type) -> Any:
-        if instance is None or (usual := instance._usual) is None:
-            return super().__get__(instance, owner)
-        text = usual.created_at
-        return None if text is None else usual_time(text) or super().__get__(instance, owner)
+    def __init__(self, doc: str) -> None:
+        property.__init__(self, attrgetter("_created_at"))
+        Field.__init__(self, lambda value: value, doc)
+
+    __set_name__ = Field.__set_name__
 
 
 class RecordValue(Resource):
@@ -73,15 +83,19 @@ class RecordValue(Resource):
     A value that a record shows is kept as text, but for what is read most; what else is asked for decodes it.
     """
 
-    __slots__ = ("_json", "_text_of_field", "_usual")
+    __slots__ = ("_content", "_created_at", "_json", "_place", "_source")
     _columns = ("field_id", "operation_id", "record_view_id", "created_by", "created_at")
 
+    # Of a value that is still text: what was decoded of it, and where the rest is. There are many such values, so
+    # that none of their other slots is set before it is needed (see `__getattr__`).
+    _content: Any
+    _created_at: datetime | None
+    _source: tuple[LazyObject, str, Owner | None]
+    _place: int
     _json: dict[str, Any] | None
-    _text_of_field: FieldText
-    _usual: Usual | None
 
-    content = _Content(fixed, "The value: numbers come as text, booleans as booleans.")
-    created_at: TimeField = _Moment(lambda value: value, "When it was written; None on key values.")
+    content: Field[Any] = _Content("The value: numbers come as text, booleans as booleans.")
+    created_at: TimeField = _Moment("When it was written; None on key values.")
     record_id = text("The record it belongs to: a sub-record's id on values of sub-records, None on key values.")
     operation_id = text("The activity it was written in; None when it was written on the record itself.")
     record_view_id = text("The record view it was written in, where it was aimed at one.")
@@ -92,31 +106,51 @@ class RecordValue(Resource):
     workspace_id = text("Its workspace (history and write answers).")
 
     @classmethod
-    def of_text(cls, field: FieldText, client: Owner | None) -> list[RecordValue]:
-        """Return the values of a field: there are many, and what `__init__` does beyond this is left out."""
-        found = []
-        for usual in field.usual:
-            self = object.__new__(cls)
-            self._usual = usual
-            self._text_of_field = field
-            self._client = client
-            self._json = self._relations = None
-            self._stale = False
-            found.append(self)
-        return found
+    def of_text(
+        cls, record: LazyObject, shown: Mapping[str, list[ShownEntry]], client: Owner | None
+    ) -> FixedDict[str, list[RecordValue]]:
+        """Return the values of a record that is still text, by field."""
+        new = object.__new__
+        values: dict[str, list[RecordValue]] = {}
+        for field_id, entries in shown.items():
+            found, source = [], (record, field_id, client)
+            for place, entry in enumerate(entries):
+                self = new(cls)
+                content = entry.content
+                self._content = content if type(content) is str else fixed(content)
+                self._created_at = entry.created_at
+                self._source = source
+                self._place = place
+                found.append(self)
+            values[field_id] = FixedList(found)
+        return FixedDict(values)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _UNSET:
+                return _UNSET[name]
+            if name == "_client":
+                return self._source[2]
+            if name == "_content":
+                return Field.__get__(RecordValue.content, self, RecordValue)
+            if name == "_created_at":
+                return TimeField.__get__(RecordValue.created_at, self, RecordValue)
+            return super().__getattr__(name)
 
     @property
     def _raw(self) -> dict[str, Any]:
         known = self._json
         if known is None:
-            assert self._usual is not None
-            known = self._json = self._text_of_field.whole(self._usual)
+            record, field_id, _ = self._source
+            known = self._json = entry_at(record, field_id, self._place)
         return known
 
     @_raw.setter
     def _raw(self, raw: dict[str, Any]) -> None:
         self._json = raw
-        self._usual = None
+        with suppress(AttributeError):  # that it was decoded from text
+            del self._content, self._created_at
 
     def _text(self) -> str:
         return str(self._raw.get("content"))
@@ -137,6 +171,9 @@ class RecordValue(Resource):
             if value is not None
         ]
 
+
+_UNSET: dict[str, Any] = {"_json": None, "_relations": None, "_stale": False}
+"""What the slots hold of a value that is still text."""
 
 _CIRCUMSTANCES = (
     ("of", "field_id"),
@@ -206,9 +243,9 @@ class RecordData(Resource):
     def record_values(self) -> dict[str, list[RecordValue]]:
         """The current picture: field id to values, the newest first, at most one for each activity."""
         client = self._client
-        known = field_texts(self._state)
-        if known is not None:
-            return FixedDict({field.field_id: FixedList(RecordValue.of_text(field, client)) for field in known})
+        state = self._state
+        if isinstance(state, LazyObject) and (shown := shown_entries_of(state)) is not None:
+            return RecordValue.of_text(state, shown, client)
         return FixedDict(
             {
                 field_id: FixedList([RecordValue(entry, client) for entry in objects_of(entries)])
