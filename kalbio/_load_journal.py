@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_load_journal.py by scripts/regenerate; edit that file. (digest 269f88129769)
+# Derived from kalbio/aio/_load_journal.py by scripts/regenerate; edit that file. (digest 7ee840ae4958)
 """The journal of a load: what an earlier run has sent, and what this one sends."""
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ class LoadJournal:
         """
         fields = {**layout.keys, **layout.columns}
         place = [layout.activity, layout.program, *(f"{name}: {field.field_name}" for name, field in fields.items())]
+        if layout.table is not None:
+            place.append(layout.table)
         self._digests = {row.number: row_digest(row, place) for row in rows}
         in_thread(lambda: self._journal.claim(self._digests.values()))
         running = [item.id for item in self._client.imports.iter_imports(is_complete=False)]

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest e902d2266193)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 138f78f8dff3)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 import attrs
 
+from kalbio._activity_tables import activity_of, find_table
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import safe_repr
@@ -24,10 +25,12 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowProgress
 from kalbio._model.records import RecordValue
+from kalbio._model.views import RecordViewData
 from kalbio._policy import default_on_error, none, takes_older_names
 from kalbio._progress import with_progress
 from kalbio._record_writes import BulkWrites
 from kalbio._resumable_writes import WithWorkspace, Write, open_journal, write_all
+from kalbio._typed_values import TableIdentifier
 from kalbio.entity_fields import DATA_FIELDS
 from kalbio.entity_types import EntityTypeIdentifier
 from kalbio.loading.errors import LoadRefusedError
@@ -68,6 +71,7 @@ class OlderNames(TypedDict, total=False):
     entity_slice_id: EntityTypeIdentifier | None
     operation_id: ActivityIdentifier | None
     activity_id: ActivityIdentifier | None
+    record_view_id: TableIdentifier | None
     program_id: ProgramIdentifier | None
 
 
@@ -144,6 +148,7 @@ class Upserts(BulkWrites):
         entity_type: EntityTypeIdentifier | None = None,
         columns: Columns | None = None,
         activity: ActivityIdentifier | None = None,
+        table: TableIdentifier | None = None,
         program: ProgramIdentifier | None = None,
         only_changed: bool = True,
         create_fields: NewFields = False,
@@ -167,6 +172,9 @@ class Upserts(BulkWrites):
             columns: column to field (object, id, or name), where they are not called alike; None leaves a column out.
             activity: the activity to write in, which the records join: object, id, or title. None writes on the records
                 themselves, and compares with their newest value wherever that was written.
+            table: the table (record view) of the activity to write in, which the records come to stand on: object or
+                id. Its values are written one by one, which takes a request for each. An activity need not be given
+                where only one has the table.
             program: the program that the records join: object, id, or title.
             only_changed: whether only cells are written that differ from what is there.
             create_fields: True makes fields for columns without one, of a type that takes all cells; a dict says the
@@ -177,7 +185,8 @@ class Upserts(BulkWrites):
             sheet: the sheet of an Excel file.
             separator: the character between the cells of a text file.
             encoding: the encoding of a text file.
-            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `program_id`.
+            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `record_view_id`,
+                `program_id`.
 
         Returns:
             The plan.
@@ -203,14 +212,17 @@ class Upserts(BulkWrites):
             return self._made(UpsertPlan(Layout({}, {}, {}, None, None, None, only_changed), [], Refusals(), 0))
         rows = read_cells(data, sheet=sheet, separator=separator, encoding=encoding, converters=converters, nested=True)
         fields = column_fields(self._directory, rows, key, columns, create_fields)
+        activity_id, view = self._place(activity, table)
+        kind = entity_type if entity_type is not None or view is None else view.entity_slice_id
         layout = Layout(
             fields.keys,
             fields.columns,
             fields.new_fields,
-            entity_type_of(self._directory, entity_type, fields.keys.values()),
-            None if activity is None else self._directory[_ACTIVITIES].require_id(activity),
+            entity_type_of(self._directory, kind, fields.keys.values()),
+            activity_id,
             None if program is None else self._directory[PROGRAMS].require_id(program),
             only_changed,
+            None if view is None else view.id,
         )
         refusals = Refusals()
         planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals, fields.fieldless)
@@ -249,6 +261,18 @@ class Upserts(BulkWrites):
         plan._makes_twins = near_twins == "create"
         return self._made(plan)
 
+    def _place(
+        self, activity: ActivityIdentifier | None, table: TableIdentifier | None
+    ) -> tuple[str | None, RecordViewData | None]:
+        """Return the activity and the table to write in."""
+        if table is None:
+            return (None if activity is None else self._directory[_ACTIVITIES].require_id(activity)), None
+        view = find_table(self._directory, table)
+        found = activity_of(self._directory, view, activity)
+        if found is None:
+            raise ValueError(f"The table {safe_repr(str(view))} belongs to no activity, so it has no values of its own")
+        return found.id, view
+
     def _made(self, plan: UpsertPlan) -> UpsertPlan:
         plan._client, plan._service = self._client, self
         return plan
@@ -264,6 +288,7 @@ class Upserts(BulkWrites):
         entity_type: EntityTypeIdentifier | None = None,
         columns: Columns | None = None,
         activity: ActivityIdentifier | None = None,
+        table: TableIdentifier | None = None,
         program: ProgramIdentifier | None = None,
         only_changed: bool = True,
         create_fields: NewFields = False,
@@ -288,6 +313,7 @@ class Upserts(BulkWrites):
             entity_type: as in `plan_upsert`.
             columns: as in `plan_upsert`.
             activity: as in `plan_upsert`.
+            table: as in `plan_upsert`.
             program: as in `plan_upsert`.
             only_changed: as in `plan_upsert`.
             create_fields: as in `plan_upsert`.
@@ -304,7 +330,8 @@ class Upserts(BulkWrites):
             progress: True shows a bar; a function is called with the number of records that have ended, and of all
                 that are written.
             timeout: longest time to wait for an import, in seconds.
-            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `program_id`.
+            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `record_view_id`,
+                `program_id`.
 
         Returns:
             What became of each cell.
@@ -329,7 +356,7 @@ class Upserts(BulkWrites):
         check_times(1.0, timeout)
         stop = _check_choice("on_error", on_error, ("stop", "continue")) == "stop"
         plan = self.plan_upsert(
-            data, key, entity_type=entity_type, columns=columns, activity=activity, program=program,
+            data, key, entity_type=entity_type, columns=columns, activity=activity, table=table, program=program,
             only_changed=only_changed, create_fields=create_fields, near_twins=near_twins, converters=converters,
             sheet=sheet, separator=separator, encoding=encoding,
         )  # fmt: skip
@@ -344,7 +371,7 @@ class Upserts(BulkWrites):
 
     def _reader(self, layout: Layout) -> StateReader:
         fields, columns = list(layout.keys.values()), list(layout.columns.values())
-        return StateReader(self._client, layout.entity_type, fields, columns, layout.activity)
+        return StateReader(self._client, layout.entity_type, fields, columns, layout.activity, layout.table)
 
     def _load(
         self,

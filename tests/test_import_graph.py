@@ -33,7 +33,7 @@ LAYERS = (
     ),
     (
         "what services are made of",
-        "_resumable_writes _record_search _record_writes _staging _tables "
+        "_resumable_writes _record_search _record_writes _staging _activity_tables _tables "
         "_load_journal _load_layout _load_state _load_parents _load_values _loads _upserts",
     ),
     ("services", "activities dashboards doctor exports files helpers imports records registration _requests"),

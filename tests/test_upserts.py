@@ -14,6 +14,7 @@ from kalbio import FieldTypeError, IdentifierError, IdentifierNotFoundError, Out
 from kalbio.loading import LoadRefusedError, LoadReport
 from kalbio.loading.near_twins import difference
 from kalbio.reading import decimal_comma
+from kalbio.sandbox import records
 from tests.conftest import Lab, World
 
 WRITES = {
@@ -754,3 +755,66 @@ def test_cures_fit_the_cells(lab: Lab) -> None:
     cure = reasons["Hit"].partition("such as ")[2]
     made = plan(lab, rows, converters={"Hit": eval(cure), "Day": lambda value: value.date()})
     assert made.refused == []
+
+
+def two_tables(lab: Lab) -> tuple[Any, str, str]:
+    """An activity that has two tables of compounds."""
+    activity = lab.world(lab.api.activities.get_activity_by_id("Kinase screen"))
+    first = next(view for view in lab.sandbox.store.all("view") if activity.id in view["operation_ids"])
+    other = {**first, "id": first["id"][:-1] + ("1" if first["id"][-1] == "0" else "0"), "view_name": "Second plate"}
+    lab.sandbox.store.add("view", other)
+    return activity, first["id"], other["id"]
+
+
+def one_value_of_each_activity(patch: pytest.MonkeyPatch) -> None:
+    """Let records show one value of each activity only, whatever tables it has, as servers were seen to do."""
+    show = records._show_values
+
+    def show_fewer(store: Any, shown: dict[str, Any], *more: Any) -> None:
+        show(store, shown, *more)
+        for record in shown.values():
+            for field, entries in record["record_values"].items():
+                newest = {(entry.get("record_id"), entry.get("operation_id")): entry for entry in reversed(entries)}
+                record["record_values"][field] = [entry for entry in entries if entry in newest.values()]
+
+    patch.setattr(records, "_show_values", show_fewer)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_values_are_written_in_a_table_of_an_activity(lab: Lab, monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
+    """With a table, records come to stand on it; its values are written one by one, and only once."""
+    if not whole:
+        one_value_of_each_activity(monkeypatch)
+    activity, first, second = two_tables(lab)
+    rows = [{"Compound": "U-0", "Note": "a", "logP": 0.5}, {"Compound": "SBX-1", "Note": "a"}]
+    report = upsert(lab, rows, activity=activity, table=first)
+    assert (report.ok, report.records_made, report.counts) == (True, 1, {"done": 3})
+    assert writes(lab) == ["pushImportByFieldId", *["addRecordValue"] * 3]
+    others = [{**row, "Note": "b"} for row in rows]
+    assert upsert(lab, others, table=second, activity=activity).counts == {"done": 3}
+    writes(lab)
+    for table_id, same in ((first, rows), (second, others), (first, rows)):
+        assert upsert(lab, same, activity=activity, record_view_id=table_id).ok
+    assert writes(lab) == []
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "U-0"}))
+    assert {(value.content, value.operation_id, value.record_view_id) for value in lab.world(record.get_values())} == {
+        ("a", activity.id, first), ("b", activity.id, second), ("0.5", activity.id, first), ("0.5", activity.id, second)
+    }  # fmt: skip
+
+
+def test_a_table_says_its_activity_or_what_is_wrong(lab: Lab) -> None:
+    """Of a table of one activity, the activity need not be given; of another activity it is refused, nothing sent."""
+    activity, first, _ = two_tables(lab)
+    made = plan(lab, [{"Compound": "U-9", "Note": "a"}], table=first)
+    assert made.layout.activity == activity.id
+    assert apply(lab, made).ok
+    other = lab.world(lab.api.activities.create_activity("Elsewhere", "experiment", program_ids=activity.program_ids))
+    with pytest.raises(ValueError, match="is none of the activity 'Elsewhere'"):
+        plan(lab, table(), table=first, activity=other)
+    with pytest.raises(IdentifierNotFoundError):
+        plan(lab, table(), table="00000000-0000-4000-8000-000000000000")
+    lab.sandbox.store.put("view", {**lab.sandbox.store.need("view", first), "operation_ids": []})
+    lab.api.clear_caches()
+    with pytest.raises(ValueError, match="belongs to no activity"):
+        plan(lab, table(), table=first)
+    assert writes(lab)[-1] == "addRecordValue"

@@ -70,6 +70,8 @@ class LoadJournal:
         """
         fields = {**layout.keys, **layout.columns}
         place = [layout.activity, layout.program, *(f"{name}: {field.field_name}" for name, field in fields.items())]
+        if layout.table is not None:
+            place.append(layout.table)
         self._digests = {row.number: row_digest(row, place) for row in rows}
         await in_thread(lambda: self._journal.claim(self._digests.values()))
         running = [item.id async for item in self._client.imports.iter_imports(is_complete=False)]

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kaleidoscope_api.api.records import list_records, search_records
+from kaleidoscope_api.api.records import list_record_values, list_records, search_records
 
 from kalbio._core.aio.concurrency import map_bounded
+from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.listing import read_ids
+from kalbio._model import staleness
+from kalbio._model.activities import ActivityData
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.records import state_of
 from kalbio.aio._directory import Client
+from kalbio.aio._listing import Kind
 from kalbio.loading.near_twins import Key
 from kalbio.tables._rows import RowReader
+
+_ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 
 # A whole type is read where that is not much more than what is asked for: fewer requests, and all keys are seen.
 _SHARE = 2
@@ -47,6 +53,7 @@ class StateReader:
         keys: the key fields, in the order of the keys.
         columns: the data fields, in the order of the contents.
         activity: only what was written in this activity.
+        table: only what was written in this table of it, or outside of its tables.
     """
 
     def __init__(
@@ -56,16 +63,18 @@ class StateReader:
         keys: Sequence[EntityFieldData],
         columns: Sequence[EntityFieldData],
         activity: str | None,
+        table: str | None = None,
     ) -> None:
         self._client = client
         self._session = client.session
         self._activity = activity
+        self._table = table
         self._type = entity_type
         self._keys = [field.id for field in keys]
         # A field that is to be made has no id yet, and no values.
         self._places = [place for place, field in enumerate(columns) if field.id]
         self._width = len(columns)
-        self._reader = RowReader([*self._keys, *(columns[place].id for place in self._places)], activity)
+        self._reader = RowReader([*self._keys, *(columns[place].id for place in self._places)], activity, table)
 
     async def read(self, keys: Sequence[Key], program: str | None) -> State:
         """Return what is there of the records with these keys, and which of them are in the activity and a program."""
@@ -83,12 +92,19 @@ class StateReader:
         return state
 
     async def members(self, program: str | None) -> set[str] | None:
-        """Return the ids of the records that are in the activity and a program, None where there is neither."""
+        """Return the ids of the records that are in the activity, on its table, and in a program.
+
+        None where there is nothing to be in.
+        """
         conditions = {"operation_id": self._activity, "program_id": program}
         given = [{name: value} for name, value in conditions.items() if value is not None]
         if not given:
             return None
-        return set.intersection(*[set(await self.ids(**condition)) for condition in given])
+        found = [set(await self.ids(**condition)) for condition in given]
+        if self._table is not None:
+            activity = ActivityData(await self._client.directory[_ACTIVITIES].read_now(self._activity))
+            found.append(set(activity.data_table_record_mapping.get(self._table, [])))
+        return set.intersection(*found)
 
     @property
     def has_type(self) -> bool:
@@ -113,14 +129,14 @@ class StateReader:
         batches = list(chunk_for_url(wanted, overhead=overhead, separator=",", max_count=len(wanted) or 1))
 
         async def ask(batch: slice) -> dict[str, list[Any]]:
-            return self._reader.read(
-                await self._session.call(list_records.build_request(record_ids=",".join(wanted[batch])))
-            )
+            response = await self._session.call(list_records.build_request(record_ids=",".join(wanted[batch])))
+            return self._reader.read(response)
 
         found: dict[Key, tuple[str, Sequence[Any]]] = {}
         for answer in await map_bounded(ask, batches, self._session.max_in_flight):
             for record_id, contents in answer.items():
                 self._add(found, record_id, contents)
+        await self._look_behind(found)
         return found
 
     async def of_keys(self, keys: Sequence[Key]) -> dict[Key, tuple[str, Sequence[Any]]]:
@@ -130,7 +146,24 @@ class StateReader:
         for record in await self._client.directory.records.identify(asked, use_cache=False):
             if record is not None:
                 self._add(found, record.id, self._reader.contents_of(state_of(record), record.id))
+        await self._look_behind(found)
         return found
+
+    async def _look_behind(self, found: dict[Key, tuple[str, Sequence[Any]]]) -> None:
+        """Read the values that a record does not show, because newer ones of other tables of the activity hide them."""
+        hidden = [(key, *there) for key, there in found.items() if there[0] in self._reader.hidden]
+
+        async def ask(one: tuple[Key, str, Sequence[Any]]) -> tuple[str, Sequence[Any]]:
+            _, record_id, contents = one
+            response = await self._session.call(list_record_values.build_request(record_id))
+            current = self._reader.contents_among(as_list(response), record_id)
+            rest = list(contents)
+            for place, content in zip(self._places, current[len(self._keys) :], strict=True):
+                rest[place] = content
+            return record_id, rest
+
+        asked = await map_bounded(ask, hidden, self._session.max_in_flight)
+        found.update(zip((key for key, *_ in hidden), asked, strict=True))
 
     def _add(self, found: dict[Key, tuple[str, Sequence[Any]]], record_id: str, contents: Sequence[Any]) -> None:
         key, rest = contents[: len(self._keys)], contents[len(self._keys) :]

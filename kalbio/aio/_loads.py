@@ -124,12 +124,12 @@ class Load:
         self._layout = self._layout.with_fields(made)
 
     async def _write(self, batch: Sequence[Pair]) -> None:
-        columns = self._layout.columns
-        # Most contents are text, and there are many of them.
-        texts = {name for name, field in columns.items() if fits_import(field, "")}
+        columns, in_table = self._layout.columns, self._layout.table is not None
+        # Most contents are text, and there are many of them. What imports write is outside of the tables.
+        texts = set() if in_table else {name for name, field in columns.items() if fits_import(field, "")}
 
         def fits(name: str, content: Any) -> bool:
-            return name in texts if type(content) is str else fits_import(columns[name], content)
+            return name in texts if type(content) is str else not in_table and fits_import(columns[name], content)
 
         alone = {id(row): [name for name in row.write if not fits(name, row.given[name])] for row, _ in batch}
         pushed = [
@@ -217,7 +217,7 @@ class Load:
         body: dict[str, Any] = {
             "key_field_ids": keys,
             "data": rows,
-            "record_view_ids": [],
+            "record_view_ids": [] if layout.table is None else [layout.table],
         }
         if layout.activity is not None:
             body["operation_id"] = layout.activity
@@ -274,9 +274,8 @@ class Load:
     async def _reader(self) -> StateReader:
         layout = self._layout
         kind = layout.entity_type or await entity_type_of(self._client.directory, None, layout.keys.values())
-        return StateReader(
-            self._client, kind, list(layout.keys.values()), list(layout.columns.values()), layout.activity
-        )
+        fields = list(layout.keys.values()), list(layout.columns.values())
+        return StateReader(self._client, kind, *fields, layout.activity, layout.table)
 
     async def _read(self, pairs: Sequence[Pair]) -> dict[Key, tuple[str, Sequence[Any]]]:
         reader = await self._reader()
@@ -299,7 +298,7 @@ class Load:
             if row.record_id is None:
                 loaded.told[name] = ("skipped", "was not sent, because its record was not made")
                 continue
-            scope = (self._layout.columns[name].id, self._layout.activity, None)
+            scope = (self._layout.columns[name].id, self._layout.activity, self._layout.table)
             loaded.told[name] = ("unknown", _UNDER_WAY)
             ready.append((loaded, name, (row.record_id, scope, row.given[name])))
         try:

@@ -12,24 +12,24 @@ import attrs
 from kaleidoscope_api.api.records import list_record_values, list_records, search_records
 
 from kalbio._core.aio.concurrency import map_bounded, map_ordered
-from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError
+from kalbio._core.errors import AmbiguousIdentifierError
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.objects.checks import document, require_whole_number
-from kalbio._core.objects.identifiers import plain_id, require_identifiers
+from kalbio._core.objects.identifiers import require_identifiers
 from kalbio._core.objects.listing import read_ids
 from kalbio._core.objects.times import read_time
 from kalbio._core.text.display import safe_repr
 from kalbio._core.text.progress import as_function
-from kalbio._model import constants, staleness
-from kalbio._model.activities import ActivityData, ActivityIdentifier
+from kalbio._model import constants
+from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import RowProgress
 from kalbio._model.field_types import STANDING, form_of
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.long_searches import in_parts
 from kalbio._model.views import RecordViewData
-from kalbio.aio._listing import Kind
+from kalbio.aio._activity_tables import activity_of, find_table
 from kalbio.aio._policy import default_on_error, end_on_error, takes_older_names
 from kalbio.aio._progress import iter_with_progress, with_progress
 from kalbio.aio._record import RecordIdentifier
@@ -39,11 +39,8 @@ from kalbio.aio._typed_values import OlderScopeNames, TableIdentifier, field_of
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier
 from kalbio.aio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
 from kalbio.aio.programs import ProgramIdentifier
-from kalbio.aio.record_views import RECORD_VIEWS
 from kalbio.tables import ID, MOMENT, Column, Misfit, Table, make_column
 from kalbio.tables._rows import RowReader, columns_from
-
-_ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 
 Types: TypeAlias = Mapping[str, type[float] | type[int] | type[Decimal] | type[str]]
 """Name or id of a field to the type that its numbers are read as; `str` for the text of any field as it stands."""
@@ -249,7 +246,7 @@ class TableReads(Service):
             "entity_slice_id": entity_type, "operation_id": activity, "program_id": program, "where": where,
             "sorts": sorts, "search_text": search_text, "limit": limit,
         }  # fmt: skip
-        view = None if table is None else await self._view(table)
+        view = None if table is None else await find_table(directory, table)
         shown: list[EntityFieldIdentifier] | None = None
         on_view: Sequence[str] | None = None
         if view is not None:
@@ -272,31 +269,15 @@ class TableReads(Service):
         key_ids = frozenset(field.id for field in chosen if field.is_key)
         return _Plan(columns, key_ids, keys, given, wanted, reader)
 
-    async def _view(self, table: TableIdentifier) -> RecordViewData:
-        wanted = plain_id(table, "table", RecordViewData)
-        found: RecordViewData | None = await self._directory[RECORD_VIEWS].find(wanted)
-        if found is None:
-            raise IdentifierNotFoundError("table", table)
-        return found
-
     async def _of_view(
         self, view: RecordViewData, query: dict[str, Any]
     ) -> tuple[dict[str, Any], Sequence[str] | None]:
         """Return the conditions of a table, and the records on it where it is one of an activity."""
         if query["entity_slice_id"] is not None:
             raise ValueError("entity_type and table cannot both be given: a table has its own entity type")
-        activities = view.operation_ids or []
-        if query["operation_id"] is None and len(activities) > 1:
-            raise ValueError(f"The table belongs to several activities: say which one with activity=...: {activities}")
-        if query["operation_id"] is None and activities:
-            query = {**query, "operation_id": activities[0]}
-        if query["operation_id"] is not None:
-            found = await self._directory[_ACTIVITIES].get(query["operation_id"])
-            if found is None:
-                raise IdentifierNotFoundError("activity", query["operation_id"])
-            if found.id not in activities:
-                raise ValueError(f"The table {safe_repr(str(view))} is none of the activity {safe_repr(found.title)}")
-            return {**query, "operation_id": found.id}, found.data_table_record_mapping.get(view.id, [])
+        activity = await activity_of(self._directory, view, query["operation_id"])
+        if activity is not None:
+            return {**query, "operation_id": activity.id}, activity.data_table_record_mapping.get(view.id, [])
         shown = {name: _searchable(getattr(view, name)) for name in ("filters", "sorts")}
         more: dict[str, Any] = {
             "record_set_ids": view.record_set_ids_filter or None,

@@ -16,6 +16,8 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowProgress
 from kalbio._model.records import RecordValue
+from kalbio._model.views import RecordViewData
+from kalbio.aio._activity_tables import activity_of, find_table
 from kalbio.aio._listing import Kind
 from kalbio.aio._load_journal import LoadJournal, WithImports
 from kalbio.aio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
@@ -27,6 +29,7 @@ from kalbio.aio._policy import default_on_error, none, takes_older_names
 from kalbio.aio._progress import with_progress
 from kalbio.aio._record_writes import BulkWrites
 from kalbio.aio._resumable_writes import WithWorkspace, Write, open_journal, write_all
+from kalbio.aio._typed_values import TableIdentifier
 from kalbio.aio.entity_fields import DATA_FIELDS
 from kalbio.aio.entity_types import EntityTypeIdentifier
 from kalbio.aio.programs import PROGRAMS, ProgramIdentifier
@@ -67,6 +70,7 @@ class OlderNames(TypedDict, total=False):
     entity_slice_id: EntityTypeIdentifier | None
     operation_id: ActivityIdentifier | None
     activity_id: ActivityIdentifier | None
+    record_view_id: TableIdentifier | None
     program_id: ProgramIdentifier | None
 
 
@@ -143,6 +147,7 @@ class Upserts(BulkWrites):
         entity_type: EntityTypeIdentifier | None = None,
         columns: Columns | None = None,
         activity: ActivityIdentifier | None = None,
+        table: TableIdentifier | None = None,
         program: ProgramIdentifier | None = None,
         only_changed: bool = True,
         create_fields: NewFields = False,
@@ -166,6 +171,9 @@ class Upserts(BulkWrites):
             columns: column to field (object, id, or name), where they are not called alike; None leaves a column out.
             activity: the activity to write in, which the records join: object, id, or title. None writes on the records
                 themselves, and compares with their newest value wherever that was written.
+            table: the table (record view) of the activity to write in, which the records come to stand on: object or
+                id. Its values are written one by one, which takes a request for each. An activity need not be given
+                where only one has the table.
             program: the program that the records join: object, id, or title.
             only_changed: whether only cells are written that differ from what is there.
             create_fields: True makes fields for columns without one, of a type that takes all cells; a dict says the
@@ -176,7 +184,8 @@ class Upserts(BulkWrites):
             sheet: the sheet of an Excel file.
             separator: the character between the cells of a text file.
             encoding: the encoding of a text file.
-            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `program_id`.
+            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `record_view_id`,
+                `program_id`.
 
         Returns:
             The plan.
@@ -202,14 +211,17 @@ class Upserts(BulkWrites):
             return self._made(UpsertPlan(Layout({}, {}, {}, None, None, None, only_changed), [], Refusals(), 0))
         rows = read_cells(data, sheet=sheet, separator=separator, encoding=encoding, converters=converters, nested=True)
         fields = await column_fields(self._directory, rows, key, columns, create_fields)
+        activity_id, view = await self._place(activity, table)
+        kind = entity_type if entity_type is not None or view is None else view.entity_slice_id
         layout = Layout(
             fields.keys,
             fields.columns,
             fields.new_fields,
-            await entity_type_of(self._directory, entity_type, fields.keys.values()),
-            None if activity is None else await self._directory[_ACTIVITIES].require_id(activity),
+            await entity_type_of(self._directory, kind, fields.keys.values()),
+            activity_id,
             None if program is None else await self._directory[PROGRAMS].require_id(program),
             only_changed,
+            None if view is None else view.id,
         )
         refusals = Refusals()
         planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals, fields.fieldless)
@@ -248,6 +260,18 @@ class Upserts(BulkWrites):
         plan._makes_twins = near_twins == "create"
         return self._made(plan)
 
+    async def _place(
+        self, activity: ActivityIdentifier | None, table: TableIdentifier | None
+    ) -> tuple[str | None, RecordViewData | None]:
+        """Return the activity and the table to write in."""
+        if table is None:
+            return (None if activity is None else await self._directory[_ACTIVITIES].require_id(activity)), None
+        view = await find_table(self._directory, table)
+        found = await activity_of(self._directory, view, activity)
+        if found is None:
+            raise ValueError(f"The table {safe_repr(str(view))} belongs to no activity, so it has no values of its own")
+        return found.id, view
+
     def _made(self, plan: UpsertPlan) -> UpsertPlan:
         plan._client, plan._service = self._client, self
         return plan
@@ -263,6 +287,7 @@ class Upserts(BulkWrites):
         entity_type: EntityTypeIdentifier | None = None,
         columns: Columns | None = None,
         activity: ActivityIdentifier | None = None,
+        table: TableIdentifier | None = None,
         program: ProgramIdentifier | None = None,
         only_changed: bool = True,
         create_fields: NewFields = False,
@@ -287,6 +312,7 @@ class Upserts(BulkWrites):
             entity_type: as in `plan_upsert`.
             columns: as in `plan_upsert`.
             activity: as in `plan_upsert`.
+            table: as in `plan_upsert`.
             program: as in `plan_upsert`.
             only_changed: as in `plan_upsert`.
             create_fields: as in `plan_upsert`.
@@ -303,7 +329,8 @@ class Upserts(BulkWrites):
             progress: True shows a bar; a function is called with the number of records that have ended, and of all
                 that are written.
             timeout: longest time to wait for an import, in seconds.
-            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `program_id`.
+            **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `record_view_id`,
+                `program_id`.
 
         Returns:
             What became of each cell.
@@ -328,7 +355,7 @@ class Upserts(BulkWrites):
         check_times(1.0, timeout)
         stop = _check_choice("on_error", on_error, ("stop", "continue")) == "stop"
         plan = await self.plan_upsert(
-            data, key, entity_type=entity_type, columns=columns, activity=activity, program=program,
+            data, key, entity_type=entity_type, columns=columns, activity=activity, table=table, program=program,
             only_changed=only_changed, create_fields=create_fields, near_twins=near_twins, converters=converters,
             sheet=sheet, separator=separator, encoding=encoding,
         )  # fmt: skip
@@ -343,7 +370,7 @@ class Upserts(BulkWrites):
 
     def _reader(self, layout: Layout) -> StateReader:
         fields, columns = list(layout.keys.values()), list(layout.columns.values())
-        return StateReader(self._client, layout.entity_type, fields, columns, layout.activity)
+        return StateReader(self._client, layout.entity_type, fields, columns, layout.activity, layout.table)
 
     async def _load(
         self,

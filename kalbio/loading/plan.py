@@ -40,6 +40,7 @@ class Layout:
         activity: the id of the activity to write in, None for the records themselves.
         program: the id of the program that the records join.
         only_changed: whether only what differs is written.
+        table: the id of the table of the activity to write in, None for the activity itself.
     """
 
     keys: Mapping[str, EntityFieldData]
@@ -49,6 +50,7 @@ class Layout:
     activity: str | None
     program: str | None
     only_changed: bool
+    table: str | None = None
 
     def with_fields(self, made: Mapping[str, EntityFieldData]) -> Layout:
         """Return the same where these fields are there by now, by column."""

@@ -42,6 +42,10 @@ class RowReader:
         operation_id: only values written in this activity; key values always count.
         record_view_id: with an activity: only values written in this table of it, or outside of its tables.
         include_sub_records: whether values of sub-records count too.
+
+    Attributes:
+        hidden: ids of records that show no value of this table, but one of another table of the activity. A record
+            may show one value of each activity only, so an older one of this table may be hidden.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class RowReader:
         self._operation = operation_id
         self._view = record_view_id
         self._sub_records = include_sub_records
+        self.hidden: set[str] = set()
         names = [f"f{place}" for place in range(len(field_ids))]
         values = msgspec.defstruct(
             "Values",
@@ -92,6 +97,8 @@ class RowReader:
                         continue
                     if best is None or _later(entry, best):
                         best = entry
+                if best is None and self._view is not None:
+                    self._look_for_others(entries, own)
                 contents.append(None if best is None else best.content)
             found[own] = contents
         return found
@@ -107,14 +114,31 @@ class RowReader:
     def _passes(self, entry: _Scoped) -> bool:
         return self.counts(entry.operation_id, entry.record_view_id)
 
+    def _look_for_others(self, entries: Iterable[_Scoped], own_id: str) -> None:
+        if any(str(entry.operation_id) == self._operation for entry in entries):
+            self.hidden.add(own_id)
+
     def contents_of(self, state: dict[str, Any] | LazyObject, own_id: str) -> list[Any]:
         """Return the contents of a record that was read already."""
         contents = []
         for field_id in self._field_ids:
-            entries = [entry for entry in entries_of(state, field_id) if entry.record_id is None or self._passes(entry)]
+            known = entries_of(state, field_id)
+            entries = [entry for entry in known if entry.record_id is None or self._passes(entry)]
             entry = current_entry(entries, own_id, include_sub_records=self._sub_records)
+            if entry is None and self._view is not None:
+                self._look_for_others(known, own_id)
             contents.append(None if entry is None else entry.content)
         return contents
+
+    def contents_among(self, values: Iterable[dict[str, Any]], own_id: str) -> list[Any]:
+        """Return the contents of a record, given all values that it ever had, the newest first."""
+        newest: dict[str, Any] = {}
+        for value in values:
+            if str(value.get("record_id") or own_id) == own_id and self.counts(
+                value.get("operation_id"), value.get("record_view_id")
+            ):
+                newest.setdefault(str(value.get("field_id")), value.get("content"))
+        return [newest.get(field_id) for field_id in self._field_ids]
 
 
 def _later(one: _Entry, other: _Entry) -> bool:
