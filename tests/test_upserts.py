@@ -786,7 +786,7 @@ def test_values_are_written_in_a_table_of_an_activity(lab: Lab, monkeypatch: pyt
     if not whole:
         one_value_of_each_activity(monkeypatch)
     activity, first, second = two_tables(lab)
-    rows = [{"Compound": "U-0", "Note": "a", "logP": 0.5}, {"Compound": "SBX-1", "Note": "a"}]
+    rows: list[dict[str, Any]] = [{"Compound": "U-0", "Note": "a", "logP": 0.5}, {"Compound": "SBX-1", "Note": "a"}]
     report = upsert(lab, rows, activity=activity, table=first)
     assert (report.ok, report.records_made, report.counts) == (True, 1, {"done": 3})
     assert writes(lab) == ["pushImportByFieldId", *["addRecordValue"] * 3]
