@@ -18,7 +18,10 @@ from kalbio.provena._model.lineage_picture import Arrow, Box, draw
 if TYPE_CHECKING:
     import pandas
 else:
-    pandas = Any  # for those who resolve annotations: it is loaded when it is asked for
+    from types import SimpleNamespace
+
+    # A name in annotations, for tools that read these where the library is not there.
+    pandas = SimpleNamespace(DataFrame=Any)
 
 Direction: TypeAlias = Literal["upstream", "downstream"]
 
