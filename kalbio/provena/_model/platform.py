@@ -43,6 +43,9 @@ _NOT_THERE = re.compile(
     re.DOTALL,
 )
 
+# How texts begin that say that something is in the way.
+_IN_THE_WAY = re.compile(r"Error was reported by ARDC handle service, contents: Index already in use")
+
 
 def _operations() -> Mapping[str, OperationInfo]:
     from provena_api.operations import OPERATIONS
@@ -68,6 +71,8 @@ def means(status: int, text: str) -> int:
         status, text = int(wrapped["status"]), wrapped["inner"]
     if status == 401 and not text.startswith(_ABOUT_TOKENS):
         return 403
+    if status == 500 and _IN_THE_WAY.match(text):
+        return 409
     return 404 if status in (200, 400, 500) and _NOT_THERE.match(text) else status
 
 

@@ -2,33 +2,165 @@
 
 from __future__ import annotations
 
-from provena_api.api.handle import handle_get, handle_list
+from typing import Any, Literal, TypeAlias
+
+from provena_api.api.handle import (
+    handle_add_value,
+    handle_add_value_by_index,
+    handle_get,
+    handle_list,
+    handle_mint,
+    handle_modify_by_index,
+    handle_remove_by_index,
+)
+from provena_api.models import (
+    AddValueIndexRequest,
+    AddValueRequest,
+    MintRequest,
+    ModifyRequest,
+    RemoveRequest,
+    ValueType,
+)
 
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object
+from kalbio._core.objects.checks import require_text
+from kalbio._core.objects.resource import Resource
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.items import HANDLE, Handle
-from kalbio.provena.aio._service import Service
+from kalbio.provena.aio._service import Service, require_one_of, require_whole
+
+Kind: TypeAlias = Literal["URL", "DESC"]
 
 
 class HandlesService(Service):
-    """Reads handles."""
+    """Reads handles and changes them. Writing needs the role `handle-write`; the registry mints those of its items."""
 
-    async def get(self, handle: str) -> Handle | None:
+    async def get(self, handle: str | Resource) -> Handle | None:
         """Get a handle with its values; None when there is none.
+
+        Args:
+            handle: its id, the object, or the item that it stands for.
 
         Example:
             >>> handle = await client.handles.get("10378.1/1451860")
         """
-        if not isinstance(handle, str) or not HANDLE.fullmatch(handle):
-            raise ValueError(f"a handle looks like 10378.1/1451860; got {safe_repr(handle)}")
         try:
-            answer = as_object(await self._client.session.call(handle_get.build_request(id=handle)))
+            return await self._call(handle_get.build_request(id=_id_of(handle)))
         except NotFoundError:
             return None
-        return Handle(answer, self._client)
 
     async def ids(self) -> list[str]:
         """List the ids of the caller's handles. Current servers fail here with status 500."""
         answer = as_object(await self._client.session.call(handle_list.build_request()))
         return [str(id) for id in answer.get("ids") or ()]
+
+    async def mint(self, value: str, value_type: Kind = "URL") -> Handle:
+        """Mint a handle. It is there for good: there is no way to delete it.
+
+        Args:
+            value: what it stands for: an address, or a description.
+            value_type: URL or DESC.
+
+        Example:
+            >>> await client.handles.mint("https://data.example.org/reef")
+            <Handle 10378.1/1451860>
+        """
+        body = MintRequest(value_type=_type_of(value_type), value=require_text("value", value))
+        return await self._call(handle_mint.build_request(body=body))
+
+    async def add_value(self, handle: str | Resource, value: str, value_type: Kind = "URL") -> Handle:
+        """Give a handle one more value, at an index that the server chooses.
+
+        Args:
+            handle: its id, or the object.
+            value: an address, or a description.
+            value_type: URL or DESC.
+
+        Raises:
+            NotFoundError: there is no such handle.
+
+        Example:
+            >>> await client.handles.add_value("10378.1/1451860", "Reef data", "DESC")
+        """
+        body = AddValueRequest(id=_id_of(handle), value_type=_type_of(value_type), value=require_text("value", value))
+        return await self._call(handle_add_value.build_request(body=body))
+
+    async def add_value_by_index(
+        self, handle: str | Resource, index: int, value: str, value_type: Kind = "URL"
+    ) -> Handle:
+        """Give a handle one more value, at an index of yours.
+
+        Args:
+            handle: its id, or the object.
+            index: a number above 0 that is free.
+            value: an address, or a description.
+            value_type: URL or DESC.
+
+        Raises:
+            NotFoundError: there is no such handle.
+            ConflictError: the index is in use.
+
+        Example:
+            >>> await client.handles.add_value_by_index("10378.1/1451860", 5, "Reef data", "DESC")
+        """
+        body = AddValueIndexRequest(
+            id=_id_of(handle),
+            index=_place(index),
+            value_type=_type_of(value_type),
+            value=require_text("value", value),
+        )
+        return await self._call(handle_add_value_by_index.build_request(body=body))
+
+    async def modify_by_index(self, handle: str | Resource, index: int, value: str) -> Handle:
+        """Replace a value of a handle; its type stays.
+
+        Args:
+            handle: its id, or the object.
+            index: which value.
+            value: what it is from now on.
+
+        Raises:
+            NotFoundError: there is no such handle, or no value at this index.
+
+        Example:
+            >>> await client.handles.modify_by_index("10378.1/1451860", 1, "https://data.example.org/reef-2")
+        """
+        body = ModifyRequest(id=_id_of(handle), index=_place(index), value=require_text("value", value))
+        return await self._call(handle_modify_by_index.build_request(body=body))
+
+    async def remove_by_index(self, handle: str | Resource, index: int) -> Handle:
+        """Remove a value of a handle.
+
+        Args:
+            handle: its id, or the object.
+            index: which value.
+
+        Raises:
+            NotFoundError: there is no such handle, or no value at this index.
+
+        Example:
+            >>> await client.handles.remove_by_index("10378.1/1451860", 5)
+        """
+        body = RemoveRequest(id=_id_of(handle), index=_place(index))
+        return await self._call(handle_remove_by_index.build_request(body=body))
+
+    async def _call(self, request: dict[str, Any]) -> Handle:
+        return Handle(as_object(await self._client.session.call(request)), self._client)
+
+
+def _id_of(handle: Any) -> str:
+    id = handle.id if isinstance(handle, Resource) else handle
+    if not isinstance(id, str) or not HANDLE.fullmatch(id):
+        raise ValueError(f"a handle looks like 10378.1/1451860; got {safe_repr(handle)}")
+    return id
+
+
+def _type_of(value_type: Any) -> ValueType:
+    require_one_of("value_type", value_type, ("URL", "DESC"))
+    return ValueType(value_type)
+
+
+def _place(index: Any) -> int:
+    require_whole("index", index, 1)
+    return int(index)

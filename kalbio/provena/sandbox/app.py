@@ -14,6 +14,7 @@ from kalbio._core.emulator.emulator import Emulator
 from kalbio._core.emulator.faults import Faults
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import (
+    handles,
     identity,
     items,
     job_api,
@@ -68,7 +69,10 @@ class Sandbox(Emulator[Store]):
         identity.add_user(store, "carol", (READ,))
         identity.add_user(store, "dave", ())
         routes = Routes()
-        for module in (identity, registry, listing, settings, services, job_api, lineage, model_runs):
+        for module in (
+            *(identity, registry, listing, settings, services, lineage, model_runs),
+            *(handles, job_api),
+        ):
             routes.include(module.routes)
         super().__init__(
             load_contract(),

@@ -1,13 +1,11 @@
-"""What else answers: health checks, handles, the search."""
+"""What else answers: health checks, the search."""
 
 from __future__ import annotations
 
-from kalbio._core.emulator.calls import Answer
-from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document
-from kalbio.provena.sandbox.errors import UNCAUGHT, success
+from kalbio.provena.sandbox.errors import success
 from kalbio.provena.sandbox.items import ITEM
-from kalbio.provena.sandbox.store import HANDLES_READ, READ, Call, Routes
+from kalbio.provena.sandbox.store import READ, Call, Routes
 
 routes = Routes()
 
@@ -20,24 +18,6 @@ def _is_well(call: Call) -> Document:
 
 for _service in ("auth", "datastore", "handle", "job", "prov", "registry", "search"):
     routes.operation(f"{_service}HealthCheck")(_is_well)
-
-
-@routes.operation("handleGet")
-def get_handle(call: Call) -> Document:
-    """A handle with its values."""
-    call.caller.require(HANDLES_READ)
-    id = call.query["id"]
-    found = call.store.get("handle", id)
-    if found is None:
-        raise Refusal(500, f"Error was reported by ARDC handle service, contents: Handle {id} does not exist.")
-    return found
-
-
-@routes.operation("handleList")
-def list_handles(call: Call) -> Answer:
-    """Fails, as the servers do."""
-    call.caller.require(HANDLES_READ)
-    return UNCAUGHT
 
 
 @routes.operation("searchEntityRegistry")

@@ -17,6 +17,8 @@ EVERY_ROLE = (
     *(HANDLES_READ, HANDLES_WRITE, "handle-admin"),
     *(SYSTEM_READ, SYSTEM_WRITE, SYSTEM_ADMIN),
 )
+HANDLE = "handle"
+"""The kind of document of a handle."""
 
 _SCHEMA = """
 create table lineage_node (id text primary key, category text not null, subtype text not null) without rowid;
@@ -49,10 +51,10 @@ class Store(store.Store):
         """Now, in whole seconds since 1970."""
         return to_micros(self.clock.now()) // _SECOND
 
-    def new_handle(self, value: str) -> str:
+    def new_handle(self, value: str, value_type: str = "URL") -> str:
         """Mint a handle."""
         handle = f"10378.1/{self.counter('handle', _FIRST_HANDLE)}"
-        self.add("handle", {"id": handle, "properties": [{"type": "URL", "value": value, "index": 1}]})
+        self.add(HANDLE, {"id": handle, "properties": [{"type": value_type, "value": value, "index": 1}]})
         return handle
 
     def issue(self, username: str, kind: str, lifetime: int) -> str:
