@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 1ace5a06b11b)
+# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 54dda6199e0c)
 """The login and the connections that a client has, of whichever kind it is."""
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from kalbio._core import constants
 from kalbio._core.auth.tokens import Grant, TokenSource
@@ -33,6 +33,8 @@ else:
 
 KINDS = tuple(one.value for one in Subtype)
 """The kinds of things whose names are remembered."""
+
+K = TypeVar("K", bound="Connection")
 
 
 class _Nameless:
@@ -90,6 +92,13 @@ class Connection:
             self._settings, self._http_clients, on_error="raise", use_cache=use_cache, stale_after=_stale_after
         )
         self.directory = _Nameless()
+
+    def as_kind(self, kind: type[K]) -> K:
+        """Return a client of another kind that has this login and these connections; closing one closes both."""
+        made = kind.__new__(kind)
+        for name in ("config", "session", "directory", "_auth", "_settings", "_http_clients"):
+            setattr(made, name, getattr(self, name))
+        return made
 
     def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:
         """Send a request that an operation of `provena_api` has built, for what the services do not cover.

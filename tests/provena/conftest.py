@@ -43,8 +43,12 @@ class Lab:
         """Make a client, closed at the end of the test."""
         kind: Any = ProvenaClient if self.world.kind == "sync" else AsyncProvenaClient
         client = kind(auth, **{"transport": self.transport, "retries": RetryPolicy(attempts=3, base=0), **options})
-        self._clients.append(client)
+        self.add(client)
         return client
+
+    def add(self, client: Any) -> None:
+        """Close a client at the end of the test."""
+        self._clients.append(client)
 
     def login(self, username: str) -> Any:
         """A client of one of the other users of the stand-in."""

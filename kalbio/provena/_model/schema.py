@@ -262,13 +262,16 @@ def members_of(kind: type[ProvenaObject]) -> Mapping[str, Member]:
     return known
 
 
-def body_of(name: str, value: Any, kind: type[ProvenaObject]) -> dict[str, Any]:
-    """Return the body that an argument stands for: an object of a schema, or a dict that is sent as it is."""
-    if isinstance(value, kind):
+def body_of(name: str, value: Any, *kinds: type[ProvenaObject]) -> dict[str, Any]:
+    """Return the body that an argument stands for: an object of one of the kinds, or a dict that is sent as it is."""
+    if isinstance(value, ProvenaObject) and isinstance(value, kinds):
         return value.to_body()
     if isinstance(value, Mapping):
         return {str(key): _body(item) for key, item in value.items()}
-    raise TypeError(f"{name} must be a {kind.__name__} or a dict of its members; got {safe_repr(value)}")
+    wanted = " or ".join(
+        "an object of kalbio.provena.models" if one is ProvenaObject else one.__name__ for one in kinds
+    )
+    raise TypeError(f"{name} must be {wanted}, or a dict of its members; got {safe_repr(value)}")
 
 
 def _options(hint: Any) -> tuple[Any, ...]:

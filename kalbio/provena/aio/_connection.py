@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from kalbio._core import constants
 from kalbio._core.aio.client_per_loop import AsyncClientPerLoop
@@ -32,6 +32,8 @@ else:
 
 KINDS = tuple(one.value for one in Subtype)
 """The kinds of things whose names are remembered."""
+
+K = TypeVar("K", bound="AsyncConnection")
 
 
 class _Nameless:
@@ -89,6 +91,13 @@ class AsyncConnection:
             self._settings, self._http_clients, on_error="raise", use_cache=use_cache, stale_after=_stale_after
         )
         self.directory = _Nameless()
+
+    def as_kind(self, kind: type[K]) -> K:
+        """Return a client of another kind that has this login and these connections; closing one closes both."""
+        made = kind.__new__(kind)
+        for name in ("config", "session", "directory", "_auth", "_settings", "_http_clients"):
+            setattr(made, name, getattr(self, name))
+        return made
 
     async def call(self, request: Mapping[str, Any], *, stream: bool = False) -> Response:
         """Send a request that an operation of `provena_api` has built, for what the services do not cover.
