@@ -24,7 +24,7 @@ LAYERS = (
         "the error policy, listings, the directory",
         "_policy _progress _listing _record_cache _record_store _directory _service",
     ),
-    ("nouns that stand alone", "labels programs property_fields workspace entity_fields webhooks reading loading"),
+    ("nouns that stand alone", "labels programs property_fields workspace entity_fields reading loading"),
     ("nouns made of these", "entity_types record_views result_table_templates"),
     (
         "the objects of records and activities",
@@ -39,7 +39,7 @@ LAYERS = (
     ("services", "activities dashboards doctor exports files helpers imports records registration _requests"),
     ("the table of listings", "_listings"),
     ("the client", "client"),
-    ("what stands on the client", "__init__ aio testing cli pytest_plugin __main__"),
+    ("what stands on the client", "__init__ aio _registrar webhooks testing cli pytest_plugin __main__"),
 )
 RANKS = {name: rank for rank, (_, names) in enumerate(LAYERS) for name in names.split()}
 
@@ -158,7 +158,7 @@ def test_only_what_stands_on_the_client_imports_it() -> None:
     knowing = {
         layer_of(module) for module, others in graph().items() if others & {"kalbio.client", "kalbio.aio.client"}
     }
-    assert knowing <= {"__init__", "testing", "pytest_plugin", "cli"}
+    assert knowing <= {"__init__", "_registrar", "webhooks", "testing", "pytest_plugin", "cli"}
 
 
 def test_services_import_no_service() -> None:

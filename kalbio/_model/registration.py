@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kalbio._core.objects.checks import in_row, require_rows, unicode_text
-from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.objects.checks import in_row, require_rows, require_texts, unicode_text
+from kalbio._core.objects.identifiers import Many, plain_id
 from kalbio._core.objects.resource import Resource, enum_text, objects, text, texts, texts_or_none
 from kalbio._core.text.display import safe_repr
+from kalbio._model.enums import RegistrationResultStatusEnum
 from kalbio._model.keys import key_text
 from kalbio._model.records import RecordData
 
@@ -145,3 +146,22 @@ def check_results(records: Iterable[Mapping[str, Any]], keys: Sequence[str] = ()
             outcome["data"] = {**outcome["data"], **texts}
         checked.append(outcome)
     return checked
+
+
+def results_body(
+    status: RegistrationResultStatusEnum | str,
+    message: str | None,
+    key_field_names: Many[str] | None,
+    records: Iterable[Mapping[str, Any]] | None,
+) -> dict[str, Any]:
+    """Return the body that reports results. Raises ValueError for a status or an outcome that cannot be reported."""
+    if status not in [member.value for member in RegistrationResultStatusEnum]:
+        raise ValueError(f'status must be "success" or "error"; got {safe_repr(status)}')
+    body: dict[str, Any] = {"status": str(status)}
+    if message is not None:
+        body["message"] = message
+    if key_field_names is not None:
+        body["key_field_names"] = require_texts("key_field_names", key_field_names)
+    if records is not None:
+        body["records"] = check_results(records, body.get("key_field_names", ()))
+    return body

@@ -46,8 +46,8 @@ from kalbio._model.registration import (
     RegistrationResultError,
     RegistrationSubmission,
     RegistrationSubmissionWithErrors,
-    check_results,
     has_ended,
+    results_body,
 )
 from kalbio.aio._activity import ACTIVITIES
 from kalbio.aio._policy import default_on_error, deprecated, none
@@ -204,7 +204,7 @@ class RegistrationService(Service):
         """
         if error_message is not None:
             message = renamed("error_message", error_message, "message", message)
-        body = _results(status, message, key_field_names, records)
+        body = results_body(status, message, key_field_names, records)
         operation = await self._directory[ACTIVITIES].require_id(operation_id)
         request = submit_registration_results.build_request(operation, plain_id(file_id, "file"), body=body)
         await self._session.call(request)
@@ -578,7 +578,7 @@ class RegistrationService(Service):
             >>> await client.registration.submit_submission_results(operation_id, submission_id, "success")
             True
         """
-        body = _results(status, message, key_field_names, records)
+        body = results_body(status, message, key_field_names, records)
         operation = await self._directory[ACTIVITIES].require_id(operation_id)
         request = submit_submission_results.build_request(
             operation, plain_id(submission_id, "submission", RegistrationSubmission), body=body
@@ -599,24 +599,6 @@ def _status(status: RegistrationFileStatusEnum | str, message: str | None) -> di
     if status not in known:
         raise ValueError(f"status must be one of {', '.join(known)}; got {safe_repr(status)}")
     return {"status": str(status)} if message is None else {"status": str(status), "message": message}
-
-
-def _results(
-    status: RegistrationResultStatusEnum | str,
-    message: str | None,
-    key_field_names: Many[str] | None,
-    records: Iterable[Mapping[str, Any]] | None,
-) -> dict[str, Any]:
-    if status not in [member.value for member in RegistrationResultStatusEnum]:
-        raise ValueError(f'status must be "success" or "error"; got {safe_repr(status)}')
-    body: dict[str, Any] = {"status": str(status)}
-    if message is not None:
-        body["message"] = message
-    if key_field_names is not None:
-        body["key_field_names"] = require_texts("key_field_names", key_field_names)
-    if records is not None:
-        body["records"] = check_results(records, body.get("key_field_names", ()))
-    return body
 
 
 def _rows(keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

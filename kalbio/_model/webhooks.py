@@ -1,15 +1,4 @@
-"""Reads the webhooks by which the platform tells a registrar what to do. No network.
-
-    from kalbio.webhooks import RegistrationSubmitted, parse_webhook
-
-    event = parse_webhook(request_body)
-    if isinstance(event, RegistrationSubmitted):
-        client.files.download_file(event.file_id, event.file_name, activity_id=event.operation_id)
-
-Webhooks have not been seen on the wire; their fields follow the platform's documentation. So the parser takes the
-members at the top or one level down (in `data` or `payload`), keeps what it does not know in `raw`, and refuses a
-payload that lacks an id rather than guess it.
-"""
+"""Reads the webhooks by which the platform tells a registrar what to do. No network."""
 
 from __future__ import annotations
 
@@ -22,17 +11,6 @@ from typing import Any
 import attrs
 
 from kalbio._core.text.display import safe_repr
-
-__all__ = [
-    "DraftsSubmitted",
-    "DraftsValidationRequested",
-    "RegistrationSubmitted",
-    "UnknownWebhook",
-    "WebhookError",
-    "WebhookEvent",
-    "parse_webhook",
-    "verify_hmac",
-]
 
 
 class WebhookError(ValueError):
@@ -138,6 +116,28 @@ def parse_webhook(payload: bytes | str | Mapping[str, Any]) -> WebhookEvent:
         else:
             known[field.name] = None
     return kind(event=event, raw=raw, **known)
+
+
+def event_key(event: WebhookEvent) -> str:
+    """Return the key that tells an event from others: those with the same key are deliveries of one event.
+
+    For the events of the registration workflow it is the event with the ids of the activity and of the file or the
+    submission, `registration_submitted:ACTIVITY:FILE`; the platform is not known to send an id of the delivery. Any
+    other event is told by all that it says: its name and a digest of the payload.
+
+    Example:
+        >>> event_key(parse_webhook('{"event": "registration_submitted", "operation_id": "o-1", "file_id": "f-1"}'))
+        'registration_submitted:o-1:f-1'
+    """
+    if isinstance(event, RegistrationSubmitted):
+        parts = [event.operation_id, event.file_id]
+    elif isinstance(event, DraftsSubmitted):
+        parts = [event.operation_id, event.submission_id]
+    else:
+        said = json.dumps(event.raw, sort_keys=True, separators=(",", ":")).encode()
+        parts = [hashlib.sha256(said).hexdigest()]
+    # An id may be any text of JSON, also one that no file can hold.
+    return ":".join([event.event, *parts]).encode("utf-8", "backslashreplace").decode()
 
 
 _KINDS: dict[str, type[WebhookEvent]] = {
