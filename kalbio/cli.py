@@ -1,4 +1,4 @@
-"""The command line: `kalbio sandbox`, `kalbio doctor`."""
+"""The command line: `kalbio sandbox`, `kalbio doctor`, `kalbio provena sandbox`."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"kalbio: {error}\n")
     except KeyboardInterrupt:
-        sys.stdout.write(f"\n{'Sandbox stopped' if options.run is _sandbox else 'Stopped'}.\n")
-        return 0 if options.run is _sandbox else INTERRUPTED
+        is_sandbox = options.run in (_sandbox, _provena_sandbox)
+        sys.stdout.write(f"\n{'Sandbox stopped' if is_sandbox else 'Stopped'}.\n")
+        return 0 if is_sandbox else INTERRUPTED
     return 2 if options.run is _doctor else 1
 
 
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True)
     _add_doctor(commands)
+    _add_provena(commands)
     sandbox = commands.add_parser(
         "sandbox", help="run a local emulator of the API", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -103,6 +105,21 @@ def _add_doctor(commands: Any) -> None:
     add("--html", metavar="FILE", help="also write the report as an HTML page")
     add("--json", metavar="FILE", help="also write the report as JSON")
     doctor.set_defaults(run=_doctor)
+
+
+def _add_provena(commands: Any) -> None:
+    provena = commands.add_parser("provena", help="what there is for Provena")
+    sandbox = provena.add_subparsers(title="commands", required=True).add_parser(
+        "sandbox",
+        help="run a local stand-in for an installation of Provena",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = sandbox.add_argument
+    add("--port", type=int, default=8322, help="port to listen on; 0 takes a free one")
+    add("--db", metavar="FILE", help="file to keep everything in; without it, all data is lost at the end")
+    add("--seconds-per-stage", type=float, default=0, metavar="S", help="how long a job stays in each of its stages")
+    add("--fault", metavar="SPEC", action="append", help=_FAULT_HELP)
+    sandbox.set_defaults(run=_provena_sandbox)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -206,6 +223,35 @@ Point a client at it:
   export KALEIDOSCOPE_API_URL={server.url}
   export KALEIDOSCOPE_API_CLIENT_ID={sandbox.settings.client_id}
   export KALEIDOSCOPE_API_CLIENT_SECRET={sandbox.settings.client_secret}
+
+Ctrl-C stops it.
+"""
+        )
+        sys.stdout.flush()
+        threading.Event().wait()
+    return 0
+
+
+def _provena_sandbox(options: argparse.Namespace) -> int:
+    from kalbio._core.emulator.server import serve
+    from kalbio.provena.sandbox import Faults, Sandbox
+
+    faults = Faults()
+    for spec in options.fault or ():
+        faults.add_line(spec)
+    with Sandbox(options.db, faults=faults) as sandbox, serve(sandbox, options.port) as server:
+        sandbox.release_jobs(options.seconds_per_stage)
+        sys.stdout.write(
+            f"""Provena sandbox at {server.url}
+Data:            {options.db or "in memory, lost at the end"}
+Faults:          {"  ".join(options.fault or ()) or "none, see --fault"}
+
+Point a client at it:
+  export PROVENA_URL={server.url}
+  export PROVENA_DOMAIN=sandbox.invalid
+  export PROVENA_REALM=sandbox
+  export PROVENA_CLIENT_ID=admin
+  export PROVENA_CLIENT_SECRET={sandbox.client_secret}
 
 Ctrl-C stops it.
 """

@@ -39,8 +39,8 @@ def _forms(mark: str) -> set[bytes]:
     return forms
 
 
-# The command prints the made-up secret of its sandbox, for clients to be pointed at it.
-ANNOUNCED = b"  export KALEIDOSCOPE_API_CLIENT_SECRET=sandbox-secret\n"
+# The commands print the made-up secret of their sandbox, for clients to be pointed at it.
+ANNOUNCED = [f"  export {name}_CLIENT_SECRET=sandbox-secret\n".encode() for name in ("KALEIDOSCOPE_API", "PROVENA")]
 
 
 class Watch:
@@ -57,7 +57,8 @@ class Watch:
         data = bytes(text) if isinstance(text, bytes | bytearray) else str(text).encode("utf-8", "backslashreplace")
         self.pieces[kind] += 1
         self.bytes += len(data)
-        data = data.replace(ANNOUNCED, b"")
+        for line in ANNOUNCED:
+            data = data.replace(line, b"")
         for form in self._forms:
             if form in data:
                 at = data.index(form)

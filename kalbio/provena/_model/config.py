@@ -78,14 +78,19 @@ class Config:
 
     @classmethod
     def of(cls, domain: str | None, realm: str | None, environ: Mapping[str, str] = os.environ) -> Config:
-        """Return what is given, else what `PROVENA_DOMAIN` and `PROVENA_REALM` say."""
+        """Return what is given, else what `PROVENA_DOMAIN` and `PROVENA_REALM` say.
+
+        `PROVENA_URL` is the address of a server that has all services, such as a sandbox. It holds only for a domain
+        and a realm of the environment, so that the login of another installation is never sent to this server.
+        """
         found = {}
         for name, given, variable in (("domain", domain, "PROVENA_DOMAIN"), ("realm", realm, "PROVENA_REALM")):
             value = given if given is not None else environ.get(variable)
             if not value:
                 raise SettingError(f"{name} is missing: pass {name}=... or set the environment variable {variable}")
             found[name] = value
-        return cls(found["domain"], found["realm"])
+        address = environ.get("PROVENA_URL") if domain is None and realm is None else None
+        return cls(found["domain"], found["realm"], *([APIOverrides.at(address)] if address else []))
 
     def addresses(self) -> dict[str, str]:
         """Return where each service is, by its tag in the description."""

@@ -4,5 +4,6 @@ It reads the description in the generated package, and imports nothing of the cl
 """
 
 from kalbio.provena.sandbox.app import Sandbox
+from kalbio.provena.sandbox.faults import Faults
 
-__all__ = ["Sandbox"]
+__all__ = ["Faults", "Sandbox"]

@@ -6,12 +6,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.clock import Clock
 from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator
-from kalbio._core.emulator.faults import Faults
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import (
     handles,
@@ -29,18 +29,19 @@ from kalbio.provena.sandbox import (
 )
 from kalbio.provena.sandbox.contract import load_contract
 from kalbio.provena.sandbox.errors import error_answer
+from kalbio.provena.sandbox.faults import LOGINS, Faults
 from kalbio.provena.sandbox.forms import stripped
-from kalbio.provena.sandbox.store import READ, WRITE, Call, Routes, Store
+from kalbio.provena.sandbox.store import READ, WRITE, Call, Routes, Store, open_database
 
 _CONVENTIONS = Conventions(
     error_answer=error_answer,
-    logins=frozenset({"createToken", "startDeviceLogin", "getRealm"}),
+    logins=LOGINS,
     name="provena-sandbox",
 )
 
 
 class Sandbox(Emulator[Store]):
-    """A stand-in for an installation of Provena, in memory: logins, the registry, handles and the search.
+    """A stand-in for an installation of Provena: logins, the registry, handles, jobs, lineage and the search.
 
     It has the users `admin`, who may do everything and can log in as a service with `client_secret`, `alice`, `bob`,
     `erin` and `frank`, who may read and write, `carol`, who may read, and `dave`, who may do nothing. None of them is
@@ -48,6 +49,7 @@ class Sandbox(Emulator[Store]):
     with 501.
 
     Args:
+        db: a file that keeps everything; without it, the state lives in memory.
         client_secret: the secret of `admin`.
         clock: a function that gives the current time.
         faults: the plan of what goes wrong on the way.
@@ -55,19 +57,19 @@ class Sandbox(Emulator[Store]):
 
     def __init__(
         self,
+        db: str | Path | None = None,
         *,
         client_secret: str = "sandbox-secret",  # noqa: S107  invented
         clock: Callable[[], datetime] | None = None,
         faults: Faults | None = None,
     ) -> None:
+        connection, is_new = open_database(db)
+        # A sandbox that nobody closed takes its database along without a warning.
+        weakref.finalize(self, connection.close)
+        store = Store(connection, Clock(clock), client_secret)
+        if is_new:
+            _add_users(store)
         self.client_secret = client_secret
-        store = Store(Clock(clock))
-        weakref.finalize(self, store.connection.close)
-        identity.add_user(store, "admin", client_secret=client_secret)
-        for username in ("alice", "bob", "erin", "frank"):
-            identity.add_user(store, username, (READ, WRITE))
-        identity.add_user(store, "carol", (READ,))
-        identity.add_user(store, "dave", ())
         routes = Routes()
         for module in (
             *(identity, registry, listing, settings, services, lineage, model_runs),
@@ -149,3 +151,11 @@ class Sandbox(Emulator[Store]):
         answer = super()._run(call)
         jobs.advance(self.store)
         return answer
+
+
+def _add_users(store: Store) -> None:
+    identity.add_user(store, "admin")
+    for username in ("alice", "bob", "erin", "frank"):
+        identity.add_user(store, username, (READ, WRITE))
+    identity.add_user(store, "carol", (READ,))
+    identity.add_user(store, "dave", ())

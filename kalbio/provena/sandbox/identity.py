@@ -9,11 +9,12 @@ from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox.errors import BAD_TOKEN
-from kalbio.provena.sandbox.store import EVERY_ROLE, Call, Routes, Store
+from kalbio.provena.sandbox.store import EVERY_ROLE, Call, Routes, Store, digest
 
 routes = Routes()
 
 LIFETIME = 300
+_SERVICE = "admin"  # the only user who can log in with a secret
 _REFRESH_LIFETIME = 30 * 86_400
 _CODE_LIFETIME = 600
 _FOREVER = 10**9
@@ -69,10 +70,10 @@ class Users:
             self._store.end_all(kind)
 
 
-def add_user(store: Store, username: str, roles: tuple[str, ...] = EVERY_ROLE, *, client_secret: str = "") -> None:
-    """Add a user; with a secret it can log in as a service, under its name."""
+def add_user(store: Store, username: str, roles: tuple[str, ...] = EVERY_ROLE) -> None:
+    """Add a user."""
     email = f"{username}@example.org"
-    store.add("user", {"id": username, "email": email, "roles": list(roles), "secret": client_secret})
+    store.add("user", {"id": username, "email": email, "roles": list(roles)})
 
 
 def offline_token(store: Store, username: str) -> str:
@@ -93,7 +94,7 @@ def create_token(call: Call) -> Document | Answer:
     kind = body["grant_type"]
     if kind == "client_credentials":
         user = store.get("user", body["client_id"])
-        if user is None or not user["secret"] or user["secret"] != body.get("client_secret"):
+        if user is None or user["id"] != _SERVICE or body.get("client_secret") != store.client_secret:
             return _refused(401, "unauthorized_client", "Invalid client or Invalid client credentials")
         return _tokens(store, user["id"], refresh=False)
     if kind == "refresh_token":
@@ -103,7 +104,7 @@ def create_token(call: Call) -> Document | Answer:
             if username is not None:
                 return _tokens(store, username, refresh=stored == "refresh")
         return _refused(400, "invalid_grant", "Token is not active")
-    code = store.get("code", body.get("device_code"))
+    code = store.get("code", digest(body.get("device_code") or ""))
     if kind != "urn:ietf:params:oauth:grant-type:device_code" or code is None:
         return _refused(400, "invalid_grant", "Device code not valid")
     if code["ends"] <= store.seconds():
@@ -120,7 +121,7 @@ def start_device_login(call: Call) -> Document:
     store = call.store
     code, user_code = "sandbox-token-" + secrets.token_urlsafe(24), secrets.token_hex(2).upper()
     ends = store.seconds() + _CODE_LIFETIME
-    store.add("code", {"id": code, "user_code": user_code, "username": "", "ends": ends})
+    store.add("code", {"id": digest(code), "user_code": user_code, "username": "", "ends": ends})
     where = f"{call.base_url}/identity/device"
     return {
         "device_code": code,

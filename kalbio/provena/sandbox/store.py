@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+import sqlite3
+from pathlib import Path
 
 from kalbio._core.emulator import calls, store
 from kalbio._core.emulator.clock import Clock, to_micros
@@ -37,13 +40,29 @@ _SECOND = 1_000_000
 _FIRST_HANDLE = 1_800_000
 
 
-class Store(store.Store):
-    """The state of one stand-in, in memory."""
+# Raised whenever the tables or the documents change, so that an older file is refused instead of misread.
+_VERSION = 1
 
-    def __init__(self, clock: Clock) -> None:
-        connection = store.connect(None)
-        connection.executescript(store.SCHEMA + _SCHEMA)
+
+def open_database(path: str | Path | None) -> tuple[sqlite3.Connection, bool]:
+    """Open a file, or a database in memory, and say whether it is new. Raises ValueError for one of something else."""
+    connection = store.connect(path)
+    try:
+        is_new = store.is_empty(connection, _VERSION)
+        if is_new:
+            connection.executescript(f"{store.SCHEMA + _SCHEMA} pragma user_version = {_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection, is_new
+
+
+class Store(store.Store):
+    """The state of one stand-in."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, client_secret: str) -> None:
         super().__init__(connection, clock)
+        self.client_secret = client_secret
         self.seconds_per_stage: float | None = 0
         """How long a job stays in each stage; None when it is moved by hand."""
 
@@ -61,17 +80,22 @@ class Store(store.Store):
         """Make a token for a user; what it is good for is its `kind`."""
         # Unmistakable, so that scanners for secrets find one that has strayed.
         token = "sandbox-token-" + secrets.token_urlsafe(24)
-        self.add(kind, {"id": token, "username": username, "ends": self.seconds() + lifetime})
+        self.add(kind, {"id": digest(token), "username": username, "ends": self.seconds() + lifetime})
         return token
 
     def owner_of(self, kind: str, token: str | None) -> str | None:
         """Return the user that a token of this kind is good for now."""
-        found = self.get(kind, token)
+        found = None if token is None else self.get(kind, digest(token))
         return found["username"] if found is not None and found["ends"] > self.seconds() else None
 
     def end_all(self, kind: str) -> None:
         """End every token of a kind."""
         self.run("delete from document where kind = ?", kind)
+
+
+def digest(secret: str) -> str:
+    """What is kept of a secret, so that no file holds it."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 Call = calls.Call[Store]

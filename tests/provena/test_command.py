@@ -1,0 +1,75 @@
+"""The stand-in as a command, and kept in a file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kalbio import cli
+from kalbio._core.emulator.in_process import EmulatorTransport
+from kalbio.provena import APIOverrides, ClientCredentialsFlow, Config, OfflineFlow, ProvenaClient
+from kalbio.provena.sandbox import Sandbox
+
+
+def test_the_command_serves_a_stand_in_that_the_environment_points_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the command prints is all that a client needs; Ctrl-C ends it, and the next one has what was written."""
+    command = [sys.executable, "-m", "kalbio", "provena", "sandbox", "--port", "0", "--db", str(tmp_path / "x.db")]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what is in the background ignore it
+    for number in range(2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            text = ""
+            while "Ctrl-C" not in text:
+                line = process.stdout.readline()
+                assert line, process.stderr.read()
+                text += line
+                if line.startswith("  export "):
+                    monkeypatch.setenv(*line.removeprefix("  export ").strip().split("="))
+            with ProvenaClient() as client:
+                if number == 0:
+                    client.organisations.create(display_name="Reef group", name="Reef group")
+                assert [one.display_name for one in client.organisations.list()] == ["Reef group"]
+            os.kill(process.pid, signal.SIGINT)
+            rest, errors = process.communicate(timeout=20)
+        assert (process.returncode, errors, rest.strip()) == (0, "", "Sandbox stopped.")
+
+
+def test_a_file_keeps_everything(tmp_path: Path) -> None:
+    """Items and logins outlive the stand-in, the file holds no secret, and a file of something else is refused."""
+    config = Config("sandbox.invalid", "sandbox", APIOverrides.at("http://sandbox.invalid"))
+    path = tmp_path / "x.db"
+    with Sandbox(path) as sandbox:
+        token = sandbox.offline_token("alice")
+        auth = ClientCredentialsFlow(config, "admin", sandbox.client_secret)
+        with ProvenaClient(auth, transport=EmulatorTransport(sandbox)) as client:
+            made = client.organisations.create(display_name="Reef group", name="Reef group")
+    assert b"sandbox-token-" not in path.read_bytes()
+    with Sandbox(path) as sandbox:
+        login = OfflineFlow(config, "any", offline_token=token)
+        with ProvenaClient(login, transport=EmulatorTransport(sandbox)) as client:
+            assert client.organisations.get("Reef group") == made
+            assert client.organisations.create(display_name="Other", name="Other").id > made.id
+    (tmp_path / "y.db").write_text("no database at all", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"y\.db cannot be used"):
+        Sandbox(tmp_path / "y.db")
+
+
+def test_an_address_of_the_environment_stays_with_its_domain() -> None:
+    """PROVENA_URL holds for a domain and a realm of the environment, never for those that a program names."""
+    environ = {"PROVENA_DOMAIN": "a.invalid", "PROVENA_REALM": "r", "PROVENA_URL": "http://127.0.0.1:9"}
+    assert Config.of(None, None, environ).registry_api_endpoint == "http://127.0.0.1:9/registry-api"
+    assert Config.of("b.invalid", None, environ).registry_api_endpoint == "https://registry-api.b.invalid"
+
+
+def test_a_fault_of_no_operation_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """An operation that there is not ends in a sentence with the one that comes close."""
+    assert cli.main(["provena", "sandbox", "--port", "0", "--fault", "registryItemFetsh:status=503"]) == 1
+    assert "registryItemFetch" in capsys.readouterr().err
