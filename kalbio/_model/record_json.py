@@ -143,6 +143,27 @@ def sub_records_of(state: Mapping[str, Any] | LazyObject) -> list[str]:
     return [str(item) for item in ids] if isinstance(ids, list) else []
 
 
+_AHEAD = 32
+
+
+def is_read_widely(state: LazyObject) -> bool:
+    """Whether several fields of a record are read, so that all of them had better be decoded at once.
+
+    Who has read a second field of one record will do so with the next records of the answer. After some of them it is
+    looked again whether that is so.
+    """
+    answer = state.answer
+    if state.read:
+        if answer is not None:
+            answer.ahead = _AHEAD
+        return True
+    if answer is None or answer.ahead <= 0:
+        return False
+    answer.ahead -= 1
+    state.read = True
+    return True
+
+
 def parts_of(state: LazyObject) -> Parts:
     """Return the parts of a record that is still text. Raises ValueError when it has another shape."""
     parts: Parts | None = state.parts

@@ -64,27 +64,35 @@ def current_entry(
 
 UNDECIDED: Any = object()
 """Stands for a content that cannot be told yet."""
+_NOTHING: Any = object()
 
 
-def quick_content(entries: Iterable[TimedEntry], own_id: str, operation_id: str | None = None) -> Any:
-    """Return the current content of a field as `current_entry` finds it.
+def quick_contents(
+    values: Mapping[str, Iterable[TimedEntry]], own_id: str, operation_id: str | None = None
+) -> dict[str, Any]:
+    """Return field id to the current content as `current_entry` finds it; None where there is none.
 
     UNDECIDED where times have to be compared closely, or the content would have to be copied.
     """
-    best: TimedEntry | None = None
-    for entry in entries:
-        owner = entry.record_id
-        if owner is not None and (owner != own_id or (operation_id is not None and entry.operation_id != operation_id)):
-            continue
-        if best is not None:
-            written, newest = entry.created_at, best.created_at
-            if written is None or newest is None or written == newest:
-                return UNDECIDED
-            if written < newest:
+    found: dict[str, Any] = {}
+    for field_id, entries in values.items():
+        content, newest = None, _NOTHING
+        for entry in entries:
+            owner = entry.record_id
+            if owner is not None and (
+                owner != own_id or (operation_id is not None and entry.operation_id != operation_id)
+            ):
                 continue
-        best = entry
-    content = None if best is None else best.content
-    return UNDECIDED if isinstance(content, dict | list) else content
+            written = entry.created_at
+            if newest is not _NOTHING:
+                if written is None or newest is None or written == newest:
+                    content = UNDECIDED
+                    break
+                if written < newest:
+                    continue
+            content, newest = entry.content, written
+        found[field_id] = UNDECIDED if isinstance(content, dict | list) else content
+    return found
 
 
 def contents_by_operation(entries: Iterable[ValueEntry], own_id: str) -> dict[str, Any]:
@@ -114,9 +122,9 @@ def _written(entry: ValueEntry, own_id: str) -> Order:
 def contents(state: Mapping[str, Any] | LazyObject, own_id: str, *, operation_id: str) -> dict[str, Any]:
     """Return field id to content for everything the record holds in an operation, its key values included."""
     found: dict[str, Any] = {}
-    values = timed_entries_of(state)
-    for field_id in values or field_ids(state):
-        content = quick_content(values[field_id], own_id, operation_id) if values else UNDECIDED
+    quick = quick_contents(timed_entries_of(state), own_id, operation_id)
+    for field_id in quick or field_ids(state):
+        content = quick.get(field_id, UNDECIDED)
         if content is not UNDECIDED:
             if content is not None:
                 found[field_id] = content

@@ -24,12 +24,13 @@ from kalbio._model.record_json import (
     ShownEntry,
     entries_of,
     entry_at,
+    is_read_widely,
     objects_of,
     shown_entries_of,
     timed_entries_of,
     values_of,
 )
-from kalbio._model.record_values import UNDECIDED, contents_by_operation, current_entry, quick_content
+from kalbio._model.record_values import UNDECIDED, contents_by_operation, current_entry, quick_contents
 from kalbio._model.views import RecordViewIdentifier
 
 
@@ -280,18 +281,20 @@ def content_by_ids(record: RecordData, field_id: Any, activity_id: Any) -> Any:
         return UNDECIDED
     # In this order: what the older state says must not come to stand among the contents of the newer.
     known, own_id, state = record._contents, record.id, record._state
+    field = field_id.lower()
     operation = None if activity_id is None else activity_id.lower()
     place = field_id if activity_id is None else (field_id, activity_id)
-    if isinstance(state, LazyObject) and state.read:
-        # The second field that is read: the others will be, as a rule.
+    if isinstance(state, LazyObject) and is_read_widely(state):
         everywhere = _ALL if operation is None else (_ALL, operation)
         if everywhere not in known:
-            known[everywhere] = None
-            _read_all(known, state, operation)
+            known[everywhere] = _read_all(known, state, operation)
             if place in known:
                 return known[place]
+        if known[everywhere] and field == field_id:  # what is not there has no value
+            known[place] = None
+            return None
     try:
-        entries = entries_of(state, field_id.lower())
+        entries = entries_of(state, field)
         entry = current_entry(entries, own_id, operation_id=operation)
     except KalbioError:
         return UNDECIDED
@@ -307,12 +310,16 @@ def content_by_ids(record: RecordData, field_id: Any, activity_id: Any) -> Any:
     return content
 
 
-def _read_all(known: dict[Any, Any], state: LazyObject, operation: str | None) -> None:
-    """Put the contents of all fields among those that are known, as far as that is quickly done."""
-    for field_id, entries in timed_entries_of(state).items():
-        content = quick_content(entries, state.id, operation)
-        if content is not UNDECIDED:
-            known.setdefault(field_id if operation is None else (field_id, operation), content)
+def _read_all(known: dict[Any, Any], state: LazyObject, operation: str | None) -> bool:
+    """Put the contents of all fields among those that are known, as far as that is quickly done; say if that is all."""
+    quick = quick_contents(timed_entries_of(state), state.id, operation)
+    whole = bool(quick)
+    for field_id, content in quick.items():
+        if content is UNDECIDED:
+            whole = False
+        else:
+            known[field_id if operation is None else (field_id, operation)] = content
+    return whole
 
 
 def state_of(record: RecordData) -> dict[str, Any] | LazyObject:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import repeat
 from typing import Any
 
 import msgspec
 
 from kalbio._core.errors import ResponseError
+
+
+class Answer(msgspec.Struct, eq=False, gc=False):
+    """What the objects of one answer share.
+
+    Attributes:
+        ahead: how many of the objects that are read next are to be read as those before them were: in many parts.
+    """
+
+    ahead: int = 0
 
 
 class LazyObject(msgspec.Struct, eq=False, gc=False):
@@ -17,12 +28,14 @@ class LazyObject(msgspec.Struct, eq=False, gc=False):
     Attributes:
         id: the id, as text.
         text: the JSON.
+        answer: what it shares with those that came with it.
         parts: room for those who cut the text further.
         read: whether that has been done once.
     """
 
     id: str
     text: bytes
+    answer: Answer | None = None
     parts: Any = None
     read: bool = False
 
@@ -76,7 +89,7 @@ def split_list(data: bytes) -> list[LazyObject] | None:
         # Copies: an object that is kept must not keep the whole answer alive.
         texts = [bytes(text) for text in _TEXTS.decode(data)]
         _check_unicode(data)
-        return list(map(LazyObject, _ids(data, texts), texts))
+        return list(map(LazyObject, _ids(data, texts), texts, repeat(Answer())))
     except (ValueError, RecursionError):
         return None
 
