@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 9c0665f6f37c)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 43048af586c8)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -15,11 +15,19 @@ from kalbio.provena._model.subtypes import Subtype, as_subtype
 from kalbio.provena.handles import HandlesService
 from kalbio.provena.jobs import JobsService
 from kalbio.provena.lineage import LineageService
+from kalbio.provena.older._registries import Registries
 from kalbio.provena.registry import RegistryService
 from kalbio.provena.search import SearchService
 
 if TYPE_CHECKING:
+    # Loaded when they are asked for: they have hundreds of classes.
     from kalbio._core.http.httpx_names import Response
+    from kalbio.provena.older.auth import AuthClient
+    from kalbio.provena.older.datastore import DatastoreClient
+    from kalbio.provena.older.handles import IdServiceClient
+    from kalbio.provena.older.jobs import JobAPIClient
+    from kalbio.provena.older.prov import ProvClient
+    from kalbio.provena.older.registry import RegistryClient
 else:
     Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
@@ -56,8 +64,12 @@ class ProvenaClient(Connection):
 
     # -- services ---------------------------------------------------------------------------------------------------
 
-    def registry(self, subtype: Subtype | str) -> RegistryService:
-        """Return the service for the items of a subtype; the nouns below are the same."""
+    @cached_property
+    def registry(self) -> Registries:
+        """The services for the items of each subtype, by calling it; the nouns below are the same."""
+        return Registries(self._items_of, lambda: self._older_registry)
+
+    def _items_of(self, subtype: Subtype | str) -> RegistryService:
         wanted = as_subtype(subtype)
         if wanted not in self._registries:
             self._registries[wanted] = RegistryService(self, wanted)
@@ -122,6 +134,49 @@ class ProvenaClient(Connection):
     def lineage(self) -> LineageService:
         """What items came from, and what came of them."""
         return LineageService(self)
+
+    # -- the older client ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _older_registry(self) -> RegistryClient:
+        from kalbio.provena.older.registry import RegistryClient
+
+        return self.as_kind(RegistryClient)
+
+    @cached_property
+    def datastore(self) -> DatastoreClient:
+        """The data store, as the older client has it; write `datasets` and `releases` today."""
+        from kalbio.provena.older.datastore import DatastoreClient
+
+        return self.as_kind(DatastoreClient)
+
+    @cached_property
+    def prov_api(self) -> ProvClient:
+        """The provenance service, as the older client has it; write `model_runs` and `lineage` today."""
+        from kalbio.provena.older.prov import ProvClient
+
+        return self.as_kind(ProvClient)
+
+    @cached_property
+    def auth_api(self) -> AuthClient:
+        """The auth service, as the older client has it; write `access` and `groups` today."""
+        from kalbio.provena.older.auth import AuthClient
+
+        return self.as_kind(AuthClient)
+
+    @cached_property
+    def job_api(self) -> JobAPIClient:
+        """The job service, as the older client has it; write `jobs` today."""
+        from kalbio.provena.older.jobs import JobAPIClient
+
+        return self.as_kind(JobAPIClient)
+
+    @cached_property
+    def id_api(self) -> IdServiceClient:
+        """The handle service, as the older client has it; write `handles` today."""
+        from kalbio.provena.older.handles import IdServiceClient
+
+        return self.as_kind(IdServiceClient)
 
     # -- calls --------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,10 @@
-# Derived from kalbio/provena/aio/search.py by scripts/regenerate; edit that file. (digest 96b2c2d569e7)
+# Derived from kalbio/provena/aio/search.py by scripts/regenerate; edit that file. (digest 1fd0b6da5ba1)
 """Search over the registry."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 from provena_api.api.search import search_entity_registry
 from provena_api.models import ItemSubType
@@ -19,6 +22,10 @@ LARGEST_LIMIT = 50
 
 class SearchService(Service):
     """Searches the registry."""
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "search_registry": "find(words, subtype=..., limit=...), or use kalbio.provena.clients.SearchClient",
+    }
 
     def find(self, words: str, *, subtype: Subtype | str | None = None, limit: int = 10) -> list[Hit]:
         """Find items by words in their data; small differences in spelling are forgiven.

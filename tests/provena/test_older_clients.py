@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import subprocess
+import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -394,3 +396,47 @@ def test_a_depth_beyond_the_limit_is_walked(older: Older) -> None:
         {"starting_id": "1/0", "depth": "10"},
         {"starting_id": "1/0"},
     ]
+
+
+def test_the_client_has_the_attributes_of_the_older_one(lab: Lab) -> None:
+    """They share its connection; what has another name now says which."""
+    made = lab.organisation("Reef")
+    api = lab.api
+    answer = lab(api.registry.fetch_item(made.id, "ORGANISATION", models.OrganisationFetchResponse))
+    assert answer.item.display_name == "Reef"
+    assert lab(api.id_api.mint({"value_type": "DESC", "value": "x"})).properties[0].value == "x"
+    for name, kind in (
+        ("datastore", "DatastoreClient"), ("prov_api", "ProvClient"), ("auth_api", "AuthClient"),
+        ("job_api", "JobAPIClient"), ("id_api", "IdServiceClient"),
+    ):  # fmt: skip
+        part = getattr(api, name)
+        assert (type(part).__name__, part.session is api.session) == (kind, True)
+        assert lab(part.get_health_check()).message if hasattr(part, "get_health_check") else True
+    assert lab.logins == 1
+    assert api.registry("ORGANISATION") is api.organisations
+    for owner, name, cure in (
+        (api.registry, "organisation", "write client.organisations"),
+        (api.registry, "version_acitvity", "write client.registry"),
+        (api.datastore, "search_datasets", "write client.search.find"),
+        (api.datastore, "mint_datset", "Did you mean 'mint_dataset'"),
+        (api.job_api, "await_job_completion", "write client.jobs.wait"),
+        (api.search, "search_registry", "write find"),
+        (api.handles, "mintt", "Did you mean 'mint'"),
+    ):
+        with row(name), pytest.raises(AttributeError, match=re.escape(cure)):
+            getattr(owner, name)
+    assert not hasattr(api.registry, "_private")
+
+
+def test_a_client_costs_nothing_of_the_older_one_until_it_is_asked_for() -> None:
+    """Its classes are loaded with its attributes."""
+    code = (
+        "import sys; from kalbio.provena.testing import InProcess\n"
+        "with InProcess() as lab:\n"
+        "    lab.client.organisations\n"
+        "    assert 'kalbio.provena.models' not in sys.modules\n"
+        "    lab.client.datastore\n"
+        "    assert 'kalbio.provena.models' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

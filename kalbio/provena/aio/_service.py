@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from kalbio._core.aio.session import AsyncSession
+from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import Names
 from kalbio._core.text.display import safe_repr
 
@@ -24,11 +26,28 @@ class Client(Protocol):
 class Service:
     """A group of calls."""
 
+    # What scripts for the older client ask for in vain, with what to write instead.
+    _elsewhere: ClassVar[Mapping[str, str]] = {}
+
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._client!r}>"
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, so that a slip is an error there.
+
+        def __getattr__(self, name: str) -> Any:
+            raise not_there(self, name, self._elsewhere)
+
+
+def not_there(owner: object, name: str, elsewhere: Mapping[str, str]) -> AttributeError:
+    """Return the error for an attribute that is not there, with what to write instead where that is known."""
+    cure = f"; write {elsewhere[name]}" if name in elsewhere else ""
+    if not cure and not name.startswith("_"):
+        cure = f".{did_you_mean(name, [one for one in dir(owner) if not one.startswith('_')])}".rstrip(".")
+    return AttributeError(f"{type(owner).__name__} has no attribute {name!r}{cure}")
 
 
 def require_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from provena_api.api.search import search_entity_registry
 from provena_api.models import ItemSubType
 from provena_api.types import UNSET
@@ -18,6 +21,10 @@ LARGEST_LIMIT = 50
 
 class SearchService(Service):
     """Searches the registry."""
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "search_registry": "find(words, subtype=..., limit=...), or use kalbio.provena.clients.SearchClient",
+    }
 
     async def find(self, words: str, *, subtype: Subtype | str | None = None, limit: int = 10) -> list[Hit]:
         """Find items by words in their data; small differences in spelling are forgiven.

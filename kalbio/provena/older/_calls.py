@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/older/_calls.py by scripts/regenerate; edit that file. (digest 1bec5c7d51c2)
+# Derived from kalbio/provena/aio/older/_calls.py by scripts/regenerate; edit that file. (digest 2180583ddd44)
 """What the older clients share: how a call is made, and how its answer is read."""
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from provena_api.models import ItemSubType, RegistryCategorySegment, RegistrySubtypeSegment
 from provena_api.types import UNSET, Unset
@@ -18,6 +18,7 @@ from kalbio.provena._connection import Connection
 from kalbio.provena._model.items import UnparsableItemWarning
 from kalbio.provena._model.schema import ProvenaObject
 from kalbio.provena._model.subtypes import as_subtype, require_action
+from kalbio.provena._service import not_there
 from kalbio.provena.exceptions import make_older
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ class OlderClient(Connection):
         config: the installation.
         **options: those of `ProvenaClient`: `timeout`, `retries`, `transport` and so on.
     """
+
+    # Names of the older client's conveniences, with what to write instead.
+    _elsewhere: ClassVar[Mapping[str, str]] = {}
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, so that a slip is an error there.
+
+        def __getattr__(self, name: str) -> Any:
+            raise not_there(self, name, self._elsewhere)
 
     def _ask(self, request: Mapping[str, Any], model: type[T]) -> T:
         read = reader_of("the class of the answer", model)

@@ -1,7 +1,10 @@
-# Derived from kalbio/provena/aio/older/datastore.py by scripts/regenerate; edit that file. (digest ac6446ffb60a)
+# Derived from kalbio/provena/aio/older/datastore.py by scripts/regenerate; edit that file. (digest d7755a7150df)
 """The data store: datasets, credentials for their files, and their review."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 from provena_api.api.datastore import (
     datastore_health_check,
@@ -82,6 +85,18 @@ class DatasetReviewSubClient(OlderClient):
 
 class DatastoreClient(OlderClient):
     """The data store."""
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "validate_dataset_metadata": "validate_metadata(...)",
+        "update_dataset_metadata": "update_metadata(...)",
+        "revert_dataset_metadata": "revert_metadata(...)",
+        "generate_dataset_presigned_url": "generate_presigned_url(...)",
+        "for_all_datasets": "client.datasets.list()",
+        "list_all_datasets": "client.datasets.list().all()",
+        "search_datasets": "client.search.find(words, subtype='DATASET')",
+        "interactive_dataset": "client.datasets.get(...)",
+        "io": "client.datasets.upload(...) and client.datasets.download(...)",
+    }
 
     @cached_property
     def review(self) -> DatasetReviewSubClient:

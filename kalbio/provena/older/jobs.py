@@ -1,7 +1,10 @@
-# Derived from kalbio/provena/aio/older/jobs.py by scripts/regenerate; edit that file. (digest 38a36cb84a17)
+# Derived from kalbio/provena/aio/older/jobs.py by scripts/regenerate; edit that file. (digest 5b1c8c1e83d0)
 """The job service: what the other services have begun."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 from provena_api.api.job import (
     job_health_check,
@@ -71,6 +74,15 @@ class JobAPIAdminSubClient(OlderClient):
 
 class JobAPIClient(OlderClient):
     """The job service."""
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "for_all_jobs": "client.jobs.list()",
+        "list_all_jobs": "client.jobs.list().all()",
+        "for_all_jobs_in_batch": "client.jobs.list_batch(batch_id)",
+        "list_all_jobs_in_batch": "client.jobs.list_batch(batch_id).all()",
+        "await_job_completion": "client.jobs.wait(session_id)",
+        "await_successful_job_completion": "client.jobs.wait(session_id)",
+    }
 
     @cached_property
     def admin(self) -> JobAPIAdminSubClient:

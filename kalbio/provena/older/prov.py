@@ -1,11 +1,11 @@
-# Derived from kalbio/provena/aio/older/prov.py by scripts/regenerate; edit that file. (digest ffde6c577204)
+# Derived from kalbio/provena/aio/older/prov.py by scripts/regenerate; edit that file. (digest e323cc488cec)
 """The provenance service: model runs, and the graph of what came from what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar
 
 from provena_api.api.prov import (
     prov_admin_config,
@@ -108,6 +108,12 @@ class ProvClient(OlderClient):
     Its servers go 2 steps from an item by default, 4 for datasets and agents, and 10 at most. A larger `depth` is
     walked in several requests.
     """
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "update_model_run": "post_update_model_run(...)",
+        "convert_model_runs": "convert_model_runs_to_csv(...)",
+        "convert_model_runs_to_csv_with_file": "convert_model_runs_to_csv(path.read_text())",
+    }
 
     @cached_property
     def admin(self) -> ProvAdminClient:

@@ -1,7 +1,10 @@
-# Derived from kalbio/provena/aio/older/registry.py by scripts/regenerate; edit that file. (digest cf7d840fbc3d)
+# Derived from kalbio/provena/aio/older/registry.py by scripts/regenerate; edit that file. (digest 5fb4c987ef4d)
 """The registry: items of all subtypes."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 from provena_api.api.registry import (
     registry_admin_config,
@@ -126,6 +129,22 @@ class RegistryGeneralClient(OlderClient):
 
 class RegistryClient(OlderClient):
     """The registry."""
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "organisation": "client.organisations",
+        "person": "client.persons",
+        "model": "client.models",
+        "model_run_workflow": "client.workflow_templates",
+        "dataset_template": "client.dataset_templates",
+        "dataset": "client.datasets",
+        "study": "client.studies",
+        "model_run": "client.model_runs",
+        "create_activity": "client.registry('CREATE')",
+        "version_acitvity": "client.registry('VERSION')",
+        "list_general_registry_items": "general.list_general_registry_items(...)",
+        "general_fetch_item": "general.general_fetch_item(...)",
+        "get_current_provena_version": "general.get_current_provena_version()",
+    }
 
     @cached_property
     def admin(self) -> RegistryAdminClient:

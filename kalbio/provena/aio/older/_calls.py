@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from provena_api.models import ItemSubType, RegistryCategorySegment, RegistrySubtypeSegment
 from provena_api.types import UNSET, Unset
@@ -17,6 +17,7 @@ from kalbio.provena._model.items import UnparsableItemWarning
 from kalbio.provena._model.schema import ProvenaObject
 from kalbio.provena._model.subtypes import as_subtype, require_action
 from kalbio.provena.aio._connection import AsyncConnection
+from kalbio.provena.aio._service import not_there
 from kalbio.provena.exceptions import make_older
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ class OlderClient(AsyncConnection):
         config: the installation.
         **options: those of `AsyncProvenaClient`: `timeout`, `retries`, `transport` and so on.
     """
+
+    # Names of the older client's conveniences, with what to write instead.
+    _elsewhere: ClassVar[Mapping[str, str]] = {}
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, so that a slip is an error there.
+
+        def __getattr__(self, name: str) -> Any:
+            raise not_there(self, name, self._elsewhere)
 
     async def _ask(self, request: Mapping[str, Any], model: type[T]) -> T:
         read = reader_of("the class of the answer", model)

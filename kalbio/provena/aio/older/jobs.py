@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from provena_api.api.job import (
     job_health_check,
     job_jobs_admin_fetch,
@@ -70,6 +73,15 @@ class JobAPIAdminSubClient(OlderClient):
 
 class JobAPIClient(OlderClient):
     """The job service."""
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "for_all_jobs": "client.jobs.list()",
+        "list_all_jobs": "client.jobs.list().all()",
+        "for_all_jobs_in_batch": "client.jobs.list_batch(batch_id)",
+        "list_all_jobs_in_batch": "client.jobs.list_batch(batch_id).all()",
+        "await_job_completion": "client.jobs.wait(session_id)",
+        "await_successful_job_completion": "client.jobs.wait(session_id)",
+    }
 
     @cached_property
     def admin(self) -> JobAPIAdminSubClient:

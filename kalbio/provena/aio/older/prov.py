@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar
 
 from provena_api.api.prov import (
     prov_admin_config,
@@ -109,6 +109,12 @@ class ProvClient(OlderClient):
     Its servers go 2 steps from an item by default, 4 for datasets and agents, and 10 at most. A larger `depth` is
     walked in several requests.
     """
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "update_model_run": "post_update_model_run(...)",
+        "convert_model_runs": "convert_model_runs_to_csv(...)",
+        "convert_model_runs_to_csv_with_file": "convert_model_runs_to_csv(path.read_text())",
+    }
 
     @cached_property
     def admin(self) -> ProvAdminClient:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from provena_api.api.registry import (
     registry_admin_config,
     registry_admin_export,
@@ -125,6 +128,22 @@ class RegistryGeneralClient(OlderClient):
 
 class RegistryClient(OlderClient):
     """The registry."""
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "organisation": "client.organisations",
+        "person": "client.persons",
+        "model": "client.models",
+        "model_run_workflow": "client.workflow_templates",
+        "dataset_template": "client.dataset_templates",
+        "dataset": "client.datasets",
+        "study": "client.studies",
+        "model_run": "client.model_runs",
+        "create_activity": "client.registry('CREATE')",
+        "version_acitvity": "client.registry('VERSION')",
+        "list_general_registry_items": "general.list_general_registry_items(...)",
+        "general_fetch_item": "general.general_fetch_item(...)",
+        "get_current_provena_version": "general.get_current_provena_version()",
+    }
 
     @cached_property
     def admin(self) -> RegistryAdminClient:
