@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_registrar.py by scripts/regenerate; edit that file. (digest 471d1fdf9226)
+# Derived from kalbio/aio/_registrar.py by scripts/regenerate; edit that file. (digest 84af619df63f)
 """What a registrar does with an event: fetches what it tells of, reports results once, and finds what it has missed."""
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from kalbio.client import KaleidoscopeClient
     from kalbio.records import Record
     from kalbio.registration import RegistrationFileStatusEnum, RegistrationResultStatusEnum
+else:
+    # For those who resolve annotations.
+    Activity = KaleidoscopeClient = Record = RegistrationFileStatusEnum = RegistrationResultStatusEnum = Any
 
 __all__ = ["ReceivedDrafts", "ReceivedEvent", "ReceivedFile"]
 

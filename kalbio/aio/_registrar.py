@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.aio.records import Record
     from kalbio.aio.registration import RegistrationFileStatusEnum, RegistrationResultStatusEnum
+else:
+    # For those who resolve annotations.
+    Activity = AsyncKaleidoscopeClient = Record = RegistrationFileStatusEnum = RegistrationResultStatusEnum = Any
 
 __all__ = ["AsyncReceivedDrafts", "AsyncReceivedEvent", "AsyncReceivedFile"]
 

@@ -29,6 +29,8 @@ from kalbio.webhooks.worker import Clients, Worker, put
 if TYPE_CHECKING:
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.client import KaleidoscopeClient
+else:
+    AsyncKaleidoscopeClient = KaleidoscopeClient = Any  # for those who resolve annotations
 
 logger = logging.getLogger("kalbio.webhooks")
 
@@ -466,6 +468,8 @@ def _clients(
     """The clients that the handlers need, and which of them are made here."""
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.client import KaleidoscopeClient
+else:
+    AsyncKaleidoscopeClient = KaleidoscopeClient = Any  # for those who resolve annotations
 
     worlds = {handler.is_async for handler in handlers}
     for name, client, kind in (("client", sync, KaleidoscopeClient), ("async_client", aio, AsyncKaleidoscopeClient)):

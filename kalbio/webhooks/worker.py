@@ -23,6 +23,8 @@ from kalbio.webhooks.inbox import Duty, Inbox, InboxEvent
 if TYPE_CHECKING:
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.client import KaleidoscopeClient
+else:
+    AsyncKaleidoscopeClient = KaleidoscopeClient = Any  # for those who resolve annotations
 
 logger = logging.getLogger("kalbio.webhooks")
 
