@@ -468,8 +468,6 @@ def _clients(
     """The clients that the handlers need, and which of them are made here."""
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.client import KaleidoscopeClient
-else:
-    AsyncKaleidoscopeClient = KaleidoscopeClient = Any  # for those who resolve annotations
 
     worlds = {handler.is_async for handler in handlers}
     for name, client, kind in (("client", sync, KaleidoscopeClient), ("async_client", aio, AsyncKaleidoscopeClient)):
