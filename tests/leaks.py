@@ -104,6 +104,7 @@ def overhear(watch: Watch, patch: pytest.MonkeyPatch) -> None:
             look(result, *arguments)
             return result
 
+        call.__annotations__ = getattr(original, "__annotations__", {})  # for tests of hints
         patch.setattr(owner, name, call)
 
     def outputs(result: Iterable[Any], *_: Any) -> None:
