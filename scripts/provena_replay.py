@@ -8,6 +8,8 @@ Client: each request that a method of the older clients makes is made by it, wit
 answer. It holds when the request is the recorded one (method, path, query, body), when the result gives the answer back
 as it came, and when an error has the class of its status. Both worlds are compared.
 
+Stand-in: all requests are made of a fresh stand-in, with the ids that it gives; see `scripts.provena_replay_sandbox`.
+
 It prints how many hold, and the rest with reasons; it exits 1 when fewer than 95 % hold.
 """
 
@@ -32,6 +34,7 @@ from kalbio.provena import AuthManager, Config, exceptions
 from kalbio.provena._model.schema import ProvenaObject
 from kalbio.provena._model.services import SERVICES
 from scripts.provena_captures import Call, Capture, Unmade, call_of, read_captures
+from scripts.provena_replay_sandbox import replay_sandbox
 
 WORLDS = ("kalbio.provena.sync", "kalbio.provena.clients")
 ENOUGH = 0.95
@@ -179,6 +182,7 @@ def main(arguments: list[str]) -> int:
         return 2
     captures = read_captures(Path(arguments[0]))
     enough = [replay_client(captures, world) for world in WORLDS]
+    enough.append(replay_sandbox(captures, ENOUGH))
     return 0 if all(enough) else 1
 
 

@@ -73,8 +73,8 @@ def main(arguments: list[str]) -> int:
     wanted = list(read_tables(Path(arguments[0]).read_text(encoding="utf-8")))
     worst = 0
     for world in WORLDS:
-        wrong = {one: told for one in wanted if (told := difference(one, world)) is not None}
-        for one, told in wrong.items():
+        wrong = [(one, told) for one in wanted if (told := difference(one, world)) is not None]
+        for one, told in wrong:
             print(f"{world}.{one.owner}.{one.name}: {told}")
         classes = {one.owner for one in wanted}
         print(f"{world}: {len(wanted) - len(wrong)} of {len(wanted)} methods of {len(classes)} classes as documented")

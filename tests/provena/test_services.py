@@ -233,7 +233,7 @@ def test_a_closed_client_says_so(lab: Lab) -> None:
 
 
 def test_what_the_stand_in_does_not_have_it_names() -> None:
-    """501, with the operation."""
+    """501, with the operation; and a body that is missing, with 422."""
     from kalbio._core.emulator.messages import Request
     from kalbio.provena.sandbox import Sandbox
 
@@ -243,4 +243,7 @@ def test_what_the_stand_in_does_not_have_it_names() -> None:
         assert answer.status == 501
         assert "registryAdminSentryDebug" in answer.body.decode()
         missing = sandbox.handle(Request("POST", "/registry-api/registry/activity/model_run/create", headers))
-        assert missing.status in (404, 415, 422)
+        assert missing.status == 422
+        assert json.loads(missing.body)["detail"] == [
+            {"loc": ["body"], "msg": "field required", "type": "value_error.missing"}
+        ]

@@ -8,6 +8,12 @@ from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox.problems import as_detail
 
 _BEARER = (("www-authenticate", "Bearer"),)
+_MISSING = "value_error.missing"
+# A body of another type is no body to them.
+_NOT_GIVEN: dict[str | None, list[str]] = {
+    Code.UNSUPPORTED_MEDIA_TYPE: ["body"],
+    Code.INVALID_MULTIPART: ["body", "csv_file"],
+}
 UNCAUGHT = Answer(b"Internal Server Error", 500, (("content-type", "text/plain"),))
 
 
@@ -17,6 +23,8 @@ def error_answer(refusal: Refusal) -> Answer:
         unreadable = {"loc": ["body"], "msg": refusal.message, "type": "value_error.jsondecode"}
         problems = [as_detail(one) for one in refusal.problems] or [unreadable]
         return Answer({"detail": problems}, 422)
+    if refusal.code in _NOT_GIVEN:
+        return Answer({"detail": [{"loc": _NOT_GIVEN[refusal.code], "msg": "field required", "type": _MISSING}]}, 422)
     if refusal.code == Code.UNKNOWN_PATH:
         return Answer({"detail": "Not Found"}, 404)
     if refusal.code == Code.UNKNOWN_METHOD:
