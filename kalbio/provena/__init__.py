@@ -15,8 +15,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kalbio.provena._model.access import ItemAccess, Role
     from kalbio.provena._model.config import APIOverrides, Config
-    from kalbio.provena._model.items import Handle, Hit, Item, UnparsableItemWarning
+    from kalbio.provena._model.items import (
+        Handle,
+        Hit,
+        ImportOutcome,
+        Item,
+        LockEvent,
+        ServerVersion,
+        UnparsableItemWarning,
+    )
     from kalbio.provena._model.jobs import JobFailedError, JobTimeoutError
     from kalbio.provena._model.lineage import LineageEdge, LineageGraph, LineageNode
     from kalbio.provena._model.login import AuthManager, ClientCredentialsFlow, DeviceFlow, OfflineFlow
@@ -28,9 +37,18 @@ _HOMES = {
     "kalbio.provena.client": ["ProvenaClient"],
     "kalbio.provena.aio.client": ["AsyncProvenaClient"],
     "kalbio.provena._model.config": ["APIOverrides", "Config"],
-    "kalbio.provena._model.items": ["Handle", "Hit", "Item", "UnparsableItemWarning"],
     "kalbio.provena._model.lineage": ["LineageEdge", "LineageGraph", "LineageNode"],
     "kalbio.provena._model.jobs": ["JobFailedError", "JobTimeoutError"],
+    "kalbio.provena._model.access": ["ItemAccess", "Role"],
+    "kalbio.provena._model.items": [
+        "Handle",
+        "Hit",
+        "ImportOutcome",
+        "Item",
+        "LockEvent",
+        "ServerVersion",
+        "UnparsableItemWarning",
+    ],
     "kalbio.provena._model.login": ["AuthManager", "ClientCredentialsFlow", "DeviceFlow", "OfflineFlow"],
     "kalbio.provena._model.subtypes": ["Subtype", "UnsupportedActionError"],
 }
@@ -45,14 +63,19 @@ __all__ = [
     "DeviceFlow",
     "Handle",
     "Hit",
+    "ImportOutcome",
     "Item",
+    "ItemAccess",
     "JobFailedError",
     "JobTimeoutError",
     "LineageEdge",
     "LineageGraph",
     "LineageNode",
+    "LockEvent",
     "OfflineFlow",
     "ProvenaClient",
+    "Role",
+    "ServerVersion",
     "Subtype",
     "UnparsableItemWarning",
     "UnsupportedActionError",

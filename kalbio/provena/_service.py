@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_service.py by scripts/regenerate; edit that file. (digest b1c1321c14d8)
+# Derived from kalbio/provena/aio/_service.py by scripts/regenerate; edit that file. (digest 34b047477e65)
 """What the services need of a client, and share."""
 
 from __future__ import annotations
@@ -22,6 +22,14 @@ class Client(Protocol):
     @property
     def directory(self) -> Names:
         """What knows what things are called."""
+
+
+class WithRegistry(Client, Protocol):
+    """What items need of the client."""
+
+    @property
+    def registry(self) -> Any:
+        """What gives the service for the items of a subtype, when it is called with one."""
 
 
 class Service:
@@ -62,3 +70,9 @@ def require_whole(name: str, value: Any, least: int, most: int | None = None) ->
     if isinstance(value, bool) or not isinstance(value, int) or value < least or (most is not None and value > most):
         span = f"at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name} must be a whole number, {span}; got {safe_repr(value)}")
+
+
+def require_text(name: str, value: Any) -> None:
+    """Raise ValueError unless a value is text that says something."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} must be text that says something; got {safe_repr(value)}")

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 43048af586c8)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest bf3dec002f07)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from kalbio.provena._connection import KINDS, Connection
 from kalbio.provena._model.items import ServiceHealth
 from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
+from kalbio.provena.all_items import Registry
 from kalbio.provena.handles import HandlesService
 from kalbio.provena.jobs import JobsService
 from kalbio.provena.lineage import LineageService
-from kalbio.provena.older._registries import Registries
 from kalbio.provena.registry import RegistryService
 from kalbio.provena.search import SearchService
 
@@ -65,9 +65,9 @@ class ProvenaClient(Connection):
     # -- services ---------------------------------------------------------------------------------------------------
 
     @cached_property
-    def registry(self) -> Registries:
-        """The services for the items of each subtype, by calling it; the nouns below are the same."""
-        return Registries(self._items_of, lambda: self._older_registry)
+    def registry(self) -> Registry:
+        """All items; called with a subtype, it gives the service for the items of that: `client.registry("CREATE")`."""
+        return Registry(self, self._items_of, lambda: self._older_registry)
 
     def _items_of(self, subtype: Subtype | str) -> RegistryService:
         wanted = as_subtype(subtype)

@@ -1,97 +1,40 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest d871c7201d81)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest fad2c1f07e55)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
 from importlib import import_module
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import attrs
 from provena_api.api.registry import (
-    registry_general_fetch,
     registry_item_create,
-    registry_item_fetch,
-    registry_item_list,
+    registry_item_delete,
+    registry_item_revert,
+    registry_item_schema,
+    registry_item_seed,
+    registry_item_ui_schema,
+    registry_item_update,
+    registry_item_validate,
+    registry_item_version,
 )
-from provena_api.models import GenericDomainInfo, RegistryCategorySegment, RegistrySubtypeSegment, SubtypeListRequest
+from provena_api.models import GenericDomainInfo, ItemRevertRequest, LockChangeRequest
+from provena_api.types import UNSET
 
-from kalbio._core.errors import IdentifierError, NotFoundError, ValidationError
+from kalbio._core.errors import SDKError
 from kalbio._core.http.responses import as_object, unusable
-from kalbio._core.objects.identifiers import Catalog, did_you_mean
+from kalbio._core.objects.identifiers import did_you_mean
+from kalbio._core.objects.resource import stale
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._model.items import HANDLE, Hit, Item, UnparsableItemWarning
-from kalbio.provena._model.lineage import LineageNode, node_subtype
-from kalbio.provena._model.subtypes import Subtype, require_action
-from kalbio.provena._service import Client, require_one_of, require_whole
-
-RecordType: TypeAlias = Literal["ALL", "COMPLETE_ONLY", "SEED_ONLY"]
-Sort: TypeAlias = Literal["CREATED_TIME", "UPDATED_TIME", "DISPLAY_NAME"]
-
-PAGE_SIZE = 100
-LARGEST_PAGE = 1000
+from kalbio.provena._item import RegistryItem
+from kalbio.provena._item_access import AccessCalls
+from kalbio.provena._item_locks import LockCalls
+from kalbio.provena._items import Identifier
+from kalbio.provena._model.subtypes import require_action
+from kalbio.provena._service import require_text, require_whole
 
 
-class Pages:
-    """The items of a list, read page by page as you go through them.
-
-    What the caller may not see is left out by the server, and counted in `not_authorised_count`. An item that does not
-    have the form of its subtype is among the others as it is stored, with a warning.
-
-    Attributes:
-        not_authorised_count: items that were left out so far.
-        unparsable: ids of items without the form of their subtype so far.
-    """
-
-    def __init__(self, service: RegistryService, request: dict[str, Any], limit: int | None) -> None:
-        self._service = service
-        self._request = request
-        self._limit = limit
-        self.not_authorised_count = 0
-        self.unparsable: list[str] = []
-
-    def __repr__(self) -> str:
-        limit = "" if self._limit is None else f", {self._limit} at most"
-        return f"<{self._service.subtype.noun} items{limit}: go through them, or call all()>"
-
-    def __iter__(self) -> Iterator[Item]:
-        self.not_authorised_count, self.unparsable = 0, []
-        left = self._limit
-        key: Any = None
-        while left is None or left > 0:
-            page = self._service.page(self._request, key)
-            self.not_authorised_count += page.get("not_authorised_count") or 0
-            for item in self._items(page):
-                yield item
-                if left is not None:
-                    left -= 1
-                    if left == 0:
-                        return
-            key = page.get("pagination_key")
-            # A page may be short or empty although more follow: what does not match is taken out after it was cut.
-            if key is None:
-                return
-
-    def _items(self, page: dict[str, Any]) -> list[Item]:
-        made = [Item(one, self._service.client) for name in ("items", "seed_items") for one in page.get(name) or ()]
-        broken = [Item(one, self._service.client) for one in page.get("unparsable_items") or ()]
-        if broken:
-            self.unparsable += [one.id for one in broken]
-            warnings.warn(
-                f"the registry has {self._service.subtype.noun} items that do not have the form of their subtype: "
-                f"{', '.join(one.id or '(without an id)' for one in broken)}",
-                UnparsableItemWarning,
-                stacklevel=3,
-            )
-        return made + broken
-
-    def all(self) -> list[Item]:
-        """Read all of them, and return them as a list."""
-        return [item for item in self]
-
-
-class RegistryService:
+class RegistryService(AccessCalls, LockCalls):
     """The items of one subtype.
 
     Attributes:
@@ -99,103 +42,7 @@ class RegistryService:
         client: the client that asks.
     """
 
-    def __init__(self, client: Client, subtype: Subtype) -> None:
-        self.client = client
-        self.subtype = subtype
-        self._catalog: Catalog[Item] | None = None
-        client.session.remember(subtype.value, self._forget)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.subtype.value}>"
-
-    def get(self, identifier: str | Item | Hit | LineageNode) -> Item | None:
-        """Get an item; None when there is none.
-
-        Args:
-            identifier: its handle, an object, or its exact display name within this subtype.
-
-        Raises:
-            IdentifierError: it is an item of another subtype, or several have this name.
-            PermissionDeniedError: you may not read it.
-
-        Example:
-            >>> model = client.models.get("10378.1/1451860")
-        """
-        require_action(self.subtype, "fetch")
-        found = self._id(identifier)
-        if found is None:
-            named = (self.catalog()).by_name(str(identifier))
-            if named is None:
-                return None
-            found = named.id
-        try:
-            answer = as_object(self.client.session.call(self._fetch(found)))
-        except NotFoundError:
-            return None
-        except ValidationError:
-            # So it says of items of other subtypes, and of damaged ones.
-            self._refuse_others(found)
-            raise
-        raw = answer.get("item")
-        if not isinstance(raw, dict):
-            return None
-        item = Item(raw, self.client)
-        self._check_subtype(found, item.item_subtype)
-        item.roles, item.locked = answer.get("roles"), answer.get("locked")
-        return item
-
-    def resolve(self, identifier: str | Item | Hit | LineageNode) -> str:
-        """Return the handle of an item, given that, an object, or its exact display name within this subtype.
-
-        Raises:
-            IdentifierError: it names no item of this subtype, or several.
-        """
-        found = self._id(identifier)
-        if found is not None:
-            return found
-        catalog = self.catalog()
-        named = catalog.by_name(str(identifier))
-        if named is None:
-            raise catalog.not_found(identifier)
-        return named.id
-
-    def list(
-        self,
-        *,
-        record_type: RecordType = "COMPLETE_ONLY",
-        sort: Sort | None = None,
-        ascending: bool = False,
-        limit: int | None = None,
-        page_size: int = PAGE_SIZE,
-    ) -> Pages:
-        """List the items, those that were changed last first.
-
-        Args:
-            record_type: whether items without data count: COMPLETE_ONLY, SEED_ONLY or ALL.
-            sort: CREATED_TIME, UPDATED_TIME or DISPLAY_NAME.
-            ascending: the other way round.
-            limit: how many at most.
-            page_size: how many to ask for at a time.
-
-        Example:
-            >>> for person in client.persons.list(sort="DISPLAY_NAME", ascending=True):
-            ...     print(person.display_name)
-        """
-        require_action(self.subtype, "list")
-        require_one_of("record_type", record_type, ("ALL", "COMPLETE_ONLY", "SEED_ONLY"))
-        if sort is not None:
-            require_one_of("sort", sort, ("CREATED_TIME", "UPDATED_TIME", "DISPLAY_NAME"))
-        if limit is not None:
-            require_whole("limit", limit, 0)
-        require_whole("page_size", page_size, 1, LARGEST_PAGE)
-        if limit:
-            page_size = min(page_size, limit)
-        request: dict[str, Any] = {"page_size": page_size, "filter_by": {"record_type": record_type}}
-        if sort is not None or ascending:
-            request["sort_by"] = {"sort_type": sort, "ascending": bool(ascending)}
-        return Pages(self, request, limit)
-
-    def create(self, **members: Any) -> Item:
+    def create(self, **members: Any) -> RegistryItem:
         """Create an item.
 
         Args:
@@ -204,7 +51,7 @@ class RegistryService:
         Raises:
             TypeError: the subtype has no such member, or a member is missing; nothing was sent.
             UnsupportedActionError: items of this subtype are not written here.
-            ValidationError: the server refused.
+            ValidationError: the server refused, perhaps because your user is linked to no person.
 
         Example:
             >>> client.organisations.create(display_name="Reef group", name="Reef group")
@@ -216,65 +63,225 @@ class RegistryService:
         raw = as_object(response).get("created_item")
         if not isinstance(raw, dict):
             raise unusable(response, "the answer has no created_item")
-        return Item(raw, self.client)
+        return RegistryItem(raw, self.client)
 
-    def _check_members(self, members: dict[str, Any]) -> None:
-        # The server ignores what it does not know.
+    def seed(self) -> RegistryItem:
+        """Make an item without data: a handle that is good already. `update` gives it data later.
+
+        Example:
+            >>> seed = client.models.seed()
+        """
+        require_action(self.subtype, "seed")
+        response = self.client.session.call(registry_item_seed.build_request(*self._place()))
+        raw = as_object(response).get("seeded_item")
+        if not isinstance(raw, dict):
+            raise unusable(response, "the answer has no seeded_item")
+        return RegistryItem(raw, self.client)
+
+    def update(self, identifier: Identifier, *, reason: str | None = None, **members: Any) -> RegistryItem:
+        """Change members of the data of an item, or give a seed its data.
+
+        The server replaces all data at once, so they are read first; what another program changes between that and the
+        answer is lost.
+
+        Args:
+            identifier: the item: handle, object, or exact display name.
+            reason: why, for the history of the item. A seed needs none.
+            **members: the members to change; the others stay. None takes away one that need not be there.
+
+        Returns:
+            The item as it is now. Should it not be readable after the change, it has the new data and `is_stale`.
+
+        Raises:
+            TypeError: the subtype has no such member, or a member would be missing; nothing was changed.
+            ValueError: there is no reason; nothing was changed.
+            PermissionDeniedError: you may not change it, or it is locked.
+            ValidationError: the server refused.
+
+        Example:
+            >>> client.organisations.update("Reef group", reason="it has a ror", ror="https://ror.org/05x")
+        """
+        require_action(self.subtype, "update")
+        if reason is not None:
+            require_text("reason", reason)
+        if not members:
+            raise TypeError("update() needs the members to change")
+        self._check_names(members)
+        item = self.need(identifier)
+        if reason is None and not item.is_seed:
+            raise ValueError("reason is missing: say why the item is changed; only a seed needs none")
+        data = {name: value for name, value in {**self._data(item), **members}.items() if value is not None}
+        self._check_members(data)
+        body = GenericDomainInfo.from_dict(data)
+        why = UNSET if reason is None else reason
+        request = registry_item_update.build_request(*self._place(), id=item.id, reason=why, body=body)
+        self.client.session.call(request)
+        gone = {name: None for name, value in members.items() if value is None}
+        raw = {**item.to_dict(), **data, **gone, "record_type": "COMPLETE_ITEM"}
+        return self._read_back(RegistryItem(raw, self.client))
+
+    def revert(self, identifier: Identifier, history_id: int, reason: str) -> RegistryItem:
+        """Give an item the data that it had before, as a new entry of its history.
+
+        Args:
+            identifier: the item: handle, object, or exact display name.
+            history_id: the `id` of the entry of its `history` that has the data.
+            reason: why, for the history of the item.
+
+        Returns:
+            The item as it is now, as `update` gives it.
+
+        Raises:
+            PermissionDeniedError: you may not change it, or it is locked.
+            ValidationError: its history has no such entry, or it is a seed.
+
+        Example:
+            >>> client.models.revert("Coral model", 0, "the change was wrong")
+        """
+        require_action(self.subtype, "revert")
+        require_whole("history_id", history_id, 0)
+        require_text("reason", reason)
+        id = self._own(identifier)
+        body = ItemRevertRequest(id=id, history_id=history_id, reason=reason)
+        self.client.session.call(registry_item_revert.build_request(*self._place(), body=body))
+        return self._read_back(self._unread(id))
+
+    def version(self, identifier: Identifier, reason: str) -> RegistryItem:
+        """Make the next version of an item: a copy that can be changed, while the item stays as it is.
+
+        A job registers that; `version_job_id` of the new item names it. A lock does not prevent a version.
+
+        Args:
+            identifier: the newest version of an item: handle, object, or exact display name.
+            reason: why there is a new one.
+
+        Returns:
+            The new version.
+
+        Raises:
+            UnsupportedActionError: items of this subtype have no versions.
+            PermissionDeniedError: you do not have the role `admin` of the item.
+            ValidationError: there is a next version already, or it is a seed.
+
+        Example:
+            >>> model = client.models.version("Coral model", "with currents")
+        """
+        require_action(self.subtype, "version")
+        require_text("reason", reason)
+        body = LockChangeRequest(id=self._own(identifier), reason=reason)
+        response = self.client.session.call(registry_item_version.build_request(*self._place(), body=body))
+        answer = as_object(response)
+        id = answer.get("new_version_id")
+        if not isinstance(id, str):
+            raise unusable(response, "the answer has no new_version_id")
+        made = self._unread(id, {"version_activity_workflow_id": answer.get("version_job_session_id")})
+        return self._read_back(made)
+
+    def versions(self, identifier: Identifier) -> list[RegistryItem]:
+        """Return all versions of an item, the oldest first. An item without versions is its only one.
+
+        Args:
+            identifier: any version: handle, object, or exact display name.
+
+        Example:
+            >>> [one.versioning_info["reason"] for one in client.models.versions("Coral model")]
+            [None, 'with currents']
+        """
+        found = [self.need(identifier)]
+        seen = {found[0].id}
+        for member, place in (("previous_version", 0), ("next_version", -1)):
+            while (id := (found[place].versioning_info or {}).get(member)) is not None and id not in seen:
+                seen.add(id)
+                found.insert(0 if place == 0 else len(found), self.need(id))
+        return found
+
+    def validate(self, **members: Any) -> None:
+        """Check data without creating anything; the server refuses those that it would not take.
+
+        Args:
+            **members: the data of the subtype.
+
+        Raises:
+            TypeError: the subtype has no such member, or a member is missing; nothing was sent.
+            ValidationError: the data cannot be registered; the text says why.
+
+        Example:
+            >>> client.organisations.validate(display_name="Reef group", name="Reef group")
+        """
+        require_action(self.subtype, "validate")
+        self._check_members(members)
+        body = GenericDomainInfo.from_dict(members)
+        self.client.session.call(registry_item_validate.build_request(*self._place(), body=body))
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the data of the subtype.
+
+        Example:
+            >>> (client.organisations.schema())["title"]
+            'OrganisationDomainInfo'
+        """
+        require_action(self.subtype, "schema")
+        answer = as_object(self.client.session.call(registry_item_schema.build_request(*self._place())))
+        return dict(answer.get("json_schema") or {})
+
+    def ui_schema(self) -> dict[str, Any]:
+        """Return how a form for the data of the subtype is to be shown."""
+        require_action(self.subtype, "ui_schema")
+        answer = as_object(self.client.session.call(registry_item_ui_schema.build_request(*self._place())))
+        return dict(answer.get("ui_schema") or {})
+
+    def delete(self, identifier: Identifier) -> None:
+        """Delete an item for good, with its history, settings and lock; what the lineage knows of it stays.
+
+        Only administrators of the registry may do that. The server would delete an item of any subtype here, so the
+        subtype is checked first.
+
+        Args:
+            identifier: the item: handle, object, or exact display name.
+
+        Raises:
+            IdentifierError: it is an item of another subtype; nothing was deleted.
+            NotFoundError: there is no such item.
+            PermissionDeniedError: you are no administrator of the registry, or the item is locked.
+
+        Example:
+            >>> client.models.delete("10378.1/1451860")
+        """
+        require_action(self.subtype, "delete")
+        id = self._own(identifier)
+        self.client.session.call(registry_item_delete.build_request(*self._place(), id=id))
+        self._of_this_subtype.discard(id)
+
+    def _read_back(self, item: RegistryItem) -> RegistryItem:
+        """Read an item after a write that succeeded; what is known of it where that fails."""
+        try:
+            return self.need(item.id)
+        except SDKError:
+            return stale(item)
+
+    def _unread(self, id: str, links: dict[str, Any] | None = None) -> RegistryItem:
+        self._of_this_subtype.add(id)
+        known = {"id": id, "item_subtype": self.subtype.value, "record_type": "COMPLETE_ITEM", "workflow_links": links}
+        return RegistryItem(known, self.client)
+
+    def _fields(self) -> dict[str, Any]:
         model = getattr(import_module("provena_api.models"), f"{self.subtype.stem}DomainInfo")
-        fields = [one for one in attrs.fields(model) if one.init]
-        known = [one.name for one in fields]
+        return {one.name: one for one in attrs.fields(model) if one.init}
+
+    def _data(self, item: RegistryItem) -> dict[str, Any]:
+        raw = item.to_dict()
+        return {name: raw[name] for name in self._fields() if name in raw}
+
+    def _check_names(self, members: dict[str, Any]) -> None:
+        # The server ignores what it does not know.
+        known = self._fields()
         for name in members:
             if name not in known:
-                raise TypeError(f"a {self.subtype.noun} has no member {name!r}.{did_you_mean(name, known)}")
-        missing = [one.name for one in fields if one.default is attrs.NOTHING and one.name not in members]
+                raise TypeError(f"{self.subtype.a_noun} has no member {safe_repr(name)}.{did_you_mean(name, known)}")
+
+    def _check_members(self, members: dict[str, Any]) -> None:
+        self._check_names(members)
+        needed = (name for name, one in self._fields().items() if one.default is attrs.NOTHING)
+        missing = [name for name in needed if name not in members]
         if missing:
-            raise TypeError(f"a {self.subtype.noun} needs {', '.join(missing)}")
-
-    def page(self, request: dict[str, Any], key: Any) -> dict[str, Any]:
-        """Read one page: the request is not changed."""
-        body = SubtypeListRequest.from_dict(request if key is None else {**request, "pagination_key": key})
-        built = registry_item_list.build_request(*self._place(), body=body)
-        return as_object(self.client.session.call(built))
-
-    def catalog(self) -> Catalog[Item]:
-        """Return the items by their names; read once, and again after a write of this client."""
-        if self._catalog is None or not self.client.session.caching():
-            items = self.list(page_size=LARGEST_PAGE).all()
-            self._catalog = Catalog(self.subtype.noun, items, lambda item: item.display_name)
-        return self._catalog
-
-    def _forget(self, after: Any) -> None:
-        self._catalog = None
-
-    def _place(self) -> tuple[RegistryCategorySegment, RegistrySubtypeSegment]:
-        return RegistryCategorySegment(self.subtype.category), RegistrySubtypeSegment(self.subtype.segment)
-
-    def _fetch(self, id: str) -> dict[str, Any]:
-        return registry_item_fetch.build_request(*self._place(), id=id, seed_allowed=True)
-
-    def _id(self, identifier: Any) -> str | None:
-        """Return the handle that is given; None for a name."""
-        if isinstance(identifier, Item) and identifier.id:
-            self._check_subtype(identifier.id, identifier.item_subtype or self.subtype.value)
-            return identifier.id
-        if isinstance(identifier, LineageNode):
-            self._check_subtype(identifier.id, node_subtype(identifier))
-            return identifier.id
-        if isinstance(identifier, Hit) and identifier.id:
-            return identifier.id
-        if not isinstance(identifier, str) or not identifier.strip():
-            given = f"{safe_repr(identifier)} names no {self.subtype.noun}"
-            raise IdentifierError(self.subtype.noun, identifier, f"{given}: give its handle, its name or an object.")
-        return identifier if HANDLE.fullmatch(identifier) else None
-
-    def _check_subtype(self, id: str, subtype: str) -> None:
-        if subtype != self.subtype.value:
-            raise IdentifierError(
-                self.subtype.noun, id, f"{safe_repr(id)} names no {self.subtype.noun}: it is a {subtype} item."
-            )
-
-    def _refuse_others(self, id: str) -> None:
-        answer = as_object(self.client.session.call(registry_general_fetch.build_request(id=id)))
-        raw = answer.get("item")
-        if isinstance(raw, dict):
-            self._check_subtype(id, str(raw.get("item_subtype")))
+            raise TypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}")

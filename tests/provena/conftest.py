@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,6 +70,24 @@ class Lab:
     def organisation(self, name: str) -> Any:
         """A new organisation."""
         return self(self.api.organisations.create(display_name=name, name=name))
+
+    def linked(self, username: str = "admin") -> Any:
+        """A new person, whom a user is linked to from now on."""
+        name = username.capitalize()
+        data = {"display_name": name, "first_name": name, "last_name": "X", "email": f"{username}@example.org"}
+        person = self(self.login(username).persons.create(**data, ethics_approved=True))
+        self.sandbox.link(username, person.id)
+        return person
+
+    def model(self, name: str = "Coral model", **members: Any) -> Any:
+        """A new model."""
+        urls = {"documentation_url": "https://docs.example.org", "source_url": "https://git.example.org"}
+        data = {"display_name": name, "name": name, "description": "Grows corals", **urls, **members}
+        return self(self.api.models.create(**data))
+
+    def sent(self, operation: str) -> list[Any]:
+        """The bodies that were sent to an operation."""
+        return [json.loads(one.body) for one in self.transport.exchanges if one.operation == operation]
 
     @property
     def asked(self) -> list[str]:

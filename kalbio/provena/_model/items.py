@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from kalbio._core.objects.resource import (
     Owner,
     Resource,
     anything,
+    flag,
     list_of_anything,
     mapping,
     number,
@@ -63,6 +65,21 @@ class Item(Resource):
         return self.record_type == "SEED_ITEM"
 
     @property
+    def create_job_id(self) -> str | None:
+        """The job that registers who created it; None where there is none."""
+        return self._link("create_activity_workflow_id")
+
+    @property
+    def version_job_id(self) -> str | None:
+        """The job that registers how it came from the version before; None where there is none."""
+        return self._link("version_activity_workflow_id")
+
+    def _link(self, member: str) -> str | None:
+        links = self.workflow_links
+        id = links.get(member) if isinstance(links, Mapping) else None
+        return None if id is None else str(id)
+
+    @property
     def created_at(self) -> datetime | None:
         """When it was created."""
         return moment(self.created_timestamp)
@@ -78,6 +95,58 @@ class Item(Resource):
     def __repr__(self) -> str:
         name = safe_repr(self.display_name) if self.display_name else "without a name"
         return f"<{printable(self.item_subtype or type(self).__name__)} {name} {printable(self.id)}>"
+
+
+class LockEvent(Resource):
+    """When and why an item was locked or unlocked, and by whom."""
+
+    __slots__ = ()
+
+    action_type = text_or_empty("LOCK or UNLOCK.")
+    username = text_or_empty("Who did it.")
+    email = text_or_empty("The mail address of that user.")
+    reason = text_or_empty("Why.")
+    timestamp = number("When, in seconds since 1970.")
+
+    @property
+    def at(self) -> datetime | None:
+        """When."""
+        return moment(self.timestamp)
+
+    def __repr__(self) -> str:
+        return f"<LockEvent {printable(self.action_type)} by {printable(self.username)}: {safe_repr(self.reason)}>"
+
+
+class ServerVersion(Resource):
+    """Which version of the software a server runs."""
+
+    __slots__ = ()
+
+    commit_id = text_or_empty("The commit.")
+    commit_url = text_or_empty("Where the commit is shown.")
+    tag_name = text_or_empty("The name of the release.")
+    release_title = text_or_empty("What the release is called.")
+    release_url = text_or_empty("Where the release is shown.")
+
+    def __repr__(self) -> str:
+        return f"<ServerVersion {printable(self.tag_name)} {printable(self.commit_id)}>"
+
+
+class ImportOutcome(Resource):
+    """What an import did, or would do in a trial."""
+
+    __slots__ = ()
+
+    trial_mode = flag("Whether it was a trial: nothing was written.")
+    old_registry_size = number("How many items there were before.")
+    new_registry_size = number("How many there are after it.")
+    deleted_entries = number("How many were deleted.")
+    overwritten_entries = number("How many were overwritten.")
+    new_entries = number("How many were added.")
+
+    def __repr__(self) -> str:
+        kind = "a trial" if self.trial_mode else "written"
+        return f"<ImportOutcome {kind}: {self.new_entries} new, {self.overwritten_entries} overwritten>"
 
 
 class Handle(Resource):

@@ -43,6 +43,11 @@ class Subtype(StrEnum):
         """What it is called in a sentence."""
         return _NOUNS.get(self, self.value.lower().replace("_", " "))
 
+    @property
+    def a_noun(self) -> str:
+        """What one of them is called in a sentence."""
+        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
+
 
 class UnsupportedActionError(ValueError):
     """There is no such action for this subtype; nothing was sent.

@@ -11,10 +11,10 @@ from kalbio.provena._model.items import ServiceHealth
 from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
 from kalbio.provena.aio._connection import KINDS, AsyncConnection
+from kalbio.provena.aio.all_items import Registry
 from kalbio.provena.aio.handles import HandlesService
 from kalbio.provena.aio.jobs import JobsService
 from kalbio.provena.aio.lineage import LineageService
-from kalbio.provena.aio.older._registries import Registries
 from kalbio.provena.aio.registry import RegistryService
 from kalbio.provena.aio.search import SearchService
 
@@ -64,9 +64,9 @@ class AsyncProvenaClient(AsyncConnection):
     # -- services ---------------------------------------------------------------------------------------------------
 
     @cached_property
-    def registry(self) -> Registries:
-        """The services for the items of each subtype, by calling it; the nouns below are the same."""
-        return Registries(self._items_of, lambda: self._older_registry)
+    def registry(self) -> Registry:
+        """All items; called with a subtype, it gives the service for the items of that: `client.registry("CREATE")`."""
+        return Registry(self, self._items_of, lambda: self._older_registry)
 
     def _items_of(self, subtype: Subtype | str) -> RegistryService:
         wanted = as_subtype(subtype)

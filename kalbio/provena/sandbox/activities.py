@@ -59,7 +59,8 @@ def _register_version(store: Store, job: Document) -> Document:
         "new_version_number": number,
     }
     activity = items.create(store, "VERSION", data, username)
-    lodging = {**payload, "version_activity_id": activity["id"]}
+    members = ("from_version_id", "to_version_id", "linked_person_id", "item_subtype")
+    lodging = {**{name: payload[name] for name in members}, "version_activity_id": activity["id"]}
     session_id = launch(store, username, "LODGE_VERSION_ACTIVITY", lodging)
     return {"version_activity_id": activity["id"], "lodge_session_id": session_id}
 

@@ -24,6 +24,7 @@ from kalbio.provena.sandbox import (
     listing,
     model_runs,
     registry,
+    registry_admin,
     services,
     settings,
 )
@@ -37,6 +38,19 @@ _CONVENTIONS = Conventions(
     error_answer=error_answer,
     logins=LOGINS,
     name="provena-sandbox",
+)
+
+_SERVICES = (
+    identity,
+    registry,
+    registry_admin,
+    listing,
+    settings,
+    services,
+    handles,
+    job_api,
+    lineage,
+    model_runs,
 )
 
 
@@ -71,10 +85,7 @@ class Sandbox(Emulator[Store]):
             _add_users(store)
         self.client_secret = client_secret
         routes = Routes()
-        for module in (
-            *(identity, registry, listing, settings, services, lineage, model_runs),
-            *(handles, job_api),
-        ):
+        for module in _SERVICES:
             routes.include(module.routes)
         super().__init__(
             load_contract(),

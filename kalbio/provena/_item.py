@@ -1,0 +1,78 @@
+# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest f3f076e8e8e0)
+"""Items as objects: what the service of their subtype does, without naming them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kalbio.provena._model.access import ItemAccess
+from kalbio.provena._model.items import Item
+from kalbio.provena._service import WithRegistry
+
+
+class RegistryItem(Item):
+    """An item that came from a client, and can be worked with."""
+
+    __slots__ = ()
+    _client: WithRegistry | None
+
+    def refetch(self) -> RegistryItem:
+        """Read it anew, into a new object.
+
+        Example:
+            >>> model = model.refetch()
+        """
+        found: RegistryItem = self._service().need(self)
+        return found
+
+    def update(self, *, reason: str | None = None, **members: Any) -> RegistryItem:
+        """Change members of its data; the others stay. See `update` of the service.
+
+        Example:
+            >>> model = model.update(reason="it moved", source_url="https://git.example.org/coral")
+        """
+        updated: RegistryItem = self._service().update(self, reason=reason, **members)
+        return updated
+
+    def revert(self, history_id: int, reason: str) -> RegistryItem:
+        """Give it the data that an entry of its `history` has. See `revert` of the service."""
+        reverted: RegistryItem = self._service().revert(self, history_id, reason)
+        return reverted
+
+    def version(self, reason: str) -> RegistryItem:
+        """Make its next version. See `version` of the service."""
+        made: RegistryItem = self._service().version(self, reason)
+        return made
+
+    def versions(self) -> list[RegistryItem]:
+        """Return all its versions, the oldest first; it is one of them."""
+        found: list[RegistryItem] = self._service().versions(self)
+        return found
+
+    def delete(self) -> None:
+        """Delete it, which needs an administrator of the registry. See `delete` of the service."""
+        self._service().delete(self)
+
+    def lock(self, reason: str) -> None:
+        """Lock it: nobody can change its data then. See `lock` of the service."""
+        self._service().lock(self, reason)
+
+    def unlock(self, reason: str) -> None:
+        """Unlock it."""
+        self._service().unlock(self, reason)
+
+    def access(self) -> ItemAccess:
+        """Return who may do what with it. See `access` of the service."""
+        found: ItemAccess = self._service().access(self)
+        return found
+
+    def set_access(
+        self, *, general: Iterable[str] | None = None, groups: Mapping[str, Iterable[str]] | None = None
+    ) -> ItemAccess:
+        """Say who may do what with it. See `set_access` of the service."""
+        changed: ItemAccess = self._service().set_access(self, general=general, groups=groups)
+        return changed
+
+    def _service(self) -> Any:
+        return self._require_client().registry(self.item_subtype)

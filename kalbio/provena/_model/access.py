@@ -1,0 +1,91 @@
+"""Who may do what with an item: roles, and the settings that grant them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from kalbio._core.objects.identifiers import did_you_mean
+from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.subtypes import Subtype
+
+_ROLES = ("metadata-read", "metadata-write", "admin")
+_DATASET_ROLES = ("dataset-data-read", "dataset-data-write")
+
+
+@attrs.frozen
+class ItemAccess:
+    """Who may do what with an item, besides its owner and the administrators of the registry, who may do everything.
+
+    Attributes:
+        owner: the user it belongs to; that cannot be changed.
+        general: the roles of everybody.
+        groups: the roles of the members of groups, by the ids of the groups.
+    """
+
+    owner: str
+    general: frozenset[str]
+    groups: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> ItemAccess:
+        """Return the settings that the server tells."""
+        groups = {str(group): frozenset(roles) for group, roles in (raw.get("groups") or {}).items()}
+        return cls(str(raw.get("owner")), frozenset(raw.get("general") or ()), groups)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as the server takes them."""
+        groups = {group: sorted(roles) for group, roles in self.groups.items()}
+        return {"owner": self.owner, "general": sorted(self.general), "groups": groups}
+
+
+@attrs.frozen
+class Role:
+    """Something that can be granted.
+
+    Attributes:
+        name: what settings call it.
+        title: what people call it.
+        description: what it is good for.
+        also_grants: the roles that it is told to include.
+    """
+
+    name: str
+    title: str
+    description: str
+    also_grants: tuple[str, ...]
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Role:
+        """Return the role that the server tells."""
+        name, title, text = (str(raw.get(one) or "") for one in ("role_name", "role_display_name", "description"))
+        return cls(name, title, text, tuple(raw.get("also_grants") or ()))
+
+
+def roles_of(subtype: Subtype) -> tuple[str, ...]:
+    """Return the roles that items of a subtype have."""
+    return (*_ROLES, *_DATASET_ROLES) if subtype is Subtype.DATASET else _ROLES
+
+
+def as_roles(subtype: Subtype, name: str, value: Any) -> frozenset[str]:
+    """Return a set of roles of a subtype. Raises TypeError or ValueError when it is none."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(f'{name} must be a set of roles such as {{"metadata-read"}}; got {safe_repr(value)}')
+    found, known = frozenset(value), roles_of(subtype)
+    for role in found:
+        if role not in known:
+            close = did_you_mean(role, known) or f" There are {', '.join(known)}."
+            raise ValueError(f"{name} has {safe_repr(role)}, which is no role of {subtype.a_noun}.{close}")
+    return found
+
+
+def as_group_roles(subtype: Subtype, value: Any) -> dict[str, frozenset[str]]:
+    """Return the roles of groups by their ids. Raises TypeError or ValueError when they are none."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"groups must be a dict of group id to roles; got {safe_repr(value)}")
+    for group in value:
+        if not isinstance(group, str) or not group.strip():
+            raise TypeError(f"groups must be a dict of group id to roles; {safe_repr(group)} is no id of a group")
+    return {group: as_roles(subtype, f"groups[{group!r}]", roles) for group, roles in value.items()}

@@ -1,0 +1,77 @@
+"""Items as objects: what the service of their subtype does, without naming them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kalbio.provena._model.access import ItemAccess
+from kalbio.provena._model.items import Item
+from kalbio.provena.aio._service import WithRegistry
+
+
+class RegistryItem(Item):
+    """An item that came from a client, and can be worked with."""
+
+    __slots__ = ()
+    _client: WithRegistry | None
+
+    async def refetch(self) -> RegistryItem:
+        """Read it anew, into a new object.
+
+        Example:
+            >>> model = await model.refetch()
+        """
+        found: RegistryItem = await self._service().need(self)
+        return found
+
+    async def update(self, *, reason: str | None = None, **members: Any) -> RegistryItem:
+        """Change members of its data; the others stay. See `update` of the service.
+
+        Example:
+            >>> model = await model.update(reason="it moved", source_url="https://git.example.org/coral")
+        """
+        updated: RegistryItem = await self._service().update(self, reason=reason, **members)
+        return updated
+
+    async def revert(self, history_id: int, reason: str) -> RegistryItem:
+        """Give it the data that an entry of its `history` has. See `revert` of the service."""
+        reverted: RegistryItem = await self._service().revert(self, history_id, reason)
+        return reverted
+
+    async def version(self, reason: str) -> RegistryItem:
+        """Make its next version. See `version` of the service."""
+        made: RegistryItem = await self._service().version(self, reason)
+        return made
+
+    async def versions(self) -> list[RegistryItem]:
+        """Return all its versions, the oldest first; it is one of them."""
+        found: list[RegistryItem] = await self._service().versions(self)
+        return found
+
+    async def delete(self) -> None:
+        """Delete it, which needs an administrator of the registry. See `delete` of the service."""
+        await self._service().delete(self)
+
+    async def lock(self, reason: str) -> None:
+        """Lock it: nobody can change its data then. See `lock` of the service."""
+        await self._service().lock(self, reason)
+
+    async def unlock(self, reason: str) -> None:
+        """Unlock it."""
+        await self._service().unlock(self, reason)
+
+    async def access(self) -> ItemAccess:
+        """Return who may do what with it. See `access` of the service."""
+        found: ItemAccess = await self._service().access(self)
+        return found
+
+    async def set_access(
+        self, *, general: Iterable[str] | None = None, groups: Mapping[str, Iterable[str]] | None = None
+    ) -> ItemAccess:
+        """Say who may do what with it. See `set_access` of the service."""
+        changed: ItemAccess = await self._service().set_access(self, general=general, groups=groups)
+        return changed
+
+    def _service(self) -> Any:
+        return self._require_client().registry(self.item_subtype)

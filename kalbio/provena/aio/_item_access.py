@@ -1,0 +1,117 @@
+"""Who may do what with the items of one subtype."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from provena_api.api.registry import (
+    registry_item_auth_configuration_get,
+    registry_item_auth_configuration_put,
+    registry_item_auth_evaluate,
+    registry_item_auth_roles,
+)
+from provena_api.models import AccessSettings
+
+from kalbio._core.http.responses import as_object
+from kalbio.provena._model.access import ItemAccess, Role, as_group_roles, as_roles
+from kalbio.provena._model.subtypes import require_action
+from kalbio.provena.aio._items import Identifier, Items
+
+
+class AccessCalls(Items):
+    """Reads and changes the access settings of items."""
+
+    async def my_roles(self, identifier: Identifier) -> frozenset[str]:
+        """Return what you may do with an item; nothing for one that you may not even see.
+
+        Args:
+            identifier: the item: handle, object, or exact display name.
+
+        Raises:
+            NotFoundError: there is no such item.
+
+        Example:
+            >>> sorted(await client.models.my_roles("Coral model"))
+            ['metadata-read']
+        """
+        require_action(self.subtype, "auth_evaluate")
+        request = registry_item_auth_evaluate.build_request(*self._place(), id=await self.resolve(identifier))
+        return frozenset(as_object(await self.client.session.call(request)).get("roles") or ())
+
+    async def roles(self) -> list[Role]:
+        """Return the roles that items of this subtype have.
+
+        Example:
+            >>> [role.name for role in await client.models.roles()]
+            ['metadata-read', 'metadata-write', 'admin']
+        """
+        require_action(self.subtype, "auth_roles")
+        answer = as_object(await self.client.session.call(registry_item_auth_roles.build_request(*self._place())))
+        return [Role.of(one) for one in answer.get("roles") or ()]
+
+    async def access(self, identifier: Identifier) -> ItemAccess:
+        """Return who may do what with an item; only those who have its role `admin` may ask.
+
+        Args:
+            identifier: the item: handle, object, or exact display name.
+
+        Raises:
+            PermissionDeniedError: you may not know.
+            NotFoundError: there is no such item.
+
+        Example:
+            >>> (await client.models.access("Coral model")).general
+            frozenset({'metadata-read'})
+        """
+        require_action(self.subtype, "auth_configuration_get")
+        return await self._access(await self._own(identifier))
+
+    async def set_access(
+        self,
+        identifier: Identifier,
+        *,
+        general: Iterable[str] | None = None,
+        groups: Mapping[str, Iterable[str]] | None = None,
+    ) -> ItemAccess:
+        """Say who may do what with an item, also with one that is locked.
+
+        The server replaces all settings at once, so they are read first; what another program changes between that
+        and the answer is lost. It takes ids of groups that do not exist, which grant nothing.
+
+        Args:
+            identifier: the item: handle, object, or exact display name.
+            general: the roles of everybody; None leaves them as they are, an empty set takes all of them away.
+            groups: the roles of groups by their ids, instead of those of all groups before; None leaves them.
+
+        Returns:
+            The settings as they are now.
+
+        Raises:
+            ValueError: a role that items of this subtype do not have; nothing was sent.
+            PermissionDeniedError: you do not have the role `admin` of the item.
+
+        Example:
+            >>> await client.models.set_access("Coral model", groups={"modellers": {"metadata-read", "metadata-write"}})
+            ItemAccess(owner='alice', ...)
+        """
+        require_action(self.subtype, "auth_configuration_put")
+        if general is None and groups is None:
+            raise TypeError("set_access() needs general, groups, or both")
+        for_all = None if general is None else as_roles(self.subtype, "general", general)
+        for_groups = None if groups is None else as_group_roles(self.subtype, groups)
+        id = await self._own(identifier)
+        before = await self._access(id)
+        wanted = ItemAccess(
+            before.owner,
+            before.general if for_all is None else for_all,
+            before.groups if for_groups is None else for_groups,
+        )
+        body: Any = AccessSettings.from_dict(wanted.to_dict())
+        request = registry_item_auth_configuration_put.build_request(*self._place(), id=id, body=body)
+        await self.client.session.call(request)
+        return wanted
+
+    async def _access(self, id: str) -> ItemAccess:
+        request = registry_item_auth_configuration_get.build_request(*self._place(), id=id)
+        return ItemAccess.of(as_object(await self.client.session.call(request)))

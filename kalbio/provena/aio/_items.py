@@ -1,0 +1,230 @@
+"""What is known of the items of one subtype: which there are, and which one is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, Literal, TypeAlias
+
+from provena_api.api.registry import registry_general_fetch, registry_item_fetch, registry_item_list
+from provena_api.models import RegistryCategorySegment, RegistrySubtypeSegment, SubtypeListRequest
+
+from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, NotFoundError, ValidationError
+from kalbio._core.http.responses import as_object
+from kalbio._core.objects.identifiers import Catalog
+from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.items import HANDLE, Hit, Item
+from kalbio.provena._model.lineage import LineageNode, node_subtype
+from kalbio.provena._model.subtypes import Subtype, require_action
+from kalbio.provena.aio._item import RegistryItem
+from kalbio.provena.aio._pages import LARGEST_PAGE, PAGE_SIZE, Pages
+from kalbio.provena.aio._service import WithRegistry, require_one_of, require_whole
+
+RecordType: TypeAlias = Literal["ALL", "COMPLETE_ONLY", "SEED_ONLY"]
+Sort: TypeAlias = Literal["CREATED_TIME", "UPDATED_TIME", "DISPLAY_NAME"]
+
+Identifier: TypeAlias = str | Item | Hit | LineageNode
+"""Names an item: its handle, an object, or its exact display name within its subtype."""
+
+
+class Items:
+    """The items of one subtype, to be read.
+
+    Attributes:
+        subtype: the subtype.
+        client: the client that asks.
+    """
+
+    def __init__(self, client: WithRegistry, subtype: Subtype) -> None:
+        self.client = client
+        self.subtype = subtype
+        self._catalog: Catalog[RegistryItem] | None = None
+        self._of_this_subtype: set[str] = set()
+        client.session.remember(subtype.value, self._forget)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.subtype.value}>"
+
+    async def get(self, identifier: Identifier) -> RegistryItem | None:
+        """Get an item; None when there is none.
+
+        Args:
+            identifier: its handle, an object, or its exact display name within this subtype.
+
+        Raises:
+            IdentifierError: it is an item of another subtype, or several have this name.
+            PermissionDeniedError: you may not read it.
+
+        Example:
+            >>> model = await client.models.get("10378.1/1451860")
+        """
+        require_action(self.subtype, "fetch")
+        found = self._id(identifier)
+        if found is None:
+            named = (await self.catalog()).by_name(str(identifier))
+            if named is None:
+                return None
+            found = named.id
+        try:
+            answer = as_object(await self.client.session.call(self._fetch(found)))
+        except NotFoundError:
+            return None
+        except ValidationError:
+            # So it says of items of other subtypes, and of damaged ones.
+            await self._refuse_others(found)
+            raise
+        raw = answer.get("item")
+        if not isinstance(raw, dict):
+            return None
+        item = RegistryItem(raw, self.client)
+        self._check_subtype(found, item.item_subtype)
+        self._of_this_subtype.add(item.id)
+        item.roles, item.locked = answer.get("roles"), answer.get("locked")
+        return item
+
+    async def need(self, identifier: Identifier) -> RegistryItem:
+        """Get an item.
+
+        Raises:
+            IdentifierError: it names no item of this subtype, or several.
+            PermissionDeniedError: you may not read it.
+        """
+        item = await self.get(identifier)
+        if item is not None:
+            return item
+        if self._id(identifier) is not None:
+            raise IdentifierNotFoundError(self.subtype.noun, identifier, [])
+        raise (await self.catalog()).not_found(identifier)
+
+    async def resolve(self, identifier: Identifier) -> str:
+        """Return the handle of an item, given that, an object, or its exact display name within this subtype.
+
+        Raises:
+            IdentifierError: it names no item of this subtype, or several.
+        """
+        found = self._id(identifier)
+        if found is not None:
+            return found
+        catalog = await self.catalog()
+        named = catalog.by_name(str(identifier))
+        if named is None:
+            raise catalog.not_found(identifier)
+        return named.id
+
+    def list(
+        self,
+        *,
+        record_type: RecordType = "COMPLETE_ONLY",
+        sort: Sort | None = None,
+        ascending: bool = False,
+        limit: int | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Pages:
+        """List the items, those that were changed last first.
+
+        Args:
+            record_type: whether items without data count: COMPLETE_ONLY, SEED_ONLY or ALL.
+            sort: CREATED_TIME, UPDATED_TIME or DISPLAY_NAME.
+            ascending: the other way round.
+            limit: how many at most.
+            page_size: how many to ask for at a time.
+
+        Example:
+            >>> async for person in client.persons.list(sort="DISPLAY_NAME", ascending=True):
+            ...     print(person.display_name)
+        """
+        require_action(self.subtype, "list")
+        request = list_request(record_type, sort, ascending, limit, page_size)
+
+        def read(key: Any) -> Awaitable[dict[str, Any]]:
+            return self.page(request, key)
+
+        return Pages(self.client, self.subtype.noun, read, limit)
+
+    async def page(self, request: dict[str, Any], key: Any) -> dict[str, Any]:
+        """Read one page: the request is not changed."""
+        body = SubtypeListRequest.from_dict(request if key is None else {**request, "pagination_key": key})
+        built = registry_item_list.build_request(*self._place(), body=body)
+        return as_object(await self.client.session.call(built))
+
+    async def count(self, *, record_type: RecordType = "COMPLETE_ONLY") -> int:
+        """Count the items that you may read. The server does not count: they are listed.
+
+        Example:
+            >>> await client.models.count()
+            12
+        """
+        return len(await self.list(record_type=record_type, page_size=LARGEST_PAGE).all())
+
+    async def catalog(self) -> Catalog[RegistryItem]:
+        """Return the items by their names; read once, and again after a write of this client."""
+        if self._catalog is None or not self.client.session.caching():
+            items = await self.list(page_size=LARGEST_PAGE).all()
+            self._catalog = Catalog(self.subtype.noun, items, lambda item: item.display_name)
+        return self._catalog
+
+    def _forget(self, after: Any) -> None:
+        self._catalog = None
+
+    def _place(self) -> tuple[RegistryCategorySegment, RegistrySubtypeSegment]:
+        return RegistryCategorySegment(self.subtype.category), RegistrySubtypeSegment(self.subtype.segment)
+
+    def _fetch(self, id: str) -> dict[str, Any]:
+        return registry_item_fetch.build_request(*self._place(), id=id, seed_allowed=True)
+
+    def _id(self, identifier: Any) -> str | None:
+        """Return the handle that is given; None for a name."""
+        if isinstance(identifier, Item) and identifier.id:
+            self._check_subtype(identifier.id, identifier.item_subtype or self.subtype.value)
+            return identifier.id
+        if isinstance(identifier, LineageNode):
+            self._check_subtype(identifier.id, node_subtype(identifier))
+            return identifier.id
+        if isinstance(identifier, Hit) and identifier.id:
+            return identifier.id
+        if not isinstance(identifier, str) or not identifier.strip():
+            given = f"{safe_repr(identifier)} names no {self.subtype.noun}"
+            raise IdentifierError(self.subtype.noun, identifier, f"{given}: give its handle, its name or an object.")
+        return identifier if HANDLE.fullmatch(identifier) else None
+
+    async def _own(self, identifier: Identifier) -> str:
+        """Return the handle of an item that is known to be of this subtype.
+
+        The server looks at the handle alone in most actions: it would delete or lock an item of any other subtype.
+        """
+        id = await self.resolve(identifier)
+        if isinstance(identifier, Item) and identifier.item_subtype == self.subtype.value:
+            return id
+        if id not in self._of_this_subtype and self._id(identifier) is not None:
+            await self._refuse_others(id)
+        return id
+
+    def _check_subtype(self, id: str, subtype: str) -> None:
+        if subtype != self.subtype.value:
+            raise IdentifierError(
+                self.subtype.noun, id, f"{safe_repr(id)} names no {self.subtype.noun}: it is a {subtype} item."
+            )
+
+    async def _refuse_others(self, id: str) -> None:
+        answer = as_object(await self.client.session.call(registry_general_fetch.build_request(id=id)))
+        raw = answer.get("item")
+        if isinstance(raw, dict):
+            self._check_subtype(id, str(raw.get("item_subtype")))
+            self._of_this_subtype.add(id)
+
+
+def list_request(
+    record_type: RecordType, sort: Sort | None, ascending: bool, limit: int | None, page_size: int
+) -> dict[str, Any]:
+    """Return the body of a list. Raises ValueError for what no list takes."""
+    require_one_of("record_type", record_type, ("ALL", "COMPLETE_ONLY", "SEED_ONLY"))
+    if sort is not None:
+        require_one_of("sort", sort, ("CREATED_TIME", "UPDATED_TIME", "DISPLAY_NAME"))
+    if limit is not None:
+        require_whole("limit", limit, 0)
+    require_whole("page_size", page_size, 1, LARGEST_PAGE)
+    if limit:
+        page_size = min(page_size, limit)
+    request: dict[str, Any] = {"page_size": page_size, "filter_by": {"record_type": record_type}}
+    if sort is not None or ascending:
+        request["sort_by"] = {"sort_type": sort, "ascending": bool(ascending)}
+    return request

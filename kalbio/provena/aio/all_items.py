@@ -1,0 +1,190 @@
+"""The registry as a whole: a service for each subtype, what goes for all of them, and its administration."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+from provena_api.api.registry import (
+    registry_entity_dataset_user_releases,
+    registry_general_about_version,
+    registry_general_fetch,
+    registry_general_list,
+)
+from provena_api.models import (
+    GeneralListRequest,
+    ListUserReviewingDatasetsRequest,
+)
+
+from kalbio._core.errors import NotFoundError
+from kalbio._core.http.responses import as_object
+from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.items import HANDLE, ServerVersion
+from kalbio.provena._model.subtypes import Subtype
+from kalbio.provena.aio._item import RegistryItem
+from kalbio.provena.aio._items import RecordType, Sort, list_request
+from kalbio.provena.aio._pages import LARGEST_PAGE, PAGE_SIZE, Pages
+from kalbio.provena.aio._registry_admin import AdminCalls
+from kalbio.provena.aio._service import WithRegistry, require_one_of, require_whole
+from kalbio.provena.aio.registry import RegistryService
+
+ReleaseStatus: TypeAlias = Literal["NOT_RELEASED", "PENDING", "RELEASED"]
+
+_STATUSES = ("NOT_RELEASED", "PENDING", "RELEASED")
+
+
+class Registry(AdminCalls):
+    """All items. Called with a subtype, it gives the service for the items of that.
+
+    The methods of the older client's registry are here as well: `client.registry.fetch_item(...)`.
+
+    Example:
+        >>> created = await client.registry("CREATE").list().all()
+    """
+
+    def __init__(
+        self,
+        client: WithRegistry,
+        service_of: Callable[[Subtype | str], RegistryService],
+        older: Callable[[], Any],
+    ) -> None:
+        super().__init__(client)
+        self._client: WithRegistry = client
+        self._service_of = service_of
+        self._older = older
+
+    def __call__(self, subtype: Subtype | str) -> RegistryService:
+        """Return the service for the items of a subtype; the nouns of the client are the same."""
+        return self._service_of(subtype)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # tools ask for such names
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self._older(), name)
+
+    def __repr__(self) -> str:
+        return '<registry: call it with a subtype, such as client.registry("MODEL")>'
+
+    async def get(self, handle: str) -> RegistryItem | None:
+        """Get an item whose subtype you do not know; None when there is none.
+
+        Args:
+            handle: its handle.
+
+        Raises:
+            PermissionDeniedError: you may not read it.
+
+        Example:
+            >>> item = await client.registry.get("10378.1/1451860")
+        """
+        if not isinstance(handle, str) or not HANDLE.fullmatch(handle):
+            raise ValueError(f"a handle looks like 10378.1/1451860; got {safe_repr(handle)}")
+        try:
+            answer = as_object(await self._client.session.call(registry_general_fetch.build_request(id=handle)))
+        except NotFoundError:
+            return None
+        raw = answer.get("item")
+        if not isinstance(raw, dict):
+            return None
+        item = RegistryItem(raw, self._client)
+        if item.item_subtype not in Subtype.__members__:  # one without paths of its own
+            return item
+        return await self(item.item_subtype).get(handle)
+
+    def list(
+        self,
+        *,
+        record_type: RecordType = "COMPLETE_ONLY",
+        sort: Sort | None = None,
+        ascending: bool = False,
+        limit: int | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Pages:
+        """List the items of all subtypes that you may read, those that were changed last first.
+
+        They come as they are stored: a member without a value is not there. Items that you may not read are left out,
+        and not counted.
+
+        Args:
+            record_type: whether items without data count: COMPLETE_ONLY, SEED_ONLY or ALL.
+            sort: CREATED_TIME, UPDATED_TIME or DISPLAY_NAME.
+            ascending: the other way round.
+            limit: how many at most.
+            page_size: how many to ask for at a time.
+
+        Example:
+            >>> async for item in client.registry.list(limit=10):
+            ...     print(item.item_subtype, item)
+        """
+        request = list_request(record_type, sort, ascending, limit, page_size)
+
+        async def read(key: Any) -> dict[str, Any]:
+            body = GeneralListRequest.from_dict(request if key is None else {**request, "pagination_key": key})
+            return as_object(await self._client.session.call(registry_general_list.build_request(body=body)))
+
+        return Pages(self._client, "registry", read, limit)
+
+    async def counts(self, *, record_type: RecordType = "COMPLETE_ONLY") -> dict[str, int]:
+        """Count the items that you may read, by subtype. The server does not count: they are listed.
+
+        Example:
+            >>> await client.registry.counts()
+            {'MODEL': 3, 'PERSON': 12}
+        """
+        items = await self.list(record_type=record_type, page_size=LARGEST_PAGE).all()
+        return dict(sorted(Counter(item.item_subtype for item in items).items()))
+
+    def releases(
+        self,
+        reviewer: str,
+        *,
+        status: ReleaseStatus | None = None,
+        ascending: bool = False,
+        limit: int | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Pages:
+        """List the datasets that a reviewer was asked to release, the latest first. You can ask for yourself alone.
+
+        Args:
+            reviewer: the handle of the person that your user is linked to.
+            status: only those of this state: NOT_RELEASED, PENDING or RELEASED.
+            ascending: the other way round.
+            limit: how many at most.
+            page_size: how many to ask for at a time.
+
+        Raises:
+            PermissionDeniedError: when you go through them: it is another person.
+
+        Example:
+            >>> pending = await client.registry.releases("10378.1/1451860", status="PENDING").all()
+        """
+        if not isinstance(reviewer, str) or not HANDLE.fullmatch(reviewer):
+            raise ValueError(f"reviewer must be the handle of a person; got {safe_repr(reviewer)}")
+        if status is not None:
+            require_one_of("status", status, _STATUSES)
+        if limit is not None:
+            require_whole("limit", limit, 0)
+        require_whole("page_size", page_size, 1, LARGEST_PAGE)
+        wanted = {"release_reviewer": reviewer, **({} if status is None else {"release_status": status})}
+        # The server fails at every other order.
+        order = {"sort_type": "RELEASE_TIMESTAMP", "ascending": bool(ascending)}
+        size = min(page_size, limit) if limit else page_size
+        request: dict[str, Any] = {"filter_by": wanted, "sort_by": order, "page_size": size}
+
+        async def read(key: Any) -> dict[str, Any]:
+            whole = request if key is None else {**request, "pagination_key": key}
+            body = ListUserReviewingDatasetsRequest.from_dict(whole)
+            built = registry_entity_dataset_user_releases.build_request(body=body)
+            return as_object(await self._client.session.call(built))
+
+        return Pages(self._client, "dataset", read, limit, ("dataset_items",))
+
+    async def server_version(self) -> ServerVersion:
+        """Return which version of the software the registry is.
+
+        Example:
+            >>> (await client.registry.server_version()).commit_id
+            'a1b2c3d'
+        """
+        return ServerVersion(as_object(await self._client.session.call(registry_general_about_version.build_request())))
