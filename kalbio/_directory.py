@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest 7914501bba6e)
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest 721dc1479f34)
 """The directory of a client: it finds a thing of any kind by its id, its name, or the object."""
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Source(Generic[R]):
         kind: the kind.
         request: builds the request that lists all.
         make: makes an object of its JSON.
-        name_of: what a thing is called.
+        name: the member that says what a thing is called.
         accepted: the class of objects that stand for their ids.
         one: builds the request that reads the one with an id, where the API has such a call.
     """
@@ -81,7 +81,7 @@ class Source(Generic[R]):
     kind: Kind[R]
     request: Callable[[], Mapping[str, Any]]
     make: Callable[[dict[str, Any], Client], R]
-    name_of: Callable[[R], str | None]
+    name: str
     accepted: type[Resource]
     one: Callable[[str], Mapping[str, Any]] | None = None
 
@@ -104,7 +104,7 @@ class Directory:
                 source.kind,
                 source.request,
                 _maker(source.make, client),
-                source.name_of,
+                source.name,
                 source.accepted,
                 source.one,
             )

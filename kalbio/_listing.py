@@ -1,18 +1,20 @@
-# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 720332ca736f)
+# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 501eb530b95f)
 """A cached listing of one kind of things, which finds them by id or by exact name."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import attrs
 
 from kalbio._core import constants
-from kalbio._core.errors import NotFoundError
+from kalbio._core.concurrency.forks import cached_property
+from kalbio._core.errors import AmbiguousIdentifierError, NotFoundError
 from kalbio._core.objects.identifiers import Catalog, as_id, require_identifiers
-from kalbio._core.objects.listing import Listing, read_items, read_object
+from kalbio._core.objects.listing import Listing, read_items, read_names, read_object
 from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.cache import Cache
 from kalbio._core.sync.session import Session
@@ -32,6 +34,46 @@ class Kind(Generic[R]):
     name: str
 
 
+class _Loaded(Generic[R]):
+    """A listing that has come. Its names are read at once, and objects made of it only when they are asked for.
+
+    Many a script needs the id of one activity by its title, where thousands are listed.
+    """
+
+    def __init__(self, kind: str, response: Any, read: Callable[[Any], Listing[R]], name: str) -> None:
+        self._kind = kind
+        self._response = response
+        self._read = read
+        self._name = name
+        self._names = read_names(response, name)
+        self._ids = dict(self._names or ())
+        if self._names is None:  # what is wrong with it is said now
+            _ = self.listing
+
+    @cached_property
+    def listing(self) -> Listing[R]:
+        """The objects."""
+        found = self._read(self._response)
+        self._response = None  # it is large
+        return found
+
+    @cached_property
+    def catalog(self) -> Catalog[R]:
+        """Their index."""
+        return Catalog(self._kind, self.listing, attrgetter(self._name))
+
+    def id_of(self, name: str) -> str | None:
+        """Return the id of what has this name, None when nothing has. Raises AmbiguousIdentifierError on several."""
+        if self._names is None:
+            found = self.catalog.by_name(name)
+            return None if found is None else found.id
+        if len(self._ids) < len(self._names):  # some have one name
+            ids = [known for called, known in self._names if called == name]
+            if len(ids) > 1:
+                raise AmbiguousIdentifierError(self._kind, name, ids)
+        return self._ids.get(name)
+
+
 class CachedListing(Generic[R]):
     """All objects of one kind: listed once, kept for a while, found by id or by exact name.
 
@@ -44,7 +86,7 @@ class CachedListing(Generic[R]):
         kind: Kind[R],
         request: Callable[[], Mapping[str, Any]],
         make: Callable[[dict[str, Any]], R],
-        name_of: Callable[[R], str | None],
+        name: str,
         accepted: type[Resource],
         one: Callable[[str], Mapping[str, Any]] | None = None,
     ) -> None:
@@ -52,17 +94,19 @@ class CachedListing(Generic[R]):
         self._kind = kind.name
         self._request = request
         self._make = make
-        self._name_of = name_of
+        self._name = name
         self._accepted = accepted
         self._one = one
         # Whether the server reads single objects; not every one does, so the first answer decides.
         self._reads_one: bool | None = None
-        self._cache: Cache[str, tuple[Catalog[R], Listing[R]]] = Cache(size=1, ttl=constants.LISTING_TTL)
+        self._cache: Cache[str, _Loaded[R]] = Cache(size=1, ttl=constants.LISTING_TTL)
         session.remember(kind.name, lambda _: self.drop())
 
-    def _load(self) -> tuple[Catalog[R], Listing[R]]:
-        listing = self.adopt(self._session.call(self._request()))
-        return Catalog(self._kind, listing, self._name_of), listing
+    def _load(self) -> _Loaded[R]:
+        return _Loaded(self._kind, self._session.call(self._request()), self.adopt, self._name)
+
+    def _loaded(self, *, use_cache: bool = True) -> _Loaded[R]:
+        return self._cache.get("all", self._load, fresh=not self._session.caching(use_cache))
 
     def adopt(self, response: Any) -> Listing[R]:
         """Make objects of an answer that lists some."""
@@ -70,12 +114,11 @@ class CachedListing(Generic[R]):
 
     def catalog(self, *, use_cache: bool = True) -> Catalog[R]:
         """Return the index of the listing."""
-        catalog, _ = self._cache.get("all", self._load, fresh=not self._session.caching(use_cache))
-        return catalog
+        return (self._loaded(use_cache=use_cache)).catalog
 
     def all(self, *, use_cache: bool = True) -> Listing[R]:
         """Return everything, as a list of the caller's own."""
-        _, listing = self._cache.get("all", self._load, fresh=not self._session.caching(use_cache))
+        listing = (self._loaded(use_cache=use_cache)).listing
         return Listing(listing, listing.unreadable)
 
     @property
@@ -90,13 +133,13 @@ class CachedListing(Generic[R]):
     def peek(self) -> Catalog[R] | None:
         """Return the index when it is there, for what is shown: also of a closed client, and outside an event loop."""
         entry = self._cache.peek("all")
-        return None if entry is None else entry[0]
+        return None if entry is None else entry.catalog
 
     def shown_name(self, identifier: str) -> str | None:
         """Return the name of what has this id, None where that is not known without a request."""
         catalog = self.peek()
         item = None if catalog is None else catalog.by_id(identifier)
-        return None if item is None else self._name_of(item)
+        return None if item is None else getattr(item, self._name)
 
     def _search(self, look: Callable[[Catalog[R]], list[R | None]]) -> tuple[list[R | None], Catalog[R]]:
         """Return what `look` finds, and where; once more in a fresh listing when a cached one lacks something."""
@@ -197,13 +240,13 @@ class CachedListing(Generic[R]):
         if known is not None:
             return known
         entry = self._cache.peek("all") if self._session.caching() else None
-        found = None if entry is None else entry[0].by_name(identifier)
+        found = None if entry is None else entry.id_of(identifier)
         if found is None:
-            catalog = self.catalog(use_cache=entry is None)
-            found = catalog.by_name(identifier)
+            entry = self._loaded(use_cache=entry is None)
+            found = entry.id_of(identifier)
             if found is None:
-                raise catalog.not_found(identifier)
-        return found.id
+                raise entry.catalog.not_found(identifier)
+        return found
 
     def require_ids(self, identifiers: Iterable[Any]) -> list[str]:
         """Return the ids that identifiers name, in order. Ids and objects cost no request; unknown names raise."""

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_listings.py by scripts/regenerate; edit that file. (digest 1dce22ae6180)
+# Derived from kalbio/aio/_listings.py by scripts/regenerate; edit that file. (digest aeaf3e2e20a4)
 """Where things of each kind are listed: the table for the directory of a client."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SOURCES: tuple[Source[Any], ...] = (
         ACTIVITIES,
         list_activities.build_request,
         Activity,
-        lambda item: item.title,
+        "title",
         ActivityData,  # of either world: scripts that mix them hand activities on
         one=get_activity.build_request,
     ),
@@ -45,32 +45,32 @@ SOURCES: tuple[Source[Any], ...] = (
         DEFINITIONS,
         list_activity_definitions.build_request,
         ActivityDefinition,
-        lambda item: item.title,
+        "title",
         ActivityDefinition,
     ),
-    Source(DASHBOARDS, list_dashboards.build_request, Dashboard, lambda item: item.dashboard_name, Dashboard),
-    Source(KEY_FIELDS, list_key_fields.build_request, KeyField, lambda item: item.field_name, KeyField),
-    Source(DATA_FIELDS, list_data_fields.build_request, DataField, lambda item: item.field_name, DataField),
-    Source(ENTITY_TYPES, list_entity_slices.build_request, EntityType, lambda item: item.slice_name, EntityType),
-    Source(LABELS, list_activity_labels.build_request, Label, lambda item: item.label_name, Label),
-    Source(PROGRAMS, list_programs.build_request, Program, lambda item: item.title, Program),
+    Source(DASHBOARDS, list_dashboards.build_request, Dashboard, "dashboard_name", Dashboard),
+    Source(KEY_FIELDS, list_key_fields.build_request, KeyField, "field_name", KeyField),
+    Source(DATA_FIELDS, list_data_fields.build_request, DataField, "field_name", DataField),
+    Source(ENTITY_TYPES, list_entity_slices.build_request, EntityType, "slice_name", EntityType),
+    Source(LABELS, list_activity_labels.build_request, Label, "label_name", Label),
+    Source(PROGRAMS, list_programs.build_request, Program, "title", Program),
     Source(
         PROPERTY_FIELDS,
         list_property_fields.build_request,
         PropertyField,
-        lambda item: item.property_name,
+        "property_name",
         PropertyField,
     ),
-    Source(RECORD_VIEWS, list_record_views.build_request, RecordView, lambda item: item.view_name, RecordView),
+    Source(RECORD_VIEWS, list_record_views.build_request, RecordView, "view_name", RecordView),
     Source(
         TEMPLATES,
         list_record_view_templates.build_request,
         ResultTableTemplate,
-        lambda item: item.template_name,
+        "template_name",
         ResultTableTemplate,
     ),
-    Source(USERS, list_workspace_members.build_request, WorkspaceUser, lambda item: item.email, WorkspaceUser),
-    Source(GROUPS, list_workspace_groups.build_request, WorkspaceGroup, lambda item: item.group_name, WorkspaceGroup),
+    Source(USERS, list_workspace_members.build_request, WorkspaceUser, "email", WorkspaceUser),
+    Source(GROUPS, list_workspace_groups.build_request, WorkspaceGroup, "group_name", WorkspaceGroup),
 )
 
 

@@ -15,9 +15,10 @@ from kalbio._model.record_keys import match_identified, read_identified
 from kalbio._model.records import RecordData
 from kalbio._model.views import RecordViewData
 from kalbio.entity_fields import DataField, KeyField
-from kalbio.programs import Program
+from kalbio.programs import PROGRAMS, Program
 from kalbio.record_views import RecordView
 from kalbio.result_table_templates import ResultTableTemplate
+from tests.altered import replace
 from tests.conftest import Lab, World
 from tests.demo import NOWHERE
 
@@ -132,3 +133,28 @@ def test_an_object_of_another_kind_is_not_sent(lab: Lab, world: World, call: Any
     with pytest.raises(IdentifierError, match="not Program"):
         world(call(lab.api, Program({"id": NOWHERE})))
     assert lab.operations() == []
+
+
+@pytest.mark.parametrize("first", ["names", "objects"])
+def test_names_are_found_alike_before_and_after_objects_are_made(lab: Lab, world: World, first: str) -> None:
+    """What a listing calls things is the same from its text and from its objects, whatever odd items stand in it."""
+    ids = [str(UUID(int=place)) for place in range(1, 8)]
+    usual = [{"id": ids[0], "title": "One"}, {"id": ids[1], "title": "Two"}, {"id": ids[2], "title": "Two"}]
+    found: dict[str, Any] = {"One": ids[0], "Two": AmbiguousIdentifierError, "Three": IdentifierNotFoundError}
+    for odd in ([], [{"id": ids[3], "title": None}], [{"id": ids[3]}], [{"id": ids[3], "title": ""}], [5],
+                [{"id": ids[3], "title": 17}], [{"title": "Three"}], [{"id": "", "title": "Three"}],
+                [{"id": 18, "title": "Four"}], [{"id": ids[3], "title": "\ud800"}]):  # fmt: skip
+        replace(lab, "listPrograms", [*usual, *odd])
+        lab.api.clear_caches()
+        if first == "objects":
+            world(lab.api.programs.get_programs())
+        listing = lab.api.directory[PROGRAMS]
+        for name, wanted in found.items():
+            if isinstance(wanted, str):
+                assert world(listing.require_id(name)) == wanted
+                continue
+            with pytest.raises(wanted) as caught:
+                world(listing.require_id(name))
+            if wanted is AmbiguousIdentifierError:
+                assert caught.value.candidates == ids[1:3]
+        assert world(lab.api.programs.get_programs())[0].title == "One"

@@ -72,7 +72,7 @@ class Source(Generic[R]):
         kind: the kind.
         request: builds the request that lists all.
         make: makes an object of its JSON.
-        name_of: what a thing is called.
+        name: the member that says what a thing is called.
         accepted: the class of objects that stand for their ids.
         one: builds the request that reads the one with an id, where the API has such a call.
     """
@@ -80,7 +80,7 @@ class Source(Generic[R]):
     kind: Kind[R]
     request: Callable[[], Mapping[str, Any]]
     make: Callable[[dict[str, Any], Client], R]
-    name_of: Callable[[R], str | None]
+    name: str
     accepted: type[Resource]
     one: Callable[[str], Mapping[str, Any]] | None = None
 
@@ -103,7 +103,7 @@ class Directory:
                 source.kind,
                 source.request,
                 _maker(source.make, client),
-                source.name_of,
+                source.name,
                 source.accepted,
                 source.one,
             )

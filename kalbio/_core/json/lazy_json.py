@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from itertools import repeat
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -116,6 +117,26 @@ def split_object(data: bytes) -> LazyObject | None:
         return LazyObject(str(_HEAD.decode(data).id), data)
     except (ValueError, RecursionError):
         return None
+
+
+def named_ids(data: bytes, member: str) -> list[tuple[str, str]] | None:
+    """Return what the objects of a list have in a member, with their ids, and nothing else decoded.
+
+    None when it is anything else than a list of objects whose ids, and names as far as they have some, are texts.
+    """
+    try:
+        _check_unicode(data)
+        return [(item.name, item.id) for item in _named(member).decode(data) if item.name]
+    except (ValueError, RecursionError):
+        return None
+
+
+@cache
+def _named(member: str) -> msgspec.json.Decoder[Any]:
+    identifier = Annotated[str, msgspec.Meta(min_length=1)]
+    members: list[tuple[str, Any, Any]] = [("id", identifier, msgspec.NODEFAULT), ("name", str | None, None)]
+    named: Any = msgspec.defstruct("Named", members, rename={"name": member}, gc=False)
+    return msgspec.json.Decoder(list[named])
 
 
 def _check_unicode(data: bytes) -> None:

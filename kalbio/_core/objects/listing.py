@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 from kalbio._core.http.responses import as_list, as_object, as_texts, platform_of, unusable
-from kalbio._core.json.lazy_json import LazyObject, is_id, split_object
+from kalbio._core.json.lazy_json import LazyObject, is_id, named_ids, split_object
 from kalbio._core.objects.resource import Resource, html_of
 
 if TYPE_CHECKING:
@@ -74,6 +74,14 @@ def read_undecoded(response: Response, make: Callable[[dict[str, Any] | LazyObje
 def read_undecoded_object(response: Response, kind: str) -> dict[str, Any] | LazyObject:
     """Return the one object of an answer, as its text where the answer is what it should be."""
     return split_object(response.content) or read_object(response, kind)
+
+
+def read_names(response: Response, member: str) -> list[tuple[str, str]] | None:
+    """Return what the items of a list answer are called, with their ids; None where an item is not what it should be.
+
+    Objects made of them would be called the same, in the same order.
+    """
+    return named_ids(response.content, member)
 
 
 def read_ids(response: Response) -> list[str]:
