@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from provena_api import models as api_models
 
 from kalbio._core.errors import (
     APIError,
@@ -106,7 +107,12 @@ def test_what_a_server_sent_is_given_back_as_it_came() -> None:
     assert answer.status.hint == 1  # type: ignore[attr-defined]
     assert answer.news == [{"a": None}]  # type: ignore[attr-defined]
     assert answer.to_dict() == answer.model_dump() == answer.dict() == raw
-    for copied in (copy.deepcopy(answer), answer.model_copy(), pickle.loads(pickle.dumps(answer))):
+    for copied in (
+        copy.deepcopy(answer),
+        answer.model_copy(),
+        answer.copy(deep=True),
+        pickle.loads(pickle.dumps(answer)),
+    ):
         assert copied == answer
         assert copied is not answer
     assert models.PersonFetchResponse.parse_raw(answer.json()) == answer
@@ -169,6 +175,10 @@ def test_what_opens_something_is_not_shown() -> None:
     assert "[hidden]" in repr(answer.credentials)
     job = models.GetJobResponse.model_validate({"job": {"result": {"report_url": f"https://x.invalid/?t={secret}"}}})
     assert secret not in repr(job)
+    generated = api_models.CredentialResponse.from_dict(answer.to_dict())
+    user = api_models.User(username="a", roles=[], access_token=secret)
+    assert secret not in repr(generated) + repr(user)
+    assert generated.to_dict() == answer.to_dict()
     assert answer.credentials.aws_session_token == secret
 
 

@@ -229,6 +229,10 @@ class ProvenaObject:
             made.set_member(name, value)
         return made
 
+    def copy(self, **how: Any) -> Self:
+        """Return `model_copy(...)`: an older spelling."""
+        return self.model_copy(**how)
+
     def __copy__(self) -> Self:
         return self.model_copy()
 
