@@ -417,4 +417,14 @@ def test_a_schema_has_everything_that_it_names(registry: Registry) -> None:
         assert schema["title"].endswith("DomainInfo")
         names = set(json.dumps(schema).split('"#/definitions/')[1:])
         assert {name.split('"')[0] for name in names} == schema.get("definitions", {}).keys()
-        assert registry.do("carol", "GET", f"{place}/ui_schema")["ui_schema"]["ui:title"]
+        titled = "ui:title" in registry.do("carol", "GET", f"{place}/ui_schema")["ui_schema"]
+        assert titled == (place in ("agent/person", "entity/model_run_workflow"))
+
+
+def test_roles_are_looked_at_before_the_request(registry: Registry) -> None:
+    """Who may not call an operation is not told what is wrong with the call; whoever may is."""
+    wrong = ("POST", "registry/agent/organisation/create", {"display_name": 7})
+    assert registry.ask("dave", *wrong)[0] == registry.ask("carol", *wrong)[0] == 401
+    assert registry.ask("alice", *wrong)[0] == 422
+    assert registry.ask("alice", "DELETE", "registry/general/delete")[0] == 401
+    assert registry.ask("admin", "DELETE", "registry/general/delete")[0] == 422

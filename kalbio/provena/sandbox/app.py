@@ -91,7 +91,7 @@ class Sandbox(Emulator[Store]):
             load_contract(),
             routes,
             store,
-            authenticator=identity.Users(store),
+            authenticator=identity.Users(store, routes.roles),
             conventions=_CONVENTIONS,
             faults=faults,
             clock=store.clock.now,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.refusals import Refusal
@@ -42,8 +44,10 @@ class User:
 class Users:
     """Who may pass: those who hold a living access token."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, roles: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> None:
+        """Know the roles that operations need."""
         self._store = store
+        self._roles = roles
 
     def authenticate(self, call: Call) -> User:
         """Give the user of the token, or refuse."""
@@ -53,8 +57,10 @@ class Users:
         username = self._store.owner_of("access", token)
         if username is None:
             raise Refusal(401, "Could not validate credentials", code=BAD_TOKEN)
-        user = self._store.need("user", username)
-        return User(username, frozenset(user["roles"]), user["email"])
+        stored = self._store.need("user", username)
+        user = User(username, frozenset(stored["roles"]), stored["email"])
+        user.require(*self._roles.get(call.operation.id, ()))
+        return user
 
     def issue_token(self) -> str:
         """A token without a login."""

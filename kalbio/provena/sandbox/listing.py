@@ -31,10 +31,9 @@ _FOR_ALL = frozenset({"UPDATED_TIME", "CREATED_TIME", "DISPLAY_NAME"})
 _DEFAULT_SIZE = 20
 
 
-@routes.operation("registryItemList")
+@routes.operation("registryItemList", READ)
 def list_items(call: Call) -> Document:
     """One page of a subtype, by what its items are."""
-    call.caller.require(READ)
     subtype = path_subtype(call, "list")
     cut, key = _cut(call, "item_subtype", subtype)
     complete: list[Document] = []
@@ -65,10 +64,9 @@ def list_items(call: Call) -> Document:
     }
 
 
-@routes.operation("registryGeneralList")
+@routes.operation("registryGeneralList", READ)
 def list_any(call: Call) -> Document:
     """One page of everything, or of one subtype, as it is stored."""
-    call.caller.require(READ)
     wanted = call.body.get("filter_by") or {}
     if wanted.get("item_subtype") is not None:
         if wanted.get("release_status") is not None:
@@ -83,10 +81,9 @@ def list_any(call: Call) -> Document:
     return {"status": status, "items": found, "total_item_count": len(found), "pagination_key": key}
 
 
-@routes.operation("registryEntityDatasetUserReleases")
+@routes.operation("registryEntityDatasetUserReleases", READ)
 def list_releases(call: Call) -> Document:
     """One page of the datasets that the caller was asked to release."""
-    call.caller.require(READ)
     reviewer = call.body["filter_by"].get("release_reviewer")
     if reviewer is None:
         raise Refusal(400, "release reviewer id must be specified inside of filter_by")

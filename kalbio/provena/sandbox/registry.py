@@ -55,10 +55,9 @@ def require_editor(call: Call, item: Document) -> None:
         raise Refusal(401, f"You are not authorised to edit the item (id='{item['id']}').")
 
 
-@routes.operation("registryItemCreate")
+@routes.operation("registryItemCreate", READ, WRITE)
 def create(call: Call) -> Document:
     """A complete item, with the first entry of its history."""
-    call.caller.require(READ, WRITE)
     subtype, store, username = path_subtype(call, "create"), call.store, call.caller.username
     data = read_data(subtype, call.body)
     person_id = require_writer(call, subtype)
@@ -89,20 +88,18 @@ def _require_name(data: Document) -> None:
         )
 
 
-@routes.operation("registryItemSeed")
+@routes.operation("registryItemSeed", READ, WRITE)
 def seed(call: Call) -> Document:
     """An item without data."""
-    call.caller.require(READ, WRITE)
     subtype = path_subtype(call, "seed")
     require_writer(call, subtype)
     item = items.seed(call.store, subtype, call.caller.username)
     return {"status": success("The item was seeded."), "seeded_item": shown(item)}
 
 
-@routes.operation("registryItemUpdate")
+@routes.operation("registryItemUpdate", READ, WRITE)
 def update(call: Call) -> Document:
     """Other data for an item, or data for a seed."""
-    call.caller.require(READ, WRITE)
     subtype, store, id = path_subtype(call, "update"), call.store, call.query["id"]
     data = read_data(subtype, call.body)
     person_id = require_writer(call, subtype)
@@ -132,10 +129,9 @@ def update(call: Call) -> Document:
     return {"status": success(done), "register_create_activity_session_id": session_id}
 
 
-@routes.operation("registryItemRevert")
+@routes.operation("registryItemRevert", READ, WRITE)
 def revert(call: Call) -> Document:
     """An earlier state of an item, as a further entry of its history."""
-    call.caller.require(READ, WRITE)
     subtype, body = path_subtype(call, "revert"), call.body
     require_writer(call, subtype)
     item = find_item(call, body["id"])
@@ -157,10 +153,9 @@ def restore(store: Store, item: Document, history_id: int, username: str, reason
     return items.update(store, item, entry["item"], username, f"(Restoring to v{history_id}) {reason}")
 
 
-@routes.operation("registryItemVersion")
+@routes.operation("registryItemVersion", READ, WRITE)
 def version(call: Call) -> Document:
     """The next version of an item; a lock does not prevent it."""
-    call.caller.require(READ, WRITE)
     subtype, body, username = path_subtype(call, "version"), call.body, call.caller.username
     person_id = require_writer(call, subtype)
     item = require_newest(call, body["id"])
@@ -185,10 +180,9 @@ def require_newest(call: Call, id: str) -> Document:
     return item
 
 
-@routes.operation("registryItemValidate")
+@routes.operation("registryItemValidate", READ)
 def validate(call: Call) -> Document:
     """Whether data could be registered."""
-    call.caller.require(READ)
     subtype = path_subtype(call, "validate")
     objection = find_objection(call.store, subtype, read_data(subtype, call.body))
     return {
@@ -196,30 +190,28 @@ def validate(call: Call) -> Document:
     }
 
 
-@routes.operation("registryItemDelete")
+@routes.operation("registryItemDelete", READ, WRITE, ADMIN)
 def delete(call: Call) -> Document:
     """Forget an item, whatever its subtype is."""
     path_subtype(call, "delete")
     return _deleted(call)
 
 
-@routes.operation("registryGeneralDelete")
+@routes.operation("registryGeneralDelete", READ, WRITE, ADMIN)
 def delete_any(call: Call) -> Document:
     """Forget an item."""
     return _deleted(call)
 
 
 def _deleted(call: Call) -> Document:
-    call.caller.require(READ, WRITE, ADMIN)
     items.require_unlocked(call.store, call.query["id"])
     items.remove(call.store, call.query["id"])
     return {"status": success("The item was deleted.")}
 
 
-@routes.operation("registryItemFetch")
+@routes.operation("registryItemFetch", READ)
 def fetch(call: Call) -> Document:
     """One item. What is not there, and what is another thing, is told in the status."""
-    call.caller.require(READ)
     subtype, id = path_subtype(call, "fetch"), call.query["id"]
     nothing: Document = {"item": None, "roles": None, "locked": None, "item_is_seed": None}
     if not id:
@@ -249,10 +241,9 @@ def _require_reader(call: Call, item: Document) -> list[str]:
     return items.roles(call.store, call.caller, item)
 
 
-@routes.operation("registryGeneralFetch")
+@routes.operation("registryGeneralFetch", READ)
 def fetch_any(call: Call) -> Any:
     """One item of any subtype, as it is stored."""
-    call.caller.require(READ)
     id = call.query["id"]
     if not id:
         return UNCAUGHT
@@ -263,10 +254,9 @@ def fetch_any(call: Call) -> Any:
     return {"status": success("The item was found."), "item": {**item, "universal_partition_key": "OK"}}
 
 
-@routes.operation("registryGeneralAboutVersion")
+@routes.operation("registryGeneralAboutVersion", READ)
 def about_version(call: Call) -> Document:
     """Which version this is; nobody has released it."""
-    call.caller.require(READ)
     return {
         "commit_id": "sandbox",
         "commit_url": "https://git.sandbox.invalid/commit/sandbox",
@@ -276,10 +266,9 @@ def about_version(call: Call) -> Document:
     }
 
 
-@routes.operation("registryItemSchema")
+@routes.operation("registryItemSchema", READ)
 def schema(call: Call) -> Document:
     """The JSON schema of the data of a subtype."""
-    call.caller.require(READ)
     name = f"{stem_of(path_subtype(call, 'schema'))}DomainInfo"
     used: set[str] = set()
     found = _with_definitions(load_contract().spec["components"]["schemas"][name], used)
@@ -301,9 +290,13 @@ def _with_definitions(schema: Json, used: set[str]) -> Any:
     return [_with_definitions(one, used) for one in schema] if isinstance(schema, list) else schema
 
 
-@routes.operation("registryItemUiSchema")
+@routes.operation("registryItemUiSchema", READ)
 def ui_schema(call: Call) -> Document:
-    """How a form of the data is shown: nothing but its title here."""
-    call.caller.require(READ)
-    title = path_subtype(call, "ui_schema").replace("_", " ").capitalize()
-    return {"status": success("The schema was found."), "ui_schema": {"ui:title": title}}
+    """How a form of the data is shown; nothing for those that people do not fill in."""
+    subtype = path_subtype(call, "ui_schema")
+    shown_as: Document = {}
+    if subtype in subtypes_with("create"):
+        members = load_contract().spec["components"]["schemas"][f"{stem_of(subtype)}DomainInfo"]["properties"]
+        shown_as = {"ui:title": subtype.replace("_", " ").capitalize()}
+        shown_as |= {name: {"ui:description": name.replace("_", " ").capitalize()} for name in members}
+    return {"status": success("The schema was found."), "ui_schema": shown_as}

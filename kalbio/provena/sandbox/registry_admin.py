@@ -16,10 +16,9 @@ routes = Routes()
 _SYNCING = ("SYNC_ADD_OR_OVERWRITE", "SYNC_DELETION_ALLOWED")
 
 
-@routes.operation("registryAdminExport")
+@routes.operation("registryAdminExport", READ, WRITE, ADMIN)
 def export(call: Call) -> Document:
     """Everything, in one answer."""
-    call.caller.require(READ, WRITE, ADMIN)
     found = list(_bundles(call.store).values())
     return {"status": success(f"{len(found)} items were exported."), "items": found}
 
@@ -36,10 +35,9 @@ def _bundles(store: Store) -> dict[str, Document]:
     }
 
 
-@routes.operation("registryAdminImport")
+@routes.operation("registryAdminImport", READ, WRITE, ADMIN)
 def import_items(call: Call) -> Document:
     """Items as they were exported; nothing but a trial, unless the request says otherwise."""
-    call.caller.require(READ, WRITE, ADMIN)
     body, store = call.body, call.store
     mode, is_trial = body["import_mode"], body.get("trial_mode", True)
     old, given = _bundles(store), {one["id"]: one for one in body["items"]}

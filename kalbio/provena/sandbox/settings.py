@@ -33,18 +33,16 @@ def _item(call: Call) -> Document:
     return item
 
 
-@routes.operation("registryItemAuthEvaluate")
+@routes.operation("registryItemAuthEvaluate", READ)
 def evaluate(call: Call) -> Document:
     """What the caller may do with an item; nothing is an answer too."""
-    call.caller.require(READ)
     path_subtype(call, "auth_evaluate")
     return {"roles": items.roles(call.store, call.caller, _item(call))}
 
 
-@routes.operation("registryItemAuthRoles")
+@routes.operation("registryItemAuthRoles", READ)
 def list_roles(call: Call) -> Document:
     """The roles that items of a subtype have."""
-    call.caller.require(READ)
     told = []
     for role in items.roles_for(path_subtype(call, "auth_roles")):
         title, text, grants = _ABOUT_ROLES[role]
@@ -52,10 +50,9 @@ def list_roles(call: Call) -> Document:
     return {"roles": told}
 
 
-@routes.operation("registryItemAuthConfigurationGet")
+@routes.operation("registryItemAuthConfigurationGet", READ)
 def get_settings(call: Call) -> Document:
     """Who may do what with an item; only its administrators may know."""
-    call.caller.require(READ)
     path_subtype(call, "auth_configuration_get")
     item = _item(call)
     if not items.may_manage(call.store, call.caller, item):
@@ -64,10 +61,9 @@ def get_settings(call: Call) -> Document:
     return items.settings(call.store, item["id"])
 
 
-@routes.operation("registryItemAuthConfigurationPut")
+@routes.operation("registryItemAuthConfigurationPut", READ, WRITE)
 def replace_settings(call: Call) -> Document:
     """Other access settings, also for an item that is locked."""
-    call.caller.require(READ, WRITE)
     path_subtype(call, "auth_configuration_put")
     item, wanted = _item(call), call.body
     id, known = item["id"], set(items.roles_for(item["item_subtype"]))
@@ -92,18 +88,16 @@ def _set(names: set[str]) -> str:
     return "{" + ", ".join(map(repr, sorted(names))) + "}"
 
 
-@routes.operation("registryItemLocksLocked")
+@routes.operation("registryItemLocksLocked", READ)
 def is_locked(call: Call) -> Document:
     """Whether an item is locked."""
-    call.caller.require(READ)
     path_subtype(call, "locks_locked")
     return {"locked": _read_lock(call)["locked"]}
 
 
-@routes.operation("registryItemLocksHistory")
+@routes.operation("registryItemLocksHistory", READ)
 def lock_history(call: Call) -> Document:
     """When an item was locked and unlocked, the oldest first."""
-    call.caller.require(READ)
     path_subtype(call, "locks_history")
     return {"status": success("The history of the lock was found."), "history": _read_lock(call)["history"]}
 
@@ -115,14 +109,14 @@ def _read_lock(call: Call) -> Document:
     return found
 
 
-@routes.operation("registryItemLocksLock")
+@routes.operation("registryItemLocksLock", READ, WRITE)
 def lock(call: Call) -> Document:
     """Lock an item: its data cannot be changed then."""
     path_subtype(call, "locks_lock")
     return _switched(call, "LOCK")
 
 
-@routes.operation("registryItemLocksUnlock")
+@routes.operation("registryItemLocksUnlock", READ, WRITE)
 def unlock(call: Call) -> Document:
     """Unlock an item."""
     path_subtype(call, "locks_unlock")
@@ -130,7 +124,6 @@ def unlock(call: Call) -> Document:
 
 
 def _switched(call: Call, action: str) -> Document:
-    call.caller.require(READ, WRITE)
     id, store, caller = call.body["id"], call.store, call.caller
     verb, lock = action.lower(), items.lock(store, id)
     if not items.may_manage(store, caller, store.need(ITEM, id, 400)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from kalbio._core.emulator import calls, store
@@ -99,4 +100,25 @@ def digest(secret: str) -> str:
 
 
 Call = calls.Call[Store]
-Routes = calls.Routes[Store]
+
+
+class Routes(calls.Routes[Store]):
+    """The functions that answer operations, and the roles that a caller must have.
+
+    The servers look at roles before they look at the request.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.roles: dict[str, tuple[str, ...]] = {}
+
+    def operation(self, operation_id: str, *roles: str) -> Callable[[calls.Handler[Store]], calls.Handler[Store]]:
+        """Register the function that answers an operation, for callers who have all of these roles."""
+        self.roles[operation_id] = roles
+        return super().operation(operation_id)
+
+    def include(self, other: calls.Routes[Store]) -> None:
+        """Register all functions of other routes."""
+        super().include(other)
+        if isinstance(other, Routes):
+            self.roles |= other.roles
