@@ -105,11 +105,11 @@ def test_imports_lead_down() -> None:
 PROVENA = (
     ("what it is without a network", "_model models exceptions"),
     ("what services share", "_service _connection"),
-    ("the objects of services", "_job _item"),
+    ("the objects of services", "_job _lost_jobs _run_batches _item"),
     ("lists of items", "_pages"),
     ("reading items", "_items"),
     ("settings of items", "_item_access _item_locks _registry_admin"),
-    ("services", "registry search handles lineage jobs"),
+    ("services", "registry search handles lineage jobs model_runs"),
     ("all subtypes at once", "all_items"),
     ("the names of the older client", "older"),
     ("the client", "client"),

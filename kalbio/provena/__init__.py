@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from kalbio.provena._model.jobs import JobFailedError, JobTimeoutError
     from kalbio.provena._model.lineage import LineageEdge, LineageGraph, LineageNode
     from kalbio.provena._model.login import AuthManager, ClientCredentialsFlow, DeviceFlow, OfflineFlow
+    from kalbio.provena._model.run_outcomes import RunOutcome, RunOutcomes, RunsFailedError, RunsRefusedError
+    from kalbio.provena._model.run_templates import RunTemplate
+    from kalbio.provena._model.runs import RunRecord
     from kalbio.provena._model.subtypes import Subtype, UnsupportedActionError
     from kalbio.provena.aio.client import AsyncProvenaClient
     from kalbio.provena.client import ProvenaClient
@@ -50,6 +53,9 @@ _HOMES = {
         "UnparsableItemWarning",
     ],
     "kalbio.provena._model.login": ["AuthManager", "ClientCredentialsFlow", "DeviceFlow", "OfflineFlow"],
+    "kalbio.provena._model.run_outcomes": ["RunOutcome", "RunOutcomes", "RunsFailedError", "RunsRefusedError"],
+    "kalbio.provena._model.run_templates": ["RunTemplate"],
+    "kalbio.provena._model.runs": ["RunRecord"],
     "kalbio.provena._model.subtypes": ["Subtype", "UnsupportedActionError"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -75,6 +81,12 @@ __all__ = [
     "OfflineFlow",
     "ProvenaClient",
     "Role",
+    "RunOutcome",
+    "RunOutcomes",
+    "RunRecord",
+    "RunTemplate",
+    "RunsFailedError",
+    "RunsRefusedError",
     "ServerVersion",
     "Subtype",
     "UnparsableItemWarning",

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest bf3dec002f07)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 4e4df697c35d)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kalbio.provena.all_items import Registry
 from kalbio.provena.handles import HandlesService
 from kalbio.provena.jobs import JobsService
 from kalbio.provena.lineage import LineageService
+from kalbio.provena.model_runs import ModelRunsService
 from kalbio.provena.registry import RegistryService
 from kalbio.provena.search import SearchService
 
@@ -72,7 +73,8 @@ class ProvenaClient(Connection):
     def _items_of(self, subtype: Subtype | str) -> RegistryService:
         wanted = as_subtype(subtype)
         if wanted not in self._registries:
-            self._registries[wanted] = RegistryService(self, wanted)
+            kind = ModelRunsService if wanted is Subtype.MODEL_RUN else RegistryService
+            self._registries[wanted] = kind(self, wanted)
         return self._registries[wanted]
 
     @property
@@ -111,9 +113,11 @@ class ProvenaClient(Connection):
         return self.registry(Subtype.STUDY)
 
     @property
-    def model_runs(self) -> RegistryService:
+    def model_runs(self) -> ModelRunsService:
         """Model runs."""
-        return self.registry(Subtype.MODEL_RUN)
+        found = self.registry(Subtype.MODEL_RUN)
+        assert isinstance(found, ModelRunsService)
+        return found
 
     @cached_property
     def search(self) -> SearchService:

@@ -15,6 +15,7 @@ from kalbio.provena.aio.all_items import Registry
 from kalbio.provena.aio.handles import HandlesService
 from kalbio.provena.aio.jobs import JobsService
 from kalbio.provena.aio.lineage import LineageService
+from kalbio.provena.aio.model_runs import ModelRunsService
 from kalbio.provena.aio.registry import RegistryService
 from kalbio.provena.aio.search import SearchService
 
@@ -71,7 +72,8 @@ class AsyncProvenaClient(AsyncConnection):
     def _items_of(self, subtype: Subtype | str) -> RegistryService:
         wanted = as_subtype(subtype)
         if wanted not in self._registries:
-            self._registries[wanted] = RegistryService(self, wanted)
+            kind = ModelRunsService if wanted is Subtype.MODEL_RUN else RegistryService
+            self._registries[wanted] = kind(self, wanted)
         return self._registries[wanted]
 
     @property
@@ -110,9 +112,11 @@ class AsyncProvenaClient(AsyncConnection):
         return self.registry(Subtype.STUDY)
 
     @property
-    def model_runs(self) -> RegistryService:
+    def model_runs(self) -> ModelRunsService:
         """Model runs."""
-        return self.registry(Subtype.MODEL_RUN)
+        found = self.registry(Subtype.MODEL_RUN)
+        assert isinstance(found, ModelRunsService)
+        return found
 
     @cached_property
     def search(self) -> SearchService:

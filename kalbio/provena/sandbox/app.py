@@ -22,6 +22,7 @@ from kalbio.provena.sandbox import (
     lineage,
     links,
     listing,
+    model_run_csv,
     model_runs,
     registry,
     registry_admin,
@@ -50,6 +51,7 @@ _SERVICES = (
     handles,
     job_api,
     lineage,
+    model_run_csv,
     model_runs,
 )
 

@@ -1,0 +1,325 @@
+"""Many model runs: tables, batches, what becomes of each row, and loads that go on after they were killed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pandas
+import polars
+import pytest
+
+from kalbio._core.emulator.faults import Fault
+from kalbio._core.errors import IdentifierError, JournalError
+from kalbio.provena import RunsFailedError, RunsRefusedError
+from kalbio.provena.aio import _lost_jobs
+from kalbio.provena.sandbox import jobs
+from kalbio.provena.sandbox.items import ITEM
+from tests.provena.conftest import Lab
+from tests.provena.scene import Scene
+from tests.provena.test_model_runs import run_record
+
+
+@pytest.fixture
+def scene(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """All that a model run needs; what is lost is not looked for long."""
+    monkeypatch.setattr("kalbio.provena.aio._lost_jobs.LOOKS_FOR", 0.0)
+    monkeypatch.setattr("kalbio.provena._lost_jobs.LOOKS_FOR", 0.0)
+    monkeypatch.setattr("kalbio._core.bulk.journal.JOURNAL_REST", 0.0)
+    assert _lost_jobs.LOOKS_FOR == 0
+    return Scene(lab.sandbox)
+
+
+def batches(lab: Lab) -> list[list[str]]:
+    """The names of the runs in each batch that was sent."""
+    sent = [one.body for one in lab.transport.exchanges if one.operation == "provModelRunRegisterBatch"]
+    return [[record["display_name"] for record in json.loads(body)["records"]] for body in sent]
+
+
+def runs(lab: Lab) -> list[str]:
+    """The names of the runs in the registry."""
+    with lab.sandbox.lock:
+        return [run["display_name"] for run in lab.sandbox.store.all(ITEM, "MODEL_RUN")]
+
+
+def row(name: str = "Run one", **changes: Any) -> dict[str, Any]:
+    """A row of a table."""
+    return {
+        "display_name": name,
+        "description": "baseline run",
+        "model_version": "1.0",
+        "modeller": "Ada Lovelace",
+        "study": "Reef study",
+        "organisation": "Reef group",
+        "start_time": datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
+        "end_time": "2023-11-14T23:13:20Z",
+        "input: Input template": "Forcing",
+        "input: Input template: config": "conf/a.yml",
+        "output: Output template": "Results",
+        "output: Output template: result": "out/r.csv",
+        "annotation: scenario": "baseline",
+        "annotation: note": None,
+        **changes,
+    }
+
+
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [list, pandas.DataFrame, polars.DataFrame])
+def test_a_table_becomes_runs(lab: Lab, scene: Scene, kind: Any) -> None:
+    """Rows of a list or a frame are sent as records with handles, and each outcome has the run."""
+    table = kind([row("Run one"), row("Run two", **{"annotation: note": "second"})])
+    if isinstance(table, pandas.DataFrame):
+        table["start_time"] = pandas.to_datetime(table["start_time"], utc=True)
+    outcomes = lab(lab.api.model_runs.register_batch(table, workflow_template="Coral workflow"))
+    sent = [one.body for one in lab.transport.exchanges if one.operation == "provModelRunRegisterBatch"]
+    annotated = {"annotations": {"scenario": "baseline", "note": "second"}}
+    assert json.loads(sent[0]) == {"records": [scene.record("Run one"), scene.record("Run two", **annotated)]}
+    assert [one.status for one in outcomes] == ["registered", "registered"]
+    assert lab(lab.api.model_runs.get(outcomes[1].id)).display_name == "Run two"
+
+
+def test_heads_of_csv_files_do_as_well(lab: Lab, scene: Scene) -> None:
+    """A table with the heads of the servers' CSV files is read the same; what became of a row is left out."""
+    template = lab(lab.api.model_runs.template("Coral workflow"))
+    also = {one.name: one.also or one.name for one in template.columns}
+    table = [{**{also[name]: cell for name, cell in row().items()}, "_job_id": ""}]
+    outcomes = lab(lab.api.model_runs.register_batch(table, workflow_template=scene.workflow))
+    assert outcomes[0].status == "registered"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"modeller": None}, "modeller is missing"),
+        ({"modeller": float("nan")}, "modeller is missing"),
+        ({"modeller": pandas.NA}, "modeller is missing"),
+        ({"start_time": pandas.NaT}, "start_time is missing"),
+        ({"start_time": datetime(2023, 1, 1)}, "no zone"),
+        ({"model_version": 1.1}, "1.10 is not 1.1"),
+        ({"input: Input template": " "}, "input: Input template is missing"),
+        ({"input: Input template: config": None}, "needs the path of its file 'config'"),
+        ({"annotation: scenario": ""}, "annotation: scenario is missing"),
+        ({"output: Output template": "Result"}, "Did you mean 'Results'"),
+    ],
+)
+def test_a_cell_that_cannot_be_used_is_told_with_its_row(lab: Lab, scene: Scene, change: Any, text: str) -> None:
+    """The error names the row and what is wrong, and nothing is sent."""
+    with pytest.raises(RunsRefusedError) as caught:
+        lab(lab.api.model_runs.register_batch([row(), row("Run two", **change)], workflow_template="Coral workflow"))
+    assert list(caught.value.problems) == [1]
+    assert text in caught.value.problems[1]
+    assert "rows[1]" in str(caught.value)
+    assert batches(lab) == []
+
+
+def test_a_table_with_other_columns_is_refused(lab: Lab, scene: Scene) -> None:
+    """A column too many, one that is missing, and rows that are none are told before anything is sent."""
+    lacking = row()
+    del lacking["modeller"]
+    for table, text in (
+        ([row(modeler="Ada")], "Did you mean 'modeller'"),
+        ([lacking], "lacks the columns modeller"),
+        (["Run one"], "must be a dict"),
+        ("runs.csv", "rows must be a frame"),
+        ([{**row(), "agent id": "Ada Lovelace"}], "twice"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            lab(lab.api.model_runs.register_batch(table, workflow_template="Coral workflow"))
+    with pytest.raises(IdentifierError, match="Coral flow"):
+        lab(lab.api.model_runs.register_batch([row()], workflow_template="Coral flow"))
+    with pytest.raises(RunsRefusedError, match="no member 'modeller'"):
+        lab(lab.api.model_runs.register_batch([row()]))
+    assert batches(lab) == []
+
+
+def test_rows_that_are_refused_may_be_left_out(lab: Lab, scene: Scene) -> None:
+    """With "skip" the others are registered, and the outcome of a refused row says why."""
+    table = [row("a"), row("b", modeller="Nobody"), row("c")]
+    outcomes = lab(lab.api.model_runs.register_batch(table, workflow_template="Coral workflow", on_invalid="skip"))
+    assert [one.status for one in outcomes] == ["registered", "refused", "registered"]
+    assert "Nobody" in str(outcomes[1].error)
+    assert batches(lab) == [["a", "c"]]
+    with pytest.raises(RunsFailedError, match=r"1 of 3 .* rows\[1\] is refused"):
+        outcomes.raise_for_others()
+
+
+# -- batches ----------------------------------------------------------------------------------------------------------
+
+
+def test_records_go_in_batches(lab: Lab, scene: Scene) -> None:
+    """Batches have as many records as they may, in order; all are waited for, and progress is told."""
+    told: list[tuple[int, int | None]] = []
+    records = [run_record(display_name=f"r{n}") for n in range(5)]
+    outcomes = lab(
+        lab.api.model_runs.register_batch(
+            records, batch_size=2, progress=lambda done, total: told.append((done, total))
+        )
+    )
+    assert batches(lab) == [["r0", "r1"], ["r2", "r3"], ["r4"]]
+    assert [one.display_name for one in outcomes.registered] == ["r0", "r1", "r2", "r3", "r4"]
+    assert told[-1] == (5, 5)
+    outcomes.raise_for_others()
+    assert sum(one == "registryItemFetch" for one in lab.asked) == 3  # the templates, read once for all rows
+
+
+def test_a_batch_is_cut_by_its_size_in_bytes_too(lab: Lab, scene: Scene) -> None:
+    """Queues of the servers take so much at most: long records go in smaller batches."""
+    records = [scene.record(f"r{n}", description="x" * 70_000) for n in range(4)]
+    lab(lab.api.model_runs.register_batch(records))
+    assert batches(lab) == [["r0", "r1"], ["r2", "r3"]]
+
+
+def test_a_record_that_the_server_refuses_fails_alone(lab: Lab, scene: Scene) -> None:
+    """What only its job can find out is the outcome of the row, with the server's text."""
+    bad = scene.record("bad", workflow_template_id="10378.1/0")
+    outcomes = lab(lab.api.model_runs.register_batch([scene.record("good"), bad, scene.record("good")]))
+    assert [one.status for one in outcomes] == ["registered", "failed", "registered"]
+    assert "10378.1/0 was not a valid id" in str(outcomes[1].error)
+    assert outcomes[0].id != outcomes[2].id
+    assert outcomes.to_dataframe()["status"].tolist() == ["registered", "failed", "registered"]
+    assert "1 failed" in outcomes._repr_html_()
+
+
+def test_a_batch_that_is_refused_stops_the_load(lab: Lab, scene: Scene) -> None:
+    """When a batch cannot be sent, its rows have failed, and those after it are not sent."""
+    lab.sandbox.faults.add(Fault("provModelRunRegisterBatch", status=400))
+    outcomes = lab(lab.api.model_runs.register_batch([scene.record("a"), scene.record("b")], batch_size=1))
+    assert [one.status for one in outcomes] == ["failed", "not sent"]
+    assert runs(lab) == []
+
+
+def test_no_rows_are_no_batch(lab: Lab, scene: Scene) -> None:
+    """Servers fail for an empty batch: none is sent."""
+    assert len(lab(lab.api.model_runs.register_batch([]))) == 0
+    assert batches(lab) == []
+
+
+def test_jobs_that_do_not_end_are_unknown(lab: Lab, scene: Scene, tmp_path: Path) -> None:
+    """After the time is over, rows are unknown; with the journal a later call sees their end and sends nothing."""
+    journal = tmp_path / "runs.journal"
+    lab.sandbox.hold_jobs()
+    first = lab(lab.api.model_runs.register_batch([scene.record("a")], journal=journal, timeout=0))
+    assert first[0].status == "unknown"
+    lab.sandbox.release_jobs()
+    second = lab(lab.api.model_runs.register_batch([scene.record("a")], journal=journal))
+    assert second[0].status == "registered"
+    assert batches(lab) == [["a"]]
+    assert runs(lab) == ["a"]
+
+
+# -- lost answers and killed loads ------------------------------------------------------------------------------------
+
+
+def test_a_batch_whose_answer_was_lost_is_found(lab: Lab, scene: Scene) -> None:
+    """The job of a batch is found by its records, and nothing is sent twice; equal runs from before do not count."""
+    lab(lab.api.model_runs.register_batch([scene.record("a"), scene.record("b")]))
+    lab.sandbox.faults.add(Fault("provModelRunRegisterBatch", lose_answer=True))
+    outcomes = lab(lab.api.model_runs.register_batch([scene.record("a"), scene.record("b")]))
+    assert len(outcomes.registered) == 2
+    assert sorted(runs(lab)) == ["a", "a", "b", "b"]
+
+
+def test_a_batch_that_is_not_found_is_unknown(lab: Lab, scene: Scene) -> None:
+    """When the answer was lost and there is no job, nobody can say: the rows are unknown, the next ones not sent."""
+    lab.sandbox.faults.add(Fault("provModelRunRegisterBatch", reset=True))
+    outcomes = lab(lab.api.model_runs.register_batch([scene.record("a"), scene.record("b")], batch_size=1))
+    assert [one.status for one in outcomes] == ["unknown", "not sent"]
+
+
+class Killed(BaseException):
+    """Ends a load as a signal does."""
+
+
+@pytest.mark.parametrize("operation", ["provModelRunRegisterBatch", "jobJobsUserFetch", "jobJobsUserListBatch"])
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_killed_load_goes_on(
+    lab: Lab, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str, after: bool, nth: int
+) -> None:
+    """Wherever it is killed, the same call again registers what is left, and nothing twice."""
+    journal = tmp_path / "runs.journal"
+    records = [scene.record(f"r{n}") for n in range(5)]
+    kill(lab, monkeypatch, operation, after, nth)
+    with pytest.raises(Killed):
+        lab(lab.api.model_runs.register_batch(records, batch_size=2, journal=journal))
+    monkeypatch.undo()
+    monkeypatch.setattr("kalbio.provena.aio._lost_jobs.LOOKS_FOR", 0.0)
+    monkeypatch.setattr("kalbio.provena._lost_jobs.LOOKS_FOR", 0.0)
+    outcomes = lab(lab.api.model_runs.register_batch(records, batch_size=2, journal=journal))
+    assert [one.status for one in outcomes] == ["registered"] * 5
+    assert sorted(runs(lab)) == ["r0", "r1", "r2", "r3", "r4"]
+    assert sorted(lab(lab.api.model_runs.get(one.id)).display_name for one in outcomes) == sorted(runs(lab))
+
+
+def kill(lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str, after: bool, nth: int) -> None:
+    """End the process, so to speak, before or after the nth call of an operation."""
+    seen = 0
+    handle = type(lab.sandbox).handle_with_faults
+
+    def killing(sandbox: Any, request: Any) -> Any:
+        nonlocal seen
+        name = sandbox.operation_of(request) if hasattr(sandbox, "operation_of") else ""
+        path = {"provModelRunRegisterBatch": "/model_run/register_batch", "jobJobsUserFetch": "/jobs/user/fetch",
+                "jobJobsUserListBatch": "/jobs/user/list_batch"}[operation]  # fmt: skip
+        if path in request.target or name == operation:
+            seen += 1
+            if seen == nth:
+                if after:
+                    handle(sandbox, request)
+                raise Killed
+        return handle(sandbox, request)
+
+    monkeypatch.setattr(type(lab.sandbox), "handle_with_faults", killing)
+
+
+def test_rows_that_failed_are_sent_again_with_the_journal(lab: Lab, scene: Scene, tmp_path: Path) -> None:
+    """What is registered stays; what failed is tried again, as it is or after what was missing is there."""
+    journal = tmp_path / "runs.journal"
+    records = [scene.record("a"), scene.record("b", inputs=[scene.part(scene.input_template, "10378.1/0", config="c")])]
+    first = lab(lab.api.model_runs.register_batch(records, journal=journal))
+    second = lab(lab.api.model_runs.register_batch(records, journal=journal))
+    assert [one.status for one in first] == [one.status for one in second] == ["registered", "failed"]
+    assert batches(lab) == [["a", "b"], ["b"]]
+    assert first[0].id == second[0].id
+
+
+def test_a_journal_belongs_to_its_rows(lab: Lab, scene: Scene, tmp_path: Path) -> None:
+    """Other rows are refused before anything is sent."""
+    journal = tmp_path / "runs.journal"
+    lab(lab.api.model_runs.register_batch([scene.record("a")], journal=journal))
+    with pytest.raises(JournalError, match="other rows"):
+        lab(lab.api.model_runs.register_batch([scene.record("b")], journal=journal))
+    assert batches(lab) == [["a"]]
+
+
+def test_records_and_outcomes_are_values() -> None:
+    """An outcome says what it is; a record can be changed into another one."""
+    assert attrs.evolve(run_record(), display_name="x").display_name == "x"
+    error = RunsRefusedError({3: "modeller is missing"})
+    assert "rows[3]: modeller is missing" in str(error)
+
+
+def test_equal_rows_have_runs_of_their_own(lab: Lab, scene: Scene, tmp_path: Path) -> None:
+    """Of two equal rows whose runs are registered at different times, each has its own run."""
+    journal, records = tmp_path / "runs.journal", [scene.record("a"), scene.record("a")]
+
+    def load(timeout: float) -> Any:
+        return lab(lab.api.model_runs.register_batch(records, journal=journal, timeout=timeout))
+
+    lab.sandbox.hold_jobs()
+    load(0)
+    lab.sandbox.step_jobs(4)  # the batch is submitted
+    with lab.sandbox.lock:
+        for _ in range(4):
+            jobs._move(lab.sandbox.store, lab.sandbox.store.all("job", "waiting")[-1])
+    first = load(0)
+    assert sorted(one.status for one in first) == ["registered", "unknown"]
+    lab.sandbox.release_jobs()
+    second = load(60)
+    assert len({one.id for one in second}) == 2
+    assert {one.id for one in first.registered} < {one.id for one in second.registered}
