@@ -1,4 +1,4 @@
-"""The command line: `kalbio sandbox`, `kalbio doctor`, `kalbio provena sandbox`."""
+"""The command line: `kalbio sandbox`, `kalbio doctor`, `kalbio inbox`, `kalbio provena sandbox`."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True)
     _add_doctor(commands)
     _add_provena(commands)
+    _add_inbox(commands)
     sandbox = commands.add_parser(
         "sandbox", help="run a local emulator of the API", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -120,6 +121,57 @@ def _add_provena(commands: Any) -> None:
     add("--seconds-per-stage", type=float, default=0, metavar="S", help="how long a job stays in each of its stages")
     add("--fault", metavar="SPEC", action="append", help=_FAULT_HELP)
     sandbox.set_defaults(run=_provena_sandbox)
+
+
+def _add_inbox(commands: Any) -> None:
+    inbox = commands.add_parser(
+        "inbox",
+        help="see and decide about the events that a registrar has received",
+        description="Works on the file of an inbox, also while the service runs.",
+    )
+    verbs = inbox.add_subparsers(title="commands", required=True, dest="verb")
+    for verb, text in (
+        ("list", "list what is not dealt with: waiting, running, dead and unknown"),
+        ("show", "show an event with its payload"),
+        ("retry", "let events be handled again"),
+        ("drop", "set events aside"),
+    ):
+        command = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
+        add = command.add_argument
+        add("--inbox", metavar="FILE", default="inbox.db", help="the file of the inbox (default: inbox.db)")
+        if verb == "list":
+            state = "list events in this state instead; may be given several times"
+            add("--state", metavar="STATE", action="append", help=state)
+        if verb == "show":
+            add("keys", metavar="KEY", nargs=1, help="the key of the event, or the beginning of it")
+        if verb in ("retry", "drop"):
+            add("keys", metavar="KEY", nargs="*", help="the key of an event, or the beginning of it")
+            add("--dead", action="store_true", help="all events that are dead")
+        if verb == "retry":
+            add("--submit-again", action="store_true", help="send results again although they may have arrived")
+        if verb in ("list", "show"):
+            add("--json", action="store_true", help="print JSON")
+        command.set_defaults(run=_inbox)
+
+
+def _inbox(options: argparse.Namespace) -> int:
+    from kalbio.webhooks import InboxError, commands
+
+    path = options.inbox
+    try:
+        if options.verb == "list":
+            told = commands.list_events(path, options.state or (), as_json=options.json)
+        elif options.verb == "show":
+            told = commands.show_event(path, options.keys[0], as_json=options.json)
+        elif options.verb == "retry":
+            told = commands.retry_events(path, options.keys, dead=options.dead, submit_again=options.submit_again)
+        else:
+            told = commands.drop_events(path, options.keys, dead=options.dead)
+    except InboxError as error:
+        sys.stderr.write(f"kalbio: {error}\n")
+        return 1
+    sys.stdout.write(f"{told}\n")
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kalbio import OutcomeUnknownError, SettingError
+from kalbio import OutcomeUnknownError, SettingError, cli
 from kalbio.webhooks import (
     AsyncReceivedFile,
     Inbox,
@@ -752,3 +752,46 @@ def test_outcomes_are_checked_when_they_are_given() -> None:
         results.row_failed(number, "no\nrecord")
     assert repr(results) == "<Results: 1 ok, 0 failed, 30 rows without a record>"
     assert (results.message("m") or "").endswith("row 19: no\\nrecord; and 10 more")
+
+
+# -- the commands ------------------------------------------------------------------------------------------------------
+
+
+def test_the_commands_show_an_inbox_and_decide(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`kalbio inbox` lists, shows, retries and drops, in text and as JSON, while a service has the inbox open."""
+    inbox, path = Inbox(tmp_path / "inbox.db"), str(tmp_path / "inbox.db")
+
+    def run(*arguments: str) -> str:
+        assert cli.main(["inbox", *arguments, "--inbox", path]) == 0
+        return capsys.readouterr().out
+
+    for name in ("a", "b", "c"):
+        inbox.put(f"x:{name}", "x", json.dumps({"event": "x", "name": name}).encode())
+    for event, _ in inbox.claim(2):
+        inbox.give_up(event.key, "dead", "ValueError: no\nrow")
+
+    listed = run("list")
+    assert [line.split()[0] for line in listed.splitlines() if "x:" in line] == ["dead", "dead", "waiting"]
+    assert "tried once; ValueError: no\\nrow" in listed
+    assert listed.endswith("1 waiting, 0 running, 0 done, 2 dead, 0 unknown, 0 dropped\n")
+    told = json.loads(run("list", "--state", "waiting", "--json"))
+    assert [event["key"] for event in told["events"]] == ["x:c"]
+    assert json.loads(run("show", "x:a", "--json"))["payload"] == {"event": "x", "name": "a"}
+    assert "ValueError: no" in run("show", "x:a")
+    assert run("retry", "x:a") == "x:a was dead, and is handled again\n"
+    assert run("drop", "--dead") == "x:b was dead, and is dropped\n"
+    assert run("retry", "--dead") == "none is dead\n"
+    assert {state: number for state, number in inbox.counts().items() if number} == {"waiting": 2, "dropped": 1}
+    inbox.close()
+
+
+def test_what_the_commands_cannot_do_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing inbox, an unknown key and a state that there is not are said, with exit code 1."""
+    path = str(tmp_path / "inbox.db")
+    assert cli.main(["inbox", "list", "--inbox", path]) == 1
+    Inbox(path).close()
+    for arguments in (["show", "x"], ["retry"], ["retry", "x", "--dead"], ["list", "--state", "lost"]):
+        assert cli.main(["inbox", *arguments, "--inbox", path]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["kalbio"] * 5
+    assert "There is no inbox" in lines[0]

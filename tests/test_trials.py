@@ -18,6 +18,7 @@ from scripts.trials import (
     full_disks,
     interrupts,
     killed_loads,
+    killed_registrar,
     large_files,
     leaks,
     many_loops,
@@ -72,6 +73,18 @@ def test_the_trial_notices_a_journal_that_forgets() -> None:
 
     assert figures["doubled"] > 0
     assert not full_disks.held(figures)
+
+
+def test_a_registrar_that_is_killed_loses_no_event() -> None:
+    """Of 60 events posted badly to a service that is killed twice none is lost, and no results are reported twice."""
+    figures = killed_registrar.run(60, 2, seed=1)
+
+    assert killed_registrar.held(figures), figures
+
+
+def test_the_trial_notices_a_registrar_that_reports_past_its_inbox() -> None:
+    """A handler that reports with the client alone reports again what is in, and the trial counts it."""
+    assert killed_registrar.run(45, 0, seed=1, careless=True)["reported although in"] > 0
 
 
 def test_files_go_up_and_down_whole_and_in_constant_memory() -> None:

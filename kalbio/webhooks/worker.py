@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from kalbio import _registrar as sync_registrar
+from kalbio._core.errors import SDKError
 from kalbio._model.registering import Ticket
 from kalbio._model.webhooks import RegistrationSubmitted, WebhookError, WebhookEvent, event_key, parse_webhook
 from kalbio.aio import _registrar as async_registrar
@@ -241,17 +242,18 @@ class Worker:
 
     def _failed(self, event: InboxEvent, ticket: Ticket, error: BaseException) -> None:
         text = f"{type(error).__name__}: {error}"
+        # What the client raises on purpose says what is wrong; of anything else one wants to know where it comes from.
+        where = None if isinstance(error, SDKError) else error
         if self._stopping and isinstance(error, asyncio.CancelledError):
             self._inbox.postpone(event.key, 0, "it was stopped while it was handled", counts=False)
         elif ticket.attempt >= self._attempts:
             self._inbox.give_up(event.key, "dead", text)
-            logger.error("%s is dead after %d attempts", event.key, ticket.attempt, exc_info=error)
+            logger.error("%s is dead after %d attempts: %s", event.key, ticket.attempt, text, exc_info=where)
         else:
             wait = min(_MAX_BACKOFF, _FIRST_BACKOFF * 2.0 ** (ticket.attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
             self._inbox.postpone(event.key, wait, text)
-            logger.warning(
-                "%s failed at attempt %d, and is tried again in %.1f s", event.key, ticket.attempt, wait, exc_info=error
-            )
+            told = "%s failed at attempt %d, and is tried again in %.1f s: %s"
+            logger.warning(told, event.key, ticket.attempt, wait, text, exc_info=where)
 
     def _run_handler(self, handler: Handler, parsed: WebhookEvent, ticket: Ticket) -> bool:
         if not handler.is_async:

@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 from kalbio import KaleidoscopeClient
@@ -17,14 +16,14 @@ from kalbio.records import Record
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.server import serve
 from scripts.registration_demo.account import Account
-from scripts.registration_demo.registrar import Registrar, receiving
+from scripts.registration_demo.registrar import Registrar, serving
 from scripts.registration_demo.table import FIELDS, KEY, RESULT_FIELDS, SPOILT, Row, read_drugs, results_file
 
 PROGRAM = "Approved small molecules"
 EXPERIMENT = "Identity check of approved drugs"
 DEFINITION = "Assay results registration"
 FILE_NAME = "identity-check.csv"
-WEBHOOK_LIMIT = 20.0
+LIMIT = 20.0
 WRITTEN = {**FIELDS, **RESULT_FIELDS}
 
 
@@ -35,30 +34,30 @@ def main() -> int:
     arguments = parser.parse_args()
 
     account, registrar = Account(), Registrar()
-    with receiving(registrar) as webhook:
-        sandbox = Sandbox(arguments.db, seed="demo", webhook=webhook)
-        with (
-            serve(sandbox) as server,
-            KaleidoscopeClient(sandbox.settings.client_id, sandbox.settings.client_secret, server.url) as lab,
-            KaleidoscopeClient(sandbox.settings.client_id, sandbox.settings.client_secret, server.url) as service,
-        ):
-            account.step("A sandbox of Kaleidoscope, and a webhook receiver")
-            account.say(f"sandbox    {server.url}   (state: {arguments.db or 'in memory'})")
-            account.say(f"reference  {server.reference_url}")
-            account.say(f"receiver   {webhook}")
-            run(account, lab, service, registrar)
-        sandbox.close()
+    with (
+        Sandbox(arguments.db, seed="demo", webhook=registrar.url) as sandbox,
+        serve(sandbox) as server,
+        KaleidoscopeClient(sandbox.settings.client_id, sandbox.settings.client_secret, server.url) as lab,
+        KaleidoscopeClient(sandbox.settings.client_id, sandbox.settings.client_secret, server.url) as service,
+        tempfile.TemporaryDirectory() as folder,
+        serving(registrar, service, folder),
+    ):
+        account.step("A sandbox of Kaleidoscope, and a registrar")
+        account.say(f"sandbox    {server.url}   (state: {arguments.db or 'in memory'})")
+        account.say(f"reference  {server.reference_url}")
+        account.say(f"registrar  {registrar.url.partition('?')[0]}")
+        run(account, lab, registrar)
     return 0 if account.close() else 1
 
 
-def run(account: Account, lab: KaleidoscopeClient, service: KaleidoscopeClient, registrar: Registrar) -> None:
+def run(account: Account, lab: KaleidoscopeClient, registrar: Registrar) -> None:
     """Do what a lab and its integration service do."""
     drugs = read_drugs()
     before = census(lab)
     experiment = prepare(account, lab)
     records = load(account, lab, drugs)
     attach(account, experiment, records)
-    register(account, lab, service, registrar, experiment, drugs)
+    register(account, lab, registrar, experiment, drugs)
     search(account, lab, drugs)
     read_back(account, lab, experiment, records, drugs)
     export(account, lab, drugs)
@@ -150,7 +149,6 @@ def attach(account: Account, experiment: Activity, records: dict[str, Record]) -
 def register(
     account: Account,
     lab: KaleidoscopeClient,
-    service: KaleidoscopeClient,
     registrar: Registrar,
     experiment: Activity,
     drugs: list[Row],
@@ -169,16 +167,12 @@ def register(
             f"{FILE_NAME} uploaded to the property {upload.property_name!r} and registered: {registration.status}"
         )
         account.check("registration begins as", "pending", registration.status)
-        try:
-            event = registrar.events.get(timeout=WEBHOOK_LIMIT)
-        except Empty:
-            account.check("webhook", "registration_submitted", "none came")
-            return
-        account.say(f"webhook {event['event']} for {len(event['record_ids'])} records")
-        account.check("webhook", ("registration_submitted", file_id), (event["event"], event["file_id"]))
-        complaints = registrar.handle(event, service)
-        account.say(f"the registrar checked {len(drugs)} rows and reported; bad: {complaints}")
-        account.check("rows that the registrar refused", [SPOILT], list(complaints))
+        lab.registration.wait(experiment, file_id=file_id, interval=0.1, timeout=LIMIT)
+        (event,) = registrar.events
+        account.say(f"webhook {event.event} for {len(event.record_ids)} records")
+        account.check("webhook", ("registration_submitted", file_id), (event.event, event.file_id))
+        account.say(f"the registrar checked {len(drugs)} rows and reported; bad: {registrar.complaints}")
+        account.check("rows that the registrar refused", [SPOILT], list(registrar.complaints))
     final = lab.registration.get_registration_files(experiment)[0]
     account.check("registration ends as", "completed", final.status)
     account.check("message of the registrar", f"{len(drugs) - 1} of {len(drugs)} rows are right", final.message)

@@ -1,7 +1,7 @@
 """Runs the trials and prints their figures; exits 1 when one fails.
 
 scripts/reliability [--calls N] [--share X] [--seed N] [--ends N] [--kills N] [--rows N] [--interrupts N]
-                    [--megabytes N] [--cancellations N]
+                    [--megabytes N] [--cancellations N] [--events N]
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from scripts.trials import (
     interrupts,
     killed_downloads,
     killed_loads,
+    killed_registrar,
     large_files,
     leaks,
     many_callers,
@@ -42,6 +43,7 @@ def main() -> int:
     parser.add_argument("--interrupts", type=int, default=200, help="bulk calls to interrupt (default: 200)")
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the large files (default: 1000)")
     parser.add_argument("--cancellations", type=int, default=5000, help="async calls to cancel (default: 5000)")
+    parser.add_argument("--events", type=int, default=2000, help="events for the registrar to lose (default: 2000)")
     given = parser.parse_args()
 
     def once(figures: Figures) -> bool:
@@ -112,6 +114,11 @@ def main() -> int:
             f"a load of {given.rows // 4} rows whose journal meets ten full disks: none lost, doubled, or untold",
             lambda: full_disks.run(given.rows // 4, 10, given.seed),
             full_disks.held,
+        ),
+        (
+            f"{given.events} events for a registrar that is killed 20 times: none lost, no results reported twice",
+            lambda: killed_registrar.run(given.events, 20, given.seed),
+            killed_registrar.held,
         ),
         (
             f"{given.megabytes} MB up and down: all bytes the same, peak memory above the start at most 4 MB",
