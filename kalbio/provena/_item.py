@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest f3f076e8e8e0)
+# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest 7934811fd223)
 """Items as objects: what the service of their subtype does, without naming them."""
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class RegistryItem(Item):
         reverted: RegistryItem = self._service().revert(self, history_id, reason)
         return reverted
 
-    def version(self, reason: str) -> RegistryItem:
+    def version(self, reason: str, *, verify: bool = False) -> RegistryItem:
         """Make its next version. See `version` of the service."""
-        made: RegistryItem = self._service().version(self, reason)
+        made: RegistryItem = self._service().version(self, reason, verify=verify)
         return made
 
     def versions(self) -> list[RegistryItem]:

@@ -392,3 +392,48 @@ def test_an_import_that_cannot_be_is_not_sent(lab: Lab, items: Any, mode: str, t
     with pytest.raises((TypeError, ValueError), match=text):
         lab(lab.api.registry.import_items(items, mode))
     assert lab.transport.exchanges == []
+
+
+@pytest.mark.parametrize(
+    "how", [Fault("registryItemCreate", lose_answer=True), Fault("registryItemCreate", status=502, after=True)]
+)
+def test_an_item_whose_answer_was_lost_is_found(lab: Lab, how: Fault) -> None:
+    """By its data, beside one that was there before and looks the same; without `verify` its fate is unknown."""
+    before = lab.organisation("Reef")
+    lab.sandbox.faults.add(how)
+    made = lab(lab.api.organisations.create(display_name="Reef", name="Reef", verify=True))
+    assert made.id != before.id
+    assert lab(lab.api.organisations.count()) == 2
+    lab.sandbox.faults.add(Fault("registryItemCreate", lose_answer=True))
+    with pytest.raises(OutcomeUnknownError):
+        lab.organisation("Other")
+
+
+def test_a_version_whose_answer_was_lost_is_found(lab: Lab) -> None:
+    """It is the next one of the item, which had none before."""
+    lab.linked()
+    model = lab.model()
+    lab.sandbox.faults.add(Fault("registryItemVersion", lose_answer=True))
+    resource = {"key": "config", "description": "x", "usage_type": "CONFIG_FILE"}
+    lab.sandbox.faults.add(Fault("registryItemCreate", lose_answer=True))
+    data = {"display_name": "Config", "deferred_resources": [resource]}
+    assert lab(lab.api.dataset_templates.create(**data, verify=True)).deferred_resources[0]["key"] == "config"
+    found = lab(model.version("next", verify=True))
+    assert found.versioning_info["previous_version"] == model.id
+    assert lab(lab.api.models.count()) == 2
+
+
+def test_what_was_lost_and_is_not_there_stays_unknown(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is never written a second time by itself."""
+    for module in ("kalbio.provena.registry", "kalbio.provena.aio.registry"):
+        monkeypatch.setattr(f"{module}._LOOKS", (0.0, 0.0))
+    lab.linked()
+    model = lab.model()
+    lab.sandbox.faults.add(Fault("registryItemCreate", reset=True))
+    with pytest.raises(OutcomeUnknownError):
+        lab(lab.api.organisations.create(display_name="Reef", name="Reef", verify=True))
+    assert lab(lab.api.organisations.count()) == 0
+    lab.sandbox.faults.add(Fault("registryItemVersion", reset=True))
+    with pytest.raises(OutcomeUnknownError):
+        lab(model.version("next", verify=True))
+    assert lab.asked.count("registryItemVersion") == 1

@@ -18,7 +18,13 @@ TABLE = """\
 | `fetch_item(id: str, item_subtype: str, fetch_response_model: Type[T], seed_allowed: Optional[bool]=None)` | Y |
 | `get_schema(item_subtype: ItemSubType)` | Y |
 """
-PERSON = {"display_name": "Ada", "email": "a@x.org", "first_name": "Ada", "last_name": "L", "ethics_approved": True}
+PERSON: dict[str, Any] = {
+    "display_name": "Ada",
+    "email": "a@x.org",
+    "first_name": "Ada",
+    "last_name": "L",
+    "ethics_approved": True,
+}
 
 
 def test_the_surface_is_compared_with_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

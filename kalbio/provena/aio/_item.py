@@ -39,9 +39,9 @@ class RegistryItem(Item):
         reverted: RegistryItem = await self._service().revert(self, history_id, reason)
         return reverted
 
-    async def version(self, reason: str) -> RegistryItem:
+    async def version(self, reason: str, *, verify: bool = False) -> RegistryItem:
         """Make its next version. See `version` of the service."""
-        made: RegistryItem = await self._service().version(self, reason)
+        made: RegistryItem = await self._service().version(self, reason, verify=verify)
         return made
 
     async def versions(self) -> list[RegistryItem]:

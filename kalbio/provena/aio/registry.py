@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from provena_api.api.registry import (
@@ -20,7 +22,8 @@ from provena_api.api.registry import (
 from provena_api.models import GenericDomainInfo, ItemRevertRequest, LockChangeRequest
 from provena_api.types import UNSET
 
-from kalbio._core.errors import SDKError
+from kalbio._core.aio.concurrency import sleep
+from kalbio._core.errors import OutcomeUnknownError, SDKError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import stale
@@ -32,6 +35,14 @@ from kalbio.provena.aio._item_locks import LockCalls
 from kalbio.provena.aio._items import Identifier
 from kalbio.provena.aio._service import require_text, require_whole
 
+if TYPE_CHECKING:
+    from kalbio._core.http.httpx_names import Response
+else:
+    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
+
+_LOOKS = (0.0, 1.0, 3.0)
+"""Seconds before each look for what a write may have made."""
+
 
 class RegistryService(AccessCalls, LockCalls):
     """The items of one subtype.
@@ -41,16 +52,19 @@ class RegistryService(AccessCalls, LockCalls):
         client: the client that asks.
     """
 
-    async def create(self, **members: Any) -> RegistryItem:
+    async def create(self, *, verify: bool = False, **members: Any) -> RegistryItem:
         """Create an item.
 
         Args:
+            verify: whether to look for the item by its name and its data when the answer is lost. Lists the items
+                before.
             **members: the data of the subtype: `display_name`, and what else it has.
 
         Raises:
             TypeError: the subtype has no such member, or a member is missing; nothing was sent.
             UnsupportedActionError: items of this subtype are not written here.
             ValidationError: the server refused, perhaps because your user is linked to no person.
+            OutcomeUnknownError: the answer was lost, and `verify`, if given, found nothing.
 
         Example:
             >>> await client.organisations.create(display_name="Reef group", name="Reef group")
@@ -58,10 +72,18 @@ class RegistryService(AccessCalls, LockCalls):
         require_action(self.subtype, "create")
         self._check_members(members)
         body = GenericDomainInfo.from_dict(members)
-        response = await self.client.session.call(registry_item_create.build_request(*self._place(), body=body))
-        raw = as_object(response).get("created_item")
+        before = {item.id for item in await self._twins(members)} if verify else set()
+
+        async def look() -> RegistryItem | None:
+            new = [item for item in await self._twins(members) if item.id not in before]
+            return new[0] if len(new) == 1 else None
+
+        sent = await self._send(registry_item_create.build_request(*self._place(), body=body), look if verify else None)
+        if isinstance(sent, RegistryItem):
+            return sent
+        raw = as_object(sent).get("created_item")
         if not isinstance(raw, dict):
-            raise unusable(response, "the answer has no created_item")
+            raise unusable(sent, "the answer has no created_item")
         return RegistryItem(raw, self.client)
 
     async def seed(self) -> RegistryItem:
@@ -145,7 +167,7 @@ class RegistryService(AccessCalls, LockCalls):
         await self.client.session.call(registry_item_revert.build_request(*self._place(), body=body))
         return await self._read_back(self._unread(id))
 
-    async def version(self, identifier: Identifier, reason: str) -> RegistryItem:
+    async def version(self, identifier: Identifier, reason: str, *, verify: bool = False) -> RegistryItem:
         """Make the next version of an item: a copy that can be changed, while the item stays as it is.
 
         A job registers that; `version_job_id` of the new item names it. A lock does not prevent a version.
@@ -153,6 +175,7 @@ class RegistryService(AccessCalls, LockCalls):
         Args:
             identifier: the newest version of an item: handle, object, or exact display name.
             reason: why there is a new one.
+            verify: whether to look for the new version when the answer is lost. Reads the item before.
 
         Returns:
             The new version.
@@ -161,18 +184,28 @@ class RegistryService(AccessCalls, LockCalls):
             UnsupportedActionError: items of this subtype have no versions.
             PermissionDeniedError: you do not have the role `admin` of the item.
             ValidationError: there is a next version already, or it is a seed.
+            OutcomeUnknownError: the answer was lost, and `verify`, if given, found nothing.
 
         Example:
             >>> model = await client.models.version("Coral model", "with currents")
         """
         require_action(self.subtype, "version")
         require_text("reason", reason)
-        body = LockChangeRequest(id=await self._own(identifier), reason=reason)
-        response = await self.client.session.call(registry_item_version.build_request(*self._place(), body=body))
-        answer = as_object(response)
+        old = await self._own(identifier)
+        before = await self._next_of(old) if verify else None
+
+        async def look() -> RegistryItem | None:
+            following = await self._next_of(old)
+            return None if following in (None, before) else await self.need(str(following))
+
+        request = registry_item_version.build_request(*self._place(), body=LockChangeRequest(id=old, reason=reason))
+        sent = await self._send(request, look if verify else None)
+        if isinstance(sent, RegistryItem):
+            return sent
+        answer = as_object(sent)
         id = answer.get("new_version_id")
         if not isinstance(id, str):
-            raise unusable(response, "the answer has no new_version_id")
+            raise unusable(sent, "the answer has no new_version_id")
         made = self._unread(id, {"version_activity_workflow_id": answer.get("version_job_session_id")})
         return await self._read_back(made)
 
@@ -251,6 +284,31 @@ class RegistryService(AccessCalls, LockCalls):
         await self.client.session.call(registry_item_delete.build_request(*self._place(), id=id))
         self._of_this_subtype.discard(id)
 
+    async def _send(
+        self, request: dict[str, Any], look: Callable[[], Awaitable[RegistryItem | None]] | None
+    ) -> Response | RegistryItem:
+        """Send a write; when its answer is lost, look for what it made. Gives the answer, or what was found."""
+        try:
+            return await self.client.session.call(request)
+        except OutcomeUnknownError:
+            for pause in _LOOKS if look is not None else ():
+                await sleep(pause)
+                with suppress(SDKError):
+                    if look is not None and (found := await look()) is not None:
+                        return found
+            raise
+
+    async def _twins(self, members: dict[str, Any]) -> list[RegistryItem]:
+        """Read the items that have these data."""
+        self._forget(None)
+        wanted = _bare(members)
+        items = (await self.catalog()).items
+        return [item for item in items if wanted.items() <= _bare(self._data(item)).items()]
+
+    async def _next_of(self, id: str) -> str | None:
+        following = ((await self.need(id)).versioning_info or {}).get("next_version")
+        return None if following is None else str(following)
+
     async def _read_back(self, item: RegistryItem) -> RegistryItem:
         """Read an item after a write that succeeded; what is known of it where that fails."""
         try:
@@ -284,3 +342,10 @@ class RegistryService(AccessCalls, LockCalls):
         missing = [name for name in needed if name not in members]
         if missing:
             raise TypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}")
+
+
+def _bare(value: Any) -> Any:
+    """Return data without the members that have no value, which the server adds everywhere."""
+    if isinstance(value, dict):
+        return {name: _bare(one) for name, one in value.items() if one is not None}
+    return [_bare(one) for one in value] if isinstance(value, list) else value
