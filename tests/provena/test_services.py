@@ -247,3 +247,23 @@ def test_what_the_stand_in_does_not_have_it_names() -> None:
         assert json.loads(missing.body)["detail"] == [
             {"loc": ["body"], "msg": "field required", "type": "value_error.missing"}
         ]
+
+
+def test_a_missing_role_is_told_before_a_wrong_request() -> None:
+    """Token, role, request: in this order, as the servers look."""
+    from kalbio._core.emulator.messages import Request
+    from kalbio.provena.sandbox import Sandbox
+
+    with Sandbox() as sandbox:
+        form = f"grant_type=refresh_token&client_id=x&refresh_token={sandbox.offline_token('dave')}".encode()
+        kind = [("content-type", "application/x-www-form-urlencoded")]
+        token = json.loads(sandbox.handle(Request("POST", "/identity/protocol/openid-connect/token", kind, form)).body)
+        for header, path, status in (
+            (token["access_token"], "/registry-api/registry/agent/person/fetch", 401),
+            (token["access_token"], "/id-service-api/handle/get", 401),
+            ("sandbox-token-of-nobody", "/registry-api/registry/agent/person/fetch", 401),
+            (sandbox.issue_token(), "/registry-api/registry/agent/person/fetch", 422),
+        ):
+            answer = sandbox.handle(Request("GET", path, [("authorization", f"Bearer {header}")]))
+            assert answer.status == status
+            assert b"correct role" in answer.body or header != token["access_token"]

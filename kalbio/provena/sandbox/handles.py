@@ -22,68 +22,60 @@ def _handle(call: Call, id: str) -> Document:
     return found
 
 
-def _to_write(call: Call) -> Document:
-    call.caller.require(HANDLES_READ, HANDLES_WRITE)
-    return _handle(call, call.body["id"])
-
-
 def _with(call: Call, handle: Document, values: list[Document]) -> Document:
     return call.store.put(HANDLE, {**handle, "properties": sorted(values, key=lambda value: value["index"])})
 
 
-@routes.operation("handleGet")
+@routes.operation("handleGet", HANDLES_READ)
 def get(call: Call) -> Document:
     """A handle with its values."""
-    call.caller.require(HANDLES_READ)
     return _handle(call, call.query["id"])
 
 
-@routes.operation("handleList")
+@routes.operation("handleList", HANDLES_READ)
 def list_all(call: Call) -> Answer:
     """Fails, as the servers do."""
-    call.caller.require(HANDLES_READ)
     return UNCAUGHT
 
 
-@routes.operation("handleMint")
+@routes.operation("handleMint", HANDLES_READ, HANDLES_WRITE)
 def mint(call: Call) -> Document:
     """A new handle with one value."""
-    call.caller.require(HANDLES_READ, HANDLES_WRITE)
     handle = call.store.new_handle(call.body["value"], call.body["value_type"])
     return call.store.need(HANDLE, handle)
 
 
-@routes.operation("handleAddValue")
+@routes.operation("handleAddValue", HANDLES_READ, HANDLES_WRITE)
 def add_value(call: Call) -> Document:
     """A value more, behind all others."""
-    handle = _to_write(call)
+    handle = _handle(call, call.body["id"])
     values: list[Document] = handle["properties"]
     index = max((value["index"] for value in values), default=0) + 1
     return _with(call, handle, [*values, _value(call, index)])
 
 
-@routes.operation("handleAddValueByIndex")
+@routes.operation("handleAddValueByIndex", HANDLES_READ, HANDLES_WRITE)
 def add_value_by_index(call: Call) -> Document:
     """A value more, at a place that is free."""
-    handle, index = _to_write(call), call.body["index"]
+    handle, index = _handle(call, call.body["id"]), call.body["index"]
     values: list[Document] = handle["properties"]
     if any(value["index"] == index for value in values):
         raise _refused("Index already in use.")
     return _with(call, handle, [*values, _value(call, index)])
 
 
-@routes.operation("handleModifyByIndex")
+@routes.operation("handleModifyByIndex", HANDLES_READ, HANDLES_WRITE)
 def modify_by_index(call: Call) -> Document:
     """Another text at a place; its type stays."""
-    handle, index = _to_write(call), call.body["index"]
+    handle, index = _handle(call, call.body["id"]), call.body["index"]
     old, others = _split(handle, index)
     return _with(call, handle, [*others, {**old, "value": call.body["value"]}])
 
 
-@routes.operation("handleRemoveByIndex")
+@routes.operation("handleRemoveByIndex", HANDLES_READ, HANDLES_WRITE)
 def remove_by_index(call: Call) -> Document:
     """A value less."""
-    handle = _to_write(call)
+    handle = _handle(call, call.body["id"])
     return _with(call, handle, _split(handle, call.body["index"])[1])
 
 

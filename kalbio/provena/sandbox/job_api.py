@@ -42,10 +42,9 @@ def fetch(call: Call) -> Document:
     return {"job": job}
 
 
-@routes.operation("jobJobsAdminFetch")
+@routes.operation("jobJobsAdminFetch", JOBS_READ)
 def fetch_any(call: Call) -> Document:
     """A job of anybody."""
-    call.caller.require(JOBS_READ)
     return {"job": _found(call)}
 
 
@@ -55,10 +54,9 @@ def list_own(call: Call) -> Document:
     return _page(call, "username", call.caller.username)
 
 
-@routes.operation("jobJobsAdminList")
+@routes.operation("jobJobsAdminList", JOBS_READ)
 def list_all(call: Call) -> Document:
     """One page of all jobs, or of those of a user."""
-    call.caller.require(JOBS_READ)
     username = call.body.get("username_filter")
     return _page(call, "gsi_status", "ok") if username is None else _page(call, "username", username)
 
@@ -72,10 +70,9 @@ def list_own_batch(call: Call) -> Document:
     return page
 
 
-@routes.operation("jobJobsAdminListBatch")
+@routes.operation("jobJobsAdminListBatch", JOBS_READ)
 def list_batch(call: Call) -> Document | Answer:
     """One page of a batch. To filter it by a user fails, as on the servers, once there is something to filter."""
-    call.caller.require(JOBS_READ)
     page = _page(call, "batch_id", call.body["batch_id"])
     return UNCAUGHT if page["jobs"] and call.body.get("username_filter") is not None else page
 
@@ -102,10 +99,9 @@ def _start(known: list[Document], key: Any) -> int:
     raise Refusal(500, f"{_QUERY}An error occurred (500) when calling the Query operation")
 
 
-@routes.operation("jobJobsAdminLaunch")
+@routes.operation("jobJobsAdminLaunch", JOBS_READ, JOBS_WRITE)
 def launch(call: Call) -> Document:
     """A new job for anybody, alone, in a new batch, or in one that there is."""
-    call.caller.require(JOBS_READ, JOBS_WRITE)
     body, sub_type = call.body, call.body["job_sub_type"]
     batch_id = body.get("add_to_batch")
     if body.get("request_batch_id"):
@@ -131,8 +127,7 @@ def retry(call: Call) -> Document:
     raise Refusal(400, "Not yet implemented")
 
 
-@routes.operation("jobJobsAdminRetry")
+@routes.operation("jobJobsAdminRetry", JOBS_READ, JOBS_WRITE)
 def retry_any(call: Call) -> Document:
     """Refused, as by the servers."""
-    call.caller.require(JOBS_READ, JOBS_WRITE)
     raise Refusal(400, "Not yet implemented")

@@ -28,7 +28,6 @@ _QUESTIONS: dict[str, tuple[_Question, str, int]] = {
 
 
 def _explore(call: Call) -> Document:
-    call.caller.require(READ)
     question, name, default = _QUESTIONS[call.operation.id]
     depth = call.query.get("depth") or default
     if depth > _LARGEST_DEPTH:
@@ -46,12 +45,11 @@ def _explore(call: Call) -> Document:
 
 
 for _operation in _QUESTIONS:
-    routes.operation(_operation)(_explore)
+    routes.operation(_operation, READ)(_explore)
 
 
-@routes.operation("provGraphAdminClear")
+@routes.operation("provGraphAdminClear", READ, WRITE, ADMIN)
 def clear(call: Call) -> Document:
     """Forget the whole graph; the registry stays as it is."""
-    call.caller.require(READ, WRITE, ADMIN)
     graph.clear(call.store)
     return {"status": success("Successfully ran a clear query on the graph DB!")}

@@ -123,17 +123,15 @@ def _as_csv(rows: list[list[str]], name: str) -> Answer:
     return Answer(written.getvalue().encode(), 200, headers)
 
 
-@routes.operation("provBulkGenerateTemplateCsv")
+@routes.operation("provBulkGenerateTemplateCsv", READ)
 def generate_template(call: Call) -> Answer:
     """The columns of the runs of a workflow."""
-    call.caller.require(READ)
     return _as_csv([_Workflow(call, call.query["workflow_template_id"]).header], "test.csv")
 
 
-@routes.operation("provBulkRegenerateFromBatchCsv")
+@routes.operation("provBulkRegenerateFromBatchCsv", READ)
 def regenerate(call: Call) -> Answer:
     """The jobs of a batch as rows, with what became of each."""
-    call.caller.require(READ)
     batch = jobs.newest(call.store, "batch_id", call.query["batch_id"])
     if not batch or any(job["username"] != call.caller.username for job in batch):
         return UNCAUGHT
@@ -141,10 +139,9 @@ def regenerate(call: Call) -> Answer:
     return _as_csv([workflow.header, *map(workflow.row_of, batch)], "model_runs.csv")
 
 
-@routes.operation("provBulkConvertModelRunsCsv")
+@routes.operation("provBulkConvertModelRunsCsv", READ)
 def convert(call: Call) -> Document:
     """Rows as records. Nothing is registered; those that have a job are told by its id."""
-    call.caller.require(READ)
     text = call.files["csv_file"].data.decode("utf-8-sig", "replace")
     rows = [row for row in csv.reader(io.StringIO(text, newline="")) if any(row)]
     if not rows:

@@ -21,10 +21,9 @@ _NOT_LODGED = "Job failed, err: An error occurred while lodging the provenance r
 _USER = {"user_info": "sandbox"}
 
 
-@routes.operation("provModelRunRegister")
+@routes.operation("provModelRunRegister", READ, WRITE)
 def register(call: Call) -> Document:
     """Check a record, and launch the job that registers it. No person is needed for that."""
-    call.caller.require(READ, WRITE)
     records.require_well_formed([(("body",), call.body)])
     records.validate(call.store, call.caller, call.body)
     payload = {"record": call.body, "revalidate": False, **_USER}
@@ -32,20 +31,18 @@ def register(call: Call) -> Document:
     return {"status": success(_DISPATCHED), "session_id": session_id}
 
 
-@routes.operation("provModelRunRegisterSync")
+@routes.operation("provModelRunRegisterSync", READ, WRITE, ADMIN)
 def register_now(call: Call) -> Document:
     """Register a record at once."""
-    call.caller.require(READ, WRITE, ADMIN)
     records.require_well_formed([(("body",), call.body)])
     template = records.validate(call.store, call.caller, call.body)
     made = records.register(call.store, call.body, template, call.caller.username)
     return {"status": success("Provenance record lodged successfully."), "record_info": made}
 
 
-@routes.operation("provModelRunRegisterBatch")
+@routes.operation("provModelRunRegisterBatch", READ, WRITE)
 def register_batch(call: Call) -> Document:
     """Launch the job that launches a job for each record. Whether they are right is looked at there."""
-    call.caller.require(READ, WRITE)
     given = call.body["records"]
     records.require_well_formed([(("body", "records", number), one) for number, one in enumerate(given)])
     payload = {"records": given, **_USER}
@@ -53,10 +50,9 @@ def register_batch(call: Call) -> Document:
     return {"status": success(_DISPATCHED), "session_id": session_id}
 
 
-@routes.operation("provModelRunUpdate")
+@routes.operation("provModelRunUpdate", READ, WRITE)
 def update(call: Call) -> Document:
     """Check a record, and launch the job that changes a model run; who may do that is looked at there."""
-    call.caller.require(READ, WRITE)
     record = call.body["record"]
     records.require_well_formed([(("body", "record"), record)])
     records.validate(call.store, call.caller, record)
@@ -70,10 +66,9 @@ def update(call: Call) -> Document:
     return {"session_id": launch(call.store, call.caller.username, "MODEL_RUN_UPDATE", payload)}
 
 
-@routes.operation("provModelRunEditLinkToStudy")
+@routes.operation("provModelRunEditLinkToStudy", READ, WRITE)
 def link_to_study(call: Call) -> Document:
     """Name the study of a model run that has none."""
-    call.caller.require(READ, WRITE)
     store, run_id, study_id = call.store, call.query["model_run_id"], call.query["study_id"]
     run = _fetch(call, run_id, "MODEL_RUN")
     _fetch(call, study_id, "STUDY")
@@ -109,10 +104,9 @@ def _fetch(call: Call, id: str, subtype: str) -> Document:
         raise Refusal(400, f"Item {id} failed validation: {refusal.message}") from None
 
 
-@routes.operation("provModelRunDelete")
+@routes.operation("provModelRunDelete", READ, WRITE, ADMIN)
 def delete(call: Call) -> Document:
     """Take what a model run says out of the graph; the registry keeps the item."""
-    call.caller.require(READ, WRITE, ADMIN)
     store, id = call.store, call.body["record_id"]
     if store.get(ITEM, id) is None:
         raise Refusal(
@@ -129,27 +123,24 @@ def delete(call: Call) -> Document:
 # for administrators
 
 
-@routes.operation("provAdminStoreRecord")
+@routes.operation("provAdminStoreRecord", READ, WRITE, ADMIN)
 def store_record(call: Call) -> Document:
     """Put what a model run says into the graph again."""
-    call.caller.require(READ, WRITE, ADMIN)
     _lodge_again(call, call.body)
     return {"status": success("Successfully re-lodged item.")}
 
 
-@routes.operation("provAdminStoreRecords")
+@routes.operation("provAdminStoreRecords", READ, WRITE, ADMIN)
 def store_records(call: Call) -> Document:
     """The same for several."""
-    call.caller.require(READ, WRITE, ADMIN)
     for run in call.body:
         _lodge_again(call, run)
     return {"status": success("Successfully re-lodged all of the provenance records.")}
 
 
-@routes.operation("provAdminStoreAllRegistryRecords")
+@routes.operation("provAdminStoreAllRegistryRecords", READ, WRITE, ADMIN)
 def store_all_records(call: Call) -> Document:
     """The same for all that the registry has."""
-    call.caller.require(READ, WRITE, ADMIN)
     runs = [run for run in call.store.all(ITEM, "MODEL_RUN") if run["record_type"] == "COMPLETE_ITEM"]
     for run in runs:
         _lodge_again(call, run)

@@ -20,10 +20,9 @@ for _service in ("auth", "datastore", "handle", "job", "prov", "registry", "sear
     routes.operation(f"{_service}HealthCheck")(_is_well)
 
 
-@routes.operation("searchEntityRegistry")
+@routes.operation("searchEntityRegistry", READ)
 def search(call: Call) -> Document:
     """Items with one of the words in a text of their data; the more of them, the better."""
-    call.caller.require(READ)
     words = set(call.query["query"].lower().split())
     limit = min(call.query.get("record_limit") or _LIMIT, _LARGEST_LIMIT)
     hits = []
