@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 43b1e77908a9)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 1411b10f0e3e)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ class ImportsService(Service):
             body["add_fields_to_record_view_ids"] = plain_ids(
                 add_fields_to_record_view_ids, "record view", RecordViewData
             )
-        if size is not None and (quick is None or quick.encode({}) is None):
+        if size is not None and quick is None:
             for index, row in enumerate(rows):  # no batch may go and a later one turn out to be none
                 strict_json.encode(row, f"data[{index}]")
         step = size or len(rows) or 1

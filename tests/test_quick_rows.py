@@ -102,7 +102,7 @@ ROWS = st.lists(
 def carefully(rows: list[dict[Any, Any]]) -> bytes:
     """Encode rows cell by cell, or raise."""
     checked = with_cells("data", with_key_texts("data", rows, {"Compound": "Compound"}))
-    return strict_json.encode({"key_field_names": ["Compound"], "data": checked})
+    return strict_json.encode({"data": checked, "key_field_names": ["Compound"]})
 
 
 def quickly(rows: list[dict[Any, Any]]) -> bytes | None:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from io import BytesIO
 from operator import itemgetter
 from typing import Annotated, Any, TypeAlias, TypeGuard
 
@@ -24,8 +25,8 @@ from kalbio._model.keys import with_key_texts
 Rows: TypeAlias = Sequence[dict[Any, Any]]
 
 _FIRST = 100
-_CHUNK = 2000
-"""Rows that are looked at together, after the first ones, which tell the columns."""
+_CHUNK = 500
+"""Rows that are looked at and encoded together: so many that they are still close to the processor the second time."""
 _PLAIN = frozenset({str, int, float, bool})
 _ODD = (ValueError, TypeError, LookupError, OverflowError, RecursionError, RuntimeError)
 """What odd rows lead to here; the last one those that are changed meanwhile."""
@@ -40,26 +41,28 @@ def are_plain(data: object) -> TypeGuard[Rows]:
 
 
 class QuickRows:
-    """Rows that were looked at, and can be encoded together."""
+    """Rows that were looked at and encoded."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_begun",)
 
-    def __init__(self, rows: Sequence[Any]) -> None:
+    def __init__(self, begun: BytesIO) -> None:
         """Made by `look_at`."""
-        self._rows = rows
+        self._begun = begun
 
     @classmethod
     def look_at(cls, rows: Rows, keys: Iterable[str]) -> QuickRows | None:
-        """Return rows that can be encoded together, None where it takes a closer look.
+        """Return the rows, encoded together; None where it takes a closer look.
 
         Args:
             rows: plain dicts.
             keys: the columns that every row must have a key value in.
         """
         names = {key: key for key in keys}
-        found: list[Any] = []
+        # What it holds is handed on without a copy: it is most of the memory that a large load takes.
+        begun = BytesIO()
+        begun.write(b'{"data":[')
         try:
-            columns = _Columns((), frozenset()).widened(rows[:_FIRST])
+            columns = _Columns((), frozenset()).widened(rows[:_FIRST])  # as a rule these have all of them
             for start in range(0, len(rows), _CHUNK):
                 chunk = _with_keys(rows[start : start + _CHUNK], names)
                 part = columns.read(chunk)
@@ -71,17 +74,21 @@ class QuickRows:
                     part = columns.read(chunk)
                 if part is None:
                     return None
-                found += part
+                begun.write(b"," if start else b"")
+                begun.write(memoryview(_encode(part))[1:-1])
         except _ODD:
             return None
-        return cls(found)
+        return cls(begun)
 
     def encode(self, body: Mapping[str, Any]) -> bytes | None:
-        """Return a body with these rows as its `data` and texts besides; None where it takes a closer look."""
+        """Return a body with these rows as its `data` and texts besides, once; None where it takes a closer look."""
         try:
-            return _encode({**body, "data": self._rows})
+            others = _encode({name: value for name, value in body.items() if name != "data"})
         except _ODD:
             return None
+        self._begun.write(b"]" if others == b"{}" else b"],")
+        self._begun.write(others[1:])
+        return self._begun.getvalue()
 
 
 def careful(rows: Sequence[Mapping[Any, Any]], names: Mapping[Any, Any]) -> list[dict[Any, Any]]:
