@@ -62,13 +62,15 @@ USUAL = [
     10**18, 2**64, 10**30, 2.5, -0.0, 1e-7, 1e16, 1e22, 5e-324, 1.7976931348623157e308, True, False, None,
 ]  # fmt: skip
 OTHERS = [
-    Decimal("2.50"), Decimal("1E+3"), date(2026, 3, 1), datetime(2026, 3, 1), datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+    Decimal("2.50"), Decimal("1E+3"), Decimal("1E+999999"), date(2026, 3, 1), datetime(2026, 3, 1),
+    datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
     time(9, 30), UUID(int=5), PurePosixPath("a/b"), pandas.Timestamp("2026-03-01T09:30", tz="UTC"), numpy.float64(1.5),
     numpy.int64(3), numpy.bool_(True), numpy.str_("z"), Colour.RED, Level.LOW, Word("w"), Count(3), Share(2.5),
 ]  # fmt: skip
 REFUSED = [
     math.nan, math.inf, -math.inf, "\ud800", [1], (1,), {"a": 1}, {1}, OrderedDict(a=1), MappingProxyType({"a": 1}),
-    b"x", bytearray(b"x"), object, datetime(2026, 3, 1, 9, 30), timedelta(1), Decimal("NaN"), numpy.float64("nan"),
+    b"x", bytearray(b"x"), object, datetime(2026, 3, 1, 9, 30), timedelta(1), Decimal("NaN"),
+    Decimal("sNaN"), numpy.float64("nan"),
     pandas.NA, pandas.NaT, Odd.PAIR, numpy.datetime64("2026-03-01"), memoryview(b"x"), 10**5000,
 ]  # fmt: skip
 

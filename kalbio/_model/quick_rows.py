@@ -122,14 +122,9 @@ class _Columns:
 
     def read(self, rows: Rows) -> list[Any] | None:
         """Return rows that have nothing but plain cells in these columns; None when they have."""
-        for name in self._floats:
-            # It would become a float. What becomes of a Decimal is that all its digits are text.
-            try:
-                kinds = set(map(type, map(itemgetter(name), rows)))
-            except KeyError:
-                kinds = {type(row.get(name)) for row in rows}
-            if Decimal in kinds:
-                return None
+        # A Decimal would become a float. What becomes of it is that all its digits are text.
+        if any(_has_decimals(rows, name) for name in self._floats):
+            return None
         try:
             found: list[Any] = msgspec.convert(rows, self._type)
         except msgspec.ValidationError:
@@ -145,6 +140,14 @@ class _Columns:
                 if type(cell) is float:
                     floats.add(name)
         return _Columns(tuple(names), frozenset(floats))
+
+
+def _has_decimals(rows: Rows, name: str) -> bool:
+    try:
+        # The quickest way to tell: a sum of floats and Decimals is none.
+        return isinstance(sum(map(itemgetter(name), rows)), Decimal)
+    except Exception:  # cells are missing, or of several kinds; what they are added by may be anything
+        return Decimal in {type(row.get(name)) for row in rows}
 
 
 @lru_cache(maxsize=32)
