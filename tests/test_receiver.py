@@ -28,6 +28,7 @@ from kalbio.webhooks import (
     parse_webhook,
     verify_hmac,
 )
+from tests.core.test_plain_download import answering
 from tests.registrar import OTHER_TOKEN, TOKEN, Lab, post, post_asgi
 from tests.rows import row
 
@@ -404,6 +405,20 @@ def test_the_lifespan_of_the_application_starts_and_stops_it(lab: Lab) -> None:
         return sent
 
     assert asyncio.run(run()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert app.inbox.counts()["done"] == 1
+
+
+def test_it_lives_as_long_as_an_application_that_it_is_a_part_of(lab: Lab) -> None:
+    """As the lifespan of another application it starts and stops with that, and gives it no state of its own."""
+    app = lab.receiver({"other_event": ignore})
+    app.inbox.put("x", "x", b'{"event": "x"}')
+
+    async def run() -> object:
+        async with app.lifespan(object()) as state:
+            assert await asyncio.to_thread(app.wait_until_idle, 20)
+        return state
+
+    assert asyncio.run(run()) is None
     assert app.inbox.counts()["done"] == 1
 
 
@@ -795,3 +810,22 @@ def test_what_the_commands_cannot_do_is_one_line(tmp_path: Path, capsys: pytest.
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(": ")[0] for line in lines] == ["kalbio"] * 5
     assert "There is no inbox" in lines[0]
+
+
+# -- the url of a file -------------------------------------------------------------------------------------------------
+
+
+def test_the_url_of_a_file_is_used_only_when_asked_for(lab: Lab) -> None:
+    """With `from_url` the file comes from the url of the webhook, with no credentials of the client."""
+    seen: list[Any] = []
+
+    def handler(event: ReceivedFile) -> None:
+        seen.append(event.read(from_url=True))
+
+    told = lab.file_registered()
+    app = lab.receiver({"registration_submitted": handler})
+    with answering(200, {}, b"from the url") as (url, asked):
+        post(app, {**told, "file_url": url})
+        assert app.wait_until_idle(20)
+    assert seen == [b"from the url"]
+    assert not {"authorization", "x-kal-authorization", "cookie"} & set(asked[0])

@@ -10,7 +10,8 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs
@@ -134,7 +135,7 @@ class Receiver:
     """A service that loses no event; see `receiver`.
 
     It starts with the application that it is, or with its first request. Where it is a part of another one, start it
-    with that: `async with app:`, `with app:`, or `FastAPI(lifespan=app.lifespan)`.
+    with that: `async with registrar:`, `with registrar:`, or `FastAPI(lifespan=registrar.lifespan)`.
 
     Attributes:
         inbox: the inbox.
@@ -229,9 +230,11 @@ class Receiver:
     async def __aexit__(self, *_: object) -> None:
         await anyio.to_thread.run_sync(self.stop)
 
-    def lifespan(self, app: Any = None) -> Self:
-        """Return what an application has as its lifespan that this is a part of: `FastAPI(lifespan=app.lifespan)`."""
-        return self
+    @asynccontextmanager
+    async def lifespan(self, app: Any = None) -> AsyncIterator[None]:
+        """Live as long as the application that this is a part of: `FastAPI(lifespan=registrar.lifespan)`."""
+        async with self:
+            yield  # nothing: Starlette takes what is given here for the state of the application
 
     def wait_until_idle(self, timeout: float = 60.0) -> bool:
         """Start, and wait until no event is waiting or being handled; returns whether that came in time."""
