@@ -13,6 +13,16 @@ DOCTOR = ("jsonschema_rs", "yaml")
 """The modules that the extra `doctor` brings."""
 
 
+OPTIONAL = (*SANDBOX, *DOCTOR, "nanoarrow", "openpyxl", "tqdm")
+"""The modules whose absence is told by a text that says what to install."""
+
+
+def require_command() -> None:
+    """Raise ModuleNotFoundError, saying what to install, unless the package that the command is made with is there."""
+    if find_spec("click") is None:
+        raise ModuleNotFoundError(_how_to_install("the command needs", "cli", "click"), name="click")
+
+
 def require_sandbox() -> None:
     """Raise ModuleNotFoundError, saying what to install, unless all packages of the sandbox are there."""
     for module in SANDBOX:

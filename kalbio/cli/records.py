@@ -1,0 +1,293 @@
+"""`kalbio records`: read, search, load and export records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+from kalbio.cli.errors import DONE, FAILED, UNKNOWN, Stop
+from kalbio.cli.options import connect, connected, printing, progress, this_run
+from kalbio.cli.output import Output
+
+if TYPE_CHECKING:
+    from kalbio.loading import LoadCell, LoadReport, PlannedLoad
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def record_key(parts: Sequence[str]) -> list[str | dict[str, str]]:
+    """Return what `KEY...` names: ids, or one record by its key fields: `Compound=CPD-1 Batch=B1`."""
+    pairs = [part.partition("=") for part in parts]
+    named = [name for name, sign, _ in pairs if sign]
+    if named and len(named) < len(parts):
+        raise click.UsageError("Give ids, or the key fields of one record as FIELD=VALUE; not both.")
+    if len(set(named)) < len(named):
+        raise click.UsageError("A key field is given twice; key fields name one record. For several records give ids.")
+    return [{name: value for name, _, value in pairs}] if named else list(parts)
+
+
+def _conditions(function: Function) -> Function:
+    """Give a command the options that say which records."""
+    options = [
+        click.option("--where", "where", metavar="CONDITIONS", multiple=True, help="Conditions on fields, such as "
+                     "'logP < 5 and Status in [\"hit\", \"lead\"]'; may be given several times."),
+        click.option("--sort", "sorts", metavar="FIELD", multiple=True, help="Order by this field, -FIELD for the "
+                     "greatest first; may be given several times."),
+        click.option("--activity", metavar="NAME|ID", help="Records of this activity."),
+        click.option("--program", metavar="NAME|ID", help="Records of this program."),
+        click.option("--text", "search_text", metavar="TEXT", help="Records with this text in them."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _where(texts: Sequence[str]) -> Any:
+    if not texts:
+        return None
+    from kalbio.cli.where import read_conditions
+
+    found = read_conditions(texts[0])
+    for text in texts[1:]:
+        found = found & read_conditions(text)
+    return found
+
+
+_LIMIT = click.option("--limit", type=click.IntRange(1), help="Most records.")
+_FIELDS = click.option(
+    "--field", "fields", metavar="NAME|ID", multiple=True, help="A column; may be given several times. By default all."
+)
+
+
+@click.group()
+def records() -> None:
+    """Read, search, load and export records."""
+
+
+@records.command()
+@click.argument("key", nargs=-1, required=True)
+@connected
+@printing
+def get(out: Output, key: Sequence[str]) -> None:
+    """Show records with their current values.
+
+    KEY is an id, or FIELD=VALUE for each key field of one record: Compound=CPD-1. JSON is what the server sends.
+    """
+    wanted = record_key(key)
+    with connect() as client:
+        found = client.records.get_records_by_ids(wanted)
+        missing = len(set(map(str, wanted))) - len({record.id for record in found})
+        if out.form == "json":
+            out.rows(record.to_dict() for record in found)
+        elif found:
+            table = client.records.table(ids=found)
+            if out.form == "csv":
+                out.rows(table, table.columns)
+            else:
+                for row in table:
+                    out.object({name: value for name, value in row.items() if value is not None})
+        if missing:
+            raise Stop(f"{missing} of the records {'is' if missing == 1 else 'are'} not there")
+
+
+@records.command()
+@click.option("--type", "entity_type", metavar="NAME|ID", help="Records of this entity type.")
+@_conditions
+@_LIMIT
+@connected
+@printing
+def search(out: Output, entity_type: str | None, where: Sequence[str], **conditions: Any) -> None:
+    """List the records that meet all conditions: their ids and names."""
+    conditions = _given(entity_slice_id=entity_type, where=_where(where), **_renamed(conditions))
+    with connect() as client:
+        found = client.records.iter_search(**conditions)
+        if out.form == "json":
+            out.rows(record.to_dict() for record in found)
+        else:
+            out.rows(({"id": record.id, "name": record.record_identifier} for record in found), ["id", "name"])
+
+
+def _renamed(conditions: Mapping[str, Any]) -> dict[str, Any]:
+    older = {"activity": "operation_id", "program": "program_id"}
+    return {older.get(name, name): value for name, value in conditions.items()}
+
+
+def _given(**arguments: Any) -> dict[str, Any]:
+    """Return the arguments that were given: options that may be given several times are lists."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in arguments.items()
+        if value is not None and value != ()
+    }
+
+
+@records.command()
+@click.argument("entity_type", metavar="[TYPE]", required=False)
+@_FIELDS
+@_conditions
+@click.option("--table", "table_", metavar="ID", help="Records on this table (record view), with its columns.")
+@_LIMIT
+@connected
+@printing
+def table(out: Output, entity_type: str | None, where: Sequence[str], table_: str | None, **conditions: Any) -> None:
+    """Print the current values of records as a table: one row for each record, one column for each field.
+
+    TYPE is an entity type: its name or its id.
+    """
+    arguments = _given(entity_type=entity_type, table=table_, where=_where(where), **conditions)
+    with connect() as client, progress("records") as advance:
+        found = client.records.table(**arguments, progress=advance)
+    print_table(out, found)
+
+
+def print_table(out: Output, table: Any) -> None:
+    """Print a table; people see the ids last."""
+    from kalbio.tables import ID
+
+    columns = table.columns
+    out.rows(table, columns if out.form == "csv" else [*(name for name in columns if name != ID), ID])
+    if table.misfits:
+        click.echo(f"kalbio: {len(table.misfits)} contents do not fit the type of their field", err=True)
+
+
+@records.command()
+@click.argument("key", nargs=-1, required=True)
+@_FIELDS
+@click.option("--activity", metavar="NAME|ID", help="Only what was written in this activity.")
+@connected
+@printing
+def history(out: Output, key: Sequence[str], **conditions: Any) -> None:
+    """Print every value that was ever written on records, with its activity, author and time.
+
+    KEY is an id, or FIELD=VALUE for each key field of one record.
+    """
+    wanted = record_key(key)
+    with connect() as client, progress("records") as advance:
+        found = client.records.table(ids=wanted, history=True, progress=advance, **_given(**conditions))
+    print_table(out, found)
+
+
+@records.command()
+@click.argument("entity_type", metavar="TYPE")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@_conditions
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@connected
+@printing
+def export(out: Output, entity_type: str, file: Path, where: Sequence[str], force: bool, **conditions: Any) -> None:
+    """Save the records of a type as a CSV file, made by the platform."""
+    arguments = _given(where=_where(where), **_renamed(conditions))
+    with connect() as client, progress("bytes") as advance:
+        saved = client.exports.pull_data(
+            file.name, entity_type, file.parent, overwrite=force, progress=advance, **arguments
+        )
+    if saved is None:
+        raise Stop("the platform has nothing to export")
+    out.object({"path": saved, "bytes": Path(saved).stat().st_size})
+
+
+@records.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", "keys", metavar="FIELD", multiple=True, required=True, help="The key field that identifies a "
+              "record; may be given several times.")  # fmt: skip
+@click.option("--plan", "only_plan", is_flag=True, help="Tell what would be written, and write nothing.")
+@click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="Keep what became of each record in "
+              "this file, so that a load that was stopped can go on.")  # fmt: skip
+@click.option("--type", "entity_type", metavar="NAME|ID", help="The type of the records; by default that of the keys.")
+@click.option("--column", "columns", metavar="COLUMN=FIELD", multiple=True, help="The field of a column that is called "
+              "otherwise; COLUMN= leaves it out. May be given several times.")  # fmt: skip
+@click.option("--activity", metavar="NAME|ID", help="Write in this activity, which the records join.")
+@click.option("--table", metavar="ID", help="Write in this table (record view) of an activity.")
+@click.option("--program", metavar="NAME|ID", help="The program that the records join.")
+@click.option("--create-fields", is_flag=True, help="Make fields for columns without one.")
+@click.option("--near-twins", type=click.Choice(["refuse", "create"]), default="refuse", show_default=True,
+              help="What to do with a key that differs from another one in case, blanks or hyphens only.")  # fmt: skip
+@click.option("--on-error", type=click.Choice(["stop", "continue"]), default="stop", show_default=True,
+              help="Whether to load the rest when something cannot be loaded.")  # fmt: skip
+@click.option("--sheet", metavar="NAME", help="The sheet of an Excel file.")
+@click.option("--separator", metavar="CHAR", help="The character between the cells of a text file.")
+@click.option("--encoding", metavar="NAME", help="The encoding of a text file.")
+@click.option("--timeout", type=float, default=300.0, show_default=True, metavar="S", help="Longest time to wait for "
+              "an import, in seconds.")  # fmt: skip
+@connected
+@printing
+def load(
+    out: Output,
+    file: Path,
+    keys: Sequence[str],
+    only_plan: bool,
+    journal: Path | None,
+    columns: Sequence[str],
+    on_error: Literal["stop", "continue"],
+    timeout: float,
+    **arguments: Any,
+) -> int:
+    """Load a table: a CSV, Excel or Parquet file, with a row for each record and the names of fields in its head.
+
+    Records that are not there are made, and cells are written that differ from what is there. Loaded again, the same
+    file writes nothing. The exit code is 1 when a cell is refused or has failed, and 4 when the fate of one is unknown.
+    """
+    if only_plan and journal is not None:
+        raise click.UsageError("--plan writes nothing, so it has no use for a --journal.")
+    from kalbio.loading import LoadRefusedError
+
+    given = {**_given(**arguments), "key": list(keys), **({"columns": _columns(columns)} if columns else {})}
+    with connect() as client:
+        if only_plan:
+            return _tell_plan(out, client.records.plan_upsert(file, **given))
+        this_run().when_stopped = (
+            " Run the same command again: what was sent is in the journal, and is not written twice."
+            if journal is not None
+            else " What was sent stays. Run the same command again: it writes what is not there yet."
+        )
+        try:
+            with progress("records") as advance:
+                report = client.records.upsert(
+                    file, on_error=on_error, journal=journal, progress=advance, timeout=timeout, **given
+                )
+        except LoadRefusedError as error:
+            _tell_plan(out, error.plan)
+            raise Stop("nothing was written, because of what is refused; mend it, or load the rest with "
+                       "--on-error continue") from None  # fmt: skip
+    attention = [cell for cell in report if cell.status != "done"]
+    summary = {
+        "records_made": report.records_made,
+        "cells": report.counts,
+        "imports": report.import_ids,
+        "ok": report.ok,
+    }
+    _tell(out, report, attention, summary)
+    return UNKNOWN if report.unknown else DONE if report.ok else FAILED
+
+
+def _tell_plan(out: Output, plan: PlannedLoad) -> int:
+    summary = {
+        "records": {"new": plan.records_new, "changed": plan.records_changed, "unchanged": plan.records_unchanged},
+        "values": {"new": plan.values_new, "changed": plan.values_changed, "unchanged": plan.values_unchanged},
+        "new_fields": plan.new_fields,
+    }
+    _tell(out, plan, plan.refused, summary)
+    return FAILED if plan.refused else DONE
+
+
+def _tell(out: Output, told: PlannedLoad | LoadReport, cells: Sequence[LoadCell], summary: Mapping[str, Any]) -> None:
+    """Print a plan or a report; as CSV its cells, as JSON the numbers and the cells that need attention."""
+    names = ("row", "key", "column", "status", "old", "new", "reason")
+    if out.form == "csv":
+        out.rows(({name: getattr(cell, name) for name in names} for cell in told), names)
+    else:
+        attention = [{name: getattr(cell, name) for name in names} for cell in cells]
+        out.text(str(told), {**summary, "attention": attention})
+
+
+def _columns(given: Sequence[str]) -> dict[str, str | None]:
+    columns: dict[str, str | None] = {}
+    for text in given:
+        name, sign, field = text.partition("=")
+        if not sign or not name:
+            raise click.UsageError(f"--column takes COLUMN=FIELD, or COLUMN= to leave it out; got {text!r}.")
+        columns[name] = field or None
+    return columns

@@ -1,0 +1,144 @@
+"""`kalbio records`: in the form for people and in those for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from kalbio import KaleidoscopeClient
+from tests.cli.conftest import Shell
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    """CSV, read."""
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_table_is_that_of_the_library(shell: Shell, tmp_path: Path) -> None:
+    """Text, CSV and JSON have the rows of `client.records.table`; the CSV is that of `Table.to_csv`."""
+    with KaleidoscopeClient() as client:
+        table = client.records.table("Compound")
+    table.to_csv(tmp_path / "t.csv")
+
+    text = shell("records", "table", "Compound").out.splitlines()
+    assert text[0].split()[:2] == ["Compound", "SMILES"]
+    assert len(text) == 1 + len(table)
+    assert all(any(record_id in line for line in text) for record_id in table.record_ids)
+    as_csv = shell("records", "table", "Compound", "--csv").out
+    assert as_csv == (tmp_path / "t.csv").read_text(encoding="utf-8")
+    assert shell("records", "table", "Compound", "--json").json == table.to_rows()
+
+
+def test_conditions_columns_and_order_reach_the_platform(shell: Shell) -> None:
+    """--where, --sort, --field, --limit and --activity say which rows and columns there are."""
+    found = shell(
+        "records", "table", "Compound", "--where", '"Potency (nM)" < 100', "--where", "Soluble == true", "--sort",
+        "-Potency (nM)", "--field", "Compound", "--field", "Potency (nM)", "--json",
+    ).json  # fmt: skip
+    assert [(row["Compound"], row["Potency (nM)"]) for row in found] == [("SBX-1", 12.5), ("SBX-3", 0.8)]
+    assert len(shell("records", "table", "Compound", "--limit", "2", "--json").json) == 2
+    assert shell("records", "table", "Compound", "--activity", "Kinase screen", "--json").json
+
+
+def test_a_search_gives_ids_and_names(shell: Shell) -> None:
+    """A search prints the ids and names of what it finds, JSON the records whole."""
+    arguments = ("records", "search", "--type", "Compound", "--where", "Compound in ['SBX-1', 'SBX-3']")
+    whole = shell(*arguments, "--json").json
+    assert sorted(item["record_identifier"] for item in whole) == ["SBX-1", "SBX-3"]
+    found = rows_of(shell(*arguments, "--csv").out)
+    assert [item["id"] for item in whole] == [item["id"] for item in found]
+    assert shell(*arguments).out.splitlines()[0].split() == ["id", "name"]
+
+
+def test_records_are_got_by_key_and_by_id(shell: Shell) -> None:
+    """A record is named by its key fields or by its id; one that is not there is said, and fails the command."""
+    (record,) = shell("records", "get", "Compound=SBX-1", "--json").json
+    assert record["record_identifier"] == "SBX-1"
+    (row,) = rows_of(shell("records", "get", record["id"], "--csv").out)
+    assert (row["record_id"], row["Compound"]) == (record["id"], "SBX-1")
+    text = shell("records", "get", record["id"]).out
+    assert [line.split()[-1] for line in text.splitlines() if line.startswith("Compound")] == ["SBX-1"]
+    assert "1 of the records is not there" in shell("records", "get", "Compound=none", code=1).err
+    assert "not both" in shell("records", "get", "Compound=SBX-1", record["id"], code=2).err
+    assert "Did you mean 'Compound'" in shell("records", "get", "Compuond=SBX-1", code=2).err
+
+
+def test_a_history_has_every_value(shell: Shell) -> None:
+    """What was written twice is there twice, with its author and time."""
+    with KaleidoscopeClient() as client:
+        record = client.records.get_or_create_record({"Compound": "SBX-1"})
+        record.add_value("Purity (%)", 90)
+        record.add_value("Purity (%)", 95)
+    found = shell("records", "history", "Compound=SBX-1", "--field", "Compound", "--field", "Purity (%)", "--json").json
+    assert sorted(row["value"] for row in found) == [90, 95]
+    assert all(row["written_at"].startswith("20") for row in found)
+    assert "written_by" in shell("records", "history", "Compound=SBX-1").out
+
+
+def test_an_export_is_a_file(shell: Shell, tmp_path: Path) -> None:
+    """The export of the platform is saved where one says, and replaces nothing unless one says so."""
+    target = tmp_path / "out.csv"
+    assert shell("records", "export", "Compound", target, "--json").json == {
+        "path": str(target), "bytes": target.stat().st_size,
+    }  # fmt: skip
+    assert "SBX-1" in target.read_text(encoding="utf-8")
+    assert "out.csv" in shell("records", "export", "Compound", target, code=1).err
+    assert str(target) in shell("records", "export", "Compound", target, "--force").out
+
+
+def test_a_load_is_planned_then_done(shell: Shell, tmp_path: Path) -> None:
+    """A plan writes nothing and says what would be written; the load writes it, and again writes nothing."""
+    file = tmp_path / "drugs.csv"
+    file.write_text("Compound,Purity (%),Remark\nNEW-1,97.5,x\nSBX-1,88,y\n", encoding="utf-8")
+    arguments = ("records", "load", file, "--key", "Compound", "--column", "Remark=")
+
+    planned = shell(*arguments, "--plan", "--json").json
+    assert planned["records"] == {"new": 1, "changed": 0, "unchanged": 0} | {"changed": planned["records"]["changed"]}
+    assert planned["values"]["new"] == 2
+    assert "nothing is written yet" in shell(*arguments, "--plan").out
+    assert [row["column"] for row in rows_of(shell(*arguments, "--plan", "--csv").out)] == ["Purity (%)"] * 2
+    assert shell("records", "get", "Compound=NEW-1", code=1).out == ""
+
+    done = shell(*arguments, "--journal", tmp_path / "j.jsonl", "--json").json
+    assert (done["records_made"], done["ok"], done["attention"]) == (1, True, [])
+    assert (tmp_path / "j.jsonl").exists()
+    again = shell(*arguments, "--json").json
+    assert (again["records_made"], again["cells"].get("done", 0)) == (0, 0)
+    assert "Purity (%)" in shell("records", "get", "Compound=NEW-1").out
+    assert shell(*arguments).out
+
+
+def test_what_cannot_be_loaded_fails_the_command(shell: Shell, tmp_path: Path) -> None:
+    """A refused cell is told and the exit code is 1, of the plan as well; nothing is written until one says so."""
+    file = tmp_path / "drugs.csv"
+    file.write_text("Compound,Purity (%)\nNEW-1,97.5\nNEW-2,high\n", encoding="utf-8")
+    arguments = ("records", "load", file, "--key", "Compound")
+
+    told = shell(*arguments, "--plan", "--json", code=1).json
+    assert [(cell["column"], cell["status"]) for cell in told["attention"]] == [("Purity (%)", "refused")]
+    refused = shell(*arguments, "--json", code=1)
+    assert refused.json == told
+    assert "nothing was written" in refused.err
+    assert shell("records", "get", "Compound=NEW-1", code=1).out == ""
+    assert shell(*arguments, "--on-error", "continue", "--json", code=1).json["records_made"] >= 1
+
+
+def test_mistakes_on_the_command_line_send_nothing(shell: Shell, tmp_path: Path) -> None:
+    """A wrong option, name, condition or file ends with 2 and names the cure; nothing is written."""
+    for arguments, told in {
+        ("records", "table", "Compoud"): "Did you mean 'Compound'",
+        ("records", "table", "Compound", "--limt", "3"): "--limit",
+        ("records", "table", "Compound", "--where", "logP <"): "character 7",
+        ("records", "table", "Compound", "--where", "Potncy == 1"): "no field 'Potncy'",
+        ("records", "table", "Compound", "--json", "--csv"): "--json and --csv",
+        ("records", "load", "no-such.csv", "--key", "Compound"): "no-such.csv",
+        ("records", "lod"): "load",
+        ("recrds",): "Did you mean 'records'",
+    }.items():
+        assert told in shell(*arguments, code=2).err, arguments
+    file = tmp_path / "x.csv"
+    file.write_text("Compound,a\n1,2\n", encoding="utf-8")
+    assert "--column" in shell("records", "load", file, "--key", "Compound", "--column", "a", code=2).err
+    assert "--journal" in shell("records", "load", file, "--key", "a", "--plan", "--journal", "j", code=2).err
+    assert "'a'" in shell("records", "load", file, "--key", "Compound", code=2).err
