@@ -342,7 +342,9 @@ def test_the_command_plans_faults(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         yield Server("http://x")
 
     monkeypatch.setattr(server, "serve", note)
-    monkeypatch.setattr(cli, "threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None)))
+    monkeypatch.setattr(
+        "kalbio.cli.sandbox.threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None))
+    )
     given = ["--fault=*:reset:rate=0.3", "--fault=getRecord:status=500", "--fault-seed=7", "--clock-skew=60"]
 
     assert cli.main(["sandbox", "--port", "0", *given]) == 0

@@ -445,7 +445,9 @@ def test_the_command_lets_others_in_only_when_asked_and_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without consent an open address is an error; with it the sandbox starts, and warns on standard error."""
-    monkeypatch.setattr(cli, "threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None)))
+    monkeypatch.setattr(
+        "kalbio.cli.sandbox.threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None))
+    )
     command = ["sandbox", "--port", "0", "--host", "0.0.0.0", "--seed", "empty"]
 
     assert cli.main(command) == 1
@@ -469,7 +471,9 @@ def test_the_command_passes_limits_and_origins_on(
         yield Server("http://x")
 
     monkeypatch.setattr(server_module, "serve", note)
-    monkeypatch.setattr(cli, "threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None)))
+    monkeypatch.setattr(
+        "kalbio.cli.sandbox.threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None))
+    )
     given = ["--json-limit", "2", "--upload-limit", "3", "--allow-origin", "http://localhost:3000"]
 
     assert cli.main(["sandbox", *given]) == 0
