@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 7f52eec35dd4)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 4892ba28d7cc)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import attrs
 from provena_api.api.prov import (
@@ -41,7 +41,7 @@ from kalbio.provena._model.run_templates import RunTemplate, rows_of, template_i
 from kalbio.provena._model.runs import Identifier, RunRecord, as_seconds, checked_record, dataset_and_paths, texts
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena._run_batches import RunBatches, run_id_of
-from kalbio.provena._service import Client, require_one_of, require_whole
+from kalbio.provena._service import require_one_of, require_whole
 from kalbio.provena.registry import RegistryService
 
 BATCH = 50
@@ -63,18 +63,8 @@ class ConvertedRuns:
     warnings: list[str]
 
 
-class WithRegistry(Client, Protocol):
-    """What these services need of a client besides: the other services of the registry."""
-
-    @property
-    def registry(self) -> Any:
-        """What gives the service for the items of a subtype, when it is called with one."""
-
-
 class ModelRunsService(RegistryService):
     """Model runs: what `client.model_runs` does beyond what it does for all items."""
-
-    client: WithRegistry
 
     # -- one by one ---------------------------------------------------------------------------------------------------
 

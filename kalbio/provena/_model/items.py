@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -46,6 +46,11 @@ class Item(Resource):
         super().__init__(raw, client, **members)
         self.roles: list[str] | None = None
         self.locked: bool | None = None
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """A member of the data of its subtype, which no type checker knows."""
 
     display_name = text("Its name for people; None for a seed.")
     item_category = text_or_empty("AGENT, ENTITY or ACTIVITY.")

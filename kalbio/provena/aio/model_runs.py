@@ -8,7 +8,7 @@ from contextlib import closing, nullcontext
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import attrs
 from provena_api.api.prov import (
@@ -40,7 +40,7 @@ from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._job import TIMEOUT, Job
 from kalbio.provena.aio._lost_jobs import JobSearch
 from kalbio.provena.aio._run_batches import RunBatches, run_id_of
-from kalbio.provena.aio._service import Client, require_one_of, require_whole
+from kalbio.provena.aio._service import require_one_of, require_whole
 from kalbio.provena.aio.registry import RegistryService
 
 BATCH = 50
@@ -62,18 +62,8 @@ class ConvertedRuns:
     warnings: list[str]
 
 
-class WithRegistry(Client, Protocol):
-    """What these services need of a client besides: the other services of the registry."""
-
-    @property
-    def registry(self) -> Any:
-        """What gives the service for the items of a subtype, when it is called with one."""
-
-
 class ModelRunsService(RegistryService):
     """Model runs: what `client.model_runs` does beyond what it does for all items."""
-
-    client: WithRegistry
 
     # -- one by one ---------------------------------------------------------------------------------------------------
 

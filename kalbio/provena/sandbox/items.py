@@ -160,8 +160,9 @@ def roles(store: Store, caller: Caller, item: Document) -> list[str]:
     if caller.username == access["owner"] or ADMIN in caller.roles:
         return list(known)
     granted = set(access["general"])
-    for group in access["groups"].keys() & groups_of(store, caller.username):
-        granted.update(access["groups"][group])
+    if access["groups"]:  # of most items there are none
+        for group in access["groups"].keys() & groups_of(store, caller.username):
+            granted.update(access["groups"][group])
     return [role for role in known if role in granted]
 
 
