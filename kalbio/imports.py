@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 1411b10f0e3e)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest cb31d50ecd2a)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from kaleidoscope_api.api.imports import (
 from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio._activity import ACTIVITIES
+from kalbio._bars import told_of
 from kalbio._core.bulk.journal import Journal, digest
 from kalbio._core.bulk.rows import SKIPPED
 from kalbio._core.errors import (
@@ -38,7 +39,6 @@ from kalbio._core.objects.paging import Pages
 from kalbio._core.sync.bulk import BulkWriter
 from kalbio._core.sync.waiting import check_times, poll
 from kalbio._core.text.display import safe_repr
-from kalbio._core.text.progress import told_of
 from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of

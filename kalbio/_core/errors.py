@@ -65,7 +65,7 @@ class SDKError(Exception):
     def _repr_html_(self) -> str:
         from kalbio._core.text.html_tables import html_table, shown
 
-        members = ((name, shown(value)) for name, value in vars(self).items())
+        members = ((name, shown(value)) for name, value in vars(self).items() if name != "cure")
         rows = [(name, text) for name, text in [("cure", self.cure), *members] if text]
         return html_table(f"{type(self).__name__}: {self}", rows, len(rows))
 
@@ -102,11 +102,13 @@ class ErrorBody(NamedTuple):
         code: the server's error code.
         message: the server's message.
         details: what it says about single inputs.
+        cure: what to do about it, where that is known; otherwise the class of the error says it.
     """
 
     code: str | None = None
     message: str | None = None
     details: Any = None
+    cure: str = ""
 
 
 class APIError(SDKError):
@@ -145,9 +147,12 @@ class APIError(SDKError):
         self.response_body = clip(response_body, secrets)
         self.request_id = request_id
         self.retry_after = retry_after
-        self.code, self.message, self.details = _read_error_body(response_body, secrets, read_body)
+        self.code, self.message, self.details, cure = _read_error_body(response_body, secrets, read_body)
         told = "failed with" if status_code >= 400 else "was refused in an answer with"
-        super().__init__(f"{method} {url} {told} status {status_code}{_after_colon(self.response_body)}")
+        text = f"{method} {url} {told} status {status_code}{_after_colon(self.response_body)}"
+        if cure:
+            self.cure = cure
+        super().__init__(f"{text}. {cure}" if cure else text)
 
     @property
     def url(self) -> str:

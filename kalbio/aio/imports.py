@@ -18,6 +18,7 @@ from kaleidoscope_api.api.imports import (
 )
 from kaleidoscope_api.operations import OPERATIONS
 
+from kalbio._bars import told_of
 from kalbio._core.aio.bulk import BulkWriter
 from kalbio._core.aio.waiting import check_times, poll
 from kalbio._core.bulk.journal import Journal, digest
@@ -36,7 +37,6 @@ from kalbio._core.objects.identifiers import Catalog, ListLike, Many, plain_id, 
 from kalbio._core.objects.listing import read_items, read_object
 from kalbio._core.objects.paging import Pages
 from kalbio._core.text.display import safe_repr
-from kalbio._core.text.progress import told_of
 from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress, attach_outcome, outcome_of

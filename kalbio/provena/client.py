@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 4e4df697c35d)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 251c092ff91f)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from kalbio.provena._connection import KINDS, Connection
 from kalbio.provena._model.items import ServiceHealth
 from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
+from kalbio.provena.access import AccessService
 from kalbio.provena.all_items import Registry
+from kalbio.provena.groups import GroupsService
 from kalbio.provena.handles import HandlesService
 from kalbio.provena.jobs import JobsService
 from kalbio.provena.lineage import LineageService
@@ -128,6 +130,16 @@ class ProvenaClient(Connection):
     def jobs(self) -> JobsService:
         """What the servers do for you in the background."""
         return JobsService(self)
+
+    @cached_property
+    def access(self) -> AccessService:
+        """Your roles, your requests for others, and which person of the registry you are."""
+        return AccessService(self)
+
+    @cached_property
+    def groups(self) -> GroupsService:
+        """Groups of users, to whom items give roles together."""
+        return GroupsService(self)
 
     @cached_property
     def handles(self) -> HandlesService:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 4892ba28d7cc)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 92d2f81f365e)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from provena_api.api.prov import (
 from provena_api.models import BodyConvertModelRunsCsv, ModelRunRecord, PostUpdateModelRunInput
 from provena_api.types import File
 
+from kalbio._bars import counted
 from kalbio._core.bulk.journal import Journal
 from kalbio._core.bulk.rows import OUTCOME_UNKNOWN
 from kalbio._core.errors import ServerError
@@ -32,7 +33,6 @@ from kalbio._core.sync.concurrency import in_thread
 from kalbio._core.sync.downloads import check_target
 from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import safe_repr
-from kalbio._core.text.progress import counted
 from kalbio.provena._item import RegistryItem
 from kalbio.provena._job import TIMEOUT, Job
 from kalbio.provena._lost_jobs import JobSearch

@@ -206,7 +206,7 @@ def test_effective_roles_are_those_of_everybody_of_groups_of_the_owner_and_of_ad
     seen = {user: registry.do(user, "GET", f"{place}/evaluate", id=id)["roles"] for user in ("alice", "bob", "admin")}
     everything = ["metadata-read", "metadata-write", "admin"]
     assert seen == {"alice": everything, "bob": ["metadata-read"], "admin": everything}
-    registry.sandbox.store.add("group", {"id": "modellers", "members": [{"username": "bob"}]})
+    registry.sandbox.store.add("group", {"id": "modellers", "users": [{"username": "bob"}]})
     hidden = {"owner": "alice", "general": [], "groups": {}}
     registry.do("alice", "PUT", f"{place}/configuration", hidden, id=id)
     assert registry.do("bob", "GET", f"{place}/evaluate", id=id)["roles"] == []

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeVar, cast
-
-from kalbio._extras import require_progress
+from typing import Any, TypeAlias, TypeVar
 
 Advance: TypeAlias = Callable[[int, int | None], None]
 """Called with what is done, and with all there is where that is known."""
 
 P = TypeVar("P", bound=Callable[..., object])
-T = TypeVar("T")
-Tell: TypeAlias = Callable[[T], object]
 
 BYTES = "B"
 """The unit of what is counted in bytes: shown as KB, MB and GB."""
@@ -53,31 +49,3 @@ def waiting_line(what: str) -> Iterator[Callable[[str], None]]:
 
     with tqdm(desc=what, bar_format="{desc} [{elapsed}]") as line:
         yield lambda state: line.set_description_str(f"{what}: {state}")
-
-
-@contextmanager
-def told_of(wanted: Callable[[T], object] | bool | None, what: str, state: Callable[[T], str]) -> Iterator[Tell[T]]:
-    """Give a function to call with each state of what is waited for: it shows a line, or is that of the caller.
-
-    Raises ModuleNotFoundError, saying what to install, when the package that draws the line is not there.
-    """
-    if wanted is True:
-        require_progress()
-        with waiting_line(what) as line:
-            yield lambda item: line(state(item))
-    else:
-        yield wanted if callable(wanted) else lambda _: None
-
-
-@contextmanager
-def counted(wanted: Callable[[int, int | None], object] | bool | None, what: str, unit: str) -> Iterator[Advance]:
-    """Give a function to call with what is done: it shows a bar, or is that of the caller.
-
-    Raises ModuleNotFoundError, saying what to install, when the package that draws the bar is not there.
-    """
-    if wanted is True:
-        require_progress()
-        with progress_bar(what, unit) as advance:
-            yield advance
-    else:
-        yield cast("Advance", wanted) if callable(wanted) else lambda done, total: None

@@ -33,10 +33,11 @@ _NOT_THERE = re.compile(
     r"Details: Could not find the given key"
     r"|No group with id .* was found"
     r"|Tried to (?:delete|update) group with ID: .* but it does not exist"
-    r"|Tried to remove .* but (?:no such group|the user) was (?:not )?found"
+    r"|Tried to (?:add|remove) .* but (?:no such group|the user) was (?:not )?found"
     r"|Failed to (?:check if locked\. No access provided\. Error: Failed to )?retrieve ID .* from the lock table"
     r"|Item \(id='.*'\) was not present in the registry"
     r"|Item was not found"
+    r"|Registry fetch response id='.*' indicated status failure - details: Could not find the given key"
     r"|The provided id .* was not a valid registry\s+item"
     r"|Error was reported by ARDC handle service, contents: (?:Handle|Index) .*does not exist"
     r"|File path '.*' does not exist in dataset",
@@ -44,7 +45,21 @@ _NOT_THERE = re.compile(
 )
 
 # How texts begin that say that something is in the way.
-_IN_THE_WAY = re.compile(r"Error was reported by ARDC handle service, contents: Index already in use")
+_IN_THE_WAY = re.compile(
+    r"Error was reported by ARDC handle service, contents: Index already in use"
+    r"|Tried to write a new group .* but there is an existing group"
+    r"|Tried to add a user to group .* but the user was already a member"
+    r"|The username .* already has a person ID assigned",
+    re.DOTALL,
+)
+
+# How texts begin that say that somebody may not, beside those of a 401.
+_NOT_ALLOWED = re.compile(r"You are not a member of group")
+
+_MEANT = ((_NOT_THERE, 404), (_IN_THE_WAY, 409), (_NOT_ALLOWED, 403))
+
+_NOT_LINKED = "you must link your User account to a Person in the registry"
+_LINK = "Link it once: client.access.link_person(...) takes your person, whom client.persons.create(...) makes."
 
 
 def _operations() -> Mapping[str, OperationInfo]:
@@ -71,9 +86,9 @@ def means(status: int, text: str) -> int:
         status, text = int(wrapped["status"]), wrapped["inner"]
     if status == 401 and not text.startswith(_ABOUT_TOKENS):
         return 403
-    if status == 500 and _IN_THE_WAY.match(text):
-        return 409
-    return 404 if status in (200, 400, 500) and _NOT_THERE.match(text) else status
+    if status not in (200, 400, 500):
+        return status
+    return next((meant for told, meant in _MEANT if told.match(text)), status)
 
 
 def _meaning(status: int, body: bytes) -> int:
@@ -91,7 +106,7 @@ def _read_error(body: Any) -> ErrorBody:
         return ErrorBody(body["error"], body.get("error_description"))
     detail = body.get("detail")
     if isinstance(detail, str):
-        return ErrorBody(message=detail)
+        return ErrorBody(message=detail, cure=_LINK if _NOT_LINKED in detail else "")
     if isinstance(detail, list):
         return ErrorBody(message="; ".join(map(_problem, detail)), details=detail)
     failed = _failed_status(body)

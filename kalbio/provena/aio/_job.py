@@ -17,13 +17,13 @@ from provena_api.api.job import (
 )
 from provena_api.models import AdminListByBatchRequest, AdminListJobsRequest, ListByBatchRequest, ListJobsRequest
 
+from kalbio._bars import told_of
 from kalbio._core.aio.concurrency import sleep
 from kalbio._core.aio.waiting import check_times
 from kalbio._core.errors import NotFoundError, RateLimitError, ResponseError, SDKError, ServerError, TransportError
 from kalbio._core.http.responses import as_object
 from kalbio._core.objects.resource import Resource, anything, number, text
 from kalbio._core.text.display import printable, safe_repr
-from kalbio._core.text.progress import told_of
 from kalbio.provena._model.items import moment
 from kalbio.provena._model.jobs import ENDED, JobFailedError, JobTimeoutError, leads_to
 from kalbio.provena.aio._service import Client

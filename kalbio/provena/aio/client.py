@@ -11,7 +11,9 @@ from kalbio.provena._model.items import ServiceHealth
 from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
 from kalbio.provena.aio._connection import KINDS, AsyncConnection
+from kalbio.provena.aio.access import AccessService
 from kalbio.provena.aio.all_items import Registry
+from kalbio.provena.aio.groups import GroupsService
 from kalbio.provena.aio.handles import HandlesService
 from kalbio.provena.aio.jobs import JobsService
 from kalbio.provena.aio.lineage import LineageService
@@ -127,6 +129,16 @@ class AsyncProvenaClient(AsyncConnection):
     def jobs(self) -> JobsService:
         """What the servers do for you in the background."""
         return JobsService(self)
+
+    @cached_property
+    def access(self) -> AccessService:
+        """Your roles, your requests for others, and which person of the registry you are."""
+        return AccessService(self)
+
+    @cached_property
+    def groups(self) -> GroupsService:
+        """Groups of users, to whom items give roles together."""
+        return GroupsService(self)
 
     @cached_property
     def handles(self) -> HandlesService:

@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from provena_api.api.job import job_jobs_admin_launch
 from provena_api.models import AdminLaunchJobRequest
 
+from kalbio._bars import counted
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import document, require_flag, require_text
 from kalbio._core.objects.resource import ObjectList
 from kalbio._core.text.display import safe_repr
-from kalbio._core.text.progress import counted
 from kalbio.provena._model.jobs import type_of
 from kalbio.provena.aio._job import (
     PAGE,

@@ -22,6 +22,7 @@ from provena_api.api.prov import (
 from provena_api.models import BodyConvertModelRunsCsv, ModelRunRecord, PostUpdateModelRunInput
 from provena_api.types import File
 
+from kalbio._bars import counted
 from kalbio._core.aio.concurrency import in_thread
 from kalbio._core.aio.downloads import check_target
 from kalbio._core.aio.waiting import check_times
@@ -31,7 +32,6 @@ from kalbio._core.errors import ServerError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_text
 from kalbio._core.text.display import safe_repr
-from kalbio._core.text.progress import counted
 from kalbio.provena._model.run_outcomes import RunOutcome, RunOutcomes, RunsRefusedError, named
 from kalbio.provena._model.run_templates import RunTemplate, rows_of, template_ids, template_of
 from kalbio.provena._model.runs import Identifier, RunRecord, as_seconds, checked_record, dataset_and_paths, texts

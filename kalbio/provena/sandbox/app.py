@@ -14,20 +14,24 @@ from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import (
+    access,
+    groups,
     handles,
     identity,
     items,
     job_api,
     jobs,
     lineage,
+    link_api,
     links,
     listing,
     model_run_csv,
     model_runs,
     registry,
     registry_admin,
-    services,
+    search,
     settings,
+    surroundings,
 )
 from kalbio.provena.sandbox.contract import load_contract
 from kalbio.provena.sandbox.errors import error_answer
@@ -47,12 +51,16 @@ _SERVICES = (
     registry_admin,
     listing,
     settings,
-    services,
+    search,
     handles,
     job_api,
     lineage,
     model_run_csv,
     model_runs,
+    access,
+    link_api,
+    groups,
+    surroundings,
 )
 
 

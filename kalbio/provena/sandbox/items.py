@@ -169,9 +169,7 @@ def roles(store: Store, caller: Caller, item: Document) -> list[str]:
 def groups_of(store: Store, username: str) -> set[str]:
     """The groups that somebody is in."""
     return {
-        group["id"]
-        for group in store.all("group")
-        if any(member["username"] == username for member in group.get("members", ()))
+        group["id"] for group in store.all("group") if any(member["username"] == username for member in group["users"])
     }
 
 

@@ -106,8 +106,9 @@ def launch(call: Call) -> Document:
     batch_id = body.get("add_to_batch")
     if body.get("request_batch_id"):
         if batch_id is not None:
-            problem = Problem(("body", "__root__"), "Cannot specify both a new batch and an existing batch id.", "")
-            raise Refusal(422, problem.message, code=Code.INVALID_BODY, problems=(problem,))
+            text = "Cannot specify both a new batch and an existing batch id."
+            problem = Problem(("body", "__root__"), text, "value_error")
+            raise Refusal(422, text, code=Code.INVALID_BODY, problems=(problem,))
         batch_id = call.store.new_id()
     missing = [name for name in _NEEDS.get(sub_type, ()) if name not in body["job_payload"]]
     if missing:

@@ -1,4 +1,4 @@
-"""What else answers: health checks, the search."""
+"""The search over the registry."""
 
 from __future__ import annotations
 
@@ -10,14 +10,6 @@ from kalbio.provena.sandbox.store import READ, Call, Routes
 routes = Routes()
 
 _LARGEST_LIMIT, _LIMIT = 50, 10
-
-
-def _is_well(call: Call) -> Document:
-    return {"message": "Health check successful."}
-
-
-for _service in ("auth", "datastore", "handle", "job", "prov", "registry", "search"):
-    routes.operation(f"{_service}HealthCheck")(_is_well)
 
 
 @routes.operation("searchEntityRegistry", READ)

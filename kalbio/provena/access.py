@@ -1,0 +1,384 @@
+# Derived from kalbio/provena/aio/access.py by scripts/regenerate; edit that file. (digest cc1dc379589b)
+"""Who may do what in general, and which person of the registry a user is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Literal, Protocol, TypeAlias, get_args
+
+from provena_api.api.auth import (
+    auth_access_control_admin_add_note,
+    auth_access_control_admin_all_pending_request_history,
+    auth_access_control_admin_all_request_history,
+    auth_access_control_admin_change_request_state,
+    auth_access_control_admin_delete_request,
+    auth_access_control_admin_user_pending_request_history,
+    auth_access_control_admin_user_request_history,
+    auth_access_control_user_generate_access_report,
+    auth_access_control_user_pending_request_history,
+    auth_access_control_user_request_change,
+    auth_access_control_user_request_history,
+    auth_link_admin_assign,
+    auth_link_admin_clear,
+    auth_link_admin_lookup,
+    auth_link_admin_reverse_lookup,
+    auth_link_user_assign,
+    auth_link_user_lookup,
+    auth_link_user_validate,
+)
+from provena_api.models import AccessReport as AccessReportBody
+from provena_api.models import (
+    AccessRequestStatusChange,
+    AdminLinkUserAssignRequest,
+    DeleteAccessRequest,
+    RequestAddNote,
+    UserLinkUserAssignRequest,
+)
+from provena_api.types import UNSET
+
+from kalbio._core.concurrency.forks import cached_property
+from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.objects.checks import require_flag, require_text, require_texts
+from kalbio._core.objects.resource import ObjectList
+from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.items import HANDLE, Hit, Item
+from kalbio.provena._model.users import AccessReport, AccessRequest
+from kalbio.provena._service import Client, Service, require_one_of, require_whole
+
+State: TypeAlias = Literal[
+    "PENDING_APPROVAL", "APPROVED_PENDING_ACTION", "DENIED_PENDING_DELETION", "ACTIONED_PENDING_DELETION"
+]
+
+
+class Persons(Protocol):
+    """What knows the people of the registry."""
+
+    def resolve(self, identifier: str | Item | Hit) -> str:
+        """Return the handle of a person."""
+        ...
+
+
+class WithPersons(Client, Protocol):
+    """What these services need of the client besides."""
+
+    @property
+    def persons(self) -> Persons:
+        """People."""
+
+
+class AccessService(Service):
+    """Your roles, your requests for others, and which person of the registry you are.
+
+    Attributes:
+        admin: the requests and the links of everybody, for administrators.
+    """
+
+    _client: WithPersons
+
+    def __init__(self, client: WithPersons) -> None:
+        super().__init__(client)
+
+    @cached_property
+    def admin(self) -> AdminAccessService:
+        """The requests and the links of everybody, for administrators."""
+        return AdminAccessService(self._client)
+
+    def report(self) -> AccessReport:
+        """Read which roles there are, and which of them you have.
+
+        Example:
+            >>> (client.access.report()).granted
+            ['entity-registry-read', 'entity-registry-write']
+        """
+        response = self._client.session.call(auth_access_control_user_generate_access_report.build_request())
+        raw = as_object(response).get("report")
+        if not isinstance(raw, dict):
+            raise unusable(response, "the answer has no report")
+        return AccessReport(raw, self._client)
+
+    def request(
+        self, add: Collection[str] = (), *, remove: Collection[str] = (), send_email: bool = True
+    ) -> AccessReport:
+        """Ask the administrators for other roles. They decide; `requests()` tells what has become of it.
+
+        Args:
+            add: names of roles that you would like to have.
+            remove: names of roles that you want to lose.
+            send_email: False does not tell them by e-mail.
+
+        Returns:
+            The report as you would like it to be, which is what was sent.
+
+        Raises:
+            ValueError: there is no such role, or nothing is asked for; nothing was asked.
+            ValidationError: you have these roles already, or a request that is younger than five days.
+
+        Example:
+            >>> client.access.request(["entity-registry-write"])
+        """
+        names = [require_texts(name, _as_list(name, roles)) for name, roles in (("add", add), ("remove", remove))]
+        if not any(names):
+            raise ValueError("give at least one role to add or to remove")
+        require_flag("send_email", send_email)
+        wanted = (self.report()).with_roles(*names)
+        body = AccessReportBody.from_dict(wanted.to_dict())
+        request = auth_access_control_user_request_change.build_request(body=body, send_email=send_email)
+        self._client.session.call(request)
+        return wanted
+
+    def requests(self, *, pending: bool = False) -> list[AccessRequest]:
+        """List your requests for other roles.
+
+        Args:
+            pending: True gives those alone that nobody has decided yet.
+
+        Example:
+            >>> [request.ui_friendly_status for request in client.access.requests()]
+            ['request denied']
+        """
+        if require_flag("pending", pending):
+            request = auth_access_control_user_pending_request_history.build_request()
+        else:
+            request = auth_access_control_user_request_history.build_request()
+        return _requests(self._client, request)
+
+    def linked_person(self, username: str | None = None) -> str | None:
+        """Return the handle of the person that a user is linked to; None when there is none.
+
+        Args:
+            username: whose; by default yours.
+
+        Example:
+            >>> client.access.linked_person()
+            '10378.1/1451860'
+        """
+        name = UNSET if username is None else require_text("username", username)
+        return _person(self._client, auth_link_user_lookup.build_request(username=name))
+
+    def link_person(self, person: str | Item | Hit) -> str:
+        """Link yourself to your person in the registry, which most writes need. Only administrators can undo it.
+
+        Args:
+            person: the person: its handle, the object, or its exact display name. You must own it.
+
+        Returns:
+            The handle of the person.
+
+        Raises:
+            IdentifierError: there is no such person.
+            ConflictError: you are linked already.
+            PermissionDeniedError: the person is somebody else's.
+
+        Example:
+            >>> client.access.link_person("Ada Lovelace")
+            '10378.1/1451860'
+        """
+        id = self._client.persons.resolve(person)
+        body = UserLinkUserAssignRequest(person_id=id)
+        self._client.session.call(auth_link_user_assign.build_request(body=body))
+        return id
+
+    def validate_link(self, person: str | Item | Hit) -> str:
+        """Check whether you could link yourself to a person, without doing it.
+
+        Args:
+            person: the person: its handle, the object, or its exact display name.
+
+        Returns:
+            The handle of the person.
+
+        Raises:
+            IdentifierError: there is no such person.
+            ConflictError: you are linked already.
+            PermissionDeniedError: the person is somebody else's.
+
+        Example:
+            >>> client.access.validate_link("Ada Lovelace")
+            '10378.1/1451860'
+        """
+        id = self._client.persons.resolve(person)
+        body = UserLinkUserAssignRequest(person_id=id)
+        self._client.session.call(auth_link_user_validate.build_request(body=body))
+        return id
+
+
+class AdminAccessService(Service):
+    """The requests and the links of everybody; it needs roles whose names begin with `sys-admin`."""
+
+    _client: WithPersons
+
+    def __init__(self, client: WithPersons) -> None:
+        super().__init__(client)
+
+    def requests(self, username: str | None = None, *, pending: bool = False) -> list[AccessRequest]:
+        """List requests for roles.
+
+        Args:
+            username: whose; by default everybody's.
+            pending: True gives those alone that nobody has decided yet.
+
+        Example:
+            >>> for request in client.access.admin.requests(pending=True):
+            ...     print(request.username, request.changes)
+        """
+        is_pending = require_flag("pending", pending)
+        if username is None and is_pending:
+            request = auth_access_control_admin_all_pending_request_history.build_request()
+        elif username is None:
+            request = auth_access_control_admin_all_request_history.build_request()
+        elif is_pending:
+            request = auth_access_control_admin_user_pending_request_history.build_request(
+                username=require_text("username", username)
+            )
+        else:
+            request = auth_access_control_admin_user_request_history.build_request(
+                username=require_text("username", username)
+            )
+        return _requests(self._client, request)
+
+    def set_state(
+        self, request: AccessRequest, state: State, *, note: str | None = None, send_email: bool = True
+    ) -> None:
+        """Decide about a request. Giving the roles themselves is done in the identity provider.
+
+        Args:
+            request: the request.
+            state: what it is from now on: APPROVED_PENDING_ACTION, DENIED_PENDING_DELETION,
+                ACTIONED_PENDING_DELETION, or PENDING_APPROVAL again.
+            note: a note to add.
+            send_email: False does not tell the user by e-mail.
+
+        Raises:
+            NotFoundError: there is no such request.
+
+        Example:
+            >>> client.access.admin.set_state(request, "APPROVED_PENDING_ACTION", note="as agreed")
+        """
+        username, request_id = _named(request)
+        require_one_of("state", state, get_args(State))
+        require_flag("send_email", send_email)
+        body: dict[str, Any] = {"username": username, "request_id": request_id, "desired_state": state}
+        if note is not None:
+            body["additional_note"] = require_text("note", note)
+        built = auth_access_control_admin_change_request_state.build_request(
+            body=AccessRequestStatusChange.from_dict(body), send_email_alert=send_email
+        )
+        self._client.session.call(built)
+
+    def add_note(self, request: AccessRequest, note: str) -> None:
+        """Add a note to a request.
+
+        Args:
+            request: the request.
+            note: what to note.
+
+        Raises:
+            NotFoundError: there is no such request.
+
+        Example:
+            >>> client.access.admin.add_note(request, "called back")
+        """
+        username, request_id = _named(request)
+        body = RequestAddNote(username=username, request_id=request_id, note=require_text("note", note))
+        self._client.session.call(auth_access_control_admin_add_note.build_request(body=body))
+
+    def delete_request(self, request: AccessRequest) -> None:
+        """Delete a request. Of one that is not there, the server says that it was deleted as well.
+
+        Example:
+            >>> client.access.admin.delete_request(request)
+        """
+        username, request_id = _named(request)
+        body = DeleteAccessRequest(username=username, request_id=request_id)
+        self._client.session.call(auth_access_control_admin_delete_request.build_request(body=body))
+
+    def linked_person(self, username: str) -> str | None:
+        """Return the handle of the person that a user is linked to; None when there is none.
+
+        Example:
+            >>> client.access.admin.linked_person("alice")
+            '10378.1/1451860'
+        """
+        request = auth_link_admin_lookup.build_request(username=require_text("username", username))
+        return _person(self._client, request)
+
+    def linked_users(self, person: str | Item | Hit) -> list[str]:
+        """List the names of the users who are linked to a person.
+
+        Args:
+            person: the person: its handle, the object, or its exact display name.
+
+        Example:
+            >>> client.access.admin.linked_users("Ada Lovelace")
+            ['alice']
+        """
+        id = self._client.persons.resolve(person)
+        answer = as_object(self._client.session.call(auth_link_admin_reverse_lookup.build_request(person_id=id)))
+        return [str(name) for name in answer.get("usernames") or ()]
+
+    def link_person(
+        self, username: str, person: str | Item | Hit, *, force: bool = False, validate: bool = True
+    ) -> str:
+        """Link a user to a person.
+
+        Args:
+            username: the user. The server does not check whether there is one.
+            person: the person: its handle, the object, or its exact display name.
+            force: True replaces the person that the user is linked to.
+            validate: False takes any handle; the server does not check that it is that of a person.
+
+        Returns:
+            The handle of the person.
+
+        Raises:
+            IdentifierError: there is no such person.
+            NotFoundError: there is no such person.
+            ConflictError: the user is linked already.
+
+        Example:
+            >>> client.access.admin.link_person("bob", "Ada Lovelace", force=True)
+            '10378.1/1451860'
+        """
+        require_text("username", username)
+        require_flag("force", force)
+        if require_flag("validate", validate):
+            id = self._client.persons.resolve(person)
+        elif isinstance(person, str) and HANDLE.fullmatch(person):
+            id = person
+        else:
+            raise ValueError(f"without validate, person must be a handle; got {safe_repr(person)}")
+        body = AdminLinkUserAssignRequest(username=username, person_id=id, force=force, validate_item=validate)
+        self._client.session.call(auth_link_admin_assign.build_request(body=body))
+        return id
+
+    def clear_link(self, username: str) -> None:
+        """Undo the link of a user; one who had none is left alone.
+
+        Example:
+            >>> client.access.admin.clear_link("bob")
+        """
+        request = auth_link_admin_clear.build_request(username=require_text("username", username))
+        self._client.session.call(request)
+
+
+def _as_list(name: str, roles: Any) -> list[Any]:
+    if isinstance(roles, str) or not isinstance(roles, Collection):
+        raise ValueError(f"{name} must be a list of names of roles; got {safe_repr(roles)}")
+    return list(roles)
+
+
+def _named(request: Any) -> tuple[str, int]:
+    if not isinstance(request, AccessRequest) or not request.username or request.request_id is None:
+        raise ValueError(f"request must be one that requests() gave; got {safe_repr(request)}")
+    require_whole("request_id", request.request_id, 0)
+    return request.username, request.request_id
+
+
+def _requests(client: Client, request: dict[str, Any]) -> list[AccessRequest]:
+    answer = as_object(client.session.call(request))
+    return ObjectList(AccessRequest(one, client) for one in answer.get("items") or () if isinstance(one, dict))
+
+
+def _person(client: Client, request: dict[str, Any]) -> str | None:
+    id = as_object(client.session.call(request)).get("person_id")
+    return id if isinstance(id, str) and id else None
