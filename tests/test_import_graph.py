@@ -201,8 +201,10 @@ def is_self(node: ast.expr) -> bool:
 
 # Of the standard library, which has no public way: a mark for coroutine functions before Python 3.12, a type's name.
 # Of openpyxl, which has none either: the cells that exist, and the number of a format that has no text.
+# Of the HTTP library: the parts of a url, a named tuple, whose `_replace` is public in spite of its name.
 FOREIGN = {
     "wrapper._is_coroutine", "asyncio.coroutines._is_coroutine", "zlib._Decompress", "sheet._cells", "cell._style",
+    "found._uri_reference", "parts._replace",
 }  # fmt: skip
 
 

@@ -48,6 +48,7 @@ from kalbio._core.http.httpx_names import (
     TimeoutException,
     UnsupportedProtocol,
     shut_down,
+    with_query,
 )
 from kalbio._core.http.multipart import Multipart, is_parts
 from kalbio._core.http.plain_answers import is_plainly_right
@@ -178,13 +179,16 @@ class AsyncRetryingClient(AsyncClient):
             or (self.params or self.cookies or "Host" in self.headers)
         ):
             return super().build_request(method, url, **arguments)
+        params = arguments.get("params")
+        if params and (asked := with_query(url, params)) is not None:
+            url, params = asked, None
         if content:
             headers = {**headers, "Content-Length": str(len(content))}
         added = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         request = Request(
             method,
             url,
-            params=arguments.get("params"),
+            params=params,
             headers=[(b"Host", url.netloc), *self.headers.raw, *added],
             stream=ByteStream(content),
             extensions={"timeout": self.timeout.as_dict(), **(arguments.get("extensions") or {})},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from typing import Any
 
@@ -80,7 +81,30 @@ __all__ = [
     "create_ssl_context",
     "forget",
     "shut_down",
+    "with_query",
 ]
+
+_AS_IT_IS = re.compile(r"[A-Za-z0-9_.~,-]*")
+_LONGEST_QUERY = 60_000
+
+
+def with_query(url: URL, params: Any) -> URL | None:
+    """Return a URL with a query of the plainest kind: ids joined with commas. None where the library has to look at it.
+
+    The library goes through a query letter by letter, which takes as long as all else that asking for 200 records does
+    here, and it has no public way to leave that out.
+    """
+    if not isinstance(params, dict) or not all(type(value) is str for value in params.values()):
+        return None
+    if not all(_AS_IT_IS.fullmatch(text) for pair in params.items() for text in pair):
+        return None
+    query = "&".join(f"{name}={value.replace(',', '%2C')}" for name, value in params.items())
+    parts: Any = getattr(url, "_uri_reference", None)
+    if not hasattr(parts, "_replace") or not query or len(query) > _LONGEST_QUERY:
+        return None
+    found = URL.__new__(URL)
+    found._uri_reference = parts._replace(query=query)
+    return found
 
 
 def shut_down(transport: Any) -> None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest d9b6d7be6cab)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 7bcf3a492dfa)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from kalbio._core.http.httpx_names import (
     TimeoutException,
     UnsupportedProtocol,
     shut_down,
+    with_query,
 )
 from kalbio._core.http.multipart import Multipart, is_parts
 from kalbio._core.http.plain_answers import is_plainly_right
@@ -179,13 +180,16 @@ class RetryingClient(Client):
             or (self.params or self.cookies or "Host" in self.headers)
         ):
             return super().build_request(method, url, **arguments)
+        params = arguments.get("params")
+        if params and (asked := with_query(url, params)) is not None:
+            url, params = asked, None
         if content:
             headers = {**headers, "Content-Length": str(len(content))}
         added = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         request = Request(
             method,
             url,
-            params=arguments.get("params"),
+            params=params,
             headers=[(b"Host", url.netloc), *self.headers.raw, *added],
             stream=ByteStream(content),
             extensions={"timeout": self.timeout.as_dict(), **(arguments.get("extensions") or {})},
