@@ -93,7 +93,14 @@ def post(app: Receiver, payload: Any, *, face: str = "asgi", **options: Any) -> 
 
 
 def post_asgi(
-    app: Receiver, method: str, headers: Mapping[str, str], query: str, body: bytes, *, stated: bool = True
+    app: Receiver,
+    method: str,
+    headers: Mapping[str, str],
+    query: str,
+    body: bytes,
+    *,
+    stated: bool = True,
+    endless: bool = False,
 ) -> tuple[int, bytes]:
     """Send a request as an ASGI server does, its body in pieces."""
     pieces = [body[start : start + 1000] for start in range(0, len(body), 1000)] or [b""]
@@ -108,6 +115,8 @@ def post_asgi(
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
+        if endless:
+            return {"type": "http.request", "body": body, "more_body": True}
         return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
     async def send(message: Any) -> None:

@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
 import sqlite3
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from typing import Any
 import pytest
 
 from kalbio import OutcomeUnknownError, SettingError, cli
+from kalbio._model.registering import Sent, fate_of
+from kalbio.registration import RegistrationFile, RegistrationSubmission
 from kalbio.webhooks import (
     AsyncReceivedFile,
     Inbox,
@@ -125,7 +129,8 @@ def test_a_body_that_does_not_say_its_size_is_measured(lab: Lab) -> None:
     """A body that comes in pieces is refused as soon as it is too large."""
     app = lab.receiver({"other_event": ignore}, body_limit=2000)
     headers = {"x-webhook-token": TOKEN}
-    assert post_asgi(app, "POST", headers, "", b" " * 5000, stated=False)[0] == 413
+    assert post_asgi(app, "POST", headers, "", b" " * 3000, stated=False)[0] == 413
+    assert post_asgi(app, "POST", headers, "", b" ", stated=False, endless=True)[0] == 413
     assert post_asgi(app, "POST", headers, "", b'{"event": "x"}', stated=False)[0] == 200
 
 
@@ -511,6 +516,20 @@ def test_results_whose_answer_was_lost_are_looked_at_before_they_are_sent_again(
     assert all(asked[index - 1] == "listRegistrationFiles" for index in range(first, len(asked), 2))
 
 
+def test_nothing_is_sent_again_while_it_may_be_under_way(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look comes no earlier than the time in which a request must have ended."""
+    for world in ("kalbio._registrar", "kalbio.aio._registrar"):
+        monkeypatch.setattr(f"{world}.JOURNAL_REST", 60.0)
+    told = lab.file_registered()
+    lab.world.fail("submitRegistrationResults", reset=True)
+    app = lab.receiver({"registration_submitted": submit_file})
+    post(app, told)
+    assert not app.wait_until_idle(0.5)
+    (event,) = app.inbox.events()
+    assert (event.state, event.results, lab.results_sent()) == ("waiting", "sending", [None])
+    assert 30 < event.not_before - time.time() < 60
+
+
 def submit_drafts_after(disturb: Callable[[], None]) -> Callable[[ReceivedDrafts], None]:
     """A handler whose results get lost while somebody else changes the submission."""
 
@@ -640,6 +659,54 @@ def test_a_catch_up_that_fails_is_tried_again(lab: Lab, monkeypatch: pytest.Monk
 
 
 # -- processes ---------------------------------------------------------------------------------------------------------
+
+
+def test_handlers_that_do_not_end_are_handled_after_the_next_start(lab: Lab) -> None:
+    """Stopping cancels a coroutine and leaves a thread; the event of the one waits at once, untold as a failure."""
+    go, begun = threading.Event(), threading.Barrier(3)
+
+    async def file_handler(event: Any) -> None:
+        await asyncio.to_thread(begun.wait, 20)
+        await asyncio.sleep(60)
+
+    def other(event: Any) -> None:
+        begun.wait(20)
+        go.wait(60)
+
+    app = lab.receiver({"registration_submitted": file_handler, "other_event": other})
+    post(app, lab.file_registered())
+    post(app, {"event": "x"})
+    begun.wait(20)
+    app.stop(0.05)
+    states = {event.name: (event.state, event.attempts) for event in app.inbox.events()}
+    assert states == {"registration_submitted": ("waiting", 0), "x": ("running", 1)}
+
+    seen: list[str] = []
+    again = lab.receiver({"registration_submitted": lambda event: seen.append("file"), "other_event": other})
+    again.start()
+    time.sleep(0.02)
+    assert seen == []  # the one who has left a handler running keeps the duty until that has ended
+    go.set()
+    assert again.wait_until_idle(20)
+    assert (seen, again.inbox.counts()["done"]) == (["file"], 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_receives_and_its_parent_handles(lab: Lab) -> None:
+    """A server that forks after the service was started has events kept by the child and handled by the parent."""
+    seen: list[int] = []
+    app = lab.receiver({"other_event": lambda event: seen.append(os.getpid())})
+    post(app, {"event": "before"}, face="wsgi")
+    assert app.wait_until_idle(20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of threads; what they hold is reset
+        child = os.fork()
+    if not child:
+        status = post(app, {"event": "in the child"}, face="wsgi")[0]
+        os._exit(0 if status == 200 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert app.wait_until_idle(20)
+    assert seen == [os.getpid()] * 2
 
 
 def test_one_of_several_receivers_handles_and_the_next_one_takes_over(lab: Lab) -> None:
@@ -829,3 +896,50 @@ def test_the_url_of_a_file_is_used_only_when_asked_for(lab: Lab) -> None:
         assert app.wait_until_idle(20)
     assert seen == [b"from the url"]
     assert not {"authorization", "x-kal-authorization", "cookie"} & set(asked[0])
+
+
+def test_an_event_that_was_opened_again_waits_for_a_younger_one_of_its_activity(tmp_path: Path) -> None:
+    """Also a file that is registered anew, whose event came first, is not handled beside another one."""
+    inbox = Inbox(tmp_path / "inbox.db")
+    for key in ("a", "b"):
+        inbox.put(key, "x", b"{}", activity="o", repeats=True)
+    (first,) = inbox.claim(5)
+    inbox.finish(first[0].key)
+    (second,) = inbox.claim(5)
+    inbox.put("a", "x", b"{}", activity="o", repeats=True)
+    assert (first[0].key, second[0].key, inbox.claim(5)) == ("a", "b", [])
+    inbox.finish("b")
+    assert [(event.key, ticket.look) for event, ticket in inbox.claim(5)] == [("a", True)]
+    inbox.close()
+
+
+# The state and the time of the last change before and after, and what that says of results with the message "m".
+FATES: list[tuple[str, tuple[str, str | None], tuple[str, str | None, str | None], str]] = [
+    ("file", ("pending", "1"), ("pending", "1", None), "lost"),
+    ("file", ("validated", "1"), ("validated", "1", "rows read"), "lost"),
+    ("file", ("pending", "1"), ("submitted", "2", None), "arrived"),
+    ("file", ("submitted", "1"), ("submitted", "2", None), "unknown"),
+    ("file", ("pending", "1"), ("completed", "2", "m"), "arrived"),
+    ("file", ("pending", "1"), ("failed", "2", None), "arrived"),
+    ("file", ("pending", "1"), ("validated", "2", None), "unknown"),
+    ("file", ("pending", None), ("pending", None, None), "unknown"),
+    ("registration", ("submitted", "1"), ("submitted", "1", None), "lost"),
+    ("registration", ("submitted", "1"), ("submitted", "2", "m"), "unknown"),
+    ("registration", ("submitted", "1"), ("validated", "2", "m"), "unknown"),
+    ("registration", ("submitted", "1"), ("completed", "2", None), "arrived"),
+    ("validation", ("pending", "1"), ("pending", "1", None), "lost"),
+    ("validation", ("pending", "1"), ("validated", "2", "m"), "arrived"),
+    ("validation", ("pending", "1"), ("validated", "2", "of somebody else"), "unknown"),
+    ("validation", ("pending", "1"), ("validation_failed", "2", "m"), "unknown"),
+    ("validation", ("validated", "1"), ("validated", "2", "m"), "unknown"),
+    ("validation", ("pending", "1"), ("submitted", "2", None), "unknown"),
+]
+
+
+def test_the_fate_of_results_is_told_from_the_state_or_not_at_all() -> None:
+    """A state that only results lead to, or one that nobody has touched, tells; whatever else has changed does not."""
+    for kind, before, (status, updated_at, message), fate in FATES:
+        raw = {"id": "r", "status": status, "updated_at": updated_at, "message": message, "submission_type": kind}
+        now = RegistrationFile(raw, None) if kind == "file" else RegistrationSubmission(raw, None)
+        with row(kind, before, status, message):
+            assert fate_of(Sent(*before, "success", "m"), now) == fate

@@ -149,6 +149,7 @@ class Inbox:
             # Payloads are nobody else's business; the files that SQLite makes beside it get the same permissions.
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+                _keep_name(self.path)
         elif not self.path.is_file():
             raise InboxError(f"The inbox {self.path} is not a plain file")
         db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
@@ -448,6 +449,16 @@ class Duty:
         if self._db is not None:
             forks.never_free(self._db)
             self._db = None
+
+
+def _keep_name(path: Path) -> None:
+    """See to it that a new file is still in its folder after a power failure, where the system can do that."""
+    with contextlib.suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import json
 import logging
@@ -82,6 +83,7 @@ class Worker:
         self._changed = threading.Condition()
         self._woken = False
         self._stopping = False
+        self._left_running = False
         self._running: dict[str, asyncio.Task[Any] | None] = {}
         self._catching_up = False
         self._next_catch_up: float | None = None
@@ -120,7 +122,7 @@ class Worker:
             for task in tasks:
                 loop.call_soon_threadsafe(task.cancel)
             with self._changed:
-                ended = self._changed.wait_for(lambda: not self._running, 1.0)
+                self._changed.wait_for(lambda: not self._running, 1.0)
         if self._thread is not None:
             self._thread.join(_AFTER_TROUBLE)
         if loop is not None and closing is not None:
@@ -129,9 +131,12 @@ class Worker:
         if self._own_loop is not None and loop is not None:
             loop.call_soon_threadsafe(loop.stop)
             self._own_loop.join(1.0)
-        if ended:  # else a handler still runs, and nobody else may begin with its event before this process ends
-            self._duty.release()
-        else:
+        with self._changed:
+            # While a handler still runs, nobody else may begin with its event.
+            self._left_running = bool(self._running)
+            if not self._left_running:
+                self._duty.release()
+        if self._left_running:
             logger.warning("%d handlers have not ended in %g s", len(self._running), grace)
 
     def reset_after_fork(self) -> None:
@@ -210,6 +215,8 @@ class Worker:
         finally:
             with self._changed:
                 del self._running[event.key]
+                if self._left_running and not self._running:
+                    self._duty.release()
                 self._woken = True
                 self._changed.notify_all()
 
@@ -244,7 +251,7 @@ class Worker:
         text = f"{type(error).__name__}: {error}"
         # What the client raises on purpose says what is wrong; of anything else one wants to know where it comes from.
         where = None if isinstance(error, SDKError) else error
-        if self._stopping and isinstance(error, asyncio.CancelledError):
+        if self._stopping and isinstance(error, (asyncio.CancelledError, concurrent.futures.CancelledError)):
             self._inbox.postpone(event.key, 0, "it was stopped while it was handled", counts=False)
         elif ticket.attempt >= self._attempts:
             self._inbox.give_up(event.key, "dead", text)
