@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kalbio.provena._model.run_templates import RunTemplate
     from kalbio.provena._model.runs import RunRecord
     from kalbio.provena._model.subtypes import Subtype, UnsupportedActionError
+    from kalbio.provena._model.token_files import TokenFileWarning
     from kalbio.provena.aio.client import AsyncProvenaClient
     from kalbio.provena.client import ProvenaClient
 
@@ -57,6 +58,7 @@ _HOMES = {
     "kalbio.provena._model.run_templates": ["RunTemplate"],
     "kalbio.provena._model.runs": ["RunRecord"],
     "kalbio.provena._model.subtypes": ["Subtype", "UnsupportedActionError"],
+    "kalbio.provena._model.token_files": ["TokenFileWarning"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -89,6 +91,7 @@ __all__ = [
     "RunsRefusedError",
     "ServerVersion",
     "Subtype",
+    "TokenFileWarning",
     "UnparsableItemWarning",
     "UnsupportedActionError",
 ]

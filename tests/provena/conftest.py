@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +106,15 @@ class Lab:
         for client in self._clients:
             self(client.close() if self.world.kind == "sync" else client.aclose())
         self.sandbox.close()
+
+
+@pytest.fixture(autouse=True)
+def config_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for settings of this test alone: the only place where tokens may be kept, so it is searched for none."""
+    folder = tmp_path / "settings"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    yield folder
+    shutil.rmtree(folder / "kalbio", ignore_errors=True)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ import pytest
 
 from kalbio._core.emulator.in_process import EmulatorTransport
 from kalbio._core.errors import AuthenticationError, PermissionDeniedError, SettingError
-from kalbio.provena import APIOverrides, ClientCredentialsFlow, Config, DeviceFlow, OfflineFlow, ProvenaClient
+from kalbio.provena import (
+    APIOverrides,
+    ClientCredentialsFlow,
+    Config,
+    DeviceFlow,
+    OfflineFlow,
+    ProvenaClient,
+    TokenFileWarning,
+)
 from tests.provena.conftest import Lab
 
 
@@ -106,6 +115,117 @@ def test_a_device_flow_waits_for_its_user_and_renews_by_itself(lab: Lab) -> None
     assert b"grant_type=refresh_token" in transport.exchanges[-2].body
     assert len(shown) == 1
     assert shown[0].startswith("To log in, open http://")
+
+
+def _device(lab: Lab, shown: list[str], **options: Any) -> tuple[Any, DeviceFlow]:
+    """A client that logs in through a browser, with tokens that the stand-in knows."""
+    flow = DeviceFlow(lab.config, "client-tools", show=shown.append, open_browser=False, **options)
+    return lab.connect(flow, transport=LateUser(lab, shown)), flow
+
+
+def test_tokens_outlive_the_program(lab: Lab, config_folder: Path) -> None:
+    """The next program uses the tokens of the one before, renews them when they have ended, and shows no code."""
+    shown: list[str] = []
+    client, flow = _device(lab, shown)
+    assert not config_folder.exists()
+    lab(client.organisations.get("10378.1/1"))
+    (kept,) = [path for path in config_folder.rglob("*") if path.is_file()]
+    assert flow.token_file == kept
+    assert kept.relative_to(config_folder).parts[:2] == ("kalbio", "provena")
+    assert (stat.S_IMODE(kept.stat().st_mode), stat.S_IMODE(kept.parent.stat().st_mode)) == (0o600, 0o700)
+    before = lab.sandbox.ledger
+    later, _ = _device(lab, shown)
+    lab(later.organisations.get("10378.1/1"))
+    assert lab.sandbox.ledger == before  # no login
+    lab.sandbox.expire_tokens()
+    last, _ = _device(lab, shown)
+    lab(last.organisations.get("10378.1/1"))
+    assert [one.operation for one in lab.sandbox.ledger[len(before) :]] == ["createToken"]
+    assert len(shown) == 1
+
+
+def test_tokens_are_kept_apart(lab: Lab, config_folder: Path) -> None:
+    """Another user, client or realm has tokens of its own, and without `keep` there are none."""
+    shown: list[str] = []
+    elsewhere = Config("provena.invalid", "other", lab.config.api_overrides)
+    assert elsewhere.keycloak_endpoint == lab.config.keycloak_endpoint  # the address is what counts
+    other = Config("other.invalid", "sandbox")
+    flows = [
+        DeviceFlow(lab.config, "client-tools"),
+        DeviceFlow(lab.config, "client-tools", user="bob"),
+        DeviceFlow(lab.config, "other-tools"),
+        DeviceFlow(other, "client-tools"),
+    ]
+    assert len({flow.token_file for flow in flows}) == 4
+    client, flow = _device(lab, shown, keep=False)
+    lab(client.organisations.get("10378.1/1"))
+    assert (flow.token_file, config_folder.exists()) == (None, False)
+
+
+def test_logout(lab: Lab, config_folder: Path) -> None:
+    """After it, no token is left, on disk or in memory: the next call shows a code again."""
+    shown: list[str] = []
+    client, flow = _device(lab, shown)
+    lab(client.organisations.get("10378.1/1"))
+    flow.logout()
+    flow.logout()
+    assert [path for path in config_folder.rglob("*") if path.is_file()] == []
+    again = lab.connect(flow, transport=LateUser(lab, shown))
+    lab(again.organisations.get("10378.1/1"))
+    assert len(shown) == 2
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"realm": "x"}', None])
+def test_tokens_that_make_no_sense_are_replaced(lab: Lab, text: str | None) -> None:
+    """What stands in the file is not trusted: damaged, of somebody else, refused by the server, it leads to a login."""
+    shown: list[str] = []
+    client, flow = _device(lab, shown)
+    assert flow.token_file is not None
+    lab(client.organisations.get("10378.1/1"))
+    if text is None:
+        lab.sandbox.revoke_tokens()
+    else:
+        flow.token_file.write_text(text)
+    later, _ = _device(lab, shown)
+    lab(later.organisations.get("10378.1/1"))
+    assert len(shown) == 2
+    last, _ = _device(lab, shown)
+    lab(last.organisations.get("10378.1/1"))
+    assert len(shown) == 2
+
+
+def test_tokens_that_others_may_read_are_not_used(lab: Lab) -> None:
+    """A warning names the file; the login is made anew, and the new file is private."""
+    shown: list[str] = []
+    client, flow = _device(lab, shown)
+    lab(client.organisations.get("10378.1/1"))
+    assert flow.token_file is not None
+    flow.token_file.chmod(0o644)
+    later, _ = _device(lab, shown)
+    with pytest.warns(TokenFileWarning, match="is not used: others may read it"):
+        lab(later.organisations.get("10378.1/1"))
+    assert (len(shown), stat.S_IMODE(flow.token_file.stat().st_mode)) == (2, 0o600)
+
+
+def test_a_folder_that_cannot_be_written_keeps_nobody_out(lab: Lab, config_folder: Path) -> None:
+    """A warning says that the tokens are not kept; the calls go on."""
+    config_folder.write_text("a file, where a folder should be")
+    client, _ = _device(lab, [])
+    with pytest.warns(TokenFileWarning, match="tokens cannot be kept in"):
+        assert lab(client.organisations.get("10378.1/1")) is None
+
+
+def test_another_program_has_renewed_the_tokens(lab: Lab) -> None:
+    """When a token for renewal is refused, a newer one in the file is tried before a person is asked."""
+    shown: list[str] = []
+    first, _ = _device(lab, shown)
+    lab(first.organisations.get("10378.1/1"))
+    lab.sandbox.revoke_tokens()
+    other, _ = _device(lab, shown)
+    lab(other.organisations.get("10378.1/1"))
+    assert len(shown) == 2
+    lab(first.organisations.get("10378.1/1"))
+    assert len(shown) == 2
 
 
 @pytest.mark.parametrize(("error", "polls"), [("access_denied", 1), ("expired_token", 1), ("slow_down", 3)])

@@ -16,6 +16,7 @@ from kalbio._core.errors import SettingError
 from kalbio._core.json import strict_json
 from kalbio._core.text.display import one_line
 from kalbio.provena._model.config import Config
+from kalbio.provena._model.token_files import TokenFile
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _INTERVAL = 5.0
@@ -145,11 +146,21 @@ class OfflineFlow(AuthManager):
 class DeviceFlow(AuthManager):
     """Logs in through a browser, on this computer or another: shows a link and a code, and waits until they are used.
 
+    The tokens are kept in the folder for settings of your account on this computer, in a file that only you can read,
+    so that the next program needs no browser while they can be renewed. `logout()` deletes it.
+
     Args:
         config: the installation.
         client_id: id of a client of the realm that allows this.
+        user: a name for who logs in, where several do from the same account: each name has tokens of its own.
+        keep: False keeps the tokens in memory alone.
+        scope: scopes to ask for, such as `offline_access`, whose tokens can be renewed for longer.
         show: gets the text that tells what to do; by default it is printed.
         open_browser: whether to open the link in a browser of this computer, if there is one.
+
+    Example:
+        >>> auth = DeviceFlow(config, "client-tools")
+        >>> auth.logout()
     """
 
     def __init__(
@@ -157,11 +168,34 @@ class DeviceFlow(AuthManager):
         config: Config,
         client_id: str,
         *,
+        user: str = "default",
+        keep: bool = True,
+        scope: str | None = None,
         show: Callable[[str], object] = print,
         open_browser: bool = True,
     ) -> None:
         _check("client_id", client_id)
-        super().__init__(config, _DeviceTokens(client_id, time.monotonic, show, open_browser))
+        _check("user", user)
+        if scope is not None:
+            _check("scope", scope)
+        if not isinstance(keep, bool):
+            raise SettingError(f"keep must be True or False; got {type(keep).__name__}")
+        self._device = _DeviceTokens(client_id, time.monotonic, show, open_browser, scope)
+        super().__init__(config, self._device)
+        if keep:
+            self._device.file = TokenFile(config.keycloak_endpoint, client_id, user)
+
+    @property
+    def token_file(self) -> Path | None:
+        """Where the tokens are kept; None when they are in memory alone."""
+        return None if self._device.file is None else self._device.file.path
+
+    def logout(self) -> None:
+        """Forget the tokens, in memory and in the file; the next call asks for a login in the browser.
+
+        The identity provider is not told: where somebody else may have them, end the session there.
+        """
+        self._device.forget()
 
 
 def _check(name: str, value: Any) -> None:
@@ -170,6 +204,10 @@ def _check(name: str, value: Any) -> None:
         raise SettingError(f"{name} must be text that is not empty; got {type(value).__name__}")
     if value != value.strip() or not value.isprintable():
         raise SettingError(f"{name} has a line end, a space around it or a control character, perhaps from a file")
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and bool(value.strip())
 
 
 def _is_link(text: Any) -> TypeGuard[str]:
@@ -203,14 +241,59 @@ class _DeviceTokens(Tokens):
     """Asks for a code, shows it, and asks until somebody has let it in; renews where it can."""
 
     def __init__(
-        self, client_id: str, clock: Callable[[], float], show: Callable[[str], object], open_browser: bool
+        self,
+        client_id: str,
+        clock: Callable[[], float],
+        show: Callable[[str], object],
+        open_browser: bool,
+        scope: str | None,
     ) -> None:
         super().__init__(client_id, "", clock)
         self._show = show
         self._open_browser = open_browser
+        self._scope = scope
+        self.file: TokenFile | None = None
         self._code = ""
         self._interval = _INTERVAL
         self._ends = 0.0
+        self._looked = False  # whether the tokens of an earlier program were taken over
+        self._tried = ""  # the token that was presented last
+
+    def usable(self) -> str | None:
+        """Return the access token while it is good, else None; at first that of an earlier program."""
+        if not self._looked and self.file is not None:
+            self._take_over()
+        return super().usable()
+
+    def _take_over(self) -> None:
+        self._looked = True
+        kept = self._kept()
+        with self._lock:
+            if kept is None or self._access is not None or self._refresh is not None:
+                return
+            self._refresh = kept["refresh_token"]
+            left = kept["renew_at"] - time.time()
+            if left > 0:
+                self._access, self._renew_at = kept["access_token"], self.clock() + left
+
+    def _kept(self) -> dict[str, Any] | None:
+        """Return what the file has, when it makes sense."""
+        kept = None if self.file is None else self.file.read()
+        if kept is None:
+            return None
+        tokens = [kept.get("access_token"), kept.get("refresh_token")]
+        if not isinstance(kept.get("renew_at"), int | float) or not all(map(_is_token, tokens)):
+            return None
+        with self._lock:
+            self._issued.extend(map(str, tokens))
+        return kept
+
+    def forget(self) -> None:
+        """Forget all tokens, those in the file too."""
+        with self._lock:
+            self._access, self._refresh, self._code, self._looked = None, None, "", True
+        if self.file is not None:
+            self.file.delete()
 
     def secrets(self) -> tuple[str, ...]:
         """Return everything that must not be shown to anyone."""
@@ -228,9 +311,16 @@ class _DeviceTokens(Tokens):
             if self._code:
                 return {"grant_type": _DEVICE_GRANT, "client_id": self.client_id, "device_code": self._code}
             refresh, self._refresh = self._refresh, None
+        if refresh is None:
+            # Another program may have renewed them meanwhile.
+            kept = self._kept()
+            refresh = None if kept is None or kept["refresh_token"] == self._tried else kept["refresh_token"]
         if refresh is not None:
+            self._tried = refresh
             return {"grant_type": "refresh_token", "client_id": self.client_id, "refresh_token": refresh}
-        return {"client_id": self.client_id}
+        return {"client_id": self.client_id} if self._scope is None else {
+            "client_id": self.client_id, "scope": self._scope,
+        }  # fmt: skip
 
     def accept(self, body: bytes) -> str | None:  # type: ignore[override]  # a login may take several requests
         """Take over the tokens, or the code, which is shown. Raises ValueError when the answer has neither."""
@@ -238,7 +328,11 @@ class _DeviceTokens(Tokens):
         if not isinstance(answer, dict) or "device_code" not in answer:
             token = super().accept(body)
             with self._lock:
-                self._code = ""
+                self._code, self._tried = "", ""
+                renew_at = time.time() + self._renew_at - self.clock()
+                kept = {"access_token": token, "refresh_token": self._refresh, "renew_at": renew_at}
+            if self.file is not None and kept["refresh_token"]:
+                self.file.write(kept)
             return token
         try:
             code, user_code, where = answer["device_code"], str(answer["user_code"]), str(answer["verification_uri"])
