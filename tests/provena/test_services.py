@@ -268,3 +268,31 @@ def test_a_missing_role_is_told_before_a_wrong_request() -> None:
             answer = sandbox.handle(Request("GET", path, [("authorization", f"Bearer {header}")]))
             assert answer.status == status
             assert b"correct role" in answer.body or header != token["access_token"]
+
+
+def test_what_a_value_may_be_is_told_with_a_refusal() -> None:
+    """The members of an enumeration and limits, in the words of the servers."""
+    from kalbio._core.emulator.messages import Request
+    from kalbio.provena.sandbox import Sandbox
+
+    with Sandbox() as sandbox:
+        headers = [("authorization", f"Bearer {sandbox.issue_token()}"), ("content-type", "application/json")]
+        target = "/search-api/search/entity-registry?query=a&subtype_filter=REEF"
+        (told,) = json.loads(sandbox.handle(Request("GET", target, headers[:1])).body)["detail"]
+        assert told["msg"].startswith(
+            "value is not a valid enumeration member; permitted: 'WORKFLOW_RUN', 'MODEL_RUN', "
+        )
+        assert (told["loc"], told["type"]) == (["query", "subtype_filter"], "type_error.enum")
+        assert "MODEL" in told["ctx"]["enum_values"]
+        body = json.dumps({"dataset_id": "1/2", "file_path": "a", "expires_in": 86_401}).encode()
+        target = "/data-store-api/registry/items/generate-presigned-url"
+        answer = sandbox.handle(Request("POST", target, headers, body))
+        if answer.status != 501:
+            assert json.loads(answer.body)["detail"] == [
+                {
+                    "loc": ["body", "expires_in"],
+                    "msg": "ensure this value is less than or equal to 86400",
+                    "type": "value_error.number.not_le",
+                    "ctx": {"limit_value": 86400},
+                }
+            ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import parse_qsl
 
 from kalbio._core.description.checks import AnswerChecks, Validators, pointer
@@ -102,10 +103,7 @@ class Contract(Description):
     ) -> None:
         errors = list(self._validators.of(schema, key or "").iter_errors(value))
         if errors:
-            problems = tuple(
-                Problem((*location, *error.instance_path), error.message, str(next(reversed(error.schema_path), "")))
-                for error in errors
-            )
+            problems = tuple(_problem(error, location) for error in errors)
             message = "; ".join(f"{what}{pointer(error.instance_path)}: {error.message}" for error in errors[:3])
             raise Refusal(400, message, code=code, problems=problems)
 
@@ -122,6 +120,12 @@ class Contract(Description):
     def find_webhook_violation(self, name: str, payload: Json) -> str | None:
         """What is wrong with a webhook payload, or None."""
         return next((found.message for found in self._checks.webhook_violations(name, payload)), None)
+
+
+def _problem(error: Any, location: tuple[str, ...]) -> Problem:
+    rule = str(next(reversed(error.schema_path), ""))
+    expected = error.kind.value if rule == "enum" or rule.startswith(("min", "max")) else None
+    return Problem((*location, *error.instance_path), error.message, rule, expected)
 
 
 def _from_text(raw: str, schema: Document) -> Json:

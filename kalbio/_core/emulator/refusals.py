@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kalbio._core.emulator.strict_json import Json
+
 
 class Code(StrEnum):
     """Why the kit itself refuses a request. A platform's `error_answer` gives each its own status and words."""
@@ -38,6 +40,8 @@ class Problem:
     message: str
     rule: str
     """The rule that it breaks: a keyword of JSON Schema, or `unknown`, `repeated`, `required`, `json`."""
+    expected: Json = None
+    """What the rule allows, where it says so: the values of an enumeration, a limit."""
 
 
 class Refusal(Exception):

@@ -18,6 +18,15 @@ _TYPES = {
     "string": ("str type expected", "type_error.str"),
 }
 
+_LIMITS = {
+    "maximum": ("ensure this value is less than or equal to {}", "value_error.number.not_le"),
+    "minimum": ("ensure this value is greater than or equal to {}", "value_error.number.not_ge"),
+    "maxLength": ("ensure this value has at most {} characters", "value_error.any_str.max_length"),
+    "minLength": ("ensure this value has at least {} characters", "value_error.any_str.min_length"),
+    "maxItems": ("ensure this value has at most {} items", "value_error.list.max_items"),
+    "minItems": ("ensure this value has at least {} items", "value_error.list.min_items"),
+}
+
 
 def as_detail(problem: Problem) -> Document:
     """One entry of the `detail` of a 422."""
@@ -33,8 +42,14 @@ def as_detail(problem: Problem) -> Document:
         if wrong[1] == "null":
             return _detail(location, "none is not an allowed value", "type_error.none.not_allowed")
         return _detail(location, *_TYPES.get(wrong[2], (problem.message, "type_error")))
-    if rule == "enum":
-        return _detail(location, "value is not a valid enumeration member", "type_error.enum")
+    if rule == "enum" and isinstance(problem.expected, list):
+        permitted = ", ".join(map(repr, problem.expected))
+        told = f"value is not a valid enumeration member; permitted: {permitted}"
+        return {**_detail(location, told, "type_error.enum"), "ctx": {"enum_values": problem.expected}}
+    if rule in _LIMITS:
+        told, kind = _LIMITS[rule]
+        detail = _detail(location, told.format(problem.expected), kind)
+        return {**detail, "ctx": {"limit_value": problem.expected}}
     return _detail(location, problem.message, f"value_error.{rule}")
 
 
