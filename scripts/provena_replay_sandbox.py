@@ -1,8 +1,9 @@
 """Replays recorded requests with the stand-in for Provena, in the order of time, and compares its answers.
 
-Ids are other ones here: each that an answer names at the place where the recorded one names another is taken for that
-one from then on. An answer holds when its status is the recorded one, when it says the same of success, and when it has
-the same shape: the same members, with values of the same kinds.
+What was done between two recorded requests is done here too where an answer tells it: items that could not be read are
+private. Ids are other ones here: each that an answer names at the place where the recorded one names another is taken
+for that one from then on. An answer holds when its status is the recorded one, when it says the same of success, and
+when it has the same shape: the same members, with values of the same kinds.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from urllib.parse import urlencode
 
 from kalbio._core.emulator.messages import Request
 from kalbio.provena.sandbox import Sandbox
+from kalbio.provena.sandbox.items import SETTINGS
 from scripts.provena_captures import Capture, Unmade, call_of
 
 _ID = re.compile(r"10378\.1/\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -46,6 +48,7 @@ class Replay:
         if not self._held and any(session in self._slow for session in _sessions(capture)):
             self._sandbox.hold_jobs()
             self._held = True
+        self._bring_about(capture)
         answer = self._sandbox.handle(self._request(capture))
         kind = next((value for name, value in answer.headers if name.lower() == "content-type"), "")
         body = json.loads(answer.body) if "json" in kind else answer.body.decode("utf-8", "replace")
@@ -64,8 +67,19 @@ class Replay:
         if answer.status != recorded["status"]:
             return f"status {answer.status}, not {recorded['status']}: {str(body)[:160]}"
         self._learn(recorded["body"], body)
-        differences = list(_differences(recorded["body"], body, ()))
+        differences = list(self._differences(recorded["body"], body, ()))
         return "; ".join(differences[:4]) or None
+
+    def _bring_about(self, capture: Capture) -> None:
+        """Do what a recorded answer says was done before."""
+        asked, answer, store = capture.request, capture.response, self._sandbox.store
+        if answer["status"] == 401 and answer["body"] == {"detail": "You are not authorised to fetch this item."}:
+            id = self._here(asked["query"].get("id", asked["query"].get("handle_id")))
+            known = store.get(SETTINGS, id)
+            if known is not None:
+                settings = {**known["access_settings"], "general": []}
+                with self._sandbox.lock:
+                    store.put(SETTINGS, {**known, "access_settings": settings})
 
     def _request(self, capture: Capture) -> Request:
         asked = capture.request
@@ -122,16 +136,15 @@ class Replay:
     def _learn(self, recorded: Any, here: Any, name: Step = "") -> None:
         """Take the ids at the same places for each other."""
         if isinstance(recorded, dict) and isinstance(here, dict):
-            for key in recorded.keys() & here.keys():
-                self._learn(recorded[key], here[key], key)
+            for key in recorded:
+                self._learn(recorded[key], here.get(key), key)
         elif isinstance(recorded, list) and isinstance(here, list):
             for one, other in self._paired(recorded, here):
                 self._learn(one, other, name)
         elif isinstance(recorded, str) and isinstance(here, str):
             ids, found = _ID.findall(recorded), _ID.findall(here)
-            if len(ids) == len(found):
-                for one, other in zip(ids, found, strict=True):
-                    self._ids.setdefault(one, other)
+            if len(ids) == len(found) == 1:  # in longer texts they may stand in another order
+                self._ids.setdefault(ids[0], found[0])
         elif name == "request_id" and isinstance(recorded, int) and isinstance(here, int):
             self._ids.setdefault(f"#{recorded}", str(here))
 
@@ -148,10 +161,41 @@ class Replay:
             left.remove(match)
             yield one, match
         known_here = set(self._ids.values())
-        strangers = [one for one in unknown if _own_id(one) not in self._ids]
-        left = [one for one in left if _own_id(one) not in known_here]
-        if len(strangers) == len(left):
-            yield from zip(strangers, left, strict=True)
+        strangers = _by_kind([one for one in unknown if _own_id(one) not in self._ids])
+        new = _by_kind([one for one in left if _own_id(one) not in known_here])
+        for kind in strangers.keys() & new.keys():
+            if len(strangers[kind]) == len(new[kind]):
+                yield from zip(strangers[kind], new[kind], strict=True)
+
+    def _differences(self, recorded: Any, here: Any, place: Place) -> Iterator[str]:
+        where = ".".join(map(str, place)) or "the answer"
+        if isinstance(recorded, dict) and isinstance(here, dict):
+            if _is_map(place):
+                return
+            for name in recorded.keys() - here.keys():
+                yield f"{where} lacks {name}"
+            for name in here.keys() - recorded.keys():
+                yield f"{where} has {name} besides"
+            for name in recorded.keys() & here.keys():
+                yield from self._differences(recorded[name], here[name], (*place, name))
+        elif isinstance(recorded, list) and isinstance(here, list):
+            for one, other in self._comparable(recorded, here):
+                yield from self._differences(one, other, (*place, _own_id(one) or 0))
+        elif _kind(recorded) != _kind(here):
+            yield f"{where} is {_shown(here)}, not {_shown(recorded)}"
+        elif place[-1:] == ("success",) and recorded != here:
+            yield f"{where} is {here}, not {recorded}"
+
+    def _comparable(self, recorded: list[Any], here: list[Any]) -> Iterator[tuple[Any, Any]]:
+        """What to compare of two lists: items of the same id, else one that stands for all of a kind with its like."""
+        known = {self._ids.get(_own_id(one) or ""): one for one in recorded}
+        pairs = [(known[id], one) for one in here if (id := _own_id(one)) is not None and id in known]
+        if pairs:
+            yield from pairs
+            return
+        of_kind, of_kind_here = _by_kind(recorded), _by_kind(here)
+        for kind in of_kind.keys() & of_kind_here.keys():
+            yield _merged(of_kind[kind]), _merged(of_kind_here[kind])
 
 
 def _own_id(value: Any) -> str | None:
@@ -208,33 +252,22 @@ def _is_behind(capture: Capture, status: int, body: Any) -> bool:
 # -- shapes ------------------------------------------------------------------------------------------------------
 
 
-def _differences(recorded: Any, here: Any, place: Place) -> Iterator[str]:
-    where = ".".join(map(str, place)) or "the answer"
-    if isinstance(recorded, dict) and isinstance(here, dict):
-        if _is_map(recorded, place) and _is_map(here, place):
-            return
-        for name in recorded.keys() - here.keys():
-            yield f"{where} lacks {name}"
-        for name in here.keys() - recorded.keys():
-            yield f"{where} has {name} besides"
-        for name in recorded.keys() & here.keys():
-            yield from _differences(recorded[name], here[name], (*place, name))
-    elif isinstance(recorded, list) and isinstance(here, list):
-        one, other = _merged(recorded), _merged(here)
-        if recorded and here:
-            yield from _differences(one, other, (*place, 0))
-    elif _kind(recorded) != _kind(here):
-        yield f"{where} is {_shown(here)}, not {_shown(recorded)}"
-    elif place[-1:] == ("success",) and recorded != here:
-        yield f"{where} is {here}, not {recorded}"
-
-
 _MAPS = ("user_metadata", "groups", "annotations", "resources", "json_schema", "ui_schema", "item_payload", "payload")
 
 
-def _is_map(value: dict[str, Any], place: Place) -> bool:
+def _is_map(place: Place) -> bool:
     """Whether the members of a dict are names of the user's own, or of something that is not described."""
     return bool(place) and place[-1] in _MAPS
+
+
+def _by_kind(items: list[Any]) -> dict[tuple[str, ...], list[Any]]:
+    """The items of a list by what says which members they have: pages hold items and jobs of several kinds."""
+    found: dict[tuple[str, ...], list[Any]] = {}
+    for one in items:
+        names = ("item_subtype", "record_type", "job_sub_type", "status") if isinstance(one, dict) else ()
+        kind = tuple(str(one[name]) for name in names if isinstance(one.get(name), str))
+        found.setdefault(kind, []).append(one)
+    return found
 
 
 def _merged(items: list[Any]) -> Any:
