@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache
 from io import BytesIO
@@ -143,10 +144,14 @@ class _Columns:
 
 
 def _has_decimals(rows: Rows, name: str) -> bool:
+    cell = itemgetter(name)
+    with suppress(Exception):  # cells are missing, or of several kinds; what they are added by may be anything
+        return isinstance(
+            sum(map(cell, rows)), Decimal
+        )  # the quickest way to tell: a sum of floats and Decimals is none
     try:
-        # The quickest way to tell: a sum of floats and Decimals is none.
-        return isinstance(sum(map(itemgetter(name), rows)), Decimal)
-    except Exception:  # cells are missing, or of several kinds; what they are added by may be anything
+        return Decimal in set(map(type, map(cell, rows)))
+    except KeyError:
         return Decimal in {type(row.get(name)) for row in rows}
 
 

@@ -28,7 +28,6 @@ from kalbio._core.json import lazy_json
 from kalbio._core.platform import Failure
 from kalbio._core.text.display import safe_repr
 
-_ANYTHING = msgspec.json.Decoder(msgspec.Raw)
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _KEY = "{key}"
@@ -54,7 +53,7 @@ def broken_promise(operation: OperationInfo, request: Request, response: Respons
     is_listing = operation.answer == "list" and request.method == "GET"
     # An item without an id costs the item, not the list. Cutting the list is left to those who read it so.
     known = response.extensions
-    if is_listing and (known.get("is_list") or known.get("texts") is not None or _is_list(body)):
+    if is_listing and (known.get("is_list") or known.get("texts") is not None or _is_list(response)):
         return None
     answer = _parsed(response)
     if answer is None:
@@ -377,11 +376,10 @@ def _items(text: Text) -> list[Any] | None:
         return None
 
 
-def _is_list(text: bytes) -> bool:
-    try:
-        return text.startswith(b"[") and _ANYTHING.decode(text) is not None
-    except (ValueError, RecursionError):
-        return False
+def _is_list(response: Response) -> bool:
+    parts = lazy_json.cut_list(response.content)
+    response.extensions["parts"] = parts  # for who reads the items as they are
+    return parts is not None
 
 
 def _members(text: Text) -> dict[str, Any] | None:

@@ -31,7 +31,7 @@ def as_texts(response: Response) -> list[LazyObject] | None:
     """Return the objects of a list, not decoded yet; None when the answer is anything else. Cut once per answer."""
     known = response.extensions
     if "texts" not in known:
-        known["texts"] = lazy_json.split_list(response.content)
+        known["texts"] = lazy_json.split_list(response.content, known.pop("parts", None))
     texts: list[LazyObject] | None = known["texts"]
     return texts
 

@@ -81,14 +81,26 @@ def is_id(value: Any) -> bool:
         return False
 
 
-def split_list(data: bytes) -> list[LazyObject] | None:
+def cut_list(data: bytes) -> list[Any] | None:
+    """Return the texts of the items of a list, which are parts of its text; None when it is anything else."""
+    try:
+        return _TEXTS.decode(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def split_list(data: bytes, parts: list[Any] | None = None) -> list[LazyObject] | None:
     """Return the objects of a list, each with an id; None when it is anything else, which has to be decoded then.
 
-    The syntax is checked, so that decoding an object later on finds nothing wrong with it.
+    The syntax is checked, so that decoding an object later on finds nothing wrong with it. `parts` are its items, where
+    it was cut already.
     """
+    parts = cut_list(data) if parts is None else parts
+    if parts is None:
+        return None
     try:
         # Copies: an object that is kept must not keep the whole answer alive.
-        texts = [bytes(text) for text in _TEXTS.decode(data)]
+        texts = list(map(bytes, parts))
         _check_unicode(data)
         return list(map(LazyObject, _ids(data, texts), texts, repeat(Answer())))
     except (ValueError, RecursionError):

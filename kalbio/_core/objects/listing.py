@@ -81,6 +81,7 @@ def read_names(response: Response, member: str) -> list[tuple[str, str]] | None:
 
     Objects made of them would be called the same, in the same order.
     """
+    response.extensions.pop("parts", None)  # the answer is kept for a while, and these are many
     return named_ids(response.content, member)
 
 
