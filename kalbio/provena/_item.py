@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest 7934811fd223)
+# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest 9b8525702a6f)
 """Items as objects: what the service of their subtype does, without naming them."""
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from typing import Any
 
 from kalbio.provena._model.access import ItemAccess
 from kalbio.provena._model.items import Item
+from kalbio.provena._model.subtypes import as_subtype, require_action
+from kalbio.provena._model.users import Group
 from kalbio.provena._service import WithRegistry
 
 
@@ -29,9 +31,12 @@ class RegistryItem(Item):
     def update(self, *, reason: str | None = None, **members: Any) -> RegistryItem:
         """Change members of its data; the others stay. See `update` of the service.
 
+        Datasets and model runs are changed as a whole: `client.datasets.update(...)`, `client.model_runs.update(...)`.
+
         Example:
             >>> model = model.update(reason="it moved", source_url="https://git.example.org/coral")
         """
+        require_action(as_subtype(self.item_subtype), "update")
         updated: RegistryItem = self._service().update(self, reason=reason, **members)
         return updated
 
@@ -68,7 +73,10 @@ class RegistryItem(Item):
         return found
 
     def set_access(
-        self, *, general: Iterable[str] | None = None, groups: Mapping[str, Iterable[str]] | None = None
+        self,
+        *,
+        general: Iterable[str] | None = None,
+        groups: Mapping[Group, Iterable[str]] | Mapping[str, Iterable[str]] | None = None,
     ) -> ItemAccess:
         """Say who may do what with it. See `set_access` of the service."""
         changed: ItemAccess = self._service().set_access(self, general=general, groups=groups)

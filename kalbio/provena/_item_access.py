@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 7dc1f71b57e9)
+# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 2a03487fbd2b)
 """Who may do what with the items of one subtype."""
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kalbio._core.http.responses import as_object
 from kalbio.provena._items import Identifier, Items
 from kalbio.provena._model.access import ItemAccess, Role, as_group_roles, as_roles
 from kalbio.provena._model.subtypes import require_action
+from kalbio.provena._model.users import Group
 
 
 class AccessCalls(Items):
@@ -73,7 +74,7 @@ class AccessCalls(Items):
         identifier: Identifier,
         *,
         general: Iterable[str] | None = None,
-        groups: Mapping[str, Iterable[str]] | None = None,
+        groups: Mapping[Group, Iterable[str]] | Mapping[str, Iterable[str]] | None = None,
     ) -> ItemAccess:
         """Say who may do what with an item, also with one that is locked.
 
@@ -83,7 +84,7 @@ class AccessCalls(Items):
         Args:
             identifier: the item: handle, object, or exact display name.
             general: the roles of everybody; None leaves them as they are, an empty set takes all of them away.
-            groups: the roles of groups by their ids, instead of those of all groups before; None leaves them.
+            groups: the roles of groups, by group or id, instead of those of all groups before; None leaves them.
 
         Returns:
             The settings as they are now.

@@ -50,11 +50,14 @@ class Registry:
 
     def ask(self, user: str, method: str, action: str, body: Any = None, **query: Any) -> tuple[int, Any]:
         """Send a request; gives the status and the body of the answer."""
+        return self._send(user, method, f"/registry-api/{action}", body, query)
+
+    def _send(self, user: str, method: str, target: str, body: Any, query: dict[str, Any]) -> tuple[int, Any]:
         token = self.sandbox.store.issue(user, "access", 300)
         headers = [("authorization", f"Bearer {token}")]
         if body is not None:
             headers.append(("content-type", "application/json"))
-        target = f"/registry-api/{action}" + (f"?{urlencode(query)}" if query else "")
+        target += f"?{urlencode(query)}" if query else ""
         answer = self.sandbox.handle(
             Request(method, target, headers, b"" if body is None else json.dumps(body).encode())
         )
@@ -75,6 +78,17 @@ class Registry:
             assert answer["status"]["success"] is False
             return status, answer["status"]["details"]
         return status, answer["detail"]
+
+    def group(self, id: str, member: str) -> None:
+        """A new group with a member."""
+        path = "auth-api/groups/admin"
+        text = {"id": id, "display_name": id, "description": id}
+        for action, body, query in (
+            ("add_group", text, {}),
+            ("add_member", {"username": member}, {"group_id": id}),
+        ):
+            status, answer = self._send("admin", "POST", f"/{path}/{action}", body, query)
+            assert status == 200, answer
 
     def create(self, place: str, data: Any, user: str = "alice") -> Any:
         """A new item."""

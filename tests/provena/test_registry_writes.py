@@ -226,6 +226,19 @@ def test_pairs_that_do_not_exist_are_not_sent(lab: Lab, call: Any, why: str) -> 
     assert lab.transport.exchanges == []
 
 
+def test_what_is_changed_as_a_whole_is_not_changed_by_members(lab: Lab) -> None:
+    """The objects of datasets and model runs say which call changes them, before anything is sent."""
+    for subtype, cure in (("DATASET", r"client\.datasets\.mint"), ("MODEL_RUN", r"client\.model_runs\.register")):
+        members = {"id": "10378.1/7", "item_category": "ENTITY", "item_subtype": subtype, "owner_username": "admin"}
+        lab.sandbox.put({**members, "record_type": "SEED_ITEM", "created_timestamp": 1, "updated_timestamp": 1})
+        seed = lab(lab.api.registry.get("10378.1/7"))
+        before = len(lab.asked)
+        with pytest.raises(UnsupportedActionError, match=cure):
+            lab(seed.update(reason="x", display_name="y"))
+        assert len(lab.asked) == before
+        lab(seed.delete())
+
+
 def test_access_is_read_and_set(lab: Lab) -> None:
     """What is not named stays; sets go out sorted, and the owner with them."""
     made = lab.organisation("Reef")
@@ -241,6 +254,18 @@ def test_access_is_read_and_set(lab: Lab) -> None:
     assert "admin" in lab(lab.api.organisations.my_roles("Reef"))
     with pytest.raises(PermissionDeniedError):
         lab(lab.login("carol").organisations.get(made.id))
+
+
+def test_a_group_gives_its_members_what_an_item_gives_it(lab: Lab) -> None:
+    """The group itself may stand for its id; a member can read what others cannot."""
+    made = lab.organisation("Reef")
+    lab(lab.api.groups.admin.add("modellers", display_name="Modellers", description="They model"))
+    lab(lab.api.groups.admin.add_member("modellers", "carol"))
+    group = lab(lab.api.groups.get("modellers"))
+    assert lab(made.set_access(general=[], groups={group: ["metadata-read"]})).groups.keys() == {"modellers"}
+    assert lab(lab.login("carol").organisations.my_roles(made)) == {"metadata-read"}
+    with pytest.raises(PermissionDeniedError):
+        lab(lab.login("alice").organisations.get(made.id))
 
 
 @pytest.mark.parametrize(

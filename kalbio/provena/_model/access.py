@@ -10,6 +10,7 @@ import attrs
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.subtypes import Subtype
+from kalbio.provena._model.users import Group
 
 _ROLES = ("metadata-read", "metadata-write", "admin")
 _DATASET_ROLES = ("dataset-data-read", "dataset-data-write")
@@ -85,7 +86,10 @@ def as_group_roles(subtype: Subtype, value: Any) -> dict[str, frozenset[str]]:
     """Return the roles of groups by their ids. Raises TypeError or ValueError when they are none."""
     if not isinstance(value, Mapping):
         raise TypeError(f"groups must be a dict of group id to roles; got {safe_repr(value)}")
-    for group in value:
-        if not isinstance(group, str) or not group.strip():
+    found = {}
+    for group, roles in value.items():
+        id = group.id if isinstance(group, Group) else group
+        if not isinstance(id, str) or not id.strip():
             raise TypeError(f"groups must be a dict of group id to roles; {safe_repr(group)} is no id of a group")
-    return {group: as_roles(subtype, f"groups[{group!r}]", roles) for group, roles in value.items()}
+        found[id] = as_roles(subtype, f"groups[{id!r}]", roles)
+    return found

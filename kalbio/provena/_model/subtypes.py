@@ -94,8 +94,8 @@ _CATEGORIES = {one: "agent" if one in _AGENTS else "activity" if one in _ACTIVIT
 _SEGMENTS = {Subtype.MODEL_RUN_WORKFLOW_TEMPLATE: "model_run_workflow"}
 _NOUNS = {Subtype.MODEL_RUN_WORKFLOW_TEMPLATE: "workflow template"}
 _WRITTEN_ELSEWHERE = {
-    Subtype.DATASET: "datasets are written through the data store",
-    Subtype.MODEL_RUN: "model runs are written through the provenance service",
+    Subtype.DATASET: "datasets are written through the data store, with client.datasets.mint() and update()",
+    Subtype.MODEL_RUN: "model runs are written through the provenance service, with client.model_runs.register()",
     Subtype.CREATE: "the server writes them when an item is created",
     Subtype.VERSION: "the server writes them when an item gets a new version",
 }

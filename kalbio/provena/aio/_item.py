@@ -7,6 +7,8 @@ from typing import Any
 
 from kalbio.provena._model.access import ItemAccess
 from kalbio.provena._model.items import Item
+from kalbio.provena._model.subtypes import as_subtype, require_action
+from kalbio.provena._model.users import Group
 from kalbio.provena.aio._service import WithRegistry
 
 
@@ -28,9 +30,12 @@ class RegistryItem(Item):
     async def update(self, *, reason: str | None = None, **members: Any) -> RegistryItem:
         """Change members of its data; the others stay. See `update` of the service.
 
+        Datasets and model runs are changed as a whole: `client.datasets.update(...)`, `client.model_runs.update(...)`.
+
         Example:
             >>> model = await model.update(reason="it moved", source_url="https://git.example.org/coral")
         """
+        require_action(as_subtype(self.item_subtype), "update")
         updated: RegistryItem = await self._service().update(self, reason=reason, **members)
         return updated
 
@@ -67,7 +72,10 @@ class RegistryItem(Item):
         return found
 
     async def set_access(
-        self, *, general: Iterable[str] | None = None, groups: Mapping[str, Iterable[str]] | None = None
+        self,
+        *,
+        general: Iterable[str] | None = None,
+        groups: Mapping[Group, Iterable[str]] | Mapping[str, Iterable[str]] | None = None,
     ) -> ItemAccess:
         """Say who may do what with it. See `set_access` of the service."""
         changed: ItemAccess = await self._service().set_access(self, general=general, groups=groups)

@@ -16,6 +16,7 @@ from provena_api.models import AccessSettings
 from kalbio._core.http.responses import as_object
 from kalbio.provena._model.access import ItemAccess, Role, as_group_roles, as_roles
 from kalbio.provena._model.subtypes import require_action
+from kalbio.provena._model.users import Group
 from kalbio.provena.aio._items import Identifier, Items
 
 
@@ -72,7 +73,7 @@ class AccessCalls(Items):
         identifier: Identifier,
         *,
         general: Iterable[str] | None = None,
-        groups: Mapping[str, Iterable[str]] | None = None,
+        groups: Mapping[Group, Iterable[str]] | Mapping[str, Iterable[str]] | None = None,
     ) -> ItemAccess:
         """Say who may do what with an item, also with one that is locked.
 
@@ -82,7 +83,7 @@ class AccessCalls(Items):
         Args:
             identifier: the item: handle, object, or exact display name.
             general: the roles of everybody; None leaves them as they are, an empty set takes all of them away.
-            groups: the roles of groups by their ids, instead of those of all groups before; None leaves them.
+            groups: the roles of groups, by group or id, instead of those of all groups before; None leaves them.
 
         Returns:
             The settings as they are now.
