@@ -474,6 +474,41 @@ def test_a_file_that_is_registered_again_is_handled_again(lab: Lab, helper: bool
     assert lab.results_sent() == [204] * 3
 
 
+def test_a_file_that_is_registered_again_at_once_is_not_missed(lab: Lab) -> None:
+    """The event that tells so while the handler of the first one has not ended is no duplicate."""
+    seen: list[str] = []
+
+    def handler(event: ReceivedFile) -> None:
+        seen.append(lab.status_of(told).status)
+        event.fail("not yet")
+        if len(seen) == 1:
+            lab.api.registration.register_file(told["operation_id"], told["file_id"])
+            assert post(app, told)[1]["duplicate"]
+
+    told = lab.file_registered()
+    app = lab.receiver({"registration_submitted": handler})
+    post(app, told)
+    assert app.wait_until_idle(20)
+    assert (seen, lab.results_sent()) == (["pending"] * 2, [204] * 2)
+
+
+def test_a_file_that_somebody_else_reports_on_later_is_handled_again_when_it_begins_anew(lab: Lab) -> None:
+    """Where a handler reports nothing, deliveries are duplicates until the registration has ended and begun anew."""
+    seen: list[str] = []
+    told = lab.file_registered()
+    app = lab.receiver({"registration_submitted": lambda event: seen.append(event.key)})
+    for _ in range(2):
+        post(app, told)
+        assert app.wait_until_idle(20)
+    assert len(seen) == 1
+    lab.api.registration.submit_results(told["operation_id"], told["file_id"], "error", "no")
+    lab.api.registration.register_file(told["operation_id"], told["file_id"])
+    for _ in range(2):
+        post(app, told)
+        assert app.wait_until_idle(20)
+    assert len(seen) == 2
+
+
 LOST: list[dict[str, Any]] = [
     {"lose_answer": True},
     {"status": 504, "after": True},
@@ -600,10 +635,13 @@ def test_a_handler_that_fails_after_its_results_are_in_reports_nothing_again(lab
     post(app, told)
     assert app.wait_until_idle(20)
     assert (given, lab.results_sent()) == ([True, False, False], [204])
+    assert lab.world.operations().count("listRegistrationFiles") == 1
 
 
-def test_a_refused_report_is_an_error_and_is_tried_again(lab: Lab) -> None:
-    """A refusal says that nothing arrived: the event is tried again as after any other error."""
+def test_a_refused_report_is_an_error_and_is_tried_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal says that nothing arrived: the event is tried again at once, as after any other error."""
+    for world in ("kalbio._registrar", "kalbio.aio._registrar"):
+        monkeypatch.setattr(f"{world}.JOURNAL_REST", 60.0)
     told = lab.file_registered()
     lab.world.fail("submitRegistrationResults", status=422)
     app = lab.receiver({"registration_submitted": submit_file})
