@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 import sys
@@ -105,7 +106,8 @@ class Connection(H11Protocol):
     def reset(self) -> None:
         """Break it as a crash does: the peer gets a RST."""
         no_linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+        with contextlib.suppress(OSError):  # the peer may have gone first
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
         self.transport.abort()
 
     def _expect(self, seconds: float | None, otherwise: Callable[[], None] | None = None) -> None:
