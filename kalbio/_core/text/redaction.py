@@ -14,7 +14,8 @@ HIDDEN = "[hidden]"
 _KEYS = r"access_token|refresh_token|id_token|client_secret|[\w-]*authorization|password|api_key"
 _JSON_MEMBER = re.compile(rf'("(?:{_KEYS})"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
 _QUOTED_JSON_MEMBER = re.compile(rf'(\\+"(?:{_KEYS})\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
-_FORM_MEMBER = re.compile(rf"\b({_KEYS})=[^&\s\"']*", re.IGNORECASE)
+_SIGNED = r"[\w-]{0,20}signature|x-amz-security-token"  # of links: who has one can open it
+_FORM_MEMBER = re.compile(rf"\b({_KEYS}|{_SIGNED})=[^&\s\"']*", re.IGNORECASE)
 _BEARER = re.compile(r"\b(Bearer\s+)[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from provena_api.api.prov import (
     prov_explore_downstream,
+    prov_explore_generate_report,
     prov_explore_special_contributing_agents,
     prov_explore_special_contributing_datasets,
     prov_explore_special_effected_agents,
@@ -15,20 +19,28 @@ from provena_api.api.prov import (
     prov_explore_upstream,
 )
 from provena_api.api.registry import registry_general_fetch
+from provena_api.models import GenerateReportRequest
 from provena_api.types import UNSET
 
-from kalbio._core.aio.concurrency import map_bounded
-from kalbio._core.errors import IdentifierError, NotFoundError, PermissionDeniedError
+from kalbio._core.aio.concurrency import in_thread, map_bounded
+from kalbio._core.aio.downloads import check_target
+from kalbio._core.aio.waiting import check_times
+from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_object
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
+from kalbio.provena.aio._job import TIMEOUT
+from kalbio.provena.aio._reports import document_of
 from kalbio.provena.aio._service import Service, require_whole
 
 Depth: TypeAlias = int | Literal["all"] | None
 
 LARGEST_DEPTH = 10
 """The server goes no further in one request; what is beyond takes several."""
+LARGEST_REPORT_DEPTH = 3
+_REPORTED = ("STUDY", "MODEL_RUN")
 
 
 class LineageService(Service):
@@ -120,6 +132,76 @@ class LineageService(Service):
             found |= part
         return await self._named(found, names)
 
+    # -- reports ------------------------------------------------------------------------------------------------------
+
+    async def report(self, item: Any, *, depth: int = 1, timeout: float = TIMEOUT) -> bytes:
+        """Get the report about a study or a model run: a Word document, as bytes.
+
+        Args:
+            item: the study or the model run: its handle or an object.
+            depth: how many steps around it the report goes, from 1 to 3.
+            timeout: longest time to wait for it, in seconds.
+
+        Raises:
+            IdentifierError: it names no study and no model run.
+            JobFailedError: the server could not make it.
+            JobTimeoutError: it was not made in time.
+
+        Example:
+            >>> content = await client.lineage.report(study, depth=2)
+        """
+        id = _handle(item)
+        require_whole("depth", depth, 1, LARGEST_REPORT_DEPTH)
+        check_times(1, timeout)
+        subtype = getattr(item, "item_subtype", None) or getattr(item, "subtype", None) or await self._subtype_of(id)
+        if subtype not in _REPORTED:
+            raise IdentifierError(
+                "item",
+                item,
+                f"{safe_repr(id)} is a {subtype} item: there are reports about studies and model runs only.",
+            )
+        body = GenerateReportRequest.from_dict({"id": id, "item_subtype": subtype, "depth": depth})
+        response = await self._client.session.call(prov_explore_generate_report.build_request(body=body))
+        return await document_of(self._client, response, timeout)
+
+    async def save_report(
+        self,
+        item: Any,
+        path: str | os.PathLike[str],
+        *,
+        depth: int = 1,
+        timeout: float = TIMEOUT,
+        overwrite: bool = False,
+    ) -> Path:
+        """Save the report about a study or a model run as a file. There is the whole of it, or nothing.
+
+        Args:
+            item: the study or the model run: its handle or an object.
+            path: the file, such as "close-out.docx".
+            depth: how many steps around it the report goes, from 1 to 3.
+            timeout: longest time to wait for it, in seconds.
+            overwrite: whether a file that is there may be replaced.
+
+        Raises:
+            FileExistsError: the file is there; nothing was sent.
+
+        Example:
+            >>> await client.lineage.save_report(study, "close-out.docx", depth=2)
+        """
+        target = Path(path)
+        check_target(target, require_flag("overwrite", overwrite))
+        content = await self.report(item, depth=depth, timeout=timeout)
+        await in_thread(partial(_write, target, content, overwrite))
+        return target
+
+    async def _subtype_of(self, id: str) -> str:
+        try:
+            answer = as_object(await self._client.session.call(registry_general_fetch.build_request(id=id)))
+        except NotFoundError:
+            raise IdentifierNotFoundError("item", id, []) from None
+        item = answer.get("item")
+        return str(item.get("item_subtype")) if isinstance(item, dict) else ""
+
     # -- requests -----------------------------------------------------------------------------------------------------
 
     async def _ask(self, build_request: Callable[..., dict[str, Any]], start: str, depth: int | None) -> LineageGraph:
@@ -179,6 +261,16 @@ class LineageService(Service):
             return None
         item = answer.get("item")
         return item.get("display_name") if isinstance(item, dict) else None
+
+
+def _write(target: Path, content: bytes, overwrite: bool) -> None:
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.write_bytes(content)
+        check_target(target, overwrite)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _handle(item: Any) -> str:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/older/prov.py by scripts/regenerate; edit that file. (digest e323cc488cec)
+# Derived from kalbio/provena/aio/older/prov.py by scripts/regenerate; edit that file. (digest fce1a6b17532)
 """The provenance service: model runs, and the graph of what came from what."""
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ from provena_api.types import File, Unset
 
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._job import TIMEOUT
 from kalbio.provena._model.lineage import LineageGraph
 from kalbio.provena._model.schema import body_of
+from kalbio.provena._reports import document_of
 from kalbio.provena.lineage import LARGEST_DEPTH, LineageService
 from kalbio.provena.models import (
     ConvertModelRunsResponse,
@@ -232,9 +234,8 @@ class ProvClient(OlderClient):
         """
         body = body_of("report_request", report_request, GenerateReportRequest)
         response = self._send(prov_explore_generate_report.build_request(body=body))
-        if "json" not in response.headers.get("content-type", ""):  # of older servers, which wait for it themselves
-            return response.content
-        raise NotImplementedError("reports that a job makes are not fetched yet")
+        with as_older_errors():
+            return document_of(self, response, TIMEOUT)
 
     @cached_property
     def _lineage(self) -> LineageService:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.clock import Clock
 from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator
+from kalbio._core.emulator.messages import Request, Response
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import (
     access,
@@ -29,6 +31,7 @@ from kalbio.provena.sandbox import (
     model_runs,
     registry,
     registry_admin,
+    reports,
     search,
     settings,
     surroundings,
@@ -61,6 +64,7 @@ _SERVICES = (
     link_api,
     groups,
     surroundings,
+    reports,
 )
 
 
@@ -166,6 +170,12 @@ class Sandbox(Emulator[Store]):
                 self.store.rollback()
                 raise
             self.store.commit()
+
+    def _carry_out(self, request: Request, route: Any, fault: Any = None) -> Response:
+        if request.path.startswith(reports.PLACE) and request.method == "GET":
+            with self.lock:
+                return reports.serve(self.store, request)
+        return super()._carry_out(request, route, fault)
 
     def _run(self, call: Call) -> Answer:
         jobs.advance(self.store)

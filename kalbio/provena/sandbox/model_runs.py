@@ -177,7 +177,7 @@ def _register_each(store: Store, job: Document) -> Done:
 
 @worker("MODEL_RUN_UPDATE")
 def _update(store: Store, job: Document) -> Document:
-    payload, user = job["payload"], _user(store, job)
+    payload, user = job["payload"], user_of(store, job)
     id, record = payload["model_run_record_id"], payload["updated_record"]
     run = store.get(ITEM, id)
     is_run = run is not None and run["item_subtype"] == "MODEL_RUN" and run["record_type"] == "COMPLETE_ITEM"
@@ -196,12 +196,13 @@ def _lodge(store: Store, job: Document) -> Document:
 
 def _validated(store: Store, job: Document, record: Document) -> Document:
     try:
-        return records.validate(store, _user(store, job), record)
+        return records.validate(store, user_of(store, job), record)
     except Refusal as refusal:
         raise JobFailed(f"{refusal.message}.") from refusal
 
 
-def _user(store: Store, job: Document) -> User:
+def user_of(store: Store, job: Document) -> User:
+    """Whose a job is, with what they may do."""
     username = job["username"]  # of a job that an administrator has launched, that of anybody
     known: Any = store.get("user", username) or {"roles": (), "email": ""}
     return User(username, frozenset(known["roles"]), known["email"])

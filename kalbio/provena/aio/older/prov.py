@@ -34,6 +34,8 @@ from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.lineage import LineageGraph
 from kalbio.provena._model.schema import body_of
+from kalbio.provena.aio._job import TIMEOUT
+from kalbio.provena.aio._reports import document_of
 from kalbio.provena.aio.lineage import LARGEST_DEPTH, LineageService
 from kalbio.provena.aio.older._calls import OlderClient, as_older_errors, flag_or_unset, text, whole_or_unset
 from kalbio.provena.models import (
@@ -235,9 +237,8 @@ class ProvClient(OlderClient):
         """
         body = body_of("report_request", report_request, GenerateReportRequest)
         response = await self._send(prov_explore_generate_report.build_request(body=body))
-        if "json" not in response.headers.get("content-type", ""):  # of older servers, which wait for it themselves
-            return response.content
-        raise NotImplementedError("reports that a job makes are not fetched yet")
+        with as_older_errors():
+            return await document_of(self, response, TIMEOUT)
 
     @cached_property
     def _lineage(self) -> LineageService:
