@@ -105,7 +105,7 @@ def test_imports_lead_down() -> None:
 PROVENA = (
     ("what it is without a network", "_model models exceptions"),
     ("what services share", "_service _connection"),
-    ("the objects of services", "_job _lost_jobs _run_batches _reports _item"),
+    ("the objects of services", "_job _lost_jobs _run_batches _reports _lineage_admin _item"),
     ("lists of items", "_pages"),
     ("reading items", "_items"),
     ("settings of items", "_item_access _item_locks _registry_admin"),

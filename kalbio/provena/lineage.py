@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest 08e239e99b9c)
+# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest f95a7c18fe0c)
 """Lineage: what an item came from, and what came of it."""
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from provena_api.api.registry import registry_general_fetch
 from provena_api.models import GenerateReportRequest
 from provena_api.types import UNSET
 
+from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_object
 from kalbio._core.objects.checks import require_flag
@@ -31,6 +32,7 @@ from kalbio._core.sync.downloads import check_target
 from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._job import TIMEOUT
+from kalbio.provena._lineage_admin import LineageAdmin
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
 from kalbio.provena._reports import document_of
@@ -51,6 +53,9 @@ class LineageService(Service):
     go: a number, "all", or nothing for the default of the server, which is 2, and 4 for datasets and agents. The server
     goes 10 steps in one request; what is further away takes several, which are sent for you. Items that you may not
     read are in the graph as well. With `names=True` the display name of each item is read too, with a request for each.
+
+    Attributes:
+        admin: what administrators do with the graph.
     """
 
     def upstream(self, item: Any, depth: Depth = None, *, names: bool = False) -> LineageGraph:
@@ -132,6 +137,11 @@ class LineageService(Service):
         for part in parts:
             found |= part
         return self._named(found, names)
+
+    @cached_property
+    def admin(self) -> LineageAdmin:
+        """What administrators do with the graph."""
+        return LineageAdmin(self._client)
 
     # -- reports ------------------------------------------------------------------------------------------------------
 

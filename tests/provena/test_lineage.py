@@ -14,6 +14,7 @@ from kalbio.provena import LineageGraph
 from kalbio.provena._model.lineage import LineageEdge, LineageNode
 from kalbio.provena.sandbox import graph
 from tests.provena.conftest import Lab
+from tests.provena.scene import Scene
 
 CATEGORIES = {"DATASET": "ENTITY", "MODEL_RUN": "ACTIVITY", "PERSON": "AGENT", "STUDY": "ACTIVITY"}
 
@@ -185,6 +186,37 @@ def test_the_stand_in_limits_the_depth(lab: Lab) -> None:
         lab(lab.api.call(prov_explore_upstream.build_request(starting_id=dataset(3), depth=11)))
     answer = lab(lab.api.call(prov_explore_upstream.build_request(starting_id=dataset(3), depth=0)))
     assert "(with depth 2)" in answer.json()["status"]["details"]
+
+
+def test_administrators_take_runs_out_and_put_them_in_again(lab: Lab) -> None:
+    """A trial tells what would change; what was removed or cleared comes back from the items of the runs."""
+    scene = Scene(lab.sandbox)
+    run = lab(lab.api.model_runs.run_of(lab(lab.api.model_runs.register(scene.record()))))
+    whole = lab(lab.api.lineage.upstream(run))
+    admin = lab.api.lineage.admin
+    trial = lab(admin.remove(run, trial_mode=True))
+    assert {"action_type": "REMOVE_NODE", "node_id": run.id} in trial
+    assert lab(lab.api.lineage.upstream(run)) == whole
+    assert lab(admin.remove(run.id)) == trial
+    assert len(lab(lab.api.lineage.upstream(run))) == 0
+    lab(admin.store(run))
+    assert lab(lab.api.lineage.upstream(run)) == whole
+    lab(admin.clear())
+    assert len(lab(lab.api.lineage.upstream(run))) == 0
+    assert "1 provenance records" in lab(admin.store_all(validate_record=False))
+    assert lab(lab.api.lineage.upstream(run)) == whole
+
+
+def test_administration_takes_model_runs_only(lab: Lab) -> None:
+    """What is no model run, and a trial that is neither yes nor no, are refused before anything is sent."""
+    for wrong in ("Run one", None, LineageNode("10378.1/1", "DATASET", "ENTITY")):
+        with pytest.raises(IdentifierError):
+            lab(lab.api.lineage.admin.remove(wrong))
+    with pytest.raises(ValueError, match="trial_mode"):
+        lab(lab.api.lineage.admin.remove("10378.1/1", trial_mode="no"))
+    with pytest.raises(ValueError, match="runs"):
+        lab(lab.api.lineage.admin.store("10378.1/1"))
+    assert lab.asked == []
 
 
 # -- the graph itself -----------------------------------------------------------------------------------------------

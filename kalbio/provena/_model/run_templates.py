@@ -172,7 +172,7 @@ class RunTemplate:
             import pandas
         except ModuleNotFoundError:
             raise ModuleNotFoundError("to_dataframe() needs pandas: pip install pandas", name="pandas") from None
-        return pandas.DataFrame({one.name: pandas.array([], dtype="string") for one in self.columns})
+        return pandas.DataFrame(columns=[one.name for one in self.columns], dtype=object)
 
     def names_of(self, given: Iterable[Any]) -> dict[Any, str]:
         """Return which column each head of a table is.

@@ -25,6 +25,7 @@ from provena_api.types import UNSET
 from kalbio._core.aio.concurrency import in_thread, map_bounded
 from kalbio._core.aio.downloads import check_target
 from kalbio._core.aio.waiting import check_times
+from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_object
 from kalbio._core.objects.checks import require_flag
@@ -32,6 +33,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
 from kalbio.provena.aio._job import TIMEOUT
+from kalbio.provena.aio._lineage_admin import LineageAdmin
 from kalbio.provena.aio._reports import document_of
 from kalbio.provena.aio._service import Service, require_whole
 
@@ -50,6 +52,9 @@ class LineageService(Service):
     go: a number, "all", or nothing for the default of the server, which is 2, and 4 for datasets and agents. The server
     goes 10 steps in one request; what is further away takes several, which are sent for you. Items that you may not
     read are in the graph as well. With `names=True` the display name of each item is read too, with a request for each.
+
+    Attributes:
+        admin: what administrators do with the graph.
     """
 
     async def upstream(self, item: Any, depth: Depth = None, *, names: bool = False) -> LineageGraph:
@@ -131,6 +136,11 @@ class LineageService(Service):
         for part in parts:
             found |= part
         return await self._named(found, names)
+
+    @cached_property
+    def admin(self) -> LineageAdmin:
+        """What administrators do with the graph."""
+        return LineageAdmin(self._client)
 
     # -- reports ------------------------------------------------------------------------------------------------------
 
