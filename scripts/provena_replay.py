@@ -68,10 +68,9 @@ class Player(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """Answer."""
         request.read()
         if self.asked is not None and request.url.path.startswith("/jobs/"):
-            job = {
-                "session_id": "x", "created_timestamp": 1, "username": "a", "payload": {}, "job_type": "REPORT",
-                "job_sub_type": "GENERATE_REPORT", "status": "SUCCEEDED", "result": {"report_url": _REPORT},
-            }  # fmt: skip
+            known = {"session_id": self._capture.response["body"]["session_id"], "status": "SUCCEEDED"}
+            kind = {"job_type": "REPORT", "job_sub_type": "GENERATE_REPORT", "created_timestamp": 1, "username": "a"}
+            job = {**known, **kind, "payload": {}, "result": {"report_url": _REPORT}}
             return httpx.Response(200, json={"jobs": [job]} if request.method == "POST" else {"job": job})
         if str(request.url) == _REPORT and "authorization" not in request.headers:
             return httpx.Response(200, content=_DOCUMENT)
