@@ -13,7 +13,7 @@ DOCTOR = ("jsonschema_rs", "yaml")
 """The modules that the extra `doctor` brings."""
 
 
-OPTIONAL = (*SANDBOX, *DOCTOR, "nanoarrow", "openpyxl", "tqdm")
+OPTIONAL = (*SANDBOX, *DOCTOR, "keyring", "nanoarrow", "openpyxl", "tqdm")
 """The modules whose absence is told by a text that says what to install."""
 
 
@@ -21,6 +21,12 @@ def require_command() -> None:
     """Raise ModuleNotFoundError, saying what to install, unless the package that the command is made with is there."""
     if find_spec("click") is None:
         raise ModuleNotFoundError(_how_to_install("the command needs", "cli", "click"), name="click")
+
+
+def require_keyring() -> None:
+    """Raise ModuleNotFoundError, saying what to install, unless the package of the extra `keyring` is there."""
+    if find_spec("keyring") is None:
+        raise ModuleNotFoundError(_how_to_install("the system's keyring needs", "keyring", "keyring"), name="keyring")
 
 
 def require_sandbox() -> None:

@@ -69,6 +69,7 @@ PROD_API_URL = KALEIDOSCOPE.base_url
 
 _WHEN_MADE = frozenset(
     {
+        "profile",
         "client_id",
         "client_secret",
         "url",
@@ -147,6 +148,8 @@ class AsyncKaleidoscopeClient:
         verify_ssl: False switches certificate checks off; a path names a file of trusted certificates, or a
             directory that OpenSSL can use; an `ssl.SSLContext` is used as it is. By default the environment decides
             (`SSL_CERT_FILE`, `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE`), else the certificates that come with httpx.
+        profile: name of a profile that `kalbio login` has made: it says url and credentials, and none of them can be
+            given besides. By default `KALBIO_PROFILE`, where nothing else says any of them.
         timeout: seconds for each phase of a request, or `Timeouts`.
         retries: a `RetryPolicy`, or the number of retries (0 for none).
         proxy: URL of a proxy, `http://` and the like included; by default the environment decides
@@ -180,6 +183,7 @@ class AsyncKaleidoscopeClient:
         iap_client_id: str | None = None,
         verify_ssl: bool | str | Path | ssl.SSLContext = True,
         *,
+        profile: str | None = None,
         timeout: float | Timeouts | None = None,
         retries: int | RetryPolicy | None = None,
         proxy: str | None = None,
@@ -201,6 +205,12 @@ class AsyncKaleidoscopeClient:
         if proxy is not None and transport is not None:
             raise SettingError(
                 "proxy and transport cannot be given together: a transport decides by itself how requests are sent"
+            )
+        if profile is not None or os.environ.get("KALBIO_PROFILE"):  # few have one: nothing is loaded for the others
+            from kalbio._model.profiles import all_or_none
+
+            client_id, client_secret, url, iap_client_id = all_or_none(
+                profile, client_id, client_secret, url, iap_client_id
             )
         base_url, address = _base_url(url)
         # A transport of the caller's own knows itself where it sends, and whom it trusts.

@@ -27,16 +27,25 @@ class _Place(NamedTuple):
 
 
 COMMANDS = {
+    "login": _Place("login", "login", "keep url and credentials in a profile"),
+    "logout": _Place("login", "logout", "remove a profile"),
     "whoami": _Place("login", "whoami", "say which workspace and which credentials are in use"),
     "fields": _Place("listings", "fields", "list the fields"),
     "types": _Place("listings", "types", "list the entity types"),
     "programs": _Place("listings", "programs", "list the programs"),
     "views": _Place("listings", "views", "list the record views"),
+    "activities": _Place("activities", "activities", "list activities, show one and its records"),
     "records": _Place("records", "records", "read, search, load and export records"),
+    "files": _Place("files", "files", "download and upload files"),
+    "imports": _Place("imports", "imports", "list, show and wait for imports"),
+    "registration": _Place("registration", "registration", "list and watch the registrations of an activity"),
+    "events": _Place("events", "events", "list what happened in the workspace"),
+    "raw": _Place("raw", "raw", "call any operation of the API by its id"),
     "doctor": _Place("doctor", "doctor", "find where the platform and its description differ"),
     "sandbox": _Place("sandbox", "sandbox", "run a local emulator of the API"),
     "inbox": _Place("inbox", "inbox", "see and decide about the events that a registrar has received"),
     "provena": _Place("provena", "provena", "what there is for Provena"),
+    "completion": _Place("completion", "completion", "print the script that completes commands in a shell"),
 }
 
 

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
-
 import click
 
-from kalbio._core.objects.resource import Resource
 from kalbio.cli.options import connect, connected, printing
-from kalbio.cli.output import Output
-
-
-def print_objects(out: Output, items: Iterable[Resource], columns: Sequence[str], **computed: Any) -> None:
-    """Print objects: JSON as the server sent them, text and CSV with these members, and with what is computed."""
-    if out.form == "json":
-        out.rows(item.to_dict() for item in items)
-        return
-
-    def cells(item: Resource) -> dict[str, Any]:
-        return {name: computed[name](item) if name in computed else getattr(item, name, None) for name in columns}
-
-    out.rows(map(cells, items), columns)
+from kalbio.cli.output import Output, print_objects
 
 
 @click.command()

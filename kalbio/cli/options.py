@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -22,12 +22,14 @@ class Run:
     """One run of the command.
 
     Attributes:
+        profile: the profile that `--profile` names.
         debug: whether `--debug` was given.
         when_stopped: what to say after "Stopped.".
         code_of_errors: the exit code of all errors of a command that documents one of its own.
     """
 
     def __init__(self) -> None:
+        self.profile: str | None = None
         self.debug = False
         self.when_stopped = ""
         self.code_of_errors: int | None = None
@@ -37,6 +39,11 @@ def this_run() -> Run:
     """Return the run that is under way."""
     run: Run = click.get_current_context().find_object(Run)  # type: ignore[assignment]  # there is always one
     return run
+
+
+def _choose_profile(context: click.Context, _: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        context.ensure_object(Run).profile = name
 
 
 def _switch_debug(context: click.Context, _: click.Parameter, is_on: bool) -> None:
@@ -59,7 +66,11 @@ def debuggable(function: Function) -> Function:
 
 def connected(function: Function) -> Function:
     """Give a command that talks to the platform the options for that."""
-    return debuggable(function)
+    profile = click.option(
+        "--profile", metavar="NAME", expose_value=False, callback=_choose_profile,
+        help="The profile to use, whatever the environment says.",
+    )  # fmt: skip
+    return debuggable(profile(function))
 
 
 def printing(function: Function) -> Function:
@@ -78,11 +89,40 @@ def printing(function: Function) -> Function:
     return as_json(as_csv(called))  # type: ignore[return-value]  # without the option
 
 
+class Login(NamedTuple):
+    """What the client is made of, and where that came from."""
+
+    url: str
+    client_id: str | None
+    profile: str | None
+    origin: str
+
+
+def login_in_use() -> Login:
+    """Return what the option, the environment or the default profile say, the first of these that says anything."""
+    from kalbio._core.errors import SettingError
+    from kalbio._model.profiles import CREDENTIALS, DEFAULT, VARIABLE, Profiles, profile_of
+    from kalbio.client import PROD_API_URL
+
+    named = this_run().profile
+    profile, origin = profile_of(named, {}, os.environ), VARIABLE if named is None else "--profile"
+    if profile is None and not any(os.environ.get(variable) for variable in CREDENTIALS):
+        profiles = Profiles()
+        if DEFAULT not in profiles.names():
+            raise SettingError(f"There are no credentials. Run kalbio login, or set {', '.join(CREDENTIALS)}")
+        profile, origin = profiles.load(DEFAULT), "the default profile"
+    if profile is None:
+        url, client_id, _ = (os.environ.get(variable) for variable in CREDENTIALS)
+        return Login(url or PROD_API_URL, client_id, None, "the environment")
+    place = "the keyring" if profile.store == "keyring" else str(Profiles().path)
+    return Login(profile.url, profile.client_id, profile.name, f"{origin}, in {place}")
+
+
 def connect() -> KaleidoscopeClient:
     """Return the client of the profile or the environment. Close it."""
     from kalbio.client import KaleidoscopeClient
 
-    return KaleidoscopeClient(on_error="raise")
+    return KaleidoscopeClient(profile=login_in_use().profile, on_error="raise")
 
 
 @contextmanager

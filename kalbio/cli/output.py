@@ -9,9 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kalbio._core.text.display import one_line
+
+if TYPE_CHECKING:
+    from kalbio._core.objects.resource import Resource
+    from kalbio.tables import Table
 
 _WIDEST = 60
 
@@ -67,6 +71,26 @@ class Output:
             sys.stdout.write(f"{before}{as_json(item)}")
             before = ",\n"
         sys.stdout.write("[]\n" if before == "[\n" else "\n]\n")
+
+
+def print_objects(out: Output, items: Iterable[Resource], columns: Sequence[str], **computed: Any) -> None:
+    """Print objects: JSON as the server sent them, text and CSV with these members, and with what is computed."""
+    if out.form == "json":
+        out.rows(item.to_dict() for item in items)
+        return
+
+    def cells(item: Resource) -> dict[str, Any]:
+        return {name: computed[name](item) if name in computed else getattr(item, name, None) for name in columns}
+
+    out.rows(map(cells, items), columns)
+
+
+def print_table(out: Output, table: Table) -> None:
+    """Print a table; people see the ids last. What does not fit the types of the fields is counted."""
+    columns = table.columns
+    out.rows(table, columns if out.form == "csv" else [*columns[1:], columns[0]])
+    if table.misfits:
+        sys.stderr.write(f"kalbio: {len(table.misfits)} contents do not fit the type of their field\n")
 
 
 def as_json(value: Any, indent: int | None = None) -> str:

@@ -10,7 +10,7 @@ import click
 
 from kalbio.cli.errors import DONE, FAILED, UNKNOWN, Stop
 from kalbio.cli.options import connect, connected, printing, progress, this_run
-from kalbio.cli.output import Output
+from kalbio.cli.output import Output, print_table
 
 if TYPE_CHECKING:
     from kalbio.loading import LoadCell, LoadReport, PlannedLoad
@@ -141,16 +141,6 @@ def table(out: Output, entity_type: str | None, where: Sequence[str], table_: st
     with connect() as client, progress("records") as advance:
         found = client.records.table(**arguments, progress=advance)
     print_table(out, found)
-
-
-def print_table(out: Output, table: Any) -> None:
-    """Print a table; people see the ids last."""
-    from kalbio.tables import ID
-
-    columns = table.columns
-    out.rows(table, columns if out.form == "csv" else [*(name for name in columns if name != ID), ID])
-    if table.misfits:
-        click.echo(f"kalbio: {len(table.misfits)} contents do not fit the type of their field", err=True)
 
 
 @records.command()
