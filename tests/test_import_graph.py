@@ -104,12 +104,14 @@ def test_imports_lead_down() -> None:
 
 PROVENA = (
     ("what it is without a network", "_model models exceptions"),
-    ("what services share", "_service _connection"),
+    ("what services share", "_service _connection _object_store"),
     ("the objects of services", "_job _lost_jobs _run_batches _reports _lineage_admin _item"),
     ("lists of items", "_pages"),
     ("reading items", "_items"),
     ("settings of items", "_item_access _item_locks _registry_admin"),
-    ("services", "registry search handles lineage jobs model_runs access groups"),
+    ("the registry", "registry"),
+    ("files on their way", "_dataset_files"),
+    ("services", "search handles lineage jobs model_runs access groups datasets releases"),
     ("all subtypes at once", "all_items"),
     ("the names of the older client", "older"),
     ("the client", "client"),

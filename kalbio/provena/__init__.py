@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kalbio.provena._model.access import ItemAccess, Role
     from kalbio.provena._model.config import APIOverrides, Config
+    from kalbio.provena._model.credentials import Credentials
+    from kalbio.provena._model.dataset_files import DatasetFile, NoFilesWarning, Transfers
     from kalbio.provena._model.items import (
         Handle,
         Hit,
@@ -44,6 +46,8 @@ _HOMES = {
     "kalbio.provena._model.lineage": ["LineageEdge", "LineageGraph", "LineageNode"],
     "kalbio.provena._model.jobs": ["JobFailedError", "JobTimeoutError"],
     "kalbio.provena._model.access": ["ItemAccess", "Role"],
+    "kalbio.provena._model.credentials": ["Credentials"],
+    "kalbio.provena._model.dataset_files": ["DatasetFile", "NoFilesWarning", "Transfers"],
     "kalbio.provena._model.items": [
         "Handle",
         "Hit",
@@ -68,6 +72,8 @@ __all__ = [
     "AuthManager",
     "ClientCredentialsFlow",
     "Config",
+    "Credentials",
+    "DatasetFile",
     "DeviceFlow",
     "Handle",
     "Hit",
@@ -80,6 +86,7 @@ __all__ = [
     "LineageGraph",
     "LineageNode",
     "LockEvent",
+    "NoFilesWarning",
     "OfflineFlow",
     "ProvenaClient",
     "Role",
@@ -92,6 +99,7 @@ __all__ = [
     "ServerVersion",
     "Subtype",
     "TokenFileWarning",
+    "Transfers",
     "UnparsableItemWarning",
     "UnsupportedActionError",
 ]

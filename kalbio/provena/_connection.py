@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 54dda6199e0c)
+# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 9edd1102c704)
 """The login and the connections that a client has, of whichever kind it is."""
 
 from __future__ import annotations
@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+
+import attrs
 
 from kalbio._core import constants
 from kalbio._core.auth.tokens import Grant, TokenSource
@@ -88,6 +90,7 @@ class Connection:
             transport=transport,
         )
         self._http_clients = ClientPerLoop(partial(_open, self._settings, tokens_of(self._auth)), transport)
+        self.store_clients = ClientPerLoop(partial(_open_store, self._settings), transport)
         self.session = Session(
             self._settings, self._http_clients, on_error="raise", use_cache=use_cache, stale_after=_stale_after
         )
@@ -96,7 +99,7 @@ class Connection:
     def as_kind(self, kind: type[K]) -> K:
         """Return a client of another kind that has this login and these connections; closing one closes both."""
         made = kind.__new__(kind)
-        for name in ("config", "session", "directory", "_auth", "_settings", "_http_clients"):
+        for name in ("config", "session", "directory", "store_clients", "_auth", "_settings", "_http_clients"):
             setattr(made, name, getattr(self, name))
         return made
 
@@ -111,6 +114,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections. Afterwards every call raises ClientClosedError."""
+        self.store_clients.close()
         self._http_clients.close()
 
     def __enter__(self) -> Self:
@@ -158,3 +162,13 @@ def _open(settings: Settings, tokens: TokenSource) -> RetryingClient:
         return TokenAuth(tokens, platform=PROVENA, build=build, extra_headers={})
 
     return RetryingClient(settings, make_auth)
+
+
+def _open_store(settings: Settings) -> RetryingClient:
+    # The object store is somebody else's: it gets no token, and signatures instead.
+    from kalbio._core.sync.retrying_client import RetryingClient
+    from kalbio.provena._object_store import STORE, Signing
+
+    own = attrs.evolve(settings, platform=STORE, base_url=STORE.base_url, base_urls={})
+    signing: Any = Signing()
+    return RetryingClient(own, lambda http: signing)

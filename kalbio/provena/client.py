@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 251c092ff91f)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest e1f48866865f)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from kalbio.provena._model.services import SERVICES
 from kalbio.provena._model.subtypes import Subtype, as_subtype
 from kalbio.provena.access import AccessService
 from kalbio.provena.all_items import Registry
+from kalbio.provena.datasets import DatasetsService
 from kalbio.provena.groups import GroupsService
 from kalbio.provena.handles import HandlesService
 from kalbio.provena.jobs import JobsService
 from kalbio.provena.lineage import LineageService
 from kalbio.provena.model_runs import ModelRunsService
 from kalbio.provena.registry import RegistryService
+from kalbio.provena.releases import ReleasesService
 from kalbio.provena.search import SearchService
 
 if TYPE_CHECKING:
@@ -75,8 +77,12 @@ class ProvenaClient(Connection):
     def _items_of(self, subtype: Subtype | str) -> RegistryService:
         wanted = as_subtype(subtype)
         if wanted not in self._registries:
-            kind = ModelRunsService if wanted is Subtype.MODEL_RUN else RegistryService
-            self._registries[wanted] = kind(self, wanted)
+            if wanted is Subtype.DATASET:
+                endpoint = self.config.api_overrides.s3_endpoint_override
+                self._registries[wanted] = DatasetsService(self, self.store_clients, endpoint)
+            else:
+                kind = ModelRunsService if wanted is Subtype.MODEL_RUN else RegistryService
+                self._registries[wanted] = kind(self, wanted)
         return self._registries[wanted]
 
     @property
@@ -105,9 +111,11 @@ class ProvenaClient(Connection):
         return self.registry(Subtype.DATASET_TEMPLATE)
 
     @property
-    def datasets(self) -> RegistryService:
+    def datasets(self) -> DatasetsService:
         """Datasets."""
-        return self.registry(Subtype.DATASET)
+        found = self.registry(Subtype.DATASET)
+        assert isinstance(found, DatasetsService)
+        return found
 
     @property
     def studies(self) -> RegistryService:
@@ -140,6 +148,11 @@ class ProvenaClient(Connection):
     def groups(self) -> GroupsService:
         """Groups of users, to whom items give roles together."""
         return GroupsService(self)
+
+    @cached_property
+    def releases(self) -> ReleasesService:
+        """The reviews of datasets before their release."""
+        return ReleasesService(self, self.datasets, self.persons)
 
     @cached_property
     def handles(self) -> HandlesService:

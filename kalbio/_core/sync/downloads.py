@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 167c7c9376bd)
+# Derived from kalbio/_core/aio/downloads.py by scripts/regenerate; edit that file. (digest 0c0bf85e477a)
 """Saves a streamed answer: to a temporary file beside the target, put in place when it is complete."""
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def save(
     try:
         old = check_target(target, overwrite)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale_parts(target.parent, re.compile(rf"{re.escape(ours)}[0-9a-f]{{8}}\.part"))
+        remove_stale_parts(target.parent, re.compile(rf"{re.escape(ours)}[0-9a-f]{{8}}\.part"))
         try:
             # Not the tempfile module: it makes files that only their owner may read, whatever the umask says.
             temporary.touch(0o666 if old is None else 0o600, exist_ok=False)
@@ -250,7 +250,7 @@ def _rename_to_target(temporary: Path, target: Path, overwrite: bool) -> None:
     temporary.replace(target)
 
 
-def _remove_stale_parts(folder: Path, name: re.Pattern[str]) -> None:
+def remove_stale_parts(folder: Path, name: re.Pattern[str]) -> None:
     """Remove what downloads of this file left behind that were killed: parts that nobody has written to for a day."""
     try:
         found = [entry for entry in os.scandir(folder) if name.fullmatch(entry.name)]

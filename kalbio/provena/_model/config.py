@@ -29,7 +29,11 @@ def _override() -> str | None:
 
 @attrs.frozen(kw_only=True)
 class APIOverrides:
-    """Addresses of services that are elsewhere than the domain says. That of Keycloak is the address of the realm."""
+    """Addresses of services that are elsewhere than the domain says.
+
+    That of Keycloak is the address of the realm. That of S3 is needed where the links to files lead to another address
+    than clients are to use; with `{bucket}` in it, the bucket of a dataset stands there, else at the begin of the path.
+    """
 
     datastore_api_endpoint_override: str | None = _override()
     auth_api_endpoint_override: str | None = _override()
@@ -40,6 +44,7 @@ class APIOverrides:
     handle_service_api_endpoint_override: str | None = _override()
     jobs_service_api_endpoint_override: str | None = _override()
     keycloak_endpoint_override: str | None = _override()
+    s3_endpoint_override: str | None = _override()
 
     @classmethod
     def at(cls, address: str) -> APIOverrides:

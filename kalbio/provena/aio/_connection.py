@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
+import attrs
+
 from kalbio._core import constants
 from kalbio._core.aio.client_per_loop import AsyncClientPerLoop
 from kalbio._core.aio.session import AsyncSession
@@ -87,6 +89,7 @@ class AsyncConnection:
             transport=transport,
         )
         self._http_clients = AsyncClientPerLoop(partial(_open, self._settings, tokens_of(self._auth)), transport)
+        self.store_clients = AsyncClientPerLoop(partial(_open_store, self._settings), transport)
         self.session = AsyncSession(
             self._settings, self._http_clients, on_error="raise", use_cache=use_cache, stale_after=_stale_after
         )
@@ -95,7 +98,7 @@ class AsyncConnection:
     def as_kind(self, kind: type[K]) -> K:
         """Return a client of another kind that has this login and these connections; closing one closes both."""
         made = kind.__new__(kind)
-        for name in ("config", "session", "directory", "_auth", "_settings", "_http_clients"):
+        for name in ("config", "session", "directory", "store_clients", "_auth", "_settings", "_http_clients"):
             setattr(made, name, getattr(self, name))
         return made
 
@@ -110,6 +113,7 @@ class AsyncConnection:
 
     async def aclose(self) -> None:
         """Close the connections. Afterwards every call raises ClientClosedError."""
+        await self.store_clients.aclose()
         await self._http_clients.aclose()
 
     async def __aenter__(self) -> Self:
@@ -157,3 +161,13 @@ def _open(settings: Settings, tokens: TokenSource) -> AsyncRetryingClient:
         return AsyncTokenAuth(tokens, platform=PROVENA, build=build, extra_headers={})
 
     return AsyncRetryingClient(settings, make_auth)
+
+
+def _open_store(settings: Settings) -> AsyncRetryingClient:
+    # The object store is somebody else's: it gets no token, and signatures instead.
+    from kalbio._core.aio.retrying_client import AsyncRetryingClient
+    from kalbio.provena.aio._object_store import STORE, AsyncSigning
+
+    own = attrs.evolve(settings, platform=STORE, base_url=STORE.base_url, base_urls={})
+    signing: Any = AsyncSigning()
+    return AsyncRetryingClient(own, lambda http: signing)

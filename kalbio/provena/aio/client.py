@@ -13,12 +13,14 @@ from kalbio.provena._model.subtypes import Subtype, as_subtype
 from kalbio.provena.aio._connection import KINDS, AsyncConnection
 from kalbio.provena.aio.access import AccessService
 from kalbio.provena.aio.all_items import Registry
+from kalbio.provena.aio.datasets import DatasetsService
 from kalbio.provena.aio.groups import GroupsService
 from kalbio.provena.aio.handles import HandlesService
 from kalbio.provena.aio.jobs import JobsService
 from kalbio.provena.aio.lineage import LineageService
 from kalbio.provena.aio.model_runs import ModelRunsService
 from kalbio.provena.aio.registry import RegistryService
+from kalbio.provena.aio.releases import ReleasesService
 from kalbio.provena.aio.search import SearchService
 
 if TYPE_CHECKING:
@@ -74,8 +76,12 @@ class AsyncProvenaClient(AsyncConnection):
     def _items_of(self, subtype: Subtype | str) -> RegistryService:
         wanted = as_subtype(subtype)
         if wanted not in self._registries:
-            kind = ModelRunsService if wanted is Subtype.MODEL_RUN else RegistryService
-            self._registries[wanted] = kind(self, wanted)
+            if wanted is Subtype.DATASET:
+                endpoint = self.config.api_overrides.s3_endpoint_override
+                self._registries[wanted] = DatasetsService(self, self.store_clients, endpoint)
+            else:
+                kind = ModelRunsService if wanted is Subtype.MODEL_RUN else RegistryService
+                self._registries[wanted] = kind(self, wanted)
         return self._registries[wanted]
 
     @property
@@ -104,9 +110,11 @@ class AsyncProvenaClient(AsyncConnection):
         return self.registry(Subtype.DATASET_TEMPLATE)
 
     @property
-    def datasets(self) -> RegistryService:
+    def datasets(self) -> DatasetsService:
         """Datasets."""
-        return self.registry(Subtype.DATASET)
+        found = self.registry(Subtype.DATASET)
+        assert isinstance(found, DatasetsService)
+        return found
 
     @property
     def studies(self) -> RegistryService:
@@ -139,6 +147,11 @@ class AsyncProvenaClient(AsyncConnection):
     def groups(self) -> GroupsService:
         """Groups of users, to whom items give roles together."""
         return GroupsService(self)
+
+    @cached_property
+    def releases(self) -> ReleasesService:
+        """The reviews of datasets before their release."""
+        return ReleasesService(self, self.datasets, self.persons)
 
     @cached_property
     def handles(self) -> HandlesService:

@@ -13,10 +13,12 @@ from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.clock import Clock
 from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator
+from kalbio._core.emulator.faults import Fault
 from kalbio._core.emulator.messages import Request, Response
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import (
     access,
+    datastore,
     groups,
     handles,
     identity,
@@ -31,7 +33,9 @@ from kalbio.provena.sandbox import (
     model_runs,
     registry,
     registry_admin,
+    releases,
     reports,
+    s3,
     search,
     settings,
     surroundings,
@@ -39,6 +43,7 @@ from kalbio.provena.sandbox import (
 from kalbio.provena.sandbox.contract import load_contract
 from kalbio.provena.sandbox.errors import error_answer
 from kalbio.provena.sandbox.faults import LOGINS, Faults
+from kalbio.provena.sandbox.folder import Folder
 from kalbio.provena.sandbox.forms import stripped
 from kalbio.provena.sandbox.store import READ, WRITE, Call, Routes, Store, open_database
 
@@ -55,6 +60,8 @@ _SERVICES = (
     listing,
     settings,
     search,
+    datastore,
+    releases,
     handles,
     job_api,
     lineage,
@@ -77,7 +84,8 @@ class Sandbox(Emulator[Store]):
     with 501.
 
     Args:
-        db: a file that keeps everything; without it, the state lives in memory.
+        db: a file that keeps everything but the contents of the files of datasets, which are in a folder beside it;
+            without it, the state lives in memory and in a temporary folder.
         client_secret: the secret of `admin`.
         clock: a function that gives the current time.
         faults: the plan of what goes wrong on the way.
@@ -94,7 +102,8 @@ class Sandbox(Emulator[Store]):
         connection, is_new = open_database(db)
         # A sandbox that nobody closed takes its database along without a warning.
         weakref.finalize(self, connection.close)
-        store = Store(connection, Clock(clock), client_secret)
+        folder = Folder(None if db is None else Path(f"{db}.files"))
+        store = Store(connection, Clock(clock), client_secret, folder)
         if is_new:
             _add_users(store)
         self.client_secret = client_secret
@@ -171,10 +180,18 @@ class Sandbox(Emulator[Store]):
                 raise
             self.store.commit()
 
-    def _carry_out(self, request: Request, route: Any, fault: Any = None) -> Response:
+    def body_limit(self, method: str, target: str) -> int:
+        """How many bytes the body of such a request may have: a file may have as many as any upload."""
+        return self._limits[1] if target.startswith(s3.PREFIX) else super().body_limit(method, target)
+
+    def _carry_out(self, request: Request, route: Any, fault: Fault | None = None) -> Response:
         if request.path.startswith(reports.PLACE) and request.method == "GET":
             with self.lock:
                 return reports.serve(self.store, request)
+        # The object store stands beside the services, and is in no description of theirs.
+        if route is None and request.path.startswith(s3.PREFIX):
+            with self._writing():
+                return s3.answer(self.store, request)
         return super()._carry_out(request, route, fault)
 
     def _run(self, call: Call) -> Answer:

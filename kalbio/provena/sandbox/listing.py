@@ -34,7 +34,11 @@ _DEFAULT_SIZE = 20
 @routes.operation("registryItemList", READ)
 def list_items(call: Call) -> Document:
     """One page of a subtype, by what its items are."""
-    subtype = path_subtype(call, "list")
+    return page_of(call, path_subtype(call, "list"))
+
+
+def page_of(call: Call, subtype: str) -> Document:
+    """The page of a subtype that the body asks for."""
     cut, key = _cut(call, "item_subtype", subtype)
     complete: list[Document] = []
     seeds: list[Document] = []

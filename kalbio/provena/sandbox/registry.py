@@ -142,15 +142,20 @@ def revert(call: Call) -> Document:
 
 def restore(store: Store, item: Document, history_id: int, username: str, reason: str) -> Document:
     """Give an item the data of an entry of its history."""
-    id = item["id"]
     if item["record_type"] == "SEED_ITEM":
-        text = f"The item with id {id} is not a complete item."
+        text = f"The item with id {item['id']} is not a complete item."
         raise Refusal(400, f"You cannot revert a seed item to a previous version. {text}")
-    entry = next((one for one in item["history"] if one["id"] == history_id), None)
+    entry = find_entry(item, history_id)
+    return items.update(store, item, entry["item"], username, f"(Restoring to v{history_id}) {reason}")
+
+
+def find_entry(item: Document, history_id: int) -> Document:
+    """An entry of the history of an item; else a refusal."""
+    entry: Document | None = next((one for one in item["history"] if one["id"] == history_id), None)
     if entry is None:
         text = f"does not have a history entry with id matching {history_id}. No action taken."
-        raise Refusal(400, f"The item with id {id} {text}")
-    return items.update(store, item, entry["item"], username, f"(Restoring to v{history_id}) {reason}")
+        raise Refusal(400, f"The item with id {item['id']} {text}")
+    return entry
 
 
 @routes.operation("registryItemVersion", READ, WRITE)
@@ -269,15 +274,19 @@ def about_version(call: Call) -> Document:
 @routes.operation("registryItemSchema", READ)
 def schema(call: Call) -> Document:
     """The JSON schema of the data of a subtype."""
-    name = f"{stem_of(path_subtype(call, 'schema'))}DomainInfo"
+    found = schema_of(f"{stem_of(path_subtype(call, 'schema'))}DomainInfo")
+    return {"status": success("The schema was found."), "json_schema": found}
+
+
+def schema_of(name: str) -> Document:
+    """A schema of the description that stands alone."""
     used: set[str] = set()
     found = _with_definitions(load_contract().spec["components"]["schemas"][name], used)
     definitions: Document = {}
     while left := used - definitions.keys():
         for one in left:
             definitions[one] = _with_definitions(load_contract().spec["components"]["schemas"][one], used)
-    found = {"title": name, **found, **({"definitions": definitions} if definitions else {})}
-    return {"status": success("The schema was found."), "json_schema": found}
+    return {"title": name, **found, **({"definitions": definitions} if definitions else {})}
 
 
 def _with_definitions(schema: Json, used: set[str]) -> Any:

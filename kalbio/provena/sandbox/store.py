@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kalbio._core.emulator import calls, store
 from kalbio._core.emulator.clock import Clock, to_micros
+from kalbio.provena.sandbox.folder import Folder
 
 READ, WRITE, ADMIN = "entity-registry-read", "entity-registry-write", "entity-registry-admin"
 JOBS_READ, JOBS_WRITE = "job-service-read", "job-service-write"
@@ -61,11 +62,15 @@ def open_database(path: str | Path | None) -> tuple[sqlite3.Connection, bool]:
 class Store(store.Store):
     """The state of one stand-in."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock, client_secret: str) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, clock: Clock, client_secret: str, folder: Folder | None = None
+    ) -> None:
         super().__init__(connection, clock)
         self.client_secret = client_secret
         self.seconds_per_stage: float | None = 0
         """How long a job stays in each stage; None when it is moved by hand."""
+        self.folder = folder if folder is not None else Folder()
+        """Where the contents of the files of datasets are."""
 
     def seconds(self) -> int:
         """Now, in whole seconds since 1970."""

@@ -1,0 +1,138 @@
+"""Releases: datasets are reviewed before everybody may rely on them."""
+
+from __future__ import annotations
+
+from provena_api.api.datastore import (
+    datastore_release_action_approval_request,
+    datastore_release_approval_request,
+    datastore_release_sys_reviewers_add,
+    datastore_release_sys_reviewers_delete,
+    datastore_release_sys_reviewers_list,
+)
+from provena_api.models import ActionApprovalRequest, ReleaseApprovalRequest
+
+from kalbio._core.http.responses import as_list, as_object
+from kalbio.provena.aio._items import Identifier
+from kalbio.provena.aio._service import Client, Service, require_text
+from kalbio.provena.aio.registry import RegistryService
+
+
+class ReleasesService(Service):
+    """Reviews of datasets (`client.releases`).
+
+    A dataset is NOT_RELEASED; who manages it asks a reviewer, and it is PENDING; the reviewer approves, and it is
+    RELEASED for good, or rejects, and it is NOT_RELEASED again. While it is PENDING, and when it is RELEASED, nobody
+    changes its files. `release_status`, `release_approver` and `release_history` of a dataset tell where it stands;
+    `client.registry.releases(...)` lists what a reviewer was asked for.
+    """
+
+    def __init__(self, client: Client, datasets: RegistryService, persons: RegistryService) -> None:
+        super().__init__(client)
+        self._datasets = datasets
+        self._persons = persons
+
+    async def request(self, dataset: Identifier, reviewer: Identifier, *, notes: str) -> None:
+        """Ask a reviewer to release a dataset. The servers send the reviewer a mail.
+
+        Args:
+            dataset: handle, object, or exact name. You must manage it.
+            reviewer: the person: handle, object, or exact name. `reviewers` lists who may be asked.
+            notes: what the reviewer should know.
+
+        Raises:
+            PermissionDeniedError: you do not manage this dataset, or it is locked.
+            ValidationError: the person is no reviewer, or the dataset is PENDING or RELEASED.
+
+        API operation: `datastoreReleaseApprovalRequest`.
+
+        Example:
+            >>> await client.releases.request(dataset, "Ada Lovelace", notes="please have a look")
+        """
+        require_text("notes", notes)
+        body = ReleaseApprovalRequest(
+            dataset_id=await self._datasets.resolve(dataset),
+            approver_id=await self._persons.resolve(reviewer),
+            notes=notes,
+        )
+        as_object(await self._client.session.call(datastore_release_approval_request.build_request(body=body)))
+
+    async def approve(self, dataset: Identifier, *, notes: str) -> None:
+        """Release a dataset that you were asked to review. This cannot be taken back.
+
+        Args:
+            dataset: handle, object, or exact name.
+            notes: what its owner should know.
+
+        Raises:
+            PermissionDeniedError: another reviewer was asked, or you are none.
+            ValidationError: the dataset is not PENDING, or you are not linked to a person.
+
+        API operation: `datastoreReleaseActionApprovalRequest`.
+
+        Example:
+            >>> await client.releases.approve(dataset, notes="complete")
+        """
+        await self._act(dataset, True, notes)
+
+    async def reject(self, dataset: Identifier, *, notes: str) -> None:
+        """Give a dataset that you were asked to review back; it can be changed then, and asked for again.
+
+        Args:
+            dataset: handle, object, or exact name.
+            notes: what its owner should change.
+
+        Raises:
+            PermissionDeniedError: another reviewer was asked, or you are none.
+            ValidationError: the dataset is not PENDING, or you are not linked to a person.
+
+        API operation: `datastoreReleaseActionApprovalRequest`.
+
+        Example:
+            >>> await client.releases.reject(dataset, notes="the units are missing")
+        """
+        await self._act(dataset, False, notes)
+
+    async def reviewers(self) -> list[str]:
+        """List the handles of the persons who may be asked to review.
+
+        API operation: `datastoreReleaseSysReviewersList`.
+        """
+        response = await self._client.session.call(datastore_release_sys_reviewers_list.build_request())
+        return sorted(str(one) for one in as_list(response))
+
+    async def add_reviewer(self, person: Identifier) -> None:
+        """Let a person review. Only administrators may; for who is a reviewer already nothing happens.
+
+        Args:
+            person: handle, object, or exact name. The server takes any text, so the person is looked up first.
+
+        Raises:
+            IdentifierError: there is no such person; nothing was changed.
+
+        API operation: `datastoreReleaseSysReviewersAdd`.
+
+        Example:
+            >>> await client.releases.add_reviewer("Ada Lovelace")
+        """
+        found = await self._persons.need(person)
+        await self._client.session.call(datastore_release_sys_reviewers_add.build_request(reviewer_id=found.id))
+
+    async def remove_reviewer(self, person: Identifier) -> None:
+        """Let a person review no longer. Only administrators may; for who is no reviewer nothing happens.
+
+        Args:
+            person: handle, object, or exact name; the handle of a person that is gone does, too.
+
+        API operation: `datastoreReleaseSysReviewersDelete`.
+
+        Example:
+            >>> await client.releases.remove_reviewer("Ada Lovelace")
+        """
+        id = await self._persons.resolve(person)
+        await self._client.session.call(datastore_release_sys_reviewers_delete.build_request(reviewer_id=id))
+
+    async def _act(self, dataset: Identifier, approve: bool, notes: str) -> None:
+        require_text("notes", notes)
+        body = ActionApprovalRequest(dataset_id=await self._datasets.resolve(dataset), approve=approve, notes=notes)
+        request = datastore_release_action_approval_request.build_request(body=body)
+        as_object(await self._client.session.call(request))
