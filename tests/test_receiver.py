@@ -32,6 +32,7 @@ from kalbio.webhooks import (
     parse_webhook,
     verify_hmac,
 )
+from kalbio.webhooks.worker import Worker
 from tests.core.test_plain_download import answering
 from tests.registrar import OTHER_TOKEN, TOKEN, Lab, post, post_asgi
 from tests.rows import row
@@ -362,6 +363,28 @@ def test_events_of_an_activity_are_handled_in_order_and_others_beside_them(lab: 
         assert [one for one in order if one[0] == activity] == [one for one in events if one[0] == activity]
     assert {most[name] for name in most if name != "all"} == {1}
     assert most["all"] <= 3
+
+
+def test_an_event_may_be_begun_again_before_its_last_run_has_left(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the note that an event failed and the end of the thread that failed, it may be handed out once more."""
+    begun_again, note = threading.Event(), Worker._note
+
+    def slow_to_leave(worker: Worker, event: Any, ticket: Any, *more: Any) -> None:
+        note(worker, event, ticket, *more)
+        if ticket.attempt == 1:
+            worker.wake()
+            assert begun_again.wait(20)
+
+    def handler(event: ReceivedEvent) -> None:
+        if event.attempt == 1:
+            raise RuntimeError("once")
+        begun_again.set()
+
+    monkeypatch.setattr(Worker, "_note", slow_to_leave)
+    app = lab.receiver({"other_event": handler})
+    post(app, {"event": "x"})
+    assert app.wait_until_idle(20)
+    assert app.inbox.counts()["done"] == 1
 
 
 def test_no_more_events_are_handled_at_a_time_than_allowed(lab: Lab) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import logging
 import random
@@ -84,7 +85,9 @@ class Worker:
         self._woken = False
         self._stopping = False
         self._left_running = False
-        self._running: dict[str, asyncio.Task[Any] | None] = {}
+        # By the number of the run, not by the event: it may be begun again before its last run has left.
+        self._running: dict[int, asyncio.Task[Any] | None] = {}
+        self._runs = itertools.count()
         self._catching_up = False
         self._next_catch_up: float | None = None
         self._thread: threading.Thread | None = None
@@ -196,31 +199,32 @@ class Worker:
             self._next_catch_up = time.monotonic() + (self._catch_up_every or 0.0)
             threading.Thread(target=self._catch_up, name="kalbio-catch-up", daemon=True).start()
         for event, ticket in self._inbox.claim(self._concurrency - len(self._running)):
+            run = next(self._runs)
             with self._changed:
-                self._running[event.key] = None
-            thread = threading.Thread(target=self._handle, args=(event, ticket), name="kalbio-handler", daemon=True)
-            thread.start()
+                self._running[run] = None
+            given = (run, event, ticket)
+            threading.Thread(target=self._handle, args=given, name="kalbio-handler", daemon=True).start()
 
     def _next_catch_up_is_due(self) -> bool:
         return self._next_catch_up is not None and not self._catching_up and time.monotonic() >= self._next_catch_up
 
     # -- one event ----------------------------------------------------------------------------------------------------
 
-    def _handle(self, event: InboxEvent, ticket: Ticket) -> None:
+    def _handle(self, run: int, event: InboxEvent, ticket: Ticket) -> None:
         try:
-            self._note(event, ticket)
+            self._note(event, ticket, run)
         except Exception:
             # The inbox could not be written. The event stays as it is, and is handled again after the next start.
             logger.exception("what became of %s could not be noted", event.key)
         finally:
             with self._changed:
-                del self._running[event.key]
+                del self._running[run]
                 if self._left_running and not self._running:
                     self._duty.release()
                 self._woken = True
                 self._changed.notify_all()
 
-    def _note(self, event: InboxEvent, ticket: Ticket) -> None:
+    def _note(self, event: InboxEvent, ticket: Ticket, run: int) -> None:
         """Let the handler have an event, and note what became of it."""
         inbox, key = self._inbox, event.key
         try:
@@ -234,7 +238,7 @@ class Worker:
             except WebhookError as error:
                 inbox.give_up(key, "dead", str(error))
                 return
-            told = self._run_handler(handler, parsed, ticket)
+            told = self._run_handler(handler, parsed, ticket, run)
         except (sync_registrar.TooEarlyError, async_registrar.TooEarlyError) as early:
             inbox.postpone(key, early.wait, counts=False)
         except BaseException as error:  # also the exit of a handler, or its cancellation
@@ -262,19 +266,19 @@ class Worker:
             told = "%s failed at attempt %d, and is tried again in %.1f s: %s"
             logger.warning(told, event.key, ticket.attempt, wait, text, exc_info=where)
 
-    def _run_handler(self, handler: Handler, parsed: WebhookEvent, ticket: Ticket) -> bool:
+    def _run_handler(self, handler: Handler, parsed: WebhookEvent, ticket: Ticket, run: int) -> bool:
         if not handler.is_async:
             assert self._clients.sync is not None
             return sync_registrar.handle(handler, sync_registrar.received(parsed, self._clients.sync, ticket))
         assert self._clients.aio is not None
         received = async_registrar.received(parsed, self._clients.aio, ticket)
 
-        async def run() -> bool:
+        async def handle() -> bool:
             with self._changed:
-                self._running[ticket.key] = asyncio.current_task()
+                self._running[run] = asyncio.current_task()
             return await async_registrar.handle(handler, received)
 
-        return bool(self.run(run()))
+        return bool(self.run(handle()))
 
     def _handler_loop(self) -> asyncio.AbstractEventLoop:
         with self._changed:
