@@ -1,10 +1,10 @@
-# Derived from kalbio/provena/aio/_job.py by scripts/regenerate; edit that file. (digest 42d26b7c52cd)
+# Derived from kalbio/provena/aio/_job.py by scripts/regenerate; edit that file. (digest afad52a24ad4)
 """Jobs, and waiting for them: how they are looked at, how often, and what follows from what is seen."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
@@ -216,6 +216,7 @@ def watch(
     Raises:
         JobTimeoutError: not all have ended in time, or one has not shown up.
     """
+    pauses = _Pauses(interval)
     open_jobs = {job.id: job for job in jobs if not job.has_ended}
     heads = {id: job for job in jobs for id in (job.id, *(one.id for one in job.chained))}
 
@@ -223,6 +224,8 @@ def watch(
         head = heads[job.id]
         id = leads_to(job.result) if follow else None
         if id is not None and id not in heads:
+            if len(jobs) == 1:
+                pauses.restart()  # what a job leads to has short stages of its own
             open_jobs[id] = type(job)({"session_id": id}, client)
             heads[id] = head
             head.chained.append(open_jobs[id])
@@ -253,7 +256,7 @@ def watch(
     def late(reason: str) -> JobTimeoutError:
         return JobTimeoutError(_late(list(open_jobs.values()), reason), _outcome(jobs))
 
-    _repeat(look, late, timeout=timeout, interval=interval)
+    _repeat(look, late, timeout=timeout, pauses=pauses)
     # Jobs create items and change them.
     client.session.forget(*client.session.remembered)
 
@@ -298,7 +301,7 @@ def watch_batch(
         what = _late(unended, reason) if unended else f"the batch {batch_id} has {len(jobs)} of {count} jobs {reason}"
         return JobTimeoutError(what, list(jobs.values()))
 
-    _repeat(look, late, timeout=timeout, interval=interval)
+    _repeat(look, late, timeout=timeout, pauses=_Pauses(interval))
     client.session.forget(*client.session.remembered)
     return sorted(jobs.values(), key=lambda job: job.created_timestamp or 0)
 
@@ -308,12 +311,11 @@ def _repeat(
     late: Callable[[str], JobTimeoutError],
     *,
     timeout: float,
-    interval: float | None,
+    pauses: _Pauses,
 ) -> None:
     """Look until that says that all is over. A look that is lost on the way does not end it; the deadline does."""
-    check_times(_FIRST_PAUSE if interval is None else interval, timeout)
+    check_times(pauses.next, timeout)
     limit = time.monotonic() + timeout
-    pauses = _pauses(interval)
     while True:
         left = limit - time.monotonic()
         lost: SDKError | None = None
@@ -325,7 +327,7 @@ def _repeat(
         if left <= 0:
             failed = "" if lost is None else f"; the last look failed: {lost}"
             raise late(f"after {timeout:g} s{failed}") from lost
-        sleep(max(0.0, min(next(pauses), limit - time.monotonic())))
+        sleep(max(0.0, min(pauses.take(), limit - time.monotonic())))
 
 
 def _outcome(jobs: Sequence[Job]) -> Any:
@@ -345,12 +347,24 @@ def _late(open_jobs: Sequence[Job], reason: str) -> str:
     return printable(f"{len(open_jobs)} jobs have not ended {reason}; the first one, {named}, {state}")
 
 
-def _pauses(interval: float | None) -> Iterator[float]:
-    pause = _FIRST_PAUSE if interval is None else interval
-    while True:
-        yield pause
-        if interval is None:
-            pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+class _Pauses:
+    """How long to wait between looks: as long as was asked for, or short at first and longer later."""
+
+    def __init__(self, interval: float | None) -> None:
+        self._grows = interval is None
+        self.next = _FIRST_PAUSE if interval is None else interval
+
+    def take(self) -> float:
+        """Return the pause before the next look."""
+        pause = self.next
+        if self._grows:
+            self.next = min(pause * _GROWTH, _LONGEST_PAUSE)
+        return pause
+
+    def restart(self) -> None:
+        """Begin with short ones again."""
+        if self._grows:
+            self.next = _FIRST_PAUSE
 
 
 class Eyes:

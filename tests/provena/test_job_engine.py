@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio.provena import OfflineFlow
-from kalbio.provena.sandbox import jobs, links
+from kalbio.provena.sandbox import Sandbox, jobs, links
 from kalbio.provena.sandbox.store import Store
 from tests.provena.conftest import Lab
 
@@ -55,6 +56,21 @@ def test_moved_by_hand(lab: Lab) -> None:
         ("SUCCEEDED", "-", {}),
         ("SUCCEEDED", "-", {}),
     ]
+
+
+def test_stages_take_their_time() -> None:
+    """With a pace, a job is where it would be by the clock, however long nobody has looked."""
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+    with Sandbox(clock=lambda: now[0]) as sandbox:
+        sandbox.release_jobs(seconds_per_stage=10)
+        id = jobs.launch(sandbox.store, "alice", "REGISTRY_WAKE_UP", {})
+        seen = []
+        for seconds in (9, 1, 15, 25):
+            now[0] += timedelta(seconds=seconds)
+            jobs.advance(sandbox.store)
+            found = jobs.find(sandbox.store, id)
+            seen.append(found and found["status"])
+    assert seen == [None, "PENDING", "DEQUEUED", "SUCCEEDED"]
 
 
 def test_failures(lab: Lab) -> None:

@@ -69,6 +69,33 @@ def test_follows_what_a_job_led_to(lab: Lab) -> None:
 
 
 @pytest.mark.usefixtures("chain")
+def test_looks_get_rarer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between looks grow up to five seconds, and begin anew with what a job led to; an interval is kept."""
+    pauses: list[float] = []
+
+    async def later(seconds: float) -> None:
+        pauses.append(round(seconds, 2))
+
+    monkeypatch.setattr("kalbio.provena._job.sleep", lambda seconds: pauses.append(round(seconds, 2)))
+    monkeypatch.setattr("kalbio.provena.aio._job.sleep", later)
+
+    def step(job: Any) -> None:
+        if len(pauses) in (9, 10, 11, 12):
+            lab.sandbox.step_jobs()
+        if len(pauses) == 15:
+            lab.sandbox.release_jobs()
+
+    lab.sandbox.hold_jobs()
+    lab(lab.api.jobs.job(_launch(lab, CHAIN)).wait(progress=step))
+    assert pauses[:10] == [0.25, 0.38, 0.56, 0.84, 1.27, 1.9, 2.85, 4.27, 5.0, 5.0]
+    assert pauses[13:] == [0.25, 0.38, 0.56]
+    pauses.clear()
+    lab.sandbox.hold_jobs()
+    lab(lab.api.jobs.job(_launch(lab)).wait(interval=2, progress=lambda job: lab.sandbox.step_jobs()))
+    assert set(pauses) == {2.0}
+
+
+@pytest.mark.usefixtures("chain")
 def test_failures(lab: Lab) -> None:
     """A failure of the job, or of one that it led to, is an error that has it and what the server says."""
     for sub_type in (CHAIN, "LODGE_CREATE_ACTIVITY"):

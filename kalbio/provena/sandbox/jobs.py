@@ -160,7 +160,9 @@ def _move(store: Store, kept: Document) -> None:
     stage = _NEXT.get(job["status"])
     if stage is not None:
         job = {**job, "status": stage, "info": _INFO.get(stage)}
-        store.put(KIND, {**kept, "due": _due(store), "job": job})
+        # From when it was due, not from now: nobody may have looked for long.
+        due = _due(store) if kept["due"] is None else kept["due"] + (store.seconds_per_stage or 0)
+        store.put(KIND, {**kept, "due": due, "job": job})
         return
     store.run("savepoint job")
     try:
