@@ -64,7 +64,6 @@ def current_entry(
 
 UNDECIDED: Any = object()
 """Stands for a content that cannot be told yet."""
-_NOTHING: Any = object()
 
 
 def quick_contents(
@@ -75,8 +74,9 @@ def quick_contents(
     UNDECIDED where times have to be compared closely, or the content would have to be copied.
     """
     found: dict[str, Any] = {}
+    nothing: Any = object()
     for field_id, entries in values.items():
-        content, newest = None, _NOTHING
+        content, newest = None, nothing
         for entry in entries:
             owner = entry.record_id
             if owner is not None and (
@@ -84,14 +84,15 @@ def quick_contents(
             ):
                 continue
             written = entry.created_at
-            if newest is not _NOTHING:
-                if written is None or newest is None or written == newest:
-                    content = UNDECIDED
-                    break
-                if written < newest:
-                    continue
-            content, newest = entry.content, written
-        found[field_id] = UNDECIDED if isinstance(content, dict | list) else content
+            if newest is nothing:
+                content, newest = entry.content, written
+            elif written is None or newest is None or written == newest:
+                content = UNDECIDED
+                break
+            elif newest < written:
+                content, newest = entry.content, written
+        # Most contents are text, and there are many of them.
+        found[field_id] = UNDECIDED if type(content) is not str and isinstance(content, dict | list) else content
     return found
 
 
