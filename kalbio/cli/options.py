@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -131,10 +131,14 @@ def progress(what: str) -> Iterator[Advance | None]:
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield None
         return
-    with click.progressbar(length=1, label=what, file=sys.stderr, show_pos=True) as bar:
+    with ExitStack() as stack:
+        bars: list[Any] = []
 
         def advance(done: int, total: int | None) -> None:
-            bar.length = max(total or done, 1)
-            bar.update(done - bar.pos)
+            if not bars:  # not before there is something to show
+                shown = click.progressbar(length=1, label=what, file=sys.stderr, show_pos=True)
+                bars.append(stack.enter_context(shown))
+            bars[0].length = max(total or done, 1)
+            bars[0].update(done - bars[0].pos)
 
         yield advance

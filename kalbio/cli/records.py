@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -87,7 +88,8 @@ def get(out: Output, key: Sequence[str]) -> None:
             if out.form == "csv":
                 out.rows(table, table.columns)
             else:
-                for row in table:
+                for number, row in enumerate(table):
+                    sys.stdout.write("\n" if number else "")
                     out.object({name: value for name, value in row.items() if value is not None})
         if missing:
             raise Stop(f"{missing} of the records {'is' if missing == 1 else 'are'} not there")

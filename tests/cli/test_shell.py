@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kalbio.sandbox import Fault
 from tests.cli.conftest import Shell
 
 KALBIO = [sys.executable, "-m", "kalbio"]
@@ -96,6 +97,13 @@ def test_nobody_there_is_said(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> 
     assert "127.0.0.1:9" in shell("whoami", code=1).err
     monkeypatch.delenv("KALEIDOSCOPE_API_CLIENT_ID")
     assert "KALEIDOSCOPE_API_CLIENT_ID" in shell("whoami", code=2).err
+
+
+def test_a_write_of_unknown_fate_has_a_code_of_its_own(shell: Shell) -> None:
+    """Where the answer to a write is lost, the exit code is 4, and nothing is sent again."""
+    shell.sandbox.faults.add(Fault("createProgram", lose_answer=True))
+    assert "may have been carried out" in shell("raw", "createProgram", "--body", '{"title": "Once"}', code=4).err
+    assert [item["title"] for item in shell("programs", "--json").json].count("Once") == 1
 
 
 def test_the_older_policy_of_scripts_does_not_hold_here(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
