@@ -19,7 +19,7 @@ from kalbio.provena.sandbox.forms import shown
 from kalbio.provena.sandbox.items import ITEM
 from kalbio.provena.sandbox.links import require_person
 from kalbio.provena.sandbox.registry import find_entry, require_newest, schema_of
-from kalbio.provena.sandbox.store import READ, WRITE, Call, Routes, Store
+from kalbio.provena.sandbox.store import READ, WRITE, Call, Routes, Store, digest
 
 routes = Routes()
 
@@ -255,6 +255,11 @@ def require_files(call: Call, item: Document, role: str, verb: str) -> None:
         raise Refusal(401, f"You do not have sufficient permissions to {verb} this dataset!")
 
 
+def secrets_of(store: Store, id: str) -> tuple[str, str]:
+    """The secret and the token of credentials, which no database holds."""
+    return f"sandbox-secret-{store.derive('secret of', id)}", f"sandbox-token-{store.derive('token of', id)}"
+
+
 def _credentials(call: Call, item: Document, *, writes: bool) -> Document:
     if call.body["console_session_required"]:
         text = "there is no sign-in service beside the sandbox"
@@ -263,19 +268,18 @@ def _credentials(call: Call, item: Document, *, writes: bool) -> Document:
     ends = store.clock.now() + _SESSION
     keys = {
         "id": "SANDBOX" + secrets.token_hex(8).upper(),
-        "secret": "sandbox-secret-" + secrets.token_urlsafe(24),
-        "token": "sandbox-token-" + secrets.token_urlsafe(32),
         "ends": store.seconds() + int(_SESSION.total_seconds()),
         "prefix": item["s3"]["path"],
         "writes": writes,
     }
     store.add(KEYS, keys)
+    secret, token = secrets_of(store, keys["id"])
     return {
         "status": success("STS credentials generated successfully for specified path."),
         "credentials": {
             "aws_access_key_id": keys["id"],
-            "aws_secret_access_key": keys["secret"],
-            "aws_session_token": keys["token"],
+            "aws_secret_access_key": secret,
+            "aws_session_token": token,
             "expiry": ends.isoformat(),
         },
         "console_session_url": None,
@@ -295,7 +299,7 @@ def presign(call: Call) -> Document | Answer:
         raise Refusal(400, f"File path '{path}' does not exist in dataset with id {item['id']}")
     ends = store.seconds() + call.body.get("expires_in", _LINK_LIFETIME)
     signature = "sandbox-token-" + secrets.token_urlsafe(24)
-    store.add(LINKS, {"id": signature, "key": key, "ends": ends})
+    store.add(LINKS, {"id": digest(signature), "key": key, "ends": ends})
     query = {
         "response-content-disposition": f"attachment; filename={key}",
         "AWSAccessKeyId": "SANDBOX",

@@ -16,9 +16,9 @@ from xml.sax.saxutils import escape
 from kalbio._core.emulator.messages import Request, Response
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import objects
-from kalbio.provena.sandbox.datastore import KEYS, LINKS
+from kalbio.provena.sandbox.datastore import KEYS, LINKS, secrets_of
 from kalbio.provena.sandbox.folder import Content
-from kalbio.provena.sandbox.store import Store
+from kalbio.provena.sandbox.store import Store, digest
 
 PREFIX = "/s3/"
 UPLOAD = "object_upload"
@@ -93,13 +93,13 @@ def _require_access(call: _Call) -> None:
     writes = call.request.method not in ("GET", "HEAD")
     if not place.startswith(keys["prefix"]) or (writes and not keys["writes"]):
         raise _Refused(403, "AccessDenied", "Access Denied")
-    digest = call.header("x-amz-content-sha256")
-    if digest != "UNSIGNED-PAYLOAD" and digest != hashlib.sha256(call.request.body).hexdigest():
+    told = call.header("x-amz-content-sha256")
+    if told != "UNSIGNED-PAYLOAD" and told != hashlib.sha256(call.request.body).hexdigest():
         raise _Refused(400, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' does not match.")
 
 
 def _require_link(call: _Call) -> None:
-    link = call.store.get(LINKS, call.query["Signature"])
+    link = call.store.get(LINKS, digest(call.query["Signature"]))
     if link is None or link["key"] != call.key or call.request.method not in ("GET", "HEAD"):
         raise _Refused(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
     if link["ends"] <= call.store.seconds():
@@ -115,11 +115,12 @@ def _keys(call: _Call) -> Document:
     if keys is None:
         text = "The AWS Access Key Id you provided does not exist in our records."
         raise _Refused(403, "InvalidAccessKeyId", text)
-    if call.header("x-amz-security-token") != keys["token"]:
+    secret, token = secrets_of(call.store, keys["id"])
+    if call.header("x-amz-security-token") != token:
         raise _Refused(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
     if keys["ends"] <= call.store.seconds():
         raise _Refused(400, "ExpiredToken", "The provided token has expired.")
-    if not hmac.compare_digest(_signature(call, keys["secret"], signed[2], signed[3]), signed[4]):
+    if not hmac.compare_digest(_signature(call, secret, signed[2], signed[3]), signed[4]):
         raise _Refused(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
     return keys
 

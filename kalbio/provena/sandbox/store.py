@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 import sqlite3
 from collections.abc import Callable
@@ -88,6 +89,10 @@ class Store(store.Store):
         token = "sandbox-token-" + secrets.token_urlsafe(24)
         self.add(kind, {"id": digest(token), "username": username, "ends": self.seconds() + lifetime})
         return token
+
+    def derive(self, purpose: str, id: str) -> str:
+        """A secret that is not kept: it follows from an id, and from the secret of the sandbox."""
+        return hmac.new(self.client_secret.encode(), f"{purpose} {id}".encode(), hashlib.sha256).hexdigest()
 
     def owner_of(self, kind: str, token: str | None) -> str | None:
         """Return the user that a token of this kind is good for now."""

@@ -1,0 +1,1 @@
+"""A study of a reef, from nothing to released results, on a stand-in for Provena."""
