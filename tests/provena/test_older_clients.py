@@ -453,3 +453,30 @@ def test_the_page_about_the_older_client_has_every_method() -> None:
             names = list(inspect.signature(method).parameters)[1:]
             section = page.partition(f"### {owner}\n")[2].partition("\n#")[0]
             assert f"| `{name}({', '.join(names)})` |" in section
+
+
+def test_a_report_is_the_document_that_its_job_has_made(older: Older) -> None:
+    """It is waited for, and the link is followed without the token; a job that failed is an error."""
+
+    class Server(Wire):
+        status = "SUCCEEDED"
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.host == "files.invalid":
+                self.asked.append(request)
+                return httpx.Response(200, content=b"PK of a document")
+            if request.url.path.startswith("/jobs/"):
+                job = {"session_id": "s", "status": self.status, "info": "Job failed, err: no", "payload": {}}
+                job["result"] = {"report_url": "https://files.invalid/report.docx"}
+                return httpx.Response(200, json={"jobs": [job]} if request.method == "POST" else {"job": job})
+            return super().handle_request(request)
+
+    server = Server({"session_id": "s"})
+    wanted = models.GenerateReportRequest(id=ID, item_subtype=models.ItemSubType.STUDY, depth=1)
+    assert older("ProvClient", "generate_report", server, wanted) == b"PK of a document"
+    assert [one.url.host for one in server.asked] == ["prov-api.provena.invalid", "files.invalid"]
+    assert "authorization" not in server.asked[1].headers
+    assert "authorization" in server.asked[0].headers
+    server.status = "FAILED"
+    with pytest.raises(SDKError, match="no"):
+        older("ProvClient", "generate_report", server, wanted)

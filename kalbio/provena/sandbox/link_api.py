@@ -51,7 +51,7 @@ def _person_id(call: Call) -> str:
     person_id: str = call.body["person_id"]
     if not person_id:
         text = "ensure this value has at least 1 characters"
-        problem = Problem(("body", "person_id"), text, "value_error.any_str.min_length")
+        problem = Problem(("body", "person_id"), text, "minLength", 1)
         raise Refusal(422, text, code=Code.INVALID_BODY, problems=(problem,))
     return person_id
 

@@ -8,6 +8,7 @@ from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import graph, items, records
 from kalbio.provena.sandbox.errors import success
+from kalbio.provena.sandbox.forms import stripped
 from kalbio.provena.sandbox.identity import User
 from kalbio.provena.sandbox.items import ITEM
 from kalbio.provena.sandbox.jobs import Done, JobFailed, launch, worker
@@ -26,7 +27,7 @@ def register(call: Call) -> Document:
     """Check a record, and launch the job that registers it. No person is needed for that."""
     records.require_well_formed([(("body",), call.body)])
     records.validate(call.store, call.caller, call.body)
-    payload = {"record": call.body, "revalidate": False, **_USER}
+    payload = {"record": stripped(call.body), "revalidate": False, **_USER}
     session_id = launch(call.store, call.caller.username, "MODEL_RUN_PROV_LODGE", payload)
     return {"status": success(_DISPATCHED), "session_id": session_id}
 
