@@ -1,9 +1,9 @@
 """Replays recorded requests with the stand-in for Provena, in the order of time, and compares its answers.
 
-What was done between two recorded requests is done here too where an answer tells it: items that could not be read are
-private. Ids are other ones here: each that an answer names at the place where the recorded one names another is taken
-for that one from then on. An answer holds when its status is the recorded one, when it says the same of success, and
-when it has the same shape: the same members, with values of the same kinds.
+What was done between two recorded requests is done here too where an answer tells it: files that a link was made for
+are there, and items that could not be read are private. Ids are other ones here: each that an answer names at the place
+where the recorded one names another is taken for that one from then on. An answer holds when its status is the recorded
+one, when it says the same of success, and when it has the same shape: the same members, with values of the same kinds.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from kalbio._core.emulator.messages import Request
-from kalbio.provena.sandbox import Sandbox
-from kalbio.provena.sandbox.items import SETTINGS
+from kalbio.provena.sandbox import Sandbox, objects
+from kalbio.provena.sandbox.items import ITEM, SETTINGS
 from scripts.provena_captures import Capture, Unmade, call_of
 
 _ID = re.compile(r"10378\.1/\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -73,7 +73,12 @@ class Replay:
     def _bring_about(self, capture: Capture) -> None:
         """Do what a recorded answer says was done before."""
         asked, answer, store = capture.request, capture.response, self._sandbox.store
-        if answer["status"] == 401 and answer["body"] == {"detail": "You are not authorised to fetch this item."}:
+        if capture.operation == "datastoreRegistryItemsGeneratePresignedUrl" and answer["status"] == 200:
+            item = store.get(ITEM, self._here(asked["body"]["dataset_id"]))
+            if item is not None:
+                with self._sandbox.lock:
+                    objects.put_text(store, f"{item['s3']['path']}{asked['body']['file_path']}", "a,b\n")
+        elif answer["status"] == 401 and answer["body"] == {"detail": "You are not authorised to fetch this item."}:
             id = self._here(asked["query"].get("id", asked["query"].get("handle_id")))
             known = store.get(SETTINGS, id)
             if known is not None:

@@ -445,14 +445,21 @@ def test_a_client_costs_nothing_of_the_older_one_until_it_is_asked_for() -> None
     assert done.returncode == 0, done.stderr
 
 
-def test_the_page_about_the_older_client_has_every_method() -> None:
-    """With its parameters."""
+def test_the_page_about_the_older_client_has_every_method_and_what_there_is_today(lab: Lab) -> None:
+    """With their parameters; each name that it gives for today exists."""
     page = (ROOT / "docs/guide/provena-older-client.md").read_text(encoding="utf-8")
     for owner, name, method in methods():
         with row(owner, name):
             names = list(inspect.signature(method).parameters)[1:]
             section = page.partition(f"### {owner}\n")[2].partition("\n#")[0]
             assert f"| `{name}({', '.join(names)})` |" in section
+    told = re.findall(r"`client\.([\w.]+)\(", page.partition("## Methods")[2].partition("## What else")[0])
+    assert len(told) > 100
+    for path in told:
+        found = lab.api
+        for part in path.split("."):
+            found = getattr(found, part)
+        assert callable(found), path
 
 
 def test_a_report_is_the_document_that_its_job_has_made(older: Older) -> None:
