@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 9edd1102c704)
+# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 43f30fa7de1a)
 """The login and the connections that a client has, of whichever kind it is."""
 
 from __future__ import annotations
@@ -146,8 +146,10 @@ def _login(config: Config) -> AuthManager:
 
 def _stale_after(request: Mapping[str, Any]) -> tuple[str, ...]:
     operation = PROVENA.operations().get(request.get("extensions", {}).get("operation", ""))
-    # What may be repeated changes no item.
-    return () if operation is not None and operation.idempotent else KINDS
+    if operation is None:
+        return KINDS
+    # What may be repeated changes no item, and the provenance service writes none but model runs.
+    return () if operation.idempotent else (Subtype.MODEL_RUN.value,) if operation.tag == "prov" else KINDS
 
 
 def _open(settings: Settings, tokens: TokenSource) -> RetryingClient:

@@ -207,6 +207,24 @@ def test_administrators_take_runs_out_and_put_them_in_again(lab: Lab) -> None:
     assert lab(lab.api.lineage.upstream(run)) == whole
 
 
+def test_the_whole_graph_comes_back_from_the_registry(lab: Lab) -> None:
+    """What was exported is lodged again: runs, creations and versions; a trial changes nothing."""
+    scene = Scene(lab.sandbox)
+    lab.sandbox.link("admin", scene.person)
+    model = lab(lab.api.models.get(scene.model))
+    newer = lab(lab.api.models.version(model, "faster"))
+    run = lab(lab.api.model_runs.run_of(lab(lab.api.model_runs.register(scene.record()))))
+    above = [lab(lab.api.lineage.upstream(one, "all")) for one in (run, newer)]
+    assert all(above)
+    exported = lab(lab.api.registry.export_items())
+    lab(lab.api.lineage.admin.clear())
+    assert lab(lab.api.registry.restore_lineage(exported)) == []
+    assert len(lab(lab.api.lineage.upstream(run))) == 0
+    jobs = lab(lab.api.registry.restore_lineage(exported, trial_mode=False))
+    lab(lab.api.jobs.wait_all(jobs))
+    assert [lab(lab.api.lineage.upstream(one, "all")) for one in (run, newer)] == above
+
+
 def test_administration_takes_model_runs_only(lab: Lab) -> None:
     """What is no model run, and a trial that is neither yes nor no, are refused before anything is sent."""
     for wrong in ("Run one", None, LineageNode("10378.1/1", "DATASET", "ENTITY")):

@@ -145,8 +145,10 @@ def _login(config: Config) -> AuthManager:
 
 def _stale_after(request: Mapping[str, Any]) -> tuple[str, ...]:
     operation = PROVENA.operations().get(request.get("extensions", {}).get("operation", ""))
-    # What may be repeated changes no item.
-    return () if operation is not None and operation.idempotent else KINDS
+    if operation is None:
+        return KINDS
+    # What may be repeated changes no item, and the provenance service writes none but model runs.
+    return () if operation.idempotent else (Subtype.MODEL_RUN.value,) if operation.tag == "prov" else KINDS
 
 
 def _open(settings: Settings, tokens: TokenSource) -> AsyncRetryingClient:
