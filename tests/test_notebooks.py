@@ -31,6 +31,13 @@ assert history["value"] == [97.0, 94.1, 93.5]
 assert client.records.table(ids=[{"Compound": "CPD-0042"}], **purity)["value"] == [99.1]
 assert client.records.get_record_by_id({"Compound": "SBX-3"})["Purity (%)"] == 95
 """,
+    "experiment_to_provenance": """
+assert kaleidoscope.activities.get_activity_by_id(origin[0].study_alternative_id) == screen
+assert {raw.id, run.id, study.id, fit.id, ada.id} <= {node.id for node in lineage.nodes}
+assert Path("work/values.csv").read_bytes() == Path("screen/values.csv").read_bytes()
+assert [file.path for file in provena.datasets.files(found)] == ["best.csv", "metadata.json"]
+assert provena.datasets.get(raw).collection_format["dataset_info"]["user_metadata"] == {"kaleidoscope_activity": screen.id}
+""",
     "structures": """
 assert len(data) == 60
 assert 0.6 < explained < 1
