@@ -36,7 +36,7 @@ assert kaleidoscope.activities.get_activity_by_id(origin[0].study_alternative_id
 assert {raw.id, run.id, study.id, fit.id, ada.id} <= {node.id for node in lineage.nodes}
 assert Path("work/values.csv").read_bytes() == Path("screen/values.csv").read_bytes()
 assert [file.path for file in provena.datasets.files(found)] == ["best.csv", "metadata.json"]
-assert provena.datasets.get(raw).collection_format["dataset_info"]["user_metadata"] == {"kaleidoscope_activity": screen.id}
+assert provena.datasets.get(raw).user_metadata == {"kaleidoscope_activity": screen.id}
 """,
     "structures": """
 assert len(data) == 60
