@@ -29,7 +29,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench import files, upserts
+from bench import files, provena, upserts
 from bench.contenders import NAMES, Apart, Contenders, Cost, connected
 from bench.picture import draw
 from bench.server import FIELD_IDS, OPERATION_IDS, RECORD_IDS
@@ -276,6 +276,8 @@ def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
         yield from measure_files(rounds)
     if only in "upsert of 5,000 x 10":
         yield from upserts.run(500, 1) if quick else upserts.run(5000, rounds=3)
+    if only in "Provena":
+        yield from provena.run(3 if quick else max(rounds, 9))
     if only in "imports":
         yield from measure_imports(rounds)
 

@@ -314,9 +314,24 @@ def _parsed(response: Response) -> Text:
     """Return the JSON of an answer, None when it is none. Looked at once, however many marks there are."""
     known = response.extensions
     if "opened" not in known:
-        text = _readable(response.content.strip(), response)
-        known["opened"] = None if text is None else _decoded_if_small(text)
+        body = response.content.strip()
+        known["opened"] = _cut(body) or _read(body, response)
     return known["opened"]
+
+
+def _cut(body: bytes) -> _Members | None:
+    """Return a large object cut into its members, once for all who look into it; None for anything else."""
+    if len(body) <= SMALL or not body.startswith(b"{"):
+        return None
+    try:
+        return _Members(body, _MEMBERS.decode(body))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _read(body: bytes, response: Response) -> Text:
+    text = _readable(body, response)
+    return None if text is None else _decoded_if_small(text)
 
 
 def _decoded_if_small(text: bytes) -> Text:
@@ -343,28 +358,34 @@ def _readable(body: bytes, response: Response) -> bytes | None:
 
 
 class _Members(Mapping[str, Any]):
-    """The members of an object that is text still, decoded when they are read."""
+    """The members of an object that is text still, decoded when they are read.
 
-    __slots__ = ("_texts",)
+    Attributes:
+        whole: the object as text.
+        texts: its members as text.
+    """
 
-    def __init__(self, texts: Mapping[str, Any]) -> None:
-        self._texts = texts
+    __slots__ = ("texts", "whole")
+
+    def __init__(self, whole: Text, texts: dict[str, Any]) -> None:
+        self.whole = whole
+        self.texts = texts
 
     def __getitem__(self, name: str) -> Any:
-        return _decoded(self._texts[name])
+        return _decoded(self.texts[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._texts)
+        return iter(self.texts)
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self.texts)
 
 
 def _failure(answer: Text, response: Response) -> Failure | None:
     platform, members = platform_of(response), _members(answer)
     if platform is None or not members:
         return None
-    return platform.find_failure(_Members(members) if isinstance(answer, _TEXT) else members)
+    return platform.find_failure(members if isinstance(answer, dict) else _Members(answer, members))
 
 
 def _items(text: Text) -> list[Any] | None:
@@ -383,6 +404,8 @@ def _is_list(response: Response) -> bool:
 
 
 def _members(text: Text) -> dict[str, Any] | None:
+    if isinstance(text, _Members):
+        return text.texts
     if not isinstance(text, _TEXT):
         return text if isinstance(text, dict) else None
     try:
@@ -406,6 +429,8 @@ def _at(text: Text, steps: Sequence[str]) -> Iterator[Text]:
 
 
 def _decoded(text: Text) -> Any:
+    if isinstance(text, _Members):
+        text = text.whole
     if not isinstance(text, _TEXT):
         return text
     try:
