@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError, ValidationError
-from kalbio.provena import Subtype, UnsupportedActionError
+from kalbio.provena import ClientCredentialsFlow, Subtype, UnsupportedActionError
 from kalbio.provena._model.subtypes import ACTIONS
 from kalbio.provena.sandbox.contract import load_contract
 from tests.provena.conftest import Lab
@@ -191,3 +191,36 @@ def test_lists_are_sorted_as_asked(lab: Lab) -> None:
         lab.organisation(name)
     found = lab(lab.api.organisations.list(sort="DISPLAY_NAME", ascending=True).all())
     assert [item.display_name for item in found] == ["a", "b", "c"]
+
+
+def test_a_name_that_another_program_has_made_is_found(lab: Lab) -> None:
+    """A name that is not known is looked for in a fresh list, by `get` and in writes; once each, and not when known."""
+    lab.organisation("Reef")
+    assert lab(lab.api.organisations.get("Reef"))
+    other = lab.connect(ClientCredentialsFlow(lab.config, "admin", lab.sandbox.client_secret))
+    lab(other.organisations.create(display_name="Shore", name="Shore"))
+    assert lab(lab.api.organisations.get("Shore")).name == "Shore"
+    lab(other.organisations.create(display_name="Delta", name="Delta"))
+    assert lab(lab.api.organisations.resolve("Delta"))
+    listed = lab.asked.count("registryItemList")
+    assert lab(lab.api.organisations.get("Delta")).name == "Delta"
+    assert lab.asked.count("registryItemList") == listed
+    assert lab(lab.api.organisations.get("Nowhere")) is None
+    assert lab.asked.count("registryItemList") == listed + 1
+
+
+def test_a_name_that_means_another_item_now_is_noticed(lab: Lab) -> None:
+    """Where another program has renamed an item, its old name finds what has it now, and is not changed or deleted."""
+    old = lab.organisation("Reef")
+    assert lab(lab.api.organisations.get("Reef")).id == old.id
+    other = lab.connect(ClientCredentialsFlow(lab.config, "admin", lab.sandbox.client_secret))
+    lab(other.organisations.update(old.id, reason="renamed", display_name="Shore"))
+    with pytest.raises(IdentifierNotFoundError):
+        lab(lab.api.organisations.delete("Reef"))
+    lab(lab.api.organisations.get("Shore"))
+    lab(other.organisations.update(old.id, reason="renamed", display_name="Coast"))
+    assert lab(lab.api.organisations.get("Shore")) is None
+    lab(lab.api.organisations.get("Coast"))
+    lab(other.organisations.delete(old.id))
+    new = lab(other.organisations.create(display_name="Coast", name="Coast"))
+    assert lab(lab.api.organisations.get("Coast")).id == new.id

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
 from provena_api.api.registry import registry_general_fetch, registry_item_fetch, registry_item_list
 from provena_api.models import RegistryCategorySegment, RegistrySubtypeSegment, SubtypeListRequest
 
-from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, NotFoundError, ValidationError
+from kalbio._core.errors import (
+    AmbiguousIdentifierError,
+    IdentifierError,
+    IdentifierNotFoundError,
+    NotFoundError,
+    ValidationError,
+)
 from kalbio._core.http.responses import as_object
 from kalbio._core.objects.identifiers import Catalog
 from kalbio._core.text.display import safe_repr
@@ -59,11 +66,19 @@ class Items:
         """
         require_action(self.subtype, "fetch")
         found = self._id(identifier)
-        if found is None:
-            named = (await self.catalog()).by_name(str(identifier))
-            if named is None:
-                return None
-            found = named.id
+        if found is not None:
+            return await self._get(found)
+        name = str(identifier)
+        named = self._known(name)
+        if named is not None:
+            item = await self._get(named.id)
+            if item is not None and item.display_name == name:
+                return item
+        # Other programs make, delete and rename items as well: the name may mean another one now, or have come to be.
+        named = (await self.catalog(use_cache=False)).by_name(name)
+        return None if named is None else await self._get(named.id)
+
+    async def _get(self, found: str) -> RegistryItem | None:
         try:
             answer = as_object(await self.client.session.call(self._fetch(found)))
         except NotFoundError:
@@ -104,10 +119,12 @@ class Items:
         found = self._id(identifier)
         if found is not None:
             return found
-        catalog = await self.catalog()
-        named = catalog.by_name(str(identifier))
+        named = self._known(str(identifier))
         if named is None:
-            raise catalog.not_found(identifier)
+            catalog = await self.catalog(use_cache=False)
+            named = catalog.by_name(str(identifier))
+            if named is None:
+                raise catalog.not_found(identifier)
         return named.id
 
     def list(
@@ -155,9 +172,19 @@ class Items:
         """
         return len(await self.list(record_type=record_type, page_size=LARGEST_PAGE).all())
 
-    async def catalog(self) -> Catalog[RegistryItem]:
+    def _cached(self) -> Catalog[RegistryItem] | None:
+        return self._catalog if self.client.session.caching() else None
+
+    def _known(self, name: str) -> RegistryItem | None:
+        """Return the item of a name as far as that is known without a request; None otherwise, and for several."""
+        cached = self._cached()
+        with suppress(AmbiguousIdentifierError):
+            return None if cached is None else cached.by_name(name)
+        return None
+
+    async def catalog(self, *, use_cache: bool = True) -> Catalog[RegistryItem]:
         """Return the items by their names; read once, and again after a write of this client."""
-        if self._catalog is None or not self.client.session.caching():
+        if self._catalog is None or not self.client.session.caching(use_cache):
             items = await self.list(page_size=LARGEST_PAGE).all()
             self._catalog = Catalog(self.subtype.noun, items, lambda item: item.display_name)
         return self._catalog
@@ -191,10 +218,13 @@ class Items:
 
         The server looks at the handle alone in most actions: it would delete or lock an item of any other subtype.
         """
-        id = await self.resolve(identifier)
+        id = self._id(identifier)
+        if id is None:
+            # Names from before may be out of date: what is changed or deleted has to have the name now.
+            return await self.resolve(identifier) if self._cached() is None else (await self.need(identifier)).id
         if isinstance(identifier, Item) and identifier.item_subtype == self.subtype.value:
             return id
-        if id not in self._of_this_subtype and self._id(identifier) is not None:
+        if id not in self._of_this_subtype:
             await self._refuse_others(id)
         return id
 
