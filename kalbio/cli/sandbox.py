@@ -11,10 +11,13 @@ import click
 from kalbio.cli.errors import FAILED
 from kalbio.cli.options import debuggable, this_run
 
-FAULT_HELP = (
-    "A fault to inject, such as addRecordValue:lose_answer:rate=0.1 or *:status=503,retry_after=1:times=5; "
-    "may be given several times."
-)
+
+def fault_help(operation: str) -> str:
+    """Say what a fault is, with an operation of the service as the example."""
+    return (
+        f"A fault to inject, such as {operation}:lose_answer:rate=0.1 or *:status=503,retry_after=1:times=5; "
+        "may be given several times."
+    )
 
 
 def serve_until_stopped(text: str) -> None:
@@ -49,7 +52,7 @@ def say_stopped() -> int:
               "upload, in MiB.")  # fmt: skip
 @click.option("--token-lifetime", type=int, default=3600, show_default=True, metavar="S", help="Lifetime of access "
               "tokens, in seconds.")  # fmt: skip
-@click.option("--fault", "fault_specs", metavar="SPEC", multiple=True, help=FAULT_HELP)
+@click.option("--fault", "fault_specs", metavar="SPEC", multiple=True, help=fault_help("addRecordValue"))
 @click.option("--fault-seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the random choice "
               "that decides which calls a rate hits; the same seed hits the same calls.")  # fmt: skip
 @click.option("--clock-skew", type=float, default=0, show_default=True, metavar="S", help="Seconds by which the Date "

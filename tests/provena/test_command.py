@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from kalbio import cli
 from kalbio._core.emulator.in_process import EmulatorTransport
-from kalbio.provena import APIOverrides, ClientCredentialsFlow, Config, OfflineFlow, ProvenaClient
+from kalbio._core.emulator.server import serve
+from kalbio._core.errors import PermissionDeniedError
+from kalbio.provena import APIOverrides, ClientCredentialsFlow, Config, DeviceFlow, OfflineFlow, ProvenaClient
 from kalbio.provena.sandbox import Sandbox
+from tests.provena.conftest import Lab
 
 
 def test_the_command_serves_a_stand_in_that_the_environment_points_at(
@@ -73,3 +78,54 @@ def test_a_fault_of_no_operation_is_said(capsys: pytest.CaptureFixture[str]) -> 
     """An operation that there is not ends in a sentence with the one that comes close."""
     assert cli.main(["provena", "sandbox", "--port", "0", "--fault", "registryItemFetsh:status=503"]) == 1
     assert "registryItemFetch" in capsys.readouterr().err
+
+
+def test_the_link_of_a_device_flow_leads_to_a_page(lab: Lab) -> None:
+    """At a port, the page offers the users, lets the code in as one of them, and escapes what it is asked."""
+    with serve(lab.sandbox, 0) as server:
+        config = Config("sandbox.invalid", "sandbox", APIOverrides.at(server.url))
+        pages: list[httpx.Response] = []
+
+        def let_in(text: str) -> None:
+            link = text.split(" open ")[1].split()[0]
+            code = text.rpartition(" ")[2]
+
+            pages.extend(httpx.get(link + more) for more in ("", "&username=nobody", "&username=carol"))
+            pages.append(httpx.get(link.replace(code, "<b>")))
+
+        flow = DeviceFlow(config, "client-tools", keep=False, show=let_in, open_browser=False)
+        client = lab.connect(flow, transport=None)
+        with pytest.raises(PermissionDeniedError, match="correct role"):
+            lab(client.organisations.create(display_name="x", name="x"))
+        assert lab(client.organisations.get("10378.1/1")) is None
+    assert [page.status_code for page in pages] == [200, 404, 200, 200]
+    assert re.search(r'<button name="username" value="carol">', pages[0].text)
+    assert "is let in as <b>carol</b>" in pages[2].text
+    assert "&lt;B&gt;" in pages[3].text
+    assert "<B>" not in pages[3].text
+
+
+def test_the_command_prints_the_login_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--offline-token carol` prints lines that a client logs in as carol with."""
+    printed: list[str] = []
+
+    def look(text: str) -> None:
+        printed.append(text)
+        for line in text.splitlines():
+            if line.startswith("  unset "):
+                monkeypatch.delenv(line.split()[1])
+            if line.startswith("  export "):
+                monkeypatch.setenv(*line.removeprefix("  export ").split("="))
+        with ProvenaClient() as client, pytest.raises(PermissionDeniedError):
+            client.organisations.create(display_name="x", name="x")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kalbio.cli.provena.serve_until_stopped", look)
+    assert cli.main(["provena", "sandbox", "--port", "0", "--offline-token", "carol"]) == 0
+    assert "Or as carol" in printed[0]
+
+
+def test_a_user_that_there_is_not_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command names the users that there are."""
+    assert cli.main(["provena", "sandbox", "--port", "0", "--offline-token", "karol"]) == 1
+    assert "no user 'karol' in the sandbox; it has admin, alice" in capsys.readouterr().err

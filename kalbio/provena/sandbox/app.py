@@ -19,6 +19,7 @@ from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import (
     access,
     datastore,
+    device_page,
     groups,
     handles,
     identity,
@@ -190,6 +191,9 @@ class Sandbox(Emulator[Store]):
         if request.path.startswith(reports.PLACE) and request.method == "GET":
             with self.lock:
                 return reports.serve(self.store, request)
+        if request.path == device_page.PLACE and request.method == "GET":
+            with self._writing():
+                return device_page.serve(self.store, request)
         # The object store stands beside the services, and is in no description of theirs.
         if route is None and request.path.startswith(s3.PREFIX):
             with self._writing():

@@ -16,6 +16,8 @@ from kalbio.provena.sandbox.store import EVERY_ROLE, Call, Routes, Store, digest
 routes = Routes()
 
 LIFETIME = 300
+DEVICE_PAGE = "/identity/device"
+"""Where a code is let in, in a browser."""
 _SERVICE = "admin"  # the only user who can log in with a secret
 _REFRESH_LIFETIME = 30 * 86_400
 _CODE_LIFETIME = 600
@@ -83,7 +85,8 @@ def add_user(store: Store, username: str, roles: tuple[str, ...] = EVERY_ROLE) -
 
 
 def offline_token(store: Store, username: str) -> str:
-    """Make a token that its user can log in with for long."""
+    """Make a token that its user can log in with for long. Raises ValueError for a user that there is not."""
+    _require_user(store, username)
     return store.issue(username, "offline", _FOREVER)
 
 
@@ -123,12 +126,12 @@ def create_token(call: Call) -> Document | Answer:
 
 @routes.operation("startDeviceLogin")
 def start_device_login(call: Call) -> Document:
-    """A code to be let in: `Sandbox.approve` does that."""
+    """A code to be let in: by `Sandbox.approve`, or on the page that the link leads to."""
     store = call.store
     code, user_code = "sandbox-token-" + secrets.token_urlsafe(24), secrets.token_hex(2).upper()
     ends = store.seconds() + _CODE_LIFETIME
     store.add("code", {"id": digest(code), "user_code": user_code, "username": "", "ends": ends})
-    where = f"{call.base_url}/identity/device"
+    where = call.base_url + DEVICE_PAGE
     return {
         "device_code": code,
         "user_code": user_code,
@@ -140,12 +143,19 @@ def start_device_login(call: Call) -> Document:
 
 
 def approve(store: Store, user_code: str, username: str) -> None:
-    """Let a code in, as a user. Raises ValueError for an unknown one."""
+    """Let a code in that waits for it, as a user. Raises ValueError for an unknown one of either."""
+    _require_user(store, username)
     for code in store.all("code"):
-        if code["user_code"] == user_code:
+        if code["user_code"] == user_code and code["ends"] > store.seconds():
             store.put("code", {**code, "username": username})
             return
     raise ValueError(f"there is no code {user_code!r}")
+
+
+def _require_user(store: Store, username: str) -> None:
+    if store.get("user", username) is None:
+        names = ", ".join(sorted(str(user["id"]) for user in store.all("user")))
+        raise ValueError(f"there is no user {username!r} in the sandbox; it has {names}")
 
 
 def _tokens(store: Store, username: str, *, refresh: bool) -> Document:
