@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_dataset_files.py by scripts/regenerate; edit that file. (digest cdd52babf012)
+# Derived from kalbio/provena/aio/_dataset_files.py by scripts/regenerate; edit that file. (digest d8e53916a41a)
 """Files of a dataset on their way up and down: slice by slice, several at a time, and on from where they stopped."""
 
 from __future__ import annotations
@@ -45,10 +45,12 @@ def list_files(store: ObjectStore, below: str = "") -> list[DatasetFile]:
         more = {"continuation-token": token} if token else {}
         response = store.call("GET", query={**query, **more})
         try:
-            page, token = read_page(response.content, store.place.prefix)
+            page, following = read_page(response.content, store.place.prefix)
         except ValueError as error:
             raise unusable(response, str(error)) from None
-        found += page
+        if following is not None and following == token:
+            raise unusable(response, "the next page of the list of files would be this one again, without an end")
+        found, token = found + page, following
     return found
 
 
@@ -70,7 +72,15 @@ def send(
     return [path for path in paths if was_sent[path]], [path for path in paths if not was_sent[path]]
 
 
-def _send(store: ObjectStore, one: LocalFile, old: DatasetFile | None, at_a_time: int, tell: Tell) -> bool:
+def _send(
+    store: ObjectStore,
+    one: LocalFile,
+    old: DatasetFile | None,
+    at_a_time: int,
+    tell: Tell,
+    *,
+    resumes: bool = True,
+) -> bool:
     """Send a file, unless the store has the same content under its path; whether it was sent."""
     slices = one.slices()
     if old is not None and old.size == one.size:
@@ -86,7 +96,7 @@ def _send(store: ObjectStore, one: LocalFile, old: DatasetFile | None, at_a_time
         sent = {**headers, "content-length": str(one.size)}
         store.call("PUT", key, headers=sent, body=body, digest=whole)
         return True
-    upload, done = _begin(store, key, one, slices, headers)
+    upload, done = _begin(store, key, one, slices, headers, resumes=resumes)
 
     def send_slice(number: int) -> str:
         begin, length = slices[number]
@@ -107,16 +117,26 @@ def _send(store: ObjectStore, one: LocalFile, old: DatasetFile | None, at_a_time
         return str(etag)
 
     _complete(store, key, upload, map_bounded(send_slice, range(len(slices)), at_a_time), one)
+    if done:
+        # The checksum was told when the upload was begun, of what the file was then: no download would believe it.
+        told = (store.call("HEAD", key)).headers.get("x-amz-meta-sha256", whole)
+        if told != whole:
+            return _send(store, one, None, at_a_time, lambda came: None, resumes=False)
     return True
 
 
 def _begin(
-    store: ObjectStore, key: str, one: LocalFile, slices: Sequence[tuple[int, int]], headers: Mapping[str, str]
+    store: ObjectStore,
+    key: str,
+    one: LocalFile,
+    slices: Sequence[tuple[int, int]],
+    headers: Mapping[str, str],
+    *,
+    resumes: bool,
 ) -> tuple[str, dict[int, str]]:
-    """Give the id of the upload of a file, and what the store has of it already."""
+    """Give the id of the upload of a file, and what the store has of it already where one is to be resumed."""
     try:
-        found = read_xml((store.call("GET", query={"uploads": "", "prefix": key})).content)
-        begun = [each.findtext("UploadId", "") for each in found.iter("Upload") if each.findtext("Key") == key]
+        begun = _begun(store, key) if resumes else []
         if begun and begun[-1]:
             done = _sent_already(store, key, begun[-1], one, slices)
             if done:
@@ -131,6 +151,11 @@ def _begin(
     if not upload:
         raise unusable(response, "the object store does not name the upload")
     return upload, {}
+
+
+def _begun(store: ObjectStore, key: str) -> list[str]:
+    found = read_xml((store.call("GET", query={"uploads": "", "prefix": key})).content)
+    return [each.findtext("UploadId", "") for each in found.iter("Upload") if each.findtext("Key") == key]
 
 
 def _sent_already(

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 2a03487fbd2b)
+# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 778b2551cc5f)
 """Who may do what with the items of one subtype."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from provena_api.api.registry import (
 )
 from provena_api.models import AccessSettings
 
-from kalbio._core.http.responses import as_object
+from kalbio._core.http.responses import as_object, unusable
 from kalbio.provena._items import Identifier, Items
 from kalbio.provena._model.access import ItemAccess, Role, as_group_roles, as_roles
 from kalbio.provena._model.subtypes import require_action
@@ -116,4 +116,8 @@ class AccessCalls(Items):
 
     def _access(self, id: str) -> ItemAccess:
         request = registry_item_auth_configuration_get.build_request(*self._place(), id=id)
-        return ItemAccess.of(as_object(self.client.session.call(request)))
+        response = self.client.session.call(request)
+        try:
+            return ItemAccess.of(as_object(response))
+        except ValueError as error:
+            raise unusable(response, str(error)) from None

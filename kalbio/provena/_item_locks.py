@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest 75e282f25890)
+# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest 46df367e2a81)
 """Locks of the items of one subtype."""
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from provena_api.models import LockChangeRequest
 
 from kalbio._core.http.responses import as_object
 from kalbio.provena._items import Identifier, Items
+from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import LockEvent
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._service import require_text
@@ -113,5 +114,5 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_history")
         request = registry_item_locks_history.build_request(*self._place(), id=self._own(identifier))
-        answer = as_object(self.client.session.call(request))
-        return [LockEvent(one) for one in answer.get("history") or ()]
+        response = self.client.session.call(request)
+        return [LockEvent(one) for one in objects_in(response, as_object(response), "history")]

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_items.py by scripts/regenerate; edit that file. (digest b8b97b7a8c89)
+# Derived from kalbio/provena/aio/_items.py by scripts/regenerate; edit that file. (digest cd3f505c0170)
 """What is known of the items of one subtype: which there are, and which one is meant."""
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from kalbio._core.http.responses import as_object
 from kalbio._core.objects.identifiers import Catalog
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._item import RegistryItem
+from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import LineageNode, node_subtype
 from kalbio.provena._model.subtypes import Subtype, require_action
-from kalbio.provena._pages import LARGEST_PAGE, PAGE_SIZE, Pages
+from kalbio.provena._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
 from kalbio.provena._service import WithRegistry, require_one_of, require_whole
 
 RecordType: TypeAlias = Literal["ALL", "COMPLETE_ONLY", "SEED_ONLY"]
@@ -161,7 +162,7 @@ class Items:
         """Read one page: the request is not changed."""
         body = SubtypeListRequest.from_dict(request if key is None else {**request, "pagination_key": key})
         built = registry_item_list.build_request(*self._place(), body=body)
-        return as_object(self.client.session.call(built))
+        return page_of(self.client.session.call(built), key, *ITEMS)
 
     def count(self, *, record_type: RecordType = "COMPLETE_ONLY") -> int:
         """Count the items that you may read. The server does not count: they are listed.

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_job.py by scripts/regenerate; edit that file. (digest afad52a24ad4)
+# Derived from kalbio/provena/aio/_job.py by scripts/regenerate; edit that file. (digest 32e468c5b77c)
 """Jobs, and waiting for them: how they are looked at, how often, and what follows from what is seen."""
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from provena_api.api.job import (
     job_jobs_admin_fetch,
@@ -20,14 +20,20 @@ from provena_api.models import AdminListByBatchRequest, AdminListJobsRequest, Li
 
 from kalbio._bars import told_of
 from kalbio._core.errors import NotFoundError, RateLimitError, ResponseError, SDKError, ServerError, TransportError
-from kalbio._core.http.responses import as_object
+from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.resource import Resource, anything, number, text
 from kalbio._core.sync.concurrency import sleep
 from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import printable, safe_repr
+from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.items import moment
 from kalbio.provena._model.jobs import ENDED, JobFailedError, JobTimeoutError, leads_to
 from kalbio.provena._service import Client
+
+if TYPE_CHECKING:
+    from kalbio._core.http.httpx_names import Response
+else:
+    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
 TIMEOUT = 600.0
 PAGE = 100
@@ -129,8 +135,8 @@ class Job(Resource):
             'IN_PROGRESS'
         """
         client = self._require_client()
-        answer = as_object(client.session.call(self._operations.fetch(session_id=self.id)))
-        self._see(_row(answer, self.id))
+        response = client.session.call(self._operations.fetch(session_id=self.id))
+        self._see(_row(response, self.id))
         return self
 
     def wait(
@@ -284,7 +290,7 @@ def watch_batch(
         while True:
             body = {"batch_id": batch_id, "limit": PAGE, **({} if key is None else {"pagination_key": key})}
             request = kind._operations.list_batch(body=kind._operations.batch_body.from_dict(body))
-            answer = _call(client, request, deadline)
+            answer = page_of(_call(client, request, deadline), key, "jobs")
             for row in rows_of(answer):
                 job = kind(row, client)
                 jobs[job.id] = job
@@ -397,10 +403,10 @@ class Eyes:
         rows = {}
         for id in ids:
             try:
-                answer = _call(self._client, self._operations.fetch(session_id=id), deadline)
+                response = _call(self._client, self._operations.fetch(session_id=id), deadline)
             except NotFoundError:
                 continue  # it is launched, and not there yet
-            rows[id] = _row(answer, id)
+            rows[id] = _row(response, id)
         return rows
 
     def _by_lists(self, ids: Iterable[str], deadline: float) -> tuple[dict[str, dict[str, Any]], int]:
@@ -412,7 +418,7 @@ class Eyes:
             left -= 1
             body = {"limit": PAGE, **({} if key is None else {"pagination_key": key})}
             request = self._operations.list(body=self._operations.list_body.from_dict(body))
-            answer = _call(self._client, request, deadline)
+            answer = page_of(_call(self._client, request, deadline), key, "jobs")
             rows |= {id: row for row in rows_of(answer) if (id := str(row.get("session_id"))) in wanted}
             key = answer.get("pagination_key")
             if key is None or len(rows) == len(wanted):
@@ -420,16 +426,18 @@ class Eyes:
         return rows, left
 
 
-def _call(client: Client, request: dict[str, Any], deadline: float) -> dict[str, Any]:
+def _call(client: Client, request: dict[str, Any], deadline: float) -> Response:
     extensions = {**request.get("extensions", {}), "deadline": deadline}
-    return as_object(client.session.call({**request, "extensions": extensions}))
+    return client.session.call({**request, "extensions": extensions})
 
 
 def rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the jobs on a page."""
-    return [row for row in answer.get("jobs") or () if isinstance(row, dict)]
+    return answer.get("jobs") or []
 
 
-def _row(answer: Mapping[str, Any], id: str) -> dict[str, Any]:
-    row = answer.get("job")
-    return row if isinstance(row, dict) else {"session_id": id}
+def _row(response: Response, id: str) -> dict[str, Any]:
+    row = as_object(response).get("job")
+    if not isinstance(row, dict) or row.get("session_id") != id:
+        raise unusable(response, f"the answer is not about the job {safe_repr(id)}")
+    return row

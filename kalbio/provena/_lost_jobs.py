@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_lost_jobs.py by scripts/regenerate; edit that file. (digest be93fd12b7b9)
+# Derived from kalbio/provena/aio/_lost_jobs.py by scripts/regenerate; edit that file. (digest 1476fdab0ffc)
 """Finds the job of a call whose answer was lost: the one newer than the call whose payload is what was sent."""
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 from provena_api.api.job import job_jobs_user_list
 from provena_api.models import ListJobsRequest
 
-from kalbio._core.http.responses import as_object
 from kalbio._core.sync.concurrency import sleep
 from kalbio.provena._job import PAGE, Job, rows_of
+from kalbio.provena._model.answers import page_of
 from kalbio.provena._service import Client
 
 LOOKS_FOR = 20.0
@@ -69,7 +69,8 @@ class JobSearch:
 
 def _page(client: Client, limit: int, key: Any) -> tuple[list[dict[str, Any]], Any]:
     body = {"limit": limit, **({} if key is None else {"pagination_key": key})}
-    answer = as_object(client.session.call(job_jobs_user_list.build_request(body=ListJobsRequest.from_dict(body))))
+    request = job_jobs_user_list.build_request(body=ListJobsRequest.from_dict(body))
+    answer = page_of(client.session.call(request), key, "jobs")
     return rows_of(answer), answer.get("pagination_key")
 
 

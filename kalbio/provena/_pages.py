@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_pages.py by scripts/regenerate; edit that file. (digest 3ac8fd676775)
+# Derived from kalbio/provena/aio/_pages.py by scripts/regenerate; edit that file. (digest 02c1328805a9)
 """Lists that are read page by page as you go through them."""
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ Read = Callable[[Any], dict[str, Any]]
 """Reads the page that begins at a key of the server, the first one for None."""
 
 PAGE_SIZE = 100
+ITEMS = ("items", "seed_items", "unparsable_items")
+"""What a page of items has them in."""
 LARGEST_PAGE = 1000
 
 

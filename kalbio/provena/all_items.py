@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/all_items.py by scripts/regenerate; edit that file. (digest 076baa20c4a5)
+# Derived from kalbio/provena/aio/all_items.py by scripts/regenerate; edit that file. (digest 2b279ed94d37)
 """The registry as a whole: a service for each subtype, what goes for all of them, and its administration."""
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._item import RegistryItem
 from kalbio.provena._items import RecordType, Sort, list_request
+from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.items import HANDLE, ServerVersion
 from kalbio.provena._model.subtypes import Subtype
-from kalbio.provena._pages import LARGEST_PAGE, PAGE_SIZE, Pages
+from kalbio.provena._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
 from kalbio.provena._registry_admin import AdminCalls
 from kalbio.provena._service import WithRegistry, require_one_of, require_whole
 from kalbio.provena.registry import RegistryService
@@ -122,7 +123,8 @@ class Registry(AdminCalls):
 
         def read(key: Any) -> dict[str, Any]:
             body = GeneralListRequest.from_dict(request if key is None else {**request, "pagination_key": key})
-            return as_object(self._client.session.call(registry_general_list.build_request(body=body)))
+            built = registry_general_list.build_request(body=body)
+            return page_of(self._client.session.call(built), key, *ITEMS)
 
         return Pages(self._client, "registry", read, limit)
 
@@ -177,7 +179,7 @@ class Registry(AdminCalls):
             whole = request if key is None else {**request, "pagination_key": key}
             body = ListUserReviewingDatasetsRequest.from_dict(whole)
             built = registry_entity_dataset_user_releases.build_request(body=body)
-            return as_object(self._client.session.call(built))
+            return page_of(self._client.session.call(built), key, "dataset_items")
 
         return Pages(self._client, "dataset", read, limit, ("dataset_items",))
 

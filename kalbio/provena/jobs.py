@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/jobs.py by scripts/regenerate; edit that file. (digest 5ef8c397c852)
+# Derived from kalbio/provena/aio/jobs.py by scripts/regenerate; edit that file. (digest 0e179f4135db)
 """The jobs of the caller, and for administrators those of everybody."""
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from kalbio.provena._job import (
     watch,
     watch_batch,
 )
+from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.jobs import type_of
 from kalbio.provena._service import Service, require_one_of, require_whole
 
@@ -148,7 +149,7 @@ class JobsService(Service):
 
         def read(place: dict[str, Any]) -> tuple[Any, Any]:
             request = build(body=kind.from_dict({**members, **place}))
-            answer = as_object(self._client.session.call(request))
+            answer = page_of(self._client.session.call(request), place.get("pagination_key"), "jobs")
             return [self._kind(row, self._client) for row in rows_of(answer)], answer.get("pagination_key")
 
         return JobPages(read, limit, page_size)

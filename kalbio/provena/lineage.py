@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest f95a7c18fe0c)
+# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest c94f05728be8)
 """Lineage: what an item came from, and what came of it."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from provena_api.types import UNSET
 
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, NotFoundError, PermissionDeniedError
-from kalbio._core.http.responses import as_object
+from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag
 from kalbio._core.sync.concurrency import in_thread, map_bounded
 from kalbio._core.sync.downloads import check_target
@@ -33,6 +33,7 @@ from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._job import TIMEOUT
 from kalbio.provena._lineage_admin import LineageAdmin
+from kalbio.provena._model.answers import object_in
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
 from kalbio.provena._reports import document_of
@@ -217,8 +218,12 @@ class LineageService(Service):
 
     def _ask(self, build_request: Callable[..., dict[str, Any]], start: str, depth: int | None) -> LineageGraph:
         request = build_request(starting_id=start, depth=UNSET if depth is None else depth)
-        answer = as_object(self._client.session.call(request))
-        return LineageGraph.from_dict(answer.get("graph") or {}, start=start)
+        response = self._client.session.call(request)
+        graph = object_in(response, as_object(response), "graph")
+        try:
+            return LineageGraph.from_dict(graph, start=start)
+        except ValueError as error:
+            raise unusable(response, str(error)) from None
 
     def _walk(self, item: Any, depth: Depth, direction: Direction) -> LineageGraph:
         """Everything within so many steps, with as many requests as that takes."""

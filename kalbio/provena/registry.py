@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 4626958f9929)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 15e8fd5c429a)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from kalbio.provena._item import RegistryItem
 from kalbio.provena._item_access import AccessCalls
 from kalbio.provena._item_locks import LockCalls
 from kalbio.provena._items import Identifier
+from kalbio.provena._model.answers import object_in
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._service import require_text, require_whole
 
@@ -254,14 +255,14 @@ class RegistryService(AccessCalls, LockCalls):
             'OrganisationDomainInfo'
         """
         require_action(self.subtype, "schema")
-        answer = as_object(self.client.session.call(registry_item_schema.build_request(*self._place())))
-        return dict(answer.get("json_schema") or {})
+        response = self.client.session.call(registry_item_schema.build_request(*self._place()))
+        return dict(object_in(response, as_object(response), "json_schema"))
 
     def ui_schema(self) -> dict[str, Any]:
         """Return how a form for the data of the subtype is to be shown."""
         require_action(self.subtype, "ui_schema")
-        answer = as_object(self.client.session.call(registry_item_ui_schema.build_request(*self._place())))
-        return dict(answer.get("ui_schema") or {})
+        response = self.client.session.call(registry_item_ui_schema.build_request(*self._place()))
+        return dict(object_in(response, as_object(response), "ui_schema"))
 
     def delete(self, identifier: Identifier) -> None:
         """Delete an item for good, with its history, settings and lock; what the lineage knows of it stays.

@@ -145,6 +145,49 @@ def test_an_upload_that_broke_off_goes_on_with_the_slices_that_are_missing(lab: 
     assert contents(tmp_path / "copy") == {"big": (source / "big").read_bytes()}
 
 
+def test_an_upload_that_is_gone_on_with_has_the_checksum_of_the_file_as_it_is(lab: Lab, tmp_path: Path) -> None:
+    """A file that was changed since its upload broke off can be downloaded afterwards."""
+    made = dataset(lab)
+    source = tree(tmp_path / "source", big=SMALL * 4)
+    answer = lab.sandbox.handle_with_faults
+
+    def lose(request: Any) -> Any:
+        if "partNumber=3" in request.target:
+            return type(answer(request))(None, Fault(refuse=True))
+        return answer(request)
+
+    lab.sandbox.handle_with_faults = lose  # type: ignore[method-assign]
+    with pytest.raises(ConnectionFailedError):
+        lab(lab.api.datasets.upload(made, source, at_a_time=1))
+    lab.sandbox.handle_with_faults = answer  # type: ignore[method-assign]
+    changed = (source / "big").read_bytes()[: SMALL * 3] + b"x" * SMALL
+    (source / "big").write_bytes(changed)
+    lab(lab.api.datasets.upload(made, source))
+    lab(lab.api.datasets.download(made, tmp_path / "copy", paths="big"))
+    assert (tmp_path / "copy" / "big").read_bytes() == changed
+
+
+@pytest.mark.parametrize(
+    ("rest", "text"),
+    [("", "does not say where"), ("<NextContinuationToken>t</NextContinuationToken>", "without an end")],
+)
+def test_a_list_of_files_that_cannot_be_read_to_its_end_is_an_error(lab: Lab, rest: str, text: str) -> None:
+    """It is neither cut short nor read forever."""
+    made = dataset(lab)
+    body = f"<ListBucketResult><IsTruncated>true</IsTruncated>{rest}</ListBucketResult>".encode()
+    answer = lab.sandbox.handle_with_faults
+
+    def listed(request: Any) -> Any:
+        outcome = answer(request)
+        if "list-type=2" in request.target:
+            return type(outcome)(Response(200, (("content-type", "application/xml"),), body), None)
+        return outcome
+
+    lab.sandbox.handle_with_faults = listed  # type: ignore[method-assign]
+    with pytest.raises(ResponseError, match=text):
+        lab(lab.api.datasets.files(made))
+
+
 def test_a_download_that_broke_off_goes_on_with_what_is_missing(lab: Lab, tmp_path: Path) -> None:
     """Slices that have come stay beside the target, which appears when all of it is there."""
     made = dataset(lab)

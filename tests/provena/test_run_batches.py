@@ -13,6 +13,7 @@ import polars
 import pytest
 
 from kalbio._core.emulator.faults import Fault
+from kalbio._core.emulator.messages import Response
 from kalbio._core.errors import IdentifierError, JournalError
 from kalbio.provena import RunsFailedError, RunsRefusedError
 from kalbio.provena.aio import _lost_jobs
@@ -229,6 +230,31 @@ def test_a_batch_that_is_not_found_is_unknown(lab: Lab, scene: Scene) -> None:
     lab.sandbox.faults.add(Fault("provModelRunRegisterBatch", reset=True))
     outcomes = lab(lab.api.model_runs.register_batch([scene.record("a"), scene.record("b")], batch_size=1))
     assert [one.status for one in outcomes] == ["unknown", "not sent"]
+
+
+def test_what_was_sent_is_told_when_the_next_batch_cannot_be_prepared(lab: Lab, scene: Scene) -> None:
+    """The rows of earlier batches have their outcomes, and those after them were not sent."""
+    answer = lab.sandbox.handle_with_faults
+
+    def refuse(request: Any) -> Any:
+        outcome = answer(request)
+        sent = batches(lab) and "/jobs/user/list" in request.path and "batch" not in request.path
+        return type(outcome)(Response(403, (), b"{}"), None) if sent else outcome
+
+    lab.sandbox.handle_with_faults = refuse  # type: ignore[method-assign]
+    outcomes = lab(lab.api.model_runs.register_batch([scene.record("a"), scene.record("b")], batch_size=1))
+    assert [one.status for one in outcomes] == ["registered", "not sent"]
+
+
+@pytest.mark.parametrize("result", [{}, {"batch_id": 7}])
+def test_a_job_that_names_no_batch_leaves_its_rows_unknown(
+    lab: Lab, scene: Scene, result: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runs may be registered: nobody can say, and the error tells why."""
+    monkeypatch.setitem(jobs._workers, "MODEL_RUN_BATCH_SUBMIT", lambda store, job: result)
+    outcomes = lab(lab.api.model_runs.register_batch([scene.record("a")], timeout=5))
+    assert [one.status for one in outcomes] == ["unknown"]
+    assert "does not name the batch" in str(outcomes[0].error)
 
 
 class Killed(BaseException):

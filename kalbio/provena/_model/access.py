@@ -32,9 +32,16 @@ class ItemAccess:
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> ItemAccess:
-        """Return the settings that the server tells."""
-        groups = {str(group): frozenset(roles) for group, roles in (raw.get("groups") or {}).items()}
-        return cls(str(raw.get("owner")), frozenset(raw.get("general") or ()), groups)
+        """Return the settings that the server tells. Raises ValueError when it does not tell all of them.
+
+        They are written back whole: what was read wrong would take the access of others away.
+        """
+        owner, general, groups = raw.get("owner"), raw.get("general"), raw.get("groups")
+        if not isinstance(owner, str) or not isinstance(groups, Mapping):
+            raise ValueError("the answer has no owner, or no groups")
+        if not all(isinstance(one, list) for one in (general, *groups.values())):
+            raise ValueError("the answer has roles that are no list")
+        return cls(owner, frozenset(general or ()), {str(group): frozenset(roles) for group, roles in groups.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as the server takes them."""

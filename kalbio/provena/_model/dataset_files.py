@@ -166,7 +166,10 @@ def read_xml(body: bytes) -> ElementTree.Element:
 
 
 def read_page(body: bytes, prefix: str) -> tuple[list[DatasetFile], str | None]:
-    """Read a page of a list of objects: the files, and where the next page begins."""
+    """Read a page of a list of objects: the files, and where the next page begins.
+
+    Raises ValueError when it is none, or goes on and does not say where.
+    """
     root = read_xml(body)
     decode = unquote_plus if root.findtext("EncodingType") == "url" else str
     found = []
@@ -176,8 +179,12 @@ def read_page(body: bytes, prefix: str) -> tuple[list[DatasetFile], str | None]:
         if key.startswith(prefix) and size.isdecimal() and not (key.endswith("/") and int(size) == 0):
             path = key[len(prefix) :]
             found.append(DatasetFile(path, int(size), one.findtext("ETag", "").strip('"'), _moment(one)))
-    more = root.findtext("IsTruncated") == "true"
-    return found, root.findtext("NextContinuationToken") if more else None
+    following = root.findtext("NextContinuationToken")
+    if root.findtext("IsTruncated") != "true":
+        return found, None
+    if not following:
+        raise ValueError("the list of files goes on, and the object store does not say where")
+    return found, following
 
 
 def _moment(entry: ElementTree.Element) -> datetime | None:

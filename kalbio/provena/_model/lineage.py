@@ -67,6 +67,15 @@ class LineageEdge:
     target: str
 
 
+def _objects_with(graph: Mapping[str, Any], member: str, *needed: str) -> list[Mapping[str, Any]]:
+    found = graph.get(member) or []
+    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        raise ValueError(f"{member} of a graph should be a list of objects")
+    if any(one.get(name) is None for one in found for name in needed):
+        raise ValueError(f"each of the {member} of a graph needs {' and '.join(needed)}")
+    return found
+
+
 class LineageGraph:
     """Items, and what they have to do with each other. Edges lead from an effect to its cause.
 
@@ -88,8 +97,15 @@ class LineageGraph:
 
     @classmethod
     def from_dict(cls, graph: Mapping[str, Any], *, start: str = "") -> LineageGraph:
-        """Read a graph as the server writes it, with `nodes` and `links` (`edges` in some versions)."""
-        links = graph.get("links", graph.get("edges")) or ()
+        """Read a graph as the server writes it, with `nodes` and `links` (`edges` in some versions).
+
+        Raises ValueError when it is none, or an edge leads to an item that it does not have.
+        """
+        nodes = _objects_with(graph, "nodes", "id")
+        links = _objects_with(graph, "links" if "links" in graph else "edges", "source", "target")
+        known = {str(one["id"]) for one in nodes}
+        if lost := [end for one in links for end in (str(one["source"]), str(one["target"])) if end not in known]:
+            raise ValueError(f"an edge of the graph leads to {safe_repr(lost[0])}, which is not among its nodes")
         return cls(
             (
                 LineageNode(
@@ -98,7 +114,7 @@ class LineageGraph:
                     str(one.get("item_category") or ""),
                     one.get("display_name"),
                 )
-                for one in graph.get("nodes") or ()
+                for one in nodes
             ),
             (LineageEdge(str(one.get("type") or ""), str(one["source"]), str(one["target"])) for one in links),
             start=start,

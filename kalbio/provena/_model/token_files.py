@@ -40,7 +40,7 @@ class TokenFile:
                     _warn(f"{self.path} is not used: others may read it. Delete it, or `chmod 600` it")
                     return None
                 kept = json.load(file)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if not isinstance(kept, dict) or any(kept.get(name) != value for name, value in self._owner.items()):
             return None

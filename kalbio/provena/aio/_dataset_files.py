@@ -44,10 +44,12 @@ async def list_files(store: AsyncObjectStore, below: str = "") -> list[DatasetFi
         more = {"continuation-token": token} if token else {}
         response = await store.call("GET", query={**query, **more})
         try:
-            page, token = read_page(response.content, store.place.prefix)
+            page, following = read_page(response.content, store.place.prefix)
         except ValueError as error:
             raise unusable(response, str(error)) from None
-        found += page
+        if following is not None and following == token:
+            raise unusable(response, "the next page of the list of files would be this one again, without an end")
+        found, token = found + page, following
     return found
 
 
@@ -69,7 +71,15 @@ async def send(
     return [path for path in paths if was_sent[path]], [path for path in paths if not was_sent[path]]
 
 
-async def _send(store: AsyncObjectStore, one: LocalFile, old: DatasetFile | None, at_a_time: int, tell: Tell) -> bool:
+async def _send(
+    store: AsyncObjectStore,
+    one: LocalFile,
+    old: DatasetFile | None,
+    at_a_time: int,
+    tell: Tell,
+    *,
+    resumes: bool = True,
+) -> bool:
     """Send a file, unless the store has the same content under its path; whether it was sent."""
     slices = one.slices()
     if old is not None and old.size == one.size:
@@ -85,7 +95,7 @@ async def _send(store: AsyncObjectStore, one: LocalFile, old: DatasetFile | None
         sent = {**headers, "content-length": str(one.size)}
         await store.call("PUT", key, headers=sent, body=body, digest=whole)
         return True
-    upload, done = await _begin(store, key, one, slices, headers)
+    upload, done = await _begin(store, key, one, slices, headers, resumes=resumes)
 
     async def send_slice(number: int) -> str:
         begin, length = slices[number]
@@ -106,16 +116,26 @@ async def _send(store: AsyncObjectStore, one: LocalFile, old: DatasetFile | None
         return str(etag)
 
     await _complete(store, key, upload, await map_bounded(send_slice, range(len(slices)), at_a_time), one)
+    if done:
+        # The checksum was told when the upload was begun, of what the file was then: no download would believe it.
+        told = (await store.call("HEAD", key)).headers.get("x-amz-meta-sha256", whole)
+        if told != whole:
+            return await _send(store, one, None, at_a_time, lambda came: None, resumes=False)
     return True
 
 
 async def _begin(
-    store: AsyncObjectStore, key: str, one: LocalFile, slices: Sequence[tuple[int, int]], headers: Mapping[str, str]
+    store: AsyncObjectStore,
+    key: str,
+    one: LocalFile,
+    slices: Sequence[tuple[int, int]],
+    headers: Mapping[str, str],
+    *,
+    resumes: bool,
 ) -> tuple[str, dict[int, str]]:
-    """Give the id of the upload of a file, and what the store has of it already."""
+    """Give the id of the upload of a file, and what the store has of it already where one is to be resumed."""
     try:
-        found = read_xml((await store.call("GET", query={"uploads": "", "prefix": key})).content)
-        begun = [each.findtext("UploadId", "") for each in found.iter("Upload") if each.findtext("Key") == key]
+        begun = await _begun(store, key) if resumes else []
         if begun and begun[-1]:
             done = await _sent_already(store, key, begun[-1], one, slices)
             if done:
@@ -130,6 +150,11 @@ async def _begin(
     if not upload:
         raise unusable(response, "the object store does not name the upload")
     return upload, {}
+
+
+async def _begun(store: AsyncObjectStore, key: str) -> list[str]:
+    found = read_xml((await store.call("GET", query={"uploads": "", "prefix": key})).content)
+    return [each.findtext("UploadId", "") for each in found.iter("Upload") if each.findtext("Key") == key]
 
 
 async def _sent_already(

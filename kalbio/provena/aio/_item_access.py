@@ -13,7 +13,7 @@ from provena_api.api.registry import (
 )
 from provena_api.models import AccessSettings
 
-from kalbio._core.http.responses import as_object
+from kalbio._core.http.responses import as_object, unusable
 from kalbio.provena._model.access import ItemAccess, Role, as_group_roles, as_roles
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._model.users import Group
@@ -115,4 +115,8 @@ class AccessCalls(Items):
 
     async def _access(self, id: str) -> ItemAccess:
         request = registry_item_auth_configuration_get.build_request(*self._place(), id=id)
-        return ItemAccess.of(as_object(await self.client.session.call(request)))
+        response = await self.client.session.call(request)
+        try:
+            return ItemAccess.of(as_object(response))
+        except ValueError as error:
+            raise unusable(response, str(error)) from None

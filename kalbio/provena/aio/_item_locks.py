@@ -14,6 +14,7 @@ from provena_api.api.registry import (
 from provena_api.models import LockChangeRequest
 
 from kalbio._core.http.responses import as_object
+from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import LockEvent
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena.aio._items import Identifier, Items
@@ -112,5 +113,5 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_history")
         request = registry_item_locks_history.build_request(*self._place(), id=await self._own(identifier))
-        answer = as_object(await self.client.session.call(request))
-        return [LockEvent(one) for one in answer.get("history") or ()]
+        response = await self.client.session.call(request)
+        return [LockEvent(one) for one in objects_in(response, as_object(response), "history")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from provena_api.api.job import (
     job_jobs_admin_fetch,
@@ -21,12 +21,18 @@ from kalbio._bars import told_of
 from kalbio._core.aio.concurrency import sleep
 from kalbio._core.aio.waiting import check_times
 from kalbio._core.errors import NotFoundError, RateLimitError, ResponseError, SDKError, ServerError, TransportError
-from kalbio._core.http.responses import as_object
+from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.resource import Resource, anything, number, text
 from kalbio._core.text.display import printable, safe_repr
+from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.items import moment
 from kalbio.provena._model.jobs import ENDED, JobFailedError, JobTimeoutError, leads_to
 from kalbio.provena.aio._service import Client
+
+if TYPE_CHECKING:
+    from kalbio._core.http.httpx_names import Response
+else:
+    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
 TIMEOUT = 600.0
 PAGE = 100
@@ -128,8 +134,8 @@ class Job(Resource):
             'IN_PROGRESS'
         """
         client = self._require_client()
-        answer = as_object(await client.session.call(self._operations.fetch(session_id=self.id)))
-        self._see(_row(answer, self.id))
+        response = await client.session.call(self._operations.fetch(session_id=self.id))
+        self._see(_row(response, self.id))
         return self
 
     async def wait(
@@ -283,7 +289,7 @@ async def watch_batch(
         while True:
             body = {"batch_id": batch_id, "limit": PAGE, **({} if key is None else {"pagination_key": key})}
             request = kind._operations.list_batch(body=kind._operations.batch_body.from_dict(body))
-            answer = await _call(client, request, deadline)
+            answer = page_of(await _call(client, request, deadline), key, "jobs")
             for row in rows_of(answer):
                 job = kind(row, client)
                 jobs[job.id] = job
@@ -396,10 +402,10 @@ class Eyes:
         rows = {}
         for id in ids:
             try:
-                answer = await _call(self._client, self._operations.fetch(session_id=id), deadline)
+                response = await _call(self._client, self._operations.fetch(session_id=id), deadline)
             except NotFoundError:
                 continue  # it is launched, and not there yet
-            rows[id] = _row(answer, id)
+            rows[id] = _row(response, id)
         return rows
 
     async def _by_lists(self, ids: Iterable[str], deadline: float) -> tuple[dict[str, dict[str, Any]], int]:
@@ -411,7 +417,7 @@ class Eyes:
             left -= 1
             body = {"limit": PAGE, **({} if key is None else {"pagination_key": key})}
             request = self._operations.list(body=self._operations.list_body.from_dict(body))
-            answer = await _call(self._client, request, deadline)
+            answer = page_of(await _call(self._client, request, deadline), key, "jobs")
             rows |= {id: row for row in rows_of(answer) if (id := str(row.get("session_id"))) in wanted}
             key = answer.get("pagination_key")
             if key is None or len(rows) == len(wanted):
@@ -419,16 +425,18 @@ class Eyes:
         return rows, left
 
 
-async def _call(client: Client, request: dict[str, Any], deadline: float) -> dict[str, Any]:
+async def _call(client: Client, request: dict[str, Any], deadline: float) -> Response:
     extensions = {**request.get("extensions", {}), "deadline": deadline}
-    return as_object(await client.session.call({**request, "extensions": extensions}))
+    return await client.session.call({**request, "extensions": extensions})
 
 
 def rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the jobs on a page."""
-    return [row for row in answer.get("jobs") or () if isinstance(row, dict)]
+    return answer.get("jobs") or []
 
 
-def _row(answer: Mapping[str, Any], id: str) -> dict[str, Any]:
-    row = answer.get("job")
-    return row if isinstance(row, dict) else {"session_id": id}
+def _row(response: Response, id: str) -> dict[str, Any]:
+    row = as_object(response).get("job")
+    if not isinstance(row, dict) or row.get("session_id") != id:
+        raise unusable(response, f"the answer is not about the job {safe_repr(id)}")
+    return row

@@ -11,7 +11,7 @@ from provena_api.api.job import job_jobs_user_list
 from provena_api.models import ListJobsRequest
 
 from kalbio._core.aio.concurrency import sleep
-from kalbio._core.http.responses import as_object
+from kalbio.provena._model.answers import page_of
 from kalbio.provena.aio._job import PAGE, Job, rows_of
 from kalbio.provena.aio._service import Client
 
@@ -68,9 +68,8 @@ class JobSearch:
 
 async def _page(client: Client, limit: int, key: Any) -> tuple[list[dict[str, Any]], Any]:
     body = {"limit": limit, **({} if key is None else {"pagination_key": key})}
-    answer = as_object(
-        await client.session.call(job_jobs_user_list.build_request(body=ListJobsRequest.from_dict(body)))
-    )
+    request = job_jobs_user_list.build_request(body=ListJobsRequest.from_dict(body))
+    answer = page_of(await client.session.call(request), key, "jobs")
     return rows_of(answer), answer.get("pagination_key")
 
 

@@ -14,6 +14,8 @@ Read = Callable[[Any], Awaitable[dict[str, Any]]]
 """Reads the page that begins at a key of the server, the first one for None."""
 
 PAGE_SIZE = 100
+ITEMS = ("items", "seed_items", "unparsable_items")
+"""What a page of items has them in."""
 LARGEST_PAGE = 1000
 
 

@@ -15,7 +15,7 @@ from provena_api.models import RegisterBatchModelRunRequest
 from kalbio._core.aio.concurrency import in_thread
 from kalbio._core.bulk.journal import Journal, JournalEntry, Note, digest
 from kalbio._core.bulk.rows import OUTCOME_UNKNOWN
-from kalbio._core.errors import SDKError
+from kalbio._core.errors import ResponseError, SDKError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio.provena._model.jobs import JobFailedError, JobTimeoutError
 from kalbio.provena._model.run_outcomes import RunOutcome
@@ -76,7 +76,16 @@ class RunBatches:
         underway = {row for batch in batches for row in batch.rows}
         left = [row for row in self._records if row not in self.outcomes and row not in underway]
         for rows in self._cut(left, size):
-            batch = _Batch(rows, await JobSearch.begun(self._client))
+            try:
+                search = await JobSearch.begun(self._client)
+            except SDKError as error:
+                if not batches:
+                    raise
+                # What was sent is under way: what becomes of it must be told.
+                for row in rows:
+                    self._end(row, "not sent", error=str(error))
+                break
+            batch = _Batch(rows, search)
             if not await self._send(batch):
                 break
             batches.append(batch)
@@ -166,7 +175,7 @@ class RunBatches:
         jobs: list[Job] = []
         try:
             await batch.job.wait(timeout)
-            batch_id = str(batch.job.result["batch_id"])
+            batch_id = _batch_id_of(batch.job)
             left = max(0.0, limit - time.monotonic())
             jobs = await watch_batch(
                 self._client, Job, batch_id, len(batch.rows), timeout=left, interval=None, tell=lambda *_: None
@@ -177,6 +186,8 @@ class RunBatches:
             return
         except JobTimeoutError as error:
             jobs = error.outcome if isinstance(error.outcome, list) else []
+            reason = str(error)
+        except SDKError as error:  # the server goes on with it; only the look at it is refused
             reason = str(error)
         else:
             reason = "its batch has no job for it"
@@ -224,6 +235,13 @@ class RunBatches:
     def _end(self, row: int, status: Any, **members: Any) -> None:
         self.outcomes[row] = RunOutcome(row, status, self._records[row]["display_name"], **members)
         self._tell(len(self.outcomes))
+
+
+def _batch_id_of(job: Job) -> str:
+    batch_id = job.result.get("batch_id") if isinstance(job.result, dict) else None
+    if not isinstance(batch_id, str) or not batch_id:
+        raise ResponseError("GET", "batch_id", b"", f"the job {job.id} does not name the batch")
+    return batch_id
 
 
 def run_id_of(job: Job) -> str | None:

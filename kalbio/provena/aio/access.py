@@ -40,6 +40,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_text, require_texts
 from kalbio._core.objects.resource import ObjectList
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.users import AccessReport, AccessRequest
 from kalbio.provena.aio._service import Client, Service, require_one_of, require_whole
@@ -93,6 +94,8 @@ class AccessService(Service):
         raw = as_object(response).get("report")
         if not isinstance(raw, dict):
             raise unusable(response, "the answer has no report")
+        for component in objects_in(response, raw, "components"):
+            objects_in(response, component, "component_roles")
         return AccessReport(raw, self._client)
 
     async def request(
@@ -374,8 +377,8 @@ def _named(request: Any) -> tuple[str, int]:
 
 
 async def _requests(client: Client, request: dict[str, Any]) -> list[AccessRequest]:
-    answer = as_object(await client.session.call(request))
-    return ObjectList(AccessRequest(one, client) for one in answer.get("items") or () if isinstance(one, dict))
+    response = await client.session.call(request)
+    return ObjectList(AccessRequest(one, client) for one in objects_in(response, as_object(response), "items"))
 
 
 async def _person(client: Client, request: dict[str, Any]) -> str | None:

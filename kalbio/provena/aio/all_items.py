@@ -20,11 +20,12 @@ from provena_api.models import (
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.items import HANDLE, ServerVersion
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._items import RecordType, Sort, list_request
-from kalbio.provena.aio._pages import LARGEST_PAGE, PAGE_SIZE, Pages
+from kalbio.provena.aio._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
 from kalbio.provena.aio._registry_admin import AdminCalls
 from kalbio.provena.aio._service import WithRegistry, require_one_of, require_whole
 from kalbio.provena.aio.registry import RegistryService
@@ -121,7 +122,8 @@ class Registry(AdminCalls):
 
         async def read(key: Any) -> dict[str, Any]:
             body = GeneralListRequest.from_dict(request if key is None else {**request, "pagination_key": key})
-            return as_object(await self._client.session.call(registry_general_list.build_request(body=body)))
+            built = registry_general_list.build_request(body=body)
+            return page_of(await self._client.session.call(built), key, *ITEMS)
 
         return Pages(self._client, "registry", read, limit)
 
@@ -176,7 +178,7 @@ class Registry(AdminCalls):
             whole = request if key is None else {**request, "pagination_key": key}
             body = ListUserReviewingDatasetsRequest.from_dict(whole)
             built = registry_entity_dataset_user_releases.build_request(body=body)
-            return as_object(await self._client.session.call(built))
+            return page_of(await self._client.session.call(built), key, "dataset_items")
 
         return Pages(self._client, "dataset", read, limit, ("dataset_items",))
 

@@ -40,6 +40,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_rows, require_text, require_texts
 from kalbio._core.objects.resource import ObjectList
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.users import Group, Member
 from kalbio.provena.aio._service import Client, Service, require_one_of
 
@@ -423,8 +424,8 @@ def _import_settings(mode: Any, *, trial: Any, allow_deletion: Any, parse: Any) 
 
 
 async def _groups(client: Client, request: dict[str, Any]) -> Groups:
-    answer = as_object(await client.session.call(request))
-    return ObjectList(Group(one, client) for one in answer.get("groups") or () if isinstance(one, dict))
+    response = await client.session.call(request)
+    return ObjectList(Group(one, client) for one in objects_in(response, as_object(response), "groups"))
 
 
 async def _group(client: Client, request: dict[str, Any]) -> Group | None:
@@ -440,7 +441,7 @@ async def _members(client: Client, request: dict[str, Any]) -> Members:
     group = as_object(response).get("group")
     if not isinstance(group, dict):
         raise unusable(response, "the answer has no group")
-    return ObjectList(Member(one, client) for one in group.get("users") or () if isinstance(one, dict))
+    return ObjectList(Member(one, client) for one in objects_in(response, group, "users"))
 
 
 async def _is_member(client: Client, request: dict[str, Any]) -> bool:

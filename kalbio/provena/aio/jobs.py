@@ -15,6 +15,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import document, require_flag, require_text
 from kalbio._core.objects.resource import ObjectList
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.jobs import type_of
 from kalbio.provena.aio._job import (
     PAGE,
@@ -147,7 +148,7 @@ class JobsService(Service):
 
         async def read(place: dict[str, Any]) -> tuple[Any, Any]:
             request = build(body=kind.from_dict({**members, **place}))
-            answer = as_object(await self._client.session.call(request))
+            answer = page_of(await self._client.session.call(request), place.get("pagination_key"), "jobs")
             return [self._kind(row, self._client) for row in rows_of(answer)], answer.get("pagination_key")
 
         return JobPages(read, limit, page_size)

@@ -27,9 +27,10 @@ from kalbio._core.aio.downloads import check_target
 from kalbio._core.aio.waiting import check_times
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, NotFoundError, PermissionDeniedError
-from kalbio._core.http.responses import as_object
+from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import object_in
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
 from kalbio.provena.aio._job import TIMEOUT
@@ -216,8 +217,12 @@ class LineageService(Service):
 
     async def _ask(self, build_request: Callable[..., dict[str, Any]], start: str, depth: int | None) -> LineageGraph:
         request = build_request(starting_id=start, depth=UNSET if depth is None else depth)
-        answer = as_object(await self._client.session.call(request))
-        return LineageGraph.from_dict(answer.get("graph") or {}, start=start)
+        response = await self._client.session.call(request)
+        graph = object_in(response, as_object(response), "graph")
+        try:
+            return LineageGraph.from_dict(graph, start=start)
+        except ValueError as error:
+            raise unusable(response, str(error)) from None
 
     async def _walk(self, item: Any, depth: Depth, direction: Direction) -> LineageGraph:
         """Everything within so many steps, with as many requests as that takes."""

@@ -28,6 +28,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import stale
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import object_in
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._item_access import AccessCalls
@@ -253,14 +254,14 @@ class RegistryService(AccessCalls, LockCalls):
             'OrganisationDomainInfo'
         """
         require_action(self.subtype, "schema")
-        answer = as_object(await self.client.session.call(registry_item_schema.build_request(*self._place())))
-        return dict(answer.get("json_schema") or {})
+        response = await self.client.session.call(registry_item_schema.build_request(*self._place()))
+        return dict(object_in(response, as_object(response), "json_schema"))
 
     async def ui_schema(self) -> dict[str, Any]:
         """Return how a form for the data of the subtype is to be shown."""
         require_action(self.subtype, "ui_schema")
-        answer = as_object(await self.client.session.call(registry_item_ui_schema.build_request(*self._place())))
-        return dict(answer.get("ui_schema") or {})
+        response = await self.client.session.call(registry_item_ui_schema.build_request(*self._place()))
+        return dict(object_in(response, as_object(response), "ui_schema"))
 
     async def delete(self, identifier: Identifier) -> None:
         """Delete an item for good, with its history, settings and lock; what the lineage knows of it stays.

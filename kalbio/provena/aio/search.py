@@ -11,6 +11,7 @@ from provena_api.types import UNSET
 
 from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import Hit
 from kalbio.provena._model.subtypes import Subtype, as_subtype
 from kalbio.provena.aio._service import Service, require_whole
@@ -48,5 +49,5 @@ class SearchService(Service):
         require_whole("limit", limit, 1, LARGEST_LIMIT)
         wanted = UNSET if subtype is None else ItemSubType(as_subtype(subtype).value)
         request = search_entity_registry.build_request(query=words, subtype_filter=wanted, record_limit=limit)
-        answer = as_object(await self._client.session.call(request))
-        return [Hit(one, self._client) for one in answer.get("results") or () if isinstance(one, dict)]
+        response = await self._client.session.call(request)
+        return [Hit(one, self._client) for one in objects_in(response, as_object(response), "results")]
