@@ -23,6 +23,7 @@ from scripts.trials import (
     leaks,
     many_loops,
     mixed_calls,
+    provena_calls,
 )
 
 
@@ -46,6 +47,18 @@ def test_the_trial_notices_a_client_that_repeats_writes(monkeypatch: pytest.Monk
     figures = mixed_calls.run(400, 0.3, seed=5)
     assert figures["doubled"] > 0
     assert figures["unknown writes"] < figures["unknown writes by the ledger"]
+
+
+def test_nothing_of_provena_is_lost_or_doubled_under_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 200 mixed calls none is lost, doubled or untold; of a client that repeats lost writes, some are doubled."""
+    figures = provena_calls.run(200, 0.3, seed=5)
+    assert provena_calls.held(figures), figures
+
+    def careless(*arguments: Any, **named: Any) -> Any:
+        return decide(*arguments, **{**named, "idempotent": True})
+
+    monkeypatch.setattr("kalbio._core.sync.retrying_client.decide", careless)
+    assert provena_calls.run(200, 0.3, seed=5)["doubled"] > 0
 
 
 def test_a_load_that_is_killed_goes_on() -> None:

@@ -26,6 +26,7 @@ from scripts.trials import (
     many_callers,
     many_loops,
     mixed_calls,
+    provena_calls,
 )
 
 Figures = dict[str, Any]
@@ -63,6 +64,11 @@ def main() -> int:
             "the same with verify=True: no write remains unknown either",
             lambda: mixed_calls.run(given.calls // 4, given.share, given.seed, verify=True),
             lambda figures: not any(figures[name] for name in ("lost", "doubled", "unreported", "unknown writes")),
+        ),
+        (
+            f"{given.calls * 3 // 10:,} calls of Provena under {given.share:.0%} faults: none lost, doubled or untold",
+            lambda: provena_calls.run(given.calls * 3 // 10, given.share, given.seed),
+            provena_calls.held,
         ),
         ("64 threads on one client: one login, no call refused", lambda: many_callers.threads(64, given.ends), once),
         ("500 tasks on one client: one login, no call refused", lambda: many_callers.tasks(500, given.ends), once),
