@@ -103,12 +103,15 @@ class ErrorBody(NamedTuple):
         message: the server's message.
         details: what it says about single inputs.
         cure: what to do about it, where that is known; otherwise the class of the error says it.
+        says_all: whether the message says everything that the body does, so that it stands in the text of the error
+            instead of the body.
     """
 
     code: str | None = None
     message: str | None = None
     details: Any = None
     cure: str = ""
+    says_all: bool = False
 
 
 class APIError(SDKError):
@@ -147,12 +150,16 @@ class APIError(SDKError):
         self.response_body = clip(response_body, secrets)
         self.request_id = request_id
         self.retry_after = retry_after
-        self.code, self.message, self.details, cure = _read_error_body(response_body, secrets, read_body)
+        read = _read_error_body(response_body, secrets, read_body)
+        self.code, self.message, self.details, cure = read[:4]
+        shown = clip(read.message.encode("utf-8", "replace"), secrets) if read.says_all and read.message else None
         told = "failed with" if status_code >= 400 else "was refused in an answer with"
-        text = f"{method} {url} {told} status {status_code}{_after_colon(self.response_body)}"
+        text = (
+            f"{method} {url} {told} status {status_code}{_after_colon(self.response_body if shown is None else shown)}"
+        )
         if cure:
             self.cure = cure
-        super().__init__(f"{text}. {cure}" if cure else text)
+        super().__init__(f"{text.removesuffix('.')}. {cure}" if cure else text)
 
     @property
     def url(self) -> str:

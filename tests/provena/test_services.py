@@ -296,3 +296,35 @@ def test_what_a_value_may_be_is_told_with_a_refusal() -> None:
                     "ctx": {"limit_value": 86400},
                 }
             ]
+
+
+def test_refusals_read_like_sentences(lab: Lab) -> None:
+    """What is wrong stands after method, path and status in the words of the server, without JSON around it."""
+    data = {
+        "display_name": "Coral",
+        "name": "Coral",
+        "description": "Grows corals",
+        "source_url": "https://a.example.org",
+    }
+    lab.linked()
+    with pytest.raises(ValidationError) as caught:
+        lab(lab.api.models.create(**data, documentation_url="no url"))
+    assert str(caught.value).endswith("with status 422: documentation_url: invalid or missing URL scheme")
+    assert b'"loc"' in caught.value.response_body
+    failed = {"status": {"success": False, "details": "No such thing here."}}
+    with pytest.raises(ValidationError) as caught:
+        lab(connect(lab, Wire(200, failed)).organisations.create(display_name="x", name="x"))
+    assert str(caught.value).endswith("with status 200: No such thing here.")
+    several = {"detail": [{"loc": ["body", "a", 0], "msg": "no"}, {"loc": ["body"], "msg": "field required"}, "odd"]}
+    with pytest.raises(ValidationError, match=r"status 422: a\.0: no; body: field required; odd$"):
+        lab(connect(lab, Wire(422, several)).organisations.create(display_name="x", name="x"))
+
+
+def test_a_missing_role_names_the_way_to_it(lab: Lab) -> None:
+    """The refusal says where roles are told and asked for."""
+    with pytest.raises(
+        PermissionDeniedError, match=r"correct role\. client\.access\.report\(\) tells .*request\("
+    ) as caught:
+        lab(lab.login("carol").organisations.create(display_name="x", name="x"))
+    assert "client.access.request(...)" in caught.value.cure
+    assert "{" not in str(caught.value)

@@ -59,6 +59,8 @@ _NOT_ALLOWED = re.compile(r"You are not a member of group")
 _MEANT = ((_NOT_THERE, 404), (_IN_THE_WAY, 409), (_NOT_ALLOWED, 403))
 
 _NOT_LINKED = "you must link your User account to a Person in the registry"
+_LACKS_A_ROLE = "you don't have the correct role"
+_ASK = "client.access.report() tells which roles you have, and client.access.request(...) asks for others."
 _LINK = "Link it once: client.access.link_person(...) takes your person, whom client.persons.create(...) makes."
 
 
@@ -106,17 +108,30 @@ def _read_error(body: Any) -> ErrorBody:
         return ErrorBody(body["error"], body.get("error_description"))
     detail = body.get("detail")
     if isinstance(detail, str):
-        return ErrorBody(message=detail, cure=_LINK if _NOT_LINKED in detail else "")
+        return ErrorBody(message=detail, cure=_cure(detail), says_all=body.keys() == {"detail"})
     if isinstance(detail, list):
-        return ErrorBody(message="; ".join(map(_problem, detail)), details=detail)
+        return ErrorBody(message="; ".join(map(_problem, detail)), details=detail, says_all=bool(detail))
     failed = _failed_status(body)
-    return ErrorBody(message=None if failed is None else str(failed.get("details")), details=body.get("failure_list"))
+    if failed is None:
+        return ErrorBody(details=body.get("failure_list"))
+    told, failures = str(failed["details"]), body.get("failure_list")
+    return ErrorBody(message=told, details=failures, cure=_cure(told), says_all=bool(told) and not failures)
+
+
+def _cure(told: str) -> str:
+    if _NOT_LINKED in told:
+        return _LINK
+    return _ASK if _LACKS_A_ROLE in told else ""
 
 
 def _problem(problem: Any) -> str:
-    if not isinstance(problem, dict):
+    """Return what is wrong with one member, under the name that the caller knows: that in the body."""
+    if not isinstance(problem, dict) or not isinstance(problem.get("loc"), list) or "msg" not in problem:
         return str(problem)
-    return f"{'.'.join(map(str, problem.get('loc', ())))}: {problem.get('msg')}"
+    place = [str(one) for one in problem["loc"]]
+    if place[:1] == ["body"] and len(place) > 1:
+        place = place[1:]
+    return f"{'.'.join(place)}: {problem['msg']}"
 
 
 def _failed_status(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
