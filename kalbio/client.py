@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 51f15f39240e)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 92b1a210805d)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ class KaleidoscopeClient:
             platform=KALEIDOSCOPE,
             base_url=base_url,
             timeouts=Timeouts.of(timeout),
-            retry=_retry_policy(retries),
+            retry=RetryPolicy.of(retries),
             extra_headers=self._additional_headers,
             trust=Certificates.of(verify_ssl, environ),
             proxies=proxies,
@@ -597,16 +597,6 @@ def _policy(given: OnError | None) -> OnError:
     if policy == "log":
         return "log"
     raise SettingError(f'on_error (or KALEIDOSCOPE_ON_ERROR) must be "raise" or "log"; got {safe_repr(policy)}')
-
-
-def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
-    if isinstance(given, RetryPolicy):
-        return given
-    if given is None:
-        return RetryPolicy()
-    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        raise SettingError(f"retries must be a RetryPolicy or a whole number, at least 0; got {safe_repr(given)}")
-    return RetryPolicy(attempts=given + 1)
 
 
 def _http2(given: bool) -> bool:

@@ -80,6 +80,17 @@ class RetryPolicy:
     max_wait: float = attrs.field(default=constants.RETRY_MAX_WAIT, validator=_check_wait)
     deadline: float | None = attrs.field(default=None, validator=_check_deadline)
 
+    @classmethod
+    def of(cls, value: int | RetryPolicy | None) -> RetryPolicy:
+        """Return the policy meant by a number of retries, by a `RetryPolicy`, or by None (the defaults)."""
+        if value is None:
+            return cls()
+        if isinstance(value, RetryPolicy):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise SettingError(f"retries must be a RetryPolicy or a whole number, at least 0; got {safe_repr(value)}")
+        return cls(attempts=value + 1)
+
 
 @attrs.frozen
 class Decision:

@@ -223,7 +223,7 @@ class AsyncKaleidoscopeClient:
             platform=KALEIDOSCOPE,
             base_url=base_url,
             timeouts=Timeouts.of(timeout),
-            retry=_retry_policy(retries),
+            retry=RetryPolicy.of(retries),
             extra_headers=self._additional_headers,
             trust=Certificates.of(verify_ssl, environ),
             proxies=proxies,
@@ -600,16 +600,6 @@ def _policy(given: OnError | None) -> OnError:
     if policy == "log":
         return "log"
     raise SettingError(f'on_error (or KALEIDOSCOPE_ON_ERROR) must be "raise" or "log"; got {safe_repr(policy)}')
-
-
-def _retry_policy(given: int | RetryPolicy | None) -> RetryPolicy:
-    if isinstance(given, RetryPolicy):
-        return given
-    if given is None:
-        return RetryPolicy()
-    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        raise SettingError(f"retries must be a RetryPolicy or a whole number, at least 0; got {safe_repr(given)}")
-    return RetryPolicy(attempts=given + 1)
 
 
 def _http2(given: bool) -> bool:

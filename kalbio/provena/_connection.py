@@ -1,12 +1,12 @@
-# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 43f30fa7de1a)
+# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 281aa1b6f04a)
 """The login and the connections that a client has, of whichever kind it is."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 
 import attrs
 
@@ -18,6 +18,7 @@ from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.proxies import from_argument as proxies_from_argument
 from kalbio._core.http.proxies import from_environment, from_system
 from kalbio._core.http.settings import Settings, Timeouts
+from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.sync.client_per_loop import ClientPerLoop
 from kalbio._core.sync.session import Session
@@ -37,6 +38,34 @@ KINDS = tuple(one.value for one in Subtype)
 """The kinds of things whose names are remembered."""
 
 K = TypeVar("K", bound="Connection")
+F = TypeVar("F", bound=Callable[..., None])
+
+
+_PLACES = ("auth", "config")
+_LOGIN_WORDS = ("client_id", "client_secret")
+
+
+def _names_slips(init: F) -> F:
+    """Let a constructor say what its arguments are: Python itself would name the class that it is inherited from."""
+    names = (*_PLACES, *(init.__kwdefaults__ or {}))
+
+    @wraps(init)
+    def checked(self: Any, *given: Any, **options: Any) -> None:
+        kind = type(self).__name__
+        if len(given) > len(_PLACES):
+            raise TypeError(f"{kind} takes {' and '.join(_PLACES)} without their names, and nothing else")
+        for name in options:
+            if name in _LOGIN_WORDS:
+                raise TypeError(
+                    f"{kind} has no argument {name!r}: it belongs to the login; write "
+                    f"{kind}(ClientCredentialsFlow(config, client_id, client_secret))"
+                )
+            if name not in names:
+                close = did_you_mean(name, names) or f" It has {', '.join(names)}."
+                raise TypeError(f"{kind} has no argument {name!r}.{close}")
+        init(self, *given, **options)
+
+    return cast("F", checked)
 
 
 class _Nameless:
@@ -49,6 +78,7 @@ class _Nameless:
 class Connection:
     """A login to one installation and connections to its services; making it sends nothing, the first call logs in."""
 
+    @_names_slips
     def __init__(
         self,
         auth: AuthManager | None = None,
@@ -57,7 +87,7 @@ class Connection:
         domain: str | None = None,
         realm: str | None = None,
         timeout: float | Timeouts | None = None,
-        retries: RetryPolicy | None = None,
+        retries: int | RetryPolicy | None = None,
         proxy: str | None = None,
         max_connections: int = constants.MAX_CONNECTIONS,
         max_in_flight: int = constants.MAX_IN_FLIGHT,
@@ -81,7 +111,7 @@ class Connection:
             platform=PROVENA,
             base_urls=config.addresses(),
             timeouts=Timeouts.of(timeout),
-            retry=retries if retries is not None else RetryPolicy(),
+            retry=RetryPolicy.of(retries),
             extra_headers={},
             trust=Certificates.of(True, environ),
             proxies=from_environment(environ, from_system) if proxy is None else proxies_from_argument(proxy),

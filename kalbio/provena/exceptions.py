@@ -16,7 +16,7 @@ that was sent, and of the class of kalbio for what the server meant.
         └── CustomTimeoutException       no answer in time
 
 A server that tells in a 200 that it did nothing raises `ValidationError` or `NotFoundError` of kalbio, where the older
-client raised a bare `Exception`.
+client raised a bare `Exception`. Whatever the class, `error_code`, `payload` and `message` are there.
 """
 
 from __future__ import annotations
@@ -113,18 +113,18 @@ _BY_STATUS: dict[int, type[APIError]] = {
 
 def make_older(error: SDKError) -> None:
     """Make an error one of the older client as well, in its place: with its traceback, its cause and its notes."""
-    older: type[SDKError] | None = None
-    told = error.answer if isinstance(error, OutcomeUnknownError) else error
+    older: type[SDKError] = _Older  # it had no class for it: what was raised has `error_code` and `payload` besides
+    told = (error.answer or error) if isinstance(error, OutcomeUnknownError) else error
     if isinstance(told, AuthenticationError):
         older = AuthException
     elif isinstance(told, APIError):
         # The older client had no class for a refusal in a 200.
-        older = None if told.status_code < 300 else _BY_STATUS.get(told.status_code, ServerException)
+        older = _Older if told.status_code < 300 else _BY_STATUS.get(told.status_code, ServerException)
     elif isinstance(told, ResponseError):
         older = ValidationException
     elif isinstance(told, RequestTimeoutError):
         older = CustomTimeoutException
-    if older is None or isinstance(error, _Older):
+    if isinstance(error, _Older):
         return
     if told is not error:  # of unknown fate: it has what the server said besides
         error.__dict__.update({**vars(told), **vars(error)})
@@ -138,8 +138,11 @@ def _both(older: type[SDKError], kind: type[SDKError]) -> type[SDKError]:
     if issubclass(older, kind):
         return older
     if (older, kind) not in _MADE:
-        members = {"__module__": __name__, "__doc__": older.__doc__, "cure": kind.cure}
-        _MADE[older, kind] = type(older.__name__, (older, kind), members)
+        named = kind if older is _Older else older
+        members: dict[str, Any] = {"__module__": named.__module__, "__doc__": named.__doc__, "cure": kind.cure}
+        if older is _Older and not issubclass(kind, APIError):  # which has the text of the server
+            members["message"] = property(str)
+        _MADE[older, kind] = type(named.__name__, (older, kind), members)
     return _MADE[older, kind]
 
 

@@ -225,9 +225,14 @@ def test_an_error_is_that_of_the_status_and_that_of_the_meaning(
     assert "BaseException" not in exceptions.__all__
 
 
-def test_what_the_older_client_had_no_class_for_stays_what_it_is() -> None:
+def test_what_the_older_client_had_no_class_for_is_what_it_was_with_the_older_members() -> None:
     """A refusal in a 200, and a write of unknown fate without an answer."""
-    for error in (error_of(200, 400), OutcomeUnknownError("POST", "/x", "lost", b"")):
+    errors: tuple[Any, ...] = (error_of(200, 400), OutcomeUnknownError("POST", "/x", "lost", b""))
+    for error in errors:
         kind = type(error)
         exceptions.make_older(error)
-        assert type(error) is kind
+        assert isinstance(error, kind)
+        assert type(error).__name__ == kind.__name__
+        assert not isinstance(error, exceptions.ServerException | exceptions.BadRequestException)
+        assert (error.error_code, error.payload) == (getattr(error, "status_code", None), "POST /x")
+        assert hasattr(error, "message")

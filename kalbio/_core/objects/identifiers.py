@@ -164,7 +164,7 @@ def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:
     if not isinstance(identifier, str):
         return []
     folded: dict[str, list[str]] = {}
-    for name in names:
+    for name in dict.fromkeys(str.__str__(name) for name in names):  # members of an enumeration as plain text
         folded.setdefault(name.casefold().strip(), []).append(name)
     close = difflib.get_close_matches(identifier.casefold().strip(), folded, n=3, cutoff=0.6)
     return [name for key in close for name in folded[key]][:3]

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from kalbio._core.objects.times import parse_timestamp
-from kalbio._core.objects.uuids import is_uuid
+from kalbio._core.objects.uuids import is_uuid, short_id
 from kalbio._core.text.display import safe_repr
 from kalbio._core.text.html_tables import ROWS, html_table
 
@@ -108,7 +108,9 @@ def _short(value: Any) -> str:
 
 
 def _start(identifier: Any) -> str:
-    return f"{str(identifier)[:8]}…" if identifier else ""
+    if not identifier:
+        return ""
+    return f"{short_id(identifier)}…" if is_uuid(identifier) else _cut(str(identifier))
 
 
 def _cut(text: str) -> str:

@@ -17,6 +17,7 @@ from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import FixedDict, FixedList, OpenText, copied, fixed
 from kalbio._core.objects.notebook import html_of_list, html_of_object
 from kalbio._core.objects.times import parse_timestamp
+from kalbio._core.objects.uuids import short_id
 from kalbio._core.text.display import printable, safe_repr
 from kalbio._core.text.html_tables import ROWS
 
@@ -389,7 +390,9 @@ class Resource(metaclass=_Kind):
                 return fixed(self._raw[name])
             except KeyError:
                 cure = f"; {_PYDANTIC_CURES[name]}" if name in _PYDANTIC_CURES else self._cure_of(name)
-                raise AttributeError(f"{type(self).__name__} {self.id[:8]} has no attribute {name!r}{cure}") from None
+                raise AttributeError(
+                    f"{type(self).__name__} {short_id(self.id)} has no attribute {name!r}{cure}"
+                ) from None
 
     def _cure_of(self, name: str) -> str:
         """What an error about an attribute that is not there adds: where such a name is to be found instead."""
@@ -413,7 +416,7 @@ class Resource(metaclass=_Kind):
 
     def _text(self) -> str:
         """What a person calls it, the id where there is nothing else."""
-        return f"{type(self).__name__} {self.id[:8]}"
+        return f"{type(self).__name__} {short_id(self.id)}"
 
     def _label(self) -> str | None:
         """What a person calls it, for `repr`; None when there is nothing but the id."""
@@ -422,7 +425,7 @@ class Resource(metaclass=_Kind):
 
     def __repr__(self) -> str:
         label = self._label()
-        parts = [type(self).__name__, safe_repr(label) if label else "", printable(self.id[:8])]
+        parts = [type(self).__name__, safe_repr(label) if label else "", printable(short_id(self.id))]
         if not any(parts[1:]):  # nothing names it: what it counts
             numbers = ((name, value) for name, value in self._raw.items() if isinstance(value, int | float))
             parts += [f"{printable(name)}={safe_repr(value)}" for name, value in islice(numbers, _SHOWN_NUMBERS)]
@@ -430,7 +433,7 @@ class Resource(metaclass=_Kind):
 
     def _repr_html_(self) -> str:
         raw = self._raw
-        title = f"{type(self).__name__} {self._label() or self.id[:8]}"
+        title = f"{type(self).__name__} {self._label() or short_id(self.id)}"
         return html_of_object(title, ((name, raw.get(name)) for name in self._names()), self._shown_name)
 
     @classmethod

@@ -47,7 +47,7 @@ class AsyncProvenaClient(AsyncConnection):
         domain: the domain of the installation, instead of `config`; by default `PROVENA_DOMAIN`.
         realm: the realm, instead of `config`; by default `PROVENA_REALM`.
         timeout: seconds for each phase of a request, or `Timeouts`.
-        retries: a `RetryPolicy`; by default that of kalbio.
+        retries: a `RetryPolicy`, or the number of retries (0 for none); by default that of kalbio.
         proxy: URL of a proxy; by default the environment decides.
         max_connections: connections open at a time.
         max_in_flight: requests under way at a time.
