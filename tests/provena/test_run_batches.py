@@ -323,6 +323,39 @@ def test_a_journal_belongs_to_its_rows(lab: Lab, scene: Scene, tmp_path: Path) -
     assert batches(lab) == [["a"]]
 
 
+def test_rows_that_were_refused_are_mended_and_sent_with_the_journal(lab: Lab, scene: Scene, tmp_path: Path) -> None:
+    """With the same journal, what is registered stays wherever it stands; what was mended or added is sent."""
+    journal = tmp_path / "runs.journal"
+    bad = scene.record("b", start_time="noon")
+    failing = scene.record("d", inputs=[scene.part(scene.input_template, "10378.1/0", config="c")])
+
+    def load(rows: list[Any]) -> Any:
+        return lab(lab.api.model_runs.register_batch(rows, on_invalid="skip", journal=journal))
+
+    first = load([scene.record("a"), bad, scene.record("c"), failing])
+    assert [one.status for one in first] == ["registered", "refused", "registered", "failed"]
+    second = load([scene.record("new"), *(scene.record(name) for name in "abcd")])
+    assert [one.status for one in second] == ["registered"] * 5
+    assert [second[1].id, second[3].id] == [first[0].id, first[2].id]
+    third = load([scene.record(name) for name in ("d", "c", "b", "a", "new", "last")])
+    assert [one.id for one in third[:5]] == [second[n].id for n in (4, 3, 2, 1, 0)]
+    assert batches(lab) == [["a", "c", "d"], ["new", "b", "d"], ["last"]]
+    assert sorted(runs(lab)) == ["a", "b", "c", "d", "last", "new"]
+
+
+def test_rows_that_may_be_registered_are_not_mended(lab: Lab, scene: Scene, tmp_path: Path) -> None:
+    """A row whose end is not known is refused in another form, and goes on in its own among others."""
+    journal = tmp_path / "runs.journal"
+    lab.sandbox.hold_jobs()
+    lab(lab.api.model_runs.register_batch([scene.record("a"), scene.record("b")], journal=journal, timeout=0))
+    lab.sandbox.release_jobs()
+    with pytest.raises(JournalError, match="1 that were sent are not among these as they were"):
+        lab(lab.api.model_runs.register_batch([scene.record("a"), scene.record("B")], journal=journal))
+    rows = [scene.record(name) for name in ("new", "b", "a")]
+    assert len(lab(lab.api.model_runs.register_batch(rows, journal=journal)).registered) == 3
+    assert batches(lab) == [["a", "b"], ["new"]]
+
+
 def test_records_and_outcomes_are_values() -> None:
     """An outcome says what it is; a record can be changed into another one."""
     assert attrs.evolve(run_record(), display_name="x").display_name == "x"

@@ -272,6 +272,32 @@ class Journal:
             found[number] = JournalEntry(state, made, before)
         return found
 
+    def match(self, digests: Mapping[int, bytes]) -> dict[int, tuple[int, JournalEntry]]:
+        """Return what is known of rows by what they say, wherever they stand now, and under which number it is noted.
+
+        For loads whose rows may be mended between two runs, where `claim` is for those that stay as they are. Raises
+        JournalError when a row that is in, or may be, is not among them: changed, it would be written once more.
+        """
+        with self._using():
+            kept = self._db.execute("select number, digest, state, made, before from row order by number").fetchall()
+        free: dict[bytes, list[int]] = {}
+        for row, one in digests.items():
+            free.setdefault(one, []).append(row)
+        found: dict[int, tuple[int, JournalEntry]] = {}
+        lost = 0
+        for number, known, state, made, before in kept:
+            rows = free.get(known)
+            if rows:
+                found[rows.pop(0)] = (number, JournalEntry(state, made, before))
+            else:
+                lost += 1
+        if lost:
+            raise self._refusal(
+                f"belongs to other rows: {lost} that were sent are not among these as they were. Give those unchanged, "
+                "with all others; or give rows that were never sent alone, with another path"
+            )
+        return found
+
     def made_before(self, ids: Sequence[str]) -> set[str]:
         """Return those of the ids that rows of this load are known to have made."""
         if not ids:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from typing import Any
 
 import attrs
@@ -31,24 +32,27 @@ MOST_BYTES = 180_000
 class _Batch:
     """Rows that go together, and how far they are.
 
-    `search` finds the job when its id is not known, because the answer was lost, or the process was killed.
+    `first` is the number of its first row in the journal. `search` finds the job when its id is not known, because the
+    answer was lost, or the process was killed.
     """
 
     rows: list[int]
+    first: int
     search: JobSearch
     job: Job | None = None
 
     def before(self) -> str:
         """What the journal keeps of it."""
         known = None if self.job is None else self.job.id
-        return json.dumps({"first": self.rows[0], "newest": self.search.newest, "job": known})
+        return json.dumps({"first": self.first, "newest": self.search.newest, "job": known})
 
 
 class RunBatches:
     """One load of model runs.
 
     A row in the journal is "sent" from before its batch is sent until the end of its job, and "done" once it is
-    registered. What is noted with "sent" is how the job of its batch can be found.
+    registered. What is noted with "sent" is how the job of its batch can be found. Rows are known by what they say, so
+    that those that were refused can be mended, and keep the number under which they were noted first.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class RunBatches:
         self._records = records
         self._texts = {row: canonical(record) for row, record in records.items()}
         self._journal = journal
+        self._numbers = {row: row for row in records}
         self._tell = tell
         self.outcomes: dict[int, RunOutcome] = {}
 
@@ -85,7 +90,7 @@ class RunBatches:
                 for row in rows:
                     self._end(row, "not sent", error=str(error))
                 break
-            batch = _Batch(rows, search)
+            batch = _Batch(rows, self._numbers[rows[0]], search)
             if not await self._send(batch):
                 break
             batches.append(batch)
@@ -103,10 +108,10 @@ class RunBatches:
         if journal is None:
             return []
         digests = {row: digest(text.encode()) for row, text in self._texts.items()}
-        await in_thread(lambda: journal.claim(digests.values()))
-        known = await in_thread(lambda: journal.read(digests))
+        known = await in_thread(lambda: journal.match(digests))
+        self._number({row: number for row, (number, _) in known.items()})
         sent: dict[str, list[int]] = {}
-        for row, entry in known.items():
+        for row, (_, entry) in known.items():
             if entry.state == "done":
                 self._end(row, "registered", id=entry.made)
             else:
@@ -114,7 +119,8 @@ class RunBatches:
         batches = []
         for before, rows in sent.items():
             kept = json.loads(before)
-            batch = _Batch(sorted(rows), JobSearch(self._client, kept["newest"]))
+            rows.sort(key=self._numbers.__getitem__)  # as they were sent
+            batch = _Batch(rows, kept["first"], JobSearch(self._client, kept["newest"]))
             if kept["job"] is not None:
                 batch.job = Job({"session_id": kept["job"]}, self._client)
             else:
@@ -125,6 +131,13 @@ class RunBatches:
                 await self._note(batch.rows, batch.before())
             batches.append(batch)
         return batches
+
+    def _number(self, noted: dict[int, int]) -> None:
+        """Give the rows numbers in the journal: those under which they are noted, and others that are free."""
+        taken = set(noted.values())
+        beyond = count(max((*taken, *self._records), default=0) + 1)
+        for row in self._records:
+            self._numbers[row] = noted[row] if row in noted else next(beyond) if row in taken else row
 
     async def _find(self, batch: _Batch) -> list[Job]:
         records = [self._records[row] for row in batch.rows]
@@ -221,7 +234,7 @@ class RunBatches:
     # -- what is kept -------------------------------------------------------------------------------------------------
 
     def _noted(self, row: int, entry: JournalEntry | None) -> Note:
-        return Note(row, digest(self._texts[row].encode()), entry)
+        return Note(self._numbers[row], digest(self._texts[row].encode()), entry)
 
     async def _note(self, rows: Sequence[int], before: str | None) -> None:
         if self._journal is not None:

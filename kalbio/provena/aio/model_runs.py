@@ -205,7 +205,8 @@ class ModelRunsService(RegistryService):
             workflow_template: that of all runs in a table.
             on_invalid: "skip" registers the other rows when some are refused here.
             journal: path of a file that keeps what became of each row. To go on with a load that was killed, run it
-                again with the same rows and the same file: no run is registered twice.
+                again with the same rows and the same file: no run is registered twice. Rows that were refused or failed
+                may be mended in between, and others added; those that were sent have to be there as they were.
             batch_size: how many records go into a batch.
             timeout: longest time to wait for all jobs, in seconds.
             progress: True shows a bar; a function is called with how many rows have ended, and how many there are.
@@ -216,7 +217,8 @@ class ModelRunsService(RegistryService):
         Raises:
             RunsRefusedError: rows cannot be registered as they are; nothing was sent.
             ValueError: the table lacks a column, or has one too many; nothing was sent.
-            JournalError: the journal belongs to other rows, is in use, cannot be written, or is damaged.
+            JournalError: rows that were sent are not there as they were; or the journal is in use, not writable, or
+                is damaged.
 
         Example:
             >>> outcomes = await client.model_runs.register_batch(
