@@ -299,3 +299,15 @@ def test_a_login_that_cannot_be_says_why(make: Any, reason: str) -> None:
     """Bad settings are errors when they are given."""
     with pytest.raises(SettingError, match=reason):
         make(Config("provena.invalid", "sandbox"))
+
+
+@pytest.mark.parametrize("interval", [-5, 1e-9, float("nan")])
+def test_a_device_flow_waits_between_two_looks(interval: float) -> None:
+    """A server cannot make it ask without a pause, and a refusal that is nested without end is a refusal."""
+    flow = DeviceFlow(Config("provena.invalid", "sandbox"), "x", show=lambda text: None, open_browser=False)
+    tokens: Any = flow.tokens
+    code = {"device_code": "sandbox-token-code", "user_code": "A", "verification_uri": "https://x", "expires_in": 30}
+    with pytest.raises(ValueError, match="interval"):
+        tokens.accept(json.dumps({**code, "interval": interval}).encode())
+    assert tokens.accept(json.dumps(code).encode()) is None
+    assert tokens.wait_after_refusal(tokens.next_grant(), 400, b"[" * 100_000) is None

@@ -20,6 +20,7 @@ from kalbio.provena._model.token_files import TokenFile
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _INTERVAL = 5.0
+_LEAST_INTERVAL = 0.01  # seconds; none would be a flood of requests
 """Seconds between two polls of a device flow, unless the server says otherwise; `slow_down` adds as many."""
 
 
@@ -337,6 +338,8 @@ class _DeviceTokens(Tokens):
         try:
             code, user_code, where = answer["device_code"], str(answer["user_code"]), str(answer["verification_uri"])
             self._interval = float(answer.get("interval") or _INTERVAL)
+            if not self._interval >= _LEAST_INTERVAL:  # nor is it "not a number"
+                raise ValueError("asked without a pause")
             self._ends = self.clock() + float(answer["expires_in"])
             if not isinstance(code, str) or not code:
                 raise TypeError("a code is text")
@@ -344,7 +347,8 @@ class _DeviceTokens(Tokens):
                 raise ValueError("a link leads to a web page")
         except (KeyError, TypeError, ValueError):
             raise ValueError(
-                "the answer needs device_code, user_code, expires_in, and a link to a web page as verification_uri"
+                "the answer needs device_code, user_code, expires_in, a link to a web page as verification_uri, and an "
+                "interval that is a pause"
             ) from None
         with self._lock:
             self._code = code
@@ -361,7 +365,7 @@ class _DeviceTokens(Tokens):
             return 0.0
         try:
             reason = json.loads(body).get("error")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             reason = None
         waits = reason in ("authorization_pending", "slow_down")
         if reason == "slow_down":
