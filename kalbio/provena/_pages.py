@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_pages.py by scripts/regenerate; edit that file. (digest 02c1328805a9)
+# Derived from kalbio/provena/aio/_pages.py by scripts/regenerate; edit that file. (digest a9480b3baae7)
 """Lists that are read page by page as you go through them."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from kalbio._core.objects.listing import Listing
 from kalbio.provena._item import RegistryItem
 from kalbio.provena._model.items import UnparsableItemWarning
 from kalbio.provena._service import WithRegistry
@@ -83,5 +84,5 @@ class Pages:
         return made + broken
 
     def all(self) -> list[RegistryItem]:
-        """Read all of them, and return them as a list."""
-        return [item for item in self]
+        """Read all of them, and return them as a list, which a notebook shows as a table."""
+        return Listing([item for item in self])

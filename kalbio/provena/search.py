@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/search.py by scripts/regenerate; edit that file. (digest cd55327c0742)
+# Derived from kalbio/provena/aio/search.py by scripts/regenerate; edit that file. (digest beadf55183ad)
 """Search over the registry."""
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class SearchService(Service):
 
     def find(self, words: str, *, subtype: Subtype | str | None = None, limit: int = 10) -> list[Hit]:
         """Find items by words in their data; small differences in spelling are forgiven.
+
+        A hit is the id of an item and how well it fits: the server tells no more. `client.registry.get(hit)` reads it.
 
         The search lags behind the registry, and finds items that you may not read.
 

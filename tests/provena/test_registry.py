@@ -10,6 +10,7 @@ import pytest
 
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError, ValidationError
 from kalbio.provena import ClientCredentialsFlow, Subtype, UnsupportedActionError
+from kalbio.provena._model.items import Item
 from kalbio.provena._model.subtypes import ACTIONS
 from kalbio.provena.sandbox.contract import load_contract
 from tests.provena.conftest import Lab
@@ -224,3 +225,39 @@ def test_a_name_that_means_another_item_now_is_noticed(lab: Lab) -> None:
     lab(other.organisations.delete(old.id))
     new = lab(other.organisations.create(display_name="Coast", name="Coast"))
     assert lab(lab.api.organisations.get("Coast")).id == new.id
+
+
+def test_notebooks_show_what_items_are_about(lab: Lab) -> None:
+    """The title is subtype and name, times are times, datasets and runs tell what they are about, lists are tables."""
+    made = lab.organisation("Reef <b>")
+    page = made._repr_html_()
+    assert "ORGANISATION Reef &lt;b&gt;" in page
+    assert "RegistryItem" not in page
+    assert f"{made.created_at:%Y-%m-%d %H:%M} UTC" in page
+    assert str(made.created_timestamp) not in page
+    lab.organisation("Other")
+    table = lab(lab.api.organisations.list().all())._repr_html_()
+    assert "2 items" in table
+    assert made.id in table
+    info = {"name": "Temperatures", "description": "Of the reef", "license": "https://a.example.org"}
+    dataset = Item({"id": "1/2", "item_subtype": "DATASET", "collection_format": {"dataset_info": info}})._repr_html_()
+    assert all(f"<td>{text}</td>" in dataset for text in info.values())
+    assert "collection_format" not in dataset
+    record = {
+        "description": "day",
+        "inputs": [{"dataset_id": "1/2"}],
+        "outputs": [{"dataset_id": "1/3"}],
+        "start_time": 0,
+    }
+    run = Item({"id": "1/4", "item_subtype": "MODEL_RUN", "record": record})._repr_html_()
+    assert all(f"<td>{text}</td>" in run for text in ("day", "1/2", "1/3", "1970-01-01 00:00 UTC"))
+    for odd in ({"record": {"inputs": 1, "start_time": 10**30}}, {"collection_format": 1, "created_timestamp": "x"}):
+        assert "<table>" in Item({"id": "1/5", **odd})._repr_html_()
+
+
+def test_a_subtype_that_there_is_not_is_said_in_plain_words(lab: Lab) -> None:
+    """The subtypes that come close stand there as they are written."""
+    with pytest.raises(
+        ValueError, match=r"'MODELS' is no subtype of registry items\. Did you mean 'MODEL' or 'MODEL_RUN'\?"
+    ):
+        lab(lab.api.search.find("reef", subtype="MODELS"))

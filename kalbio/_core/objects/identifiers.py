@@ -156,7 +156,7 @@ class Catalog(Generic[R]):
 def did_you_mean(given: Any, known: Iterable[str]) -> str:
     """Return the sentence that suggests what comes close, with a space before it; empty when nothing does."""
     close = close_matches(given, known)
-    return f" Did you mean {' or '.join(map(safe_repr, close))}?" if close else ""
+    return f" Did you mean {' or '.join(map(safe_repr, map(str, close)))}?" if close else ""
 
 
 def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from kalbio._core.objects.notebook import html_of_object
 from kalbio._core.objects.resource import (
     Owner,
     Resource,
@@ -21,6 +22,7 @@ from kalbio._core.objects.resource import (
     text_or_empty,
 )
 from kalbio._core.text.display import printable, safe_repr
+from kalbio._core.text.html_tables import ROWS, html_table, shown
 
 HANDLE = re.compile(r"\d[\w.]*/\S+")
 """What a handle looks like: a number, a slash, and more."""
@@ -96,6 +98,31 @@ class Item(Resource):
 
     def _text(self) -> str:
         return self.display_name or f"{self.item_subtype or type(self).__name__} {self.id}"
+
+    def _repr_html_(self) -> str:
+        title = f"{self.item_subtype or type(self).__name__} {self.display_name or self.id}"
+        return html_of_object(title, self._members_for_people(), self._shown_name)
+
+    def _members_for_people(self) -> Iterator[tuple[str, Any]]:
+        """The members as a person reads them: times instead of seconds, what datasets and runs are about first."""
+        yield from _of_dataset(self._raw.get("collection_format"))
+        yield from _of_run(self._raw.get("record"))
+        for name in self._names():
+            value = self._raw.get(name)
+            if name in ("created_timestamp", "updated_timestamp"):
+                yield name, _time(value)
+            elif name == "history" and isinstance(value, list):
+                yield name, f"{len(value)} {'entry' if len(value) == 1 else 'entries'}"
+            elif name not in ("collection_format", "record") or not isinstance(value, Mapping):
+                yield name, value
+
+    @classmethod
+    def _html_of(cls, items: Sequence[Self]) -> str:
+        rows = [
+            (one.display_name, one.item_subtype, one.owner_username, one.updated_at, one.id) for one in items[:ROWS]
+        ]
+        title = f"{len(items)} item{'' if len(items) == 1 else 's'}"
+        return html_table(title, rows, len(items), heads=["name", "subtype", "owner", "updated", "id"])
 
     def __repr__(self) -> str:
         name = safe_repr(self.display_name) if self.display_name else "without a name"
@@ -200,7 +227,36 @@ class ServiceHealth:
     message: str
 
 
-def moment(seconds: int | None) -> datetime | None:
+def _of_dataset(metadata: Any) -> Iterator[tuple[str, Any]]:
+    info = metadata.get("dataset_info") if isinstance(metadata, Mapping) else None
+    if isinstance(info, Mapping):
+        yield from ((name, info.get(name)) for name in ("name", "description", "license", "keywords"))
+
+
+def _of_run(record: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(record, Mapping):
+        return
+    yield "description", record.get("description")
+    for side in ("inputs", "outputs"):
+        parts = record.get(side)
+        named = (
+            [part.get("dataset_id") for part in parts if isinstance(part, Mapping)]
+            if isinstance(parts, list)
+            else parts
+        )
+        yield side, named
+    for name in ("start_time", "end_time"):
+        yield name, _time(record.get(name))
+    for name in ("workflow_template_id", "study_id", "annotations"):
+        yield name, record.get(name)
+
+
+def _time(value: Any) -> Any:
+    at = moment(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if at is None else shown(at)
+
+
+def moment(seconds: float | None) -> datetime | None:
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):

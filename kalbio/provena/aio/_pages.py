@@ -6,6 +6,7 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from kalbio._core.objects.listing import Listing
 from kalbio.provena._model.items import UnparsableItemWarning
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._service import WithRegistry
@@ -82,5 +83,5 @@ class Pages:
         return made + broken
 
     async def all(self) -> list[RegistryItem]:
-        """Read all of them, and return them as a list."""
-        return [item async for item in self]
+        """Read all of them, and return them as a list, which a notebook shows as a table."""
+        return Listing([item async for item in self])

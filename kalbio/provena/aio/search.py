@@ -30,6 +30,8 @@ class SearchService(Service):
     async def find(self, words: str, *, subtype: Subtype | str | None = None, limit: int = 10) -> list[Hit]:
         """Find items by words in their data; small differences in spelling are forgiven.
 
+        A hit is the id of an item and how well it fits: the server tells no more. `client.registry.get(hit)` reads it.
+
         The search lags behind the registry, and finds items that you may not read.
 
         Args:
