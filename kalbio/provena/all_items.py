@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/all_items.py by scripts/regenerate; edit that file. (digest 2b279ed94d37)
+# Derived from kalbio/provena/aio/all_items.py by scripts/regenerate; edit that file. (digest 48e86fae13ee)
 """The registry as a whole: a service for each subtype, what goes for all of them, and its administration."""
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._item import RegistryItem
-from kalbio.provena._items import RecordType, Sort, list_request
+from kalbio.provena._items import Identifier, RecordType, Sort, list_request
 from kalbio.provena._model.answers import page_of
+from kalbio.provena._model.identifiers import handle_of
 from kalbio.provena._model.items import HANDLE, ServerVersion
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
@@ -68,11 +69,11 @@ class Registry(AdminCalls):
     def __repr__(self) -> str:
         return '<registry: call it with a subtype, such as client.registry("MODEL")>'
 
-    def get(self, handle: str) -> RegistryItem | None:
+    def get(self, handle: Identifier) -> RegistryItem | None:
         """Get an item whose subtype you do not know; None when there is none.
 
         Args:
-            handle: its handle.
+            handle: its handle, or an object.
 
         Raises:
             PermissionDeniedError: you may not read it.
@@ -80,6 +81,7 @@ class Registry(AdminCalls):
         Example:
             >>> item = client.registry.get("10378.1/1451860")
         """
+        handle = handle_of(handle)
         if not isinstance(handle, str) or not HANDLE.fullmatch(handle):
             raise ValueError(f"a handle looks like 10378.1/1451860; got {safe_repr(handle)}")
         try:

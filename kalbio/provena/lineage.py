@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest c94f05728be8)
+# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest 397ca9b7b6ef)
 """Lineage: what an item came from, and what came of it."""
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._job import TIMEOUT
 from kalbio.provena._lineage_admin import LineageAdmin
 from kalbio.provena._model.answers import object_in
-from kalbio.provena._model.items import HANDLE, Hit, Item
+from kalbio.provena._model.identifiers import handle_of
+from kalbio.provena._model.items import HANDLE
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
 from kalbio.provena._reports import document_of
 from kalbio.provena._service import Service, require_whole
@@ -50,8 +51,8 @@ _REPORTED = ("STUDY", "MODEL_RUN")
 class LineageService(Service):
     """Asks what items came from, and what came of them.
 
-    Every method takes an item (its handle, the item, a hit of a search, or a node of a graph), and how many steps to
-    go: a number, "all", or nothing for the default of the server, which is 2, and 4 for datasets and agents. The server
+    Every method takes an item (its handle, the item, a hit of a search, a node of a graph, or an outcome), and how many
+    steps to go: a number, "all", or nothing for the default of the server: 2, and 4 for datasets and agents. The server
     goes 10 steps in one request; what is further away takes several, which are sent for you. Items that you may not
     read are in the graph as well. With `names=True` the display name of each item is read too, with a request for each.
 
@@ -291,8 +292,7 @@ def _write(target: Path, content: bytes, overwrite: bool) -> None:
 
 def _handle(item: Any) -> str:
     """Return the handle of what is given."""
-    if isinstance(item, Item | Hit | LineageNode) and item.id:
-        return item.id
+    item = handle_of(item)
     if isinstance(item, str) and HANDLE.fullmatch(item):
         return item
     raise IdentifierError(

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest ec502103c217)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 7cdcfd9d533e)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import attrs
 from provena_api.api.prov import (
@@ -26,7 +26,7 @@ from provena_api.types import File
 from kalbio._bars import counted
 from kalbio._core.bulk.journal import Journal
 from kalbio._core.bulk.rows import OUTCOME_UNKNOWN
-from kalbio._core.errors import ServerError
+from kalbio._core.errors import IdentifierError, ServerError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_text
 from kalbio._core.sync.concurrency import in_thread
@@ -46,6 +46,8 @@ from kalbio.provena.registry import RegistryService
 
 BATCH = 50
 BATCH_TIMEOUT = 3600.0
+
+_LookedUp: TypeAlias = dict[tuple[Subtype, str], str | IdentifierError]
 
 
 @attrs.frozen
@@ -164,7 +166,7 @@ class ModelRunsService(RegistryService):
             >>> job = client.model_runs.link_to_study(run, "Reef study")
         """
         id = self.resolve(run)
-        study_id = self.client.registry(Subtype.STUDY).resolve(study)
+        study_id = self.client.registry(Subtype.STUDY).checked(study)
         request = prov_model_run_edit_link_to_study.build_request(model_run_id=id, study_id=study_id)
         return self._job_of(self.client.session.call(request))
 
@@ -257,6 +259,7 @@ class ModelRunsService(RegistryService):
             template = self.template(workflow_template)
             templates[template.id] = template
             names = template.names_of(dict.fromkeys(head for row in given for head in _heads(row)))
+        looked_up: _LookedUp = {}
         records: dict[int, dict[str, Any]] = {}
         problems: dict[int, str] = {}
         for number, row in enumerate(given):
@@ -265,7 +268,8 @@ class ModelRunsService(RegistryService):
                 if workflow_template is not None:
                     cells = {names[head]: cell for head, cell in row.items() if head in names}
                     record = template.record_of(cells)
-                records[number] = self.wire_record(record, template=self._template_of(record, templates))
+                template_of_row = self._template_of(record, templates)
+                records[number] = self._wire_record(record, template_of_row, looked_up)
             except (ValueError, TypeError) as error:
                 problems[number] = str(error)
         return given, records, problems
@@ -371,13 +375,16 @@ class ModelRunsService(RegistryService):
             IdentifierError: it names something that there is not.
             ValueError, TypeError: it does not fit, or has unknown members.
         """
+        return self._wire_record(record, template, {})
+
+    def _wire_record(self, record: Any, template: RunTemplate | None, looked_up: _LookedUp) -> dict[str, Any]:
         if isinstance(record, ModelRunRecord):
             record = record.to_dict()
         if not isinstance(record, RunRecord):
             return checked_record(record)
         if template is None:
             template = self.template(record.workflow_template)
-        registry = self.client.registry
+        look = partial(self._look, looked_up)
         made: dict[str, Any] = {
             "workflow_template_id": template.id,
             "display_name": record.display_name,
@@ -392,16 +399,33 @@ class ModelRunsService(RegistryService):
         if annotations:
             made["annotations"] = annotations
         for side, given in (("input", record.inputs), ("output", record.outputs)):
-            made[f"{side}s"] = self._parts(template, side, given)
-        made["associations"] = {"modeller_id": registry(Subtype.PERSON).resolve(record.modeller)}
+            made[f"{side}s"] = self._parts(template, side, given, look)
+        made["associations"] = {"modeller_id": look(Subtype.PERSON, record.modeller)}
         if record.organisation is not None:
-            id = registry(Subtype.ORGANISATION).resolve(record.organisation)
+            id = look(Subtype.ORGANISATION, record.organisation)
             made["associations"]["requesting_organisation_id"] = id
         if record.study is not None:
-            made["study_id"] = registry(Subtype.STUDY).resolve(record.study)
+            made["study_id"] = look(Subtype.STUDY, record.study)
         return checked_record(made)
 
-    def _parts(self, template: RunTemplate, side: Any, given: Any) -> list[dict[str, Any]]:
+    def _look(self, looked_up: _LookedUp, subtype: Subtype, identifier: Any) -> str:
+        """Return the handle of an item; what was looked up before, in vain or not, is not looked up again."""
+        if not isinstance(identifier, str):
+            return str(self.client.registry(subtype).checked(identifier))
+        key = (subtype, identifier)
+        if key not in looked_up:
+            try:
+                looked_up[key] = str(self.client.registry(subtype).checked(identifier))
+            except IdentifierError as error:
+                looked_up[key] = error
+        found = looked_up[key]
+        if isinstance(found, IdentifierError):
+            raise found
+        return found
+
+    def _parts(
+        self, template: RunTemplate, side: Any, given: Any, look: Callable[[Subtype, Any], str]
+    ) -> list[dict[str, Any]]:
         if not isinstance(given, Mapping):
             raise ValueError(f"{side}s must be a dict of dataset template to dataset; got {safe_repr(given)}")
         roles = {}
@@ -415,7 +439,7 @@ class ModelRunsService(RegistryService):
         for role in template.roles:
             if role.side == side and role.id in roles:
                 dataset, paths = roles[role.id]
-                id = self.client.registry(Subtype.DATASET).resolve(dataset)
+                id = look(Subtype.DATASET, dataset)
                 part = {"dataset_template_id": role.id, "dataset_id": id, "dataset_type": "DATA_STORE"}
                 parts.append({**part, "resources": paths} if paths else part)
         return parts

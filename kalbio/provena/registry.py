@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 15e8fd5c429a)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 280d4a537bf1)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from kalbio.provena._item_access import AccessCalls
 from kalbio.provena._item_locks import LockCalls
 from kalbio.provena._items import Identifier
 from kalbio.provena._model.answers import object_in
+from kalbio.provena._model.identifiers import with_handles
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._service import require_text, require_whole
 
@@ -60,7 +61,8 @@ class RegistryService(AccessCalls, LockCalls):
         Args:
             verify: whether to look for the item by its name and its data when the answer is lost. Lists the items
                 before.
-            **members: the data of the subtype: `display_name`, and what else it has.
+            **members: the data of the subtype: `display_name`, and what else it has. Where it wants the handle of
+                another item, the object does as well.
 
         Raises:
             TypeError: the subtype has no such member, or a member is missing; nothing was sent.
@@ -72,6 +74,7 @@ class RegistryService(AccessCalls, LockCalls):
             >>> client.organisations.create(display_name="Reef group", name="Reef group")
         """
         require_action(self.subtype, "create")
+        members = with_handles(members)
         self._check_members(members)
         body = GenericDomainInfo.from_dict(members)
         before = {item.id for item in self._twins(members)} if verify else set()
@@ -129,6 +132,7 @@ class RegistryService(AccessCalls, LockCalls):
             require_text("reason", reason)
         if not members:
             raise TypeError("update() needs the members to change")
+        members = with_handles(members)
         self._check_names(members)
         item = self.need(identifier)
         if reason is None and not item.is_seed:
@@ -243,6 +247,7 @@ class RegistryService(AccessCalls, LockCalls):
             >>> client.organisations.validate(display_name="Reef group", name="Reef group")
         """
         require_action(self.subtype, "validate")
+        members = with_handles(members)
         self._check_members(members)
         body = GenericDomainInfo.from_dict(members)
         self.client.session.call(registry_item_validate.build_request(*self._place(), body=body))

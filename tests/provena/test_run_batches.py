@@ -118,6 +118,33 @@ def test_a_cell_that_cannot_be_used_is_told_with_its_row(lab: Lab, scene: Scene,
     assert batches(lab) == []
 
 
+def test_handles_in_a_table_are_looked_at(lab: Lab, scene: Scene) -> None:
+    """Each once, before anything is sent: one of another subtype, or of nothing, is told with its row."""
+    good = {"modeller": scene.person, "input: Input template": scene.input, "study": scene.study}
+    table = [
+        row("a", **good),
+        row("b", **{"input: Input template": scene.organisation}),
+        row("c", **{**good, "output: Output template": "10378.1/0"}),
+        row("d", **{**good, "modeller": scene.study}),
+        row("e", **{**good, "modeller": scene.study}),
+    ]
+    with pytest.raises(RunsRefusedError) as caught:
+        lab(lab.api.model_runs.register_batch(table, workflow_template="Coral workflow"))
+    assert list(caught.value.problems) == [1, 2, 3, 4]
+    assert lab.asked.count("registryGeneralFetch") == 6
+    assert "it is a ORGANISATION item" in caught.value.problems[1]
+    assert "10378.1/0" in caught.value.problems[2]
+    assert "it is a STUDY item" in caught.value.problems[3]
+    assert batches(lab) == []
+    lab.transport.exchanges.clear()
+    table = [row(str(n), **good) for n in range(5)]
+    outcomes = lab(lab.api.model_runs.register_batch(table, workflow_template="Coral workflow"))
+    assert len(outcomes.registered) == 5
+    assert "registryGeneralFetch" not in lab.asked
+    with pytest.raises(IdentifierError, match="it is a ORGANISATION item"):
+        lab(lab.api.model_runs.link_to_study(outcomes[0].id, scene.organisation))
+
+
 def test_a_table_with_other_columns_is_refused(lab: Lab, scene: Scene) -> None:
     """A column too many, one that is missing, and rows that are none are told before anything is sent."""
     lacking = row()
@@ -382,3 +409,19 @@ def test_equal_rows_have_runs_of_their_own(lab: Lab, scene: Scene, tmp_path: Pat
     second = load(60)
     assert len({one.id for one in second}) == 2
     assert {one.id for one in first.registered} < {one.id for one in second.registered}
+
+
+def test_objects_are_members_and_starts(lab: Lab, scene: Scene) -> None:
+    """Where a handle is wanted, an object does: in data that are written, for lineage, and for items of any kind."""
+    lab.sandbox.link("admin", scene.person)
+    model = lab(lab.api.models.get("Coral model"))
+    template = lab(lab.api.registry("DATASET_TEMPLATE").get(scene.input_template))
+    members = {"display_name": "Other", "software_id": model, "input_templates": [{"template_id": template}]}
+    made = lab(lab.api.workflow_templates.create(**members, output_templates=[]))
+    assert (made.software_id, made.input_templates[0]["template_id"]) == (scene.model, scene.input_template)
+    lab(lab.api.workflow_templates.update(made, reason="x", software_id=model))
+    assert lab.sent("registryItemUpdate")[-1]["software_id"] == scene.model
+    assert lab(lab.api.registry.get(model)) == model
+    (outcome,) = lab(lab.api.model_runs.register_batch([scene.record("a")]))
+    assert lab(lab.api.lineage.upstream(outcome)).find("DATASET")
+    assert lab(lab.api.model_runs.get(outcome)).id == lab(lab.api.registry.get(outcome)).id == outcome.id

@@ -10,7 +10,7 @@ import attrs
 
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._model.items import Item
+from kalbio.provena._model.identifiers import with_handles
 
 _CHECKS = ("ethics_registration", "ethics_access", "indigenous_knowledge", "export_controls")
 _PARTS = {
@@ -64,7 +64,7 @@ def _value(value: Any, place: str) -> Any:
         raise ValueError(f"{place} must not be empty: leave it out where there is nothing to say")
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    return value.id if isinstance(value, Item) else value
+    return with_handles(value)
 
 
 def covers(stored: Any, sent: Any) -> bool:

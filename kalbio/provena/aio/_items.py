@@ -14,6 +14,7 @@ from kalbio._core.errors import (
     IdentifierError,
     IdentifierNotFoundError,
     NotFoundError,
+    PermissionDeniedError,
     ValidationError,
 )
 from kalbio._core.http.responses import as_object
@@ -22,6 +23,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import LineageNode, node_subtype
+from kalbio.provena._model.run_outcomes import RunOutcome
 from kalbio.provena._model.subtypes import Subtype, require_action
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
@@ -30,7 +32,7 @@ from kalbio.provena.aio._service import WithRegistry, require_one_of, require_wh
 RecordType: TypeAlias = Literal["ALL", "COMPLETE_ONLY", "SEED_ONLY"]
 Sort: TypeAlias = Literal["CREATED_TIME", "UPDATED_TIME", "DISPLAY_NAME"]
 
-Identifier: TypeAlias = str | Item | Hit | LineageNode
+Identifier: TypeAlias = str | Item | Hit | LineageNode | RunOutcome
 """Names an item: its handle, an object, or its exact display name within its subtype."""
 
 
@@ -207,12 +209,33 @@ class Items:
         if isinstance(identifier, LineageNode):
             self._check_subtype(identifier.id, node_subtype(identifier))
             return identifier.id
-        if isinstance(identifier, Hit) and identifier.id:
+        if isinstance(identifier, Hit | RunOutcome) and identifier.id:
             return identifier.id
         if not isinstance(identifier, str) or not identifier.strip():
             given = f"{safe_repr(identifier)} names no {self.subtype.noun}"
             raise IdentifierError(self.subtype.noun, identifier, f"{given}: give its handle, its name or an object.")
         return identifier if HANDLE.fullmatch(identifier) else None
+
+    async def checked(self, identifier: Identifier) -> str:
+        """Return the handle of an item that is of this subtype, as far as you may read that: `resolve` asks nothing.
+
+        A handle is looked at once.
+
+        Raises:
+            IdentifierError: it names no item of this subtype, or several.
+        """
+        id = await self.resolve(identifier)
+        if isinstance(identifier, Item | LineageNode) or id in self._of_this_subtype:
+            return id
+        if (cached := self._cached()) is not None and cached.by_id(id) is not None:
+            return id
+        try:
+            await self._refuse_others(id)
+        except NotFoundError:
+            raise IdentifierNotFoundError(self.subtype.noun, identifier, []) from None
+        except PermissionDeniedError:
+            self._of_this_subtype.add(id)  # the server may know better
+        return id
 
     async def _own(self, identifier: Identifier) -> str:
         """Return the handle of an item that is known to be of this subtype.

@@ -21,10 +21,11 @@ from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import page_of
+from kalbio.provena._model.identifiers import handle_of
 from kalbio.provena._model.items import HANDLE, ServerVersion
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena.aio._item import RegistryItem
-from kalbio.provena.aio._items import RecordType, Sort, list_request
+from kalbio.provena.aio._items import Identifier, RecordType, Sort, list_request
 from kalbio.provena.aio._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
 from kalbio.provena.aio._registry_admin import AdminCalls
 from kalbio.provena.aio._service import WithRegistry, require_one_of, require_whole
@@ -67,11 +68,11 @@ class Registry(AdminCalls):
     def __repr__(self) -> str:
         return '<registry: call it with a subtype, such as client.registry("MODEL")>'
 
-    async def get(self, handle: str) -> RegistryItem | None:
+    async def get(self, handle: Identifier) -> RegistryItem | None:
         """Get an item whose subtype you do not know; None when there is none.
 
         Args:
-            handle: its handle.
+            handle: its handle, or an object.
 
         Raises:
             PermissionDeniedError: you may not read it.
@@ -79,6 +80,7 @@ class Registry(AdminCalls):
         Example:
             >>> item = await client.registry.get("10378.1/1451860")
         """
+        handle = handle_of(handle)
         if not isinstance(handle, str) or not HANDLE.fullmatch(handle):
             raise ValueError(f"a handle looks like 10378.1/1451860; got {safe_repr(handle)}")
         try:

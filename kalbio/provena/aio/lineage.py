@@ -31,7 +31,8 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import object_in
-from kalbio.provena._model.items import HANDLE, Hit, Item
+from kalbio.provena._model.identifiers import handle_of
+from kalbio.provena._model.items import HANDLE
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
 from kalbio.provena.aio._job import TIMEOUT
 from kalbio.provena.aio._lineage_admin import LineageAdmin
@@ -49,8 +50,8 @@ _REPORTED = ("STUDY", "MODEL_RUN")
 class LineageService(Service):
     """Asks what items came from, and what came of them.
 
-    Every method takes an item (its handle, the item, a hit of a search, or a node of a graph), and how many steps to
-    go: a number, "all", or nothing for the default of the server, which is 2, and 4 for datasets and agents. The server
+    Every method takes an item (its handle, the item, a hit of a search, a node of a graph, or an outcome), and how many
+    steps to go: a number, "all", or nothing for the default of the server: 2, and 4 for datasets and agents. The server
     goes 10 steps in one request; what is further away takes several, which are sent for you. Items that you may not
     read are in the graph as well. With `names=True` the display name of each item is read too, with a request for each.
 
@@ -290,8 +291,7 @@ def _write(target: Path, content: bytes, overwrite: bool) -> None:
 
 def _handle(item: Any) -> str:
     """Return the handle of what is given."""
-    if isinstance(item, Item | Hit | LineageNode) and item.id:
-        return item.id
+    item = handle_of(item)
     if isinstance(item, str) and HANDLE.fullmatch(item):
         return item
     raise IdentifierError(

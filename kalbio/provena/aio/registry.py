@@ -29,6 +29,7 @@ from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import stale
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import object_in
+from kalbio.provena._model.identifiers import with_handles
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._item_access import AccessCalls
@@ -59,7 +60,8 @@ class RegistryService(AccessCalls, LockCalls):
         Args:
             verify: whether to look for the item by its name and its data when the answer is lost. Lists the items
                 before.
-            **members: the data of the subtype: `display_name`, and what else it has.
+            **members: the data of the subtype: `display_name`, and what else it has. Where it wants the handle of
+                another item, the object does as well.
 
         Raises:
             TypeError: the subtype has no such member, or a member is missing; nothing was sent.
@@ -71,6 +73,7 @@ class RegistryService(AccessCalls, LockCalls):
             >>> await client.organisations.create(display_name="Reef group", name="Reef group")
         """
         require_action(self.subtype, "create")
+        members = with_handles(members)
         self._check_members(members)
         body = GenericDomainInfo.from_dict(members)
         before = {item.id for item in await self._twins(members)} if verify else set()
@@ -128,6 +131,7 @@ class RegistryService(AccessCalls, LockCalls):
             require_text("reason", reason)
         if not members:
             raise TypeError("update() needs the members to change")
+        members = with_handles(members)
         self._check_names(members)
         item = await self.need(identifier)
         if reason is None and not item.is_seed:
@@ -242,6 +246,7 @@ class RegistryService(AccessCalls, LockCalls):
             >>> await client.organisations.validate(display_name="Reef group", name="Reef group")
         """
         require_action(self.subtype, "validate")
+        members = with_handles(members)
         self._check_members(members)
         body = GenericDomainInfo.from_dict(members)
         await self.client.session.call(registry_item_validate.build_request(*self._place(), body=body))
