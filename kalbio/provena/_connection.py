@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 281aa1b6f04a)
+# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 8e85306ebb26)
 """The login and the connections that a client has, of whichever kind it is."""
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from kalbio.provena._model.config import Config
 from kalbio.provena._model.login import AuthManager, ClientCredentialsFlow, OfflineFlow, tokens_of
 from kalbio.provena._model.platform import PROVENA
 from kalbio.provena._model.subtypes import Subtype
+from kalbio.provena._service import not_there
 
 if TYPE_CHECKING:
     from kalbio._core.http.httpx_names import Request, Response
@@ -152,6 +153,12 @@ class Connection:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, so that a slip is an error there.
+
+        def __getattr__(self, name: str) -> Any:
+            raise not_there(self, name, {})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.config.domain} {self.config.realm_name}>"

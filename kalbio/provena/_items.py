@@ -1,10 +1,10 @@
-# Derived from kalbio/provena/aio/_items.py by scripts/regenerate; edit that file. (digest 0f6b22fced79)
+# Derived from kalbio/provena/aio/_items.py by scripts/regenerate; edit that file. (digest 80d5250664e9)
 """What is known of the items of one subtype: which there are, and which one is meant."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from provena_api.api.registry import registry_general_fetch, registry_item_fetch, registry_item_list
 from provena_api.models import RegistryCategorySegment, RegistrySubtypeSegment, SubtypeListRequest
@@ -25,9 +25,9 @@ from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import LineageNode, node_subtype
 from kalbio.provena._model.run_outcomes import RunOutcome
-from kalbio.provena._model.subtypes import Subtype, require_action
+from kalbio.provena._model.subtypes import Subtype, an, require_action
 from kalbio.provena._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
-from kalbio.provena._service import WithRegistry, require_one_of, require_whole
+from kalbio.provena._service import WithRegistry, not_there, require_one_of, require_whole
 
 RecordType: TypeAlias = Literal["ALL", "COMPLETE_ONLY", "SEED_ONLY"]
 Sort: TypeAlias = Literal["CREATED_TIME", "UPDATED_TIME", "DISPLAY_NAME"]
@@ -53,6 +53,12 @@ class Items:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.subtype.value}>"
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, so that a slip is an error there.
+
+        def __getattr__(self, name: str) -> Any:
+            raise not_there(self, name, {})
 
     def get(self, identifier: Identifier) -> RegistryItem | None:
         """Get an item; None when there is none.
@@ -255,7 +261,7 @@ class Items:
     def _check_subtype(self, id: str, subtype: str) -> None:
         if subtype != self.subtype.value:
             raise IdentifierError(
-                self.subtype.noun, id, f"{safe_repr(id)} names no {self.subtype.noun}: it is a {subtype} item."
+                self.subtype.noun, id, f"{safe_repr(id)} names no {self.subtype.noun}: it is {an(subtype)} item."
             )
 
     def _refuse_others(self, id: str) -> None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_pages.py by scripts/regenerate; edit that file. (digest a9480b3baae7)
+# Derived from kalbio/provena/aio/_pages.py by scripts/regenerate; edit that file. (digest 48b148c0bd8a)
 """Lists that are read page by page as you go through them."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from kalbio._core.objects.listing import Listing
 from kalbio.provena._item import RegistryItem
 from kalbio.provena._model.items import UnparsableItemWarning
-from kalbio.provena._service import WithRegistry
+from kalbio.provena._service import WithRegistry, outside
 
 Read = Callable[[Any], dict[str, Any]]
 """Reads the page that begins at a key of the server, the first one for None."""
@@ -79,7 +79,7 @@ class Pages:
                 f"the registry has {self._noun} items that do not have the form of their subtype: "
                 f"{', '.join(one.id or '(without an id)' for one in broken)}",
                 UnparsableItemWarning,
-                stacklevel=3,
+                stacklevel=outside(),
             )
         return made + broken
 

@@ -1,9 +1,10 @@
-# Derived from kalbio/provena/aio/_service.py by scripts/regenerate; edit that file. (digest 34b047477e65)
+# Derived from kalbio/provena/aio/_service.py by scripts/regenerate; edit that file. (digest 0e940ea605eb)
 """What the services need of a client, and share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import currentframe
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from kalbio._core.objects.identifiers import did_you_mean
@@ -57,6 +58,14 @@ def not_there(owner: object, name: str, elsewhere: Mapping[str, str]) -> Attribu
     if not cure and not name.startswith("_"):
         cure = f".{did_you_mean(name, [one for one in dir(owner) if not one.startswith('_')])}".rstrip(".")
     return AttributeError(f"{type(owner).__name__} has no attribute {name!r}{cure}")
+
+
+def outside() -> int:
+    """Return the `stacklevel` for a warning of the caller: that of the first line which is not of kalbio."""
+    frame, level = currentframe(), 0  # that of this function itself
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "kalbio":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def require_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 796abf010d0d)
+# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 38b2aa066bfb)
 """Datasets: their metadata, the credentials and links for their files."""
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from kalbio.provena._model.dataset_files import (
 )
 from kalbio.provena._model.dataset_metadata import as_metadata, covers
 from kalbio.provena._model.subtypes import Subtype
-from kalbio.provena._service import WithRegistry, require_text, require_whole
+from kalbio.provena._service import WithRegistry, outside, require_text, require_whole
 from kalbio.provena.registry import RegistryService
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class DatasetsService(RegistryService):
                 f"the new version {new.id} has none of the files of {old}: copy them with "
                 f"client.datasets.copy_files({new.id!r}), or say copy_files=False",
                 NoFilesWarning,
-                stacklevel=2,
+                stacklevel=outside(),
             )
         return new
 

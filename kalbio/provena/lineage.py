@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest 397ca9b7b6ef)
+# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest bac86fb6d0bc)
 """Lineage: what an item came from, and what came of it."""
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from kalbio.provena._model.answers import object_in
 from kalbio.provena._model.identifiers import handle_of
 from kalbio.provena._model.items import HANDLE
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
+from kalbio.provena._model.subtypes import an
 from kalbio.provena._reports import document_of
 from kalbio.provena._service import Service, require_whole
 
@@ -171,7 +172,7 @@ class LineageService(Service):
             raise IdentifierError(
                 "item",
                 item,
-                f"{safe_repr(id)} is a {subtype} item: there are reports about studies and model runs only.",
+                f"{safe_repr(id)} is {an(subtype)} item: there are reports about studies and model runs only.",
             )
         body = GenerateReportRequest.from_dict({"id": id, "item_subtype": subtype, "depth": depth})
         response = self._client.session.call(prov_explore_generate_report.build_request(body=body))

@@ -56,7 +56,7 @@ def test_links_that_are_refused(lab: Lab) -> None:
         cases: dict[str, tuple[Any, type[Exception], str]] = {
             "unknown": ("10378.1/0", NotFoundError, "was not present in the registry"),
             "no such name": ("Nobody", IdentifierError, "Nobody"),
-            "an organisation": (organisation, IdentifierError, "it is a ORGANISATION item"),
+            "an organisation": (organisation, IdentifierError, "it is an ORGANISATION item"),
             "the id of one": (organisation.id, ValidationError, "subtype model of ItemSubType.PERSON"),
             "of somebody else": (theirs, PermissionDeniedError, "did not grant access"),
         }

@@ -83,7 +83,7 @@ def test_names_are_listed_once_and_again_after_a_write(lab: Lab) -> None:
 def test_an_item_of_another_subtype_is_refused_by_name(lab: Lab) -> None:
     """By its handle, as the server does not do it in so many words, and as an object, before anything is sent."""
     made = lab.organisation("Reef group")
-    with pytest.raises(IdentifierError, match="names no person: it is a ORGANISATION item"):
+    with pytest.raises(IdentifierError, match="names no person: it is an ORGANISATION item"):
         lab(lab.api.persons.get(made.id))
     before = len(lab.asked)
     with pytest.raises(IdentifierError, match="names no model"):

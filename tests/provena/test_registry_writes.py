@@ -174,7 +174,7 @@ def test_an_item_of_another_subtype_is_left_alone(lab: Lab, action: str) -> None
     """The server would do it, whatever the subtype in the path; so the subtype is looked at first."""
     made = lab.organisation("Reef")
     for identifier in (made.id, made):
-        with pytest.raises(IdentifierError, match="names no model: it is a ORGANISATION item"):
+        with pytest.raises(IdentifierError, match="names no model: it is an ORGANISATION item"):
             lab(ACTIONS[action](lab.api.models, identifier))
     assert writes(lab) == ["registryItemCreate"]
     assert lab(lab.api.organisations.get(made.id))
@@ -228,7 +228,7 @@ def test_pairs_that_do_not_exist_are_not_sent(lab: Lab, call: Any, why: str) -> 
 
 def test_what_is_changed_as_a_whole_is_not_changed_by_members(lab: Lab) -> None:
     """The objects of datasets and model runs say which call changes them, before anything is sent."""
-    for subtype, cure in (("DATASET", r"client\.datasets\.mint"), ("MODEL_RUN", r"client\.model_runs\.register")):
+    for subtype, cure in (("DATASET", r"client\.datasets\.update"), ("MODEL_RUN", r"client\.model_runs\.register")):
         members = {"id": "10378.1/7", "item_category": "ENTITY", "item_subtype": subtype, "owner_username": "admin"}
         lab.sandbox.put({**members, "record_type": "SEED_ITEM", "created_timestamp": 1, "updated_timestamp": 1})
         seed = lab(lab.api.registry.get("10378.1/7"))

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 from typing import Any
 
 import httpx
 import pytest
 
 from kalbio._core.errors import ClientClosedError, SDKError, SettingError
+from kalbio._core.objects.identifiers import close_matches
 from kalbio._core.objects.notebook import html_of_list
 from kalbio.provena import (
     AsyncProvenaClient,
     Handle,
     Hit,
     Item,
+    NoFilesWarning,
     ProvenaClient,
+    Subtype,
 )
 from kalbio.provena import clients as of_async
 from kalbio.provena import sync as of_sync
+from kalbio.provena._model.subtypes import UnsupportedActionError, as_subtype
 from tests.provena.conftest import Lab
+from tests.provena.datasets import dataset, metadata
+from tests.provena.scene import Scene
 
 ID = "10378.1/1451860"
 
@@ -128,3 +135,78 @@ def test_errors_of_the_older_clients_have_code_and_payload_whatever_happened(lab
     with pytest.raises(ClientClosedError) as caught:
         lab(client.search_registry("coral", 5, None))
     assert (caught.value.error_code, caught.value.payload) == (None, "")
+
+
+def test_items_do_what_the_service_of_their_subtype_does(lab: Lab) -> None:
+    """A model run is changed through its job, a dataset by its metadata; the others say what they take."""
+    scene = Scene(lab.sandbox)
+    run = lab(lab.api.model_runs.run_of(lab(lab.api.model_runs.register(scene.record("Run one")))))
+    changed = lab(run.update(reason="a better name", display_name="Run 1"))
+    assert (changed.id, changed.display_name) == (run.id, "Run 1")
+    with pytest.raises(UnsupportedActionError, match=r"client\.model_runs\.update\(run, reason=\.\.\., \.\.\.\)"):
+        lab(run.version("next"))
+    with pytest.raises(UnsupportedActionError, match=r"client\.model_runs\.update\(run, record, reason"):
+        lab(run.revert(0, "back"))
+    template = lab(lab.api.workflow_templates.get("Coral workflow"))
+    with pytest.raises(TypeError, match=r"is changed by its members: update\(reason"):
+        lab(template.update({"name": "x"}, reason="x"))
+    with pytest.raises(TypeError, match="copy_files is for datasets; this is a MODEL_RUN_WORKFLOW_TEMPLATE item"):
+        lab(template.version("x", copy_files=True))
+    with pytest.raises(UnsupportedActionError, match=r"only MODEL, .*DATASET have it"):
+        lab(lab.api.organisations.version("x", "y"))
+
+
+def test_datasets_do_what_their_service_does(lab: Lab) -> None:
+    """With `copy_files`, and a warning that points at the line that was written."""
+    made = lab(dataset(lab).refetch())
+    renamed = lab(made.update(metadata(lab, "Renamed"), reason="rename"))
+    assert renamed.display_name == "Renamed"
+    with pytest.raises(UnsupportedActionError, match=r"client\.datasets\.update\(dataset, metadata, reason="):
+        lab(renamed.update(reason="x", display_name="y"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        second = lab(renamed.version("longer", copy_files=False))
+
+    async def work() -> None:
+        third = await second.version("longer still")
+        await lab.api.datasets.version(third, "longest")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if lab.world.kind == "sync":
+            lab.api.datasets.version(second.version("longer still"), "longest")
+        else:
+            lab(work())
+    caught = [one for one in caught if one.category is NoFilesWarning]
+    assert [one.filename for one in caught] == [__file__] * 2
+
+
+def test_a_misspelt_attribute_is_answered_with_what_comes_close(lab: Lab) -> None:
+    """On clients, on services of every kind, and on items."""
+    lab.linked()
+    model = lab.model()
+    for owner, name, close in (
+        (lab.api, "organizations", "organisations"),
+        (lab.api.models, "creat", "create"),
+        (lab.api.datasets, "mintt", "mint"),
+        (lab.api.groups, "lst", "list"),
+        (model, "nme", "name"),
+        (model, "source_ur", "source_url"),
+    ):
+        with pytest.raises(AttributeError, match=f"has no attribute {name!r}.* Did you mean .*{close!r}"):
+            getattr(owner, name)
+        assert not hasattr(owner, "xyzzy_plugh")
+        assert not hasattr(owner, "_private")
+
+
+def test_suggestions_are_plain_and_given_once(lab: Lab) -> None:
+    """No member of an enumeration, and nothing twice; an article fits its word."""
+    with pytest.raises(
+        ValueError, match=r"'MODLE' is no subtype of registry items\. Did you mean 'MODEL'[ ?]"
+    ) as caught:
+        as_subtype("MODLE")
+    assert "<" not in str(caught.value)
+    assert close_matches("MODLE", ["MODEL", Subtype.MODEL, "MODEL"]) == ["MODEL"]
+    group = lab.organisation("Reef")
+    with pytest.raises(ValueError, match="it is an ORGANISATION item"):
+        lab(lab.api.models.get(group))

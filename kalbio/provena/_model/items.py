@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.notebook import html_of_object
 from kalbio._core.objects.resource import (
     Owner,
@@ -95,6 +96,9 @@ class Item(Resource):
     def updated_at(self) -> datetime | None:
         """When it was changed last."""
         return moment(self.updated_timestamp)
+
+    def _cure_of(self, name: str) -> str:
+        return f".{did_you_mean(name, dir(self))}".rstrip(".")
 
     def _text(self) -> str:
         return self.display_name or f"{self.item_subtype or type(self).__name__} {self.id}"

@@ -46,7 +46,12 @@ class Subtype(StrEnum):
     @property
     def a_noun(self) -> str:
         """What one of them is called in a sentence."""
-        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
+        return an(self.noun)
+
+
+def an(noun: str) -> str:
+    """Return a noun after its article."""
+    return f"{'an' if noun[:1].lower() in tuple('aeiou') else 'a'} {noun}"
 
 
 class UnsupportedActionError(ValueError):
@@ -82,9 +87,13 @@ def require_action(subtype: Subtype, action: str) -> None:
 
 
 def _unsupported(subtype: Subtype, action: str) -> UnsupportedActionError:
+    cure = _INSTEAD.get((subtype, action))
+    if cure is not None:
+        return UnsupportedActionError(subtype, action, cure)
     if subtype in _WRITTEN_ELSEWHERE and action != "version":
         return UnsupportedActionError(subtype, action, _WRITTEN_ELSEWHERE[subtype])
-    having = ", ".join(one.value for one in Subtype if one in ACTIONS[action])
+    own = (Subtype.DATASET,) if action == "version" else ()  # through the data store
+    having = ", ".join(one.value for one in Subtype if one in ACTIONS[action] or one in own)
     return UnsupportedActionError(subtype, action, f"only {having} have it")
 
 
@@ -98,6 +107,13 @@ _WRITTEN_ELSEWHERE = {
     Subtype.MODEL_RUN: "model runs are written through the provenance service, with client.model_runs.register()",
     Subtype.CREATE: "the server writes them when an item is created",
     Subtype.VERSION: "the server writes them when an item gets a new version",
+}
+_INSTEAD = {
+    (Subtype.DATASET, "update"): "datasets are changed as a whole; write client.datasets.update(dataset, metadata, "
+    "reason=...)",
+    (Subtype.MODEL_RUN, "version"): "change the record instead: client.model_runs.update(run, reason=..., ...)",
+    (Subtype.MODEL_RUN, "revert"): "model runs are changed through the provenance service; write "
+    "client.model_runs.update(run, record, reason=...)",
 }
 _ALL = frozenset(Subtype)
 _WRITTEN = _ALL - _WRITTEN_ELSEWHERE.keys()

@@ -26,6 +26,7 @@ from kalbio.provena._model.config import Config
 from kalbio.provena._model.login import AuthManager, ClientCredentialsFlow, OfflineFlow, tokens_of
 from kalbio.provena._model.platform import PROVENA
 from kalbio.provena._model.subtypes import Subtype
+from kalbio.provena.aio._service import not_there
 
 if TYPE_CHECKING:
     from kalbio._core.aio.retrying_client import AsyncRetryingClient
@@ -151,6 +152,12 @@ class AsyncConnection:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, so that a slip is an error there.
+
+        def __getattr__(self, name: str) -> Any:
+            raise not_there(self, name, {})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.config.domain} {self.config.realm_name}>"

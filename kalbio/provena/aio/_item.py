@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from kalbio.provena._model.access import ItemAccess
 from kalbio.provena._model.items import Item
-from kalbio.provena._model.subtypes import as_subtype, require_action
+from kalbio.provena._model.subtypes import Subtype, an, as_subtype, require_action
 from kalbio.provena._model.users import Group
 from kalbio.provena.aio._service import WithRegistry
 
@@ -27,26 +27,51 @@ class RegistryItem(Item):
         found: RegistryItem = await self._service().need(self)
         return found
 
-    async def update(self, *, reason: str | None = None, **members: Any) -> RegistryItem:
+    async def update(self, whole: Any = None, /, *, reason: str | None = None, **members: Any) -> RegistryItem:
         """Change members of its data; the others stay. See `update` of the service.
 
-        Datasets and model runs are changed as a whole: `client.datasets.update(...)`, `client.model_runs.update(...)`.
+        Datasets are changed as a whole, by their metadata. For a model run, members or a whole record can be given, and
+        the job that changes it is waited for.
+
+        Args:
+            whole: the metadata of a dataset, or the record of a model run.
+            reason: why, for the history of the item.
+            **members: the members that change.
 
         Example:
             >>> model = await model.update(reason="it moved", source_url="https://git.example.org/coral")
         """
-        require_action(as_subtype(self.item_subtype), "update")
-        updated: RegistryItem = await self._service().update(self, reason=reason, **members)
-        return updated
+        subtype = as_subtype(self.item_subtype)
+        service = self._service()
+        if subtype is Subtype.DATASET and whole is not None and not members:
+            return cast("RegistryItem", await service.update(self, whole, reason=reason))
+        if subtype is Subtype.MODEL_RUN and not self.is_seed:
+            job = await service.update(self, whole, reason=reason, **members)
+            return cast("RegistryItem", await service.run_of(job))
+        require_action(subtype, "update")
+        if whole is not None:
+            raise TypeError(f"{an(self.item_subtype)} item is changed by its members: update(reason=..., name=...)")
+        return cast("RegistryItem", await service.update(self, reason=reason, **members))
 
     async def revert(self, history_id: int, reason: str) -> RegistryItem:
         """Give it the data that an entry of its `history` has. See `revert` of the service."""
         reverted: RegistryItem = await self._service().revert(self, history_id, reason)
         return reverted
 
-    async def version(self, reason: str, *, verify: bool = False) -> RegistryItem:
-        """Make its next version. See `version` of the service."""
-        made: RegistryItem = await self._service().version(self, reason, verify=verify)
+    async def version(self, reason: str, *, verify: bool = False, copy_files: bool | None = None) -> RegistryItem:
+        """Make its next version. See `version` of the service.
+
+        Args:
+            reason: why there is a new one.
+            verify: whether to look for the new version when the answer is lost.
+            copy_files: for datasets alone: whether to copy the files as well.
+        """
+        options: dict[str, Any] = {"verify": verify}
+        if self.item_subtype == Subtype.DATASET.value:
+            options["copy_files"] = copy_files
+        elif copy_files is not None:
+            raise TypeError(f"copy_files is for datasets; this is {an(self.item_subtype)} item")
+        made: RegistryItem = await self._service().version(self, reason, **options)
         return made
 
     async def versions(self) -> list[RegistryItem]:

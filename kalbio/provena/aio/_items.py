@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from provena_api.api.registry import registry_general_fetch, registry_item_fetch, registry_item_list
 from provena_api.models import RegistryCategorySegment, RegistrySubtypeSegment, SubtypeListRequest
@@ -24,10 +24,10 @@ from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import LineageNode, node_subtype
 from kalbio.provena._model.run_outcomes import RunOutcome
-from kalbio.provena._model.subtypes import Subtype, require_action
+from kalbio.provena._model.subtypes import Subtype, an, require_action
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
-from kalbio.provena.aio._service import WithRegistry, require_one_of, require_whole
+from kalbio.provena.aio._service import WithRegistry, not_there, require_one_of, require_whole
 
 RecordType: TypeAlias = Literal["ALL", "COMPLETE_ONLY", "SEED_ONLY"]
 Sort: TypeAlias = Literal["CREATED_TIME", "UPDATED_TIME", "DISPLAY_NAME"]
@@ -53,6 +53,12 @@ class Items:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.subtype.value}>"
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, so that a slip is an error there.
+
+        def __getattr__(self, name: str) -> Any:
+            raise not_there(self, name, {})
 
     async def get(self, identifier: Identifier) -> RegistryItem | None:
         """Get an item; None when there is none.
@@ -255,7 +261,7 @@ class Items:
     def _check_subtype(self, id: str, subtype: str) -> None:
         if subtype != self.subtype.value:
             raise IdentifierError(
-                self.subtype.noun, id, f"{safe_repr(id)} names no {self.subtype.noun}: it is a {subtype} item."
+                self.subtype.noun, id, f"{safe_repr(id)} names no {self.subtype.noun}: it is {an(subtype)} item."
             )
 
     async def _refuse_others(self, id: str) -> None:

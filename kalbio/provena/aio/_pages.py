@@ -9,7 +9,7 @@ from typing import Any
 from kalbio._core.objects.listing import Listing
 from kalbio.provena._model.items import UnparsableItemWarning
 from kalbio.provena.aio._item import RegistryItem
-from kalbio.provena.aio._service import WithRegistry
+from kalbio.provena.aio._service import WithRegistry, outside
 
 Read = Callable[[Any], Awaitable[dict[str, Any]]]
 """Reads the page that begins at a key of the server, the first one for None."""
@@ -78,7 +78,7 @@ class Pages:
                 f"the registry has {self._noun} items that do not have the form of their subtype: "
                 f"{', '.join(one.id or '(without an id)' for one in broken)}",
                 UnparsableItemWarning,
-                stacklevel=3,
+                stacklevel=outside(),
             )
         return made + broken
 

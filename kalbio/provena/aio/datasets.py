@@ -46,7 +46,7 @@ from kalbio.provena._model.dataset_metadata import as_metadata, covers
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._items import Identifier
-from kalbio.provena.aio._service import WithRegistry, require_text, require_whole
+from kalbio.provena.aio._service import WithRegistry, outside, require_text, require_whole
 from kalbio.provena.aio.registry import RegistryService
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class DatasetsService(RegistryService):
                 f"the new version {new.id} has none of the files of {old}: copy them with "
                 f"client.datasets.copy_files({new.id!r}), or say copy_files=False",
                 NoFilesWarning,
-                stacklevel=2,
+                stacklevel=outside(),
             )
         return new
 

@@ -34,6 +34,7 @@ from kalbio.provena._model.answers import object_in
 from kalbio.provena._model.identifiers import handle_of
 from kalbio.provena._model.items import HANDLE
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
+from kalbio.provena._model.subtypes import an
 from kalbio.provena.aio._job import TIMEOUT
 from kalbio.provena.aio._lineage_admin import LineageAdmin
 from kalbio.provena.aio._reports import document_of
@@ -170,7 +171,7 @@ class LineageService(Service):
             raise IdentifierError(
                 "item",
                 item,
-                f"{safe_repr(id)} is a {subtype} item: there are reports about studies and model runs only.",
+                f"{safe_repr(id)} is {an(subtype)} item: there are reports about studies and model runs only.",
             )
         body = GenerateReportRequest.from_dict({"id": id, "item_subtype": subtype, "depth": depth})
         response = await self._client.session.call(prov_explore_generate_report.build_request(body=body))

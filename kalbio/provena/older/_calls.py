@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/older/_calls.py by scripts/regenerate; edit that file. (digest 2180583ddd44)
+# Derived from kalbio/provena/aio/older/_calls.py by scripts/regenerate; edit that file. (digest 40c7c895a79d)
 """What the older clients share: how a call is made, and how its answer is read."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kalbio.provena._connection import Connection
 from kalbio.provena._model.items import UnparsableItemWarning
 from kalbio.provena._model.schema import ProvenaObject
 from kalbio.provena._model.subtypes import as_subtype, require_action
-from kalbio.provena._service import not_there
+from kalbio.provena._service import not_there, outside
 from kalbio.provena.exceptions import make_older
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class OlderClient(Connection):
                 f"{len(broken)} items of this page do not have the form of their subtype; "
                 "they are in its unparsable_items",
                 UnparsableItemWarning,
-                stacklevel=3,
+                stacklevel=outside(),
             )
         return read(answer)
 

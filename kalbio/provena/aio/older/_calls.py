@@ -17,7 +17,7 @@ from kalbio.provena._model.items import UnparsableItemWarning
 from kalbio.provena._model.schema import ProvenaObject
 from kalbio.provena._model.subtypes import as_subtype, require_action
 from kalbio.provena.aio._connection import AsyncConnection
-from kalbio.provena.aio._service import not_there
+from kalbio.provena.aio._service import not_there, outside
 from kalbio.provena.exceptions import make_older
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class OlderClient(AsyncConnection):
                 f"{len(broken)} items of this page do not have the form of their subtype; "
                 "they are in its unparsable_items",
                 UnparsableItemWarning,
-                stacklevel=3,
+                stacklevel=outside(),
             )
         return read(answer)
 
