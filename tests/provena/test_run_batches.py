@@ -132,7 +132,7 @@ def test_handles_in_a_table_are_looked_at(lab: Lab, scene: Scene) -> None:
         lab(lab.api.model_runs.register_batch(table, workflow_template="Coral workflow"))
     assert list(caught.value.problems) == [1, 2, 3, 4]
     assert lab.asked.count("registryGeneralFetch") == 6
-    assert "it is a ORGANISATION item" in caught.value.problems[1]
+    assert "it is an ORGANISATION item" in caught.value.problems[1]
     assert "10378.1/0" in caught.value.problems[2]
     assert "it is a STUDY item" in caught.value.problems[3]
     assert batches(lab) == []
@@ -141,7 +141,7 @@ def test_handles_in_a_table_are_looked_at(lab: Lab, scene: Scene) -> None:
     outcomes = lab(lab.api.model_runs.register_batch(table, workflow_template="Coral workflow"))
     assert len(outcomes.registered) == 5
     assert "registryGeneralFetch" not in lab.asked
-    with pytest.raises(IdentifierError, match="it is a ORGANISATION item"):
+    with pytest.raises(IdentifierError, match="it is an ORGANISATION item"):
         lab(lab.api.model_runs.link_to_study(outcomes[0].id, scene.organisation))
 
 
