@@ -18,6 +18,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -136,6 +137,8 @@ class Inbox:
             try:
                 if self._db is None:
                     self._db = self._open()
+                    # One that nobody closed takes its connection along without a warning.
+                    weakref.finalize(self, _close, self._db, os.getpid())
                 yield self._db
             except sqlite3.Error as error:
                 raise InboxError(f"The inbox {self.path} cannot be used: {error}") from error
@@ -449,6 +452,11 @@ class Duty:
         if self._db is not None:
             forks.never_free(self._db)
             self._db = None
+
+
+def _close(db: sqlite3.Connection, owner: int) -> None:
+    if os.getpid() == owner:  # in a forked child it is the parent's
+        db.close()
 
 
 def _keep_name(path: Path) -> None:
