@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import files, provena, upserts
+from bench.child import served
 from bench.contenders import NAMES, Apart, Contenders, Cost, connected
 from bench.picture import draw
 from bench.server import FIELD_IDS, OPERATION_IDS, RECORD_IDS
@@ -43,18 +44,6 @@ from kalbio._core.http.responses import as_texts
 Figures = dict[str, Any]
 SIZES = (1_000, 10_000, 100_000)
 BARE, HTTPX = "pass", "import httpx"
-
-
-@contextlib.contextmanager
-def server() -> Iterator[str]:
-    """Run the loopback server in a process of its own; yields its URL."""
-    process = subprocess.Popen([sys.executable, "-m", "bench.server"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def seconds(function: Callable[[], Any]) -> float:
@@ -252,7 +241,7 @@ def measure_imports(rounds: int) -> list[Figures]:
 
 def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
     """Measure everything whose name has this text in it."""
-    with server() as url, httpx.Client(base_url=url) as http:
+    with served("bench.server") as url, httpx.Client(base_url=url) as http:
         for workload in WORKLOADS:
             if only in workload.name and (workload.quick if quick else workload.full):
                 # New clients: connections that are left from an earlier work cost each request a look at them.

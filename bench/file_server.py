@@ -13,10 +13,11 @@ import hashlib
 import json
 import random
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+
+from bench.child import served
 
 BLOCK = random.Random(1).randbytes(1_000_003)  # noqa: S311  # content that everybody can make; no power of two divides it
 _ID = "0f0e6b1d-3c1c-4a7e-9a55-9d6a3d0c2f10"
@@ -44,14 +45,8 @@ def sha256(size: int) -> str:
 @contextlib.contextmanager
 def serving(*, checksums: bool = True) -> Iterator[str]:
     """Run a server; yields its URL. Checksums of uploads take most of its time: a bench goes without."""
-    command = [sys.executable, "-m", "bench.file_server", *(() if checksums else ("--no-checksums",))]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.kill()
-        process.communicate()
+    with served("bench.file_server", *(() if checksums else ("--no-checksums",))) as url:
+        yield url
 
 
 def _serve_connection(connection: socket.socket) -> None:

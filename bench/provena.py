@@ -8,17 +8,16 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import orjson
 from provena_api.api.registry import registry_health_check
 
+from bench.child import served
 from bench.server import Connection
 from kalbio._core.http.responses import as_object
 from kalbio.provena import APIOverrides, AsyncProvenaClient, ClientCredentialsFlow, Config, ProvenaClient
@@ -97,17 +96,6 @@ class Answers:
             key = json.loads(body).get("pagination_key")
             return self._pages[0 if key is None else (int(key["id"].partition("/")[2]) - 1_700_000 + 1) // PAGE]
         raise ValueError(f"the bench has no answer to {method} {path}")
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    process = subprocess.Popen([sys.executable, "-m", "bench.provena"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.kill()
-        process.communicate()
 
 
 # -- the works: by our client, and by the HTTP library -----------------------------------------------------------------
@@ -195,7 +183,7 @@ def _measured(title: str, limit: float, ours: Callable[[], Any], raw: Callable[[
 
 def run(rounds: int) -> Iterator[Figures]:
     """Measure the works."""
-    with _server() as url, ExitStack() as stack:
+    with served("bench.provena") as url, ExitStack() as stack:
         auth = ClientCredentialsFlow(Config("bench.invalid", "bench", APIOverrides.at(url)), "bench", "bench")
         client = stack.enter_context(ProvenaClient(auth))
         http = stack.enter_context(httpx.Client(base_url=url))
