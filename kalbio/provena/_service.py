@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_service.py by scripts/regenerate; edit that file. (digest 0e940ea605eb)
+# Derived from kalbio/provena/aio/_service.py by scripts/regenerate; edit that file. (digest 473c14b7a3ef)
 """What the services need of a client, and share."""
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class Service:
 
 def not_there(owner: object, name: str, elsewhere: Mapping[str, str]) -> AttributeError:
     """Return the error for an attribute that is not there, with what to write instead where that is known."""
+    if hasattr(type(owner), name):
+        object.__getattribute__(owner, name)  # it is there, and fails: what it raises is the error
     cure = f"; write {elsewhere[name]}" if name in elsewhere else ""
     if not cure and not name.startswith("_"):
         cure = f".{did_you_mean(name, [one for one in dir(owner) if not one.startswith('_')])}".rstrip(".")

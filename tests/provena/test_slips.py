@@ -210,3 +210,12 @@ def test_suggestions_are_plain_and_given_once(lab: Lab) -> None:
     group = lab.organisation("Reef")
     with pytest.raises(ValueError, match="it is an ORGANISATION item"):
         lab(lab.api.models.get(group))
+
+
+def test_a_property_that_fails_tells_its_own_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An AttributeError inside a property of a client or a service is not taken for a missing attribute."""
+    for owner in (lab.api, lab.api.models):
+        broken = property(lambda self: object().inner)  # type: ignore[attr-defined]
+        monkeypatch.setattr(type(owner), "broken", broken, raising=False)
+        with pytest.raises(AttributeError, match="'object' object has no attribute 'inner'"):
+            _ = owner.broken

@@ -53,6 +53,8 @@ class Service:
 
 def not_there(owner: object, name: str, elsewhere: Mapping[str, str]) -> AttributeError:
     """Return the error for an attribute that is not there, with what to write instead where that is known."""
+    if hasattr(type(owner), name):
+        object.__getattribute__(owner, name)  # it is there, and fails: what it raises is the error
     cure = f"; write {elsewhere[name]}" if name in elsewhere else ""
     if not cure and not name.startswith("_"):
         cure = f".{did_you_mean(name, [one for one in dir(owner) if not one.startswith('_')])}".rstrip(".")
