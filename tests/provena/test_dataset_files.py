@@ -273,6 +273,18 @@ def test_files_that_would_be_one_here_are_refused(lab: Lab, tmp_path: Path) -> N
     assert contents(tmp_path) == {"data/A": b"data/A"}
 
 
+def test_a_file_that_would_be_a_folder_here_is_refused(lab: Lab, tmp_path: Path) -> None:
+    """An object store can have both `a` and `a/b`, a folder cannot: nothing is saved."""
+    made = dataset(lab)
+    for path in ("Data", "data/a"):
+        put(lab, made, path, b"x")
+    with pytest.raises(ValueError, match="'Data' would be a file here and the folder of 'data/a'"):
+        lab(lab.api.datasets.download(made, tmp_path))
+    assert contents(tmp_path) == {}
+    lab(lab.api.datasets.download(made, tmp_path, paths=["data/a"]))
+    assert contents(tmp_path) == {"data/a": b"x"}
+
+
 def test_the_metadata_of_the_data_store_are_never_replaced(lab: Lab, tmp_path: Path) -> None:
     """That of a folder is left out, and told; by itself it is refused. Another one, further down, is a file."""
     made = dataset(lab)

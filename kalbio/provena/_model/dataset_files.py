@@ -324,8 +324,8 @@ def pieces(opened: Any, begin: int, length: int) -> Iterator[bytes]:
 def local_paths(files: Sequence[DatasetFile], folder: Path) -> dict[str, Path]:
     """Return where each file of a dataset goes, below a folder and under names that every platform takes.
 
-    Raises ValueError when two of them would be one file, also where the case of letters does not count, and for one
-    that cannot be asked for.
+    Raises ValueError when two of them would be one file, or one a file and a folder, also where the case of letters
+    does not count, and for one that cannot be asked for.
     """
     taken: dict[str, str] = {}
     found = {}
@@ -345,6 +345,13 @@ def local_paths(files: Sequence[DatasetFile], folder: Path) -> dict[str, Path]:
             )
         taken[folded] = one.path
         found[one.path] = folder.joinpath(*names)
+    for folded, path in taken.items():
+        for above in PurePosixPath(folded).parents:
+            if str(above) in taken:
+                raise ValueError(
+                    f"{safe_repr(taken[str(above)])} would be a file here and the folder of {safe_repr(path)}, too: "
+                    "download them one by one, into different folders"
+                )
     return found
 
 
