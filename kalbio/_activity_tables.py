@@ -1,8 +1,9 @@
-# Derived from kalbio/aio/_activity_tables.py by scripts/regenerate; edit that file. (digest 35d38cb629a0)
+# Derived from kalbio/aio/_activity_tables.py by scripts/regenerate; edit that file. (digest 0dfcd892c661)
 """The tables of activities: which activity one belongs to."""
 
 from __future__ import annotations
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.objects.identifiers import plain_id
 from kalbio._core.text.display import safe_repr
@@ -32,7 +33,7 @@ def activity_of(directory: Directory, view: RecordViewData, activity: ActivityId
     """
     activities = view.operation_ids or []
     if activity is None and len(activities) > 1:
-        raise ValueError(f"The table belongs to several activities: say which one with activity=...: {activities}")
+        raise ArgumentError(f"The table belongs to several activities: say which one with activity=...: {activities}")
     wanted = activity if activity is not None or not activities else activities[0]
     if wanted is None:
         return None
@@ -40,5 +41,5 @@ def activity_of(directory: Directory, view: RecordViewData, activity: ActivityId
     if found is None:
         raise IdentifierNotFoundError("activity", wanted)
     if found.id not in activities:
-        raise ValueError(f"The table {safe_repr(str(view))} is none of the activity {safe_repr(found.title)}")
+        raise ArgumentError(f"The table {safe_repr(str(view))} is none of the activity {safe_repr(found.title)}")
     return found

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_load_layout.py by scripts/regenerate; edit that file. (digest 879bdb17dc89)
+# Derived from kalbio/aio/_load_layout.py by scripts/regenerate; edit that file. (digest 97311e7b9228)
 """Which fields the columns of a table are, and of which entity type its rows."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
 from kalbio._core.objects.identifiers import Catalog, Many, close_matches, did_you_mean
 from kalbio._core.objects.uuids import is_uuid
@@ -66,7 +67,7 @@ def column_fields(
     found.keys = _key_columns(directory, _key_list(key), rows.columns, given)
     for name in types:
         if name in found.keys:
-            raise ValueError(f"create_fields makes a data field for {safe_repr(name)}, which is a key field")
+            raise ArgumentError(f"create_fields makes a data field for {safe_repr(name)}, which is a key field")
     wanted = [name for name in rows.columns if name not in found.keys and given.get(name, name) is not None]
     mapped: dict[str, EntityFieldData] = {}
     renamed: dict[str, str] = {}
@@ -85,7 +86,7 @@ def column_fields(
     lacking = [name for name in unmapped if by_name[name] is None]
     if _RECORD_ID in lacking:  # the frames of this library have it
         if _RECORD_ID in types:
-            raise ValueError(
+            raise ArgumentError(
                 f"create_fields makes no field {_RECORD_ID!r}: that is the column of ids in the tables of this "
                 "library; rename the column"
             )
@@ -111,7 +112,7 @@ def column_fields(
             )
             continue
         if field.is_key:
-            raise ValueError(
+            raise ArgumentError(
                 f"The column {safe_repr(name)} is the key field {safe_repr(field.field_name)}, whose values are not "
                 f"written: name it in key, or leave the column out with columns={{{safe_repr(name)}: None}}"
             )
@@ -126,7 +127,7 @@ def _checked(columns: Columns | None, names: Sequence[str]) -> dict[str, Any]:
     if columns is None:
         return {}
     if not isinstance(columns, Mapping):
-        raise ValueError(f"columns must be a dict of column to field; got {safe_repr(columns)}")
+        raise ArgumentError(f"columns must be a dict of column to field; got {safe_repr(columns)}")
     for name in columns:
         _check_column("columns", name, names)
     return dict(columns)
@@ -135,21 +136,21 @@ def _checked(columns: Columns | None, names: Sequence[str]) -> dict[str, Any]:
 def _check_column(argument: str, name: Any, names: Sequence[str]) -> None:
     if name not in names:
         shown = did_you_mean(name, names) or f" It has {', '.join(map(safe_repr, names))}."
-        raise ValueError(f"{argument} names a column {safe_repr(name)} that the table does not have.{shown}")
+        raise ArgumentError(f"{argument} names a column {safe_repr(name)} that the table does not have.{shown}")
 
 
 def _checked_types(create_fields: NewFields, names: Sequence[str], given: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(create_fields, bool):
         return {}
     if not isinstance(create_fields, Mapping):
-        raise ValueError(
+        raise ArgumentError(
             f"create_fields must be True, False, or a dict of column to type; got {safe_repr(create_fields)}"
         )
     for name in create_fields:
         if name not in names and name not in given.values():
             _check_column("create_fields", name, names)
         if name in names and given.get(name, name) is None:
-            raise ValueError(f"create_fields makes a field for {safe_repr(name)}, and columns leaves it out")
+            raise ArgumentError(f"create_fields makes a field for {safe_repr(name)}, and columns leaves it out")
     columns = {field: name for name, field in given.items() if isinstance(field, str)}
     return {columns.get(name, name): checked_field_type(kind) for name, kind in create_fields.items()}
 
@@ -158,7 +159,7 @@ def _key_list(key: Any) -> list[Any]:
     many = not isinstance(key, str | EntityFieldData) and isinstance(key, Iterable)
     keys = list(key) if many else [key]
     if not keys:
-        raise ValueError("key is empty; name the key fields that identify a record")
+        raise ArgumentError("key is empty; name the key fields that identify a record")
     return keys
 
 
@@ -188,13 +189,13 @@ def _key_columns(
                 columns = [field.field_name or ""]
             if not columns:
                 shown = safe_repr(field.field_name)
-                raise ValueError(
+                raise ArgumentError(
                     f"The table has no column for the key field {shown}; it has {', '.join(map(safe_repr, names))}. "
                     f"Say which one it is with columns={{column: {shown}}}"
                 )
             column = columns[0]
         if any(other.id == field.id for other in found.values()):
-            raise ValueError(f"key names the key field {safe_repr(field.field_name)} twice")
+            raise ArgumentError(f"key names the key field {safe_repr(field.field_name)} twice")
         found[column] = field
     return found
 
@@ -279,7 +280,7 @@ def _check_distinct(fields: Mapping[str, EntityFieldData]) -> None:
     for name, field in fields.items():
         other = seen.setdefault(field.id or f"new {name}", name)
         if other != name:
-            raise ValueError(
+            raise ArgumentError(
                 f"The columns {safe_repr(other)} and {safe_repr(name)} are both the field "
                 f"{safe_repr(field.field_name)}; leave one out with columns={{column: None}}"
             )
@@ -299,7 +300,7 @@ def entity_type_of(
         if set(kind.key_field_ids) != set(fields):
             names = {field.id: field.field_name or field.id for field in directory[KEY_FIELDS].all()}
             own = ", ".join(safe_repr(names.get(one, one)) for one in kind.key_field_ids)
-            raise ValueError(
+            raise ArgumentError(
                 f"The records of the type {safe_repr(str(kind))} are identified by {own} together, not by {shown}: "
                 f"give key=[{own}]"
             )

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 3cef47421a71)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 1ef9078a1005)
 """Wraps every public method: its plain arguments are checked, and errors follow the error policy.
 
 With `on_error="log"`, the older policy, an error is logged; methods return a default value, and iterators end. This
@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextvars import ContextVar, Token
 from typing import Any, TypeVar
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.concurrency.on_demand import mark_like
 from kalbio._core.errors import AuthenticationError, ClientClosedError, OutcomeUnknownError, TransportError
 from kalbio._core.objects.checks import argument_checker, renamed
@@ -203,7 +204,7 @@ def takes_older_names(method: Method) -> Method:
             if name not in older:
                 close = close_matches(name, [*known, *older])
                 hint = f". Did you mean {' or '.join(close)}?" if close else f"; it takes {', '.join(known)}"
-                raise TypeError(f"{method.__name__}() has no argument {name}{hint}")
+                raise ArgumentTypeError(f"{method.__name__}() has no argument {name}{hint}")
             newer = older[name]
             arguments[newer] = renamed(name, arguments.pop(name), newer, arguments.get(newer))
 

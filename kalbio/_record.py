@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 015cb0597728)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 9a459447735e)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from kaleidoscope_api.api.records import (
     upload_record_value_file,
 )
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierNotFoundError, NotFoundError, OutcomeUnknownError
 from kalbio._core.files.uploads import FileData, UploadProgress, open_upload
 from kalbio._core.http.responses import as_object
@@ -407,7 +408,7 @@ def scope_of(client: Client, field_id: Any, activity_id: Any, record_view_id: An
     A key field is refused, saying how key values are given.
     """
     if record_view_id is not None and activity_id is None:
-        raise ValueError("record_view_id needs an activity_id: a table belongs to an activity")
+        raise ArgumentError("record_view_id needs an activity_id: a table belongs to an activity")
     view = None if record_view_id is None else _view(record_view_id)
     hint = "It is a key field: key values are given when the record is made, with get_or_create_record."
     if isinstance(field_id, KeyField):

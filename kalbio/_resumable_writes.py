@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest f6c891ed54b1)
+# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest f957c9f04a9b)
 """Bulk writes that continue after a kill, and how their values are told from those that were there before."""
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeAlias
 from kaleidoscope_api.api.records import add_record_value, list_records
 
 from kalbio._core import constants
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.bulk.journal import Journal
 from kalbio._core.bulk.rows import SKIPPED
 from kalbio._core.errors import JournalError, NotFoundError, OutcomeUnknownError, UnreadableTimeError
@@ -118,7 +119,7 @@ def write_each(
     """
     require_whole_number("batch_size", batch_size, 1)
     if isinstance(rows, NOT_LISTS) or not isinstance(rows, Iterable | Iterable):
-        raise ValueError(f"rows must be an iterable of rows; got {safe_repr(rows)}")
+        raise ArgumentError(f"rows must be an iterable of rows; got {safe_repr(rows)}")
     first = 0
     for chunk in in_chunks(rows, batch_size):
         prepared = _prepared(prepare, first, chunk)

@@ -1,10 +1,11 @@
-# Derived from kalbio/aio/_staging.py by scripts/regenerate; edit that file. (digest fd7c214da771)
+# Derived from kalbio/aio/_staging.py by scripts/regenerate; edit that file. (digest 16e73fde8dee)
 """The staging table of an activity: which columns drafts may have."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import AmbiguousIdentifierError
 from kalbio._core.objects.identifiers import close_matches
 from kalbio._directory import Directory
@@ -18,13 +19,13 @@ def staging_view(directory: Directory, activity: ActivityData) -> RecordView:
     """Return the staging table of an activity. Raises ValueError when it has none."""
     view_id = activity.registration_staging_record_view_id
     if view_id is None:
-        raise ValueError(
+        raise ArgumentError(
             f"{activity} has no staging table: its definition needs table-based registration "
             "(set_registration_settings(staging_template_view_id=...))"
         )
     view = directory[RECORD_VIEWS].find(view_id)
     if view is None:
-        raise ValueError(f"The staging table {view_id} of {activity} is not among the record views of the server.")
+        raise ArgumentError(f"The staging table {view_id} of {activity} is not among the record views of the server.")
     return view
 
 
@@ -44,7 +45,7 @@ def check_keys(directory: Directory, view: RecordView, keys: Sequence[str]) -> N
         found = [field.id for field in fitting if field.field_name == name]
         if not found:
             names = sorted(field.field_name or "" for field in fitting)
-            raise ValueError(f"{name!r} is not a key field of the staging table; its key fields are {names}")
+            raise ArgumentError(f"{name!r} is not a key field of the staging table; its key fields are {names}")
         if len(found) > 1:
             raise AmbiguousIdentifierError("key field", name, found)
 
@@ -64,7 +65,7 @@ def map_columns(directory: Directory, view: RecordView, columns: Sequence[str]) 
             names = [field.field_name or "" for field in fields]
             close = close_matches(name, names)
             hint = f" Did you mean {close[0]!r}?" if close else f" It has {', '.join(names) or 'none'}."
-            raise ValueError(f"{name!r} is not a data field of the staging table {view.view_name!r}.{hint}")
+            raise ArgumentError(f"{name!r} is not a data field of the staging table {view.view_name!r}.{hint}")
         if len(found) > 1:
             raise AmbiguousIdentifierError("data field", name, [field.id for field in found])
         mapped[name] = found[0]

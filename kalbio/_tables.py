@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 5cf0c3cd3e7f)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest f922c1aaf1cf)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import attrs
 from kaleidoscope_api.api.records import list_record_values, list_records, search_records
 
 from kalbio._activity_tables import activity_of, find_table
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import AmbiguousIdentifierError
 from kalbio._core.http.responses import as_list
 from kalbio._core.http.url_chunks import chunk_for_url
@@ -215,7 +216,7 @@ class TableReads(Service):
         """
         require_whole_number("batch_size", batch_size, 1)
         if fields is None and table is None:
-            raise ValueError("iter_batches() needs fields=[...]: all parts have the same columns")
+            raise ArgumentError("iter_batches() needs fields=[...]: all parts have the same columns")
         plan = self._plan(
             entity_type, fields, where, sorts, activity, table, program, ids, search_text, limit, types,
             include_sub_records,
@@ -257,7 +258,7 @@ class TableReads(Service):
             on_view = directory.records.require_ids(require_identifiers(ids, "record"))
             ids = None
         if ids is not None:
-            raise ValueError("ids and table cannot both say which records: give one of them")
+            raise ArgumentError("ids and table cannot both say which records: give one of them")
         asked = search_query(directory, query)
         operation = asked.get("operation_id")
         chosen, keys, given = self._fields(fields, shown, asked.get("entity_slice_id"))
@@ -273,7 +274,7 @@ class TableReads(Service):
     def _of_view(self, view: RecordViewData, query: dict[str, Any]) -> tuple[dict[str, Any], Sequence[str] | None]:
         """Return the conditions of a table, and the records on it where it is one of an activity."""
         if query["entity_slice_id"] is not None:
-            raise ValueError("entity_type and table cannot both be given: a table has its own entity type")
+            raise ArgumentError("entity_type and table cannot both be given: a table has its own entity type")
         activity = activity_of(self._directory, view, query["operation_id"])
         if activity is not None:
             return {**query, "operation_id": activity.id}, activity.data_table_record_mapping.get(view.id, [])
@@ -325,7 +326,7 @@ class TableReads(Service):
         for name, kind in ({} if types is None else types).items():
             field = field_of(self._directory, name)
             if all(field.id != other.id for other in chosen):
-                raise ValueError(f"types has {safe_repr(name)}, which is no column of the table")
+                raise ArgumentError(f"types has {safe_repr(name)}, which is no column of the table")
             wanted[field.id] = kind
         return [
             Column(
@@ -456,7 +457,7 @@ def _check_names(columns: Sequence[Column], own: Sequence[str] = (ID,)) -> None:
     seen: dict[str, Column] = {}
     for column in columns:
         if column.name in own:
-            raise ValueError(
+            raise ArgumentError(
                 f"The table has a column {safe_repr(column.name)} of its own, so the field of this name has no place in"
                 " it: give fields=[...] without that field"
             )
@@ -464,7 +465,7 @@ def _check_names(columns: Sequence[Column], own: Sequence[str] = (ID,)) -> None:
         if other is column:
             continue
         if other.field_id == column.field_id:
-            raise ValueError(
+            raise ArgumentError(
                 f"fields has {safe_repr(column.name)} twice: a table has one column of a name; give it once"
             )
         raise AmbiguousIdentifierError(

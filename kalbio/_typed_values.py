@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 9b7dc7bcceb4)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 48c1f01fb597)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import (
     AmbiguousIdentifierError,
     IdentifierError,
@@ -273,7 +274,7 @@ class ReadableRecord(WritableRecord):
 
     def __contains__(self, name: object) -> bool:
         # It would have to ask which fields there are, and members of the JSON have names too.
-        raise TypeError(
+        raise ArgumentTypeError(
             f"`in` does not work on a Record; for its fields, use {safe_repr(name)} in record.to_row(), for the members"
             " of its JSON record.raw"
         )
@@ -284,7 +285,7 @@ class ReadableRecord(WritableRecord):
     if not TYPE_CHECKING:
 
         def __setitem__(self, field: object, content: object) -> None:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"A value is not assigned but added to the history: record.add_value({safe_repr(str(field))}, ...)"
             )
 
@@ -459,7 +460,7 @@ class ReadableRecord(WritableRecord):
             chosen = [field_of(directory, field)]
             if chosen[0].is_key:
                 name = safe_repr(chosen[0].field_name or chosen[0].id)
-                raise ValueError(f"{name} is a key field: key values are given with the record, and have no history")
+                raise ArgumentError(f"{name} is a key field: key values are given with the record, and have no history")
         operation = None if activity is None else directory[_ACTIVITIES].require_id(activity)
         return read_history_table(client, self.id, chosen, operation, view_id(table))
 
@@ -478,7 +479,7 @@ def typed(
     except MisfitError:
         if strict:
             name = safe_repr(field.field_name or field.id)
-            raise ValueError(
+            raise ArgumentError(
                 f"{name} of {record} holds {safe_repr(content)}, which cannot be read as {form.python};"
                 f" record.value({name}) reads it as the field says"
             ) from None

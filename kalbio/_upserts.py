@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 138f78f8dff3)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 3539cd16c711)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypedDict, Unpack
 import attrs
 
 from kalbio._activity_tables import activity_of, find_table
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import safe_repr
@@ -270,7 +271,9 @@ class Upserts(BulkWrites):
         view = find_table(self._directory, table)
         found = activity_of(self._directory, view, activity)
         if found is None:
-            raise ValueError(f"The table {safe_repr(str(view))} belongs to no activity, so it has no values of its own")
+            raise ArgumentError(
+                f"The table {safe_repr(str(view))} belongs to no activity, so it has no values of its own"
+            )
         return found.id, view
 
     def _made(self, plan: UpsertPlan) -> UpsertPlan:
@@ -453,5 +456,5 @@ def _note_joining(rows: Sequence[PlannedRow], state: State) -> None:
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> str:
     if value not in choices:
-        raise ValueError(f"{name} must be {' or '.join(map(safe_repr, choices))}; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be {' or '.join(map(safe_repr, choices))}; got {safe_repr(value)}")
     return value

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 17627a53c5d9)
+# Derived from kalbio/aio/activities.py by scripts/regenerate; edit that file. (digest 45be4da8cd0c)
 """Activities (experiments, tasks, projects …), their definitions and their properties."""
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kaleidoscope_api.api.records import list_record_operations
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._activity import ACTIVITIES, DEFINITIONS, Activity, ActivityDefinition
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierNotFoundError, NotFoundError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_text, require_texts, require_whole_number
@@ -358,7 +359,7 @@ class ActivitiesService(Service):
         if completed_behavior is not None:
             known = [member.value for member in CompletedBehaviorEnum]
             if completed_behavior not in known:
-                raise ValueError(
+                raise ArgumentError(
                     f"completed_behavior must be one of {', '.join(known)}; got {safe_repr(completed_behavior)}"
                 )
             query["completed_behavior"] = CompletedBehavior(str(completed_behavior))

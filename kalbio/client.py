@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 92b1a210805d)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 399bf90d7ee3)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from kalbio._core import constants
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.auth.tokens import Grant, Tokens
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.concurrency.scoped_settings import block
@@ -115,7 +116,7 @@ class RawClient:
 
     def get_async_httpx_client(self) -> NoReturn:
         """Raise TypeError: sync functions of operations need the sync client."""
-        raise TypeError("this is a sync client: call sync(...) of the operation")
+        raise ArgumentTypeError("this is a sync client: call sync(...) of the operation")
 
 
 class _TimedClient:
@@ -528,7 +529,7 @@ class KaleidoscopeClient:
         return html_of_client(self.workspace, type(self).__name__, self._settings.base_url)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"a {type(self).__name__} holds secrets and connections, and cannot be pickled or copied; make another one"
         )
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/doctor.py by scripts/regenerate; edit that file. (digest c6a0c6af7b45)
+# Derived from kalbio/aio/doctor.py by scripts/regenerate; edit that file. (digest d28615c94cc0)
 """Runs the doctor on a client: asks for everything that can be read, and reports where the answers differ."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kalbio._core import constants
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.auth.tokens import Tokens
 from kalbio._core.errors import (
     APIError,
@@ -73,7 +74,7 @@ class Doctor:
             >>> print(report.summary())
         """
         if isinstance(max_requests, bool) or not isinstance(max_requests, int) or max_requests < 1:
-            raise ValueError(f"max_requests must be a whole number of at least 1; got {safe_repr(max_requests)}")
+            raise ArgumentError(f"max_requests must be a whole number of at least 1; got {safe_repr(max_requests)}")
         require_checks()
         with quiet(KALEIDOSCOPE.logger):  # paths and queries of these calls hold ids and key values
             run = _Run(self._session, self._tokens, max_requests, progress or (lambda line: None))

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest cb31d50ecd2a)
+# Derived from kalbio/aio/imports.py by scripts/regenerate; edit that file. (digest 8fba40360318)
 """Imports: bulk loads of records and values, which run in the background."""
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio._activity import ACTIVITIES
 from kalbio._bars import told_of
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.bulk.journal import Journal, digest
 from kalbio._core.bulk.rows import SKIPPED
 from kalbio._core.errors import (
@@ -66,7 +67,7 @@ __all__ = ["ImportRecord", "ImportResult", "ImportValidationError", "ImportValid
 
 def _look_at_call(service: Any, given: dict[str, Any]) -> None:
     if given.get("progress") and given.get("batch_size") is None:
-        raise ValueError("progress needs a batch_size; imports.wait(import_id, progress=True) shows a single import")
+        raise ArgumentError("progress needs a batch_size; imports.wait(import_id, progress=True) shows a single import")
     if isinstance(given.get("record_view_id"), list | tuple) or given.get("record_view_ids") is not None:
         warnings.warn("record_view_ids has no effect here; give record_view_id", DeprecationWarning, stacklevel=3)
     # The older order: the tables were a list in 6th place, and the name of the set followed.
@@ -188,12 +189,10 @@ class ImportsService(Service):
         check_times(1.0, timeout)
         if batch_size is None:
             if journal is not None:
-                raise ValueError("a journal needs a batch_size: a single import is sent as a whole")
+                raise ArgumentError("a journal needs a batch_size: a single import is sent as a whole")
             if progress is True:
-                raise ValueError(
-                    "progress=True needs a batch_size: a single import is sent as a whole; imports.wait(import_id,"
-                    " progress=True) shows how it goes on"
-                )
+                shows = "imports.wait(import_id, progress=True) shows how it goes on"
+                raise ArgumentError(f"progress=True needs a batch_size: a single import is sent as a whole; {shows}")
             (request,) = self._requests(
                 key_field_names, data, source_id, operation_id, program_id, record_view_id,
                 add_fields_to_record_view_ids, set_name,
@@ -254,7 +253,7 @@ class ImportsService(Service):
     ) -> list[dict[str, Any]]:
         """Return the requests that push so many rows each, all in one by default; raises before anything is sent."""
         if record_view_id is not None and operation_id is None:
-            raise ValueError("record_view_id needs an operation_id: a table belongs to an activity")
+            raise ArgumentError("record_view_id needs an operation_id: a table belongs to an activity")
         keys = _names("key_field_names", key_field_names)
         rows = data if are_plain(data) else require_rows("data", data, of_table=READ_TABLE)
         quick = QuickRows.look_at(rows, keys)
@@ -299,7 +298,7 @@ class ImportsService(Service):
             return {}
         new = lacking(listing.catalog(use_cache=False))
         if new and bodies[0].get("add_fields_to_record_view_ids"):
-            raise ValueError(
+            raise ArgumentError(
                 "add_fields_to_record_view_ids adds what an import makes, and a batch_size makes fields before it: "
                 f"push some rows with {', '.join(map(safe_repr, new))} without a batch_size first"
             )
@@ -384,7 +383,7 @@ class ImportsService(Service):
         rows = require_rows("data", data, of_table=READ_TABLE)
         keys = self._directory[KEY_FIELDS].require_ids(key_field_ids)
         if not keys:
-            raise ValueError("key_field_ids is empty; name the key fields that identify a record")
+            raise ArgumentError("key_field_ids is empty; name the key fields that identify a record")
         columns = dict(zip(key_field_ids, keys, strict=True))
         for column in dict.fromkeys(name for row in rows for name in row):
             if column not in columns:
@@ -392,7 +391,7 @@ class ImportsService(Service):
         by_id = [{columns[column]: value for column, value in row.items()} for row in rows]
         for index, row in enumerate(rows):
             if len(by_id[index]) < len(row):
-                raise ValueError(f"data[{index}] names a field twice: {list(row)!r}")
+                raise ArgumentError(f"data[{index}] names a field twice: {list(row)!r}")
         names = dict(zip(keys, key_field_ids, strict=True))
         quick = QuickRows.look_at(by_id, keys)
         if quick is None:
@@ -529,7 +528,7 @@ class ImportsService(Service):
             'completed'
         """
         if on_row_errors not in ("return", "raise"):
-            raise ValueError(f'on_row_errors must be "return" or "raise"; got {safe_repr(on_row_errors)}')
+            raise ArgumentError(f'on_row_errors must be "return" or "raise"; got {safe_repr(on_row_errors)}')
         what = f"the import {import_id}"
         with told_of(progress, "import", lambda state: state.import_status or "") as tell:
 
@@ -625,5 +624,5 @@ def _fits(record: ImportRecord, rows: int, operation_id: str | None) -> bool:
 def _names(name: str, values: Many[str]) -> list[str]:
     names = require_texts(name, values)
     if not names:
-        raise ValueError(f"{name} is empty; name the columns that identify a record")
+        raise ArgumentError(f"{name} is empty; name the columns that identify a record")
     return names

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest b7d31ea3fa52)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 69853d48e01f)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from kaleidoscope_api.api.record_views import (
     replace_record_view_key_fields,
 )
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_optional_object
 from kalbio._core.json import strict_json
@@ -175,7 +176,7 @@ class RecordView(RecordViewData):
         client = self._require_client()
         sent = self._body(body, RecordView.ReplaceKeyFieldsBody)
         if not sent:
-            raise ValueError("body is empty; give add_key_field_names, remove_key_field_ids or both")
+            raise ArgumentError("body is empty; give add_key_field_names, remove_key_field_ids or both")
         if sent.get("add_key_field_names") is not None:
             sent["add_key_field_names"] = require_texts("add_key_field_names", sent["add_key_field_names"])
         if sent.get("remove_key_field_ids") is not None:
@@ -188,7 +189,7 @@ class RecordView(RecordViewData):
     def _body(self, body: Mapping[str, Any], members: type) -> dict[str, Any]:
         """Return a body whose records to transfer are named by their ids."""
         if not isinstance(body, Mapping):
-            raise ValueError(f"body must be a dict with {', '.join(members.__annotations__)}; got {safe_repr(body)}")
+            raise ArgumentError(f"body must be a dict with {', '.join(members.__annotations__)}; got {safe_repr(body)}")
         (sent,) = require_rows("body", [body], members)
         transfers = sent.get("records_to_transfer")
         if transfers is not None:
@@ -197,7 +198,7 @@ class RecordView(RecordViewData):
                 values = item.get("key_field_name_to_value")
                 if values is not None:
                     if not isinstance(values, Mapping):
-                        raise ValueError(
+                        raise ArgumentError(
                             f"records_to_transfer[{index}]['key_field_name_to_value'] must be a dict of key field name "
                             f"to value; got {safe_repr(values)}"
                         )

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 9a2f0a1e4601)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 7c317ce89f4e)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from kaleidoscope_api.api.workspace import (
 from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio._core import constants
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.http.responses import as_json
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import conditions, require_texts, require_whole_number, unicode_text
@@ -315,7 +316,7 @@ class WorkspaceService(Service):
             >>> events = [event for event in client.workspace.iter_events(page_size=50)]
         """
         if "page" in params:
-            raise TypeError("iter_events() yields all pages; use get_events(page=...) for one")
+            raise ArgumentTypeError("iter_events() yields all pages; use get_events(page=...) for one")
         if params.get("page_size") is None:
             params["page_size"] = 100
         pages = Pages(OPERATIONS["listWorkspaceEvents"].path, params["page_size"])

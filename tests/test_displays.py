@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import html
 import io
@@ -15,7 +16,9 @@ from typing import Any
 import kaleidoscope_api
 import pytest
 
+import kalbio
 from kalbio import F, KalbioAPIError, KaleidoscopeClient, SettingError, WaitTimeoutError
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.objects.listing import Listing
 from kalbio._core.text.html_tables import ROWS, html_table
 from kalbio._core.text.tracebacks import WHOLE
@@ -30,6 +33,7 @@ from tests import browser
 from tests.conftest import Lab
 from tests.requirements.lists import LISTS
 from tests.requirements.test_caching import asked
+from tests.sources import parsed
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"
 HOSTILE = "<script>window.hacked=true</script><img src=x onerror='window.hacked=true'>\"'&\u202e</table></div>"
@@ -258,6 +262,53 @@ def test_an_error_is_three_lines_in_ipython(cell: Callable[..., str]) -> None:
         whole = cell(WHOLE)
     assert "Traceback (most recent call last)" in whole
     assert "known_field" in whole or "field_of" in whole
+
+
+def test_a_wrong_argument_is_three_lines_in_ipython(cell: Callable[..., str]) -> None:
+    """An argument that cannot be used is told as shortly as an error of the platform, wherever it is looked at."""
+    with InProcess() as lab:
+        names: dict[str, Any] = {"client": lab.client, "F": F, "read_rows": read_rows}
+        for code, kind, what in (
+            (
+                "client.records.search_records(limit='3')",
+                "ArgumentError",
+                "limit must be a whole number of at least 1; got '3'",
+            ),
+            ("client.records.table(entitytype='x')", "ArgumentTypeError", "table() has no argument entitytype"),
+            ("F('logP') < '5'", "ArgumentError", "F('logP').is_less_than() compares with a number; got '5'; write 5"),
+            ("(F('a') < 5) | (F('b') < 5)", "ArgumentTypeError", "Conditions cannot be joined with |"),
+            ("read_rows({'a': [1], 'b': [1, 2]})", "ArgumentError", ""),
+            ("client.records.add_values([{'record': 1}])", "ArgumentError", "rows[0] has no 'field'"),
+        ):
+            shown = cell(code, **names).strip().splitlines()
+            assert len(shown) == 3, (code, shown)
+            assert shown[0].startswith(f"{kind}: {what}"), (code, shown)
+            assert shown[1].startswith(f"  line 1: {code}"), (code, shown)
+    assert issubclass(ArgumentError, ValueError)
+    assert issubclass(ArgumentTypeError, TypeError)
+
+
+INTERNAL = (
+    # What is raised there is caught there, or is for the command line, which shows errors itself.
+    "cli", "diagnosis", "sandbox", "_core/emulator", "_core/description", "_core/auth/tokens.py", "_core/aio/auth.py",
+    "_core/sync/auth.py", "_core/http/decompression.py", "_core/objects/times.py", "_model/content_writing.py",
+    "_model/quick_rows.py", "loading/report.py", "tables/_rows.py", "provena",
+)  # fmt: skip
+
+
+def test_wrong_arguments_are_told_by_one_kind_of_error() -> None:
+    """No module that checks arguments raises ValueError or TypeError itself, which would show a page of traceback."""
+    root = Path(kalbio.__file__).parent
+    plain = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and isinstance(node.exc.func, ast.Name)
+        and node.exc.func.id in ("ValueError", "TypeError")
+    }
+    assert [name for name in sorted(plain) if not name.startswith(INTERNAL)] == []
 
 
 def test_the_cause_of_an_error_is_shown() -> None:

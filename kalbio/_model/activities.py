@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, TypedDict
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.fixed import FixedDict, FixedList
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import (
@@ -187,7 +188,7 @@ def check_activity_type(given: Any) -> str:
     """Return the text of an activity type. Raises ValueError naming the close ones when there is none such."""
     if not isinstance(given, str) or given not in ACTIVITY_TYPE_TO_LABEL:
         hint = did_you_mean(given, ACTIVITY_TYPE_TO_LABEL) or f" There are {', '.join(ACTIVITY_TYPE_TO_LABEL)}."
-        raise ValueError(f"There is no activity type {safe_repr(given)}.{hint}")
+        raise ArgumentError(f"There is no activity type {safe_repr(given)}.{hint}")
     return str(given)
 
 

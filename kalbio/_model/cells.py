@@ -8,6 +8,7 @@ from enum import Enum
 from numbers import Number
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.json.array_scalars import plain_value
 from kalbio._core.text.display import safe_repr
 
@@ -23,7 +24,7 @@ def with_cells(name: str, rows: Sequence[Mapping[Any, Any]]) -> list[dict[Any, A
     for index, row in enumerate(rows):
         for column, cell in row.items():
             if isinstance(cell, list | tuple | Mapping):
-                raise ValueError(
+                raise ArgumentError(
                     f"{name}[{index}][{safe_repr(column)}] is {safe_repr(cell)}: a cell of an import is text, a "
                     "number, a date, or true or false; write what else a field may hold with client.records.add_values"
                 )

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 from kalbio._model import content_reading as reading
 from kalbio._model import content_writing as writing
@@ -169,13 +170,13 @@ def form_of(field: EntityFieldData, as_type: type | None = None, argument: str =
         names = ", ".join(kind.__name__ for kind in _KINDS)
         given = str(as_type)
         cure = f"; write {given}, without quotes" if given in names.split(", ") else ""
-        raise ValueError(f"{argument} must be one of {names}; got {safe_repr(as_type)}{cure}")
+        raise ArgumentError(f"{argument} must be one of {names}; got {safe_repr(as_type)}{cure}")
     if wanted is STANDING and own.read is TEXT.read:
         return own
     if wanted is STANDING or wanted.read is own.read or (own is NUMBER and wanted in (WHOLE, EXACT)):
         return wanted
     kinds = "float, int, Decimal or str" if own is NUMBER else "str" if own.shows_anything else f"{own.python} or str"
-    raise ValueError(
+    raise ArgumentError(
         f"{safe_repr(field.field_name or field.id)} is a field of the type {str(field.field_type)!r}: it is read as "
         f"{kinds}, not as {as_type.__name__}"
     )

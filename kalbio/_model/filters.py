@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, NoReturn, NotRequired, TypeAlias, TypedDict
 from uuid import UUID
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.lists import is_list
 from kalbio._core.objects.resource import Resource
@@ -69,12 +70,12 @@ class Where:
     def in_color(self, color: str) -> Where:
         """Return the same with a colour, e.g. "#FF0000", for `color_filters` of a view."""
         if not isinstance(color, str) or not color.strip():
-            raise ValueError(f"color must be text, e.g. '#FF0000'; got {safe_repr(color)}")
+            raise ArgumentError(f"color must be text, e.g. '#FF0000'; got {safe_repr(color)}")
         return Where([{**condition, "color": color} for condition in self._conditions])
 
     def __or__(self, other: object) -> NoReturn:
         """Refuse: the API has no *or*."""
-        raise TypeError(
+        raise ArgumentTypeError(
             "Conditions cannot be joined with | : the API has no 'or' between them. For one field with several values"
             " write F(field).is_in([...]); for anything else search twice and unite the ids:"
             " list(dict.fromkeys(first + second))."
@@ -84,14 +85,14 @@ class Where:
 
     def __invert__(self) -> NoReturn:
         """Refuse: the API has no *not*."""
-        raise TypeError(
+        raise ArgumentTypeError(
             "A condition cannot be turned round with ~ : the API has no 'not'. Write the opposite rule: != for ==,"
             " >= for <, is_not_in for is_in, is_empty for is_set, does_not_contain for contains."
         )
 
     def __bool__(self) -> NoReturn:
         """Refuse: whether a condition holds is for the server to say."""
-        raise TypeError(
+        raise ArgumentTypeError(
             "A condition is neither true nor false here: the server says for which records it holds. Join conditions"
             " with & instead of 'and', each in parentheses: (F('a') > 1) & (F('b') == 'x'). Instead of 'not' write the"
             " opposite rule, instead of 'or' search twice, instead of 1 < F('a') < 5 F('a').is_between(1, 5) or two"
@@ -116,7 +117,7 @@ class F:
 
     def __init__(self, field: Resource | str) -> None:
         if not isinstance(field, Resource) and not (isinstance(field, str) and field.strip()):
-            raise ValueError(f"F() takes a field: its name, its id or the object; got {safe_repr(field)}")
+            raise ArgumentError(f"F() takes a field: its name, its id or the object; got {safe_repr(field)}")
         self._field = field
 
     # -- filled or not, equal or not
@@ -351,7 +352,9 @@ class F:
 
     def __bool__(self) -> NoReturn:
         """Refuse: a field alone is no condition."""
-        raise TypeError(f"{self!r} alone is no condition; for records that have a value there write {self!r}.is_set()")
+        raise ArgumentTypeError(
+            f"{self!r} alone is no condition; for records that have a value there write {self!r}.is_set()"
+        )
 
     def __repr__(self) -> str:
         return f"F({safe_repr(str(self._field))})"
@@ -365,14 +368,14 @@ class F:
     def _single(self, rule: Rule, value: Any) -> Any:
         """Return what one value is sent as. Raises ValueError for none, and for several."""
         if value is None:
-            raise ValueError(f"{self._place(rule)} cannot compare with None; write {self!r}.is_empty() or .is_set()")
+            raise ArgumentError(f"{self._place(rule)} cannot compare with None; write {self!r}.is_empty() or .is_set()")
         if isinstance(value, Resource):
             return value.id
         if isinstance(value, F | Where):
-            raise ValueError(f"{self._place(rule)} compares with a value, not with {safe_repr(value)}")
+            raise ArgumentError(f"{self._place(rule)} compares with a value, not with {safe_repr(value)}")
         sent = strict_json.plain(value, self._place(rule))
         if not isinstance(sent, str | int | float | bool):
-            raise ValueError(
+            raise ArgumentError(
                 f"{self._place(rule)} compares with one text, number, date or boolean; got {safe_repr(value)}"
             )
         return sent
@@ -380,10 +383,10 @@ class F:
     def _several(self, rule: Rule, values: Any) -> list[Any]:
         """Return what a list is sent as. Raises ValueError where it is none, or empty."""
         if not is_list(values):
-            raise ValueError(f"{self._place(rule)} takes a list; got {safe_repr(values)}")
+            raise ArgumentError(f"{self._place(rule)} takes a list; got {safe_repr(values)}")
         sent = [self._single(rule, value) for value in values]
         if not sent:
-            raise ValueError(
+            raise ArgumentError(
                 f"{self._place(rule)} was given an empty list, which says nothing about a value; leave the condition"
                 f" out, or do not search"
             )
@@ -393,7 +396,7 @@ class F:
         sent = None if isinstance(number, F | Where | Resource) else strict_json.plain(number, self._place(rule))
         if isinstance(number, Decimal) or (isinstance(sent, int | float) and not isinstance(sent, bool)):
             return sent
-        raise ValueError(
+        raise ArgumentError(
             f"{self._place(rule)} compares with a number; got {safe_repr(number)}{self._number_cure(rule, number)}"
         )
 
@@ -416,7 +419,7 @@ class F:
         """Raise ValueError for a range that nothing can be in."""
         if is_reversed:
             first, last = map(safe_repr, ends)
-            raise ValueError(
+            raise ArgumentError(
                 f"{self._place(rule)} goes from {first} to {last}, and nothing is between them; write"
                 f" {self!r}.{rule.value}({last}, {first})"
             )
@@ -424,7 +427,7 @@ class F:
     def _offset(self, rule: Rule, number: Any) -> int:
         sent = number if isinstance(number, bool | F | Where) else strict_json.plain(number, self._place(rule))
         if isinstance(sent, bool) or not isinstance(sent, int):
-            raise ValueError(
+            raise ArgumentError(
                 f"{self._place(rule)} takes a whole number, counted from now: 0 is this one, -1 the one before;"
                 f" got {safe_repr(number)}"
             )
@@ -437,7 +440,7 @@ class F:
 
 
 def _refuse_and(operand: object) -> NoReturn:
-    raise TypeError(
+    raise ArgumentTypeError(
         f"& joins conditions, and {safe_repr(operand)} is none. Put each comparison in parentheses:"
         " (F('a') < 5) & (F('b') == 'x')."
     )
@@ -521,7 +524,7 @@ def flat(name: str, conditions: Any) -> Any:
     found: list[Any] = []
     for condition in conditions:
         if isinstance(condition, F):
-            raise ValueError(
+            raise ArgumentError(
                 f"{name} takes conditions, and {condition!r} alone is none; for records that have a value there write"
                 f" {condition!r}.is_set()"
             )
@@ -530,9 +533,9 @@ def flat(name: str, conditions: Any) -> Any:
             continue
         for one in condition:
             if name == "color_filters" and "color" not in one:
-                raise ValueError(f"{name} takes conditions with a colour: ({_shown(one)}).in_color('#FF0000')")
+                raise ArgumentError(f"{name} takes conditions with a colour: ({_shown(one)}).in_color('#FF0000')")
             if name != "color_filters" and "color" in one:
-                raise ValueError(f"{name} takes conditions without a colour; it is for color_filters: {condition!r}")
+                raise ArgumentError(f"{name} takes conditions without a colour; it is for color_filters: {condition!r}")
             found.append(one)
     return found
 
@@ -550,12 +553,12 @@ def _sort(place: str, sort: Any) -> Any:
     if isinstance(sort, Resource):
         return F(sort).ascending()
     if isinstance(sort, Where):
-        raise ValueError(f"{place} is a condition, not an order: {sort!r}")
+        raise ArgumentError(f"{place} is a condition, not an order: {sort!r}")
     if not isinstance(sort, str):
         return sort
     field = sort.removeprefix("-")
     if not field.strip():
-        raise ValueError(
+        raise ArgumentError(
             f"{place} names no field: {safe_repr(sort)}; write its name, with a '-' before it to sort down"
         )
     return F(field).descending() if field != sort else F(field).ascending()

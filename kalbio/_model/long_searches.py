@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.constants import LONGEST_TARGET, MAX_TARGET
 from kalbio._core.http.url_chunks import chunk_for_url, quoted_length
 from kalbio._core.json import strict_json
@@ -145,4 +146,6 @@ def _refuse_length(length: int, lists: Sequence[_List], is_sorted: bool) -> None
             f" The longest part is {place} with {len(longest.values)} values, from {safe_repr(longest.values[0])} on."
         )
     cure = " Without an order it could be asked in parts." if is_sorted else " Ask in parts, each with some of them."
-    raise ValueError(f"The conditions are too long for a URL: {length} bytes, of {LONGEST_TARGET} at most.{what}{cure}")
+    raise ArgumentError(
+        f"The conditions are too long for a URL: {length} bytes, of {LONGEST_TARGET} at most.{what}{cure}"
+    )

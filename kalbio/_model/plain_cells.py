@@ -12,6 +12,7 @@ from struct import pack, unpack
 from typing import Any
 from uuid import UUID
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.json.array_scalars import plain_value
 from kalbio._core.json.strict_json import is_midnight
 from kalbio._core.objects.identifiers import Identified
@@ -34,7 +35,7 @@ _SHORT = {2: ("e", 2**11, 6e4, 3, 5), 4: ("f", 2**24, 3e38, 6, 9)}
 all there are, how many digits are sure to stay, and how many are enough."""
 
 
-class CellError(ValueError):
+class CellError(ArgumentError):
     """A value has no form in a cell; the text says why."""
 
 

@@ -9,6 +9,7 @@ from operator import attrgetter
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.concurrency import forks
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
@@ -47,14 +48,14 @@ class ValueToWrite(TypedDict):
 def check_value_row(index: int, row: Any) -> Mapping[str, Any]:
     """Return a row to write. Raises ValueError naming the row that is incomplete or has an unknown member."""
     if not isinstance(row, Mapping):
-        raise ValueError(f"rows[{index}] must be a dict; got {safe_repr(row)}")
+        raise ArgumentError(f"rows[{index}] must be a dict; got {safe_repr(row)}")
     lacking = [name for name in ("record", "field", "content") if name not in row]
     if lacking:
-        raise ValueError(f"rows[{index}] has no {lacking[0]!r}: {safe_repr(row)}")
+        raise ArgumentError(f"rows[{index}] has no {lacking[0]!r}: {safe_repr(row)}")
     unknown = [name for name in row if name not in ValueToWrite.__annotations__]
     if unknown:
         known = ", ".join(ValueToWrite.__annotations__)
-        raise ValueError(f"rows[{index}] has an unknown member {safe_repr(unknown[0])}; known are {known}")
+        raise ArgumentError(f"rows[{index}] has an unknown member {safe_repr(unknown[0])}; known are {known}")
     return row
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.checks import unicode_text
 from kalbio._core.objects.identifiers import plain_id
 from kalbio._core.text.display import one_line, safe_repr
@@ -146,7 +147,7 @@ class Results:
             status: the verdict, free text.
         """
         if data is not None and not isinstance(data, dict):
-            raise ValueError(f"data must be a dict of field name to value; got {safe_repr(data)}")
+            raise ArgumentError(f"data must be a dict of field name to value; got {safe_repr(data)}")
         self._add(record, {"status": unicode_text("status", status), "data": data})
 
     def failed(self, record: RecordData | str, reason: str, *, status: str = "failed") -> None:
@@ -158,19 +159,19 @@ class Results:
             status: the verdict, free text.
         """
         if not isinstance(reason, str) or not reason.strip():
-            raise ValueError(f"a record that failed needs a reason; got {safe_repr(reason)}")
+            raise ArgumentError(f"a record that failed needs a reason; got {safe_repr(reason)}")
         self._add(record, {"status": unicode_text("status", status), "error_message": unicode_text("reason", reason)})
 
     def row_failed(self, row: int, reason: str) -> None:
         """Report a row of the file that no record can be found for; it is told in the message of the whole."""
         if not isinstance(reason, str) or not reason.strip():
-            raise ValueError(f"a row that failed needs a reason; got {safe_repr(reason)}")
+            raise ArgumentError(f"a row that failed needs a reason; got {safe_repr(reason)}")
         self._rows.append(f"row {row}: {one_line(reason)}")
 
     def _add(self, record: RecordData | str, outcome: dict[str, Any]) -> None:
         record_id = plain_id(record, "record", RecordData)
         if record_id in self._outcomes:
-            raise ValueError(f"the record {record_id} has an outcome already; give one for each record")
+            raise ArgumentError(f"the record {record_id} has an outcome already; give one for each record")
         known = {name: value for name, value in outcome.items() if value is not None}
         self._outcomes[record_id] = {"record_id": record_id, **known}
 

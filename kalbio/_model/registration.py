@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.checks import in_row, require_rows, require_texts, unicode_text
 from kalbio._core.objects.identifiers import Many, plain_id
 from kalbio._core.objects.resource import Resource, enum_text, objects, text, texts, texts_or_none
@@ -124,10 +125,10 @@ def check_results(records: Iterable[Mapping[str, Any]], keys: Sequence[str] = ()
     for index, record in enumerate(require_rows("records", records)):
         missing = [name for name in ("record_id", "status") if not record.get(name)]
         if missing:
-            raise ValueError(f"records[{index}] has no {missing[0]}: {safe_repr(record)}")
+            raise ArgumentError(f"records[{index}] has no {missing[0]}: {safe_repr(record)}")
         unknown = [name for name in record if name not in known]
         if unknown:
-            raise ValueError(
+            raise ArgumentError(
                 f"records[{index}] has an unknown key {safe_repr(unknown[0])}; known are {', '.join(sorted(known))}"
             )
         for name in ("status", "error_message"):
@@ -136,7 +137,7 @@ def check_results(records: Iterable[Mapping[str, Any]], keys: Sequence[str] = ()
         outcome = {name: value for name, value in record.items() if value is not None}
         outcome["record_id"] = plain_id(record["record_id"], "record", RecordData)
         if not isinstance(outcome.get("data", {}), Mapping):
-            raise ValueError(
+            raise ArgumentError(
                 f"records[{index}]['data'] must be a dict of field name to value; got {safe_repr(record['data'])}"
             )
         given = [name for name in keys if name in outcome.get("data", {})]
@@ -156,7 +157,7 @@ def results_body(
 ) -> dict[str, Any]:
     """Return the body that reports results. Raises ValueError for a status or an outcome that cannot be reported."""
     if status not in [member.value for member in RegistrationResultStatusEnum]:
-        raise ValueError(f'status must be "success" or "error"; got {safe_repr(status)}')
+        raise ArgumentError(f'status must be "success" or "error"; got {safe_repr(status)}')
     body: dict[str, Any] = {"status": str(status)}
     if message is not None:
         body["message"] = message

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypeAlias, TypedDict
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.identifiers import Many, did_you_mean, plain_id
@@ -82,18 +83,18 @@ def check_rule(rule: Any) -> str:
     known = [member.value for member in SearchFilterRuleType]
     if rule not in known:
         hint = did_you_mean(rule, known) or " FilterRuleTypeEnum has them all."
-        raise ValueError(f"Record search has no filter rule {safe_repr(rule)}.{hint}")
+        raise ArgumentError(f"Record search has no filter rule {safe_repr(rule)}.{hint}")
     return str(rule)
 
 
 def check_condition(condition: Any) -> Mapping[str, Any]:
     """Return a filter or a sort. Raises ValueError when it is none, or has an unknown rule."""
     if not isinstance(condition, Mapping):
-        raise ValueError(f"A search filter or sort is made with F(field), or a dict; got {safe_repr(condition)}")
+        raise ArgumentError(f"A search filter or sort is made with F(field), or a dict; got {safe_repr(condition)}")
     if "filter_type" in condition:
         check_rule(condition["filter_type"])
     elif "filter_prop" in condition:
-        raise ValueError(f"A search filter needs a filter_type: {safe_repr(condition)}")
+        raise ArgumentError(f"A search filter needs a filter_type: {safe_repr(condition)}")
     if "descending" in condition:
         require_flag("descending", condition["descending"])
     check_filter_time(condition)
@@ -114,9 +115,11 @@ def given_conditions(name: str, conditions: Any) -> list[Any]:
         single = isinstance(given, str | Mapping | Resource)
         if name.endswith("sorts"):
             hint = f"; for a single one, [{safe_repr(given)}]" if single else ""
-            raise ValueError(f"{name} must be a list of names of fields, or of dicts{hint}; got {type(given).__name__}")
+            raise ArgumentError(
+                f"{name} must be a list of names of fields, or of dicts{hint}; got {type(given).__name__}"
+            )
         hint = f"; for a single dict, [{safe_repr(given)}]" if isinstance(given, Mapping) else ""
-        raise ValueError(
+        raise ArgumentError(
             f"{name} takes conditions made with F, such as F('logP') < 5, or a list of dicts{hint};"
             f" got {type(given).__name__}"
         )
@@ -133,7 +136,7 @@ def joined(where: Any, filters: Any) -> list[Any]:
     if filters is None:
         return given_conditions("where", where)
     if isinstance(filters, str):
-        raise ValueError(
+        raise ArgumentError(
             "where cannot be joined with entity_field_filters that are JSON text; give all of them as where"
         )
     return [*given_conditions("where", where), *given_conditions("entity_field_filters", filters)]
@@ -147,7 +150,7 @@ def view_conditions_text(name: str, given: str | Sequence[Mapping[str, Any]]) ->
     for condition in conditions_of(name, given):
         columns = [key for key in ("key_field_id", "view_field_id") if condition.get(key)]
         if len(columns) != 1:
-            raise ValueError(
+            raise ArgumentError(
                 f"A condition on a view needs either a key_field_id or a view_field_id: {safe_repr(condition)}"
             )
         kind, accepted = ("key field", EntityFieldData) if columns[0] == "key_field_id" else ("column", ViewField)
@@ -162,7 +165,7 @@ def require_json_list(name: str, text: str) -> str:
     except (ValueError, RecursionError):
         known = None
     if not isinstance(known, list):
-        raise ValueError(f"{name} must be a list, or one as JSON text; got {safe_repr(text)}")
+        raise ArgumentError(f"{name} must be a list, or one as JSON text; got {safe_repr(text)}")
     return text
 
 

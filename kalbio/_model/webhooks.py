@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 
 
@@ -179,7 +180,7 @@ def verify_hmac(body: bytes, signature: str, secret: str | bytes, *, algorithm: 
     """
     # The SHAKE family has no length of its own, so no HMAC.
     if algorithm not in hashlib.algorithms_available or algorithm.startswith("shake"):
-        raise ValueError(f"there is no hash algorithm {algorithm!r}")
+        raise ArgumentError(f"there is no hash algorithm {algorithm!r}")
     key = secret.encode("utf-8") if isinstance(secret, str) else secret
     expected = hmac.new(key, body, algorithm).hexdigest()
     return hmac.compare_digest(expected.encode("ascii"), signature.rpartition("=")[2].strip().lower().encode("utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.objects.identifiers import plain_id
 from kalbio._core.text.display import safe_repr
@@ -33,7 +34,7 @@ async def activity_of(
     """
     activities = view.operation_ids or []
     if activity is None and len(activities) > 1:
-        raise ValueError(f"The table belongs to several activities: say which one with activity=...: {activities}")
+        raise ArgumentError(f"The table belongs to several activities: say which one with activity=...: {activities}")
     wanted = activity if activity is not None or not activities else activities[0]
     if wanted is None:
         return None
@@ -41,5 +42,5 @@ async def activity_of(
     if found is None:
         raise IdentifierNotFoundError("activity", wanted)
     if found.id not in activities:
-        raise ValueError(f"The table {safe_repr(str(view))} is none of the activity {safe_repr(found.title)}")
+        raise ArgumentError(f"The table {safe_repr(str(view))} is none of the activity {safe_repr(found.title)}")
     return found

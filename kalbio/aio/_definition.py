@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from kaleidoscope_api.api.activity_definitions import update_activity_definition
 from kaleidoscope_api.types import UNSET, Unset
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.http.responses import as_optional_object
 from kalbio._core.objects.checks import require_list, require_rows
 from kalbio._core.objects.identifiers import Many, plain_id, plain_ids
@@ -296,13 +297,13 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         """Return the ids of a view and of its one content layout item."""
         if isinstance(view, ContentLayoutItem):
             if view.record_view_id is None:
-                raise ValueError(f"The content layout item {view.id} is not a table.")
+                raise ArgumentError(f"The content layout item {view.id} is not a table.")
             return view.record_view_id, view.id
         view_id = plain_id(view, "record view", RecordViewData)
         layout_ids = self.content_layout_ids_for_view(view_id)
         if len(layout_ids) != 1:
             found = "is not" if not layout_ids else f"is {len(layout_ids)} times"
-            raise ValueError(
+            raise ArgumentError(
                 f"The view {view_id} {found} in the content layout of {self.title!r}; give the content layout item."
             )
         return view_id, layout_ids[0]

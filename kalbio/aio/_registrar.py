@@ -17,6 +17,7 @@ from kaleidoscope_api.api.registration import (
 )
 
 from kalbio._core.aio.concurrency import in_thread, map_bounded
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.constants import JOURNAL_REST
 from kalbio._core.errors import APIError, IdentifierNotFoundError, NotFoundError, TransportError
 from kalbio._core.files.filenames import safe_name
@@ -162,7 +163,7 @@ class _AsyncReceivedRegistration(AsyncReceivedEvent):
     async def fail(self, message: str) -> bool:
         """Report that the whole has failed, and why; see `submit`."""
         if not isinstance(message, str) or not message.strip():
-            raise ValueError(f"a registration that failed needs a message; got {safe_repr(message)}")
+            raise ArgumentError(f"a registration that failed needs a message; got {safe_repr(message)}")
         return await self.submit(None, message, status="error")
 
     def _check_rows(self, rows: list[dict[str, Any]] | None) -> None:
@@ -248,7 +249,7 @@ class AsyncReceivedFile(_AsyncReceivedRegistration):
         if from_url:
             url = self.event.file_url
             if url is None:
-                raise ValueError(f"the webhook {self.key} has no file_url; fetch the file by its id")
+                raise ArgumentError(f"the webhook {self.key} has no file_url; fetch the file by its id")
             target = Path(folder) / safe_name(self.file_name, self.file_id)
             await in_thread(partial(save_url, url, target))
             return target
@@ -332,7 +333,7 @@ class AsyncReceivedDrafts(_AsyncReceivedRegistration):
         ):
             if ids:
                 more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
-                raise ValueError(f"{what} {', '.join(ids[:5])}{more}")
+                raise ArgumentError(f"{what} {', '.join(ids[:5])}{more}")
 
     def _request(self, body: dict[str, Any]) -> dict[str, Any]:
         return submit_submission_results.build_request(self.operation_id, self.submission_id, body=body)

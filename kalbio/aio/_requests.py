@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_json
 from kalbio._core.text.display import safe_repr
@@ -37,16 +38,16 @@ class Requests(Service):
 def _request(method: str, path: str, params: Mapping[str, Any] | None, json: Any) -> dict[str, Any]:
     name = method.upper()
     if name not in _METHODS:
-        raise ValueError(f"method must be one of {', '.join(_METHODS)}; got {safe_repr(method)}")
+        raise ArgumentError(f"method must be one of {', '.join(_METHODS)}; got {safe_repr(method)}")
     # The token goes where the request goes: never to another host.
     if not path.startswith("/") or path.startswith("//") or set(path) & set("?#\\") or not path.isprintable():
-        raise ValueError(
+        raise ArgumentError(
             f"path must be a path of the API that begins with a single /, such as /programs, without the host; "
             f"what follows a ? goes into params; got {safe_repr(path)}"
         )
     if ".." in path.split("/") or "." in path.split("/"):
-        raise ValueError(f"path must not have . or .. as a part; got {safe_repr(path)}")
+        raise ArgumentError(f"path must not have . or .. as a part; got {safe_repr(path)}")
     if params is not None and not isinstance(params, Mapping):
-        raise ValueError(f"params must be a dict of name to value; got {safe_repr(params)}")
+        raise ArgumentError(f"params must be a dict of name to value; got {safe_repr(params)}")
     query = {key: query_text(value) for key, value in (params or {}).items() if value is not None}
     return {"method": name, "url": path, "params": query, "json": json}

@@ -21,6 +21,7 @@ from kaleidoscope_api.api.records import add_record_value, list_records
 from kalbio._core import constants
 from kalbio._core.aio.bulk import BulkWriter, in_chunks
 from kalbio._core.aio.concurrency import in_thread, map_bounded
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.bulk.journal import Journal
 from kalbio._core.bulk.rows import SKIPPED
 from kalbio._core.errors import JournalError, NotFoundError, OutcomeUnknownError, UnreadableTimeError
@@ -119,7 +120,7 @@ async def write_each(
     """
     require_whole_number("batch_size", batch_size, 1)
     if isinstance(rows, NOT_LISTS) or not isinstance(rows, Iterable | AsyncIterable):
-        raise ValueError(f"rows must be an iterable of rows; got {safe_repr(rows)}")
+        raise ArgumentError(f"rows must be an iterable of rows; got {safe_repr(rows)}")
     first = 0
     async for chunk in in_chunks(rows, batch_size):
         prepared = await _prepared(prepare, first, chunk)

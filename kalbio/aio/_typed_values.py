@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 from kalbio._core.aio.downloads import DownloadProgress
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import (
     AmbiguousIdentifierError,
     IdentifierError,
@@ -272,7 +273,7 @@ class ReadableRecord(WritableRecord):
 
     def __contains__(self, name: object) -> bool:
         # It would have to ask which fields there are, and members of the JSON have names too.
-        raise TypeError(
+        raise ArgumentTypeError(
             f"`in` does not work on a Record; for its fields, use {safe_repr(name)} in record.to_row(), for the members"
             " of its JSON record.raw"
         )
@@ -283,7 +284,7 @@ class ReadableRecord(WritableRecord):
     if not TYPE_CHECKING:
 
         def __setitem__(self, field: object, content: object) -> None:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"A value is not assigned but added to the history: record.add_value({safe_repr(str(field))}, ...)"
             )
 
@@ -458,7 +459,7 @@ class ReadableRecord(WritableRecord):
             chosen = [await field_of(directory, field)]
             if chosen[0].is_key:
                 name = safe_repr(chosen[0].field_name or chosen[0].id)
-                raise ValueError(f"{name} is a key field: key values are given with the record, and have no history")
+                raise ArgumentError(f"{name} is a key field: key values are given with the record, and have no history")
         operation = None if activity is None else await directory[_ACTIVITIES].require_id(activity)
         return await read_history_table(client, self.id, chosen, operation, view_id(table))
 
@@ -477,7 +478,7 @@ def typed(
     except MisfitError:
         if strict:
             name = safe_repr(field.field_name or field.id)
-            raise ValueError(
+            raise ArgumentError(
                 f"{name} of {record} holds {safe_repr(content)}, which cannot be read as {form.python};"
                 f" record.value({name}) reads it as the field says"
             ) from None

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypedDict, Unpack
 import attrs
 
 from kalbio._core.aio.waiting import check_times
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.text.display import safe_repr
 from kalbio._core.text.progress import as_function
@@ -269,7 +270,9 @@ class Upserts(BulkWrites):
         view = await find_table(self._directory, table)
         found = await activity_of(self._directory, view, activity)
         if found is None:
-            raise ValueError(f"The table {safe_repr(str(view))} belongs to no activity, so it has no values of its own")
+            raise ArgumentError(
+                f"The table {safe_repr(str(view))} belongs to no activity, so it has no values of its own"
+            )
         return found.id, view
 
     def _made(self, plan: UpsertPlan) -> UpsertPlan:
@@ -452,5 +455,5 @@ def _note_joining(rows: Sequence[PlannedRow], state: State) -> None:
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> str:
     if value not in choices:
-        raise ValueError(f"{name} must be {' or '.join(map(safe_repr, choices))}; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be {' or '.join(map(safe_repr, choices))}; got {safe_repr(value)}")
     return value

@@ -15,6 +15,7 @@ from kaleidoscope_api.api.records import list_record_operations
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core.aio.cache import AsyncCache
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierNotFoundError, NotFoundError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_text, require_texts, require_whole_number
@@ -357,7 +358,7 @@ class ActivitiesService(Service):
         if completed_behavior is not None:
             known = [member.value for member in CompletedBehaviorEnum]
             if completed_behavior not in known:
-                raise ValueError(
+                raise ArgumentError(
                     f"completed_behavior must be one of {', '.join(known)}; got {safe_repr(completed_behavior)}"
                 )
             query["completed_behavior"] = CompletedBehavior(str(completed_behavior))

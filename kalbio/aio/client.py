@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from kalbio._core import constants
 from kalbio._core.aio.client_per_loop import AsyncClientPerLoop
 from kalbio._core.aio.session import AsyncSession, OnError
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.auth.tokens import Grant, Tokens
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.concurrency.scoped_settings import block
@@ -114,9 +115,9 @@ class AsyncRawClient:
 
     def get_httpx_client(self) -> NoReturn:  # sync: def get_async_httpx_client(self) -> NoReturn:
         """Raise TypeError: sync functions of operations need the sync client."""
-        raise TypeError(
+        raise ArgumentTypeError(
             "this is an async client: await asyncio(...) of the operation"
-        )  # sync: raise TypeError("this is a sync client: call sync(...) of the operation")
+        )  # sync: raise ArgumentTypeError("this is a sync client: call sync(...) of the operation")
 
 
 class _TimedClient:
@@ -531,7 +532,7 @@ class AsyncKaleidoscopeClient:
         return html_of_client(self.workspace, type(self).__name__, self._settings.base_url)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"a {type(self).__name__} holds secrets and connections, and cannot be pickled or copied; make another one"
         )
 

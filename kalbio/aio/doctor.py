@@ -9,6 +9,7 @@ from typing import Any
 from kalbio._core import constants
 from kalbio._core.aio.concurrency import sleep
 from kalbio._core.aio.session import AsyncSession
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.auth.tokens import Tokens
 from kalbio._core.errors import (
     APIError,
@@ -72,7 +73,7 @@ class AsyncDoctor:
             >>> print(report.summary())
         """
         if isinstance(max_requests, bool) or not isinstance(max_requests, int) or max_requests < 1:
-            raise ValueError(f"max_requests must be a whole number of at least 1; got {safe_repr(max_requests)}")
+            raise ArgumentError(f"max_requests must be a whole number of at least 1; got {safe_repr(max_requests)}")
         require_checks()
         with quiet(KALEIDOSCOPE.logger):  # paths and queries of these calls hold ids and key values
             run = _Run(self._session, self._tokens, max_requests, progress or (lambda line: None))

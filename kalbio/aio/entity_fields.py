@@ -12,6 +12,7 @@ from kaleidoscope_api.api.fields import (
 )
 from kaleidoscope_api.types import UNSET, Unset
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError
 from kalbio._core.http.responses import as_optional_object, unusable
 from kalbio._core.json import strict_json
@@ -362,7 +363,7 @@ def checked_field_type(given_type: DataFieldTypeEnum | str) -> str:
     except ValueError:
         hint = did_you_mean(given_type, [member.value for member in DataFieldTypeEnum])
         usual = "The usual ones are text, number, boolean, date, and file; DataFieldTypeEnum has all."
-        raise ValueError(f"There is no field type {safe_repr(given_type)}.{hint} {usual}") from None
+        raise ArgumentError(f"There is no field type {safe_repr(given_type)}.{hint} {usual}") from None
 
 
 async def require_field_id(directory: Directory, identifier: EntityFieldIdentifier) -> str:

@@ -10,6 +10,7 @@ from kaleidoscope_api.api.record_views import (
     replace_record_view_key_fields,
 )
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_optional_object
 from kalbio._core.json import strict_json
@@ -174,7 +175,7 @@ class RecordView(RecordViewData):
         client = self._require_client()
         sent = await self._body(body, RecordView.ReplaceKeyFieldsBody)
         if not sent:
-            raise ValueError("body is empty; give add_key_field_names, remove_key_field_ids or both")
+            raise ArgumentError("body is empty; give add_key_field_names, remove_key_field_ids or both")
         if sent.get("add_key_field_names") is not None:
             sent["add_key_field_names"] = require_texts("add_key_field_names", sent["add_key_field_names"])
         if sent.get("remove_key_field_ids") is not None:
@@ -187,7 +188,7 @@ class RecordView(RecordViewData):
     async def _body(self, body: Mapping[str, Any], members: type) -> dict[str, Any]:
         """Return a body whose records to transfer are named by their ids."""
         if not isinstance(body, Mapping):
-            raise ValueError(f"body must be a dict with {', '.join(members.__annotations__)}; got {safe_repr(body)}")
+            raise ArgumentError(f"body must be a dict with {', '.join(members.__annotations__)}; got {safe_repr(body)}")
         (sent,) = require_rows("body", [body], members)
         transfers = sent.get("records_to_transfer")
         if transfers is not None:
@@ -196,7 +197,7 @@ class RecordView(RecordViewData):
                 values = item.get("key_field_name_to_value")
                 if values is not None:
                     if not isinstance(values, Mapping):
-                        raise ValueError(
+                        raise ArgumentError(
                             f"records_to_transfer[{index}]['key_field_name_to_value'] must be a dict of key field name "
                             f"to value; got {safe_repr(values)}"
                         )

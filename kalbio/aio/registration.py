@@ -21,6 +21,7 @@ from kaleidoscope_api.api.registration import (
 )
 
 from kalbio._core.aio.waiting import poll
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
 from kalbio._core.objects.checks import renamed, require_rows, require_texts
 from kalbio._core.objects.identifiers import Many, plain_id, plain_ids
@@ -271,9 +272,9 @@ class RegistrationService(Service):
             ...     print(error.outcome.status)
         """
         if (file_id is None) == (submission_id is None):
-            raise ValueError("give either file_id or submission_id")
+            raise ArgumentError("give either file_id or submission_id")
         if on_record_errors not in ("return", "raise"):
-            raise ValueError(f'on_record_errors must be "return" or "raise"; got {safe_repr(on_record_errors)}')
+            raise ArgumentError(f'on_record_errors must be "return" or "raise"; got {safe_repr(on_record_errors)}')
         operation = await self._directory[ACTIVITIES].require_id(operation_id)
 
         async def look() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
@@ -590,20 +591,20 @@ class RegistrationService(Service):
 def _drafts(record_ids: Many[RecordData | str]) -> list[str]:
     ids = plain_ids(record_ids, "draft", RecordData)
     if not ids:
-        raise ValueError("record_ids is empty; name at least one draft")
+        raise ArgumentError("record_ids is empty; name at least one draft")
     return ids
 
 
 def _status(status: RegistrationFileStatusEnum | str, message: str | None) -> dict[str, Any]:
     known = [member.value for member in RegistrationFileStatusEnum]
     if status not in known:
-        raise ValueError(f"status must be one of {', '.join(known)}; got {safe_repr(status)}")
+        raise ArgumentError(f"status must be one of {', '.join(known)}; got {safe_repr(status)}")
     return {"status": str(status)} if message is None else {"status": str(status), "message": message}
 
 
 def _rows(keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not keys:
-        raise ValueError("key_field_names is empty; name the columns that are key fields")
+        raise ArgumentError("key_field_names is empty; name the columns that are key fields")
     if not rows:
-        raise ValueError("data is empty; give at least one row")
+        raise ArgumentError("data is empty; give at least one row")
     return with_key_texts("data", rows, {name: name for name in keys})

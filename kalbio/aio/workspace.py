@@ -14,6 +14,7 @@ from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio._core import constants
 from kalbio._core.aio.cache import AsyncCache
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.http.responses import as_json
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import conditions, require_texts, require_whole_number, unicode_text
@@ -314,7 +315,7 @@ class WorkspaceService(Service):
             >>> events = [event async for event in client.workspace.iter_events(page_size=50)]
         """
         if "page" in params:
-            raise TypeError("iter_events() yields all pages; use get_events(page=...) for one")
+            raise ArgumentTypeError("iter_events() yields all pages; use get_events(page=...) for one")
         if params.get("page_size") is None:
             params["page_size"] = 100
         pages = Pages(OPERATIONS["listWorkspaceEvents"].path, params["page_size"])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import OutcomeError
 from kalbio._core.json import strict_json
 from kalbio._core.text.display import safe_repr
@@ -229,7 +230,7 @@ class LoadReport:
                 document.get("notes", ()),
             )
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise ValueError(f"{os.fspath(path)} is no report of a load: {error}") from error
+            raise ArgumentError(f"{os.fspath(path)} is no report of a load: {error}") from error
         return made
 
     def _attention(self) -> Iterator[LoadCell]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 from kalbio._model.content_writing import MINUS_SIGNS
 from kalbio._model.errors import KalbioError
@@ -112,7 +113,7 @@ def without_unit(unit: str) -> Callable[[Any], Any]:
         '1.2'
     """
     if not isinstance(unit, str) or not unit.strip():
-        raise ValueError(f"unit must be text such as 'nM'; got {safe_repr(unit)}")
+        raise ArgumentError(f"unit must be text such as 'nM'; got {safe_repr(unit)}")
 
     def convert(text: Any) -> Any:
         stripped = text.rstrip() if isinstance(text, str) else ""

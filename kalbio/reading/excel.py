@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 from kalbio._extras import require_excel
 from kalbio.reading.doubtful import Doubtful
@@ -30,7 +31,7 @@ def from_xlsx(path: Path, sheet: str | None) -> tuple[list[Any], Iterator[tuple[
     require_excel()
     rows = _rows(path, sheet)
     if not rows:
-        raise ValueError(f"{path.name!r} has nothing in the sheet: the first row has the names of the columns")
+        raise ArgumentError(f"{path.name!r} has nothing in the sheet: the first row has the names of the columns")
     (_, head), *rest = rows
     width = max(max(cells) for _, cells in rows) + 1
     header = [head.get(place) for place in range(width)]
@@ -42,7 +43,9 @@ def _rows(path: Path, sheet: str | None) -> list[tuple[int, dict[int, Any]]]:
     book = _load(path, data_only=True)
     sheets = {read.title: read for read in book.worksheets}
     if sheet is not None and sheet not in sheets:
-        raise ValueError(f"{path.name!r} has no sheet {safe_repr(sheet)}; it has {', '.join(map(safe_repr, sheets))}")
+        raise ArgumentError(
+            f"{path.name!r} has no sheet {safe_repr(sheet)}; it has {', '.join(map(safe_repr, sheets))}"
+        )
     chosen = [sheet] if sheet is not None else list(sheets)
     cells = {name: _cells(sheets[name]) for name in chosen}
     found = {name: _values(cells[name], book.epoch) for name in chosen}
@@ -60,12 +63,14 @@ def _rows(path: Path, sheet: str | None) -> list[tuple[int, dict[int, Any]]]:
     if len(filled) > 1 or (hidden and sheet is None):
         options = " or ".join(f"{name!r} (hidden)" if name in hidden else repr(name) for name in filled)
         few = "has several sheets" if len(filled) > 1 else "has rows in a hidden sheet alone"
-        raise ValueError(f"{path.name!r} {few}; give sheet={options}")
+        raise ArgumentError(f"{path.name!r} {few}; give sheet={options}")
     if not filled:
         return []
     merged = sorted(str(area) for area in sheets[filled[0]].merged_cells.ranges)
     if merged:
-        raise ValueError(f"{path.name!r}: cells are merged, {merged[0]}; it is not said which of them have the value")
+        raise ArgumentError(
+            f"{path.name!r}: cells are merged, {merged[0]}; it is not said which of them have the value"
+        )
     rows: dict[int, dict[int, Any]] = {}
     for (row, column), value in sorted(found[filled[0]].items(), key=lambda item: item[0]):
         rows.setdefault(row, {})[column - 1] = value
@@ -88,7 +93,7 @@ def _load(path: Path, data_only: bool) -> Any:
             return load_workbook(file, data_only=data_only, keep_links=False)
         except Exception as error:  # there is no end to what a file that is wrong inside may raise
             reason = error.__cause__ or error
-            raise ValueError(
+            raise ArgumentError(
                 f"{path.name!r} is no Excel file of the newer kind (.xlsx) that can be read: {reason}"
             ) from error
 
@@ -98,7 +103,7 @@ def _check_escapes(file: Any) -> None:
     with ZipFile(file) as packed:
         shared = [name for name in packed.namelist() if name.casefold().endswith("sharedstrings.xml")]
         if any(b"x005F_" in packed.read(name) for name in shared):
-            raise ValueError(
+            raise ArgumentError(
                 "a text in it has the form '_x000D_', which stands for a character; change it, or use .csv"
             )
 

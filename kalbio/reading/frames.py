@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 from kalbio._model.plain_cells import PARTS_OF_MICROSECONDS, SHORT_FLOATS, short_float
 from kalbio.reading.doubtful import Doubtful
@@ -27,11 +28,11 @@ def from_frame(source: Any) -> tuple[list[Any], Iterable[tuple[int, Sequence[Any
     elif _is_of("pandas", "DataFrame", source):
         names, columns = _pandas(source)
     elif _is_of("polars", "LazyFrame", source):
-        raise ValueError("A LazyFrame has no rows yet; give frame.collect()")
+        raise ArgumentError("A LazyFrame has no rows yet; give frame.collect()")
     elif _is_of("polars", "DataFrame", source):
         names, columns = _polars(source)
     elif _is_of("pandas", "Series", source) or _is_of("polars", "Series", source):
-        raise ValueError("A Series is one column of a table; give series.to_frame()")
+        raise ArgumentError("A Series is one column of a table; give series.to_frame()")
     elif hasattr(source, "__arrow_c_stream__"):
         names, columns = _arrow(source)
     else:
@@ -47,15 +48,15 @@ def _is_of(library: str, name: str, value: Any) -> bool:
 
 def _pandas(frame: Any) -> tuple[list[Any], list[list[Any]]]:
     if frame.columns.nlevels > 1:
-        raise ValueError("The frame has several levels of column names; flatten them first")
+        raise ArgumentError("The frame has several levels of column names; flatten them first")
     names = list(frame.index.names)
     if any(name is not None for name in names):  # then the index means something
         twice = next((name for name in names if name in frame.columns), None)
         if twice is not None:
-            raise ValueError(f"The index and a column are both called {safe_repr(twice)}; rename one of them")
+            raise ArgumentError(f"The index and a column are both called {safe_repr(twice)}; rename one of them")
         frame = frame.reset_index()
     elif len(frame) and frame.index.dtype.kind not in "iu":
-        raise ValueError(
+        raise ArgumentError(
             f"The index of the frame has no name, and holds what is no number of a row, such as"
             f" {safe_repr(frame.index[0])}; give frame.rename_axis('Compound') where it is a column, else"
             " frame.reset_index(drop=True)"
@@ -108,7 +109,7 @@ def _one_table(make: Any, source: Any) -> Any:
     try:
         return make(source)
     except Exception as error:  # libraries raise errors of their own
-        raise ValueError(
+        raise ArgumentError(
             f"The Arrow stream, here of {safe_repr(type(source).__name__)}, is no table: {error}"
         ) from error
 
@@ -149,7 +150,7 @@ def _one_file(path: Path, read: Any) -> Any:
         try:
             return read(file)
         except Exception as error:
-            raise ValueError(f"{path.name!r} is no Parquet file that can be read: {error}") from error
+            raise ArgumentError(f"{path.name!r} is no Parquet file that can be read: {error}") from error
 
 
 def _missing(what: str) -> ModuleNotFoundError:

@@ -10,6 +10,7 @@ from typing import Any, overload
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.checks import require_text
 from kalbio._core.objects.identifiers import close_matches
 from kalbio._core.text.display import safe_repr
@@ -167,7 +168,7 @@ def read_cells(
                         if isinstance(source, str | os.PathLike)
                         else ""
                     )
-                    raise ValueError(
+                    raise ArgumentError(
                         f"row {number}: {safe_repr(cell)} stands in a column without a name; name it{above}"
                     )
                 row[name] = cell
@@ -181,7 +182,7 @@ def _names(found: Sequence[Any], columns: Mapping[Any, str | None]) -> list[str 
     _check_known("columns", columns, found)
     for old, new in columns.items():
         if new is not None and not (isinstance(new, str) and new.strip()):
-            raise ValueError(
+            raise ArgumentError(
                 f"columns[{safe_repr(old)}] must be its new name, or None to leave it out; got {safe_repr(new)}"
             )
     names: list[str | None] = []
@@ -195,12 +196,12 @@ def _names(found: Sequence[Any], columns: Mapping[Any, str | None]) -> list[str 
             continue
         if not isinstance(name, str):
             shown = safe_repr(name.value if isinstance(name, Doubtful) else name)
-            raise ValueError(f"The name of column {place} is {shown}, which is no text; name it, or give columns=")
+            raise ArgumentError(f"The name of column {place} is {shown}, which is no text; name it, or give columns=")
         if name in names:
-            raise ValueError(f"Two columns are called {safe_repr(name)}; rename one of them")
+            raise ArgumentError(f"Two columns are called {safe_repr(name)}; rename one of them")
         names.append(name)
     if not any(names):
-        raise ValueError("The table has no columns")
+        raise ArgumentError("The table has no columns")
     return names
 
 
@@ -209,7 +210,7 @@ def _converts(found: Sequence[Any], converters: Mapping[str, Converter]) -> list
     _check_known("converters", converters, found)
     for name, convert in converters.items():
         if not callable(convert):
-            raise ValueError(f"converters[{safe_repr(name)}] must be a function of a cell; got {safe_repr(convert)}")
+            raise ArgumentError(f"converters[{safe_repr(name)}] must be a function of a cell; got {safe_repr(convert)}")
     return [converters.get(name) for name in found]
 
 
@@ -218,7 +219,7 @@ def _check_known(argument: str, given: Iterable[Any], found: Sequence[Any]) -> N
         if name not in found:
             close = close_matches(name, [known for known in found if isinstance(known, str)])
             hint = f" Did you mean {' or '.join(map(safe_repr, close))}?" if close else ""
-            raise ValueError(f"{argument} names a column {safe_repr(name)} that the table does not have.{hint}")
+            raise ArgumentError(f"{argument} names a column {safe_repr(name)} that the table does not have.{hint}")
 
 
 def _cell(value: Any, convert: Converter | None, nested: bool) -> Any:
@@ -260,7 +261,7 @@ def _table(source: Any, sheet: str | None, separator: str | None, encoding: str 
     if isinstance(source, Mapping):
         return _columns(source)
     if isinstance(source, bytes) or not isinstance(source, Iterable):
-        raise ValueError(
+        raise ArgumentError(
             "A table is a frame, a list of dicts, a dict of lists, something that gives an Arrow stream, or the path of"
             f" a file; got {safe_repr(source)}"
         )
@@ -270,12 +271,12 @@ def _table(source: Any, sheet: str | None, separator: str | None, encoding: str 
 def _file(path: Path, sheet: str | None, separator: str | None, encoding: str | None) -> tuple[list[Any], Numbered]:
     kind = path.suffix.lower()
     if sheet is not None and kind not in (".xlsx", ".xlsm"):
-        raise ValueError(f"sheet is for Excel files; {path.name!r} has no sheets")
+        raise ArgumentError(f"sheet is for Excel files; {path.name!r} has no sheets")
     if kind in (".csv", ".txt", ".tsv", ".tab"):
         separator = separator or ("\t" if kind in (".tsv", ".tab") else None)
         return from_delimited(path, separator, encoding)
     if separator is not None or encoding is not None:
-        raise ValueError(f"separator and encoding are for text files; {path.name!r} is none")
+        raise ArgumentError(f"separator and encoding are for text files; {path.name!r} is none")
     if kind in (".jsonl", ".ndjson"):
         return _records(from_json_lines(path), first=1)
     if kind in (".xlsx", ".xlsm"):
@@ -286,7 +287,7 @@ def _file(path: Path, sheet: str | None, separator: str | None, encoding: str | 
         return frame
     known = ".csv, .txt, .tsv, .xlsx, .parquet, .jsonl and .ndjson"
     cure = "; save it as .xlsx" if kind in (".xls", ".xlsb", ".ods") else ""
-    raise ValueError(f"{path.name!r} is of no kind that is read: these are {known}{cure}")
+    raise ArgumentError(f"{path.name!r} is of no kind that is read: these are {known}{cure}")
 
 
 def _records(source: Iterable[Any], first: int = 0) -> tuple[list[Any], Numbered]:
@@ -294,7 +295,7 @@ def _records(source: Iterable[Any], first: int = 0) -> tuple[list[Any], Numbered
     columns: dict[Any, None] = {}
     for index, row in enumerate(rows, first):
         if not isinstance(row, Mapping):
-            raise ValueError(f"rows[{index}] must be a dict of column to value; got {safe_repr(row)}")
+            raise ArgumentError(f"rows[{index}] must be a dict of column to value; got {safe_repr(row)}")
         columns.update(dict.fromkeys(row))
     names = list(columns)
     return names, ((index, [row.get(name) for name in names]) for index, row in enumerate(rows, first))
@@ -303,14 +304,14 @@ def _records(source: Iterable[Any], first: int = 0) -> tuple[list[Any], Numbered
 def _columns(source: Mapping[Any, Any]) -> tuple[list[Any], Numbered]:
     for name, cells in source.items():
         if isinstance(cells, str | bytes | Mapping) or not isinstance(cells, Iterable):
-            raise ValueError(
+            raise ArgumentError(
                 f"A dict is taken for columns of a table, and {safe_repr(name)} holds no list: {safe_repr(cells)};"
                 " for a single row give [row]"
             )
     listed = {name: list(cells) for name, cells in source.items()}
     for (name, cells), (other, more) in pairwise(listed.items()):
         if len(cells) != len(more):
-            raise ValueError(
+            raise ArgumentError(
                 f"Columns differ in length: {safe_repr(name)} has {len(cells)} cells, {safe_repr(other)} {len(more)}"
             )
     return list(listed), enumerate(zip(*listed.values(), strict=True))

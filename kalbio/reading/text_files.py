@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.concurrency.forks import fork_lock
 from kalbio._core.text.display import safe_repr
 
@@ -46,25 +47,25 @@ def decoded(path: Path, encoding: str | None) -> str:
     data = path.read_bytes()
     other = next((told for begin, told in _OTHERS if begin.match(data)), None)
     if other is not None:
-        raise ValueError(f"{path.name!r} is no table as text: it is {other}")
+        raise ArgumentError(f"{path.name!r} is no table as text: it is {other}")
     mark = next((name for begin, name in _MARKS if data.startswith(begin)), None)
     chosen = encoding or mark or "utf-8"
     try:
         text = data.decode(chosen)
     except LookupError:
         usual = "usual ones are 'utf-8', 'cp1252' and 'utf-16'"
-        raise ValueError(f"There is no encoding {safe_repr(encoding)}; {usual}") from None
+        raise ArgumentError(f"There is no encoding {safe_repr(encoding)}; {usual}") from None
     except UnicodeDecodeError as error:
         line, found = data.count(b"\n", 0, error.start) + 1, data[error.start : error.start + 1]
         cure = "" if encoding else "; give its encoding: files of Western Windows programs are encoding='cp1252'"
-        raise ValueError(f"{path.name!r} is not {chosen}: line {line} has the byte {found!r}{cure}") from None
+        raise ArgumentError(f"{path.name!r} is not {chosen}: line {line} has the byte {found!r}{cure}") from None
     if "\0" in text and not encoding:
         if text.count("\0") * _MANY_NULLS > len(text):
-            raise ValueError(f"{path.name!r} is no text in UTF-8; give its encoding, perhaps encoding='utf-16-le'")
+            raise ArgumentError(f"{path.name!r} is no text in UTF-8; give its encoding, perhaps encoding='utf-16-le'")
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise ValueError(f"{path.name!r}: line {line} has a null character, which no text has; write the file anew")
+        raise ArgumentError(f"{path.name!r}: line {line} has a null character, which no text has; write the file anew")
     if encoding and codecs.lookup(encoding).name in _ONE_BYTE and not data.isascii() and _is_utf8(data):
-        raise ValueError(f"{path.name!r} is UTF-8, not {encoding}; leave encoding out")
+        raise ArgumentError(f"{path.name!r} is UTF-8, not {encoding}; leave encoding out")
     return text.removeprefix("\ufeff")
 
 
@@ -80,18 +81,18 @@ def from_delimited(path: Path, separator: str | None, encoding: str | None) -> t
     """Return the header and the numbered rows of separated values, every cell as its text."""
     text = decoded(path, encoding)
     if separator is not None and (not isinstance(separator, str) or len(separator) != 1 or separator in '\r\n"'):
-        raise ValueError(f"separator must be one letter, as ';' or a tab; got {safe_repr(separator)}")
+        raise ArgumentError(f"separator must be one letter, as ';' or a tab; got {safe_repr(separator)}")
     named = _NAMED.match(text)
     if named is not None:
         separator = separator or named[1]
         text = text[named.end() :]  # from the end of that line on, so that lines keep their numbers
     lines = _parsed(path, text, separator) if separator else _parsed_as_told(path, text)
     if not lines:
-        raise ValueError(f"{path.name!r} is empty: the first line has the names of the columns")
+        raise ArgumentError(f"{path.name!r} is empty: the first line has the names of the columns")
     (_, header), *rest = lines
     for number, cells in rest:
         if len(cells) != len(header):
-            raise ValueError(
+            raise ArgumentError(
                 f"{path.name!r}, line {number}: {len(cells)} cells, where the header has {len(header)}; a cell with a"
                 " separator or a line break in it stands in double quotes"
             )
@@ -133,7 +134,7 @@ def _lines(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[st
             raise _LongCellError from None
         told = "a double quote opens a cell there and none closes it" if "end of data" in str(error) else str(error)
         cure = "a double quote within a quoted cell is written twice"
-        raise ValueError(f"{path.name!r}, line {begin}: {told}; {cure}") from None
+        raise ArgumentError(f"{path.name!r}, line {begin}: {told}; {cure}") from None
     return rows
 
 
@@ -147,7 +148,7 @@ def _parsed_as_told(path: Path, text: str) -> list[tuple[int, Sequence[str]]]:
         rest = [",".join(cells) for _, cells in lines[1:]]
         if not there and rest and any(all(separator in line for line in rest) for separator in _SEPARATORS):
             free = next((shown for separator, shown in _SEPARATORS.items() if separator not in text), "...")
-            raise ValueError(
+            raise ArgumentError(
                 f"{path.name!r}: the first line, {safe_repr(head.strip())}, has one name, and all other lines look like"
                 f" several cells; remove what stands before the names of the columns, or give separator={free} if the"
                 " table has one column"
@@ -165,7 +166,7 @@ def _parsed_as_told(path: Path, text: str) -> list[tuple[int, Sequence[str]]]:
     if len(fitting) == 1:
         return next(iter(fitting.values()))
     options = " or ".join(_SEPARATORS[separator] for separator in fitting or there)
-    raise ValueError(f"{path.name!r}: what separates the cells cannot be told; give separator={options}")
+    raise ArgumentError(f"{path.name!r}: what separates the cells cannot be told; give separator={options}")
 
 
 def from_json_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -176,10 +177,10 @@ def from_json_lines(path: Path) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line, object_pairs_hook=_object, parse_float=_number)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path.name!r}, line {number}: {error}") from None
+            raise ArgumentError(f"{path.name!r}, line {number}: {error}") from None
         if not isinstance(row, dict):
             cure = "; give read_rows(json.load(file))" if isinstance(row, list) else ""
-            raise ValueError(f"{path.name!r}, line {number} is no object of column to value: {safe_repr(row)}{cure}")
+            raise ArgumentError(f"{path.name!r}, line {number} is no object of column to value: {safe_repr(row)}{cure}")
         yield row
 
 
@@ -197,5 +198,5 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the member {safe_repr(twice)} stands there twice")
+        raise ArgumentError(f"the member {safe_repr(twice)} stands there twice")
     return found

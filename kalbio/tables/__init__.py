@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import printable, safe_repr
 from kalbio._core.text.html_tables import html_table
@@ -178,7 +179,7 @@ class Table:
         found = next((column.python for column in self._columns if column.name == name), "str")
         if as_type is not _TYPES.get(found):
             kind = as_type.__name__ if isinstance(as_type, type) else safe_repr(as_type)
-            raise ValueError(f"{safe_repr(name)} is a column of {found}, not of {kind}")
+            raise ArgumentError(f"{safe_repr(name)} is a column of {found}, not of {kind}")
         return values
 
     def to_rows(self) -> list[dict[str, Cell]]:

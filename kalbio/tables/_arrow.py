@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate, chain
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._extras import require_tables
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -98,7 +99,7 @@ def _text_buffers(column: Sequence[Any]) -> list[Any]:
 
 def _offsets(lengths: Sequence[int]) -> Any:
     if sum(lengths) > _LONGEST:
-        raise ValueError("A column of more than 2 GB does not fit into one Arrow array; read it with iter_batches()")
+        raise ArgumentError("A column of more than 2 GB does not fit into one Arrow array; read it with iter_batches()")
     return array("i", accumulate(lengths, initial=0))
 
 

@@ -25,6 +25,7 @@ from typing import Any, Literal
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.concurrency import forks
 from kalbio._core.errors import SDKError
 from kalbio._core.text.display import one_line, printable, safe_repr
@@ -335,7 +336,7 @@ class Inbox:
         """Return the events in these states (by default all), in the order in which they came."""
         for state in states:
             if state not in STATES:
-                raise ValueError(f"there is no state {safe_repr(state)}; there are {', '.join(STATES)}")
+                raise ArgumentError(f"there is no state {safe_repr(state)}; there are {', '.join(STATES)}")
         chosen = states or STATES
         query = f"select {_SHOWN} from event where state in ({','.join('?' * len(chosen))}) order by seq limit ?"  # noqa: S608
         with self._using() as db:

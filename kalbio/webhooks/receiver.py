@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 import anyio
 import anyio.to_thread
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.concurrency import forks
 from kalbio._core.errors import SettingError
 from kalbio._core.objects.identifiers import close_matches
@@ -127,7 +128,7 @@ class _Handler:
         if not self.is_async and inspect.isawaitable(given):
             if inspect.iscoroutine(given):
                 given.close()
-            raise TypeError(f"the handler {self.name} returned something to await: write it with `async def`")
+            raise ArgumentTypeError(f"the handler {self.name} returned something to await: write it with `async def`")
         return given
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kalbio._core import constants
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import ConnectionFailedError, ResponseError
 from kalbio._core.http.decompression import Gunzip, is_packed
 
@@ -40,7 +41,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 def check_sha256(sha256: str | None) -> None:
     """Raise ValueError when a checksum is none."""
     if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch(r"[0-9a-fA-F]{64}", sha256)):
-        raise ValueError(f"sha256 must be 64 hexadecimal digits; got {sha256!r}")
+        raise ArgumentError(f"sha256 must be 64 hexadecimal digits; got {sha256!r}")
 
 
 def check_target(target: Path, overwrite: bool) -> os.stat_result | None:
@@ -96,9 +97,9 @@ def check_writable(file: Any) -> None:
         answer = file.write(b"")
         if inspect.iscoroutine(answer):
             answer.close()
-            raise TypeError("its write() must be awaited")
+            raise ArgumentTypeError("its write() must be awaited")
     except (AttributeError, TypeError, io.UnsupportedOperation) as error:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"file must be open for writing bytes (mode 'wb'); got {type(file).__name__}: {error}"
         ) from None
 

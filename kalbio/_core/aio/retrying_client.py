@@ -16,6 +16,7 @@ from kalbio._core.aio.auth import AsyncTokenAuth
 from kalbio._core.aio.concurrency import Event, raise_if_stopped
 from kalbio._core.aio.limiter import AsyncLimiter, AsyncSlot
 from kalbio._core.aio.response_body import read
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import (
     APIError,
     ClientClosedError,
@@ -126,7 +127,7 @@ class AsyncRetryingClient(AsyncClient):
         given = arguments.get("headers")
         for name, value in given.items() if isinstance(given, Mapping) else ():
             if wrong := header_violation(name, value):
-                raise ValueError(f"headers cannot be sent: {wrong}")
+                raise ArgumentError(f"headers cannot be sent: {wrong}")
         if json is not None:
             arguments["content"] = strict_json.encode(json)
             arguments["headers"] = {**(given or {}), "Content-Type": "application/json"}
@@ -145,7 +146,7 @@ class AsyncRetryingClient(AsyncClient):
         except InvalidURL as error:
             asked = arguments.get("params") or {}
             longest = max(asked, key=lambda name: len(str(asked[name])), default="url")
-            raise ValueError(f"{longest} cannot be part of a URL: {error}") from None
+            raise ArgumentError(f"{longest} cannot be part of a URL: {error}") from None
         if url not in self._urls:
             if len(self._urls) >= constants.URL_CACHE_SIZE:
                 self._urls.clear()

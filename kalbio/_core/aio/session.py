@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kalbio._core.aio.client_per_loop import AsyncClientPerLoop
 from kalbio._core.aio.concurrency import running_loop
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.concurrency.scoped_settings import value_of
 from kalbio._core.errors import APIError, ClientClosedError, NotFoundError
 from kalbio._core.http.settings import Settings, Timeouts
@@ -94,7 +95,9 @@ class AsyncSession:
         Whether it succeeds or fails: afterwards, nothing is cached that it may have changed.
         """
         if not isinstance(request, Mapping):
-            raise TypeError(f"call() takes the result of build_request() of an operation; got {safe_repr(request)}")
+            raise ArgumentTypeError(
+                f"call() takes the result of build_request() of an operation; got {safe_repr(request)}"
+            )
         http = self.http_clients.current()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))

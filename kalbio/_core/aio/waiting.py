@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from kalbio._core.aio.concurrency import sleep
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import WaitTimeoutError
 from kalbio._core.text.display import safe_repr
 
@@ -17,7 +18,7 @@ def check_times(interval: float, timeout: float) -> None:
     """Raise ValueError when it cannot be waited like this."""
     if not _is_seconds(interval) or not interval > 0 or not _is_seconds(timeout) or not timeout >= 0:
         given = f"{safe_repr(interval)} and {safe_repr(timeout)}"
-        raise ValueError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
+        raise ArgumentError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
 
 
 async def poll(

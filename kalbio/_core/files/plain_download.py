@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 
 LARGEST = 1024 * 1024 * 1024
@@ -30,7 +31,7 @@ def save_url(url: str, target: Path, limit: int = LARGEST) -> None:
     Raises ValueError for what is no http address, OSError when it cannot be fetched or is larger than the limit.
     """
     if not re.match(r"https?://[^/?#\s@]+(?:[/?#]|$)", url, re.IGNORECASE):
-        raise ValueError(
+        raise ArgumentError(
             f"a file is fetched from an http:// or https:// address without a password; got {safe_repr(url)}"
         )
     part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")

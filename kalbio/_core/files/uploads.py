@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kalbio._core import constants
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import AuthenticationError, RateLimitError, ServerError, TransportError
 from kalbio._core.generated import File
 from kalbio._core.http.content_types import content_type_of
@@ -68,11 +69,11 @@ def open_upload(
 def as_file(file_name: Any, file_data: Any, file_type: Any) -> File:
     """Return the file part of an upload. Raises ValueError or TypeError naming what is wrong with it."""
     if not isinstance(file_name, str) or not file_name.strip():
-        raise ValueError(f"file_name must be text that is not empty; got {file_name!r}")
+        raise ArgumentError(f"file_name must be text that is not empty; got {file_name!r}")
     if any("\ud800" <= character <= "\udfff" for character in file_name):
-        raise ValueError(f"file_name must be text that can be sent as UTF-8; got {file_name!r}")
+        raise ArgumentError(f"file_name must be text that can be sent as UTF-8; got {file_name!r}")
     if not isinstance(file_type, str) or not _CONTENT_TYPE.fullmatch(file_type):
-        raise ValueError(f"file_type must be a content type, e.g. 'text/csv'; got {file_type!r}")
+        raise ArgumentError(f"file_type must be a content type, e.g. 'text/csv'; got {file_type!r}")
     if isinstance(file_data, bytes | bytearray | memoryview):
         return File(io.BytesIO(file_data), file_name, file_type)
     _check_readable(file_data)
@@ -87,7 +88,7 @@ def _check_readable(file: Any) -> None:
         return
     if inspect.iscoroutine(nothing):
         nothing.close()
-    raise TypeError(
+    raise ArgumentTypeError(
         f"file_data must be bytes or a file opened for reading bytes (mode 'rb'), or a path; got {type(file).__name__}"
     )
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.errors import SettingError
 from kalbio._core.text.display import safe_repr
 
@@ -80,7 +81,7 @@ class AddedHeaders(MutableMapping[str, str]):
         return f"AddedHeaders({', '.join(self._headers)})"
 
     def __reduce__(self) -> Any:
-        raise TypeError(
+        raise ArgumentTypeError(
             "headers of a client may hold secrets and cannot be pickled or copied; copy them with dict(...)"
         )
 

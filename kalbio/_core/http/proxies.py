@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.constants import PORTS
 from kalbio._core.errors import SettingError
 from kalbio._core.http.addresses import read_address
@@ -109,7 +110,7 @@ class Proxies:
         return f"Proxies({', '.join(proxy.setting for proxy in self._by_scheme.values())})"
 
     def __reduce__(self) -> Any:
-        raise TypeError("proxies may hold passwords and cannot be pickled or copied")
+        raise ArgumentTypeError("proxies may hold passwords and cannot be pickled or copied")
 
 
 def from_argument(url: Any) -> Proxies:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from kalbio._core import constants
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.errors import SettingError
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.proxies import Proxies
@@ -89,7 +90,7 @@ class Settings:
     transport: Any = None
 
     def __reduce__(self) -> Any:
-        raise TypeError("the settings of a client hold secrets and cannot be pickled or copied")
+        raise ArgumentTypeError("the settings of a client hold secrets and cannot be pickled or copied")
 
     def tls(self) -> bool | ssl.SSLContext:
         """Return what the HTTP library needs to check certificates."""

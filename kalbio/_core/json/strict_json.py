@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.json.array_scalars import is_array_scalar, is_time, plain_value
 from kalbio._core.text.display import safe_repr
 
@@ -42,7 +43,7 @@ def encode(value: Any, path: str = "body") -> bytes:
         return text.encode("utf-8")
     except (ValueError, TypeError, RecursionError) as error:
         _complain(value, path)
-        raise ValueError(f"This cannot be sent as JSON: {error}") from None
+        raise ArgumentError(f"This cannot be sent as JSON: {error}") from None
 
 
 def encode_text(value: Any, path: str = "body") -> str:
@@ -70,25 +71,25 @@ def converted(value: Any) -> Any:
         return value.value
     if isinstance(value, datetime | date | time):
         if value != value:  # a missing time of pandas passes for a datetime
-            raise ValueError(f"{value} is not a time")
+            raise ArgumentError(f"{value} is not a time")
         if isinstance(value, datetime) and value.utcoffset() is None:
             if not is_midnight(value):
-                raise ValueError(NO_ZONE)
+                raise ArgumentError(NO_ZONE)
             return value.date().isoformat()  # tables of other libraries have such datetimes where dates are meant
         return value.isoformat()
     if isinstance(value, UUID | PurePath):
         return str(value)
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise ValueError(f"{value} is not a number JSON can carry")
+            raise ArgumentError(f"{value} is not a number JSON can carry")
         return str(value)
     if isinstance(value, Mapping):
         return dict(value)
     if is_array_scalar(value):
         if is_time(value):
-            raise TypeError(f"{type(value).__name__} can be written to JSON in several ways; give a datetime")
+            raise ArgumentTypeError(f"{type(value).__name__} can be written to JSON in several ways; give a datetime")
         return plain_value(value)
-    raise TypeError(f"{type(value).__name__} is not a type JSON can carry")
+    raise ArgumentTypeError(f"{type(value).__name__} is not a type JSON can carry")
 
 
 # Made once: `json.dumps` makes one for each call that is not as it likes it.
@@ -100,7 +101,7 @@ def _check_keys(value: Any) -> None:
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
-                raise TypeError("keys must be text")
+                raise ArgumentTypeError("keys must be text")
         value = value.values()
     elif not isinstance(value, list | tuple):
         return
@@ -112,19 +113,19 @@ def _check_keys(value: Any) -> None:
 def _complain(value: Any, path: str, depth: int = 0) -> None:
     """Raise an error that names the first place in `value` which cannot be sent."""
     if depth > 200:
-        raise ValueError(f"{path[:100]} is nested too deeply, or contains itself")
+        raise ArgumentError(f"{path[:100]} is nested too deeply, or contains itself")
     if isinstance(value, str):
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
-            raise ValueError(f"{path} is {safe_repr(value)}, which is not valid Unicode text") from None
+            raise ArgumentError(f"{path} is {safe_repr(value)}, which is not valid Unicode text") from None
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{path} is {value}, which JSON cannot carry; for an empty cell give None")
+            raise ArgumentError(f"{path} is {value}, which JSON cannot carry; for an empty cell give None")
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise TypeError(f"{path} has the key {safe_repr(key)}; keys must be text")
+                raise ArgumentTypeError(f"{path} has the key {safe_repr(key)}; keys must be text")
             _complain(key, f"a key of {path}", depth + 1)
             # What stands in a body is called by the caller as its member is: an argument has that name.
             inner = key if path == "body" and not depth and key.isidentifier() else f"{path}[{safe_repr(key)}]"
@@ -136,7 +137,7 @@ def _complain(value: Any, path: str, depth: int = 0) -> None:
         try:
             str(value)
         except ValueError:
-            raise ValueError(f"{path} is {safe_repr(value)}: it has too many digits") from None
+            raise ArgumentError(f"{path} is {safe_repr(value)}: it has too many digits") from None
     elif value is not None and not isinstance(value, bool):
         try:
             plain_form = converted(value)

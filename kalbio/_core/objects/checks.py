@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.generated import UNSET
 from kalbio._core.json.array_scalars import plain_value
 from kalbio._core.objects.identifiers import did_you_mean
@@ -19,46 +20,46 @@ Check = Callable[[str, Any], Any]
 def unicode_text(name: str, value: Any) -> str:
     """Return text, which may be empty. Raises ValueError naming the argument."""
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be text; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be text; got {safe_repr(value)}")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise ValueError(f"{name} is {safe_repr(value)}, which is not valid Unicode text") from None
+        raise ArgumentError(f"{name} is {safe_repr(value)}, which is not valid Unicode text") from None
     return value
 
 
 def require_text(name: str, value: Any) -> str:
     """Return text that is not blank. Raises ValueError naming the argument."""
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name} must be text that is not empty; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be text that is not empty; got {safe_repr(value)}")
     return unicode_text(name, value)
 
 
 def require_flag(name: str, value: Any) -> bool:
     """Return a yes or no. Raises ValueError naming the argument: "no" would count as yes."""
     if not isinstance(plain_value(value), bool):
-        raise ValueError(f"{name} must be True or False; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be True or False; got {safe_repr(value)}")
     return bool(value)
 
 
 def require_texts(name: str, values: Any) -> list[str]:
     """Return a list of texts that are not blank. A single text is refused: it would be read letter by letter."""
     if not is_list(values):
-        raise ValueError(f"{name} must be a list of texts; got {safe_repr(values)}")
+        raise ArgumentError(f"{name} must be a list of texts; got {safe_repr(values)}")
     return [require_text(f"{name}[{index}]", value) for index, value in enumerate(values)]
 
 
 def require_list(name: str, values: Any) -> list[Any]:
     """Return what a list holds. Raises ValueError naming the argument: a text would be taken letter by letter."""
     if not is_list(values):
-        raise ValueError(f"{name} must be a list; got {safe_repr(values)}")
+        raise ArgumentError(f"{name} must be a list; got {safe_repr(values)}")
     return list(values)
 
 
 def require_whole_number(name: str, value: Any, least: int) -> int:
     """Return a whole number of at least `least`. Raises ValueError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be a whole number of at least {least}; got {safe_repr(value)}")
     return value
 
 
@@ -67,7 +68,7 @@ def conditions(name: str, params: Mapping[str, Any], known: Iterable[str]) -> di
     known = list(known)
     for unknown in sorted(set(params) - set(known)):
         cure = did_you_mean(unknown, known) or f" It has {', '.join(known)}."
-        raise TypeError(f"{name}() has no condition {unknown!r}.{cure}")
+        raise ArgumentTypeError(f"{name}() has no condition {unknown!r}.{cure}")
     return {condition: value for condition, value in params.items() if value is not None}
 
 
@@ -81,18 +82,18 @@ def require_rows(name: str, data: Any, members: type | None = None, *, of_table:
         single = "for a single one, [row]" if isinstance(data, Mapping) else f"got {type(data).__name__}"
         if of_table and isinstance(data, str | os.PathLike):
             single = of_table
-        raise ValueError(f"{name} must be a list of dicts, one for each row; {single}")
+        raise ArgumentError(f"{name} must be a list of dicts, one for each row; {single}")
     if hasattr(data, "to_dict"):
         cure = of_table or f"got {type(data).__name__}"
-        raise ValueError(f"{name} must be a list of dicts, one for each row: {cure}")
+        raise ArgumentError(f"{name} must be a list of dicts, one for each row: {cure}")
     rows = []
     for index, row in enumerate(data):
         if not isinstance(row, Mapping):
-            raise ValueError(f"{name}[{index}] must be a dict of column to value; got {safe_repr(row)}")
+            raise ArgumentError(f"{name}[{index}] must be a dict of column to value; got {safe_repr(row)}")
         unknown = [] if members is None else [key for key in row if key not in members.__annotations__]
         if members is not None and unknown:
             known = ", ".join(members.__annotations__)
-            raise ValueError(f"{name}[{index}] has an unknown member {safe_repr(unknown[0])}; known are {known}")
+            raise ArgumentError(f"{name}[{index}] has an unknown member {safe_repr(unknown[0])}; known are {known}")
         rows.append(dict(row))
     return rows
 
@@ -121,32 +122,32 @@ class in_row:  # used as what it is: `with in_row(3):`
 def renamed(old: str, value: Any, new: str, other: Any) -> Any:
     """Return the value that came under the older name of an argument. Raises ValueError when both were given."""
     if other is not None:
-        raise ValueError(f"{new} and {old} mean the same; give {new} only")
+        raise ArgumentError(f"{new} and {old} mean the same; give {new} only")
     return value
 
 
 def whole_number(name: str, value: Any) -> None:
     """Raise ValueError naming the argument when a value is not a whole number; those of array libraries are."""
     if isinstance(value, bool) or not (isinstance(value, int) or callable(getattr(value, "__index__", None))):
-        raise ValueError(f"{name} must be a whole number; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be a whole number; got {safe_repr(value)}")
 
 
 def document(name: str, value: Any) -> None:
     """Raise ValueError naming the argument when a value is not a dict."""
     if not isinstance(value, Mapping):
-        raise ValueError(f"{name} must be a dict; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be a dict; got {safe_repr(value)}")
 
 
 def path(name: str, value: Any) -> None:
     """Raise ValueError naming the argument when a value cannot be the path of a file."""
     if not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
-        raise ValueError(f"{name} must be a path; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be a path; got {safe_repr(value)}")
 
 
 def callback_or_flag(name: str, value: Any) -> None:
     """Raise ValueError naming the argument when a value is neither a function nor True or False."""
     if not callable(value) and not isinstance(value, bool):
-        raise ValueError(f"{name} must be True, or a function to call; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be True, or a function to call; got {safe_repr(value)}")
 
 
 def argument_checker(
@@ -174,7 +175,7 @@ def argument_checker(
             if value is None and default is UNSET:
                 if name in cleared_by_none:
                     continue
-                raise ValueError(f"{name} cannot be None; to leave it as it is, do not give it, or give UNSET")
+                raise ArgumentError(f"{name} cannot be None; to leave it as it is, do not give it, or give UNSET")
             check_one(name, value)
 
     return check

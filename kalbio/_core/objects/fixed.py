@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from kalbio._core.argument_errors import ArgumentTypeError
+
 T = TypeVar("T")
 K = TypeVar("K")
 
 
 def _refuse(self: Any, *_: Any, **__: Any) -> NoReturn:
     kind = "dict" if isinstance(self, dict) else "list"
-    raise TypeError(
+    raise ArgumentTypeError(
         f"this {kind} belongs to an object of the server; changing it would change nothing there. "
         f"Copy it with {kind}(...), and send the copy with an update."
     )

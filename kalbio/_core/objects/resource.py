@@ -12,6 +12,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, overload
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import UnreadableTimeError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import FixedDict, FixedList, OpenText, copied, fixed
@@ -268,10 +269,10 @@ class Resource(metaclass=_Kind):
             for name in members:
                 # What is not a member and has a meaning of its own would be hidden by it.
                 if name not in known and (name.startswith("_") or hasattr(type(self), name)):
-                    raise TypeError(f"{type(self).__name__} has no member {name!r} to set")
+                    raise ArgumentTypeError(f"{type(self).__name__} has no member {name!r} to set")
             raw = self._raw_of(members)
         elif members:
-            raise TypeError(f"{type(self).__name__} takes its JSON or its members by keyword, not both")
+            raise ArgumentTypeError(f"{type(self).__name__} takes its JSON or its members by keyword, not both")
         self._raw = raw
         self._client = client
         self._relations: dict[str, Any] | None = None  # most objects have none, and there are many of them
@@ -320,7 +321,7 @@ class Resource(metaclass=_Kind):
 
     def __contains__(self, name: object) -> bool:
         # Going through pairs would find nothing, and whether a name is that of a member or of a field nobody can tell.
-        raise TypeError(
+        raise ArgumentTypeError(
             f"`in` does not work on a {type(self).__name__}; for its members, use {safe_repr(name)} in dict(...)"
         )
 
@@ -338,7 +339,7 @@ class Resource(metaclass=_Kind):
         if isinstance(obj, cls):
             return obj
         if not isinstance(obj, Mapping):
-            raise ValueError(f"A {cls.__name__} is made from a dict of its members; got {safe_repr(obj)}")
+            raise ArgumentError(f"A {cls.__name__} is made from a dict of its members; got {safe_repr(obj)}")
         return cls(cls._raw_of(obj))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
@@ -482,7 +483,7 @@ class Resource(metaclass=_Kind):
             ValueError: there is no such mode.
         """
         if mode not in ("python", "json"):
-            raise ValueError(f'mode must be "python" or "json"; got {safe_repr(mode)}')
+            raise ArgumentError(f'mode must be "python" or "json"; got {safe_repr(mode)}')
         dump = {}
         for name in self._names():
             if (include is not None and name not in include) or (exclude is not None and name in exclude):
@@ -571,7 +572,7 @@ def _as_json(value: Any, path: str) -> Any:
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
-                raise TypeError(f"{path} has the key {safe_repr(name)}; keys must be text")
+                raise ArgumentTypeError(f"{path} has the key {safe_repr(name)}; keys must be text")
         return {str(name): _as_json(item, f"{path}[{safe_repr(name)}]") for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_as_json(item, f"{path}[{index}]") for index, item in enumerate(value)]

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import UnreadableTimeError
 from kalbio._core.json.strict_json import NO_ZONE, is_midnight
 from kalbio._core.text.display import safe_repr
@@ -132,7 +133,7 @@ def check_moment(name: str, value: Any) -> Any:
     Raises ValueError naming the argument, also for a time of day without a zone: the platform would take it for UTC.
     """
     if _kind(name, value) in ("midnight", "vague"):
-        raise ValueError(f"{name} is {safe_repr(value)}: {NO_ZONE}")
+        raise ArgumentError(f"{name} is {safe_repr(value)}: {NO_ZONE}")
     return value
 
 
@@ -142,7 +143,7 @@ def check_day(name: str, value: Any) -> Any:
     Raises ValueError naming the argument, also for another time of day without a zone.
     """
     if _kind(name, value) == "vague":
-        raise ValueError(f"{name} is {safe_repr(value)}: {NO_ZONE}")
+        raise ArgumentError(f"{name} is {safe_repr(value)}: {NO_ZONE}")
     return value
 
 
@@ -155,14 +156,14 @@ def _kind(name: str, value: Any) -> Literal["day", "midnight", "vague", "instant
     if isinstance(value, str):
         match = _ISO.fullmatch(value)
         if match is None or _read(value) is None:
-            raise ValueError(_no_time(name, value))
+            raise ArgumentError(_no_time(name, value))
         if not match["hour"]:
             return "day"
         if match["zone"]:
             return "instant"
         return "vague" if value[match.start("hour") :].strip("0:., ") else "midnight"
     if not isinstance(value, date) or value != value:  # a missing time of pandas passes for a datetime
-        raise ValueError(_no_time(name, value))
+        raise ArgumentError(_no_time(name, value))
     if not isinstance(value, datetime):
         return "day"
     if value.utcoffset() is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from difflib import SequenceMatcher
 from typing import Any, TypedDict
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.generated import UNSET
 
 
@@ -37,6 +38,6 @@ def collect_updates(arguments: Mapping[str, Any]) -> dict[str, Any]:
     for keyword in more:
         meant = next((name for name in known if _looks_like(keyword, name)), None)
         if meant is not None:
-            raise TypeError(f"update() has no argument {keyword!r}. Did you mean {meant!r}?")
+            raise ArgumentTypeError(f"update() has no argument {keyword!r}. Did you mean {meant!r}?")
     named = {name: value for name, value in arguments.items() if name not in ("self", "more") and value is not UNSET}
     return {**more, **named}

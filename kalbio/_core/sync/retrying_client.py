@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 7bcf3a492dfa)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest e27099fdf45d)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from math import inf
 from typing import Any, NoReturn
 
 from kalbio._core import constants
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import (
     APIError,
     ClientClosedError,
@@ -127,7 +128,7 @@ class RetryingClient(Client):
         given = arguments.get("headers")
         for name, value in given.items() if isinstance(given, Mapping) else ():
             if wrong := header_violation(name, value):
-                raise ValueError(f"headers cannot be sent: {wrong}")
+                raise ArgumentError(f"headers cannot be sent: {wrong}")
         if json is not None:
             arguments["content"] = strict_json.encode(json)
             arguments["headers"] = {**(given or {}), "Content-Type": "application/json"}
@@ -146,7 +147,7 @@ class RetryingClient(Client):
         except InvalidURL as error:
             asked = arguments.get("params") or {}
             longest = max(asked, key=lambda name: len(str(asked[name])), default="url")
-            raise ValueError(f"{longest} cannot be part of a URL: {error}") from None
+            raise ArgumentError(f"{longest} cannot be part of a URL: {error}") from None
         if url not in self._urls:
             if len(self._urls) >= constants.URL_CACHE_SIZE:
                 self._urls.clear()

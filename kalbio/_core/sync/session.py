@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest dc6d4f256357)
+# Derived from kalbio/_core/aio/session.py by scripts/regenerate; edit that file. (digest 1f69da0fc86a)
 """What services send requests with, one for each client. It also clears cached reads that a request has made stale."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.concurrency.scoped_settings import value_of
 from kalbio._core.errors import APIError, ClientClosedError, NotFoundError
 from kalbio._core.http.settings import Settings, Timeouts
@@ -93,7 +94,9 @@ class Session:
         Whether it succeeds or fails: afterwards, nothing is cached that it may have changed.
         """
         if not isinstance(request, Mapping):
-            raise TypeError(f"call() takes the result of build_request() of an operation; got {safe_repr(request)}")
+            raise ArgumentTypeError(
+                f"call() takes the result of build_request() of an operation; got {safe_repr(request)}"
+            )
         http = self.http_clients.current()
         limits: Timeouts | None = value_of(self, "timeout")
         extensions = dict(request.get("extensions", {}))

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/waiting.py by scripts/regenerate; edit that file. (digest b1bff17928d7)
+# Derived from kalbio/_core/aio/waiting.py by scripts/regenerate; edit that file. (digest dd64cfa8df0f)
 """Waits for something that runs in the background."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import WaitTimeoutError
 from kalbio._core.sync.concurrency import sleep
 from kalbio._core.text.display import safe_repr
@@ -18,7 +19,7 @@ def check_times(interval: float, timeout: float) -> None:
     """Raise ValueError when it cannot be waited like this."""
     if not _is_seconds(interval) or not interval > 0 or not _is_seconds(timeout) or not timeout >= 0:
         given = f"{safe_repr(interval)} and {safe_repr(timeout)}"
-        raise ValueError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
+        raise ArgumentError(f"interval must be above 0 and timeout at least 0, in seconds; got {given}")
 
 
 def poll(look: Callable[[], T], ended: Callable[[T], bool], *, interval: float, timeout: float, what: str) -> T:
