@@ -4,6 +4,7 @@ What was done between two recorded requests is done here too where an answer tel
 are there, and items that could not be read are private. Ids are other ones here: each that an answer names at the place
 where the recorded one names another is taken for that one from then on. An answer holds when its status is the recorded
 one, when it says the same of success, and when it has the same shape: the same members, with values of the same kinds.
+What is wrong with a request is the same at the same places.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class Replay:
         if answer.status != recorded["status"]:
             return f"status {answer.status}, not {recorded['status']}: {str(body)[:160]}"
         self._learn(recorded["body"], body)
+        if answer.status == 422:
+            return _other_points(recorded["body"], body)
         differences = list(self._differences(recorded["body"], body, ()))
         return "; ".join(differences[:4]) or None
 
@@ -93,6 +96,7 @@ class Replay:
         headers = []
         if capture.user is not None:
             headers.append(("authorization", f"Bearer {self._token(capture.user)}"))
+        headers += [(name, value) for name, value in asked["headers"].items() if name.lower().startswith("x-")]
         body = b""
         if "multipart" in asked:
             headers.append(("content-type", f"multipart/form-data; boundary={_BOUNDARY}"))
@@ -177,6 +181,11 @@ class Replay:
         if isinstance(recorded, dict) and isinstance(here, dict):
             if _is_map(place):
                 return
+            if _has_come_further(recorded, here):
+                recorded, here = (
+                    {name: value for name, value in job.items() if name not in ("info", "result")}
+                    for job in (recorded, here)
+                )
             for name in recorded.keys() - here.keys():
                 yield f"{where} lacks {name}"
             for name in here.keys() - recorded.keys():
@@ -201,6 +210,18 @@ class Replay:
         of_kind, of_kind_here = _by_kind(recorded), _by_kind(here)
         for kind in of_kind.keys() & of_kind_here.keys():
             yield _merged(of_kind[kind]), _merged(of_kind_here[kind])
+
+
+def _other_points(recorded: Any, here: Any) -> str | None:
+    """How what is wrong with a request differs: both sides name the same places, and what is wrong there."""
+    wanted, found = (
+        [(".".join(map(str, one["loc"])), one["type"]) for one in body["detail"]] for body in (recorded, here)
+    )
+    strange = [f"{kind} at {place}" for place, kind in found if (place, kind) not in wanted]
+    missing = [f"{kind} at {place}" for place, kind in wanted if (place, kind) not in found]
+    told = [f"it tells {', '.join(strange)}"] if strange else []
+    told += [f"it does not tell {', '.join(missing)}"] if missing else []
+    return "; ".join(told) or None
 
 
 def _own_id(value: Any) -> str | None:
@@ -246,6 +267,11 @@ def _status(body: Any) -> str | None:
 
 def _has_ended(capture: Capture) -> bool:
     return _status(capture.response["body"]) in _ENDED
+
+
+def _has_come_further(recorded: Any, here: Any) -> bool:
+    """Whether a job has another stage than when it was seen on its way: what it tells of itself is another then."""
+    return "session_id" in recorded and recorded.get("status") not in (here.get("status"), *_ENDED)
 
 
 def _is_behind(capture: Capture, status: int, body: Any) -> bool:

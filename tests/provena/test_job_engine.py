@@ -114,11 +114,11 @@ def test_worker(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
             raise jobs.JobFailed("Job failed, err: as asked.")
         return {"next": jobs.launch(store, job["username"], "EMAIL_WAKE_UP", {})}
 
-    monkeypatch.setitem(jobs._workers, "GENERATE_REPORT", work)
-    failed = _fetch(lab, _launch(lab, ("REPORT", "GENERATE_REPORT"), {"fails": True}))
+    monkeypatch.setitem(jobs._workers, "REGISTRY_WAKE_UP", work)
+    failed = _fetch(lab, _launch(lab, payload={"fails": True}))
     assert (failed["status"], failed["info"]) == ("FAILED", "Job failed, err: as asked.")
     assert store.all("trace") == []
-    done = _fetch(lab, _launch(lab, ("REPORT", "GENERATE_REPORT")))
+    done = _fetch(lab, _launch(lab))
     assert store.all("trace") == [{"id": done["session_id"]}]
     assert _fetch(lab, done["result"]["next"])["status"] == "SUCCEEDED"
 

@@ -243,7 +243,7 @@ def test_what_the_stand_in_does_not_have_it_names() -> None:
         answer = sandbox.handle(Request("GET", "/registry-api/admin/sentry-debug", headers))
         assert answer.status == 501
         assert "registryAdminSentryDebug" in answer.body.decode()
-        missing = sandbox.handle(Request("POST", "/registry-api/registry/activity/model_run/create", headers))
+        missing = sandbox.handle(Request("POST", "/registry-api/registry/activity/study/create", headers))
         assert missing.status == 422
         assert json.loads(missing.body)["detail"] == [
             {"loc": ["body"], "msg": "field required", "type": "value_error.missing"}

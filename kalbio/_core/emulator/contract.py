@@ -54,14 +54,26 @@ class Contract(Description):
             given = parse_qsl(text, keep_blank_values=True, errors="strict")
         except ValueError as error:
             raise Refusal(400, f"the query is not UTF-8: {error}", code=Code.INVALID_QUERY) from None
+        wrong: list[Refusal] = []
         for name, raw in self._clean_query(operation, given):
-            if name not in declared:
-                raise bad_query(name, f"{operation.id} has no query parameter {name!r}", "unknown")
-            texts.setdefault(name, []).append(raw)
+            if name in declared:
+                texts.setdefault(name, []).append(raw)
+            else:
+                wrong.append(bad_query(name, f"{operation.id} has no query parameter {name!r}", "unknown"))
+        query: dict[str, Json] = {}
         for name, parameter in declared.items():
-            if parameter.get("required") and name not in texts:
-                raise bad_query(name, f"query parameter {name!r} is required", "required")
-        return {name: self._read_parameter(declared[name], raw) for name, raw in texts.items()}
+            if name in texts:
+                try:
+                    query[name] = self._read_parameter(parameter, texts[name])
+                except Refusal as refusal:
+                    wrong.append(refusal)
+            elif parameter.get("required"):
+                wrong.append(bad_query(name, f"query parameter {name!r} is required", "required"))
+        if wrong:
+            message = "; ".join(refusal.message for refusal in wrong[:3])
+            problems = tuple(problem for refusal in wrong for problem in refusal.problems)
+            raise Refusal(400, message, code=Code.INVALID_QUERY, problems=problems)
+        return query
 
     def _read_parameter(self, parameter: Document, texts: list[str]) -> Json:
         name, schema = parameter["name"], self.resolve(parameter["schema"])

@@ -21,6 +21,7 @@ class Conventions:
     Attributes:
         error_answer: makes an answer of a refusal: its status, headers and body. `Refusal.code` is a `Code` where the
             kit refuses, and whatever the handlers give where they do.
+        both: the refusal of a request whose query and body are both wrong, given the refusals of each.
         ids_of: the ids that the ledger keeps of the answer to a write.
         logins: operations that log in. A fault that names no operation does not hit them.
         json_type: the Content-Type of JSON.
@@ -31,6 +32,7 @@ class Conventions:
     """
 
     error_answer: Callable[[Refusal], Answer]
+    both: Callable[[Refusal, Refusal], Refusal] = lambda query, body: query
     ids_of: Callable[[Json], tuple[str, ...]] = ids_of
     logins: frozenset[str] = frozenset()
     json_type: str = "application/json"

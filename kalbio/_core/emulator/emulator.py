@@ -257,17 +257,31 @@ class Emulator(Generic[StateT]):
         limit = self.body_limit(call.request.method, call.request.target)
         if len(call.request.body) > limit:
             raise too_large(limit)
-        call.query = self.contract.read_query(operation, call.request.target.partition("?")[2])
-        self._read_body(call)
+        self._read(call)
         try:
             result = handler(call)
         except Refusal as refusal:
             status = self.conventions.error_answer(refusal).status
-            if not self.contract.describes(operation, status):
+            if refusal.code != Code.NOT_IMPLEMENTED and not self.contract.describes(operation, status):
                 message = f"{operation.id} describes no {status}: {refusal.message}"
                 raise Refusal(500, message, code=Code.CONTRACT_VIOLATION) from refusal
             raise
         return result if isinstance(result, Answer) else Answer(result)
+
+    def _read(self, call: Call[StateT]) -> None:
+        wrong_query: Refusal | None = None
+        try:
+            call.query = self.contract.read_query(call.operation, call.request.target.partition("?")[2])
+        except Refusal as refusal:
+            wrong_query = refusal
+        try:
+            self._read_body(call)
+        except Refusal as wrong_body:
+            if wrong_query is None:
+                raise
+            raise self.conventions.both(wrong_query, wrong_body) from wrong_body
+        if wrong_query is not None:
+            raise wrong_query
 
     def _read_body(self, call: Call[StateT]) -> None:
         operation, request = call.operation, call.request
@@ -382,4 +396,4 @@ def _json_body(body: bytes) -> Json:
     try:
         return loads(body)
     except ValueError as error:
-        raise Refusal(400, f"Body is not valid JSON: {error}", code=Code.INVALID_JSON) from None
+        raise Refusal(400, f"Body is not valid JSON: {error}", code=Code.INVALID_JSON) from error

@@ -5,16 +5,18 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from kalbio._core.description.document import JSON, Operation
 from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.clock import Clock
 from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator
 from kalbio._core.emulator.faults import Fault
 from kalbio._core.emulator.messages import Request, Response
+from kalbio._core.emulator.refusals import Code, Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import (
     access,
@@ -33,6 +35,7 @@ from kalbio.provena.sandbox import (
     listing,
     model_run_csv,
     model_runs,
+    proxies,
     registry,
     registry_admin,
     releases,
@@ -42,8 +45,8 @@ from kalbio.provena.sandbox import (
     settings,
     surroundings,
 )
-from kalbio.provena.sandbox.contract import load_contract
-from kalbio.provena.sandbox.errors import error_answer
+from kalbio.provena.sandbox.contract import load_contract, subtype_of, subtypes_with
+from kalbio.provena.sandbox.errors import both, error_answer
 from kalbio.provena.sandbox.faults import LOGINS, Faults
 from kalbio.provena.sandbox.folder import Folder
 from kalbio.provena.sandbox.forms import stripped
@@ -51,6 +54,7 @@ from kalbio.provena.sandbox.store import READ, WRITE, Call, Routes, Store, open_
 
 _CONVENTIONS = Conventions(
     error_answer=error_answer,
+    both=both,
     logins=LOGINS,
     name="provena-sandbox",
 )
@@ -59,6 +63,7 @@ _SERVICES = (
     identity,
     registry,
     registry_admin,
+    proxies,
     listing,
     settings,
     search,
@@ -76,6 +81,9 @@ _SERVICES = (
     surroundings,
     reports,
 )
+
+
+Route = tuple[Operation, dict[str, str]] | None
 
 
 class Sandbox(Emulator[Store]):
@@ -187,7 +195,18 @@ class Sandbox(Emulator[Store]):
         """How many bytes the body of such a request may have: a file may have as many as any upload."""
         return self._limits[1] if target.startswith(s3.PREFIX) else super().body_limit(method, target)
 
-    def _carry_out(self, request: Request, route: Any, fault: Fault | None = None) -> Response:
+    def _route(self, request: Request) -> Route:
+        route = super()._route(request)
+        return None if route is None or _is_strange(*route) else route
+
+    def _unknown_route(self, request: Request) -> Refusal:
+        refusal = super()._unknown_route(request)
+        known = [self.contract.route(method, request.path) for method in self.contract.methods(request.path)]
+        if all(route is None or _is_strange(*route) for route in known):
+            return Refusal(404, refusal.message, code=Code.UNKNOWN_PATH)
+        return refusal
+
+    def _carry_out(self, request: Request, route: Route, fault: Fault | None = None) -> Response:
         if request.path.startswith(reports.PLACE) and request.method == "GET":
             with self.lock:
                 return reports.serve(self.store, request)
@@ -198,13 +217,52 @@ class Sandbox(Emulator[Store]):
         if route is None and request.path.startswith(s3.PREFIX):
             with self._writing():
                 return s3.answer(self.store, request)
+        if route is None and (place := self._place_without_slash(request)) is not None:
+            return Response(307, (("location", place),), b"")
         return super()._carry_out(request, route, fault)
+
+    def _place_without_slash(self, request: Request) -> str | None:
+        """Where a request leads whose path has a slash too many at its end."""
+        path, mark, query = request.target.partition("?")
+        shorter = path.removesuffix("/")
+        if shorter == path or self.contract.methods(path) or not self.contract.methods(shorter):
+            return None
+        return f"{self.base_url}{shorter}{mark}{query}"
+
+    def _read(self, call: Call) -> None:
+        proxies.require_context(call)
+        super()._read(call)
+
+    def _read_body(self, call: Call) -> None:
+        operation, request = call.operation, call.request
+        if not request.body and not operation.body.get("required"):
+            return
+        if JSON not in operation.body_types():
+            if operation.body_types():
+                super()._read_body(call)
+            return
+        if not request.body:
+            raise Refusal(422, "there is no body", code=Code.EMPTY_JSON)
+        given = request.header("content-type")
+        if given is None:
+            call.request = replace(request, headers=[*request.headers, ("content-type", JSON)])
+        elif given.partition(";")[0].strip().lower() != JSON:
+            # A body of another type is a text to the servers, and no object.
+            self.contract.check_body(operation, JSON, request.body.decode("utf-8", "replace"))
+        super()._read_body(call)
 
     def _run(self, call: Call) -> Answer:
         jobs.advance(self.store)
         answer = super()._run(call)
         jobs.advance(self.store)
         return answer
+
+
+def _is_strange(operation: Operation, values: dict[str, str]) -> bool:
+    """Whether a path names a subtype that there is not, or that does not have the operation."""
+    if "subtype" not in values:
+        return False
+    return subtype_of(values["category"], values["subtype"]) not in subtypes_with(operation.id)
 
 
 def _add_users(store: Store) -> None:

@@ -7,14 +7,32 @@ from functools import cache
 from importlib.resources import files
 
 from kalbio._core.description.checks import Validators
-from kalbio._core.emulator.contract import Contract
-from kalbio._core.emulator.strict_json import Document
+from kalbio._core.description.document import Operation
+from kalbio._core.emulator.contract import Contract, Query
+from kalbio._core.emulator.strict_json import Document, Json
 
 
 @cache
 def load_contract() -> Contract:
     """The contract of the installed API description, shared by all stand-ins of the process."""
-    return Contract(json.loads((files("provena_api") / "openapi.json").read_text(encoding="utf-8")))
+    spec = json.loads((files("provena_api") / "openapi.json").read_text(encoding="utf-8"))
+    return Contract(spec, clean_query=_clean_query)
+
+
+_TRUE, _FALSE = ("1", "on", "t", "true", "y", "yes"), ("0", "off", "f", "false", "n", "no")
+
+
+def _clean_query(operation: Operation, query: Query) -> Query:
+    """The members of a query that count: the servers ignore what they do not know, and take the last of several."""
+    declared = operation.parameters_in("query")
+    return [(name, _as_flag(raw, declared[name])) for name, raw in dict(query).items() if name in declared]
+
+
+def _as_flag(raw: str, parameter: Document) -> str:
+    if parameter["schema"].get("type") != "boolean":
+        return raw
+    text = raw.lower()
+    return "true" if text in _TRUE else "false" if text in _FALSE else raw
 
 
 @cache
@@ -26,10 +44,10 @@ def subtype_of(category: str, segment: str) -> str | None:
 
 
 @cache
-def subtypes_with(action: str) -> frozenset[str]:
-    """The subtypes that have an action."""
+def subtypes_with(operation_id: str) -> frozenset[str]:
+    """The subtypes that have an operation of the registry."""
     spec = load_contract().spec
-    named = spec["x-registry-actions"][action]["subtypes"]
+    (named,) = (one["subtypes"] for one in spec["x-registry-actions"].values() if one["operation"] == operation_id)
     return frozenset(spec["x-registry-subtypes"] if named == "all" else named)
 
 
@@ -59,9 +77,13 @@ def data_names(subtype: str) -> tuple[str, ...]:
 
 def find_violations(subtype: str, item: Document) -> list[str]:
     """What keeps an item from being one of its subtype."""
-    name = f"Item{stem_of(subtype)}"
-    checks = _validators().of({"$ref": f"#/components/schemas/{name}"}, name)
-    return [error.message for error in checks.iter_errors(item)]
+    return find_faults(f"Item{stem_of(subtype)}", item)
+
+
+def find_faults(schema: str, value: Json) -> list[str]:
+    """What is wrong with a value, by a schema of the description."""
+    checks = _validators().of({"$ref": f"#/components/schemas/{schema}"}, schema)
+    return [error.message for error in checks.iter_errors(value)]
 
 
 def find_wrong_data(subtype: str, data: Document) -> list[tuple[tuple[str | int, ...], str, str]]:

@@ -14,7 +14,7 @@ from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import activities, items, listing, objects
 from kalbio.provena.sandbox.contract import find_violations
 from kalbio.provena.sandbox.dataset_metadata import complete, find_objection, hidden_member, require_form
-from kalbio.provena.sandbox.errors import failure, success
+from kalbio.provena.sandbox.errors import failure, not_found, success
 from kalbio.provena.sandbox.forms import shown
 from kalbio.provena.sandbox.items import ITEM
 from kalbio.provena.sandbox.links import require_person
@@ -41,8 +41,7 @@ def find_dataset(call: Call, id: str) -> Document:
     """A dataset that the caller may see; else the refusal of the data store."""
     item = call.store.get(ITEM, id)
     if item is None:
-        text = f"Failed to find item. Is the ID ('{id}') correct and in the database?"
-        raise Refusal(400, _NOT_FOUND.format(f'Could not find the given key ({id}) in the registry. Details "{text}".'))
+        raise Refusal(400, _NOT_FOUND.format(not_found(id)))
     if not items.may_read(call.store, call.caller, item):
         text = "You are not authorised to fetch this item."
         raise Refusal(401, f"Registry did not grant access to the dataset. Details: {text}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import imports
+from kalbio.provena.sandbox.contract import find_faults
 from kalbio.provena.sandbox.errors import failure, success
 from kalbio.provena.sandbox.store import SYSTEM_ADMIN, SYSTEM_READ, SYSTEM_WRITE, Call, Routes, Store
 
@@ -14,7 +15,7 @@ KIND = "group"
 _TABLE = "groups"
 _METADATA = ("id", "display_name", "description", "default_data_store_access")
 _MEMBER = ("username", "email", "first_name", "last_name")
-_NEEDED = ("display_name", "description", "users")
+_GROUP = ("id", "display_name", "description", "users")
 
 
 def _unknown(id: str) -> Document:
@@ -251,37 +252,30 @@ def export(call: Call) -> Document:
 def import_groups(call: Call) -> Document:
     """Groups as an export has them, tried only unless told otherwise."""
     body, store = call.body, call.store
-    mode, is_trial = body["import_mode"], body.get("trial_mode", True)
-    failed: Document = {"trial_mode": is_trial, "statistics": None}
-    unreadable = [[_problems(item), item] for item in body["items"] if body.get("parse_items", True) and _lacks(item)]
-    if unreadable:
-        status = failure(f"There were {len(unreadable)} items with parsing issues! See failure list.")
-        return {"status": status, **failed, "failure_list": unreadable}
-    kept = {group["id"]: group for group in _sorted(store)}
-    given = {item["id"]: item for item in body["items"]}
-    failures = imports.find_failures(mode, kept, given, may_delete=body.get("allow_entry_deletion", False))
-    if failures:
-        status = failure("There were errors during validation of the import mode, see the failure list.")
-        return {"status": status, **failed, "failure_list": failures}
-    if not is_trial:
-        for id in kept if mode == "SYNC_DELETION_ALLOWED" else ():
+    broken: imports.Failures = [
+        [text, item]
+        for item in body["items"]
+        if (text := _find_fault(item, parses=body.get("parse_items", True))) is not None
+    ]
+    kept = {group["id"]: group for group in store.all(KIND)}
+    gone, answer = imports.plan(body, kept, broken, ("old_size", "new_size"))
+    if imports.is_done(answer):
+        for id in gone:
             _forget(store, id)
-        for id, item in given.items():
-            _forget(store, id)
+        for item in {item["id"]: item for item in body["items"]}.values():
             store.add(KIND, item)
-    told = f"{'TRIAL: ' if is_trial else ''}Successfully imported with mode: ImportMode.{mode}."
-    statistics = imports.count(mode, kept, given)
-    return {"status": success(told), "trial_mode": is_trial, "statistics": statistics, "failure_list": None}
+    return answer
 
 
-def _lacks(item: Document) -> list[str]:
-    return [name for name in ("id", *_NEEDED) if name not in item]
-
-
-def _problems(item: Document) -> str:
-    lacks = _lacks(item)
-    told = "".join(f"\n{name}\n  field required (type=value_error.missing)" for name in lacks)
-    return f"Could not parse item as valid group, exception: {len(lacks)} validation errors for UserGroup{told}"
+def _find_fault(item: Document, *, parses: bool) -> str | None:
+    # Whether they are parsed or not, a group without an id and members would be none.
+    needed = _GROUP if parses else ("id", "users")
+    lacks = [name for name in needed if name not in item]
+    if lacks:
+        told = "".join(f"\n{name}\n  field required (type=value_error.missing)" for name in lacks)
+        return f"Could not parse item as valid group, exception: {len(lacks)} validation errors for UserGroup{told}"
+    faults = find_faults("UserGroup", {"display_name": "", "description": "", **item})
+    return f"Could not parse item as valid group, exception: {faults[0]}" if faults else None
 
 
 @routes.operation("authGroupsAdminRestoreFromTable", SYSTEM_ADMIN)
@@ -289,12 +283,6 @@ def restore(call: Call) -> Document:
     """Refused: there is no table but the one in use."""
     name = call.query["table_name"]
     if name != _TABLE:
-        raise Refusal(
-            500,
-            "Failed to scan the Database. Error: An error occurred (ResourceNotFoundException) when calling the Scan "
-            "operation: Requested resource not found",
-        )
+        raise Refusal(500, imports.UNKNOWN_TABLE)
     told = f"You supplied {name} as the table_name which is equal to the current active groups table name."
-    status = failure(f"{told} This behaviour is not supported.")
-    is_trial = call.body.get("trial_mode", True)
-    return {"status": status, "trial_mode": is_trial, "statistics": None, "failure_list": None}
+    return imports.refuse_table(call.body, f"{told} This behaviour is not supported.")

@@ -15,7 +15,26 @@ routes = Routes()
 
 _LIMIT = 10
 _QUERY = "Unexpected internal error occurred: Failed to query from the job status table, err: "
-_NEEDS = {"SEND_EMAIL": ("email_to", "subject", "body", "reason")}
+_PAYLOADS = {"SEND_EMAIL": "EmailSendEmailPayload"}
+"""What the servers call the payload of a job, where that was seen."""
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "SEND_EMAIL": ("email_to", "subject", "body", "reason"),
+    "REGISTER_CREATE_ACTIVITY": ("created_item_id", "created_item_subtype", "linked_person_id"),
+    "REGISTER_VERSION_ACTIVITY": (
+        "reason", "version_number", "from_version_id", "to_version_id", "linked_person_id", "item_subtype",
+    ),
+    "LODGE_CREATE_ACTIVITY": ("created_item_id", "creation_activity_id", "linked_person_id", "created_item_subtype"),
+    "LODGE_VERSION_ACTIVITY": (
+        "from_version_id", "to_version_id", "version_activity_id", "linked_person_id", "item_subtype",
+    ),
+    "MODEL_RUN_PROV_LODGE": ("record",),
+    "MODEL_RUN_BATCH_SUBMIT": ("records",),
+    "MODEL_RUN_LODGE_ONLY": ("model_run_record_id", "record"),
+    "MODEL_RUN_UPDATE": ("model_run_record_id", "updated_record", "reason"),
+    "MODEL_RUN_UPDATE_LODGE_ONLY": ("model_run_record_id", "record"),
+    "GENERATE_REPORT": ("id", "item_subtype", "depth"),
+}  # fmt: skip
+"""What the worker of a job takes from its payload."""
 
 
 def _found(call: Call) -> Document:
@@ -113,7 +132,7 @@ def launch(call: Call) -> Document:
     missing = [name for name in _NEEDS.get(sub_type, ()) if name not in body["job_payload"]]
     if missing:
         text = "".join(f"\n{name}\n  field required (type=value_error.missing)" for name in missing)
-        told = f"{len(missing)} validation errors for {sub_type}{text}."
+        told = f"{len(missing)} validation errors for {_PAYLOADS.get(sub_type, sub_type)}{text}."
         raise Refusal(400, f"Invalid payload supplied: Failed to parse the payload as specified job type. Err: {told}")
     username = body.get("username") or call.caller.username
     session_id = jobs.launch(

@@ -189,6 +189,9 @@ def _work(store: Store, job: Document) -> Done:
         done = function(store, job)
     except Refusal as refusal:
         raise JobFailed(f"{unhandled}{refusal.message}.") from refusal
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        # An administrator may launch a job with a payload of any form.
+        raise JobFailed(f"{unhandled}{error!r}.") from error
     return done if isinstance(done, Done) else Done(done)
 
 

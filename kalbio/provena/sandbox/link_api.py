@@ -5,7 +5,8 @@ from __future__ import annotations
 from kalbio._core.emulator.refusals import Code, Problem, Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import items, links
-from kalbio.provena.sandbox.errors import failure, success
+from kalbio.provena.sandbox.errors import failure, not_found, success
+from kalbio.provena.sandbox.registry import wrong_route
 from kalbio.provena.sandbox.store import SYSTEM_ADMIN, SYSTEM_READ, SYSTEM_WRITE, Call, Routes, Store
 
 routes = Routes()
@@ -33,12 +34,7 @@ def _check_own(call: Call, person_id: str) -> None:
         told = f"Item (id='{person_id}') was not present in the registry. Are you sure the id is correct?."
         raise Refusal(500, f"{_FETCHING}{told}")
     if item["item_subtype"] != "PERSON":
-        raise Refusal(
-            500,
-            f"{_FETCHING}Failed to parse item with the associated route's subtype model of ItemSubType.PERSON. Are "
-            f"you using the correct endpoint route for id {person_id} pointing to an item subtype of "
-            f"{item['item_subtype']}?",
-        )
+        raise Refusal(500, f"{_FETCHING}{wrong_route(item, 'PERSON')}")
     if items.settings(call.store, person_id)["owner"] != call.caller.username:
         raise Refusal(
             401,
@@ -108,8 +104,7 @@ def admin_assign(call: Call) -> Document:
     if body.get("validate_item", True) and (item is None or item["item_subtype"] != "PERSON"):
         raise Refusal(
             500,
-            f"Registry fetch response id='{person_id}' indicated status failure - details: Could not find the given "
-            f"key ({person_id}) in the registry.",
+            f"Registry fetch response id='{person_id}' indicated status failure - details: {not_found(person_id)}.",
         )
     links.link(store, username, person_id)
     return {}

@@ -34,7 +34,7 @@ _DEFAULT_SIZE = 20
 @routes.operation("registryItemList", READ)
 def list_items(call: Call) -> Document:
     """One page of a subtype, by what its items are."""
-    return page_of(call, path_subtype(call, "list"))
+    return page_of(call, path_subtype(call))
 
 
 def page_of(call: Call, subtype: str) -> Document:
@@ -93,8 +93,12 @@ def list_releases(call: Call) -> Document:
         raise Refusal(400, "release reviewer id must be specified inside of filter_by")
     own = person_of(call.store, call.caller.username)
     if own != reviewer:
-        text = "User requesting is not the same as the release reviewer id."
-        raise Refusal(403, f"You can only search for your own dataset releases. {text}")
+        raise Refusal(
+            403,
+            "You can only search for your own dataset releases. User requesting is not the same as the release "
+            f'reviewer id. requesting username and ID are "{call.caller.username}"" and "{own}". '
+            f"Reviewer ID filter is {reviewer}.",
+        )
     cut, key = _cut(call, "release_approver", reviewer)
     found = [shown(item) for item in _readable(call, cut)]
     status = success("The datasets were listed.")
@@ -157,7 +161,7 @@ def _check_sort(partition: str, sort: str, begins_with: str | None) -> None:
         text = "Cannot filter by begins_with without specifying a valid sort_type."
         raise _invalid("sort_by", f"{text} Must be one of ['{_BEGINS_WITH}']")
     if begins_with is None and sort == _BEGINS_WITH:
-        text = "Cannot filter by begins-with sort_type without specifying a begins_with value"
+        text = f"Cannot filter by begins-with sort_type SortType.{sort} without specifying a begins_with value"
         raise _invalid("sort_by", text)
     if partition == "release_approver" and sort == "UPDATED_TIME":
         # There is no such index in the tables of an installation either.
@@ -165,8 +169,14 @@ def _check_sort(partition: str, sort: str, begins_with: str | None) -> None:
         raise Refusal(500, f"Failed to query the database. Error: {text}")
     known = {"release_approver": {"RELEASE_TIMESTAMP"}, "item_subtype": {*_FOR_ALL, _BEGINS_WITH}}
     if sort not in known.get(partition, _FOR_ALL):
-        text = f"Could not derive an index name for sort type SortType.{sort}."
-        raise Refusal(400, f"Failed to generate query parameters. Error: {text}")
+        filtered = "FilterType.ITEM_SUBTYPE" if partition == "item_subtype" else None
+        raise Refusal(
+            400,
+            "Failed to generate query parameters. Error: Could not derive an index name for filter type "
+            f"{filtered} and sort type SortType.{sort}. If attempting to sort items by some field belonging to only "
+            "particular item subtypes, ensure to provide the item subtype filter to access its index, or utilise the "
+            "specific list routes for the item subtype.",
+        )
 
 
 def _invalid(member: str, text: str) -> Refusal:

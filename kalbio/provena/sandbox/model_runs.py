@@ -7,7 +7,7 @@ from typing import Any
 from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import graph, items, records
-from kalbio.provena.sandbox.errors import success
+from kalbio.provena.sandbox.errors import not_found, success
 from kalbio.provena.sandbox.forms import stripped
 from kalbio.provena.sandbox.identity import User
 from kalbio.provena.sandbox.items import ITEM
@@ -114,8 +114,7 @@ def delete(call: Call) -> Document:
             400,
             "Exception: could not delete model run as error occurred when fetching the record from the registry: "
             f"Status code: 500, details: Response from registry API fetch for id {id} was parsed but had "
-            f"success==False with details: Could not find the given key ({id}) in the registry. Details "
-            f"\"Failed to find item. Is the ID ('{id}') correct and in the database?\"..",
+            f"success==False with details: {not_found(id)}.",
         )
     ask = graph.diff if call.body.get("trial_mode") else graph.lodge
     return {"diff": ask(store, id, graph.Graph())}

@@ -10,6 +10,7 @@ from kalbio._core.emulator.refusals import Code, Problem, Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import graph, items
 from kalbio.provena.sandbox.contract import find_violations
+from kalbio.provena.sandbox.errors import not_found
 from kalbio.provena.sandbox.items import ITEM, Caller
 from kalbio.provena.sandbox.store import Store
 
@@ -41,11 +42,7 @@ def fetch(store: Store, caller: Caller, id: str, subtype: str) -> Document:
         raise Refusal(400, "Failed to retrieve item with details: Value error. Details ID cannot be empty..")
     item = store.get(ITEM, id)
     if item is None:
-        raise Refusal(
-            400,
-            f"Failed to retrieve item with details: Could not find the given key ({id}) in the registry. "
-            f"Details \"Failed to find item. Is the ID ('{id}') correct and in the database?\"..",
-        )
+        raise Refusal(400, f"Failed to retrieve item with details: {not_found(id)}.")
     if not items.may_read(store, caller, item):
         raise Refusal(
             401, "Registry API denied access to resource: 401. Error: You are not authorised to fetch this item."

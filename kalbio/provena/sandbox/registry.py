@@ -8,7 +8,7 @@ from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document, Json
 from kalbio.provena.sandbox import activities, items
 from kalbio.provena.sandbox.contract import find_violations, load_contract, stem_of, subtype_of, subtypes_with
-from kalbio.provena.sandbox.errors import UNCAUGHT, failure, success
+from kalbio.provena.sandbox.errors import UNCAUGHT, failure, not_found, success
 from kalbio.provena.sandbox.forms import filled_data, shown
 from kalbio.provena.sandbox.items import ITEM
 from kalbio.provena.sandbox.links import require_person
@@ -25,12 +25,20 @@ _UNPARSABLE = (
 _SEED_FILLED = "Successfully applied update. Seeded item was updated to a complete item."
 
 
-def path_subtype(call: Call, action: str) -> str:
-    """The subtype in the path, where it has this action; else the path does not exist."""
+def path_subtype(call: Call) -> str:
+    """The subtype in the path."""
     subtype = subtype_of(call.path["category"], call.path["subtype"])
-    if subtype is None or subtype not in subtypes_with(action):
-        raise Refusal(404, "Not Found")
+    if subtype is None:
+        raise AssertionError(f"{call.request.path} has been routed")
     return subtype
+
+
+def wrong_route(item: Document, subtype: str) -> str:
+    """How the settings of an item are refused under the path of another subtype."""
+    return (
+        f"Failed to parse item with the associated route's subtype model of ItemSubType.{subtype}. Are you using the "
+        f"correct endpoint route for id {item['id']} pointing to an item subtype of {item['item_subtype']}?"
+    )
 
 
 def needs_person(subtype: str) -> bool:
@@ -58,7 +66,7 @@ def require_editor(call: Call, item: Document) -> None:
 @routes.operation("registryItemCreate", READ, WRITE)
 def create(call: Call) -> Document:
     """A complete item, with the first entry of its history."""
-    subtype, store, username = path_subtype(call, "create"), call.store, call.caller.username
+    subtype, store, username = path_subtype(call), call.store, call.caller.username
     data = read_data(subtype, call.body)
     person_id = require_writer(call, subtype)
     objection = find_objection(store, subtype, data)
@@ -91,7 +99,7 @@ def _require_name(data: Document) -> None:
 @routes.operation("registryItemSeed", READ, WRITE)
 def seed(call: Call) -> Document:
     """An item without data."""
-    subtype = path_subtype(call, "seed")
+    subtype = path_subtype(call)
     require_writer(call, subtype)
     item = items.seed(call.store, subtype, call.caller.username)
     return {"status": success("The item was seeded."), "seeded_item": shown(item)}
@@ -100,7 +108,7 @@ def seed(call: Call) -> Document:
 @routes.operation("registryItemUpdate", READ, WRITE)
 def update(call: Call) -> Document:
     """Other data for an item, or data for a seed."""
-    subtype, store, id = path_subtype(call, "update"), call.store, call.query["id"]
+    subtype, store, id = path_subtype(call), call.store, call.query["id"]
     data = read_data(subtype, call.body)
     person_id = require_writer(call, subtype)
     item = find_item(call, id)
@@ -132,7 +140,7 @@ def update(call: Call) -> Document:
 @routes.operation("registryItemRevert", READ, WRITE)
 def revert(call: Call) -> Document:
     """An earlier state of an item, as a further entry of its history."""
-    subtype, body = path_subtype(call, "revert"), call.body
+    subtype, body = path_subtype(call), call.body
     require_writer(call, subtype)
     item = find_item(call, body["id"])
     require_editor(call, item)
@@ -151,7 +159,7 @@ def restore(store: Store, item: Document, history_id: int, username: str, reason
 
 def find_entry(item: Document, history_id: int) -> Document:
     """An entry of the history of an item; else a refusal."""
-    entry: Document | None = next((one for one in item["history"] if one["id"] == history_id), None)
+    entry: Document | None = next((one for one in item.get("history", ()) if one["id"] == history_id), None)
     if entry is None:
         text = f"does not have a history entry with id matching {history_id}. No action taken."
         raise Refusal(400, f"The item with id {item['id']} {text}")
@@ -161,7 +169,7 @@ def find_entry(item: Document, history_id: int) -> Document:
 @routes.operation("registryItemVersion", READ, WRITE)
 def version(call: Call) -> Document:
     """The next version of an item; a lock does not prevent it."""
-    subtype, body, username = path_subtype(call, "version"), call.body, call.caller.username
+    subtype, body, username = path_subtype(call), call.body, call.caller.username
     person_id = require_writer(call, subtype)
     item = require_newest(call, body["id"])
     new = items.version(call.store, item, username, body["reason"])
@@ -188,7 +196,7 @@ def require_newest(call: Call, id: str) -> Document:
 @routes.operation("registryItemValidate", READ)
 def validate(call: Call) -> Document:
     """Whether data could be registered."""
-    subtype = path_subtype(call, "validate")
+    subtype = path_subtype(call)
     objection = find_objection(call.store, subtype, read_data(subtype, call.body))
     return {
         "status": success("The data are valid.") if objection is None else failure(f"Validation Error: {objection}")
@@ -198,7 +206,6 @@ def validate(call: Call) -> Document:
 @routes.operation("registryItemDelete", READ, WRITE, ADMIN)
 def delete(call: Call) -> Document:
     """Forget an item, whatever its subtype is."""
-    path_subtype(call, "delete")
     return _deleted(call)
 
 
@@ -217,13 +224,13 @@ def _deleted(call: Call) -> Document:
 @routes.operation("registryItemFetch", READ)
 def fetch(call: Call) -> Document:
     """One item. What is not there, and what is another thing, is told in the status."""
-    subtype, id = path_subtype(call, "fetch"), call.query["id"]
+    subtype, id = path_subtype(call), call.query["id"]
     nothing: Document = {"item": None, "roles": None, "locked": None, "item_is_seed": None}
     if not id:
         return {"status": failure("Value error. Details ID cannot be empty."), **nothing}
     item = call.store.get(ITEM, id)
     if item is None:
-        return {"status": failure(f"Could not find the given key ({id}) in the registry."), **nothing}
+        return {"status": failure(not_found(id)), **nothing}
     roles = _require_reader(call, item)
     is_seed = item["record_type"] == "SEED_ITEM"
     if item["item_subtype"] != subtype or (not is_seed and find_violations(subtype, item)):
@@ -253,9 +260,17 @@ def fetch_any(call: Call) -> Any:
     if not id:
         return UNCAUGHT
     item = call.store.get(ITEM, id)
+    if item is not None:
+        _require_reader(call, item)
+    return describe_any(id, item)
+
+
+def describe_any(id: str, item: Document | None) -> Document:
+    """An item of any subtype as it is stored, or that there is none."""
     if item is None:
-        return {"status": failure("The id you specified was not available in the registry."), "item": None}
-    _require_reader(call, item)
+        text = f"Failed to find item. Is the ID ('{id}') correct and in the database?"
+        told = f'The id you specified was not available in the registry, error: "{text}".'
+        return {"status": failure(told), "item": None}
     return {"status": success("The item was found."), "item": {**item, "universal_partition_key": "OK"}}
 
 
@@ -274,7 +289,7 @@ def about_version(call: Call) -> Document:
 @routes.operation("registryItemSchema", READ)
 def schema(call: Call) -> Document:
     """The JSON schema of the data of a subtype."""
-    found = schema_of(f"{stem_of(path_subtype(call, 'schema'))}DomainInfo")
+    found = schema_of(f"{stem_of(path_subtype(call))}DomainInfo")
     return {"status": success("The schema was found."), "json_schema": found}
 
 
@@ -302,9 +317,9 @@ def _with_definitions(schema: Json, used: set[str]) -> Any:
 @routes.operation("registryItemUiSchema", READ)
 def ui_schema(call: Call) -> Document:
     """How a form of the data is shown; nothing for those that people do not fill in."""
-    subtype = path_subtype(call, "ui_schema")
+    subtype = path_subtype(call)
     shown_as: Document = {}
-    if subtype in subtypes_with("create"):
+    if subtype in subtypes_with("registryItemCreate"):
         members = load_contract().spec["components"]["schemas"][f"{stem_of(subtype)}DomainInfo"]["properties"]
         shown_as = {"ui:title": subtype.replace("_", " ").capitalize()}
         shown_as |= {name: {"ui:description": name.replace("_", " ").capitalize()} for name in members}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from kalbio._core.emulator.strict_json import Document, Json
-from kalbio.provena.sandbox import items
-from kalbio.provena.sandbox.contract import find_violations, load_contract
-from kalbio.provena.sandbox.errors import failure, success
+from kalbio._core.emulator.refusals import Refusal
+from kalbio._core.emulator.strict_json import Document
+from kalbio.provena.sandbox import imports, items
+from kalbio.provena.sandbox.contract import find_faults, find_violations, load_contract
+from kalbio.provena.sandbox.errors import success
 from kalbio.provena.sandbox.items import ITEM, LOCK, SETTINGS
 from kalbio.provena.sandbox.store import ADMIN, READ, WRITE, Call, Routes, Store
 
 routes = Routes()
 
-_SYNCING = ("SYNC_ADD_OR_OVERWRITE", "SYNC_DELETION_ALLOWED")
+_TABLES = frozenset({"registry", "registry-auth", "registry-lock"})
 
 
 @routes.operation("registryAdminExport", READ, WRITE, ADMIN)
@@ -39,57 +38,44 @@ def _bundles(store: Store) -> dict[str, Document]:
 def import_items(call: Call) -> Document:
     """Items as they were exported; nothing but a trial, unless the request says otherwise."""
     body, store = call.body, call.store
-    mode, is_trial = body["import_mode"], body.get("trial_mode", True)
-    old, given = _bundles(store), {one["id"]: one for one in body["items"]}
-    refused: Document = {"trial_mode": is_trial, "statistics": None}
-    if body.get("parse_items", True):
-        broken = [pair for one in body["items"] for pair in _find_broken(one)]
-        if broken:
-            text = f"There were {len(broken)} items with parsing issues! See failure list."
-            return {"status": failure(text), **refused, "failure_list": broken}
-    wrong = list(_find_clashes(mode, old, given, may_delete=body.get("allow_entry_deletion", False)))
-    if wrong:
-        text = "There were errors during validation of the import mode, see the failure list."
-        return {"status": failure(text), **refused, "failure_list": wrong}
-    deleted = old.keys() - given.keys() if mode == "SYNC_DELETION_ALLOWED" else set()
-    if not is_trial:
-        for id in deleted | (old.keys() & given.keys()):
+    parses = body.get("parse_items", True)
+    broken: imports.Failures = [
+        [text, one] for one in body["items"] if (text := _find_fault(one, parses=parses)) is not None
+    ]
+    gone, answer = imports.plan(body, _bundles(store), broken, ("old_registry_size", "new_registry_size"))
+    if imports.is_done(answer):
+        for id in gone:
             items.remove(store, id)
-        for one in given.values():
-            store.add(ITEM, one["item_payload"], parent=one["item_payload"].get("item_subtype"))
+        for one in {one["id"]: one for one in body["items"]}.values():
+            store.add(ITEM, one["item_payload"], parent=one["item_payload"]["item_subtype"])
             store.add(SETTINGS, one["auth_payload"])
             store.add(LOCK, one["lock_payload"])
-    new = given.keys() - old.keys()
-    statistics = {
-        "old_registry_size": len(old),
-        "new_registry_size": len(old) - len(deleted) + len(new),
-        "deleted_entries": len(deleted),
-        "overwritten_entries": len(given) - len(new),
-        "new_entries": len(new),
-    }
-    done = success(f"{'TRIAL: ' if is_trial else ''}The items were imported with mode {mode}.")
-    return {"status": done, "trial_mode": is_trial, "statistics": statistics, "failure_list": None}
+    return answer
 
 
-def _find_broken(bundle: Document) -> Iterator[list[Json]]:
-    item = bundle["item_payload"]
+def _find_fault(bundle: Document, *, parses: bool) -> str | None:
+    """What keeps a bundle from being imported: with `parses`, also that its item is not what its subtype says."""
+    item, access, lock = bundle["item_payload"], bundle["auth_payload"], bundle["lock_payload"]
     subtype = item.get("item_subtype")
     if subtype not in load_contract().spec["x-registry-subtypes"]:
-        yield ["Could not parse registry item: it has no subtype.", bundle]
-    elif item.get("record_type") != "SEED_ITEM" and (found := find_violations(subtype, item)):
-        yield [f"Could not parse registry item as it's matched type: {found[0]}", bundle]
+        return "Could not parse registry item: it has no subtype."
+    if any(part.get("id") != bundle["id"] for part in (item, access, lock)):
+        return "Could not parse registry item: its parts have other ids."
+    lock_history = {"status": success(""), "history": (lock.get("lock_information") or {}).get("history")}
+    found = [
+        *find_faults("SeededItem", item),
+        *(find_violations(subtype, item) if parses and item.get("record_type") != "SEED_ITEM" else ()),
+        *find_faults("AccessSettings", access.get("access_settings")),
+        *find_faults("LockStatusResponse", lock.get("lock_information")),
+        *find_faults("LockHistoryResponse", lock_history),
+    ]
+    return f"Could not parse registry item as it's matched type: {found[0]}" if found else None
 
 
-def _find_clashes(
-    mode: str, old: dict[str, Document], given: dict[str, Document], *, may_delete: bool
-) -> Iterator[list[Json]]:
-    for id, bundle in given.items():
-        if mode == "ADD_ONLY" and id in old:
-            yield [f"Overlapping item on add only mode {id}", bundle]
-        if mode == "OVERWRITE_ONLY" and id not in old:
-            yield [f"Item {id} does not already exist", bundle]
-    for id in old.keys() - given.keys() if mode in _SYNCING else ():
-        if mode == "SYNC_ADD_OR_OVERWRITE":
-            yield [f"Item {id} currently exists but not provided in update", old[id]]
-        elif not may_delete:
-            yield [f"Item {id} will be deleted but deletion not explicitly enabled", old[id]]
+@routes.operation("registryAdminRestoreFromTable", READ, WRITE, ADMIN)
+def restore(call: Call) -> Document:
+    """Refused: there are no tables but those in use."""
+    if not _TABLES & set(call.body["table_names"].values()):
+        raise Refusal(500, imports.UNKNOWN_TABLE)
+    told = "You supplied a table name which is the same as the current active registry table(s)."
+    return imports.refuse_table(call.body, f"{told} This behaviour is not supported.")

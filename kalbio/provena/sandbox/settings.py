@@ -7,7 +7,7 @@ from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import items
 from kalbio.provena.sandbox.errors import success
 from kalbio.provena.sandbox.items import ITEM, LOCK, SETTINGS
-from kalbio.provena.sandbox.registry import path_subtype
+from kalbio.provena.sandbox.registry import path_subtype, wrong_route
 from kalbio.provena.sandbox.store import READ, WRITE, Call, Routes
 
 routes = Routes()
@@ -26,17 +26,18 @@ _ABOUT_ROLES = {
 
 
 def _item(call: Call) -> Document:
-    item = call.store.get(ITEM, call.query["id"])
+    id, subtype = call.query["id"], path_subtype(call)
+    item = call.store.get(ITEM, id)
     if item is None:
-        text = "was not present in the registry. Are you sure the id is correct?"
-        raise Refusal(400, f"Item (id='{call.query['id']}') {text}")
+        raise Refusal(400, f"Item (id='{id}') was not present in the registry. Are you sure the id is correct?")
+    if item["item_subtype"] != subtype:
+        raise Refusal(400, wrong_route(item, subtype))
     return item
 
 
 @routes.operation("registryItemAuthEvaluate", READ)
 def evaluate(call: Call) -> Document:
     """What the caller may do with an item; nothing is an answer too."""
-    path_subtype(call, "auth_evaluate")
     return {"roles": items.roles(call.store, call.caller, _item(call))}
 
 
@@ -44,7 +45,7 @@ def evaluate(call: Call) -> Document:
 def list_roles(call: Call) -> Document:
     """The roles that items of a subtype have."""
     told = []
-    for role in items.roles_for(path_subtype(call, "auth_roles")):
+    for role in items.roles_for(path_subtype(call)):
         title, text, grants = _ABOUT_ROLES[role]
         told.append({"role_display_name": title, "role_name": role, "description": text, "also_grants": grants})
     return {"roles": told}
@@ -53,7 +54,6 @@ def list_roles(call: Call) -> Document:
 @routes.operation("registryItemAuthConfigurationGet", READ)
 def get_settings(call: Call) -> Document:
     """Who may do what with an item; only its administrators may know."""
-    path_subtype(call, "auth_configuration_get")
     item = _item(call)
     if not items.may_manage(call.store, call.caller, item):
         text = "You are not authorised to view the access configuration for item"
@@ -64,7 +64,6 @@ def get_settings(call: Call) -> Document:
 @routes.operation("registryItemAuthConfigurationPut", READ, WRITE)
 def replace_settings(call: Call) -> Document:
     """Other access settings, also for an item that is locked."""
-    path_subtype(call, "auth_configuration_put")
     item, wanted = _item(call), call.body
     id, known = item["id"], set(items.roles_for(item["item_subtype"]))
     if not items.may_manage(call.store, call.caller, item):
@@ -91,14 +90,12 @@ def _set(names: set[str]) -> str:
 @routes.operation("registryItemLocksLocked", READ)
 def is_locked(call: Call) -> Document:
     """Whether an item is locked."""
-    path_subtype(call, "locks_locked")
     return {"locked": _read_lock(call)["locked"]}
 
 
 @routes.operation("registryItemLocksHistory", READ)
 def lock_history(call: Call) -> Document:
     """When an item was locked and unlocked, the oldest first."""
-    path_subtype(call, "locks_history")
     return {"status": success("The history of the lock was found."), "history": _read_lock(call)["history"]}
 
 
@@ -112,14 +109,12 @@ def _read_lock(call: Call) -> Document:
 @routes.operation("registryItemLocksLock", READ, WRITE)
 def lock(call: Call) -> Document:
     """Lock an item: its data cannot be changed then."""
-    path_subtype(call, "locks_lock")
     return _switched(call, "LOCK")
 
 
 @routes.operation("registryItemLocksUnlock", READ, WRITE)
 def unlock(call: Call) -> Document:
     """Unlock an item."""
-    path_subtype(call, "locks_unlock")
     return _switched(call, "UNLOCK")
 
 
