@@ -6,77 +6,42 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 import click
 
 from kalbio._version import __version__
 from kalbio.cli.errors import DONE, EXIT_CODES, FAILED, STOPPED, WRONG_USE, told
+from kalbio.cli.lazy import LazyGroup, Place
 from kalbio.cli.options import Run
 
 _COMPLETE = "_KALBIO_COMPLETE"
 
 
-class _Place(NamedTuple):
-    """Where a command is defined, and the line of `kalbio --help`, which loads no command."""
-
-    module: str
-    name: str
-    help: str
-
-
 COMMANDS = {
-    "login": _Place("login", "login", "keep url and credentials in a profile"),
-    "logout": _Place("login", "logout", "remove a profile"),
-    "whoami": _Place("login", "whoami", "say which workspace and which credentials are in use"),
-    "fields": _Place("listings", "fields", "list the fields"),
-    "types": _Place("listings", "types", "list the entity types"),
-    "programs": _Place("listings", "programs", "list the programs"),
-    "views": _Place("listings", "views", "list the record views"),
-    "activities": _Place("activities", "activities", "list activities, show one and its records"),
-    "records": _Place("records", "records", "read, search, load and export records"),
-    "files": _Place("files", "files", "download and upload files"),
-    "imports": _Place("imports", "imports", "list, show and wait for imports"),
-    "registration": _Place("registration", "registration", "list and watch the registrations of an activity"),
-    "events": _Place("events", "events", "list what happened in the workspace"),
-    "raw": _Place("raw", "raw", "call any operation of the API by its id"),
-    "doctor": _Place("doctor", "doctor", "find where the platform and its description differ"),
-    "sandbox": _Place("sandbox", "sandbox", "run a local emulator of the API"),
-    "inbox": _Place("inbox", "inbox", "see and decide about the events that a registrar has received"),
-    "provena": _Place("provena", "provena", "what there is for Provena"),
-    "completion": _Place("completion", "completion", "print the script that completes commands in a shell"),
+    "login": Place("kalbio.cli.login", "login", "keep url and credentials in a profile"),
+    "logout": Place("kalbio.cli.login", "logout", "remove a profile"),
+    "whoami": Place("kalbio.cli.login", "whoami", "say which workspace and which credentials are in use"),
+    "fields": Place("kalbio.cli.listings", "fields", "list the fields"),
+    "types": Place("kalbio.cli.listings", "types", "list the entity types"),
+    "programs": Place("kalbio.cli.listings", "programs", "list the programs"),
+    "views": Place("kalbio.cli.listings", "views", "list the record views"),
+    "activities": Place("kalbio.cli.activities", "activities", "list activities, show one and its records"),
+    "records": Place("kalbio.cli.records", "records", "read, search, load and export records"),
+    "files": Place("kalbio.cli.files", "files", "download and upload files"),
+    "imports": Place("kalbio.cli.imports", "imports", "list, show and wait for imports"),
+    "registration": Place("kalbio.cli.registration", "registration", "list and watch the registrations of an activity"),
+    "events": Place("kalbio.cli.events", "events", "list what happened in the workspace"),
+    "raw": Place("kalbio.cli.raw", "raw", "call any operation of the API by its id"),
+    "doctor": Place("kalbio.cli.doctor", "doctor", "find where the platform and its description differ"),
+    "sandbox": Place("kalbio.cli.sandbox", "sandbox", "run a local emulator of the API"),
+    "inbox": Place("kalbio.cli.inbox", "inbox", "see and decide about the events that a registrar has received"),
+    "provena": Place("kalbio.cli.provena", "provena", "work with Provena, the provenance system"),
+    "completion": Place("kalbio.cli.completion", "completion", "print the script that completes commands in a shell"),
 }
 
 
-class _Commands(click.Group):
-    """The group of all commands: each is loaded when it runs."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        command: click.Command = getattr(import_module(f"kalbio.cli.{place.module}"), place.name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, place.help) for name, place in COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from kalbio._core.objects.identifiers import did_you_mean
-
-            ctx.fail(f"There is no command {args[0]!r}.{did_you_mean(args[0], COMMANDS)}")
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=_Commands, epilog=EXIT_CODES)
+@click.group(cls=LazyGroup, places=COMMANDS, epilog=EXIT_CODES)
 @click.version_option(__version__, message="%(version)s")
 def kalbio() -> None:
     """Work with the Kaleidoscope R&D platform from the shell."""

@@ -120,7 +120,7 @@ def test_the_command_prints_the_login_of_another_user(monkeypatch: pytest.Monkey
             client.organisations.create(display_name="x", name="x")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kalbio.cli.provena.serve_until_stopped", look)
+    monkeypatch.setattr("kalbio.cli.provena.sandbox.serve_until_stopped", look)
     assert cli.main(["provena", "sandbox", "--port", "0", "--offline-token", "carol"]) == 0
     assert "Or as carol" in printed[0]
 

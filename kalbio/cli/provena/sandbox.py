@@ -1,4 +1,4 @@
-"""`kalbio provena`: what there is for Provena."""
+"""`kalbio provena sandbox`: a local stand-in for an installation of Provena."""
 
 from __future__ import annotations
 
@@ -11,12 +11,7 @@ from kalbio.cli.options import debuggable, this_run
 from kalbio.cli.sandbox import fault_help, say_stopped, serve_until_stopped
 
 
-@click.group()
-def provena() -> None:
-    """What there is for Provena, the provenance system."""
-
-
-@provena.command()
+@click.command()
 @click.option("--port", type=int, default=8322, show_default=True, help="Port to listen on; 0 takes a free one.")
 @click.option("--db", metavar="FILE", help="File to keep everything in; without it, all data is lost at the end.")
 @click.option("--seconds-per-stage", type=float, default=0, show_default=True, metavar="S", help="How long a job stays "
