@@ -127,10 +127,15 @@ def place_in_provena(module: str) -> str:
     return module.removeprefix("kalbio.provena.").removeprefix("aio.").split(".")[0]
 
 
+COMMANDS = "kalbio.cli.provena"
+"""What `kalbio provena` does: the only place where the two platforms meet, in their command."""
+
+
 def test_provena_is_a_room_of_its_own() -> None:
-    """Nothing else imports it, it imports the floor and itself alone, and inside its imports lead down as well."""
+    """Only its commands import it, it imports the floor and itself alone, and inside its imports lead down as well."""
     room = {module for module in MODULES if module.startswith("kalbio.provena")}
-    assert {module for module in MODULES if module not in room and graph()[module] & room} == set()
+    knowing = {module for module in MODULES if module not in room and graph()[module] & room}
+    assert {module for module in knowing if not module.startswith(COMMANDS)} == set()
     assert {
         (module, other)
         for module in room
@@ -146,6 +151,23 @@ def test_provena_is_a_room_of_its_own() -> None:
         if PROVENA_RANKS[place_in_provena(other)] > PROVENA_RANKS[place_in_provena(module)]
     ]
     assert up == []
+
+
+def test_the_commands_of_provena_know_nothing_of_the_other_platform() -> None:
+    """They import the command's own machinery, the floor and Provena; and no other command imports them."""
+    allowed = ("kalbio.cli", "kalbio._core", "kalbio.provena")
+    assert {
+        (module, other)
+        for module in MODULES
+        if module.startswith(COMMANDS)
+        for other, _ in imported(module)
+        if other.startswith(("kalbio", "kaleidoscope_api")) and not other.startswith(allowed)
+    } == set()
+    assert {
+        module
+        for module, others in graph().items()
+        if not module.startswith(COMMANDS) and any(other.startswith(COMMANDS) for other in others)
+    } == set()
 
 
 def test_the_stand_in_for_provena_imports_nothing_of_its_client() -> None:

@@ -6,8 +6,6 @@ import contextlib
 import json
 import os
 import stat
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +13,7 @@ from typing import Any, Literal
 import attrs
 
 from kalbio._core.errors import SettingError
+from kalbio._core.files.user_settings import settings_folder, write_private
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
 from kalbio._extras import require_keyring
@@ -64,7 +63,7 @@ class Profiles:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.path = (config_folder(os.environ) if folder is None else folder) / _FILE
+        self.path = (settings_folder("kalbio", os.environ) if folder is None else folder) / _FILE
 
     def names(self) -> list[str]:
         """Return the names of all profiles."""
@@ -141,28 +140,7 @@ class Profiles:
         return known
 
     def _write(self, known: Mapping[str, Mapping[str, Any]]) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Whole or not at all, and nobody else's business from the beginning: mkstemp makes a file of the user alone.
-        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".profiles-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(known, file, indent=2, sort_keys=True)
-                file.write("\n")
-            Path(temporary).replace(self.path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-
-
-def config_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
-    """Return the folder in which a user of this platform has the settings of kalbio."""
-    if platform == "win32" and environ.get("APPDATA"):
-        return Path(environ["APPDATA"]) / "kalbio"
-    if platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "kalbio"
-    given = environ.get("XDG_CONFIG_HOME", "")
-    # The standard says that a relative path there does not count.
-    return (Path(given) if Path(given).is_absolute() else Path.home() / ".config") / "kalbio"
+        write_private(self.path, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
 
 def profile_of(name: str | None, arguments: Mapping[str, object], environ: Mapping[str, str]) -> Profile | None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient, SettingError
-from kalbio._model.profiles import CREDENTIALS, Profile, Profiles, config_folder
+from kalbio._core.files.user_settings import settings_folder
+from kalbio._model.profiles import CREDENTIALS, Profile, Profiles
 from kalbio.testing import InProcess
 from tests.cli.conftest import Shell
 
@@ -210,8 +211,8 @@ def test_without_a_keyring_the_file_is_used(bare: Shell, monkeypatch: pytest.Mon
 def test_the_folder_is_that_of_the_platform(tmp_path: Path) -> None:
     """Settings lie where each platform has them; a relative XDG_CONFIG_HOME does not count."""
     home = Path.home()
-    assert config_folder({"XDG_CONFIG_HOME": str(tmp_path)}, "linux") == tmp_path / "kalbio"
-    assert config_folder({"XDG_CONFIG_HOME": "here"}, "linux") == home / ".config" / "kalbio"
-    assert config_folder({}, "linux") == home / ".config" / "kalbio"
-    assert config_folder({}, "darwin") == home / "Library" / "Application Support" / "kalbio"
-    assert config_folder({"APPDATA": str(tmp_path)}, "win32") == tmp_path / "kalbio"
+    assert settings_folder("kalbio", {"XDG_CONFIG_HOME": str(tmp_path)}, "linux") == tmp_path / "kalbio"
+    assert settings_folder("kalbio", {"XDG_CONFIG_HOME": "here"}, "linux") == home / ".config" / "kalbio"
+    assert settings_folder("kalbio", {}, "linux") == home / ".config" / "kalbio"
+    assert settings_folder("kalbio", {}, "darwin") == home / "Library" / "Application Support" / "kalbio"
+    assert settings_folder("kalbio", {"APPDATA": str(tmp_path)}, "win32") == tmp_path / "kalbio"

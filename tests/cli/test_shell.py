@@ -31,9 +31,9 @@ def test_help_loads_no_command() -> None:
     loaded = modules_of("--help")
     ours = {name for name in loaded if name.startswith(("kalbio", "kaleidoscope_api"))}
     assert {name for name in ours if name.startswith("kalbio.cli.")} == {
-        "kalbio.cli.application", "kalbio.cli.errors", "kalbio.cli.options",
+        "kalbio.cli.application", "kalbio.cli.errors", "kalbio.cli.lazy", "kalbio.cli.options",
     }  # fmt: skip
-    assert len(ours) <= 10
+    assert len(ours) <= 11
     assert loaded & {"httpx", "attrs", "attr", "rich", "json.encoder", "kalbio.client", "ssl", "asyncio"} == set()
 
 
@@ -42,6 +42,9 @@ def test_a_command_loads_what_it_needs() -> None:
     loaded = modules_of("records", "table", "--help")
     assert "kalbio.cli.records" in loaded
     assert loaded & {"kalbio.client", "kalbio.cli.listings", "httpx", "rich"} == set()
+    loaded = modules_of("provena", "datasets", "--help")
+    assert "kalbio.cli.provena.datasets" in loaded
+    assert loaded & {"kalbio.client", "kalbio.provena", "kalbio.cli.provena.sandbox", "httpx"} == set()
 
 
 def test_without_its_library_the_command_names_the_cure() -> None:

@@ -14,7 +14,16 @@ from kalbio.cli.application import COMMANDS, kalbio
 from tests.cli.conftest import Shell
 from tests.rows import row
 
-PRINT_NOTHING = {"doctor", "sandbox", "provena sandbox", "logout", "completion", "inbox retry", "inbox drop"}
+PRINT_NOTHING = {
+    "doctor",
+    "sandbox",
+    "provena sandbox",
+    "logout",
+    "provena logout",
+    "completion",
+    "inbox retry",
+    "inbox drop",
+}
 """Commands whose output is a sentence or a report of its own."""
 
 

@@ -7,8 +7,18 @@ import click
 from kalbio.cli.errors import EXIT_CODES
 from kalbio.cli.lazy import LazyGroup, Place
 
+_HERE = "kalbio.cli.provena"
+
 COMMANDS = {
-    "sandbox": Place("kalbio.cli.provena.sandbox", "sandbox", "run a local stand-in for an installation"),
+    "login": Place(f"{_HERE}.login", "login", "log in to an installation, and keep the login"),
+    "logout": Place(f"{_HERE}.login", "logout", "remove a login"),
+    "whoami": Place(f"{_HERE}.login", "whoami", "say which user and which installation are in use"),
+    "items": Place(f"{_HERE}.items", "items", "list, show and create items of the registry"),
+    "search": Place(f"{_HERE}.items", "search", "find items by words"),
+    "datasets": Place(f"{_HERE}.datasets", "datasets", "list and mint datasets, download and upload their files"),
+    "jobs": Place(f"{_HERE}.jobs", "jobs", "list, show and wait for jobs"),
+    "lineage": Place(f"{_HERE}.lineage", "lineage", "print what an item came from, or what came of it"),
+    "sandbox": Place(f"{_HERE}.sandbox", "sandbox", "run a local stand-in for an installation"),
 }
 
 

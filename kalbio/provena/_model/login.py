@@ -191,6 +191,17 @@ class DeviceFlow(AuthManager):
         """Where the tokens are kept; None when they are in memory alone."""
         return None if self._device.file is None else self._device.file.path
 
+    def renew_with(self, refresh_token: str) -> None:
+        """Log in with a refresh token that you have already, such as an offline token, in place of a browser.
+
+        What comes of it is kept like the tokens of a login in a browser.
+
+        Example:
+            >>> auth.renew_with(offline_token)
+        """
+        _check("refresh_token", refresh_token)
+        self._device.renew_with(refresh_token)
+
     def logout(self) -> None:
         """Forget the tokens, in memory and in the file; the next call asks for a login in the browser.
 
@@ -258,7 +269,8 @@ class _DeviceTokens(Tokens):
         self._interval = _INTERVAL
         self._ends = 0.0
         self._looked = False  # whether the tokens of an earlier program were taken over
-        self._tried = ""  # the token that was presented last
+        self._tried = ""  # the refresh token that was presented last
+        self._renewing = ""  # the same, while its answer is awaited
 
     def usable(self) -> str | None:
         """Return the access token while it is good, else None; at first that of an earlier program."""
@@ -289,6 +301,12 @@ class _DeviceTokens(Tokens):
             self._issued.extend(map(str, tokens))
         return kept
 
+    def renew_with(self, refresh: str) -> None:
+        """Present this refresh token next."""
+        with self._lock:
+            self._access, self._refresh, self._code, self._looked = None, refresh, "", True
+            self._issued.append(refresh)
+
     def forget(self) -> None:
         """Forget all tokens, those in the file too."""
         with self._lock:
@@ -309,6 +327,7 @@ class _DeviceTokens(Tokens):
     def next_grant(self) -> Grant:
         """Return a renewal where that is possible, else a poll for the code, else the beginning of a flow."""
         with self._lock:
+            self._renewing = ""
             if self._code:
                 return {"grant_type": _DEVICE_GRANT, "client_id": self.client_id, "device_code": self._code}
             refresh, self._refresh = self._refresh, None
@@ -317,7 +336,7 @@ class _DeviceTokens(Tokens):
             kept = self._kept()
             refresh = None if kept is None or kept["refresh_token"] == self._tried else kept["refresh_token"]
         if refresh is not None:
-            self._tried = refresh
+            self._tried = self._renewing = refresh
             return {"grant_type": "refresh_token", "client_id": self.client_id, "refresh_token": refresh}
         return {"client_id": self.client_id} if self._scope is None else {
             "client_id": self.client_id, "scope": self._scope,
@@ -329,7 +348,9 @@ class _DeviceTokens(Tokens):
         if not isinstance(answer, dict) or "device_code" not in answer:
             token = super().accept(body)
             with self._lock:
-                self._code, self._tried = "", ""
+                # A renewal that brings no other refresh token leaves the one that it was made with.
+                self._refresh = self._refresh or self._renewing or None
+                self._code, self._tried, self._renewing = "", "", ""
                 renew_at = time.time() + self._renew_at - self.clock()
                 kept = {"access_token": token, "refresh_token": self._refresh, "renew_at": renew_at}
             if self.file is not None and kept["refresh_token"]:

@@ -6,12 +6,10 @@ import hashlib
 import json
 import os
 import stat
-import sys
-import tempfile
 import warnings
-from pathlib import Path
 from typing import Any
 
+from kalbio._core.files.user_settings import settings_folder, write_private
 from kalbio._core.text.display import safe_repr
 
 
@@ -29,7 +27,7 @@ class TokenFile:
     def __init__(self, realm: str, client_id: str, user: str) -> None:
         self._owner = {"realm": realm, "client_id": client_id, "user": user}
         key = json.dumps(self._owner, sort_keys=True).encode()
-        self.path = config_folder() / f"{hashlib.sha256(key).hexdigest()[:32]}.json"
+        self.path = settings_folder("kalbio", os.environ) / "provena" / f"{hashlib.sha256(key).hexdigest()[:32]}.json"
 
     def read(self) -> dict[str, Any] | None:
         """Return what was kept; None when that is nothing, or nothing that can be trusted."""
@@ -48,33 +46,14 @@ class TokenFile:
 
     def write(self, kept: dict[str, Any]) -> None:
         """Keep tokens in place of what was kept. Whoever reads meanwhile gets the old ones or the new ones."""
-        temporary: Path | None = None
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.path.parent)  # mode 0600, whatever the umask
-            temporary = Path(name)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({**self._owner, **kept}, file)
-            temporary.replace(self.path)
+            write_private(self.path, json.dumps({**self._owner, **kept}))
         except OSError as error:
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
             _warn(f"tokens cannot be kept in {self.path.parent}: {error.strerror or safe_repr(error)}")
 
     def delete(self) -> None:
         """Keep nothing."""
         self.path.unlink(missing_ok=True)
-
-
-def config_folder() -> Path:
-    """Return the folder for the settings of a user on this platform, and in it that of this package."""
-    if sys.platform == "win32":
-        base = os.environ.get("APPDATA") or str(Path.home() / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Application Support")
-    else:
-        base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "kalbio" / "provena"
 
 
 def _warn(text: str) -> None:

@@ -1,0 +1,148 @@
+"""`kalbio provena login`, `logout` and `whoami`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kalbio.cli.errors import WRONG_USE, Stop
+from kalbio.cli.options import connected, debuggable, printing
+from kalbio.cli.output import Output
+from kalbio.cli.provena.logins import DEFAULT, Login, Logins, connect, login_in_use, variables
+
+if TYPE_CHECKING:
+    from kalbio.provena.client import ProvenaClient
+
+_PROFILE = click.option("--profile", "name", metavar="NAME", default=DEFAULT, show_default=True, help="The name of the "
+                        "login.")  # fmt: skip
+
+
+@click.command()
+@_PROFILE
+@click.option("--domain", metavar="DOMAIN", help="The domain of the installation, such as provena.example.org.")
+@click.option("--realm", metavar="REALM", help="Its realm.")
+@click.option("--client-id", metavar="ID", help="A client of the realm that lets people log in.  "
+              "[default: client-tools]")  # fmt: skip
+@click.option("--url", metavar="URL", help="Address of a server that has all services, such as the sandbox.")
+@click.option("--offline-token", "with_token", is_flag=True, help="Log in with an offline token, not in a browser: it "
+              "is asked for, or read from the first line of the input.")  # fmt: skip
+@click.option("--from-environment", is_flag=True, help="Take everything from PROVENA_*, with the offline token.")
+@click.option("--no-browser", is_flag=True, help="Print the link, and open nothing.")
+@debuggable
+@printing
+def login(
+    out: Output,
+    name: str,
+    domain: str | None,
+    realm: str | None,
+    client_id: str | None,
+    url: str | None,
+    with_token: bool,
+    from_environment: bool,
+    no_browser: bool,
+) -> None:
+    """Log in to an installation of Provena, and keep the login.
+
+    Prints a link and a code; open the link in a browser, here or on another computer. The tokens are kept in a file
+    that only you can read, and renewed while that is possible.
+    """
+    if not name.isprintable() or not name.strip() or name != name.strip():
+        raise Stop(f"{name!r} is no name for a login", WRONG_USE)
+    token = None
+    if from_environment:
+        if domain or realm or client_id or url or with_token:
+            raise Stop("--from-environment takes all of it: leave the other options out", WRONG_USE)
+        found = variables()
+        if "OFFLINE_TOKEN" not in found:
+            raise Stop("PROVENA_OFFLINE_TOKEN is not set; logins as a service are used from the environment as they "
+                       "are", WRONG_USE)  # fmt: skip
+        domain, realm, url, client_id, token = (
+            found.get(one) for one in ("DOMAIN", "REALM", "URL", "CLIENT_ID", "OFFLINE_TOKEN")
+        )
+    for option, value in (("--domain", domain), ("--realm", realm)):
+        if not value:
+            variable = f"PROVENA_{option[2:].upper()}"
+            raise Stop(f"{variable} is not set" if from_environment else f"{option} is missing", WRONG_USE)
+    chosen = Login(str(domain), str(realm), client_id or "client-tools", url or None)
+    if with_token:
+        token = _ask_for_token()
+    flow = chosen.flow(name, _refused if token else _tell, open_browser=not no_browser)
+    flow.logout()
+    if token:
+        flow.renew_with(token)
+    from kalbio.provena.client import ProvenaClient
+
+    with ProvenaClient(flow) as client:
+        user = _user(client)
+    logins = Logins()
+    logins.save(name, chosen)
+    out.object({
+        "profile": name,
+        "user": user["username"],
+        "domain": chosen.domain,
+        "realm": chosen.realm,
+        "kept": f"the login in {logins.path}, its tokens in {flow.token_file}",
+    })  # fmt: skip
+
+
+def _tell(text: str) -> None:
+    # The output is for what the command prints in the end.
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _refused(_: str) -> None:
+    raise Stop("the offline token is refused: it has ended, or belongs to another installation or client")
+
+
+def _ask_for_token() -> str:
+    if sys.stdin.isatty():
+        answer: str = click.prompt("Offline token", hide_input=True, err=True)
+        return answer.strip()
+    line = sys.stdin.readline().strip()
+    if not line:
+        raise Stop("offline token is missing: give it as the first line of the input", WRONG_USE)
+    return line
+
+
+def _user(client: ProvenaClient) -> dict[str, Any]:
+    """Return whose the token is. The answer repeats the token, so nothing else is made of it."""
+    from provena_api.api.auth import auth_check_access_general
+
+    from kalbio._core.http.responses import as_object
+
+    answer = as_object(client.call(auth_check_access_general.build_request()))
+    return {"username": answer.get("username"), "email": answer.get("email"), "roles": answer.get("roles")}
+
+
+@click.command()
+@_PROFILE
+@debuggable
+def logout(name: str) -> None:
+    """Remove a login with its tokens. The identity provider is not told: end the session there if others have them."""
+    logins = Logins()
+    logins.load(name).flow(name, _tell).logout()
+    logins.remove(name)
+    click.echo(f"The login {name} is removed.")
+
+
+@click.command()
+@connected
+@printing
+def whoami(out: Output) -> None:
+    """Say which user and which installation are in use, and where the login came from. Asks the servers."""
+    used = login_in_use()
+    with connect() as client:
+        user = _user(client)
+        out.object({
+            "user": user["username"],
+            "email": user["email"],
+            "roles": user["roles"],
+            "person": client.access.linked_person(),
+            "domain": client.config.domain,
+            "realm": client.config.realm_name,
+            "profile": used.name,
+            "from": used.origin,
+        })  # fmt: skip
