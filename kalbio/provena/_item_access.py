@@ -1,11 +1,12 @@
-# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 778b2551cc5f)
+# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 65beb8d91a5c)
 """Who may do what with the items of one subtype."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from provena_api.api.auth import auth_groups_user_list_groups
 from provena_api.api.registry import (
     registry_item_auth_configuration_get,
     registry_item_auth_configuration_put,
@@ -14,9 +15,13 @@ from provena_api.api.registry import (
 )
 from provena_api.models import AccessSettings
 
+from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.objects.identifiers import Catalog, close_matches
+from kalbio._core.text.display import safe_repr
 from kalbio.provena._items import Identifier, Items
 from kalbio.provena._model.access import ItemAccess, Role, as_group_roles, as_roles
+from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._model.users import Group
 
@@ -38,7 +43,7 @@ class AccessCalls(Items):
             ['metadata-read']
         """
         require_action(self.subtype, "auth_evaluate")
-        request = registry_item_auth_evaluate.build_request(*self._place(), id=self.resolve(identifier))
+        request = registry_item_auth_evaluate.build_request(*self._place(), id=self.own_or_unreadable(identifier))
         return frozenset(as_object(self.client.session.call(request)).get("roles") or ())
 
     def roles(self) -> list[Role]:
@@ -67,7 +72,7 @@ class AccessCalls(Items):
             frozenset({'metadata-read'})
         """
         require_action(self.subtype, "auth_configuration_get")
-        return self._access(self._own(identifier))
+        return self._access(self.own(identifier))
 
     def set_access(
         self,
@@ -79,18 +84,21 @@ class AccessCalls(Items):
         """Say who may do what with an item, also with one that is locked.
 
         The server replaces all settings at once, so they are read first; what another program changes between that
-        and the answer is lost. It takes ids of groups that do not exist, which grant nothing.
+        and the answer is lost. It would take ids of groups that do not exist, which grant nothing; so the groups are
+        listed, which everybody may do.
 
         Args:
             identifier: the item: handle, object, or exact display name.
             general: the roles of everybody; None leaves them as they are, an empty set takes all of them away.
-            groups: the roles of groups, by group or id, instead of those of all groups before; None leaves them.
+            groups: the roles of groups, by group, id or exact display name, instead of those of all groups before; None
+                leaves them.
 
         Returns:
             The settings as they are now.
 
         Raises:
             ValueError: a role that items of this subtype do not have; nothing was sent.
+            IdentifierError: there is no such group; nothing was changed.
             PermissionDeniedError: you do not have the role `admin` of the item.
 
         Example:
@@ -102,8 +110,10 @@ class AccessCalls(Items):
             raise TypeError("set_access() needs general, groups, or both")
         for_all = None if general is None else as_roles(self.subtype, "general", general)
         for_groups = None if groups is None else as_group_roles(self.subtype, groups)
-        id = self._own(identifier)
+        id = self.own(identifier)
         before = self._access(id)
+        if for_groups:
+            for_groups = self._known_groups(for_groups, before.groups)
         wanted = ItemAccess(
             before.owner,
             before.general if for_all is None else for_all,
@@ -113,6 +123,23 @@ class AccessCalls(Items):
         request = registry_item_auth_configuration_put.build_request(*self._place(), id=id, body=body)
         self.client.session.call(request)
         return wanted
+
+    def _known_groups(self, wanted: Mapping[str, frozenset[str]], before: Collection[str]) -> dict[str, frozenset[str]]:
+        """Return roles by the ids of groups that there are. One that has roles already may be gone, and stay."""
+        response = self.client.session.call(auth_groups_user_list_groups.build_request())
+        groups = [Group(one) for one in objects_in(response, as_object(response), "groups")]
+        catalog = Catalog("group", groups, lambda group: group.display_name)
+        found: dict[str, frozenset[str]] = {}
+        for given, roles in wanted.items():
+            named = catalog.by_id(given) or (None if given in before else catalog.by_name(given))
+            if named is None and given not in before:
+                close = close_matches(given, [text for one in groups for text in (one.id, one.display_name or "")])
+                raise IdentifierNotFoundError("group", given, close)
+            id = given if named is None else named.id
+            if id in found:
+                raise ValueError(f"groups has {safe_repr(id)} twice: {safe_repr(given)} is the same group")
+            found[id] = roles
+        return found
 
     def _access(self, id: str) -> ItemAccess:
         request = registry_item_auth_configuration_get.build_request(*self._place(), id=id)

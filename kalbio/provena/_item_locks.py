@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest 46df367e2a81)
+# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest 19c233d6872f)
 """Locks of the items of one subtype."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_lock")
         require_text("reason", reason)
-        body = LockChangeRequest(id=self._own(identifier), reason=reason)
+        body = LockChangeRequest(id=self.own(identifier), reason=reason)
         self.client.session.call(registry_item_locks_lock.build_request(*self._place(), body=body))
 
     def unlock(self, identifier: Identifier, reason: str) -> None:
@@ -62,7 +62,7 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_unlock")
         require_text("reason", reason)
-        body = LockChangeRequest(id=self._own(identifier), reason=reason)
+        body = LockChangeRequest(id=self.own(identifier), reason=reason)
         self.client.session.call(registry_item_locks_unlock.build_request(*self._place(), body=body))
 
     @contextmanager
@@ -81,7 +81,7 @@ class LockCalls(Items):
             >>> with client.models.locked("Coral model", "a run is under way"):
             ...     pass
         """
-        id = self._own(identifier)
+        id = self.own(identifier)
         self.lock(id, reason)
         try:
             yield
@@ -99,7 +99,7 @@ class LockCalls(Items):
             False
         """
         require_action(self.subtype, "locks_locked")
-        request = registry_item_locks_locked.build_request(*self._place(), id=self._own(identifier))
+        request = registry_item_locks_locked.build_request(*self._place(), id=self.own(identifier))
         return bool(as_object(self.client.session.call(request)).get("locked"))
 
     def lock_history(self, identifier: Identifier) -> list[LockEvent]:
@@ -113,6 +113,6 @@ class LockCalls(Items):
             [('LOCK', 'under review'), ('UNLOCK', 'reviewed')]
         """
         require_action(self.subtype, "locks_history")
-        request = registry_item_locks_history.build_request(*self._place(), id=self._own(identifier))
+        request = registry_item_locks_history.build_request(*self._place(), id=self.own(identifier))
         response = self.client.session.call(request)
         return [LockEvent(one) for one in objects_in(response, as_object(response), "history")]

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/access.py by scripts/regenerate; edit that file. (digest 98a57155b4d3)
+# Derived from kalbio/provena/aio/access.py by scripts/regenerate; edit that file. (digest bc5100dcee83)
 """Who may do what in general, and which person of the registry a user is."""
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from kalbio._core.objects.checks import require_flag, require_text, require_text
 from kalbio._core.objects.resource import ObjectList
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import objects_in
+from kalbio.provena._model.identifiers import handle_of
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.users import AccessReport, AccessRequest
 from kalbio.provena._service import Client, Service, require_one_of, require_whole
@@ -54,7 +55,11 @@ State: TypeAlias = Literal[
 class Persons(Protocol):
     """What knows the people of the registry."""
 
-    def resolve(self, identifier: str | Item | Hit) -> str:
+    def checked(self, identifier: str | Item | Hit) -> str:
+        """Return the handle of a person, as far as that can be read."""
+        ...
+
+    def own(self, identifier: str | Item | Hit) -> str:
         """Return the handle of a person."""
         ...
 
@@ -176,7 +181,7 @@ class AccessService(Service):
             >>> client.access.link_person("Ada Lovelace")
             '10378.1/1451860'
         """
-        id = self._client.persons.resolve(person)
+        id = self._client.persons.own(person)
         body = UserLinkUserAssignRequest(person_id=id)
         self._client.session.call(auth_link_user_assign.build_request(body=body))
         return id
@@ -199,7 +204,7 @@ class AccessService(Service):
             >>> client.access.validate_link("Ada Lovelace")
             '10378.1/1451860'
         """
-        id = self._client.persons.resolve(person)
+        id = self._client.persons.own(person)
         body = UserLinkUserAssignRequest(person_id=id)
         self._client.session.call(auth_link_user_validate.build_request(body=body))
         return id
@@ -315,7 +320,7 @@ class AdminAccessService(Service):
             >>> client.access.admin.linked_users("Ada Lovelace")
             ['alice']
         """
-        id = self._client.persons.resolve(person)
+        id = self._client.persons.checked(person)
         answer = as_object(self._client.session.call(auth_link_admin_reverse_lookup.build_request(person_id=id)))
         return [str(name) for name in answer.get("usernames") or ()]
 
@@ -328,7 +333,7 @@ class AdminAccessService(Service):
             username: the user. The server does not check whether there is one.
             person: the person: its handle, the object, or its exact display name.
             force: True replaces the person that the user is linked to.
-            validate: False takes any handle; the server does not check that it is that of a person.
+            validate: False takes any handle, and no name; the server does not check that it is that of a person.
 
         Returns:
             The handle of the person.
@@ -345,11 +350,11 @@ class AdminAccessService(Service):
         require_text("username", username)
         require_flag("force", force)
         if require_flag("validate", validate):
-            id = self._client.persons.resolve(person)
-        elif isinstance(person, str) and HANDLE.fullmatch(person):
-            id = person
+            id = self._client.persons.own(person)
         else:
-            raise ValueError(f"without validate, person must be a handle; got {safe_repr(person)}")
+            id = handle_of(person)
+            if not isinstance(id, str) or not HANDLE.fullmatch(id):
+                raise ValueError(f"without validate, person must be a handle or an object; got {safe_repr(person)}")
         body = AdminLinkUserAssignRequest(username=username, person_id=id, force=force, validate_item=validate)
         self._client.session.call(auth_link_admin_assign.build_request(body=body))
         return id

@@ -1,10 +1,10 @@
-# Derived from kalbio/provena/aio/all_items.py by scripts/regenerate; edit that file. (digest 48e86fae13ee)
+# Derived from kalbio/provena/aio/all_items.py by scripts/regenerate; edit that file. (digest 2055081b4c23)
 """The registry as a whole: a service for each subtype, what goes for all of them, and its administration."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Literal, TypeAlias
 
 from provena_api.api.registry import (
@@ -18,20 +18,22 @@ from provena_api.models import (
     ListUserReviewingDatasetsRequest,
 )
 
-from kalbio._core.errors import NotFoundError
+from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError, NotFoundError
 from kalbio._core.http.responses import as_object
+from kalbio._core.objects.identifiers import Catalog
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._item import RegistryItem
 from kalbio.provena._items import Identifier, RecordType, Sort, list_request
 from kalbio.provena._model.answers import page_of
 from kalbio.provena._model.identifiers import handle_of
 from kalbio.provena._model.items import HANDLE, ServerVersion
-from kalbio.provena._model.subtypes import Subtype
+from kalbio.provena._model.subtypes import Subtype, an
 from kalbio.provena._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
 from kalbio.provena._registry_admin import AdminCalls
 from kalbio.provena._service import WithRegistry, require_one_of, require_whole
 from kalbio.provena.registry import RegistryService
 
+Items: TypeAlias = list[RegistryItem]
 ReleaseStatus: TypeAlias = Literal["NOT_RELEASED", "PENDING", "RELEASED"]
 
 _STATUSES = ("NOT_RELEASED", "PENDING", "RELEASED")
@@ -56,6 +58,9 @@ class Registry(AdminCalls):
         self._client: WithRegistry = client
         self._service_of = service_of
         self._older = older
+        self._catalog: Catalog[RegistryItem] | None = None
+        for subtype in Subtype:
+            client.session.remember(subtype.value, self._forget)
 
     def __call__(self, subtype: Subtype | str) -> RegistryService:
         """Return the service for the items of a subtype; the nouns of the client are the same."""
@@ -69,21 +74,23 @@ class Registry(AdminCalls):
     def __repr__(self) -> str:
         return '<registry: call it with a subtype, such as client.registry("MODEL")>'
 
-    def get(self, handle: Identifier) -> RegistryItem | None:
+    def get(self, identifier: Identifier) -> RegistryItem | None:
         """Get an item whose subtype you do not know; None when there is none.
 
         Args:
-            handle: its handle, or an object.
+            identifier: its handle, an object, or its exact display name. For a name all items are listed, once.
 
         Raises:
+            IdentifierError: several items have this name.
             PermissionDeniedError: you may not read it.
 
         Example:
             >>> item = client.registry.get("10378.1/1451860")
         """
-        handle = handle_of(handle)
-        if not isinstance(handle, str) or not HANDLE.fullmatch(handle):
-            raise ValueError(f"a handle looks like 10378.1/1451860; got {safe_repr(handle)}")
+        try:
+            handle = self.resolve(identifier)
+        except IdentifierNotFoundError:
+            return None
         try:
             answer = as_object(self._client.session.call(registry_general_fetch.build_request(id=handle)))
         except NotFoundError:
@@ -95,6 +102,54 @@ class Registry(AdminCalls):
         if item.item_subtype not in Subtype.__members__:  # one without paths of its own
             return item
         return self(item.item_subtype).get(handle)
+
+    def resolve(self, identifier: Identifier, *, among: Collection[Subtype] = ()) -> str:
+        """Return the handle of an item of any subtype, given that, an object, or its exact display name.
+
+        For a name all items that you may read are listed, once, and again after a write of this client.
+
+        Args:
+            identifier: the item.
+            among: the subtypes that a name is looked for in; by default all.
+
+        Raises:
+            IdentifierError: no item has this name, or several have it; the text has their subtypes.
+
+        Example:
+            >>> client.registry.resolve("Coral model")
+            '10378.1/1451860'
+        """
+        handle = handle_of(identifier)
+        if not isinstance(handle, str) or not handle.strip():
+            raise IdentifierError(
+                "item", identifier, f"{safe_repr(identifier)} names no item: give its handle, its name or an object."
+            )
+        if HANDLE.fullmatch(handle):
+            return handle
+        fresh = self._catalog is None or not self._client.session.caching()
+        found = self._named(handle, among, self._items(use_cache=not fresh))
+        if not found and not fresh:  # other programs make items and rename them as well
+            found = self._named(handle, among, self._items(use_cache=False))
+        if not found:
+            raise (self._items()).not_found(identifier)
+        if len(found) > 1:
+            told = ", ".join(f"{one.id} is {an(one.item_subtype)}" for one in found)
+            raise AmbiguousIdentifierError("item", identifier, [one.id for one in found], f"Here {told}.")
+        return found[0].id
+
+    @staticmethod
+    def _named(name: str, among: Collection[Subtype], catalog: Catalog[RegistryItem]) -> Items:
+        named = [one for one in catalog.items if one.display_name == name]
+        return [one for one in named if one.item_subtype in among] if among else named
+
+    def _items(self, *, use_cache: bool = True) -> Catalog[RegistryItem]:
+        if self._catalog is None or not use_cache:
+            items = self.list(page_size=LARGEST_PAGE).all()
+            self._catalog = Catalog("item", items, lambda item: item.display_name)
+        return self._catalog
+
+    def _forget(self, after: Any) -> None:
+        self._catalog = None
 
     def list(
         self,
@@ -142,7 +197,7 @@ class Registry(AdminCalls):
 
     def releases(
         self,
-        reviewer: str,
+        reviewer: Identifier,
         *,
         status: ReleaseStatus | None = None,
         ascending: bool = False,
@@ -152,7 +207,7 @@ class Registry(AdminCalls):
         """List the datasets that a reviewer was asked to release, the latest first. You can ask for yourself alone.
 
         Args:
-            reviewer: the handle of the person that your user is linked to.
+            reviewer: the person that your user is linked to: handle, object, or exact display name.
             status: only those of this state: NOT_RELEASED, PENDING or RELEASED.
             ascending: the other way round.
             limit: how many at most.
@@ -160,25 +215,28 @@ class Registry(AdminCalls):
 
         Raises:
             PermissionDeniedError: when you go through them: it is another person.
+            IdentifierError: when you go through them: there is no such person.
 
         Example:
             >>> pending = client.registry.releases("10378.1/1451860", status="PENDING").all()
         """
-        if not isinstance(reviewer, str) or not HANDLE.fullmatch(reviewer):
-            raise ValueError(f"reviewer must be the handle of a person; got {safe_repr(reviewer)}")
         if status is not None:
             require_one_of("status", status, _STATUSES)
         if limit is not None:
             require_whole("limit", limit, 0)
         require_whole("page_size", page_size, 1, LARGEST_PAGE)
-        wanted = {"release_reviewer": reviewer, **({} if status is None else {"release_status": status})}
+        wanted = {} if status is None else {"release_status": status}
         # The server fails at every other order.
         order = {"sort_type": "RELEASE_TIMESTAMP", "ascending": bool(ascending)}
         size = min(page_size, limit) if limit else page_size
-        request: dict[str, Any] = {"filter_by": wanted, "sort_by": order, "page_size": size}
+        request: dict[str, Any] = {"sort_by": order, "page_size": size}
+        persons = self(Subtype.PERSON)
+        persons.check(reviewer)
 
         def read(key: Any) -> dict[str, Any]:
-            whole = request if key is None else {**request, "pagination_key": key}
+            whole = {**request, "filter_by": {"release_reviewer": persons.checked(reviewer), **wanted}}
+            if key is not None:
+                whole["pagination_key"] = key
             body = ListUserReviewingDatasetsRequest.from_dict(whole)
             built = registry_entity_dataset_user_releases.build_request(body=body)
             return page_of(self._client.session.call(built), key, "dataset_items")

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 38b2aa066bfb)
+# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest b169873254c9)
 """Datasets: their metadata, the credentials and links for their files."""
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ from kalbio.provena._model.dataset_files import (
     place_from_setting,
 )
 from kalbio.provena._model.dataset_metadata import as_metadata, covers
+from kalbio.provena._model.references import OF_METADATA
 from kalbio.provena._model.subtypes import Subtype
+from kalbio.provena._references import with_handles
 from kalbio.provena._service import WithRegistry, outside, require_text, require_whole
 from kalbio.provena.registry import RegistryService
 
@@ -71,8 +73,8 @@ class DatasetsService(RegistryService):
         """Create a dataset: a handle, its metadata, and a place for its files.
 
         Args:
-            metadata: a `CollectionFormat`, or the same as a dictionary. Where it wants a handle or a date, items and
-                dates do as well.
+            metadata: a `CollectionFormat`, or the same as a dictionary. Where it wants a handle, the item and its exact
+                display name do as well, where it wants a date, a `date`.
             verify: whether to look for the dataset when the answer is lost, instead of raising OutcomeUnknownError. The
                 newest datasets are listed before and after then.
 
@@ -82,6 +84,7 @@ class DatasetsService(RegistryService):
 
         Raises:
             TypeError: the metadata have an unknown member, or lack one; nothing was sent.
+            IdentifierError: they name no organisation or person, or several; nothing was sent.
             ValidationError: the data store refused. It does so as long as you are not linked to a person.
 
         API operation: `datastoreRegisterMintDataset`.
@@ -89,7 +92,7 @@ class DatasetsService(RegistryService):
         Example:
             >>> dataset = client.datasets.mint(metadata)
         """
-        metadata_sent = as_metadata(metadata)
+        metadata_sent = self._sent(metadata)
         before = {one.id for one in self._newest(2 * _LATELY)} if verify else set()
 
         def look() -> RegistryItem | None:
@@ -132,8 +135,8 @@ class DatasetsService(RegistryService):
             >>> client.datasets.update(dataset, metadata, reason="keywords")
         """
         require_text("reason", reason)
-        sent = as_metadata(metadata)
-        id = self.resolve(dataset)
+        sent = self._sent(metadata)
+        id = self.own(dataset)
         request = datastore_register_update_metadata.build_request(handle_id=id, reason=reason, body=sent)
         as_object(self.client.session.call(request))
         return self._read_back(self._unread(id))
@@ -160,7 +163,7 @@ class DatasetsService(RegistryService):
         """
         require_whole("history_id", history_id, 0)
         require_text("reason", reason)
-        id = self.resolve(dataset)
+        id = self.own(dataset)
         body = ItemRevertRequest(id=id, history_id=history_id, reason=reason)
         as_object(self.client.session.call(datastore_register_revert_metadata.build_request(body=body)))
         return self._read_back(self._unread(id))
@@ -192,7 +195,7 @@ class DatasetsService(RegistryService):
             >>> second = client.datasets.version(dataset, "longer runs", copy_files=True)
         """
         require_text("reason", reason)
-        old = self.resolve(dataset)
+        old = self.own(dataset)
         before = self._next_of(old) if verify else None
 
         def look() -> RegistryItem | None:
@@ -234,7 +237,7 @@ class DatasetsService(RegistryService):
         Example:
             >>> client.datasets.validate(metadata)
         """
-        request = datastore_metadata_validate_metadata.build_request(body=as_metadata(metadata))
+        request = datastore_metadata_validate_metadata.build_request(body=self._sent(metadata))
         as_object(self.client.session.call(request))
 
     def schema(self) -> dict[str, Any]:
@@ -307,7 +310,7 @@ class DatasetsService(RegistryService):
                 f"path must lead to a file from the top of the dataset, as data/forcing.csv; got {safe_repr(path)}"
             )
         require_whole("expires_in", expires_in, 1, _DAY)
-        id = self.resolve(dataset)
+        id = self.own_or_unreadable(dataset)
         body = PresignedURLRequest(dataset_id=id, file_path=path, expires_in=expires_in)
         request = datastore_registry_items_generate_presigned_url.build_request(body=body)
         response = self.client.session.call(request)
@@ -512,6 +515,11 @@ class DatasetsService(RegistryService):
             save(response, target, overwrite=overwrite, progress=count)
         return target
 
+    def _sent(self, metadata: Any) -> dict[str, Any]:
+        """Return metadata as they are sent."""
+        sent: dict[str, Any] = with_handles(self.look, OF_METADATA, as_metadata(metadata))
+        return sent
+
     def _newest(self, number: int) -> list[RegistryItem]:
         return self.list(sort="CREATED_TIME", limit=number).all()
 
@@ -533,7 +541,7 @@ class DatasetsService(RegistryService):
         return ObjectStore(self._store_clients, place, KeyRing(partial(credentials, item.id)))
 
     def _credentials(self, operation: Any, dataset: Identifier, console: bool) -> Credentials:
-        body = CredentialsRequest(dataset_id=self.resolve(dataset), console_session_required=bool(console))
+        body = CredentialsRequest(dataset_id=self.own_or_unreadable(dataset), console_session_required=bool(console))
         response = self.client.session.call(operation.build_request(body=body))
         try:
             return Credentials.of(as_object(response))

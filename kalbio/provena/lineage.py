@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest bac86fb6d0bc)
+# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest 14b5abe903ab)
 """Lineage: what an item came from, and what came of it."""
 
 from __future__ import annotations
@@ -8,24 +8,15 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from provena_api.api.prov import (
-    prov_explore_downstream,
-    prov_explore_generate_report,
-    prov_explore_special_contributing_agents,
-    prov_explore_special_contributing_datasets,
-    prov_explore_special_effected_agents,
-    prov_explore_special_effected_datasets,
-    prov_explore_upstream,
-)
+from provena_api.api.prov import prov_explore_generate_report
 from provena_api.api.registry import registry_general_fetch
 from provena_api.models import GenerateReportRequest
-from provena_api.types import UNSET
 
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, NotFoundError, PermissionDeniedError
-from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.http.responses import as_object
 from kalbio._core.objects.checks import require_flag
 from kalbio._core.sync.concurrency import in_thread, map_bounded
 from kalbio._core.sync.downloads import check_target
@@ -33,39 +24,40 @@ from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._job import TIMEOUT
 from kalbio.provena._lineage_admin import LineageAdmin
-from kalbio.provena._model.answers import object_in
-from kalbio.provena._model.identifiers import handle_of
-from kalbio.provena._model.items import HANDLE
-from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
-from kalbio.provena._model.subtypes import an
+from kalbio.provena._lineage_walks import Depth, LineageWalks, limit_of
+from kalbio.provena._model.lineage import LineageGraph
+from kalbio.provena._model.subtypes import Subtype, an
 from kalbio.provena._reports import document_of
-from kalbio.provena._service import Service, require_whole
+from kalbio.provena._service import Service, WithRegistry, require_whole
 
-Depth: TypeAlias = int | Literal["all"] | None
-
-LARGEST_DEPTH = 10
-"""The server goes no further in one request; what is beyond takes several."""
 LARGEST_REPORT_DEPTH = 3
-_REPORTED = ("STUDY", "MODEL_RUN")
+_REPORTED = (Subtype.STUDY, Subtype.MODEL_RUN)
 
 
 class LineageService(Service):
     """Asks what items came from, and what came of them.
 
-    Every method takes an item (its handle, the item, a hit of a search, a node of a graph, or an outcome), and how many
-    steps to go: a number, "all", or nothing for the default of the server: 2, and 4 for datasets and agents. The server
-    goes 10 steps in one request; what is further away takes several, which are sent for you. Items that you may not
-    read are in the graph as well. With `names=True` the display name of each item is read too, with a request for each.
+    Every method takes an item (its handle, the item, a hit of a search, a node of a graph, an outcome, or its exact
+    display name, for which all items are listed once), and how many steps to go: a number, "all", or nothing for the
+    default of the server: 2, and 4 for datasets and agents. The server goes 10 steps in one request; what is further
+    away takes several, which are sent for you. Items that you may not read are in the graph as well. With `names=True`
+    the display name of each item is read too, with a request for each.
 
     Attributes:
         admin: what administrators do with the graph.
     """
 
+    _client: WithRegistry
+
+    def __init__(self, client: WithRegistry) -> None:
+        super().__init__(client)
+        self._walks = LineageWalks(client)
+
     def upstream(self, item: Any, depth: Depth = None, *, names: bool = False) -> LineageGraph:
         """Get what an item came from.
 
         Raises:
-            IdentifierError: it names no item.
+            IdentifierError: it names no item, or several.
             NotFoundError: there is no item with this handle.
 
         Example:
@@ -73,7 +65,7 @@ class LineageService(Service):
             >>> graph.find("MODEL_RUN")
             []
         """
-        return self._named(self._walk(item, depth, "upstream"), names)
+        return self._asked(self._walks.upstream, item, depth, names)
 
     def downstream(self, item: Any, depth: Depth = None, *, names: bool = False) -> LineageGraph:
         """Get what came of an item.
@@ -81,7 +73,7 @@ class LineageService(Service):
         Example:
             >>> graph = client.lineage.downstream(study, depth="all")
         """
-        return self._named(self._walk(item, depth, "downstream"), names)
+        return self._asked(self._walks.downstream, item, depth, names)
 
     def contributing_datasets(self, item: Any, depth: Depth = None, *, names: bool = False) -> LineageGraph:
         """Get the datasets that an item came from, with the ways to them.
@@ -90,8 +82,7 @@ class LineageService(Service):
             >>> [node.id for node in (client.lineage.contributing_datasets(model_run)).find("DATASET")]
             []
         """
-        ask = prov_explore_special_contributing_datasets.build_request
-        return self._named(self._paths(ask, item, depth, "upstream", _is_dataset), names)
+        return self._asked(self._walks.contributing_datasets, item, depth, names)
 
     def effected_datasets(self, item: Any, depth: Depth = None, *, names: bool = False) -> LineageGraph:
         """Get the datasets that came of an item, with the ways to them.
@@ -99,8 +90,7 @@ class LineageService(Service):
         Example:
             >>> graph = client.lineage.effected_datasets(model)
         """
-        ask = prov_explore_special_effected_datasets.build_request
-        return self._named(self._paths(ask, item, depth, "downstream", _is_dataset), names)
+        return self._asked(self._walks.effected_datasets, item, depth, names)
 
     def contributing_agents(self, item: Any, depth: Depth = None, *, names: bool = False) -> LineageGraph:
         """Get the people and organisations that an item goes back to, with the ways to them.
@@ -108,8 +98,7 @@ class LineageService(Service):
         Example:
             >>> graph = client.lineage.contributing_agents(dataset, names=True)
         """
-        ask = prov_explore_special_contributing_agents.build_request
-        return self._named(self._paths(ask, item, depth, "upstream", _is_agent), names)
+        return self._asked(self._walks.contributing_agents, item, depth, names)
 
     def effected_agents(self, item: Any, depth: Depth = None, *, names: bool = False) -> LineageGraph:
         """Get the people and organisations behind what came of an item, with the ways to them.
@@ -117,29 +106,7 @@ class LineageService(Service):
         Example:
             >>> graph = client.lineage.effected_agents(dataset)
         """
-        ask = prov_explore_special_effected_agents.build_request
-        start, limit = _handle(item), _limit(depth)
-        if depth is None or (limit is not None and limit <= LARGEST_DEPTH):
-            return self._named(self._ask(ask, start, limit), names)
-        below = self._walk(item, depth, "downstream")
-        # What each of these answers reaches as far as the next of them, or the end.
-        steps_to = below.distances(start, "downstream")
-        causes = {edge.target for edge in below.edges}
-        stages = [
-            start,
-            *(id for id, steps in steps_to.items() if steps and steps % LARGEST_DEPTH == 0 and id in causes),
-        ]
-
-        def ask_stage(id: str) -> LineageGraph:
-            left = LARGEST_DEPTH if limit is None else min(LARGEST_DEPTH, limit - steps_to[id])
-            return self._ask(ask, id, left) if left else LineageGraph()
-
-        parts = map_bounded(ask_stage, stages, self._client.session.max_in_flight)
-        leading = {id for id, part in zip(stages, parts, strict=True) if part}
-        found = below.paths_to(lambda node: node.id in leading, start, "downstream", limit)
-        for part in parts:
-            found |= part
-        return self._named(found, names)
+        return self._asked(self._walks.effected_agents, item, depth, names)
 
     @cached_property
     def admin(self) -> LineageAdmin:
@@ -152,7 +119,7 @@ class LineageService(Service):
         """Get the report about a study or a model run: a Word document, as bytes.
 
         Args:
-            item: the study or the model run: its handle or an object.
+            item: the study or the model run: its handle, an object, or its exact display name.
             depth: how many steps around it the report goes, from 1 to 3.
             timeout: longest time to wait for it, in seconds.
 
@@ -164,9 +131,9 @@ class LineageService(Service):
         Example:
             >>> content = client.lineage.report(study, depth=2)
         """
-        id = _handle(item)
         require_whole("depth", depth, 1, LARGEST_REPORT_DEPTH)
         check_times(1, timeout)
+        id = self._client.registry.resolve(item, among=_REPORTED)
         subtype = getattr(item, "item_subtype", None) or getattr(item, "subtype", None) or self._subtype_of(id)
         if subtype not in _REPORTED:
             raise IdentifierError(
@@ -190,7 +157,7 @@ class LineageService(Service):
         """Save the report about a study or a model run as a file. There is the whole of it, or nothing.
 
         Args:
-            item: the study or the model run: its handle or an object.
+            item: the study or the model run: its handle, an object, or its exact display name.
             path: the file, such as "close-out.docx".
             depth: how many steps around it the report goes, from 1 to 3.
             timeout: longest time to wait for it, in seconds.
@@ -216,54 +183,10 @@ class LineageService(Service):
         item = answer.get("item")
         return str(item.get("item_subtype")) if isinstance(item, dict) else ""
 
-    # -- requests -----------------------------------------------------------------------------------------------------
-
-    def _ask(self, build_request: Callable[..., dict[str, Any]], start: str, depth: int | None) -> LineageGraph:
-        request = build_request(starting_id=start, depth=UNSET if depth is None else depth)
-        response = self._client.session.call(request)
-        graph = object_in(response, as_object(response), "graph")
-        try:
-            return LineageGraph.from_dict(graph, start=start)
-        except ValueError as error:
-            raise unusable(response, str(error)) from None
-
-    def _walk(self, item: Any, depth: Depth, direction: Direction) -> LineageGraph:
-        """Everything within so many steps, with as many requests as that takes."""
-        start, limit = _handle(item), _limit(depth)
-        ask = (prov_explore_upstream if direction == "upstream" else prov_explore_downstream).build_request
-        if depth is None or (limit is not None and limit <= LARGEST_DEPTH):
-            return self._ask(ask, start, limit)
-        found = self._ask(ask, start, LARGEST_DEPTH)
-        reached = LARGEST_DEPTH
-        while limit is None or reached < limit:
-            left = LARGEST_DEPTH if limit is None else min(LARGEST_DEPTH, limit - reached)
-            steps_to = found.distances(start, direction)
-            # Nothing is upstream of an agent, and a request for each would find that out.
-            edge = [
-                node.id
-                for node in found
-                if steps_to.get(node.id) == reached and not (direction == "upstream" and _is_agent(node))
-            ]
-            if not edge:
-                break
-            further = partial(self._ask, ask, depth=left)
-            for part in map_bounded(further, edge, self._client.session.max_in_flight):
-                found |= part
-            reached += left
-        return found
-
-    def _paths(
-        self,
-        ask: Callable[..., dict[str, Any]],
-        item: Any,
-        depth: Depth,
-        direction: Direction,
-        is_end: Callable[[LineageNode], bool],
-    ) -> LineageGraph:
-        start, limit = _handle(item), _limit(depth)
-        if depth is None or (limit is not None and limit <= LARGEST_DEPTH):
-            return self._ask(ask, start, limit)
-        return (self._walk(item, depth, direction)).paths_to(is_end, start, direction, limit)
+    def _asked(self, walk: Callable[[str, Depth], LineageGraph], item: Any, depth: Depth, names: bool) -> LineageGraph:
+        limit_of(depth)
+        require_flag("names", names)
+        return self._named(walk(self._client.registry.resolve(item), depth), names)
 
     def _named(self, graph: LineageGraph, names: bool) -> LineageGraph:
         if not names:
@@ -289,31 +212,3 @@ def _write(target: Path, content: bytes, overwrite: bool) -> None:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _handle(item: Any) -> str:
-    """Return the handle of what is given."""
-    item = handle_of(item)
-    if isinstance(item, str) and HANDLE.fullmatch(item):
-        return item
-    raise IdentifierError(
-        "item",
-        item,
-        f"{safe_repr(item)} names no item here: give its handle, or an object that client.datasets.get(...) returns.",
-    )
-
-
-def _limit(depth: Any) -> int | None:
-    """Return how many steps to go at most; None for all, and for the default of the server."""
-    if depth is None or depth == "all":
-        return None
-    require_whole("depth", depth, 1)
-    return int(depth)
-
-
-def _is_dataset(node: LineageNode) -> bool:
-    return node.subtype == "DATASET"
-
-
-def _is_agent(node: LineageNode) -> bool:
-    return node.category == "AGENT"

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 7cdcfd9d533e)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest e19c92d1deb1)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -36,10 +36,12 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._item import RegistryItem
 from kalbio.provena._job import TIMEOUT, Job
 from kalbio.provena._lost_jobs import JobSearch
+from kalbio.provena._model.references import OF_RECORD
 from kalbio.provena._model.run_outcomes import RunOutcome, RunOutcomes, RunsRefusedError, named
 from kalbio.provena._model.run_templates import RunTemplate, rows_of, template_ids, template_of
 from kalbio.provena._model.runs import Identifier, RunRecord, as_seconds, checked_record, dataset_and_paths, texts
 from kalbio.provena._model.subtypes import Subtype
+from kalbio.provena._references import with_handles
 from kalbio.provena._run_batches import RunBatches, run_id_of
 from kalbio.provena._service import require_one_of, require_whole
 from kalbio.provena.registry import RegistryService
@@ -76,7 +78,8 @@ class ModelRunsService(RegistryService):
         You need the role to write, and no linked person.
 
         Args:
-            record: a `RunRecord`, or the record as the server knows it.
+            record: a `RunRecord`, or the record as the server knows it; where that has handles, objects and exact
+                display names do as well.
             verify: whether to look for the job when the answer was lost; takes a request more before the call.
 
         Raises:
@@ -147,12 +150,13 @@ class ModelRunsService(RegistryService):
         require_text("reason", reason)
         if (record is None) == (not members):
             raise TypeError("give either a record, or members of it that change")
-        id = self.resolve(run)
+        id = self.own(run)
         if record is None:
-            record = {**(self.need(id)).to_dict()["record"], **members}
-        body = PostUpdateModelRunInput.from_dict(
-            {"model_run_id": id, "reason": reason, "record": self.wire_record(record)}
-        )
+            members = with_handles(self.look, OF_RECORD, members)
+            sent = checked_record({**(self.need(id)).to_dict()["record"], **members})
+        else:
+            sent = self.wire_record(record)
+        body = PostUpdateModelRunInput.from_dict({"model_run_id": id, "reason": reason, "record": sent})
         return self._job_of(self.client.session.call(prov_model_run_update.build_request(body=body)))
 
     def link_to_study(self, run: Identifier, study: Identifier) -> Job:
@@ -165,7 +169,7 @@ class ModelRunsService(RegistryService):
         Example:
             >>> job = client.model_runs.link_to_study(run, "Reef study")
         """
-        id = self.resolve(run)
+        id = self.own(run)
         study_id = self.client.registry(Subtype.STUDY).checked(study)
         request = prov_model_run_edit_link_to_study.build_request(model_run_id=id, study_id=study_id)
         return self._job_of(self.client.session.call(request))
@@ -268,16 +272,16 @@ class ModelRunsService(RegistryService):
                 if workflow_template is not None:
                     cells = {names[head]: cell for head, cell in row.items() if head in names}
                     record = template.record_of(cells)
-                template_of_row = self._template_of(record, templates)
+                template_of_row = self._template_of(record, templates, looked_up)
                 records[number] = self._wire_record(record, template_of_row, looked_up)
             except (ValueError, TypeError) as error:
                 problems[number] = str(error)
         return given, records, problems
 
-    def _template_of(self, record: Any, known: dict[str, RunTemplate]) -> RunTemplate | None:
+    def _template_of(self, record: Any, known: dict[str, RunTemplate], looked_up: _LookedUp) -> RunTemplate | None:
         if not isinstance(record, RunRecord):
             return None
-        id = self.client.registry(Subtype.MODEL_RUN_WORKFLOW_TEMPLATE).resolve(record.workflow_template)
+        id = self._look(looked_up, Subtype.MODEL_RUN_WORKFLOW_TEMPLATE, record.workflow_template)
         if id not in known:
             known[id] = self.template(id)
         return known[id]
@@ -294,7 +298,7 @@ class ModelRunsService(RegistryService):
         Example:
             >>> text = client.model_runs.csv_template("Coral workflow", "runs.csv")
         """
-        id = self.client.registry(Subtype.MODEL_RUN_WORKFLOW_TEMPLATE).resolve(workflow_template)
+        id = self.client.registry(Subtype.MODEL_RUN_WORKFLOW_TEMPLATE).checked(workflow_template)
         request = prov_bulk_generate_template_csv.build_request(workflow_template_id=id)
         return self._text(request, path)
 
@@ -381,7 +385,8 @@ class ModelRunsService(RegistryService):
         if isinstance(record, ModelRunRecord):
             record = record.to_dict()
         if not isinstance(record, RunRecord):
-            return checked_record(record)
+            whole: dict[str, Any] = with_handles(partial(self._look, looked_up), OF_RECORD, checked_record(record))
+            return whole
         if template is None:
             template = self.template(record.workflow_template)
         look = partial(self._look, looked_up)

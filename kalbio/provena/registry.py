@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 280d4a537bf1)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 81143fa42dee)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from kalbio.provena._item_access import AccessCalls
 from kalbio.provena._item_locks import LockCalls
 from kalbio.provena._items import Identifier
 from kalbio.provena._model.answers import object_in
-from kalbio.provena._model.identifiers import with_handles
+from kalbio.provena._model.references import OF_MEMBERS
 from kalbio.provena._model.subtypes import require_action
+from kalbio.provena._references import with_handles
 from kalbio.provena._service import require_text, require_whole
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ class RegistryService(AccessCalls, LockCalls):
             verify: whether to look for the item by its name and its data when the answer is lost. Lists the items
                 before.
             **members: the data of the subtype: `display_name`, and what else it has. Where it wants the handle of
-                another item, the object does as well.
+                another item, the object and its exact display name do as well.
 
         Raises:
             TypeError: the subtype has no such member, or a member is missing; nothing was sent.
+            IdentifierError: a member names no item of the subtype that belongs there, or several; nothing was sent.
             UnsupportedActionError: items of this subtype are not written here.
             ValidationError: the server refused, perhaps because your user is linked to no person.
             OutcomeUnknownError: the answer was lost, and `verify`, if given, found nothing.
@@ -74,8 +76,8 @@ class RegistryService(AccessCalls, LockCalls):
             >>> client.organisations.create(display_name="Reef group", name="Reef group")
         """
         require_action(self.subtype, "create")
-        members = with_handles(members)
         self._check_members(members)
+        members = self._with_handles(members)
         body = GenericDomainInfo.from_dict(members)
         before = {item.id for item in self._twins(members)} if verify else set()
 
@@ -113,7 +115,8 @@ class RegistryService(AccessCalls, LockCalls):
         Args:
             identifier: the item: handle, object, or exact display name.
             reason: why, for the history of the item. A seed needs none.
-            **members: the members to change; the others stay. None takes away one that need not be there.
+            **members: the members to change, as `create` takes them; the others stay. None takes away one that need not
+                be there.
 
         Returns:
             The item as it is now. Should it not be readable after the change, it has the new data and `is_stale`.
@@ -132,8 +135,8 @@ class RegistryService(AccessCalls, LockCalls):
             require_text("reason", reason)
         if not members:
             raise TypeError("update() needs the members to change")
-        members = with_handles(members)
         self._check_names(members)
+        members = self._with_handles(members)
         item = self.need(identifier)
         if reason is None and not item.is_seed:
             raise ValueError("reason is missing: say why the item is changed; only a seed needs none")
@@ -168,7 +171,7 @@ class RegistryService(AccessCalls, LockCalls):
         require_action(self.subtype, "revert")
         require_whole("history_id", history_id, 0)
         require_text("reason", reason)
-        id = self._own(identifier)
+        id = self.own(identifier)
         body = ItemRevertRequest(id=id, history_id=history_id, reason=reason)
         self.client.session.call(registry_item_revert.build_request(*self._place(), body=body))
         return self._read_back(self._unread(id))
@@ -197,7 +200,7 @@ class RegistryService(AccessCalls, LockCalls):
         """
         require_action(self.subtype, "version")
         require_text("reason", reason)
-        old = self._own(identifier)
+        old = self.own(identifier)
         before = self._next_of(old) if verify else None
 
         def look() -> RegistryItem | None:
@@ -237,7 +240,7 @@ class RegistryService(AccessCalls, LockCalls):
         """Check data without creating anything; the server refuses those that it would not take.
 
         Args:
-            **members: the data of the subtype.
+            **members: the data of the subtype, as `create` takes them.
 
         Raises:
             TypeError: the subtype has no such member, or a member is missing; nothing was sent.
@@ -247,8 +250,8 @@ class RegistryService(AccessCalls, LockCalls):
             >>> client.organisations.validate(display_name="Reef group", name="Reef group")
         """
         require_action(self.subtype, "validate")
-        members = with_handles(members)
         self._check_members(members)
+        members = self._with_handles(members)
         body = GenericDomainInfo.from_dict(members)
         self.client.session.call(registry_item_validate.build_request(*self._place(), body=body))
 
@@ -287,7 +290,7 @@ class RegistryService(AccessCalls, LockCalls):
             >>> client.models.delete("10378.1/1451860")
         """
         require_action(self.subtype, "delete")
-        id = self._own(identifier)
+        id = self.own(identifier)
         self.client.session.call(registry_item_delete.build_request(*self._place(), id=id))
         self._of_this_subtype.discard(id)
 
@@ -325,6 +328,10 @@ class RegistryService(AccessCalls, LockCalls):
         self._of_this_subtype.add(id)
         known = {"id": id, "item_subtype": self.subtype.value, "record_type": "COMPLETE_ITEM", "workflow_links": links}
         return RegistryItem(known, self.client)
+
+    def _with_handles(self, members: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = with_handles(self.look, OF_MEMBERS.get(self.subtype, {}), members)
+        return found
 
     def _fields(self) -> dict[str, Any]:
         model = getattr(import_module("provena_api.models"), f"{self.subtype.stem}DomainInfo")

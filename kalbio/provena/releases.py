@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/releases.py by scripts/regenerate; edit that file. (digest 16becd006135)
+# Derived from kalbio/provena/aio/releases.py by scripts/regenerate; edit that file. (digest 22dee49fd8d8)
 """Releases: datasets are reviewed before everybody may rely on them."""
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from provena_api.api.datastore import (
 )
 from provena_api.models import ActionApprovalRequest, ReleaseApprovalRequest
 
+from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_list, as_object
 from kalbio.provena._items import Identifier
 from kalbio.provena._service import Client, Service, require_text
@@ -51,8 +52,8 @@ class ReleasesService(Service):
         """
         require_text("notes", notes)
         body = ReleaseApprovalRequest(
-            dataset_id=self._datasets.resolve(dataset),
-            approver_id=self._persons.resolve(reviewer),
+            dataset_id=self._datasets.own(dataset),
+            approver_id=self._persons.own(reviewer),
             notes=notes,
         )
         as_object(self._client.session.call(datastore_release_approval_request.build_request(body=body)))
@@ -129,11 +130,14 @@ class ReleasesService(Service):
         Example:
             >>> client.releases.remove_reviewer("Ada Lovelace")
         """
-        id = self._persons.resolve(person)
+        try:
+            id = self._persons.own(person)
+        except NotFoundError:  # it is gone, and still among the reviewers
+            id = self._persons.resolve(person)
         self._client.session.call(datastore_release_sys_reviewers_delete.build_request(reviewer_id=id))
 
     def _act(self, dataset: Identifier, approve: bool, notes: str) -> None:
         require_text("notes", notes)
-        body = ActionApprovalRequest(dataset_id=self._datasets.resolve(dataset), approve=approve, notes=notes)
+        body = ActionApprovalRequest(dataset_id=self._datasets.own(dataset), approve=approve, notes=notes)
         request = datastore_release_action_approval_request.build_request(body=body)
         as_object(self._client.session.call(request))

@@ -54,10 +54,10 @@ def test_links_that_are_refused(lab: Lab) -> None:
     for name in ("link_person", "validate_link"):
         call = getattr(alice.access, name)
         cases: dict[str, tuple[Any, type[Exception], str]] = {
-            "unknown": ("10378.1/0", NotFoundError, "was not present in the registry"),
+            "unknown": ("10378.1/0", NotFoundError, "not available in the registry"),
             "no such name": ("Nobody", IdentifierError, "Nobody"),
             "an organisation": (organisation, IdentifierError, "it is an ORGANISATION item"),
-            "the id of one": (organisation.id, ValidationError, "subtype model of ItemSubType.PERSON"),
+            "the id of one": (organisation.id, IdentifierError, "it is an ORGANISATION item"),
             "of somebody else": (theirs, PermissionDeniedError, "did not grant access"),
         }
         for case, (person, kind, text) in cases.items():

@@ -165,8 +165,8 @@ def test_a_node_is_good_for_a_look_up(lab: Lab) -> None:
 
 
 def test_what_is_no_item_is_refused(lab: Lab) -> None:
-    """Names, numbers and depths that make no sense are refused before anything is sent; unknown handles too."""
-    for wrong in ("Reef", "", None, 5, object()):
+    """What names nothing, and depths that make no sense, are refused before anything is sent; unknown handles too."""
+    for wrong in ("", None, 5, object()):
         with pytest.raises(IdentifierError, match="handle"):
             lab(lab.api.lineage.upstream(wrong))
     for depth in (0, -1, True, 1.5, "many"):
@@ -175,6 +175,8 @@ def test_what_is_no_item_is_refused(lab: Lab) -> None:
     assert lab.asked == []
     with pytest.raises(NotFoundError):
         lab(lab.api.lineage.upstream("10378.1/0"))
+    with pytest.raises(IdentifierError, match="There is no item 'Reef'"):
+        lab(lab.api.lineage.upstream("Reef"))
 
 
 def test_the_stand_in_limits_the_depth(lab: Lab) -> None:
@@ -227,14 +229,17 @@ def test_the_whole_graph_comes_back_from_the_registry(lab: Lab) -> None:
 
 def test_administration_takes_model_runs_only(lab: Lab) -> None:
     """What is no model run, and a trial that is neither yes nor no, are refused before anything is sent."""
-    for wrong in ("Run one", None, LineageNode("10378.1/1", "DATASET", "ENTITY")):
+    for wrong in ("", None, LineageNode("10378.1/1", "DATASET", "ENTITY")):
         with pytest.raises(IdentifierError):
             lab(lab.api.lineage.admin.remove(wrong))
     with pytest.raises(ValueError, match="trial_mode"):
         lab(lab.api.lineage.admin.remove("10378.1/1", trial_mode="no"))
     with pytest.raises(ValueError, match="runs"):
-        lab(lab.api.lineage.admin.store("10378.1/1"))
+        lab(lab.api.lineage.admin.store(5))
     assert lab.asked == []
+    with pytest.raises(IdentifierError, match="Run one"):
+        lab(lab.api.lineage.admin.remove("Run one"))
+    assert "provModelRunDelete" not in lab.asked
 
 
 # -- the graph itself -----------------------------------------------------------------------------------------------

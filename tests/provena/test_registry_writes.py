@@ -242,6 +242,7 @@ def test_what_is_changed_as_a_whole_is_not_changed_by_members(lab: Lab) -> None:
 def test_access_is_read_and_set(lab: Lab) -> None:
     """What is not named stays; sets go out sorted, and the owner with them."""
     made = lab.organisation("Reef")
+    lab(lab.api.groups.admin.add("modellers", display_name="Modellers", description="They model"))
     assert lab(made.access()) == ItemAccess("admin", frozenset({"metadata-read"}), {})
     changed = lab(made.set_access(groups={"modellers": {"metadata-write", "metadata-read"}}))
     assert changed == lab(lab.api.organisations.access("Reef"))
@@ -354,8 +355,10 @@ def test_the_whole_registry_is_listed_counted_and_got_from(lab: Lab) -> None:
     assert got.roles
     assert lab(lab.api.registry.get(model.id)).name == "Coral model"
     assert lab(lab.api.registry.get("10378.1/0")) is None
-    with pytest.raises(ValueError, match="a handle looks like"):
-        lab(lab.api.registry.get("Reef"))
+    assert lab(lab.api.registry.get("Reef")).id == organisation.id
+    assert lab(lab.api.registry.get("Reefs")) is None
+    with pytest.raises(IdentifierError, match="5 names no item"):
+        lab(lab.api.registry.get(5))
     assert lab(lab.api.registry.server_version()).commit_id == "sandbox"
     assert lab(lab.api.models.count()) == 1
     assert lab.api.registry("MODEL") is lab.api.models
@@ -373,9 +376,11 @@ def test_releases_are_listed_by_their_time(lab: Lab) -> None:
         }
     ]
     with pytest.raises(PermissionDeniedError, match="your own dataset releases"):
-        lab.items(lab.api.registry.releases(other.id))
-    for wrong in ({"reviewer": "Bob"}, {"reviewer": other.id, "status": "DONE"}, {"reviewer": other.id, "limit": -1}):
-        with pytest.raises(ValueError, match=r"reviewer|status|limit"):
+        lab.items(lab.api.registry.releases("Bob"))
+    with pytest.raises(IdentifierError, match="Did you mean 'Bob'"):
+        lab.items(lab.api.registry.releases("Bobb"))
+    for wrong in ({"reviewer": 5}, {"reviewer": other.id, "status": "DONE"}, {"reviewer": other.id, "limit": -1}):
+        with pytest.raises(ValueError, match=r"person|status|limit"):
             lab.api.registry.releases(**wrong)
 
 

@@ -143,7 +143,7 @@ def test_a_report_is_saved_whole_or_not_at_all(lab: Lab, scene: Scene, tmp_path:
 
 def test_only_studies_and_runs_have_reports(lab: Lab, scene: Scene) -> None:
     """Anything else is refused before a report is asked for, and so is a depth that the servers do not take."""
-    for wrong in (scene.person, "10378.1/0", "Reef study", lab(lab.api.studies.get(scene.study)).id + "0"):
+    for wrong in (scene.person, "10378.1/0", "Reef", lab(lab.api.studies.get(scene.study)).id + "0"):
         with pytest.raises(IdentifierError):
             lab(lab.api.lineage.report(wrong))
     for depth in (0, 4, True, "1"):

@@ -192,7 +192,9 @@ def test_records_go_in_batches(lab: Lab, scene: Scene) -> None:
     assert [one.display_name for one in outcomes.registered] == ["r0", "r1", "r2", "r3", "r4"]
     assert told[-1] == (5, 5)
     outcomes.raise_for_others()
-    assert sum(one == "registryItemFetch" for one in lab.asked) == 3  # the templates, read once for all rows
+    assert (
+        sum(one == "registryItemFetch" for one in lab.asked) == 4
+    )  # the templates, and a name that was listed before, for all rows
 
 
 def test_a_batch_is_cut_by_its_size_in_bytes_too(lab: Lab, scene: Scene) -> None:
@@ -204,10 +206,10 @@ def test_a_batch_is_cut_by_its_size_in_bytes_too(lab: Lab, scene: Scene) -> None
 
 def test_a_record_that_the_server_refuses_fails_alone(lab: Lab, scene: Scene) -> None:
     """What only its job can find out is the outcome of the row, with the server's text."""
-    bad = scene.record("bad", workflow_template_id="10378.1/0")
+    bad = scene.record("bad", annotations={})
     outcomes = lab(lab.api.model_runs.register_batch([scene.record("good"), bad, scene.record("good")]))
     assert [one.status for one in outcomes] == ["registered", "failed", "registered"]
-    assert "10378.1/0 was not a valid id" in str(outcomes[1].error)
+    assert "annotation" in str(outcomes[1].error)
     assert outcomes[0].id != outcomes[2].id
     assert outcomes.to_dataframe()["status"].tolist() == ["registered", "failed", "registered"]
     assert "1 failed" in outcomes._repr_html_()
@@ -333,7 +335,7 @@ def kill(lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str, after: bool,
 def test_rows_that_failed_are_sent_again_with_the_journal(lab: Lab, scene: Scene, tmp_path: Path) -> None:
     """What is registered stays; what failed is tried again, as it is or after what was missing is there."""
     journal = tmp_path / "runs.journal"
-    records = [scene.record("a"), scene.record("b", inputs=[scene.part(scene.input_template, "10378.1/0", config="c")])]
+    records = [scene.record("a"), scene.record("b", annotations={})]
     first = lab(lab.api.model_runs.register_batch(records, journal=journal))
     second = lab(lab.api.model_runs.register_batch(records, journal=journal))
     assert [one.status for one in first] == [one.status for one in second] == ["registered", "failed"]
@@ -354,7 +356,7 @@ def test_rows_that_were_refused_are_mended_and_sent_with_the_journal(lab: Lab, s
     """With the same journal, what is registered stays wherever it stands; what was mended or added is sent."""
     journal = tmp_path / "runs.journal"
     bad = scene.record("b", start_time="noon")
-    failing = scene.record("d", inputs=[scene.part(scene.input_template, "10378.1/0", config="c")])
+    failing = scene.record("d", annotations={})
 
     def load(rows: list[Any]) -> Any:
         return lab(lab.api.model_runs.register_batch(rows, on_invalid="skip", journal=journal))

@@ -10,7 +10,6 @@ import attrs
 
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._model.identifiers import with_handles
 
 _CHECKS = ("ethics_registration", "ethics_access", "indigenous_knowledge", "export_controls")
 _PARTS = {
@@ -30,7 +29,7 @@ _PARTS = {
 
 
 def as_metadata(metadata: Any) -> dict[str, Any]:
-    """Return metadata as they are sent: dates as text, and items as their ids.
+    """Return metadata as they are sent: dates as text. Items in them are left as they are given.
 
     Raises TypeError for what has not the form of metadata, and ValueError for an empty text.
     """
@@ -64,7 +63,7 @@ def _value(value: Any, place: str) -> Any:
         raise ValueError(f"{place} must not be empty: leave it out where there is nothing to say")
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    return with_handles(value)
+    return value
 
 
 def covers(stored: Any, sent: Any) -> bool:

@@ -42,7 +42,7 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_lock")
         require_text("reason", reason)
-        body = LockChangeRequest(id=await self._own(identifier), reason=reason)
+        body = LockChangeRequest(id=await self.own(identifier), reason=reason)
         await self.client.session.call(registry_item_locks_lock.build_request(*self._place(), body=body))
 
     async def unlock(self, identifier: Identifier, reason: str) -> None:
@@ -61,7 +61,7 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_unlock")
         require_text("reason", reason)
-        body = LockChangeRequest(id=await self._own(identifier), reason=reason)
+        body = LockChangeRequest(id=await self.own(identifier), reason=reason)
         await self.client.session.call(registry_item_locks_unlock.build_request(*self._place(), body=body))
 
     @asynccontextmanager
@@ -80,7 +80,7 @@ class LockCalls(Items):
             >>> async with client.models.locked("Coral model", "a run is under way"):
             ...     pass
         """
-        id = await self._own(identifier)
+        id = await self.own(identifier)
         await self.lock(id, reason)
         try:
             yield
@@ -98,7 +98,7 @@ class LockCalls(Items):
             False
         """
         require_action(self.subtype, "locks_locked")
-        request = registry_item_locks_locked.build_request(*self._place(), id=await self._own(identifier))
+        request = registry_item_locks_locked.build_request(*self._place(), id=await self.own(identifier))
         return bool(as_object(await self.client.session.call(request)).get("locked"))
 
     async def lock_history(self, identifier: Identifier) -> list[LockEvent]:
@@ -112,6 +112,6 @@ class LockCalls(Items):
             [('LOCK', 'under review'), ('UNLOCK', 'reviewed')]
         """
         require_action(self.subtype, "locks_history")
-        request = registry_item_locks_history.build_request(*self._place(), id=await self._own(identifier))
+        request = registry_item_locks_history.build_request(*self._place(), id=await self.own(identifier))
         response = await self.client.session.call(request)
         return [LockEvent(one) for one in objects_in(response, as_object(response), "history")]

@@ -207,6 +207,10 @@ class Items:
     def _fetch(self, id: str) -> dict[str, Any]:
         return registry_item_fetch.build_request(*self._place(), id=id, seed_allowed=True)
 
+    def check(self, identifier: Any) -> None:
+        """Raise IdentifierError for what can be neither a handle nor a name nor an object of this subtype."""
+        self._id(identifier)
+
     def _id(self, identifier: Any) -> str | None:
         """Return the handle that is given; None for a name."""
         if isinstance(identifier, Item) and identifier.id:
@@ -223,14 +227,16 @@ class Items:
         return identifier if HANDLE.fullmatch(identifier) else None
 
     async def checked(self, identifier: Identifier) -> str:
-        """Return the handle of an item that is of this subtype, as far as you may read that: `resolve` asks nothing.
+        """Return the handle of an item that is of this subtype, as far as you may read that: `resolve` does not look.
 
         A handle is looked at once.
 
         Raises:
             IdentifierError: it names no item of this subtype, or several.
         """
-        id = await self.resolve(identifier)
+        id = self._id(identifier)
+        if id is None:
+            return await self._named_now(identifier)
         if isinstance(identifier, Item | LineageNode) or id in self._of_this_subtype:
             return id
         if (cached := self._cached()) is not None and cached.by_id(id) is not None:
@@ -239,24 +245,42 @@ class Items:
             await self._refuse_others(id)
         except NotFoundError:
             raise IdentifierNotFoundError(self.subtype.noun, identifier, []) from None
-        except PermissionDeniedError:
-            self._of_this_subtype.add(id)  # the server may know better
+        except PermissionDeniedError:  # the server may know better
+            pass
         return id
 
-    async def _own(self, identifier: Identifier) -> str:
+    async def look(self, subtype: Subtype, identifier: Any) -> str:
+        """Return the handle of an item of any subtype that data name."""
+        return str(await self.client.registry(subtype).checked(identifier))
+
+    async def own(self, identifier: Identifier) -> str:
         """Return the handle of an item that is known to be of this subtype.
 
         The server looks at the handle alone in most actions: it would delete or lock an item of any other subtype.
         """
         id = self._id(identifier)
         if id is None:
-            # Names from before may be out of date: what is changed or deleted has to have the name now.
-            return await self.resolve(identifier) if self._cached() is None else (await self.need(identifier)).id
+            return await self._named_now(identifier)
         if isinstance(identifier, Item) and identifier.item_subtype == self.subtype.value:
             return id
         if id not in self._of_this_subtype:
-            await self._refuse_others(id)
+            try:
+                await self._refuse_others(id)
+            except NotFoundError as error:
+                error.add_note(f"there is no {self.subtype.noun} {safe_repr(id)}")
+                raise
         return id
+
+    async def own_or_unreadable(self, identifier: Identifier) -> str:
+        """Return the handle of an item that is not known to be of another subtype: one may do more than read it."""
+        try:
+            return await self.own(identifier)
+        except PermissionDeniedError:
+            return await self.resolve(identifier)
+
+    async def _named_now(self, name: Identifier) -> str:
+        # Names from before may be out of date: what is written, or written into others, has to have the name now.
+        return await self.resolve(name) if self._cached() is None else (await self.need(name)).id
 
     def _check_subtype(self, id: str, subtype: str) -> None:
         if subtype != self.subtype.value:

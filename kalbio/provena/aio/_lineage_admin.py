@@ -13,23 +13,27 @@ from provena_api.api.prov import (
 )
 from provena_api.models import ItemModelRun, PostDeleteGraphRequest
 
-from kalbio._core.errors import IdentifierError
+from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object
 from kalbio._core.objects.checks import require_flag, require_list
-from kalbio._core.text.display import safe_repr
-from kalbio.provena._model.items import HANDLE, Item
-from kalbio.provena._model.lineage import LineageNode
-from kalbio.provena.aio._service import Service
+from kalbio.provena._model.items import Item
+from kalbio.provena._model.subtypes import Subtype
+from kalbio.provena.aio._service import Service, WithRegistry
 
 
 class LineageAdmin(Service):
     """Changes the graph by hand, which needs an administrator of the registry."""
 
+    _client: WithRegistry
+
+    def __init__(self, client: WithRegistry) -> None:
+        super().__init__(client)
+
     async def remove(self, run: Any, *, trial_mode: bool = False) -> list[dict[str, Any]]:
         """Take what a model run says out of the graph. The registry keeps the item.
 
         Args:
-            run: the model run: its handle or an object.
+            run: the model run: its handle, an object, or its exact display name.
             trial_mode: only tell what would change. By default, as with the server, it is changed.
 
         Returns:
@@ -38,7 +42,13 @@ class LineageAdmin(Service):
         Example:
             >>> changes = await client.lineage.admin.remove(run, trial_mode=True)
         """
-        body = {"record_id": _run_id(run), "trial_mode": require_flag("trial_mode", trial_mode)}
+        is_trial = require_flag("trial_mode", trial_mode)
+        items = self._client.registry(Subtype.MODEL_RUN)
+        try:
+            id = await items.own(run)
+        except NotFoundError:  # it is deleted, and in the graph still
+            id = await items.resolve(run)
+        body = {"record_id": id, "trial_mode": is_trial}
         request = prov_model_run_delete.build_request(body=PostDeleteGraphRequest.from_dict(body))
         answer = as_object(await self._client.session.call(request))
         return [one for one in answer.get("diff") or () if isinstance(one, dict)]
@@ -47,17 +57,18 @@ class LineageAdmin(Service):
         """Put what model runs say into the graph again.
 
         Args:
-            runs: items of model runs, as `client.model_runs.get` gives them, or one of them.
+            runs: model runs, or one of them: objects, handles or exact display names.
             validate_record: False does not check their records before.
 
         Example:
             >>> await client.lineage.admin.store(run)
         """
-        items = [runs] if isinstance(runs, Item | Mapping) else require_list("runs", runs)
-        sent = [ItemModelRun.from_dict(one.to_dict() if isinstance(one, Item) else dict(one)) for one in items]
-        request = prov_admin_store_records.build_request(
-            body=sent, validate_record=require_flag("validate_record", validate_record)
-        )
+        flag = require_flag("validate_record", validate_record)
+        many = [runs] if isinstance(runs, Item | Mapping | str) else require_list("runs", runs)
+        items = self._client.registry(Subtype.MODEL_RUN)
+        raw = [dict(one) if isinstance(one, Mapping) else (await items.need(one)).to_dict() for one in many]
+        sent = [ItemModelRun.from_dict(one) for one in raw]
+        request = prov_admin_store_records.build_request(body=sent, validate_record=flag)
         await self._client.session.call(request)
 
     async def store_all(self, *, validate_record: bool = True) -> str:
@@ -83,13 +94,3 @@ class LineageAdmin(Service):
             >>> await client.lineage.admin.clear()
         """
         await self._client.session.call(prov_graph_admin_clear.build_request())
-
-
-def _run_id(run: Any) -> str:
-    if isinstance(run, Item) and run.id and run.item_subtype in ("", "MODEL_RUN"):
-        return run.id
-    if isinstance(run, LineageNode) and run.subtype == "MODEL_RUN":
-        return run.id
-    if isinstance(run, str) and HANDLE.fullmatch(run):
-        return run
-    raise IdentifierError("model run", run, f"{safe_repr(run)} names no model run: give its handle or an object.")

@@ -43,9 +43,11 @@ from kalbio.provena._model.dataset_files import (
     place_from_setting,
 )
 from kalbio.provena._model.dataset_metadata import as_metadata, covers
+from kalbio.provena._model.references import OF_METADATA
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._items import Identifier
+from kalbio.provena.aio._references import with_handles
 from kalbio.provena.aio._service import WithRegistry, outside, require_text, require_whole
 from kalbio.provena.aio.registry import RegistryService
 
@@ -70,8 +72,8 @@ class DatasetsService(RegistryService):
         """Create a dataset: a handle, its metadata, and a place for its files.
 
         Args:
-            metadata: a `CollectionFormat`, or the same as a dictionary. Where it wants a handle or a date, items and
-                dates do as well.
+            metadata: a `CollectionFormat`, or the same as a dictionary. Where it wants a handle, the item and its exact
+                display name do as well, where it wants a date, a `date`.
             verify: whether to look for the dataset when the answer is lost, instead of raising OutcomeUnknownError. The
                 newest datasets are listed before and after then.
 
@@ -81,6 +83,7 @@ class DatasetsService(RegistryService):
 
         Raises:
             TypeError: the metadata have an unknown member, or lack one; nothing was sent.
+            IdentifierError: they name no organisation or person, or several; nothing was sent.
             ValidationError: the data store refused. It does so as long as you are not linked to a person.
 
         API operation: `datastoreRegisterMintDataset`.
@@ -88,7 +91,7 @@ class DatasetsService(RegistryService):
         Example:
             >>> dataset = await client.datasets.mint(metadata)
         """
-        metadata_sent = as_metadata(metadata)
+        metadata_sent = await self._sent(metadata)
         before = {one.id for one in await self._newest(2 * _LATELY)} if verify else set()
 
         async def look() -> RegistryItem | None:
@@ -131,8 +134,8 @@ class DatasetsService(RegistryService):
             >>> await client.datasets.update(dataset, metadata, reason="keywords")
         """
         require_text("reason", reason)
-        sent = as_metadata(metadata)
-        id = await self.resolve(dataset)
+        sent = await self._sent(metadata)
+        id = await self.own(dataset)
         request = datastore_register_update_metadata.build_request(handle_id=id, reason=reason, body=sent)
         as_object(await self.client.session.call(request))
         return await self._read_back(self._unread(id))
@@ -159,7 +162,7 @@ class DatasetsService(RegistryService):
         """
         require_whole("history_id", history_id, 0)
         require_text("reason", reason)
-        id = await self.resolve(dataset)
+        id = await self.own(dataset)
         body = ItemRevertRequest(id=id, history_id=history_id, reason=reason)
         as_object(await self.client.session.call(datastore_register_revert_metadata.build_request(body=body)))
         return await self._read_back(self._unread(id))
@@ -191,7 +194,7 @@ class DatasetsService(RegistryService):
             >>> second = await client.datasets.version(dataset, "longer runs", copy_files=True)
         """
         require_text("reason", reason)
-        old = await self.resolve(dataset)
+        old = await self.own(dataset)
         before = await self._next_of(old) if verify else None
 
         async def look() -> RegistryItem | None:
@@ -233,7 +236,7 @@ class DatasetsService(RegistryService):
         Example:
             >>> await client.datasets.validate(metadata)
         """
-        request = datastore_metadata_validate_metadata.build_request(body=as_metadata(metadata))
+        request = datastore_metadata_validate_metadata.build_request(body=await self._sent(metadata))
         as_object(await self.client.session.call(request))
 
     async def schema(self) -> dict[str, Any]:
@@ -310,7 +313,7 @@ class DatasetsService(RegistryService):
                 f"path must lead to a file from the top of the dataset, as data/forcing.csv; got {safe_repr(path)}"
             )
         require_whole("expires_in", expires_in, 1, _DAY)
-        id = await self.resolve(dataset)
+        id = await self.own_or_unreadable(dataset)
         body = PresignedURLRequest(dataset_id=id, file_path=path, expires_in=expires_in)
         request = datastore_registry_items_generate_presigned_url.build_request(body=body)
         response = await self.client.session.call(request)
@@ -515,6 +518,11 @@ class DatasetsService(RegistryService):
             await save(response, target, overwrite=overwrite, progress=count)
         return target
 
+    async def _sent(self, metadata: Any) -> dict[str, Any]:
+        """Return metadata as they are sent."""
+        sent: dict[str, Any] = await with_handles(self.look, OF_METADATA, as_metadata(metadata))
+        return sent
+
     async def _newest(self, number: int) -> list[RegistryItem]:
         return await self.list(sort="CREATED_TIME", limit=number).all()
 
@@ -536,7 +544,9 @@ class DatasetsService(RegistryService):
         return AsyncObjectStore(self._store_clients, place, KeyRing(partial(credentials, item.id)))
 
     async def _credentials(self, operation: Any, dataset: Identifier, console: bool) -> Credentials:
-        body = CredentialsRequest(dataset_id=await self.resolve(dataset), console_session_required=bool(console))
+        body = CredentialsRequest(
+            dataset_id=await self.own_or_unreadable(dataset), console_session_required=bool(console)
+        )
         response = await self.client.session.call(operation.build_request(body=body))
         try:
             return Credentials.of(as_object(response))

@@ -32,6 +32,7 @@ from kalbio._core.errors import IdentifierError, ServerError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_text
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.references import OF_RECORD
 from kalbio.provena._model.run_outcomes import RunOutcome, RunOutcomes, RunsRefusedError, named
 from kalbio.provena._model.run_templates import RunTemplate, rows_of, template_ids, template_of
 from kalbio.provena._model.runs import Identifier, RunRecord, as_seconds, checked_record, dataset_and_paths, texts
@@ -39,6 +40,7 @@ from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._job import TIMEOUT, Job
 from kalbio.provena.aio._lost_jobs import JobSearch
+from kalbio.provena.aio._references import with_handles
 from kalbio.provena.aio._run_batches import RunBatches, run_id_of
 from kalbio.provena.aio._service import require_one_of, require_whole
 from kalbio.provena.aio.registry import RegistryService
@@ -75,7 +77,8 @@ class ModelRunsService(RegistryService):
         You need the role to write, and no linked person.
 
         Args:
-            record: a `RunRecord`, or the record as the server knows it.
+            record: a `RunRecord`, or the record as the server knows it; where that has handles, objects and exact
+                display names do as well.
             verify: whether to look for the job when the answer was lost; takes a request more before the call.
 
         Raises:
@@ -146,12 +149,13 @@ class ModelRunsService(RegistryService):
         require_text("reason", reason)
         if (record is None) == (not members):
             raise TypeError("give either a record, or members of it that change")
-        id = await self.resolve(run)
+        id = await self.own(run)
         if record is None:
-            record = {**(await self.need(id)).to_dict()["record"], **members}
-        body = PostUpdateModelRunInput.from_dict(
-            {"model_run_id": id, "reason": reason, "record": await self.wire_record(record)}
-        )
+            members = await with_handles(self.look, OF_RECORD, members)
+            sent = checked_record({**(await self.need(id)).to_dict()["record"], **members})
+        else:
+            sent = await self.wire_record(record)
+        body = PostUpdateModelRunInput.from_dict({"model_run_id": id, "reason": reason, "record": sent})
         return self._job_of(await self.client.session.call(prov_model_run_update.build_request(body=body)))
 
     async def link_to_study(self, run: Identifier, study: Identifier) -> Job:
@@ -164,7 +168,7 @@ class ModelRunsService(RegistryService):
         Example:
             >>> job = await client.model_runs.link_to_study(run, "Reef study")
         """
-        id = await self.resolve(run)
+        id = await self.own(run)
         study_id = await self.client.registry(Subtype.STUDY).checked(study)
         request = prov_model_run_edit_link_to_study.build_request(model_run_id=id, study_id=study_id)
         return self._job_of(await self.client.session.call(request))
@@ -267,16 +271,18 @@ class ModelRunsService(RegistryService):
                 if workflow_template is not None:
                     cells = {names[head]: cell for head, cell in row.items() if head in names}
                     record = template.record_of(cells)
-                template_of_row = await self._template_of(record, templates)
+                template_of_row = await self._template_of(record, templates, looked_up)
                 records[number] = await self._wire_record(record, template_of_row, looked_up)
             except (ValueError, TypeError) as error:
                 problems[number] = str(error)
         return given, records, problems
 
-    async def _template_of(self, record: Any, known: dict[str, RunTemplate]) -> RunTemplate | None:
+    async def _template_of(
+        self, record: Any, known: dict[str, RunTemplate], looked_up: _LookedUp
+    ) -> RunTemplate | None:
         if not isinstance(record, RunRecord):
             return None
-        id = await self.client.registry(Subtype.MODEL_RUN_WORKFLOW_TEMPLATE).resolve(record.workflow_template)
+        id = await self._look(looked_up, Subtype.MODEL_RUN_WORKFLOW_TEMPLATE, record.workflow_template)
         if id not in known:
             known[id] = await self.template(id)
         return known[id]
@@ -293,7 +299,7 @@ class ModelRunsService(RegistryService):
         Example:
             >>> text = await client.model_runs.csv_template("Coral workflow", "runs.csv")
         """
-        id = await self.client.registry(Subtype.MODEL_RUN_WORKFLOW_TEMPLATE).resolve(workflow_template)
+        id = await self.client.registry(Subtype.MODEL_RUN_WORKFLOW_TEMPLATE).checked(workflow_template)
         request = prov_bulk_generate_template_csv.build_request(workflow_template_id=id)
         return await self._text(request, path)
 
@@ -380,7 +386,10 @@ class ModelRunsService(RegistryService):
         if isinstance(record, ModelRunRecord):
             record = record.to_dict()
         if not isinstance(record, RunRecord):
-            return checked_record(record)
+            whole: dict[str, Any] = await with_handles(
+                partial(self._look, looked_up), OF_RECORD, checked_record(record)
+            )
+            return whole
         if template is None:
             template = await self.template(record.workflow_template)
         look = partial(self._look, looked_up)

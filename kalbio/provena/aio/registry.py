@@ -29,12 +29,13 @@ from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import stale
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import object_in
-from kalbio.provena._model.identifiers import with_handles
+from kalbio.provena._model.references import OF_MEMBERS
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._item_access import AccessCalls
 from kalbio.provena.aio._item_locks import LockCalls
 from kalbio.provena.aio._items import Identifier
+from kalbio.provena.aio._references import with_handles
 from kalbio.provena.aio._service import require_text, require_whole
 
 if TYPE_CHECKING:
@@ -61,10 +62,11 @@ class RegistryService(AccessCalls, LockCalls):
             verify: whether to look for the item by its name and its data when the answer is lost. Lists the items
                 before.
             **members: the data of the subtype: `display_name`, and what else it has. Where it wants the handle of
-                another item, the object does as well.
+                another item, the object and its exact display name do as well.
 
         Raises:
             TypeError: the subtype has no such member, or a member is missing; nothing was sent.
+            IdentifierError: a member names no item of the subtype that belongs there, or several; nothing was sent.
             UnsupportedActionError: items of this subtype are not written here.
             ValidationError: the server refused, perhaps because your user is linked to no person.
             OutcomeUnknownError: the answer was lost, and `verify`, if given, found nothing.
@@ -73,8 +75,8 @@ class RegistryService(AccessCalls, LockCalls):
             >>> await client.organisations.create(display_name="Reef group", name="Reef group")
         """
         require_action(self.subtype, "create")
-        members = with_handles(members)
         self._check_members(members)
+        members = await self._with_handles(members)
         body = GenericDomainInfo.from_dict(members)
         before = {item.id for item in await self._twins(members)} if verify else set()
 
@@ -112,7 +114,8 @@ class RegistryService(AccessCalls, LockCalls):
         Args:
             identifier: the item: handle, object, or exact display name.
             reason: why, for the history of the item. A seed needs none.
-            **members: the members to change; the others stay. None takes away one that need not be there.
+            **members: the members to change, as `create` takes them; the others stay. None takes away one that need not
+                be there.
 
         Returns:
             The item as it is now. Should it not be readable after the change, it has the new data and `is_stale`.
@@ -131,8 +134,8 @@ class RegistryService(AccessCalls, LockCalls):
             require_text("reason", reason)
         if not members:
             raise TypeError("update() needs the members to change")
-        members = with_handles(members)
         self._check_names(members)
+        members = await self._with_handles(members)
         item = await self.need(identifier)
         if reason is None and not item.is_seed:
             raise ValueError("reason is missing: say why the item is changed; only a seed needs none")
@@ -167,7 +170,7 @@ class RegistryService(AccessCalls, LockCalls):
         require_action(self.subtype, "revert")
         require_whole("history_id", history_id, 0)
         require_text("reason", reason)
-        id = await self._own(identifier)
+        id = await self.own(identifier)
         body = ItemRevertRequest(id=id, history_id=history_id, reason=reason)
         await self.client.session.call(registry_item_revert.build_request(*self._place(), body=body))
         return await self._read_back(self._unread(id))
@@ -196,7 +199,7 @@ class RegistryService(AccessCalls, LockCalls):
         """
         require_action(self.subtype, "version")
         require_text("reason", reason)
-        old = await self._own(identifier)
+        old = await self.own(identifier)
         before = await self._next_of(old) if verify else None
 
         async def look() -> RegistryItem | None:
@@ -236,7 +239,7 @@ class RegistryService(AccessCalls, LockCalls):
         """Check data without creating anything; the server refuses those that it would not take.
 
         Args:
-            **members: the data of the subtype.
+            **members: the data of the subtype, as `create` takes them.
 
         Raises:
             TypeError: the subtype has no such member, or a member is missing; nothing was sent.
@@ -246,8 +249,8 @@ class RegistryService(AccessCalls, LockCalls):
             >>> await client.organisations.validate(display_name="Reef group", name="Reef group")
         """
         require_action(self.subtype, "validate")
-        members = with_handles(members)
         self._check_members(members)
+        members = await self._with_handles(members)
         body = GenericDomainInfo.from_dict(members)
         await self.client.session.call(registry_item_validate.build_request(*self._place(), body=body))
 
@@ -286,7 +289,7 @@ class RegistryService(AccessCalls, LockCalls):
             >>> await client.models.delete("10378.1/1451860")
         """
         require_action(self.subtype, "delete")
-        id = await self._own(identifier)
+        id = await self.own(identifier)
         await self.client.session.call(registry_item_delete.build_request(*self._place(), id=id))
         self._of_this_subtype.discard(id)
 
@@ -326,6 +329,10 @@ class RegistryService(AccessCalls, LockCalls):
         self._of_this_subtype.add(id)
         known = {"id": id, "item_subtype": self.subtype.value, "record_type": "COMPLETE_ITEM", "workflow_links": links}
         return RegistryItem(known, self.client)
+
+    async def _with_handles(self, members: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = await with_handles(self.look, OF_MEMBERS.get(self.subtype, {}), members)
+        return found
 
     def _fields(self) -> dict[str, Any]:
         model = getattr(import_module("provena_api.models"), f"{self.subtype.stem}DomainInfo")

@@ -11,6 +11,7 @@ from provena_api.api.datastore import (
 )
 from provena_api.models import ActionApprovalRequest, ReleaseApprovalRequest
 
+from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_list, as_object
 from kalbio.provena.aio._items import Identifier
 from kalbio.provena.aio._service import Client, Service, require_text
@@ -50,8 +51,8 @@ class ReleasesService(Service):
         """
         require_text("notes", notes)
         body = ReleaseApprovalRequest(
-            dataset_id=await self._datasets.resolve(dataset),
-            approver_id=await self._persons.resolve(reviewer),
+            dataset_id=await self._datasets.own(dataset),
+            approver_id=await self._persons.own(reviewer),
             notes=notes,
         )
         as_object(await self._client.session.call(datastore_release_approval_request.build_request(body=body)))
@@ -128,11 +129,14 @@ class ReleasesService(Service):
         Example:
             >>> await client.releases.remove_reviewer("Ada Lovelace")
         """
-        id = await self._persons.resolve(person)
+        try:
+            id = await self._persons.own(person)
+        except NotFoundError:  # it is gone, and still among the reviewers
+            id = await self._persons.resolve(person)
         await self._client.session.call(datastore_release_sys_reviewers_delete.build_request(reviewer_id=id))
 
     async def _act(self, dataset: Identifier, approve: bool, notes: str) -> None:
         require_text("notes", notes)
-        body = ActionApprovalRequest(dataset_id=await self._datasets.resolve(dataset), approve=approve, notes=notes)
+        body = ActionApprovalRequest(dataset_id=await self._datasets.own(dataset), approve=approve, notes=notes)
         request = datastore_release_action_approval_request.build_request(body=body)
         as_object(await self._client.session.call(request))

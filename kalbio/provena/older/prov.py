@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/older/prov.py by scripts/regenerate; edit that file. (digest fce1a6b17532)
+# Derived from kalbio/provena/aio/older/prov.py by scripts/regenerate; edit that file. (digest 0caee70164ce)
 """The provenance service: model runs, and the graph of what came from what."""
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from provena_api.types import File, Unset
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._job import TIMEOUT
+from kalbio.provena._lineage_walks import LARGEST_DEPTH, LineageWalks
 from kalbio.provena._model.lineage import LineageGraph
 from kalbio.provena._model.schema import body_of
 from kalbio.provena._reports import document_of
-from kalbio.provena.lineage import LARGEST_DEPTH, LineageService
 from kalbio.provena.models import (
     ConvertModelRunsResponse,
     GenerateReportRequest,
@@ -238,8 +238,8 @@ class ProvClient(OlderClient):
             return document_of(self, response, TIMEOUT)
 
     @cached_property
-    def _lineage(self) -> LineageService:
-        return LineageService(self)
+    def _lineage(self) -> LineageWalks:
+        return LineageWalks(self)
 
     def _explore(
         self,

@@ -35,8 +35,8 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.lineage import LineageGraph
 from kalbio.provena._model.schema import body_of
 from kalbio.provena.aio._job import TIMEOUT
+from kalbio.provena.aio._lineage_walks import LARGEST_DEPTH, LineageWalks
 from kalbio.provena.aio._reports import document_of
-from kalbio.provena.aio.lineage import LARGEST_DEPTH, LineageService
 from kalbio.provena.aio.older._calls import OlderClient, as_older_errors, flag_or_unset, text, whole_or_unset
 from kalbio.provena.models import (
     ConvertModelRunsResponse,
@@ -241,8 +241,8 @@ class ProvClient(OlderClient):
             return await document_of(self, response, TIMEOUT)
 
     @cached_property
-    def _lineage(self) -> LineageService:
-        return LineageService(self)
+    def _lineage(self) -> LineageWalks:
+        return LineageWalks(self)
 
     async def _explore(
         self,
