@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_search.py by scripts/regenerate; edit that file. (digest 088f4bb496f9)
+# Derived from kalbio/aio/_record_search.py by scripts/regenerate; edit that file. (digest b8416645970a)
 """The conditions of searches and exports, as they stand in a request."""
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from kalbio._directory import Directory
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
+from kalbio._model.filter_values import check_fit
 from kalbio._model.search import (
     conditions_of,
     given_conditions,
@@ -23,7 +24,7 @@ from kalbio._model.search import (
     require_json_list,
     view_conditions_text,
 )
-from kalbio.entity_fields import require_field_id
+from kalbio.entity_fields import field_at_hand, require_field_id
 from kalbio.entity_types import ENTITY_TYPES
 from kalbio.programs import PROGRAMS
 from kalbio.record_views import columns_shown, on_columns
@@ -78,6 +79,9 @@ def _conditions_text(directory: Directory, name: str, given: str | Sequence[Mapp
     for condition in conditions_of(name, given):
         if condition.get("field_id") is None:
             raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {safe_repr(condition)}")
-        field = require_field_id(directory, condition["field_id"])
-        resolved.append({**condition, "field_id": field})
+        field_id = require_field_id(directory, condition["field_id"])
+        field = field_at_hand(directory, condition["field_id"]) or field_at_hand(directory, field_id)
+        if field is not None:
+            check_fit(field, condition)
+        resolved.append({**condition, "field_id": field_id})
     return strict_json.encode_text(resolved, name)

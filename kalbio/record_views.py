@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest 69853d48e01f)
+# Derived from kalbio/aio/record_views.py by scripts/regenerate; edit that file. (digest cdd02daac36d)
 """Record views: tables of the records of one entity type."""
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from kalbio._model import staleness
 from kalbio._model.bulk import RowProgress
 from kalbio._model.enums import DataFieldTypeEnum, FilterRuleTypeEnum
 from kalbio._model.fields import EntityFieldData
+from kalbio._model.filter_values import check_fit
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.keys import key_text
 from kalbio._model.views import (
@@ -38,7 +39,15 @@ from kalbio._model.views import (
 )
 from kalbio._policy import default_on_error, none
 from kalbio._service import Service
-from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, KeyField, checked_field_type, require_field_id
+from kalbio.entity_fields import (
+    DATA_FIELDS,
+    KEY_FIELDS,
+    DataField,
+    KeyField,
+    checked_field_type,
+    field_at_hand,
+    require_field_id,
+)
 from kalbio.tables import Table
 
 __all__ = [
@@ -285,16 +294,29 @@ def on_columns(
 ) -> list[Mapping[str, Any]]:
     """Return conditions by field as conditions on the columns of a view; others as they are.
 
-    A key field is meant directly, a data field by the column that shows it.
+    A key field is meant directly, a data field by the column that shows it. Raises ValueError where a condition
+    compares a field with what it cannot hold.
     """
     found: list[Mapping[str, Any]] = []
+    by_id = {column.id: column for column in columns}
     for condition in conditions:
-        if not isinstance(condition, Mapping) or "field_id" not in condition:
+        if not isinstance(condition, Mapping):
             found.append(condition)
             continue
-        key, column = _column(directory, condition["field_id"], columns)
-        rest = {name: value for name, value in condition.items() if name != "field_id"}
-        found.append({"key_field_id": key, "view_field_id": column, **rest})
+        given = condition
+        if "field_id" in condition:
+            key, column = _column(directory, condition["field_id"], columns)
+            rest = {name: value for name, value in condition.items() if name != "field_id"}
+            given = {"key_field_id": key, "view_field_id": column, **rest}
+        found.append(given)
+        named = condition.get("field_id") or given.get("view_field_id")
+        shown = named if isinstance(named, ViewField) else by_id.get(str(given.get("view_field_id")))
+        # What several values become in a column may be of another type than they are.
+        is_plain = shown is not None and shown.aggregation_type in (None, "latest")
+        meant = given.get("key_field_id") or (shown.data_field_id if shown is not None and is_plain else None)
+        field = field_at_hand(directory, meant) if isinstance(meant, str | KeyField | DataField) and meant else None
+        if field is not None:
+            check_fit(field, condition)
     return found
 
 

@@ -27,6 +27,7 @@ RULES = sorted(member.value for member in SearchFilterRuleType)
 DAY = date(2026, 1, 1)
 MOMENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FIELD = "Potency (nM)"
+TEXT = "Comment"
 
 
 def arguments_of(rule: str) -> tuple[tuple[Any, ...], Any]:
@@ -47,7 +48,7 @@ def arguments_of(rule: str) -> tuple[tuple[Any, ...], Any]:
         return (5.5,), 5.5
     if rule in ("is_equal", "is_not_equal", "includes", "does_not_include", "starts_with", "ends_with"):
         return ("a",), "a"
-    return (["a", 5, True, DAY],), ["a", 5, True, DAY]
+    return (["a", 5, DAY],), ["a", 5, DAY]
 
 
 def test_each_rule_sends_what_its_dict_sends(lab: Lab, world: World) -> None:
@@ -55,16 +56,16 @@ def test_each_rule_sends_what_its_dict_sends(lab: Lab, world: World) -> None:
     for rule in RULES:
         with row(rule):
             given, prop = arguments_of(rule)
-            where = getattr(F(FIELD), spelling(rule))(*given)
+            where = getattr(F(TEXT), spelling(rule))(*given)
 
             world(lab.api.records.search_records(entity_field_filters=[
-                {"field_id": FIELD, "filter_type": rule, "filter_prop": prop}
+                {"field_id": TEXT, "filter_type": rule, "filter_prop": prop}
             ]))  # fmt: skip
             by_dict = query_of(lab, "searchRecords")
             for keyword in ("where", "entity_field_filters"):
                 world(lab.api.records.search_records(**{keyword: where}))
                 assert query_of(lab, "searchRecords") == by_dict
-            assert spelling(rule) in dir(F(FIELD))
+            assert spelling(rule) in dir(F(TEXT))
             assert (getattr(F, spelling(rule)).__doc__ or "").endswith((".", "."))
 
 
@@ -121,7 +122,7 @@ def test_conditions_are_joined_and_keep_their_order(lab: Lab, world: World) -> N
 
 def test_objects_name_fields_and_stand_for_their_ids(lab: Lab, world: World) -> None:
     """A field object is a field, in conditions and in orders, and a record compared with is its id."""
-    field = world(lab.api.entity_fields.get_data_field_by_id("Potency (nM)"))
+    field = world(lab.api.entity_fields.get_data_field_by_id("Comment"))
     record = world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
 
     world(lab.api.records.search_records(where=F(field) == record, sorts=[field, F("Compound").descending()]))
@@ -131,6 +132,92 @@ def test_objects_name_fields_and_stand_for_their_ids(lab: Lab, world: World) -> 
         {"field_id": field.id, "filter_type": "is_equal", "filter_prop": record.id}
     ]
     assert [item["descending"] for item in json.loads(query["entity_field_sorts"])] == [False, True]
+
+
+NUMBER, FLAG, DATE, CHOICE = "Potency (nM)", "Soluble", "Made on", "Status"
+MISFITS = [
+    (
+        F(NUMBER) == "high",
+        r"^F\('Potency \(nM\)'\) == 'high' fits no field of the type .*; compare with a number",
+    ),
+    (F(NUMBER).is_not_equal(True), "True is not a number"),
+    (F(NUMBER).is_in([1, "2", "3 nM"]), "'3 nM' is not a number"),
+    (F(NUMBER).overlaps_with(["1_000"]), "'1_000' is not a number"),
+    (F(NUMBER) < DAY, "the rule is about days; for numbers there are <"),
+    (F(NUMBER).is_between("2026-01-01", "2026-02-01"), "about days"),
+    (F(NUMBER).is_this_week(), "about days"),
+    (F(NUMBER).is_after_relative_month(1), "about days"),
+    (F(DATE) == "01.02.2026", r"'01\.02\.2026' is not a day; give a date"),
+    (F(DATE) == 20260201, "20260201 is not a day"),
+    (F(DATE) < 5, r"about numbers; for days there are is_before\(\)"),
+    (F(DATE).is_between(1, 2), "about numbers"),
+    (F(FLAG) == 1, "1 is not a yes or no; write True$"),
+    (F(FLAG) != "no", "'no' is not a yes or no; write False$"),
+    (F(FLAG).is_in([True, "maybe"]), "write True or False$"),
+    (F(FLAG) < 1, "about numbers"),
+    (F(FLAG).is_last_week(), "about days"),
+    (F(CHOICE).is_equal(True), "True is not a text; write 'true', if the text is that"),
+    (F("Compound").is_equal(False), "False is not a text"),
+]
+FITTING = [
+    F(NUMBER) == "2.5", F(NUMBER) == Decimal("2.50"), F(NUMBER).is_between(1, 1e3), F(NUMBER).contains("2"),
+    F(NUMBER).is_last_updated_after(DAY), F(DATE) == "2026-02-01", F(DATE) == MOMENT, F(DATE).is_this_week(),
+    F(FLAG).is_equal(True), F(CHOICE) == 5, F(CHOICE) < 5, F(CHOICE) == DAY, F("Compound") == 7, F(FLAG).is_set(),
+]  # fmt: skip
+
+
+def test_a_condition_on_what_a_field_cannot_hold_is_refused(lab: Lab, world: World) -> None:
+    """Values and rules that fit no field of the type are refused unsent, of `F` and of dicts; the others are sent."""
+    fields = lab.api.entity_fields
+    for name, kind in ((DATE, "date"), (CHOICE, "select")):
+        world(fields.get_or_create_data_field(name, kind))
+    world(fields.get_key_fields())
+    for where, why in MISFITS:
+        for given in (where, list(where), [{**next(iter(where)), "field_id": id_of(lab, where)}]):
+            with row(repr(where)), pytest.raises(ValueError, match=why):
+                world(lab.api.records.search_records(where=given))
+    assert "searchRecords" not in lab.operations()
+    for where in FITTING:
+        with row(repr(where)):
+            world(lab.api.records.search_records(where=where))
+    assert lab.operations().count("searchRecords") == len(FITTING)
+
+
+def id_of(lab: Lab, where: Where) -> str:
+    """The id of the field that a condition is about."""
+    fields = lab.client.entity_fields
+    name = next(iter(where))["field_id"]
+    found = fields.get_key_field_by_id(name) if name == "Compound" else fields.get_data_field_by_id(name)
+    assert found is not None
+    return found.id
+
+
+def test_a_condition_on_an_id_of_unknown_type_is_sent(lab: Lab, world: World) -> None:
+    """No request is spent on learning the type: an id whose field is not known yet is asked about as it is."""
+    world(lab.api.records.search_records(where=F(id_of(lab, F(NUMBER).is_set())) == "high"))
+    assert lab.operations()[-1] == "searchRecords"
+    assert json.loads(query_of(lab, "searchRecords")["entity_field_filters"])[0]["filter_prop"] == "high"
+
+
+def test_a_condition_on_a_column_is_refused_as_one_on_its_field(lab: Lab, world: World) -> None:
+    """Filters of views and templates are looked at as well, by column and by field, where the view is known."""
+    view = next(item for item in world(lab.api.record_views.get_record_views()) if item.view_name == "Main")
+    field = world(lab.api.entity_fields.get_data_field_by_id(NUMBER))
+    world(lab.api.entity_fields.get_key_fields())
+    column = next(item for item in view.view_fields if item.data_field_id == field.id)
+    by_column = [{"view_field_id": column.id, "filter_type": "is_equal", "filter_prop": "high"}]
+    for where in (F(NUMBER) == "high", F(column) == "high", F(column.id) == "high", by_column):
+        with row(repr(where)), pytest.raises(ValueError, match="'high' is not a number"):
+            world(lab.api.exports.pull_data("b.csv", "Compound", record_view_id=view.id, view_field_filters=where))
+    assert "exportRecordsCsv" not in lab.operations()
+    template = world(
+        lab.api.result_table_templates.create_template(
+            view_name="T", entity_slice_id="Compound", data_field_ids=[NUMBER]
+        )
+    )
+    with pytest.raises(ValueError, match="'high' is not a number"):
+        world(lab.api.result_table_templates.update_template(template, filters=F(NUMBER) == "high"))
+    assert "updateRecordViewTemplate" not in lab.operations()
 
 
 def chained() -> Any:

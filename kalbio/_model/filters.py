@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -100,7 +100,7 @@ class Where:
         )
 
     def __repr__(self) -> str:
-        return " & ".join(f"({_shown(condition)})" for condition in self._conditions) or "Where()"
+        return " & ".join(f"({shown_condition(condition)})" for condition in self._conditions) or "Where()"
 
 
 class F:
@@ -497,7 +497,8 @@ def spelling(rule: str) -> str:
     return _SPELLINGS.get(rule, str(rule))
 
 
-def _shown(condition: dict[str, Any]) -> str:
+def shown_condition(condition: Mapping[str, Any]) -> str:
+    """Return a condition as it is written with `F`."""
     field, rule, prop = (
         f"F({safe_repr(str(condition['field_id']))})",
         condition["filter_type"],
@@ -533,7 +534,9 @@ def flat(name: str, conditions: Any) -> Any:
             continue
         for one in condition:
             if name == "color_filters" and "color" not in one:
-                raise ArgumentError(f"{name} takes conditions with a colour: ({_shown(one)}).in_color('#FF0000')")
+                raise ArgumentError(
+                    f"{name} takes conditions with a colour: ({shown_condition(one)}).in_color('#FF0000')"
+                )
             if name != "color_filters" and "color" in one:
                 raise ArgumentError(f"{name} takes conditions without a colour; it is for color_filters: {condition!r}")
             found.append(one)

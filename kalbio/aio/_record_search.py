@@ -12,6 +12,7 @@ from kalbio._core.objects.identifiers import joined_ids
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
+from kalbio._model.filter_values import check_fit
 from kalbio._model.search import (
     conditions_of,
     given_conditions,
@@ -22,7 +23,7 @@ from kalbio._model.search import (
 )
 from kalbio.aio._directory import Directory
 from kalbio.aio._listing import Kind
-from kalbio.aio.entity_fields import require_field_id
+from kalbio.aio.entity_fields import field_at_hand, require_field_id
 from kalbio.aio.entity_types import ENTITY_TYPES
 from kalbio.aio.programs import PROGRAMS
 from kalbio.aio.record_views import columns_shown, on_columns
@@ -77,6 +78,9 @@ async def _conditions_text(directory: Directory, name: str, given: str | Sequenc
     for condition in conditions_of(name, given):
         if condition.get("field_id") is None:
             raise IdentifierError("field", None, f"A search filter or sort needs a field_id: {safe_repr(condition)}")
-        field = await require_field_id(directory, condition["field_id"])
-        resolved.append({**condition, "field_id": field})
+        field_id = await require_field_id(directory, condition["field_id"])
+        field = field_at_hand(directory, condition["field_id"]) or field_at_hand(directory, field_id)
+        if field is not None:
+            check_fit(field, condition)
+        resolved.append({**condition, "field_id": field_id})
     return strict_json.encode_text(resolved, name)

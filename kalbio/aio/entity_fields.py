@@ -388,3 +388,14 @@ async def require_field_id(directory: Directory, identifier: EntityFieldIdentifi
             return found[0].id
     names = [field.field_name or "" for field in (*data_fields.items, *key_fields.items)]
     raise IdentifierNotFoundError("field", name, close_matches(name, names))
+
+
+def field_at_hand(directory: Directory, identifier: EntityFieldIdentifier) -> EntityFieldData | None:
+    """Return the field that an object or an id means, where it is known without a request."""
+    if isinstance(identifier, EntityFieldData) and identifier.field_type is not None:
+        return identifier
+    known = as_id(identifier, "field", EntityFieldData)
+    data, keys = directory[DATA_FIELDS].cached(), directory[KEY_FIELDS].cached()
+    if known is None:
+        return None
+    return (None if data is None else data.by_id(known)) or (None if keys is None else keys.by_id(known))
