@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         ValidationError,
         WaitTimeoutError,
     )
+    from kalbio._core.http.request_events import RequestEvent
     from kalbio._core.http.settings import Timeouts
     from kalbio._core.retry import RetryPolicy
     from kalbio._model.errors import FieldTypeError, KalbioAPIError, KalbioError, KalbioResponseError
@@ -80,6 +81,7 @@ _HOMES = {
     "kalbio.loading.errors": ["LoadRefusedError"],
     "kalbio._core.retry": ["RetryPolicy"],
     "kalbio._model.filters": ["F"],
+    "kalbio._core.http.request_events": ["RequestEvent"],
     "kalbio._core.http.settings": ["Timeouts"],
     "kaleidoscope_api.types": ["UNSET"],
 }
@@ -89,6 +91,7 @@ __all__ = [  # noqa: RUF022  # clients first
     "KaleidoscopeClient",
     "AsyncKaleidoscopeClient",
     "F",
+    "RequestEvent",
     "RetryPolicy",
     "Timeouts",
     "UNSET",

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 399bf90d7ee3)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest a860282f06e6)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import os
 import ssl
 import time
 import warnings
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -24,6 +24,7 @@ from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.headers import AddedHeaders
 from kalbio._core.http.proxies import from_argument as proxies_from_argument
 from kalbio._core.http.proxies import from_environment, from_system
+from kalbio._core.http.request_events import RequestEvent
 from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.sync.client_per_loop import ClientPerLoop
@@ -86,6 +87,7 @@ _WHEN_MADE = frozenset(
         "max_answer_size",
         "use_cache",
         "transport",
+        "on_request",
     }
 )
 """Settings that hold for as long as a client lives."""
@@ -164,6 +166,8 @@ class KaleidoscopeClient:
             By default `KALEIDOSCOPE_ON_ERROR`, else "raise".
         use_cache: False reads everything from the server, and nothing from a cache.
         transport: an httpx transport to use instead of the network, such as the in-process sandbox or a recorder.
+        on_request: a function that is called with a `RequestEvent` after each attempt of each request, from the thread
+            or the task that made it. What it raises is logged, and changes nothing.
 
     Raises:
         SettingError: credentials are missing, or an argument or an environment variable cannot be used. It is also a
@@ -194,6 +198,7 @@ class KaleidoscopeClient:
         on_error: OnError | None = None,
         use_cache: bool = True,
         transport: Any = None,
+        on_request: Callable[[RequestEvent], object] | None = None,
     ) -> None:
         self._additional_headers = AddedHeaders(additional_headers)
         whole = {"max_in_flight": max_in_flight, "max_connections": max_connections, "max_answer_size": max_answer_size}
@@ -232,6 +237,7 @@ class KaleidoscopeClient:
             max_in_flight=max_in_flight,
             max_answer_size=max_answer_size,
             transport=transport,
+            on_request=on_request,
         )
         self._tokens = Tokens(
             client_id=_credential("client_id", client_id, "KALEIDOSCOPE_API_CLIENT_ID"),

@@ -43,6 +43,8 @@ MAX_REFUSAL = 1_048_576
 
 # What an error keeps of a body.
 MAX_ERROR_BODY = 4_096
+# What is shown of a request for debugging; a longer one is named with its length.
+MAX_SHOWN_BODY = 4_096
 
 LISTING_TTL = 300.0
 

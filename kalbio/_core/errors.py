@@ -171,9 +171,13 @@ class APIError(SDKError):
         cls, method: str, url: str, status_code: int, response_body: bytes, *, meaning: int | None = None, **more: Any
     ) -> APIError:
         """Return the error of the class that belongs to the status, or to the one that it means."""
-        meant = status_code if meaning is None else meaning
-        kind = _BY_STATUS.get(meant, ServerError if meant >= 500 else APIError)
+        kind = cls.class_for(status_code if meaning is None else meaning)
         return kind(method, url, status_code, response_body, **more)
+
+    @staticmethod
+    def class_for(status: int) -> type[APIError]:
+        """Return the class of the errors that a status means."""
+        return _BY_STATUS.get(status, ServerError if status >= 500 else APIError)
 
 
 class ValidationError(APIError):

@@ -9,8 +9,9 @@ from typing import Any
 import attrs
 
 from kalbio._core.auth.tokens import Grant
-from kalbio._core.errors import ErrorBody
+from kalbio._core.errors import ErrorBody, SettingError
 from kalbio._core.http.operation import OperationInfo
+from kalbio._core.text.display import safe_repr
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
@@ -78,6 +79,8 @@ class Platform:
         request_id_headers: headers of an answer that may name the request, the best one first.
         wraps_objects: whether an object may come as a list of one.
         no_server: says what may help when no server listens on a port of this computer.
+        token_variable: the shell variable that stands for the access token where requests are shown.
+        debug_variable: the environment variable that lets each request be shown; empty for none.
     """
 
     name: str
@@ -95,11 +98,20 @@ class Platform:
     request_id_headers: tuple[str, ...] = REQUEST_ID_HEADERS
     wraps_objects: bool = False
     no_server: Callable[[int | None], str] = _no_hint
+    token_variable: str = "TOKEN"  # noqa: S105
+    debug_variable: str = ""
 
     @property
     def logger(self) -> logging.Logger:
         """Where its client logs."""
         return logging.getLogger(self.name)
+
+    def is_debugged(self, environ: Mapping[str, str]) -> bool:
+        """Whether the environment asks for each request to be shown. Raises SettingError for what says neither."""
+        value = environ.get(self.debug_variable, "") if self.debug_variable else ""
+        if value not in ("", "0", "1"):
+            raise SettingError(f"{self.debug_variable} must be 1, or 0 or empty for off; got {safe_repr(value)}")
+        return value == "1"
 
     @property
     def user_agent(self) -> str:

@@ -7,7 +7,7 @@ import os
 import ssl
 import time
 import warnings
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -25,6 +25,7 @@ from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.headers import AddedHeaders
 from kalbio._core.http.proxies import from_argument as proxies_from_argument
 from kalbio._core.http.proxies import from_environment, from_system
+from kalbio._core.http.request_events import RequestEvent
 from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.text.display import safe_repr
@@ -85,6 +86,7 @@ _WHEN_MADE = frozenset(
         "max_answer_size",
         "use_cache",
         "transport",
+        "on_request",
     }
 )
 """Settings that hold for as long as a client lives."""
@@ -165,6 +167,8 @@ class AsyncKaleidoscopeClient:
             By default `KALEIDOSCOPE_ON_ERROR`, else "raise".
         use_cache: False reads everything from the server, and nothing from a cache.
         transport: an httpx transport to use instead of the network, such as the in-process sandbox or a recorder.
+        on_request: a function that is called with a `RequestEvent` after each attempt of each request, from the thread
+            or the task that made it. What it raises is logged, and changes nothing.
 
     Raises:
         SettingError: credentials are missing, or an argument or an environment variable cannot be used. It is also a
@@ -195,6 +199,7 @@ class AsyncKaleidoscopeClient:
         on_error: OnError | None = None,
         use_cache: bool = True,
         transport: Any = None,
+        on_request: Callable[[RequestEvent], object] | None = None,
     ) -> None:
         self._additional_headers = AddedHeaders(additional_headers)
         whole = {"max_in_flight": max_in_flight, "max_connections": max_connections, "max_answer_size": max_answer_size}
@@ -233,6 +238,7 @@ class AsyncKaleidoscopeClient:
             max_in_flight=max_in_flight,
             max_answer_size=max_answer_size,
             transport=transport,
+            on_request=on_request,
         )
         self._tokens = Tokens(
             client_id=_credential("client_id", client_id, "KALEIDOSCOPE_API_CLIENT_ID"),

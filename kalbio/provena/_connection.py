@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest 8e85306ebb26)
+# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest ea4cba69a8fc)
 """The login and the connections that a client has, of whichever kind it is."""
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kalbio._core.http.addresses import read_address, warn_of_clear_text
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.proxies import from_argument as proxies_from_argument
 from kalbio._core.http.proxies import from_environment, from_system
+from kalbio._core.http.request_events import RequestEvent
 from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.retry import RetryPolicy
@@ -94,6 +95,7 @@ class Connection:
         max_in_flight: int = constants.MAX_IN_FLIGHT,
         use_cache: bool = True,
         transport: Any = None,
+        on_request: Callable[[RequestEvent], object] | None = None,
     ) -> None:
         if auth is not None and not isinstance(auth, AuthManager):
             raise SettingError(f"auth must be a login such as DeviceFlow(config, client_id); got {safe_repr(auth)}")
@@ -119,6 +121,7 @@ class Connection:
             max_connections=max_connections,
             max_in_flight=max_in_flight,
             transport=transport,
+            on_request=on_request,
         )
         self._http_clients = ClientPerLoop(partial(_open, self._settings, tokens_of(self._auth)), transport)
         self.store_clients = ClientPerLoop(partial(_open_store, self._settings), transport)

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 5215ecb2f352)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest db0da4123592)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class ProvenaClient(Connection):
         max_in_flight: requests under way at a time.
         use_cache: False reads everything from the server.
         transport: an httpx transport to use instead of the network, such as the in-process sandbox.
+        on_request: a function that is called with a `RequestEvent` after each attempt of each request, files included,
+            from the thread or the task that made it. What it raises is logged, and changes nothing.
 
     Raises:
         SettingError: a setting is missing or cannot be used.

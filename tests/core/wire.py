@@ -14,6 +14,7 @@ import httpx
 
 from kalbio._core.auth.tokens import Grant, Tokens
 from kalbio._core.errors import ErrorBody
+from kalbio._core.http.request_events import RequestEvent
 from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.platform import Platform
 from kalbio._core.retry import RetryPolicy
@@ -199,6 +200,8 @@ class Core:
         base_url: str = "https://api.invalid",
         draw: float = 1.0,
         platform: Platform = PLATFORM,
+        on_request: Callable[[RequestEvent], object] | None = None,
+        debug: bool = False,
     ) -> Any:
         """A pipe of this world. Pauses take the longest time that the jitter allows, unless `draw` says otherwise."""
         settings = Settings(
@@ -208,6 +211,8 @@ class Core:
             retry=retry if retry is not None else RetryPolicy(),
             extra_headers=extra_headers or {},
             transport=wire,
+            on_request=on_request,
+            debug=debug,
         )
         held = Tokens(client_id="an-id", client_secret=SECRET, clock=self.clock)
         kinds = _kinds(self.world)

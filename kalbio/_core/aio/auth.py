@@ -83,6 +83,7 @@ class AsyncTokenAuth(Auth):
         self.failures = 0  # logins and renewals that failed
         self._failure: SDKError | None = None
         self._ended = Event()
+        self.after_login: Callable[[Request, Request, Response], object] = lambda request, login, answer: None
 
     def end(self) -> None:
         """Log in no more; who waits for a login gets ClientClosedError."""
@@ -118,11 +119,15 @@ class AsyncTokenAuth(Auth):
                         login.extensions["timeout"] = request.extensions.get("timeout", login.extensions["timeout"])
                         login.extensions["deadline"] = request.extensions.get("deadline")
                         login.extensions["fresh_connection"] = request.extensions.get("fresh_connection", False)
+                        login.extensions["is_login"] = True
                         self._set_headers(login, identity)
                         raise_if_stopped()
+                        login.extensions["begun"] = time.monotonic()
                         answer = yield login
                         try:
-                            token = await self._read_answer(grant, await read(answer, constants.MAX_LOGIN))
+                            read_answer = await read(answer, constants.MAX_LOGIN)
+                            self.after_login(request, login, read_answer)
+                            token = await self._read_answer(grant, read_answer)
                         except SDKError as error:
                             # A copy: the traceback of this one would be kept alive, and shared.
                             self.failures, self._failure = self.failures + 1, copy.copy(error)

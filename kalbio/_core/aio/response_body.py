@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 from kalbio._core import constants
@@ -21,6 +22,7 @@ async def read(response: Response, limit: int) -> JSONResponse:
     try:
         if response.is_stream_consumed:  # a transport in this process may give the body whole
             body = response.content
+            response.extensions.setdefault("received", len(body))
             if len(body) > limit and response.is_success:
                 raise unusable(response, _too_long(limit), show=False)
         else:
@@ -31,6 +33,36 @@ async def read(response: Response, limit: int) -> JSONResponse:
     # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
     response.stream = ByteStream(b"")
     return JSONResponse(response, body)
+
+
+class CountedStream(AsyncByteStream):
+    """The body of an answer that is handed on unread. It tells once, when it is closed, what became of it."""
+
+    def __init__(self, stream: AsyncByteStream, tell: Callable[[int, BaseException | None], object]) -> None:
+        self._stream = stream
+        self._tell: Callable[[int, BaseException | None], object] | None = tell
+        self._received = 0
+        self._failure: BaseException | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._stream:
+                self._received += len(piece)
+                yield piece
+        except GeneratorExit:  # its reader has seen enough
+            raise
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    async def aclose(self) -> None:
+        """Close it, and tell."""
+        try:
+            await self._stream.aclose()
+        finally:
+            tell, self._tell = self._tell, None
+            if tell is not None:
+                tell(self._received, self._failure)
 
 
 async def _body(response: Response, limit: int) -> bytes:
@@ -45,11 +77,12 @@ async def _body(response: Response, limit: int) -> bytes:
     stream = cast(AsyncByteStream, response.stream)
     deadline = Limits(response.request.extensions)
     kept: list[bytes] = []
-    size = 0
+    size = received = 0
     try:
         async for piece in stream:
             if deadline.over:  # connections that are not ours only know the limits of each wait
                 raise ReadTimeout("the deadline of the call passed", request=response.request)
+            received += len(piece)
             for part in (piece,) if unpack is None else unpack.feed(piece):
                 size += len(part)
                 if size > limit:
@@ -66,6 +99,7 @@ async def _body(response: Response, limit: int) -> bytes:
     except zlib.error as error:
         raise ReadError(f"the answer cannot be decompressed: {error}", request=response.request) from error
     finally:
+        response.extensions.setdefault("received", received)  # a refusal that was read before is read from memory
         await stream.aclose()
     if wrong is not None and response.is_success:
         raise unusable(response, wrong, show=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.errors import SettingError
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.proxies import Proxies
+from kalbio._core.http.request_events import OnRequest, as_listener
 from kalbio._core.platform import Platform
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.text.display import safe_repr
@@ -88,6 +90,8 @@ class Settings:
     max_in_flight: int = constants.MAX_IN_FLIGHT
     max_answer_size: int = constants.MAX_ANSWER_SIZE
     transport: Any = None
+    on_request: OnRequest | None = attrs.field(default=None, converter=as_listener)
+    debug: bool = attrs.Factory(lambda self: self.platform.is_debugged(os.environ), takes_self=True)
 
     def __reduce__(self) -> Any:
         raise ArgumentTypeError("the settings of a client hold secrets and cannot be pickled or copied")

@@ -1,9 +1,10 @@
-# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest 80103bec8afe)
+# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest 89e14593f557)
 """Reads the body of an answer into memory: unpacked a little at a time, and no more of it than a limit."""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterator
 from typing import cast
 
 from kalbio._core import constants
@@ -22,6 +23,7 @@ def read(response: Response, limit: int) -> JSONResponse:
     try:
         if response.is_stream_consumed:  # a transport in this process may give the body whole
             body = response.content
+            response.extensions.setdefault("received", len(body))
             if len(body) > limit and response.is_success:
                 raise unusable(response, _too_long(limit), show=False)
         else:
@@ -32,6 +34,36 @@ def read(response: Response, limit: int) -> JSONResponse:
     # The stream refers to its response: without this, bodies would pile up until the garbage collector comes by.
     response.stream = ByteStream(b"")
     return JSONResponse(response, body)
+
+
+class CountedStream(SyncByteStream):
+    """The body of an answer that is handed on unread. It tells once, when it is closed, what became of it."""
+
+    def __init__(self, stream: SyncByteStream, tell: Callable[[int, BaseException | None], object]) -> None:
+        self._stream = stream
+        self._tell: Callable[[int, BaseException | None], object] | None = tell
+        self._received = 0
+        self._failure: BaseException | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for piece in self._stream:
+                self._received += len(piece)
+                yield piece
+        except GeneratorExit:  # its reader has seen enough
+            raise
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def close(self) -> None:
+        """Close it, and tell."""
+        try:
+            self._stream.close()
+        finally:
+            tell, self._tell = self._tell, None
+            if tell is not None:
+                tell(self._received, self._failure)
 
 
 def _body(response: Response, limit: int) -> bytes:
@@ -46,11 +78,12 @@ def _body(response: Response, limit: int) -> bytes:
     stream = cast(SyncByteStream, response.stream)
     deadline = Limits(response.request.extensions)
     kept: list[bytes] = []
-    size = 0
+    size = received = 0
     try:
         for piece in stream:
             if deadline.over:  # connections that are not ours only know the limits of each wait
                 raise ReadTimeout("the deadline of the call passed", request=response.request)
+            received += len(piece)
             for part in (piece,) if unpack is None else unpack.feed(piece):
                 size += len(part)
                 if size > limit:
@@ -67,6 +100,7 @@ def _body(response: Response, limit: int) -> bytes:
     except zlib.error as error:
         raise ReadError(f"the answer cannot be decompressed: {error}", request=response.request) from error
     finally:
+        response.extensions.setdefault("received", received)  # a refusal that was read before is read from memory
         stream.close()
     if wrong is not None and response.is_success:
         raise unusable(response, wrong, show=False)

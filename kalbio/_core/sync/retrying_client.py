@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest e27099fdf45d)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest a07e8b4cbaa4)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from kalbio._core import constants
 from kalbio._core.argument_errors import ArgumentError
@@ -42,6 +42,7 @@ from kalbio._core.http.httpx_names import (
     Request,
     Response,
     StreamError,
+    SyncByteStream,
     Timeout,
     TimeoutException,
     UnsupportedProtocol,
@@ -51,6 +52,7 @@ from kalbio._core.http.httpx_names import (
 from kalbio._core.http.multipart import Multipart, is_parts
 from kalbio._core.http.plain_answers import is_plainly_right
 from kalbio._core.http.pools import connect
+from kalbio._core.http.request_log import Attempt, RequestLog
 from kalbio._core.http.response_identity import LACKS, broken_promise, contradiction
 from kalbio._core.http.responses import unusable
 from kalbio._core.http.settings import Settings
@@ -61,9 +63,8 @@ from kalbio._core.retry import AttemptResult, Decision, classify, decide, read_r
 from kalbio._core.sync.auth import TokenAuth
 from kalbio._core.sync.concurrency import Event, raise_if_stopped
 from kalbio._core.sync.limiter import Limiter, Slot
-from kalbio._core.sync.response_body import read
+from kalbio._core.sync.response_body import CountedStream, read
 from kalbio._core.text import log_redaction
-from kalbio._core.text.display import one_line
 from kalbio._core.text.redaction import redact
 
 _OPERATION_ARGUMENTS = frozenset({"content", "extensions", "headers", "params"})
@@ -87,10 +88,16 @@ class RetryingClient(Client):
     ) -> None:
         log_redaction.install()
         self._settings = settings
+        self._platform = settings.platform
         self._proxied = bool(settings.proxies)
-        proxied = {f"{scheme}://": connect(settings, url) for scheme, url in settings.proxies.urls().items()}
+        proxied: dict[str, Any] = {
+            f"{scheme}://": connect(settings, url) for scheme, url in settings.proxies.urls().items()
+        }
         self._direct: Any = connect(settings) if settings.transport is None else settings.transport
         self._own = [self._direct, *proxied.values()] if settings.transport is None else []
+        if settings.debug:
+            self._direct = self._shown(self._direct)
+            proxied = {scheme: self._shown(transport) for scheme, transport in proxied.items()}
         super().__init__(
             base_url=settings.base_url,
             headers={"User-Agent": settings.platform.user_agent, "Accept-Encoding": "gzip"},
@@ -101,8 +108,6 @@ class RetryingClient(Client):
             follow_redirects=False,
         )
         self._cookies = SparingCookies()  # the library's public setter would make plain ones of them
-        self._platform = settings.platform
-        self._logger = settings.platform.logger
         self._operations = settings.platform.operations()
         self._clock = clock
         self._draw = draw
@@ -113,7 +118,15 @@ class RetryingClient(Client):
         self._suspicious = False  # an idle connection may have the answer to another request
         auth = make_auth(self)
         self._secrets = auth.secrets
+        self._logger = settings.platform.logger
+        self._log = RequestLog(settings, self._operations, auth.secrets)
+        auth.after_login = self._after_login
         self.auth = self._login = auth
+
+    def _shown(self, transport: Any) -> Any:
+        from kalbio._core.sync.shown_transport import ShownTransport  # few want it
+
+        return ShownTransport(transport, self._platform, lambda: self._secrets())
 
     def _transport_for_url(self, url: URL) -> Any:
         # The library knows proxies by scheme only in the form that it takes; which hosts are left out is decided here.
@@ -218,10 +231,20 @@ class RetryingClient(Client):
             # What breaks because the connections are closed under it can be anything.
             if (
                 not isinstance(error, SDKError)
-                and self._decide(request, AttemptResult.LOST, 1, self._clock()).outcome_unknown
+                and self._decide(request, AttemptResult.LOST, Attempt(1, self._clock())).outcome_unknown
             ):
                 self._raise_outcome_unknown(request, "the client was closed meanwhile", self._cause(error))
             raise ClientClosedError from self._cause(error)
+
+    def _is_told(self) -> bool:
+        """Whether somebody wants to know of every attempt."""
+        return self._settings.on_request is not None or self._logger.isEnabledFor(logging.DEBUG)
+
+    def _after_login(self, request: Request, login: Request, answer: Response) -> None:
+        """Note a login for the telling of the request that it is for."""
+        if self._is_told():
+            self._log.note_login(request, login, answer, None)
+        request.extensions["begun"] = time.monotonic()
 
     def _sleep(self, seconds: float) -> None:
         self._ended.wait(seconds)
@@ -237,55 +260,74 @@ class RetryingClient(Client):
             # Whoever waits for several requests may have one of his own.
             own = request.extensions.get("deadline", inf)
             request.extensions["deadline"] = min(own, time.monotonic() + patience)
-        attempt = 0
+        number = 0
         while True:
-            attempt += 1
             if self._is_ended:
                 raise ClientClosedError
+            number += 1
+            attempt = Attempt(number, started, self._is_told())
             try:
-                if stream:
-                    response = self._send_once(request, auth)
-                    if response.is_success:
-                        # What is read of it takes as long as whoever reads it likes.
-                        response.request.extensions.pop("deadline", None)
-                        return response
-                    response = read(response, self._settings.max_answer_size)
-                else:
-                    response = self._send_in_turn(request, auth)
-            except (StreamError, InvalidURL, CannotBeSent) as error:
-                reason = self._without_secrets(error)
-                raise TransportError.of(request, reason) from self._cause(error)
-            except (HTTPError, DeadlinePassed) as error:
-                decision = self._after_failure(request, error, attempt, started)
-            except TransportError as error:  # the login got no answer: the request itself was not sent
-                decision = self._decide(request, AttemptResult.NOT_SENT, attempt, started)
-                if decision.wait is None:
-                    raise error from None
-            except APIError as error:  # the login was turned away
-                result = classify(error.status_code, error.retry_after)
-                if result is AttemptResult.SERVER_FAILED:
-                    result = AttemptResult.NOT_SENT
-                _leave_connection(request, error.status_code)
-                decision = self._decide(request, result, attempt, started, error.retry_after)
-                if decision.wait is None:
-                    raise error from None
-            else:
-                if self._logger.isEnabledFor(logging.DEBUG):
-                    path, seconds = one_line(request.url.path), self._clock() - started
-                    told = (request.method, path, response.status_code, attempt, seconds)
-                    self._logger.debug("%s %s -> %s, attempt %d, %.3f s", *told)
+                self._try(request, attempt, stream=stream, auth=auth)
+            except BaseException as error:
+                attempt.failure = error
+                raise
+            finally:
+                if attempt.is_told or attempt.wait is not None:
+                    self._log.tell(request, attempt)
+                attempt.failure = None  # its traceback leads back here, and would keep everything alive
+            if attempt.wait is None:
+                assert attempt.response is not None
+                return attempt.response
+            if attempt.wait:
+                self._pause(attempt.wait)
+
+    def _try(self, request: Request, attempt: Attempt, *, stream: bool, auth: Any) -> None:
+        """Send a request once. What became of it stands in `attempt` then, or is raised when it is final."""
+        try:
+            if stream:
+                response = attempt.response = self._send_once(request, auth)
                 if response.is_success:
-                    response.extensions["secrets"] = self._secrets
-                    response.extensions["platform"] = self._platform
-                    if self._is_answer_to(request, response):
-                        return response
-                    continue
-                if response.status_code < 400:
-                    raise _redirect_error(request, "the server redirects this call elsewhere; check the url")
-                decision = self._after_refusal(request, response, attempt, started)
-            assert decision.wait is not None
-            self._logger.info("%s %s: next try in %.2f s", request.method, one_line(request.url.path), decision.wait)
-            self._pause(decision.wait)
+                    # What is read of it takes as long as whoever reads it likes.
+                    response.request.extensions.pop("deadline", None)
+                    if attempt.is_told and not response.is_stream_consumed:
+                        body = cast(SyncByteStream, response.stream)
+                        response.stream = CountedStream(body, self._log.at_the_end_of(request, attempt))
+                    return
+                response = read(response, self._settings.max_answer_size)
+            else:
+                response = self._send_in_turn(request, auth)
+        except (StreamError, InvalidURL, CannotBeSent) as error:
+            reason = self._without_secrets(error)
+            raise TransportError.of(request, reason) from self._cause(error)
+        except (HTTPError, DeadlinePassed) as error:
+            decision = self._after_failure(request, error, attempt)
+            attempt.failure = error
+        except TransportError as error:  # the login got no answer: the request itself was not sent
+            decision = self._decide(request, AttemptResult.NOT_SENT, attempt)
+            if decision.wait is None:
+                raise error from None
+            attempt.failure = error
+        except APIError as error:  # the login was turned away
+            result = classify(error.status_code, error.retry_after)
+            if result is AttemptResult.SERVER_FAILED:
+                result = AttemptResult.NOT_SENT
+            _leave_connection(request, error.status_code)
+            decision = self._decide(request, result, attempt, error.retry_after)
+            if decision.wait is None:
+                raise error from None
+            attempt.failure = error
+        else:
+            attempt.response = response
+            if response.is_success:
+                response.extensions["secrets"] = self._secrets
+                response.extensions["platform"] = self._platform
+                if not self._is_answer_to(request, response, attempt):
+                    attempt.wait = 0.0
+                return
+            if response.status_code < 400:
+                raise _redirect_error(request, "the server redirects this call elsewhere; check the url")
+            decision = self._after_refusal(request, response, attempt)
+        attempt.wait = decision.wait
 
     def _send_in_turn(self, request: Request, auth: Any) -> Response:
         """Send a request when it is its turn, and read the answer.
@@ -312,6 +354,7 @@ class RetryingClient(Client):
 
     def _send_once(self, request: Request, auth: Any) -> Response:
         raise_if_stopped()
+        request.extensions["begun"] = time.monotonic()
         response = super().send(request, stream=True, auth=auth, follow_redirects=False)
         hops, at_home = 0, True
         while response.has_redirect_location and request.method in ("GET", "HEAD"):
@@ -353,7 +396,7 @@ class RetryingClient(Client):
         super().close()
 
     def _decide(
-        self, request: Request, result: AttemptResult, attempt: int, started: float, retry_after: float | None = None
+        self, request: Request, result: AttemptResult, attempt: Attempt, retry_after: float | None = None
     ) -> Decision:
         if result in (AttemptResult.LOST, AttemptResult.SERVER_FAILED):
             request.extensions["maybe_done"] = True
@@ -362,8 +405,8 @@ class RetryingClient(Client):
             result,
             idempotent=self._may_be_repeated(request),
             replayable=request.extensions["replayable"],
-            attempt=attempt,
-            elapsed=inf if Limits(request.extensions).over else self._clock() - started,
+            attempt=attempt.number,
+            elapsed=inf if Limits(request.extensions).over else self._clock() - attempt.started,
             retry_after=retry_after,
             random=self._draw,
         )
@@ -373,7 +416,7 @@ class RetryingClient(Client):
         idempotent = self._platform.is_idempotent(request.method, operation)
         return bool(request.extensions.get("idempotent", idempotent))
 
-    def _is_answer_to(self, request: Request, response: Response) -> bool:
+    def _is_answer_to(self, request: Request, response: Response, attempt: Attempt) -> bool:
         """Whether an answer is the one to its request; False when the request is to be sent once more.
 
         Raises OutcomeUnknownError for a write with the answer to another request; ResponseError for a read that
@@ -400,17 +443,14 @@ class RetryingClient(Client):
         foreign = wrong is not None or (reading and reason.startswith(LACKS))
         again = foreign and self._may_be_repeated(request) and request.extensions["replayable"]
         if again and "asked_again" not in request.extensions:
-            path, asking = one_line(request.url.path), "%s %s: %s; sending it once more"
-            self._logger.warning(asking, request.method, path, one_line(reason))
+            attempt.failure = unusable(response, reason, show=False)
             request.extensions.update(asked_again=True, fresh_connection=True)
             return False
         if wrong is not None and not reading:
             self._raise_outcome_unknown(request, reason, None)
         raise unusable(response, reason)
 
-    def _after_failure(
-        self, request: Request, error: HTTPError | DeadlinePassed, attempt: int, started: float
-    ) -> Decision:
+    def _after_failure(self, request: Request, error: HTTPError | DeadlinePassed, attempt: Attempt) -> Decision:
         sent = _request_of(error) or request
         if isinstance(error, UnsupportedProtocol):
             result = AttemptResult.REFUSED
@@ -420,7 +460,9 @@ class RetryingClient(Client):
             result = AttemptResult.LOST
         else:
             result = AttemptResult.NOT_SENT
-        decision = self._decide(request, result, attempt, started)
+        decision = self._decide(request, result, attempt)
+        if attempt.is_told and "is_login" in sent.extensions:
+            self._log.note_login(request, sent, None, error)
         if decision.wait is not None:
             return decision
         reason, cause = self._without_secrets(error), self._cause(error)
@@ -446,11 +488,11 @@ class RetryingClient(Client):
             )
         raise (RequestTimeoutError if late else ConnectionFailedError).of(sent, reason) from cause
 
-    def _after_refusal(self, request: Request, response: Response, attempt: int, started: float) -> Decision:
+    def _after_refusal(self, request: Request, response: Response, attempt: Attempt) -> Decision:
         retry_after = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
         meaning = self._platform.meaning(response.status_code, response.content)
         result = classify(meaning, retry_after)
-        decision = self._decide(request, result, attempt, started, retry_after)
+        decision = self._decide(request, result, attempt, retry_after)
         _leave_connection(request, response.status_code)
         if decision.wait is not None:
             return decision

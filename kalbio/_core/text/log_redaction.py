@@ -12,14 +12,12 @@ from typing import Any
 
 from kalbio._core.http.httpx_names import Headers
 from kalbio._core.text.quiet_logs import is_kept_out
-from kalbio._core.text.redaction import HIDDEN, redact
+from kalbio._core.text.redaction import HIDDEN, redact_strictly
 
 _LOGGERS = (
     "httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks",
     "hpack.hpack", "hpack.table",
 )  # fmt: skip
-_SIGNED = re.compile(r"([?&][\w-]*(?:credential|key|password|secret|sig|signature|token)=)[^&\s\"']+", re.IGNORECASE)
-_LOGIN_IN_URL = re.compile(r"(//)[^/?#@\s\"']+@")
 _COOKIE = re.compile(r"""(\(b'(?:set-)?cookie', )b(?:'[^']*'|"[^"]*")""", re.IGNORECASE)
 
 
@@ -33,9 +31,7 @@ class _RedactingFilter(logging.Filter):
         if record.name.startswith("hpack."):
             return record.levelno > logging.DEBUG
         text = record.getMessage()
-        shown = redact(text)
-        shown = _SIGNED.sub(rf"\1{HIDDEN}", shown)
-        shown = _LOGIN_IN_URL.sub(rf"\1{HIDDEN}@", shown)
+        shown = redact_strictly(text)
         shown = _COOKIE.sub(rf"\1{HIDDEN}", shown)
         if shown != text:
             record.msg, record.args = shown, None

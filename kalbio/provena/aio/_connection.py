@@ -18,6 +18,7 @@ from kalbio._core.http.addresses import read_address, warn_of_clear_text
 from kalbio._core.http.certificates import Certificates
 from kalbio._core.http.proxies import from_argument as proxies_from_argument
 from kalbio._core.http.proxies import from_environment, from_system
+from kalbio._core.http.request_events import RequestEvent
 from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.retry import RetryPolicy
@@ -93,6 +94,7 @@ class AsyncConnection:
         max_in_flight: int = constants.MAX_IN_FLIGHT,
         use_cache: bool = True,
         transport: Any = None,
+        on_request: Callable[[RequestEvent], object] | None = None,
     ) -> None:
         if auth is not None and not isinstance(auth, AuthManager):
             raise SettingError(f"auth must be a login such as DeviceFlow(config, client_id); got {safe_repr(auth)}")
@@ -118,6 +120,7 @@ class AsyncConnection:
             max_connections=max_connections,
             max_in_flight=max_in_flight,
             transport=transport,
+            on_request=on_request,
         )
         self._http_clients = AsyncClientPerLoop(partial(_open, self._settings, tokens_of(self._auth)), transport)
         self.store_clients = AsyncClientPerLoop(partial(_open_store, self._settings), transport)

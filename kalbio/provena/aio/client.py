@@ -53,6 +53,8 @@ class AsyncProvenaClient(AsyncConnection):
         max_in_flight: requests under way at a time.
         use_cache: False reads everything from the server.
         transport: an httpx transport to use instead of the network, such as the in-process sandbox.
+        on_request: a function that is called with a `RequestEvent` after each attempt of each request, files included,
+            from the thread or the task that made it. What it raises is logged, and changes nothing.
 
     Raises:
         SettingError: a setting is missing or cannot be used.

@@ -1,0 +1,50 @@
+"""Shows each request on the error output, as a line that can be pasted, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kalbio._core.http.curl import as_curl
+from kalbio._core.http.httpx_names import AsyncBaseTransport, Request, Response
+from kalbio._core.platform import Platform
+from kalbio._core.text.display import one_line
+from kalbio._core.text.redaction import redact_strictly
+
+
+class AsyncShownTransport(AsyncBaseTransport):
+    """Sends with another transport, and shows what it sends. Secrets never appear."""
+
+    def __init__(self, inner: Any, platform: Platform, secrets: Callable[[], tuple[str, ...]]) -> None:
+        self._inner = inner
+        self._platform = platform
+        self._secrets = secrets
+
+    async def handle_async_request(self, request: Request) -> Response:
+        """Send a request. Logins, redirects and repetitions are requests of their own here."""
+        secrets = self._secrets()
+        _show(as_curl(request, self._platform, secrets))
+        name = f"{request.method} {one_line(redact_strictly(request.url.path, secrets))}"
+        began, outcome = time.monotonic(), "nothing"
+        try:
+            response: Response = await self._inner.handle_async_request(request)
+            outcome = f"{response.status_code}"
+        except BaseException as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            _show(f"# {name} -> {outcome}, {(time.monotonic() - began) * 1000:.1f} ms")
+        return response
+
+    async def aclose(self) -> None:
+        """Close the other transport."""
+        await self._inner.aclose()
+
+
+def _show(line: str) -> None:
+    # Whoever has no error output, or has closed it, still wants an answer.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(f"{line}\n")
