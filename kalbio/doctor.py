@@ -1,32 +1,17 @@
-# Derived from kalbio/aio/doctor.py by scripts/regenerate; edit that file. (digest d28615c94cc0)
+# Derived from kalbio/aio/doctor.py by scripts/regenerate; edit that file. (digest 6fcf4082392f)
 """Runs the doctor on a client: asks for everything that can be read, and reports where the answers differ."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import Any
 
 from kalbio._core import constants
-from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.auth.tokens import Tokens
-from kalbio._core.errors import (
-    APIError,
-    ClientClosedError,
-    OutcomeUnknownError,
-    ResponseError,
-    SDKError,
-    TransportError,
-)
-from kalbio._core.sync.concurrency import sleep
+from kalbio._core.diagnosis.exchanges import Call
+from kalbio._core.diagnosis.report import Report
+from kalbio._core.sync.examiner import Examiner
 from kalbio._core.sync.session import Session
-from kalbio._core.text.display import safe_repr
-from kalbio._core.text.quiet_logs import quiet
-from kalbio._model.platform import KALEIDOSCOPE
-from kalbio.diagnosis import setup
-from kalbio.diagnosis.doctor import make_report, require_checks, steps
-from kalbio.diagnosis.exchanges import Call, Exchange
-from kalbio.diagnosis.report import Report, SetupCheck
+from kalbio.diagnosis.doctor import KALEIDOSCOPE
 
 Progress = Callable[[str], object]
 
@@ -73,92 +58,9 @@ class Doctor:
             >>> report = client.doctor()
             >>> print(report.summary())
         """
-        if isinstance(max_requests, bool) or not isinstance(max_requests, int) or max_requests < 1:
-            raise ArgumentError(f"max_requests must be a whole number of at least 1; got {safe_repr(max_requests)}")
-        require_checks()
-        with quiet(KALEIDOSCOPE.logger):  # paths and queries of these calls hold ids and key values
-            run = _Run(self._session, self._tokens, max_requests, progress or (lambda line: None))
-            return run.examine(setup.of_settings(self._session.settings, self._own), writes=writes)
-
-
-class _Run:
-    """One examination: the calls, one after the other, and what came of them."""
-
-    def __init__(self, session: Session, tokens: Tokens, max_requests: int, progress: Progress) -> None:
-        self._session = session
-        self._tokens = tokens
-        self._max_requests = max_requests
-        self._progress = progress
-        self._date: str | None = None
-        self._exchanges: list[Exchange] = []
-
-    def examine(self, checks: list[SetupCheck], *, writes: bool) -> Report:
-        """Make the calls and return the report."""
-        failed = self._first_call()
-        if failed is not None:
-            return make_report("a workspace", [*checks, failed], [])
-        checks += [SetupCheck("credentials", True, "good"), setup.of_clock(self._date)]
-        planned = steps(with_writes=writes)
-        cut = False
-        try:
-            call = next(planned)
-            while not cut:
-                call = planned.send(self._ask(call))
-                cut = len(self._exchanges) >= self._max_requests
-        except StopIteration:
-            pass
-        return make_report("a workspace", checks, self._exchanges, with_writes=writes, cut=cut)
-
-    def _first_call(self) -> SetupCheck | None:
+        examiner = Examiner(self._session, KALEIDOSCOPE, max_requests, progress)
         from kaleidoscope_api.api.auth import create_token
         from kaleidoscope_api.models import CreateTokenBody
 
-        call = Call("createToken")
         login = create_token.build_request(body=CreateTokenBody.from_dict(dict(self._tokens.login_grant())))
-        started = time.perf_counter()
-        try:
-            response = self._session.call({**login, "extensions": {}})
-        except SDKError as error:
-            if isinstance(error, TransportError):  # anything else may show what the server says
-                self._progress(f"the first call failed: {error}")
-            return setup.of_error(error)
-        self._take(call, response, started)
-        return None
-
-    def _ask(self, call: Call) -> Exchange:
-        self._progress(f"{len(self._exchanges) + 1}: {call.operation}")
-        if call.is_pause:
-            sleep(0.5)
-        started = time.perf_counter()
-        try:
-            response = self._session.call(call.request())
-        except ClientClosedError:
-            raise
-        except SDKError as error:
-            exchange = _of_error(call, error, time.perf_counter() - started)
-            self._exchanges.append(exchange)
-            return exchange
-        return self._take(call, response, started)
-
-    def _take(self, call: Call, response: Any, started: float) -> Exchange:
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        self._date = response.headers.get("date", self._date)
-        exchange = Exchange(
-            call,
-            response.status_code,
-            kind,
-            tuple(dict.fromkeys(response.headers)),
-            response.content,
-            time.perf_counter() - started,
-        )
-        self._exchanges.append(exchange)
-        return exchange
-
-
-def _of_error(call: Call, error: SDKError, seconds: float) -> Exchange:
-    refusal = error.answer if isinstance(error, OutcomeUnknownError) else error
-    if isinstance(refusal, APIError):
-        names = ("retry-after",) if refusal.retry_after is not None else ()
-        return Exchange(call, refusal.status_code, "", names, refusal.response_body, seconds)
-    failure = "an answer that cannot be used" if isinstance(error, ResponseError) else type(error).__name__
-    return Exchange(call, None, seconds=seconds, failure=failure)
+        return examiner.examine(Call("createToken"), {**login, "extensions": {}}, own=self._own, writes=writes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kalbio.diagnosis.exchanges import load_description
+from kalbio.diagnosis.description import load_description
 from kalbio.diagnosis.points import page
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "unconfirmed.md"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kalbio._core.http.httpx_names import Request, Response
-from kalbio.diagnosis.exchanges import load_description
+from kalbio.diagnosis.description import load_description
 from kalbio.sandbox import Sandbox
 from kalbio.testing import SandboxTransport
 

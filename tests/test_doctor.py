@@ -17,9 +17,10 @@ from kaleidoscope_api.operations import OPERATIONS
 
 from kalbio import KaleidoscopeClient, cli
 from kalbio._core.description.shapes import about, form_of_time, is_id, safe_header, safe_name, safe_word
-from kalbio.diagnosis import Report, points, setup, writes
+from kalbio._core.diagnosis import setup
+from kalbio.diagnosis import Report, points, writes
+from kalbio.diagnosis.description import load_description
 from kalbio.diagnosis.doctor import report_on_recordings
-from kalbio.diagnosis.exchanges import load_description
 from kalbio.diagnosis.plan import why_not_called
 from kalbio.sandbox import Sandbox
 from kalbio.testing import InProcess

@@ -3,6 +3,6 @@
 `client.doctor()` and `kalbio doctor` run it. Nothing in here sends anything.
 """
 
-from kalbio.diagnosis.report import Finding, HeaderCheck, OperationReport, Report, SetupCheck, Verdict
+from kalbio._core.diagnosis.report import Finding, HeaderCheck, OperationReport, Report, SetupCheck, Verdict
 
 __all__ = ["Finding", "HeaderCheck", "OperationReport", "Report", "SetupCheck", "Verdict"]

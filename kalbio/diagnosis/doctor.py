@@ -1,63 +1,33 @@
-"""What the doctor of either world does around its calls: which come next, and what the report says in the end."""
+"""What the doctor has to be told about Kaleidoscope, and its reports on recorded traffic."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
-from kalbio._core.platform import REQUEST_ID_HEADERS
-from kalbio.diagnosis import headers, points, writes
-from kalbio.diagnosis.examine import Examination
-from kalbio.diagnosis.exchanges import Exchange, load_description
-from kalbio.diagnosis.plan import Steps, reads, why_not_called
+from kalbio._core.diagnosis.exchanges import Steps
+from kalbio._core.diagnosis.report import Report, SetupCheck
+from kalbio._core.diagnosis.setup import Cures
+from kalbio._core.diagnosis.subject import Subject, require_checks
+from kalbio.diagnosis import points, writes
+from kalbio.diagnosis.description import load_description
+from kalbio.diagnosis.pages import wrong_pages
+from kalbio.diagnosis.plan import reads, why_not_called
 from kalbio.diagnosis.recordings import read_recordings
-from kalbio.diagnosis.report import Report, SetupCheck
 
 SAMPLE = 3
 
 
-def require_checks() -> None:
-    """Raise ModuleNotFoundError, saying what to install, unless answers can be checked."""
-    try:
-        import jsonschema_rs  # noqa: F401 - is it there?
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "the doctor needs jsonschema-rs, which the extra 'doctor' brings: pip install '.[doctor]' in a checkout",
-            name=error.name,
-        ) from None
-
-
-def steps(*, with_writes: bool) -> Steps:
+def _steps(with_writes: bool) -> Steps:
     """All calls to make. What is written comes first, so that the reads see it."""
-    description = load_description()
     if with_writes:
         yield from writes.scenario(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
-    yield from reads(description, SAMPLE)
+    yield from reads(load_description(), SAMPLE)
 
 
-def make_report(
-    source: str, setup: list[SetupCheck], exchanges: Iterable[Exchange], *, with_writes: bool = False, cut: bool = False
-) -> Report:
-    """The report on a number of exchanges. `cut` says that a limit of requests ended them."""
-    examination = Examination(load_description())
-    for exchange in exchanges:
-        examination.add(exchange)
-    return Report(
-        source=source,
-        setup=setup,
-        findings=examination.findings(),
-        operations=examination.operations(_reasons(with_writes=with_writes, cut=cut)),
-        points=points.judge(examination),
-        headers=dict(examination.headers),
-        header_checks=headers.judge(examination.exchanges, REQUEST_ID_HEADERS),
-        written=writes.written(examination.exchanges) if with_writes else [],
-    )
-
-
-def _reasons(*, with_writes: bool, cut: bool) -> dict[str, str]:
+def _reasons(with_writes: bool) -> dict[str, str]:
     found = {}
     description = load_description()
     for operation in description.operations:
@@ -66,8 +36,26 @@ def _reasons(*, with_writes: bool, cut: bool) -> dict[str, str]:
             reason = writes.NOT_CALLED.get(operation.id) or "what it needs could not be made, see above"
         elif not operation.reads:
             reason = f"writes; --writes {'leaves it out too' if operation.id in writes.NOT_CALLED else 'calls it'}"
-        found[operation.id] = reason or ("the limit of requests was reached" if cut else "not called")
+        if reason:
+            found[operation.id] = reason
     return found
+
+
+KALEIDOSCOPE = Subject(
+    source="a workspace",
+    description=load_description,
+    steps=_steps,
+    reasons=_reasons,
+    cures=Cures(
+        credentials="Check KALEIDOSCOPE_API_CLIENT_ID and KALEIDOSCOPE_API_CLIENT_SECRET, and that they belong to this "
+        "url. Behind Google's identity-aware proxy, iap_client_id is needed too.",
+        address="Check KALEIDOSCOPE_API_URL: it is the address of the API, without a path.",
+    ),
+    ids=("Id", "NullableId"),
+    also=wrong_pages,
+    judge=points.judge,
+    written=writes.written,
+)
 
 
 def report_on_recordings(*paths: str | Path) -> Report:
@@ -85,6 +73,6 @@ def report_on_recordings(*paths: str | Path) -> Report:
     exchanges = list(chain.from_iterable(some for some, _ in found))
     others = sum(count for _, count in found)
     told = SetupCheck("recordings", None, f"{len(exchanges)} exchanges; {others} requests for no operation of the API")
-    report = make_report("recorded traffic", [told], exchanges)
+    report = KALEIDOSCOPE.report("recorded traffic", [told], exchanges)
     missing = "not in the recordings"
     return replace(report, operations=[one if one.calls else replace(one, reason=missing) for one in report.operations])

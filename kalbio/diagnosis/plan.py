@@ -7,18 +7,13 @@ of the listing at `/things`. What does not follow is in `SOURCES`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
 from kalbio._core.description.document import Description, Operation
-from kalbio.diagnosis.exchanges import Call, Exchange
-
-Steps = Generator[Call, Exchange, None]
-"""Calls to make, one after the other; each gets its exchange sent back."""
-
-Answers = Mapping[str, Exchange]
-"""The first good answer of each operation."""
+from kalbio._core.diagnosis.exchanges import Answers, Call, Exchange, Steps
+from kalbio.diagnosis.pages import is_paged
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 """An id that nothing has."""
@@ -217,8 +212,3 @@ def _questions(description: Description, answers: Answers) -> Iterator[tuple[str
         if is_paged(operation):
             for page, size in ((0, 2), (1, 2), (2, 2), (1, 4), (1, 1000)):
                 yield operation.id, {"page": str(page), "page_size": str(size)}
-
-
-def is_paged(operation: Operation) -> bool:
-    """Whether an operation gives its list in pages."""
-    return {"page", "page_size"} <= operation.parameters_in("query").keys()

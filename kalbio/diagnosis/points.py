@@ -15,10 +15,10 @@ from typing import Any
 from kalbio._core.description.document import METHODS, Description, Document
 from kalbio._core.description.shapes import about, form_of_time, shape
 from kalbio._core.description.survey import in_order
-from kalbio.diagnosis.examine import Examination
-from kalbio.diagnosis.exchanges import Exchange
+from kalbio._core.diagnosis.examine import Examination
+from kalbio._core.diagnosis.exchanges import Exchange
+from kalbio._core.diagnosis.report import Verdict
 from kalbio.diagnosis.plan import key_values
-from kalbio.diagnosis.report import Verdict
 
 Said = tuple[str, str] | None
 """A verdict and its reason, None when nothing was seen that tells."""

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from kalbio._core.description.document import Description, Operation
+from kalbio._core.diagnosis.exchanges import Call, Exchange
 from kalbio._core.http.decompression import Gunzip
-from kalbio.diagnosis.exchanges import Call, Exchange
-from kalbio.diagnosis.plan import is_paged
+from kalbio.diagnosis.pages import is_paged
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".har")
 _GZIP = b"\x1f\x8b"

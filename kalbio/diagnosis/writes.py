@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from kalbio.diagnosis.exchanges import Call, Exchange
-from kalbio.diagnosis.plan import Steps
+from kalbio._core.diagnosis.exchanges import Call, Exchange, Steps
 
 ANNOUNCEMENT = """\
 --writes adds to the workspace, and the platform deletes none of it:

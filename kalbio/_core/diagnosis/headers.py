@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from kalbio._core.description.shapes import safe_header
-from kalbio.diagnosis.exchanges import Exchange
-from kalbio.diagnosis.report import HeaderCheck
+from kalbio._core.diagnosis.exchanges import Exchange
+from kalbio._core.diagnosis.report import HeaderCheck
 
 _REQUEST = re.compile(r"(request|trace|correlation|transaction|invocation).?id|traceparent|cf-ray")
 _LIMITS = re.compile(r"rate-?limit")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from kalbio._core.diagnosis.report import SetupCheck
 from kalbio._core.errors import (
     APIError,
     AuthenticationError,
@@ -18,26 +20,41 @@ from kalbio._core.errors import (
 )
 from kalbio._core.http.addresses import is_local, read_address
 from kalbio._core.http.settings import Settings
-from kalbio._version import __version__
-from kalbio.diagnosis.exchanges import load_description
-from kalbio.diagnosis.report import SetupCheck
 
 _SKEW = 60
 
 
-def of_settings(settings: Settings, own: str) -> list[SetupCheck]:
-    """What can be told without a request. `own` is the address of the platform itself."""
-    address = read_address("url", settings.base_url)
-    where = "this machine" if is_local(address.host) else "another address than that of the platform"
-    told = "the platform" if settings.base_url == own else where
-    in_clear = address.scheme == "http" and not is_local(address.host) and settings.transport is None
-    proxied = settings.proxies.proxy_of(address.scheme, address.host, address.port) is not None
+@dataclass(frozen=True)
+class Cures:
+    """What to do about a set-up that is wrong, where that depends on the platform.
+
+    Attributes:
+        credentials: what to check when the login is refused.
+        address: what to check when something else answers, or nothing.
+    """
+
+    credentials: str
+    address: str
+
+
+def of_settings(settings: Settings, version: str, own: str | None = None) -> list[SetupCheck]:
+    """What can be told without a request: `version` is that of the description, `own` the address of the platform."""
+    urls = [*settings.base_urls.values()] or [settings.base_url]
+    addresses = [read_address("url", url) for url in urls]
+    local = all(is_local(address.host) for address in addresses)
+    other = "other hosts" if own is None else "another address than that of the platform"
+    told = "the platform" if urls == [own] else "this machine" if local else other
+    clear = any(address.scheme == "http" for address in addresses)
+    in_clear = settings.transport is None and any(
+        address.scheme == "http" and not is_local(address.host) for address in addresses
+    )
+    proxied = any(settings.proxies.proxy_of(one.scheme, one.host, one.port) is not None for one in addresses)
     return [
-        SetupCheck("versions", None, _versions()),
+        SetupCheck("versions", None, _versions(settings, version)),
         SetupCheck(
             "url",
             False if in_clear else None,
-            f"{told}, {'in clear' if address.scheme == 'http' else 'encrypted'}",
+            f"{told}, {'in clear' if clear else 'encrypted'}",
             "Use an address that begins with https://." if in_clear else "",
         ),
         SetupCheck("proxy", None, "requests go by a proxy" if proxied else "none"),
@@ -45,13 +62,13 @@ def of_settings(settings: Settings, own: str) -> list[SetupCheck]:
     ]
 
 
-def _versions() -> str:
+def _versions(settings: Settings, described: str) -> str:
     try:
         library = version("httpx")
     except PackageNotFoundError:
         library = "unknown"
-    described = load_description().spec["info"]["version"]
-    return f"kalbio {__version__}, description {described}, Python {platform.python_version()}, httpx {library}"
+    own = f"{settings.platform.name} {settings.platform.version}"
+    return f"{own}, description {described}, Python {platform.python_version()}, httpx {library}"
 
 
 def _trust(settings: Settings) -> str:
@@ -60,7 +77,7 @@ def _trust(settings: Settings) -> str:
     return "not checked" if settings.trust.context() is False else "checked"
 
 
-def of_error(error: SDKError) -> SetupCheck:
+def of_error(error: SDKError, cures: Cures) -> SetupCheck:
     """What the failure of the first call means."""
     if isinstance(error, AuthenticationError | PermissionDeniedError) or (
         isinstance(error, APIError) and "/token" in error.path
@@ -70,21 +87,20 @@ def of_error(error: SDKError) -> SetupCheck:
             "credentials",
             False,
             f"refused with status {status}",
-            "Check KALEIDOSCOPE_API_CLIENT_ID and KALEIDOSCOPE_API_CLIENT_SECRET, and that they belong to this url. "
-            "Behind Google's identity-aware proxy, iap_client_id is needed too.",
+            cures.credentials,
         )
     if isinstance(error, RequestTimeoutError):
         cure = "Check the network and the proxy (HTTPS_PROXY, NO_PROXY)."
         return SetupCheck("network", False, "no answer in time", cure)
     if isinstance(error, TransportError):
-        return _of_connection(error.reason)
+        return _of_connection(error.reason, cures)
     if isinstance(error, ServerError):
         return SetupCheck("platform", False, f"status {error.status_code}", "Try again later.")
     told = f"status {error.status_code}" if isinstance(error, APIError) else "an answer that is not of this API"
-    return SetupCheck("url", False, told, "Check KALEIDOSCOPE_API_URL: it is the address of the API, without a path.")
+    return SetupCheck("url", False, told, cures.address)
 
 
-def _of_connection(reason: str) -> SetupCheck:
+def _of_connection(reason: str, cures: Cures) -> SetupCheck:
     known = reason.lower()
     if "certificate" in known or "ssl" in known or "tls" in known:
         return SetupCheck(
@@ -95,7 +111,7 @@ def _of_connection(reason: str) -> SetupCheck:
         )
     if "proxy" in known:
         return SetupCheck("proxy", False, "the proxy gives no way", "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY.")
-    return SetupCheck("url", False, "no connection", "Check KALEIDOSCOPE_API_URL, the network and the proxy.")
+    return SetupCheck("url", False, "no connection", f"{cures.address} Check the network and the proxy, too.")
 
 
 def of_clock(date: str | None, now: datetime | None = None) -> SetupCheck:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,11 +13,9 @@ from kalbio._core.description.checks import AnswerChecks, Validators, Violation
 from kalbio._core.description.document import JSON, Description, Document, Operation
 from kalbio._core.description.shapes import MILLISECONDS, OFFSET, about, form_of_time, safe_header, shape
 from kalbio._core.description.survey import Survey, in_order
-from kalbio.diagnosis.exchanges import Exchange
-from kalbio.diagnosis.plan import is_paged
-from kalbio.diagnosis.report import LEVELS, Finding, OperationReport
+from kalbio._core.diagnosis.exchanges import Exchange
+from kalbio._core.diagnosis.report import LEVELS, Finding, OperationReport
 
-_IDS = ("Id", "NullableId")
 _TYPES = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list"}
 _MEDIA_TYPE = re.compile(r"[a-z]{2,20}/[a-z0-9.+-]{1,60}")
 
@@ -36,10 +35,22 @@ class Examination:
         survey: what their answers held.
     """
 
-    def __init__(self, description: Description) -> None:
+    def __init__(
+        self,
+        description: Description,
+        ids: Collection[str] = (),
+        tells_failure: Callable[[Any], bool] = lambda data: False,
+        also: Callable[[Examination], list[Finding]] = lambda examination: [],
+    ) -> None:
+        """Prepare. `ids` are the schemas of ids.
+
+        `tells_failure` says whether a successful answer tells a failure, and `also` what differs besides.
+        """
         self.description = description
         self.exchanges: list[Exchange] = []
-        self.survey = Survey(description, _IDS)
+        self.survey = Survey(description, ids)
+        self._tells_failure = tells_failure
+        self._also = also
         self.headers: Counter[str] = Counter()
         self._found: dict[tuple[str, str, str, str, str], _Found] = {}
 
@@ -63,12 +74,14 @@ class Examination:
         if exchange.status is None:
             self._note("wrong", "no answer", operation.id, "an answer", exchange.failure, operation)
             return
-        if exchange.is_live and not exchange.is_good and not exchange.call.is_probe:
+        if exchange.is_live and not exchange.call.is_answered_by(exchange.status):
             self._note("wrong", "status", operation.id, "a success", str(exchange.status), operation)
         elif not self.description.describes(operation, exchange.status):
             self._note("unknown", "status", operation.id, _statuses(operation), str(exchange.status), operation)
         if self.description.describes(operation, exchange.status):
             self._look_at_body(operation, exchange, exchange.status)
+        if exchange.is_good and not exchange.call.is_probe and self._tells_failure(exchange.data):
+            self._note("wrong", "status", operation.id, "a success", "a success that tells a failure", operation)
 
     def _look_at_body(self, operation: Operation, exchange: Exchange, status: int) -> None:
         schema = self.description.answer_schema(operation, status)
@@ -122,7 +135,7 @@ class Examination:
         ]
         found += self._of_members()
         found += self._of_unknown_members()
-        found += self._of_pages()
+        found += self._also(self)
         levels = list(LEVELS)
         return sorted(found, key=lambda one: (levels.index(one.level), one.kind, one.place, one.seen))
 
@@ -171,23 +184,6 @@ class Examination:
             found.append(Finding("unknown", "unknown member", name, "not there", shapes, where, about(seen.count)))
         return found
 
-    def _of_pages(self) -> list[Finding]:
-        found = []
-        for operation in self.description.operations:
-            pages = self._pages(operation)
-            for expected, seen in _wrong_with_pages(pages):
-                found.append(Finding("wrong", "paging", operation.id, expected, seen, (operation.id,), "1"))
-        return found
-
-    def _pages(self, operation: Operation) -> dict[tuple[int, int], list[str]]:
-        """The ids on each page, by its number and size."""
-        found = {}
-        for one in self.of(operation.id) if is_paged(operation) else ():
-            page, size = one.call.query.get("page", ""), one.call.query.get("page_size", "")
-            if one.is_good and page.isdecimal() and size.isdecimal() and len(one.call.query) == 2:
-                found[int(page), int(size)] = [str(item.get("id")) for item in one.items()]
-        return found
-
     def operations(self, reasons: dict[str, str]) -> list[OperationReport]:
         """What became of each operation; `reasons` are those for which some were not called."""
         found = []
@@ -205,19 +201,6 @@ class Examination:
             taken = (min(times), max(times)) if times else None
             found.append(OperationReport(operation.id, len(calls), tuple(statuses), size, taken, reason))
         return found
-
-
-def _wrong_with_pages(pages: dict[tuple[int, int], list[str]]) -> list[tuple[str, str]]:
-    first, second, both = (pages.get(key) for key in ((1, 2), (2, 2), (1, 4)))
-    found = []
-    if any(len(ids) > size for (_, size), ids in pages.items()):
-        found.append(("at most page_size items", "more items"))
-    if first and second:
-        if set(first) & set(second):
-            found.append(("each item on one page", "page 2 repeats items of page 1"))
-        elif both is not None and first + second != both[:4]:
-            found.append(("pages in the order of the whole", "pages in another order"))
-    return found
 
 
 def _statuses(operation: Operation) -> str:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib.resources import files
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from kalbio._core.description.document import Description
+from kalbio._core.description.document import Operation
 
-
-@cache
-def load_description() -> Description:
-    """The installed description of the API."""
-    return Description(json.loads((files("kaleidoscope_api") / "openapi.json").read_text(encoding="utf-8")))
+_NOT_ALLOWED = (401, 403)
 
 
 @dataclass(frozen=True)
@@ -31,6 +26,7 @@ class Call:
         files: the parts of an upload.
         is_probe: whether a refusal is an answer as good as any: the call asks how the server takes something.
         is_pause: whether to wait a moment before, because the call looks whether something has ended.
+        may_be_forbidden: whether not everybody may do it, so that such a refusal is right as well.
     """
 
     operation: str
@@ -40,10 +36,14 @@ class Call:
     files: list[tuple[str, tuple[str | None, bytes, str]]] | None = None
     is_probe: bool = False
     is_pause: bool = False
+    may_be_forbidden: bool = False
 
-    def request(self) -> dict[str, Any]:
+    def is_answered_by(self, status: int) -> bool:
+        """Whether an answer with this status is what the call is for."""
+        return self.is_probe or 200 <= status < 300 or (self.may_be_forbidden and status in _NOT_ALLOWED)
+
+    def request(self, operation: Operation) -> dict[str, Any]:
         """What a session takes. It names no operation, so that answers that break the description come through."""
-        operation = load_description().by_id[self.operation]
         url = operation.path.format(**{name: quote(value, safe="") for name, value in self.path.items()})
         built: dict[str, Any] = {"method": operation.method, "url": url, "extensions": {}}
         if operation.spec.get("x-idempotent"):
@@ -114,3 +114,10 @@ class Exchange:
     def is_list(self) -> bool:
         """Whether the answer is a list."""
         return isinstance(self.data, list)
+
+
+Steps: TypeAlias = Generator[Call, Exchange, None]
+"""Calls to make, one after the other; each gets its exchange sent back."""
+
+Answers: TypeAlias = Mapping[str, Exchange]
+"""The first good answer of each operation."""

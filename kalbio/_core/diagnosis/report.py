@@ -125,7 +125,7 @@ class Report:
         points: the open points of the description.
         headers: the names of the headers that came, and with how many answers.
         header_checks: whether they name the request, and tell of limits.
-        written: what `writes` has added to the workspace.
+        written: what `writes` has added.
     """
 
     source: str
@@ -229,7 +229,7 @@ class Report:
         """The report as an HTML page that needs no other file, also written to a file when one is given."""
         page = (
             '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-            "<title>kalbio doctor</title>"
+            f"<title>doctor: {html.escape(self.source)}</title>"
             "<style>body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:75em;padding:0 1em}"
             "</style></head>"
             f"<body>{self._repr_html_()}</body></html>\n"
