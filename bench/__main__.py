@@ -29,7 +29,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench import files, provena, upserts
+from bench import files, provena, provena_files, upserts
 from bench.child import served
 from bench.contenders import NAMES, Apart, Contenders, Cost, connected
 from bench.picture import draw
@@ -267,6 +267,8 @@ def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
         yield from upserts.run(500, 1) if quick else upserts.run(5000, rounds=3)
     if only in "Provena":
         yield from provena.run(3 if quick else max(rounds, 9))
+    if only in "Provena: upload and download of 1000 MB":
+        yield from provena_files.run(64 if quick else 1000)
     if only in "imports":
         yield from measure_imports(rounds)
 

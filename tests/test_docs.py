@@ -32,6 +32,8 @@ from kaleidoscope_api.models import SearchFilterRuleType
 import kalbio
 from kalbio import AsyncKaleidoscopeClient, KaleidoscopeClient
 from kalbio._service import Service
+from kalbio.provena.sandbox import Sandbox as ProvenaSandbox
+from kalbio.provena.testing import InProcess as ProvenaInProcess
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.server import serve
 from kalbio.testing import InProcess
@@ -159,8 +161,9 @@ def test_the_blocks_of_a_page_run(path: Path, tmp_path: Path, monkeypatch: pytes
                 if block.info == "python":
                     page.run(block)
             for test in [value for name, value in page.namespace.items() if name.startswith("test_")]:
-                with InProcess() as lab:
+                with InProcess() as lab, ProvenaInProcess(ProvenaSandbox(seed="demo")) as reef:
                     fixtures = {"kalbio_sandbox": lab, "kalbio_client": lab.client}
+                    fixtures |= {"provena_sandbox": reef, "provena_client": reef.client}
                     test(**{name: fixtures[name] for name in inspect.signature(test).parameters})
         finally:
             page.close()

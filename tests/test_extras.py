@@ -27,7 +27,9 @@ def without(module: str, code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("module", SANDBOX)
-@pytest.mark.parametrize("code", ["import kalbio.testing", "from kalbio.sandbox.server import serve"])
+@pytest.mark.parametrize(
+    "code", ["import kalbio.testing", "import kalbio.provena.testing", "from kalbio.sandbox.server import serve"]
+)
 def test_the_sandbox_names_its_missing_package(module: str, code: str) -> None:
     """Without any one of its packages, importing the sandbox or kalbio.testing names it and three ways to get it."""
     run = without(module, f"try:\n    {code}\nexcept ImportError as error:\n    print(error.name, error)")
@@ -50,13 +52,13 @@ def test_the_command_names_its_missing_package(module: str) -> None:
 
 def test_the_fixtures_name_the_missing_package(tmp_path: Path) -> None:
     """Without the extra, a test that uses a fixture fails with the text alone; others in the same run pass."""
-    fixtures = ("kalbio_sandbox", "kalbio_client", "kalbio_async_client")
+    fixtures = ("kalbio_sandbox", "kalbio_client", "kalbio_async_client", "provena_sandbox", "provena_client")
     tests = [f"def test_{name}({name}):\n    pass\n" for name in fixtures]
     (tmp_path / "test_it.py").write_text("\n".join([*tests, "def test_other():\n    pass\n"]), encoding="utf-8")
     options = ["-p", "no:cacheprovider", "-p", "no:schemathesis", str(tmp_path)]
     run = without("uvicorn", f"import pytest\nsys.exit(pytest.main({options!r}))")
 
-    assert "1 passed, 3 errors" in run.stdout
+    assert "1 passed, 5 errors" in run.stdout
     for part in re.split("ERROR at setup of ", run.stdout.partition("short test summary")[0])[1:]:
         assert "there is no module 'uvicorn'" in part
         assert "pip install '.[sandbox]'" in part

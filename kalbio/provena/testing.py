@@ -5,12 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Self
 
-from kalbio._core.emulator.in_process import EmulatorTransport, Exchange
-from kalbio.provena._model.config import APIOverrides, Config
-from kalbio.provena._model.login import ClientCredentialsFlow
-from kalbio.provena.aio.client import AsyncProvenaClient
-from kalbio.provena.client import ProvenaClient
-from kalbio.provena.sandbox import Sandbox
+from kalbio._extras import require_sandbox
+
+require_sandbox()  # before an import below fails with less to say
+
+from kalbio._core.emulator.in_process import EmulatorTransport, Exchange  # noqa: E402
+from kalbio.provena._model.config import APIOverrides, Config  # noqa: E402
+from kalbio.provena._model.login import ClientCredentialsFlow  # noqa: E402
+from kalbio.provena.aio.client import AsyncProvenaClient  # noqa: E402
+from kalbio.provena.client import ProvenaClient  # noqa: E402
+from kalbio.provena.sandbox import Sandbox  # noqa: E402
 
 __all__ = ["InProcess"]
 

@@ -218,3 +218,25 @@ def test_jobs_of_any_payload_fail_instead_of_the_service(sandbox: Sandbox) -> No
     job = ask(sandbox, "GET", f"/job-api/jobs/admin/fetch?session_id={told['session_id']}")[1]["job"]
     assert job["status"] == "FAILED"
     assert job["info"].startswith("Callback function raised unhandled exception. Error: ")
+
+
+def test_other_subtypes_and_batches_are_refused_where_they_do_not_fit(sandbox: Sandbox) -> None:
+    """A version of what is another thing, the rows of a batch without model runs, a key of a page with a list in it."""
+    seed = ask(sandbox, "POST", "/registry-api/registry/agent/organisation/seed")[1]["seeded_item"]["id"]
+    person = {"display_name": "a", "first_name": "a", "last_name": "b", "email": "a@example.org"}
+    body = json.dumps({**person, "ethics_approved": True}).encode()
+    made = ask(sandbox, "POST", "/registry-api/registry/agent/person/create", body=body, kind=JSON)[1]["created_item"]
+    sandbox.link("admin", made["id"])
+    version = json.dumps({"id": seed, "reason": "x"}).encode()
+    for target in ("/registry-api/registry/entity/model/version", "/data-store-api/register/version"):
+        status, told = ask(sandbox, "POST", target, body=version, kind=JSON)
+        assert status == 400
+        assert f"for id {seed} pointing to an item subtype of ORGANISATION?" in told["detail"]
+    launch = {"job_type": "EMAIL", "job_sub_type": "EMAIL_WAKE_UP", "job_payload": {}, "request_batch_id": True}
+    batch = ask(sandbox, "POST", "/job-api/jobs/admin/launch", body=json.dumps(launch).encode(), kind=JSON)[1]
+    target = f"/prov-api/bulk/regenerate_from_batch/csv?batch_id={batch['batch_id']}"
+    assert ask(sandbox, "GET", target) == (500, b"Internal Server Error")
+    key = {"id": seed, "item_subtype": "ORGANISATION", "updated_timestamp": [1]}
+    body = json.dumps({"pagination_key": key}).encode()
+    status, told = ask(sandbox, "POST", "/registry-api/registry/agent/organisation/list", body=body, kind=JSON)
+    assert (status, told["detail"][:28]) == (500, "Failed to query the database")

@@ -15,6 +15,7 @@ from kalbio._core.emulator.clock import Clock
 from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator
 from kalbio._core.emulator.faults import Fault
+from kalbio._core.emulator.ledger import Ledger
 from kalbio._core.emulator.messages import Request, Response
 from kalbio._core.emulator.refusals import Code, Refusal
 from kalbio._core.emulator.strict_json import Document
@@ -42,11 +43,12 @@ from kalbio.provena.sandbox import (
     reports,
     s3,
     search,
+    seeds,
     settings,
     surroundings,
 )
 from kalbio.provena.sandbox.contract import load_contract, subtype_of, subtypes_with
-from kalbio.provena.sandbox.errors import both, error_answer
+from kalbio.provena.sandbox.errors import INVALID_LOGIN, both, error_answer
 from kalbio.provena.sandbox.faults import LOGINS, Faults
 from kalbio.provena.sandbox.folder import Folder
 from kalbio.provena.sandbox.forms import stripped
@@ -90,13 +92,14 @@ class Sandbox(Emulator[Store]):
     """A stand-in for an installation of Provena: logins, the registry, handles, jobs, lineage and the search.
 
     It has the users `admin`, who may do everything and can log in as a service with `client_secret`, `alice`, `bob`,
-    `erin` and `frank`, who may read and write, `carol`, who may read, and `dave`, who may do nothing. None of them is
-    linked to a person. All services are below one address, each under its name. What it does not have yet is answered
-    with 501.
+    `erin` and `frank`, who may read and write, `carol`, who may read, and `dave`, who may do nothing. All services are
+    below one address, each under its name. What it does not have is answered with 501.
 
     Args:
         db: a file that keeps everything but the contents of the files of datasets, which are in a folder beside it;
             without it, the state lives in memory and in a temporary folder.
+        seed: what a new stand-in holds: `empty`, or `demo`, a study with two model runs, their datasets, and a review
+            that waits for `bob`. Nobody is linked to a person but `alice` and `bob` in the demo.
         client_secret: the secret of `admin`.
         clock: a function that gives the current time.
         faults: the plan of what goes wrong on the way.
@@ -106,10 +109,12 @@ class Sandbox(Emulator[Store]):
         self,
         db: str | Path | None = None,
         *,
+        seed: str = "empty",
         client_secret: str = "sandbox-secret",  # noqa: S107  invented
         clock: Callable[[], datetime] | None = None,
         faults: Faults | None = None,
     ) -> None:
+        seeds.check(seed)
         connection, is_new = open_database(db)
         # A sandbox that nobody closed takes its database along without a warning.
         weakref.finalize(self, connection.close)
@@ -130,6 +135,9 @@ class Sandbox(Emulator[Store]):
             faults=faults,
             clock=store.clock.now,
         )
+        if is_new:
+            seeds.plant(seed, store, self.handle)
+            self._ledger = Ledger()  # of what is asked from now on
 
     def offline_token(self, username: str = "alice") -> str:
         """Make an offline token of a user."""
@@ -231,7 +239,12 @@ class Sandbox(Emulator[Store]):
 
     def _read(self, call: Call) -> None:
         proxies.require_context(call)
-        super()._read(call)
+        try:
+            super()._read(call)
+        except Refusal as refusal:
+            if "identity" in call.operation.spec["tags"]:
+                raise Refusal(400, refusal.message, code=INVALID_LOGIN) from None
+            raise
 
     def _read_body(self, call: Call) -> None:
         operation, request = call.operation, call.request

@@ -178,7 +178,7 @@ def version(call: Call) -> Document:
     store, username, id = call.store, call.caller.username, call.body["id"]
     try:
         person_id = require_person(store, username)
-        old = require_newest(call, id)
+        old = require_newest(call, id, SUBTYPE)
     except Refusal as refusal:
         if refusal.status == 401:
             text = f"You are not authorised to revise the item (id='{id}')."

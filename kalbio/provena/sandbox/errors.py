@@ -30,6 +30,8 @@ def error_answer(refusal: Refusal) -> Answer:
         return Answer({"detail": "Method Not Allowed"}, 405)
     if refusal.code == Code.CONTRACT_VIOLATION:
         return UNCAUGHT
+    if refusal.code == INVALID_LOGIN:
+        return Answer({"error": INVALID_LOGIN, "error_description": refusal.message}, 400)
     headers = _BEARER if refusal.code == BAD_TOKEN else ()
     return Answer({"detail": refusal.message}, refusal.status, headers)
 
@@ -63,6 +65,9 @@ def not_found(id: str) -> str:
     text = f"Failed to find item. Is the ID ('{id}') correct and in the database?"
     return f'Could not find the given key ({id}) in the registry. Details "{text}".'
 
+
+INVALID_LOGIN = "invalid_request"
+"""The code of what the identity provider cannot read."""
 
 BAD_TOKEN = "bad_token"  # noqa: S105  a code of refusals
 

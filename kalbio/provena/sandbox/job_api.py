@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.refusals import Code, Problem, Refusal
 from kalbio._core.emulator.strict_json import Document
@@ -101,21 +99,14 @@ def _page(call: Call, member: str, value: str) -> Document:
     if limit < 1:
         text = f"Invalid value for parameter Limit, value: {limit}, valid min value: 1."
         raise Refusal(500, f"{_QUERY}Parameter validation failed:\n{text}")
-    known = jobs.newest(call.store, member, value)
-    start = _start(known, key)
-    cut = known[start : start + limit]
-    more = start + limit < len(known)
+    after = None if key is None else key.get("session_id")
+    if key is not None and (not isinstance(after, str) or jobs.find(call.store, after) is None):
+        raise Refusal(500, f"{_QUERY}An error occurred (500) when calling the Query operation")
+    found = jobs.newest(call.store, member, value, after=after, limit=limit + 1)
+    cut = found[:limit]
     names = ("session_id", member, "created_timestamp")
+    more = len(found) > limit
     return {"jobs": cut, "pagination_key": {name: cut[-1][name] for name in names} if more else None}
-
-
-def _start(known: list[Document], key: Any) -> int:
-    if key is None:
-        return 0
-    for place, job in enumerate(known):
-        if job["session_id"] == key.get("session_id"):
-            return place + 1
-    raise Refusal(500, f"{_QUERY}An error occurred (500) when calling the Query operation")
 
 
 @routes.operation("jobJobsAdminLaunch", JOBS_READ, JOBS_WRITE)

@@ -107,12 +107,18 @@ def find(store: Store, session_id: str) -> Document | None:
     return None if kept is None or kept["job"]["status"] == _ABSENT else kept["job"]
 
 
-def newest(store: Store, member: str = "gsi_status", value: str = "ok") -> list[Document]:
-    """The rows of all jobs, or of those with a member, the newest first."""
+def newest(
+    store: Store, member: str = "gsi_status", value: str = "ok", *, after: str | None = None, limit: int = -1
+) -> list[Document]:
+    """The rows of all jobs, or of those with a member, the newest first: so many at most, those after one of them."""
+    conditions, values = "", []
+    if after is not None:
+        conditions, values = " and seq < (select seq from document where kind = 'job' and id = ?)", [after]
     rows = store.rows(
-        "select json_extract(body, '$.job') from document where kind = ? and json_extract(body, '$.job.status') != ? "
-        "and json_extract(body, '$.job.' || ?) = ? order by seq desc",
-        *(KIND, _ABSENT, member, value),
+        "select json_extract(body, '$.job') from document indexed by job_seq "  # noqa: S608
+        "where kind = 'job' and json_extract(body, '$.job.status') != ? "
+        f"and json_extract(body, '$.job.' || ?) = ?{conditions} order by seq desc limit ?",
+        *(_ABSENT, member, value, *values, limit),
     )
     return [json.loads(row[0]) for row in rows]
 

@@ -15,7 +15,7 @@ from kalbio.provena.sandbox.forms import shown
 from kalbio.provena.sandbox.items import ITEM
 from kalbio.provena.sandbox.links import person_of
 from kalbio.provena.sandbox.registry import path_subtype
-from kalbio.provena.sandbox.store import READ, Call, Routes
+from kalbio.provena.sandbox.store import LISTED_BY, READ, Call, Routes
 
 routes = Routes()
 
@@ -129,7 +129,10 @@ def _cut(call: Call, partition: str, value: str) -> tuple[list[Document], Docume
         message = f"Invalid value for parameter Limit, value: {size}, valid min value: 1"
         raise Refusal(500, f"Failed to query the database. Error: Parameter validation failed:\n{message}")
     member = _SORTS[sort]
-    if key is not None and key.keys() != {"id", partition, member}:
+    is_damaged = key is not None and (
+        key.keys() != {"id", partition, member} or any(isinstance(value, dict | list) for value in key.values())
+    )
+    if is_damaged:
         raise Refusal(500, "Failed to query the database. Error: An error occurred (500) when calling Query")
     ascending = bool(sorting.get("ascending", False))
     # Items without the member are not in its index.
@@ -141,16 +144,26 @@ def _cut(call: Call, partition: str, value: str) -> tuple[list[Document], Docume
         conditions, values = " and json_extract(body, '$.release_approver') = ?", [value]
     if begins_with is not None:
         conditions, values = f"{conditions} and substr({path}, 1, ?) = ?", [*values, len(begins_with), begins_with]
-    if key is not None:
-        conditions += f" and ({path}, id) {'>' if ascending else '<'} (?, ?)"
-        values += [key[member], key["id"]]
-    order = "asc" if ascending else "desc"
-    rows = call.store.rows(
-        f"select body from document where kind = ? and {path} is not null{conditions} "  # noqa: S608  names of ours
-        f"order by {path} {order}, id {order} limit ?",
-        ITEM, *values, size + 1,
-    )  # fmt: skip
-    found = [json.loads(row[0]) for row in rows]
+    index = ""
+    if member in LISTED_BY:  # left to itself, the database takes all items and sorts them
+        index = f" indexed by item_{member}{'_of' if partition == 'item_subtype' else ''}"
+    order, beyond = ("asc", ">") if ascending else ("desc", "<")
+
+    def take(number: int, place: str = "", *where: Any) -> list[Document]:
+        rows = call.store.rows(
+            f"select body from document{index} "  # noqa: S608  names of ours
+            f"where kind = '{ITEM}' and {path} is not null{conditions}{place} "
+            f"order by {path} {order}, id {order} limit ?",
+            *values, *where, number,
+        )  # fmt: skip
+        return [json.loads(row[0]) for row in rows]
+
+    if key is None:
+        found = take(size + 1)
+    else:
+        # Those of one value first, by their ids: the database has no use for an index where both are compared at once.
+        found = take(size + 1, f" and {path} = ? and id {beyond} ?", key[member], key["id"])
+        found += take(size + 1 - len(found), f" and {path} {beyond} ?", key[member])
     cut = found[:size]
     last = cut[-1] if len(found) > size else None
     return cut, None if last is None else {"id": last["id"], partition: value, member: last[member]}

@@ -133,7 +133,8 @@ def generate_template(call: Call) -> Answer:
 def regenerate(call: Call) -> Answer:
     """The jobs of a batch as rows, with what became of each."""
     batch = jobs.newest(call.store, "batch_id", call.query["batch_id"])
-    if not batch or any(job["username"] != call.caller.username for job in batch):
+    is_own = all(job["username"] == call.caller.username for job in batch)
+    if not batch or not is_own or any(job["job_sub_type"] != "MODEL_RUN_PROV_LODGE" for job in batch):
         return UNCAUGHT
     workflow = _Workflow(call, batch[0]["payload"]["record"]["workflow_template_id"])
     return _as_csv([workflow.header, *map(workflow.row_of, batch)], "model_runs.csv")

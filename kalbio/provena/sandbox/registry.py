@@ -171,17 +171,19 @@ def version(call: Call) -> Document:
     """The next version of an item; a lock does not prevent it."""
     subtype, body, username = path_subtype(call), call.body, call.caller.username
     person_id = require_writer(call, subtype)
-    item = require_newest(call, body["id"])
+    item = require_newest(call, body["id"], subtype)
     new = items.version(call.store, item, username, body["reason"])
     session_id = activities.register_version(call.store, new, username, person_id)
     return {"new_version_id": new["id"], "version_job_session_id": session_id}
 
 
-def require_newest(call: Call, id: str) -> Document:
+def require_newest(call: Call, id: str, subtype: str) -> Document:
     """An item that the caller may give a next version; else a refusal."""
     item = call.store.get(ITEM, id)
     if item is None:
         raise Refusal(400, f"Could not find the given key ({id}) in the registry.")
+    if item["item_subtype"] != subtype:
+        raise Refusal(400, wrong_route(item, subtype))
     if not items.may_manage(call.store, call.caller, item):
         raise Refusal(401, f"You are not authorised to create a new version of the item (id='{id}').")
     if item["record_type"] == "SEED_ITEM":

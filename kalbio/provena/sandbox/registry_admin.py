@@ -75,7 +75,8 @@ def _find_fault(bundle: Document, *, parses: bool) -> str | None:
 @routes.operation("registryAdminRestoreFromTable", READ, WRITE, ADMIN)
 def restore(call: Call) -> Document:
     """Refused: there are no tables but those in use."""
-    if not _TABLES & set(call.body["table_names"].values()):
+    names = call.body["table_names"]
+    if not _TABLES & {names[f"{part}_table_name"] for part in ("resource", "auth", "lock")}:
         raise Refusal(500, imports.UNKNOWN_TABLE)
     told = "You supplied a table name which is the same as the current active registry table(s)."
     return imports.refuse_table(call.body, f"{told} This behaviour is not supported.")

@@ -39,12 +39,25 @@ create table lineage_record (
 create index lineage_record_ends on lineage_record (source, target);
 """
 
+LISTED_BY = ("updated_timestamp", "created_timestamp", "display_name")
+"""The members of items that lists of all subtypes are sorted by."""
+
+# Pages are cut in the order of an index, so that each takes as long as the first.
+_INDEXES = (
+    "".join(
+        f"create index item_{member} on document (json_extract(body, '$.{member}'), id) where kind = 'item';"
+        f"create index item_{member}_of on document (parent, json_extract(body, '$.{member}'), id) where kind = 'item';"
+        for member in LISTED_BY
+    )
+    + "create index job_seq on document (seq) where kind = 'job';"
+)
+
 _SECOND = 1_000_000
 _FIRST_HANDLE = 1_800_000
 
 
 # Raised whenever the tables or the documents change, so that an older file is refused instead of misread.
-_VERSION = 1
+_VERSION = 2
 
 
 def open_database(path: str | Path | None) -> tuple[sqlite3.Connection, bool]:
@@ -53,7 +66,7 @@ def open_database(path: str | Path | None) -> tuple[sqlite3.Connection, bool]:
     try:
         is_new = store.is_empty(connection, _VERSION)
         if is_new:
-            connection.executescript(f"{store.SCHEMA + _SCHEMA} pragma user_version = {_VERSION}")
+            connection.executescript(f"{store.SCHEMA + _SCHEMA + _INDEXES} pragma user_version = {_VERSION}")
     except BaseException:
         connection.close()
         raise
