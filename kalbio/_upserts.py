@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 3539cd16c711)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 5386d8284c6a)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -392,7 +392,8 @@ class Upserts(BulkWrites):
             if kept is not None:
                 kept.begin(plan.all_rows, plan.layout, timeout)
             layout, known, left, unchanged = plan.layout, plan.known, plan.refused, plan.values_unchanged
-            rows = [row.copy() for row in plan.rows if row.is_to_write]
+            # A plan that is applied may be looked at afterwards, and applied again.
+            rows = [row.copy() if again else row for row in plan.rows if row.is_to_write]
             if again or (kept is not None and kept.entries):
                 layout = self._with_made_fields(layout)
                 state = self._state(layout, [row.key for row in rows])

@@ -193,7 +193,7 @@ class Load:
             if row.record_id is None or row.record_id in members or not (row.joins or loaded.is_new):
                 continue
             reason = "was not seen to join the activity or the program; plan again, which reads what is there"
-            if loaded.cells:
+            if loaded.new:
                 shown = key_shown(row.key)
                 self._outside.append(LoadCell(row.row, shown, None, "unknown", reason=reason, record_id=row.record_id))
             elif loaded.status == "done":
@@ -352,13 +352,12 @@ def _tell(ready: Sequence[tuple[LoadedRow, str, Write]], result: BulkResult[Any]
 
 
 def _loaded(row: PlannedRow) -> LoadedRow:
-    old, given = row.old, row.given
-    cells = {name: (old.get(name), given[name]) for name in row.write}
-    for name, (was, content) in cells.items():
-        if isinstance(content, FileToUpload):
-            cells[name] = (was, row.shown(name))
+    # Not a pair for each cell: of the many objects of a large load each costs again whenever memory is tidied.
+    new = row.given if row.write == list(row.given) else {name: row.given[name] for name in row.write}
+    if FileToUpload in set(map(type, new.values())):
+        new = {name: row.shown(name) for name in row.write}
     shown = key_shown(row.key)
-    return LoadedRow(row.row, shown, row.record_id is None, cells, reason=_BEFORE_IT, record_id=row.record_id)
+    return LoadedRow(row.row, shown, row.record_id is None, new, row.old, reason=_BEFORE_IT, record_id=row.record_id)
 
 
 def _outcome(why: Sequence[ImportValidationError], open_reason: str) -> tuple[str, str]:

@@ -391,7 +391,8 @@ class Upserts(BulkWrites):
             if kept is not None:
                 await kept.begin(plan.all_rows, plan.layout, timeout)
             layout, known, left, unchanged = plan.layout, plan.known, plan.refused, plan.values_unchanged
-            rows = [row.copy() for row in plan.rows if row.is_to_write]
+            # A plan that is applied may be looked at afterwards, and applied again.
+            rows = [row.copy() if again else row for row in plan.rows if row.is_to_write]
             if again or (kept is not None and kept.entries):
                 layout = await self._with_made_fields(layout)
                 state = await self._state(layout, [row.key for row in rows])

@@ -42,7 +42,8 @@ class LoadedRow:
         row: the number of its row.
         key: its key, as a person reads it.
         is_new: whether the record was not there before.
-        cells: column to what the field held, and what was to be written.
+        new: column to what was to be written.
+        old: of these, what the fields that had a value held.
         status: of the cells that are not in `told`, and of the record where it is new.
         reason: why.
         told: column to status and reason, where they differ.
@@ -52,22 +53,23 @@ class LoadedRow:
     row: int
     key: str
     is_new: bool
-    cells: dict[str, tuple[Any, Any]]
+    new: Mapping[str, Any]
+    old: Mapping[str, Any] = attrs.field(factory=dict)
     status: str = "skipped"
     reason: str = ""
     told: dict[str, tuple[str, str]] = attrs.field(factory=dict)
     record_id: str | None = None
 
     def __iter__(self) -> Iterator[LoadCell]:
-        if not self.cells:
+        if not self.new:
             yield LoadCell(self.row, self.key, None, self.status, None, None, self.reason, self.record_id)
-        for name, (old, new) in self.cells.items():
+        for name, new in self.new.items():
             status, reason = self.told.get(name, (self.status, self.reason))
-            yield LoadCell(self.row, self.key, name, status, old, new, reason, self.record_id)
+            yield LoadCell(self.row, self.key, name, status, self.old.get(name), new, reason, self.record_id)
 
     def count(self, counts: Counter[str]) -> None:
         """Add the cells to the counts of each status."""
-        counts[self.status] += max(1, len(self.cells)) - len(self.told)
+        counts[self.status] += max(1, len(self.new)) - len(self.told)
         for status, _ in self.told.values():
             counts[status] += 1
 
@@ -109,7 +111,7 @@ class LoadReport:
 
     def __len__(self) -> int:
         """Return how many cells there are."""
-        return sum(max(1, len(row.cells)) for row in self._rows) + len(self._left)
+        return sum(max(1, len(row.new)) for row in self._rows) + len(self._left)
 
     def __bool__(self) -> bool:
         """False only where the load did not begin, also where nothing had to be written."""
@@ -195,10 +197,7 @@ class LoadReport:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the report to a JSON file, which `LoadReport.load` reads. It has the contents, and no credentials."""
-        rows = [
-            {name: value for name, value in attrs.asdict(row, recurse=False).items() if value not in ("", {}, None)}
-            for row in self._rows
-        ]
+        rows = [_kept(row) for row in self._rows]
         left = [attrs.asdict(cell) for cell in self._left]
         document = {
             "format": _FORMAT,
@@ -220,7 +219,8 @@ class LoadReport:
             if document["format"] != _FORMAT:
                 raise ValueError(f"its format is {safe_repr(document['format'])}")
             rows = [
-                LoadedRow(**{**_EMPTY, **row, "cells": _pairs(row), "told": _told(row)}) for row in document["rows"]
+                LoadedRow(**{**_EMPTY, **_cells(row.pop("cells", {})), **row, "told": _told(row)})
+                for row in document["rows"]
             ]
             made = cls(
                 rows if document["sent"] else None,
@@ -257,7 +257,7 @@ class LoadReport:
 
     def _values_written(self) -> int:
         # A new record without a cell is done as well, and no value.
-        return self.counts.get("done", 0) - sum(row.status == "done" and not row.cells for row in self._rows)
+        return self.counts.get("done", 0) - sum(row.status == "done" and not row.new for row in self._rows)
 
     def __str__(self) -> str:
         told = [(self._status_of(item), item) for item in grouped(self._attention())]
@@ -277,7 +277,15 @@ class LoadReport:
         return html_of(self._headline(), self._summary(), grouped(self._attention()), hint)
 
 
-_EMPTY: Mapping[str, Any] = {"cells": {}, "told": {}, "reason": "", "record_id": None}
+_EMPTY: Mapping[str, Any] = {"told": {}, "reason": "", "record_id": None}
+
+
+def _kept(row: LoadedRow) -> dict[str, Any]:
+    """Return what a file keeps of a row: of each cell what was there, and what was to be written."""
+    members = attrs.asdict(row, recurse=False)
+    new, old = members.pop("new"), members.pop("old")
+    members["cells"] = {name: (old.get(name), content) for name, content in new.items()}
+    return {name: value for name, value in members.items() if value not in ("", {}, None)}
 
 
 def _plain(value: Any) -> Any:
@@ -289,8 +297,11 @@ def _plain(value: Any) -> Any:
     return safe_repr(value)
 
 
-def _pairs(row: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    return {name: (old, new) for name, (old, new) in row.get("cells", {}).items()}
+def _cells(pairs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        "new": {name: new for name, (_, new) in pairs.items()},
+        "old": {name: old for name, (old, _) in pairs.items() if old is not None},
+    }
 
 
 def _told(row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
