@@ -40,7 +40,11 @@ def _forms(mark: str) -> set[bytes]:
 
 
 # The commands print the made-up secret of their sandbox, for clients to be pointed at it.
-ANNOUNCED = [f"  export {name}_CLIENT_SECRET=sandbox-secret\n".encode() for name in ("KALEIDOSCOPE_API", "PROVENA")]
+ANNOUNCED = [
+    line.format(f"{name}_CLIENT_SECRET").encode()
+    for name in ("KALEIDOSCOPE_API", "PROVENA")
+    for line in ("export {}=sandbox-secret\n", '$env:{} = "sandbox-secret"\n', "%env {}=sandbox-secret\n")
+]
 
 
 class Watch:

@@ -129,7 +129,7 @@ def test_what_is_no_secret_is_not_found() -> None:
     """Not the id, not the name of a thing, and not the announcement that the command makes."""
     watch = Watch()
 
-    for text in ("sandbox-id", "sandbox token", "  export KALEIDOSCOPE_API_CLIENT_SECRET=sandbox-secret\n", b"\0" * 9):
+    for text in ("sandbox-id", "sandbox token", "export KALEIDOSCOPE_API_CLIENT_SECRET=sandbox-secret\n", b"\0" * 9):
         watch.look("output", text)
 
     assert (watch.found, sum(watch.pieces.values())) == ([], 4)

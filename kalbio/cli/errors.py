@@ -60,7 +60,8 @@ def told(error: Exception) -> tuple[str, int]:
     if isinstance(error, ModuleNotFoundError) and error.name in OPTIONAL:
         return f"kalbio: {error}\n", FAILED
     if isinstance(error, OSError):
-        return _lines(str(error)), FAILED
+        # Its number says nothing to people, and without a file the text is all there is.
+        return _lines(str(error) if error.filename is not None else error.strerror or str(error)), FAILED
     return _lines(
         f"unexpected {type(error).__name__}: {error}", "This is a fault of kalbio; --debug shows where."
     ), FAILED

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Sequence
 
 import click
 
-from kalbio.cli.errors import FAILED
-from kalbio.cli.options import debuggable, this_run
+from kalbio.cli.emulators import EXIT_CODES, Announcement, Console, data_line, fault_help, talking
+from kalbio.cli.options import debuggable
 
 
-def fault_help(operation: str) -> str:
-    """Say what a fault is, with an operation of the service as the example."""
-    return (
-        f"A fault to inject, such as {operation}:lose_answer:rate=0.1 or *:status=503,retry_after=1:times=5; "
-        "may be given several times."
-    )
-
-
-def serve_until_stopped(text: str) -> None:
-    """Say where a sandbox is, and wait for Ctrl-C."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
-    threading.Event().wait()
-
-
-def say_stopped() -> int:
-    """Say that a sandbox was stopped, which is how one ends."""
-    sys.stdout.write("\nSandbox stopped.\n")
-    return 0
-
-
-@click.command()
+@click.command(epilog=EXIT_CODES)
 @click.option("--port", type=int, default=8321, show_default=True, help="Port to listen on; 0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on: a loopback address, unless "
               "--allow-remote is given.")  # fmt: skip
@@ -57,6 +35,7 @@ def say_stopped() -> int:
               "that decides which calls a rate hits; the same seed hits the same calls.")  # fmt: skip
 @click.option("--clock-skew", type=float, default=0, show_default=True, metavar="S", help="Seconds by which the Date "
               "header of answers is ahead; negative: behind.")  # fmt: skip
+@talking
 @debuggable
 def sandbox(
     port: int,
@@ -73,49 +52,44 @@ def sandbox(
     fault_specs: Sequence[str],
     fault_seed: int,
     clock_skew: float,
-) -> int:
+    console: Console,
+) -> None:
     """Run a local emulator of the API."""
-    this_run().code_of_errors = FAILED
+    from kalbio._core.text.redaction import redact_strictly
     from kalbio.sandbox import Faults, Sandbox
     from kalbio.sandbox.server import serve
 
     faults = Faults(fault_seed)
     for spec in fault_specs:
         faults.add_line(spec)
-    try:
-        with (
-            Sandbox(
-                db,
-                seed=seed,
-                webhook=webhook,
-                lenient_uploads=lenient_uploads,
-                token_lifetime=token_lifetime,
-                faults=faults,
-                clock_skew=clock_skew,
-                json_limit=json_limit * 1024 * 1024,
-                upload_limit=upload_limit * 1024 * 1024,
-            ) as lab,
-            serve(lab, port, host, allow_remote=allow_remote, allow_origins=allow_origin) as server,
-        ):
-            if allow_remote:
-                sys.stderr.write(
-                    "Warning: anybody who can reach this port can use the sandbox; its credentials are public.\n"
-                )
-            serve_until_stopped(
-                f"""Kaleidoscope sandbox at {server.url}
-API reference:   {server.reference_url}
-Data:            {db or "in memory, lost at the end"}
-Webhooks:        {webhook or "none, see --webhook"}
-Faults:          {"  ".join(fault_specs) or "none, see --fault"}
-
-Point a client at it:
-  export KALEIDOSCOPE_API_URL={server.url}
-  export KALEIDOSCOPE_API_CLIENT_ID={lab.settings.client_id}
-  export KALEIDOSCOPE_API_CLIENT_SECRET={lab.settings.client_secret}
-
-Ctrl-C stops it.
-"""
+    with (
+        Sandbox(
+            db,
+            seed=seed,
+            webhook=webhook,
+            lenient_uploads=lenient_uploads,
+            token_lifetime=token_lifetime,
+            faults=faults,
+            clock_skew=clock_skew,
+            json_limit=json_limit * 1024 * 1024,
+            upload_limit=upload_limit * 1024 * 1024,
+        ) as lab,
+        serve(lab, port, host, allow_remote=allow_remote, allow_origins=allow_origin) as server,
+    ):
+        if allow_remote:
+            sys.stderr.write(
+                "Warning: anybody who can reach this port can use the sandbox; its credentials are public.\n"
             )
-    except KeyboardInterrupt:
-        return say_stopped()
-    return 0
+        facts = {
+            "API reference": server.reference_url,
+            "Data": data_line(db, f"new, with the seed {seed}" if lab.is_new else "as it was, without a seed"),
+            "Webhooks": redact_strictly(webhook) if webhook else "none, see --webhook",
+            "Faults": "  ".join(fault_specs) or "none, see --fault",
+        }
+        variables = {
+            "KALEIDOSCOPE_API_URL": server.url,
+            "KALEIDOSCOPE_API_CLIENT_ID": lab.settings.client_id,
+            "KALEIDOSCOPE_API_CLIENT_SECRET": lab.settings.client_secret,
+        }
+        announcement = Announcement("Kaleidoscope sandbox", server.url, facts, [("Point a client at it:", variables)])
+        console.serve_until_stopped(announcement, lab.conventions.logger)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from kalbio._core.emulator.access_log import silent_logger
 from kalbio._core.emulator.clock import Clock
 from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator, Outcome, check_body_limits
@@ -66,6 +67,7 @@ _CONVENTIONS = Conventions(
     json_type="application/json; charset=utf-8",
     credential_headers=frozenset({"authorization", "x-kal-authorization"}),
     name="kalbio-sandbox",
+    logger=silent_logger("kalbio.sandbox"),
 )
 _REFERENCE = Reference("Kaleidoscope API (sandbox)", scheme="kaleidoscopeToken", token_prefix="Bearer ")  # noqa: S106
 
@@ -78,6 +80,8 @@ class Sandbox(Emulator[Store]):
     `faults` is the plan of what goes wrong on the way, for those who use `handle_with_faults`; `clock_skew` shifts the
     Date header of the answers by so many seconds. `json_limit` and `upload_limit` are the largest bodies it takes, in
     bytes.
+
+    `is_new` says whether the database was made, and seeded, by this sandbox.
     """
 
     def __init__(
@@ -100,12 +104,12 @@ class Sandbox(Emulator[Store]):
         """Open the database and, when it is new, fill it with a seed."""
         check_body_limits(json_limit, upload_limit)
         self.settings = SandboxSettings(client_id, client_secret, token_lifetime, import_polls)
-        webhooks = Webhooks(webhook, name=_CONVENTIONS.name)
+        webhooks = Webhooks(webhook, name=_CONVENTIONS.name, logger=_CONVENTIONS.logger)
         connection = connect(db)
         # A sandbox that nobody closed takes its database along without a warning.
         weakref.finalize(self, connection.close)
         try:
-            _fill_when_empty(connection, seed)
+            self.is_new = _fill_when_empty(connection, seed)
         except BaseException:
             connection.close()
             raise
@@ -138,11 +142,14 @@ def _routes() -> Routes:
     return found
 
 
-def _fill_when_empty(connection: sqlite3.Connection, name: str) -> None:
-    if is_empty(connection, VERSION):
+def _fill_when_empty(connection: sqlite3.Connection, name: str) -> bool:
+    seed.check_name(name)
+    is_new = is_empty(connection, VERSION)
+    if is_new:
         template = sqlite3.connect(":memory:")
         try:
             template.deserialize(seed.image(name))
             template.backup(connection)
         finally:
             template.close()
+    return is_new

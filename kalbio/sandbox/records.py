@@ -81,7 +81,7 @@ def find_record(store: Store, piece: Document, keys: Mapping[str, str]) -> str |
     rows = store.rows(
         "select id from record where slice_id = ? and identity = ? and archived = 0",
         piece["id"],
-        _identity(piece, keys),
+        identity(piece, keys),
     )
     return str(rows[0][0]) if rows else None
 
@@ -97,7 +97,7 @@ def ensure_record(
     record_id = id or store.new_id()
     store.run(
         "insert into record (id, slice_id, identity, identifier, created, initial_operation_id) values (?,?,?,?,?,?)",
-        *(record_id, piece["id"], _identity(piece, keys), _identifier(piece, keys), store.tick(), operation_id),
+        *(record_id, piece["id"], identity(piece, keys), identifier(piece, keys), store.tick(), operation_id),
     )
     _link_keys(store, record_id, piece, keys)
     _link_relatives(store, record_id, piece, keys)
@@ -111,7 +111,7 @@ def add_draft(store: Store, piece: Document, keys: Mapping[str, str], operation_
     store.run(
         "insert into record (id, slice_id, identity, identifier, created, initial_operation_id, draft_of)"
         " values (?,?,?,?,?,?,?)",
-        *(record_id, piece["id"], None, _identifier(piece, keys), store.tick(), operation_id, operation_id),
+        *(record_id, piece["id"], None, identifier(piece, keys), store.tick(), operation_id, operation_id),
     )
     _link_keys(store, record_id, piece, keys)
     return record_id
@@ -126,20 +126,22 @@ def move(store: Store, piece: Document, keys_by_record: Mapping[str, Mapping[str
     for record_id, keys in keys_by_record.items():
         fields.check_formats(store, keys)
         if find_record(store, piece, keys):
-            raise Refusal(400, f"a record {_identifier(piece, keys)!r} exists already")
+            raise Refusal(400, f"a record {identifier(piece, keys)!r} exists already")
         store.run(
             "update record set slice_id = ?, identity = ?, identifier = ? where id = ?",
-            *(piece["id"], _identity(piece, keys), _identifier(piece, keys), record_id),
+            *(piece["id"], identity(piece, keys), identifier(piece, keys), record_id),
         )
         _link_keys(store, record_id, piece, keys)
         _link_relatives(store, record_id, piece, keys)
 
 
-def _identifier(piece: Document, keys: Mapping[str, str]) -> str:
+def identifier(piece: Document, keys: Mapping[str, str]) -> str:
+    """What a record with these key values is called."""
     return SEPARATOR.join(keys[field_id] for field_id in piece["key_field_ids"])
 
 
-def _identity(piece: Document, keys: Mapping[str, str]) -> str:
+def identity(piece: Document, keys: Mapping[str, str]) -> str:
+    """What tells a record with these key values from the others of its slice."""
     return dumps([keys[field_id] for field_id in piece["key_field_ids"]])
 
 

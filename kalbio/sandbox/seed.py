@@ -6,13 +6,15 @@ Ids are derived from names, so they are the same in every sandbox.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import count
 
-from kalbio._core.emulator.clock import Clock
+from kalbio._core.emulator.clock import Clock, to_micros
 from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import fields, membership, seed_large, values, views
 from kalbio.sandbox.activities import add_activity
@@ -22,9 +24,11 @@ from kalbio.sandbox.definitions import add_definition
 from kalbio.sandbox.programs import add_program
 from kalbio.sandbox.properties import add_property
 from kalbio.sandbox.records import ensure_record
+from kalbio.sandbox.seed_store import SeedStore
 from kalbio.sandbox.store import SCHEMA, Store
 
 _NAMESPACE = uuid.UUID("6b1d0f0e-3c1c-4a7e-9a55-9d6a3d0c2f10")
+_VARIANTS = {digit: f"{int(digit, 16) & 3 | 8:x}" for digit in "0123456789abcdef"}  # of a uuid, in its 17th digit
 _BEGIN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 _PACE = timedelta(seconds=61, microseconds=23_450)
 # so many instants at the pace of the others would reach into the future
@@ -36,20 +40,45 @@ def seed_id(kind: str, name: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{kind}/{name}"))
 
 
+def check_name(name: str) -> None:
+    """Refuse the name of no seed, also where nothing is to be seeded."""
+    if name not in SEEDS:
+        raise ValueError(f"there is no seed {name!r}; known: {', '.join(sorted(SEEDS))}")
+
+
+class _SteadyClock(Clock):
+    """A clock whose every instant is one step after the one before, which needs no look at the time."""
+
+    def __init__(self, pace: timedelta) -> None:
+        super().__init__(lambda: _BEGIN)
+        self._instants = count(to_micros(_BEGIN), pace // timedelta(microseconds=1))
+
+    def tick(self) -> int:
+        """A new instant."""
+        return next(self._instants)
+
+
+def _numbered_ids(kind: str) -> Iterator[str]:
+    """The ids `seed_id` gives for the numbers from 0 on, made without objects in between."""
+    common = _NAMESPACE.bytes + f"{kind}/".encode()
+    for number in count():
+        text = hashlib.sha1(b"%b%d" % (common, number), usedforsecurity=False).hexdigest()
+        variant = _VARIANTS[text[16]]
+        yield f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+
+
 @cache
 def image(name: str) -> bytes:
     """A seeded database, built once per process."""
-    if name not in SEEDS:
-        raise ValueError(f"there is no seed {name!r}; known: {', '.join(sorted(SEEDS))}")
+    check_name(name)
     connection = sqlite3.connect(":memory:")
     try:
         connection.executescript(SCHEMA)
         ids = {"workspace_id": seed_id("workspace", "sandbox"), "user_id": seed_id("user", "admin")}
         connection.executemany("insert into meta values (?, ?)", ids.items())
-        numbers, moments, pace = count(), count(), _PACES.get(name, _PACE)
-        clock = Clock(lambda: _BEGIN + next(moments) * pace)
-        store = Store(connection, clock, lambda: seed_id(name, str(next(numbers))))
+        store = SeedStore(connection, _SteadyClock(_PACES.get(name, _PACE)), partial(next, _numbered_ids(name)))
         SEEDS[name](store)
+        store.write_documents()
         connection.commit()
         return connection.serialize()
     finally:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -342,9 +341,7 @@ def test_the_command_plans_faults(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         yield Server("http://x")
 
     monkeypatch.setattr(server, "serve", note)
-    monkeypatch.setattr(
-        "kalbio.cli.sandbox.threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None))
-    )
+    monkeypatch.setattr("kalbio.cli.emulators.wait_for_ctrl_c", lambda: None)
     given = ["--fault=*:reset:rate=0.3", "--fault=getRecord:status=500", "--fault-seed=7", "--clock-skew=60"]
 
     assert cli.main(["sandbox", "--port", "0", *given]) == 0

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -445,9 +444,7 @@ def test_the_command_lets_others_in_only_when_asked_and_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without consent an open address is an error; with it the sandbox starts, and warns on standard error."""
-    monkeypatch.setattr(
-        "kalbio.cli.sandbox.threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None))
-    )
+    monkeypatch.setattr("kalbio.cli.emulators.wait_for_ctrl_c", lambda: None)
     command = ["sandbox", "--port", "0", "--host", "0.0.0.0", "--seed", "empty"]
 
     assert cli.main(command) == 1
@@ -471,9 +468,7 @@ def test_the_command_passes_limits_and_origins_on(
         yield Server("http://x")
 
     monkeypatch.setattr(server_module, "serve", note)
-    monkeypatch.setattr(
-        "kalbio.cli.sandbox.threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=lambda: None))
-    )
+    monkeypatch.setattr("kalbio.cli.emulators.wait_for_ctrl_c", lambda: None)
     given = ["--json-limit", "2", "--upload-limit", "3", "--allow-origin", "http://localhost:3000"]
 
     assert cli.main(["sandbox", *given]) == 0

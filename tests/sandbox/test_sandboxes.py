@@ -74,9 +74,38 @@ def test_the_large_seed_is_large(full: dict[str, int]) -> None:
         assert (len(api.read("/data_fields")), len(activities), len(found)) == (200, 50, 200)
         assert len(api.read(f"/operations/{experiment['id']}/records")) == 8
         assert all(api.read(f"/records/{record_id}/values") for record_id in found[::20])
-        assert api.record(Compound="CPD-00001")["sub_record_ids"]
         made = sorted(datetime.fromisoformat(activity["created_at"]) for activity in activities)
         assert made[0] + 100 * (made[-1] - made[0]) < datetime(2026, 2, 1, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("full")
+def test_what_the_large_seed_writes_in_bulk_is_what_calls_write() -> None:
+    """Records are found by their keys, know their relatives and share key values; what is attached is on the table; and
+    the database has the indexes of any other.
+    """
+
+    def schema(sandbox: Sandbox) -> list[tuple[str, ...]]:
+        return sorted(sandbox.store.rows("select type, name, coalesce(sql, '') from sqlite_master"))
+
+    with Sandbox(seed="large") as sandbox, Sandbox(seed="empty") as empty:
+        assert schema(sandbox) == schema(empty)
+        api = Api(sandbox)
+        before = api.read("/records/search")
+        compound, batch = api.record(Compound="CPD-00001"), api.record(Compound="CPD-00001", Batch="1")
+        other = api.record(Compound="CPD-00002", Batch="1")
+        assert api.read("/records/search") == before
+        assert compound["sub_record_ids"] == [batch["id"]]
+        assert set(compound["identifier_ids"]) < set(batch["identifier_ids"])
+        assert len(set(batch["identifier_ids"]) & set(other["identifier_ids"])) == 1
+        experiments = [a for a in api.read("/activities") if a["activity_type"] == "experiment"]
+        (experiment,) = (a for a in experiments if a["title"] == "Experiment 0001")
+        assert experiment["data_table_record_ids"] == experiment["attached_record_ids"]
+        api.attach(experiment["id"], *experiment["attached_record_ids"])
+        (after,) = (a for a in api.read("/activities") if a["id"] == experiment["id"])
+        assert after["data_table_record_mapping"] == experiment["data_table_record_mapping"]
+        api.attach(experiment["id"], compound["id"])
+        written = api.value(compound["id"], api.field("Property 001", "number"), 7, operation_id=experiment["id"])
+        assert api.read(f"/records/{compound['id']}/values")[0]["id"] == written["id"]
 
 
 @pytest.mark.usefixtures("full")
@@ -170,6 +199,6 @@ def test_the_sandbox_knows_nothing_of_the_client() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
-    ours = ("kalbio.sandbox", "kalbio._core.emulator", "kalbio._core.description")
+    ours = ("kalbio.sandbox", "kalbio._core.emulator", "kalbio._core.description", "kalbio._core.text")
     strangers = {name for name in loaded if not name.startswith(ours)}
     assert strangers == {"kalbio", "kalbio._version", "kalbio._extras", "kalbio._core"}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from kalbio._core.emulator.access_log import silent_logger
 from kalbio._core.emulator.calls import Answer, Call
 from kalbio._core.emulator.ledger import ids_of
 from kalbio._core.emulator.refusals import Refusal
@@ -29,6 +31,7 @@ class Conventions:
         exposed_headers: headers that the web pages of other origins may read, where they are let in.
         credential_headers: headers of a request, in lower case, that are left out where requests are noted.
         name: what the emulator is called, for its threads.
+        logger: where it logs what it is asked; see `silent_logger`.
     """
 
     error_answer: Callable[[Refusal], Answer]
@@ -40,6 +43,7 @@ class Conventions:
     exposed_headers: tuple[str, ...] = ("content-disposition",)
     credential_headers: frozenset[str] = frozenset({"authorization"})
     name: str = "emulator"
+    logger: logging.Logger = field(default_factory=lambda: silent_logger("emulator"))
 
 
 class Authenticator(Protocol[StoreT]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl
 
 from kalbio._core.description.document import Operation
 from kalbio._core.emulator import uploads
+from kalbio._core.emulator.access_log import log_request
 from kalbio._core.emulator.calls import Answer, Call, Routes, UploadedFile
 from kalbio._core.emulator.contract import Contract
 from kalbio._core.emulator.conventions import Authenticator, Conventions
@@ -125,28 +127,36 @@ class Emulator(Generic[StateT]):
         self.base_url = _IN_PROCESS_URL
         self.lock = threading.RLock()
         self._ledger = Ledger()
-        self._webhooks = webhooks if webhooks is not None else Webhooks(None)
+        self._webhooks = webhooks if webhooks is not None else Webhooks(None, logger=conventions.logger)
         self._clock = clock
         self._limits = (json_limit, upload_limit)
         self._lenient_uploads = lenient_uploads
 
     def handle(self, request: Request) -> Response:
         """Answer one request. Safe to call from any thread; requests are taken one at a time."""
-        return self._carry_out(request, self._route(request))
+        begun = time.perf_counter()
+        route = self._route(request)
+        answer = self._carry_out(request, route)
+        self._log(request, route, answer, begun)
+        return answer
 
     def handle_with_faults(self, request: Request) -> Outcome:
         """Answer one request as `handle` does, unless a fault of the plan comes between."""
+        begun = time.perf_counter()
         route = self._route(request)
         fault = self.faults.take(route[0].id if route else None)
+        own: Response | None = None
         if fault is None:
-            return Outcome(self._carry_out(request, route))
+            own = self._carry_out(request, route)
+            self._log(request, route, own, begun)
+            return Outcome(own)
         if fault.expire_tokens:
             self.expire_tokens()
         elif fault.revoke_tokens:
             self.revoke_tokens()
         answer: Response | None = None
         if fault.carried_out:
-            answer = self._carry_out(request, route, fault)
+            own = answer = self._carry_out(request, route, fault)
         elif route:
             with self.lock:
                 self._record(route[0], request, None, fault)
@@ -154,6 +164,8 @@ class Emulator(Generic[StateT]):
             answer = self._injected_response(fault, fault.status)
         elif answer is not None and fault.body is not None:
             answer = Response(200 if answer.status == 204 else answer.status, answer.headers, fault.body)
+        carried_out = own is not None if own is None or own.status < 400 else None
+        self._log(request, route, answer, begun, fault, carried_out)
         return Outcome(answer, fault)
 
     def body_limit(self, method: str, target: str) -> int:
@@ -163,7 +175,7 @@ class Emulator(Generic[StateT]):
 
     def refuse(self, refusal: Refusal) -> Response:
         """The answer to a request that does not get as far as an operation."""
-        return self._respond(self.conventions.error_answer(refusal))
+        return replace(self._respond(self.conventions.error_answer(refusal)), refusal=refusal)
 
     def issue_token(self) -> str:
         """An access token without a login."""
@@ -212,6 +224,20 @@ class Emulator(Generic[StateT]):
         """Close it."""
         self.close()
 
+    def _log(
+        self,
+        request: Request,
+        route: _Route,
+        answer: Response | None,
+        begun: float,
+        fault: Fault | None = None,
+        carried_out: bool | None = None,
+    ) -> None:
+        log_request(
+            self.conventions.logger, request, answer, time.perf_counter() - begun,
+            operation=route[0].id if route else None, fault=fault, carried_out=carried_out,
+        )  # fmt: skip
+
     def _route(self, request: Request) -> _Route:
         return self.contract.route(request.method.upper(), request.path)
 
@@ -220,6 +246,7 @@ class Emulator(Generic[StateT]):
             return self.refuse(self._unknown_route(request))
         operation, path_values = route
         call = Call(self.store, operation, request, self.base_url, path_values)
+        refused: Refusal | None = None
         with self.lock:
             try:
                 self.store.begin()
@@ -228,16 +255,16 @@ class Emulator(Generic[StateT]):
                 self.store.commit()
             except Refusal as refusal:
                 self.store.rollback()
-                answer = self.conventions.error_answer(refusal)
+                answer, refused = self.conventions.error_answer(refusal), refusal
                 call.webhooks.clear()
             except BaseException:
                 self.store.rollback()
                 raise
             self._record(operation, request, answer, fault)
-        for _, payload in call.webhooks:
+        for event, payload in call.webhooks:
             # after the commit, so that a receiver that calls back at once sees what the event speaks of
-            self._webhooks.send(payload)
-        return self._respond(answer)
+            self._webhooks.send(payload, event)
+        return replace(self._respond(answer), refusal=refused)
 
     def _unknown_route(self, request: Request) -> Refusal:
         method = request.method.upper()

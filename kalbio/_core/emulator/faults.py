@@ -18,6 +18,7 @@ _KINDS = (
     "status", "refuse", "reset", "lose_answer", "time_out", "slow", "truncate", "body", "expire_tokens",
     "revoke_tokens",
 )  # fmt: skip
+_NUMBERED = ("status", "slow")
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +83,11 @@ class Fault:
     def kind(self) -> str:
         """Name of the argument that says what goes wrong."""
         return self._given()[0]
+
+    @property
+    def label(self) -> str:
+        """The kind, with its number where it has one, as in a line of text."""
+        return self.kind if self.kind not in _NUMBERED else f"{self.kind}={getattr(self, self.kind):g}"
 
     @property
     def carried_out(self) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Json, loads
 
 
@@ -35,6 +36,12 @@ class Response:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    refusal: Refusal | None = field(default=None, compare=False, repr=False)
+    """Why the request was refused, for those who log it; nothing of this goes over the wire."""
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name."""
+        return next((v for n, v in self.headers if n.lower() == name.lower()), None)
 
     def json(self) -> Json:
         """The decoded body."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import uvicorn
 
 from kalbio._core.emulator import reference
+from kalbio._core.emulator.access_log import log_request
 from kalbio._core.emulator.connection import Connection, Limits
 from kalbio._core.emulator.emulator import Emulator, Outcome, too_large
 from kalbio._core.emulator.faults import Fault
@@ -26,6 +28,7 @@ _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _START_LIMIT = 10.0
+_LAST_PORT = 65_535
 # The page holds a token: no other page may frame it, load it as something else, or find it in a cache.
 _PRIVATE_PAGE_HEADERS = (
     ("cache-control", "no-store"),
@@ -64,22 +67,19 @@ def serve(
     local = is_loopback(host)
     if not (local or allow_remote):
         raise ValueError(f"the sandbox serves loopback addresses only, not {host!r}, unless --allow-remote is given")
+    if not 0 <= port <= _LAST_PORT:
+        raise ValueError(f"a port is a number from 0, which takes a free one, to {_LAST_PORT}; got {port}")
     origins = tuple(check_origin(origin) for origin in allow_origins)
     app = App(emulator, OriginPolicy(local, origins, emulator.conventions.exposed_headers), limits)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named so that asyncio switches Nagle's algorithm off: with it each answer waits 40 ms for an ACK.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise OSError(
-                error.errno, f"{host} port {port} cannot be served on: {error.strerror}; port 0 takes a free one"
-            ) from None
+        _bind(listener, host, port)
         emulator.base_url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
             app,
-            http=partial(Connection, limits=limits, refuse=emulator.refuse),  # type: ignore[arg-type]  # it is only called
+            http=partial(Connection, limits=limits, refuse=app.refuse),  # type: ignore[arg-type]  # it is only called
             ws="none",
             loop="asyncio",
             lifespan="off",
@@ -110,13 +110,21 @@ class App:
         self._origins = origins
         self._header_limit = limits.headers
 
+    def refuse(self, refusal: Refusal) -> Response:
+        """The answer to what never became a request."""
+        answer = self._emulator.refuse(refusal)
+        self._log(Request("-", "-"), answer, time.perf_counter())
+        return answer
+
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answer one request."""
+        begun = time.perf_counter()
         target = scope["raw_path"].decode("latin-1")
         if scope["query_string"]:
             target += "?" + scope["query_string"].decode("latin-1")
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         named = dict(headers)
+        head = Request(scope["method"], target, headers)
         try:
             if sum(len(name) + len(value) for name, value in headers) > self._header_limit:
                 message = f"the headers are too large: {self._header_limit} bytes at most"
@@ -124,15 +132,20 @@ class App:
             self._origins.check(named)
             body = await self._read(scope["method"], target, named, receive)
         except Refusal as refusal:
-            await _send_answer(send, self._emulator.refuse(refusal), leaving=True)
+            answer = self._emulator.refuse(refusal)
+            self._log(head, answer, begun)
+            await _send_answer(send, answer, leaving=True)
             return
         if body is None:
+            self._log(head, None, begun, note="the client left before all of its request was there")
             return
         cors = self._origins.cors_headers(named)
         if scope["method"] == "OPTIONS" and cors:
-            await _send_answer(send, Response(204, cors, b""))
+            answer = Response(204, cors, b"")
+            self._log(head, answer, begun)
+            await _send_answer(send, answer)
             return
-        outcome = await asyncio.to_thread(self._answer, Request(scope["method"], target, headers, body))
+        outcome = await asyncio.to_thread(self._answer, replace(head, body=body))
         if cors and outcome.response is not None:
             answer = outcome.response
             outcome = Outcome(Response(answer.status, (*answer.headers, *cors), answer.body), outcome.fault)
@@ -160,8 +173,15 @@ class App:
         return bytes(body)
 
     def _answer(self, request: Request) -> Outcome:
+        begun = time.perf_counter()
         page = self._find_page(request)
-        return Outcome(page) if page else self._emulator.handle_with_faults(request)
+        if page is None:
+            return self._emulator.handle_with_faults(request)
+        self._log(request, page, begun)
+        return Outcome(page)
+
+    def _log(self, request: Request, answer: Response | None, begun: float, note: str | None = None) -> None:
+        log_request(self._emulator.conventions.logger, request, answer, time.perf_counter() - begun, note=note)
 
     def _find_page(self, request: Request) -> Response | None:
         shown, path = self._emulator.reference, request.path
@@ -235,6 +255,16 @@ async def _send_answer(
 
 def _page(content_type: str, body: bytes) -> Response:
     return Response(200, (("content-type", content_type), *_PRIVATE_PAGE_HEADERS), body)
+
+
+def _bind(listener: socket.socket, host: str, port: int) -> None:
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        why = f"{error.strerror}; port 0 takes a free one"
+        if error.errno == errno.EADDRINUSE:
+            why = "it is in use already, perhaps by another sandbox. Take another port, or 0 for a free one"
+        raise OSError(error.errno, f"{host} port {port} cannot be served on: {why}") from None
 
 
 def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:

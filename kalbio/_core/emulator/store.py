@@ -136,6 +136,8 @@ def id_list(ids: Iterable[str]) -> str:
 
 def connect(path: str | Path | None) -> sqlite3.Connection:
     """A connection in autocommit mode: the store begins and ends its transactions itself."""
+    if path is not None and not str(path):  # SQLite would take a file of its own, gone at the end
+        raise ValueError(f"db is the path of a file; got {path!r}")
     try:
         connection = sqlite3.connect(_file_name(path), isolation_level=None, check_same_thread=False)
     except sqlite3.OperationalError as error:
@@ -162,5 +164,6 @@ def is_empty(connection: sqlite3.Connection, version: int) -> bool:
     if not connection.execute("select 1 from sqlite_master limit 1").fetchone():
         return True
     if connection.execute("pragma user_version").fetchone() != (version,):
-        raise ValueError("the database was not made by this version of the sandbox")
+        path = connection.execute("pragma database_list").fetchone()[2]
+        raise ValueError(f"{path} cannot be used: it was not made by this version of the sandbox")
     return False

@@ -16,12 +16,13 @@ Document = dict[str, Any]
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 _DEPTH = 100
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _TOO_DEEP = f"it is nested too deeply: {_DEPTH} levels at most"
 
 
 def dumps(value: Json) -> str:
     """Compact JSON text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def encode(value: Json) -> bytes:

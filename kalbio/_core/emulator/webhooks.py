@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import re
 import threading
@@ -10,7 +11,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 
+from kalbio._core.emulator.access_log import log_webhook, silent_logger
 from kalbio._core.emulator.strict_json import Document, dumps
 
 _ATTEMPTS = 3
@@ -37,17 +40,28 @@ class Delivery:
     delivered: bool = False
     status: int | None = None
     error: str | None = None
+    event: str = ""
+    """What the description calls it."""
 
 
 class Webhooks:
     """Sends each event once; a URL that fails is tried a few times more."""
 
-    def __init__(self, target: str | Callable[[Document], None] | None, *, name: str = "emulator") -> None:
+    def __init__(
+        self,
+        target: str | Callable[[Document], None] | None,
+        *,
+        name: str = "emulator",
+        logger: logging.Logger | None = None,
+    ) -> None:
         """Send to a URL, a function, or nobody. `name` is that of the user agent and of the thread."""
         if isinstance(target, str) and not re.match(r"https?://[^/?#\s]", target, re.IGNORECASE):
             raise ValueError(f"a webhook goes to an http:// or https:// URL; got {target!r}")
+        if isinstance(target, str) and "@" in re.split(r"[/?#]", target.partition("//")[2])[0]:
+            raise ValueError("a webhook goes to a URL without a login, which nobody would send; use a token in it")
         self._target = target
         self._name = name
+        self._logger = logger if logger is not None else silent_logger(name)
         self._pending: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._under_way = 0
         self._changed = threading.Condition()
@@ -55,11 +69,12 @@ class Webhooks:
         self._closing = threading.Event()
         self.log: list[Delivery] = []
 
-    def send(self, payload: Document) -> None:
+    def send(self, payload: Document, event: str = "") -> None:
         """Deliver an event: at once to a function, soon to a URL. Without a target it is only logged."""
-        delivery = Delivery(payload)
+        delivery = Delivery(payload, event=event)
         self.log.append(delivery)
         if self._target is None:
+            self._tell(delivery)
             return
         if callable(self._target):
             delivery.attempts = 1
@@ -68,6 +83,7 @@ class Webhooks:
                 delivery.delivered = True
             except Exception as error:  # whatever a receiver does, the request that caused the event went well
                 delivery.error = repr(error)
+            self._tell(delivery)
             return
         with self._changed:
             self._under_way += 1
@@ -102,16 +118,35 @@ class Webhooks:
             headers={"content-type": "application/json", "user-agent": self._name},
             method="POST",
         )
-        for attempt in range(_ATTEMPTS):
-            if attempt and self._closing.wait(_PAUSE * 2**attempt):
-                return
+        while not delivery.delivered:
             delivery.attempts += 1
             try:
                 with _opener.open(request, timeout=_TIMEOUT) as answer:
                     delivery.status, delivery.delivered, delivery.error = answer.status, True, None
-                    return
             except urllib.error.HTTPError as error:
                 with contextlib.closing(error):
                     delivery.status, delivery.error = error.code, f"answered {error.code}"
-            except OSError as error:
-                delivery.error = str(error)
+            # what answers may be no server of HTTP at all, and the address may turn out to be none
+            except (OSError, HTTPException, ValueError) as error:
+                delivery.status, delivery.error = None, _why(error)
+            if delivery.delivered or delivery.attempts == _ATTEMPTS:
+                self._tell(delivery, f"given up after {_ATTEMPTS} attempts")
+                return
+            pause = _PAUSE * 2**delivery.attempts
+            self._tell(delivery, f"tried again in {pause:g} s")
+            if self._closing.wait(pause):
+                self._tell(delivery, "given up, as the sandbox stops")
+                return
+
+    def _tell(self, delivery: Delivery, plan: str = "") -> None:
+        """Log what became of an attempt, and after a failure what is done about it."""
+        target = self._target if isinstance(self._target, str) else getattr(self._target, "__qualname__", "a function")
+        log_webhook(
+            self._logger, target if self._target is not None else "nobody", delivery.event, delivery.attempts,
+            status=delivery.status, error=delivery.error, plan=plan if delivery.error is not None else "",
+        )  # fmt: skip
+
+
+def _why(error: Exception) -> str:
+    reason = getattr(error, "reason", error)  # of urllib, which wraps it
+    return (isinstance(reason, OSError) and reason.strerror) or str(reason) or type(reason).__name__

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kalbio._core.description.document import JSON, Operation
+from kalbio._core.emulator.access_log import silent_logger
 from kalbio._core.emulator.calls import Answer
 from kalbio._core.emulator.clock import Clock
 from kalbio._core.emulator.conventions import Conventions
@@ -59,6 +60,7 @@ _CONVENTIONS = Conventions(
     both=both,
     logins=LOGINS,
     name="provena-sandbox",
+    logger=silent_logger("kalbio.provena.sandbox"),
 )
 
 _SERVICES = (
@@ -103,6 +105,9 @@ class Sandbox(Emulator[Store]):
         client_secret: the secret of `admin`.
         clock: a function that gives the current time.
         faults: the plan of what goes wrong on the way.
+
+    Attributes:
+        is_new: whether the database was made by this stand-in.
     """
 
     def __init__(
@@ -120,6 +125,7 @@ class Sandbox(Emulator[Store]):
         weakref.finalize(self, connection.close)
         folder = Folder(None if db is None else Path(f"{db}.files"))
         store = Store(connection, Clock(clock), client_secret, folder)
+        self.is_new = is_new
         if is_new:
             _add_users(store)
         self.client_secret = client_secret
