@@ -50,6 +50,22 @@ def test_the_command_names_its_missing_package(module: str) -> None:
     assert [way for way in (f"there is no module '{module}'", *WAYS) if way not in run.stderr] == []
 
 
+@pytest.mark.parametrize(
+    "client",
+    [
+        "from kalbio import KaleidoscopeClient\nKaleidoscopeClient('id', 'sandbox-secret')",
+        "from kalbio.provena import *\nProvenaClient(ClientCredentialsFlow(Config('a.b', 'c'), 'd', 'sandbox-secret'))",
+    ],
+    ids=["kaleidoscope", "provena"],
+)
+def test_the_doctor_names_its_missing_package(client: str) -> None:
+    """Without what checks answers, the doctor of either platform says how to get it, before anything is sent."""
+    run = without("jsonschema_rs", f"{client}.doctor()")
+    assert run.stderr.splitlines()[-1].startswith(
+        "ModuleNotFoundError: the doctor needs jsonschema-rs, which the extra"
+    )
+
+
 def test_the_fixtures_name_the_missing_package(tmp_path: Path) -> None:
     """Without the extra, a test that uses a fixture fails with the text alone; others in the same run pass."""
     fixtures = ("kalbio_sandbox", "kalbio_client", "kalbio_async_client", "provena_sandbox", "provena_client")

@@ -1,10 +1,12 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest db0da4123592)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 0defdddb6663)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kalbio._core import constants
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import SDKError
 from kalbio._core.http.responses import as_object
@@ -26,6 +28,7 @@ from kalbio.provena.search import SearchService
 
 if TYPE_CHECKING:
     # Loaded when they are asked for: they have hundreds of classes.
+    from kalbio._core.diagnosis.report import Report
     from kalbio._core.http.httpx_names import Response
     from kalbio.provena.older.auth import AuthClient
     from kalbio.provena.older.datastore import DatastoreClient
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from kalbio.provena.older.prov import ProvClient
     from kalbio.provena.older.registry import RegistryClient
 else:
+    Report = Any
     Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
 
@@ -244,6 +248,35 @@ class ProvenaClient(Connection):
                 message, ok = str(error), False
             found[service] = ServiceHealth(name=service, ok=ok, message=message)
         return found
+
+    def doctor(
+        self, *, max_requests: int = constants.DOCTOR_REQUESTS, progress: Callable[[str], object] | None = None
+    ) -> Report:
+        """Hold the answers of the servers against the description that this client stands on; report what differs.
+
+        Everything that you may read is asked for, one request after the other, and nothing is written. The report holds
+        shapes and no data: it can be given away.
+
+        Args:
+            max_requests: how many requests to make at most.
+            progress: gets a line about each call.
+
+        Returns:
+            The report. It prints as tables, and has `findings`, `operations`, `setup`, `to_json`, `to_html`.
+
+        Raises:
+            ModuleNotFoundError: the extra `doctor` is not installed.
+            ValueError: `max_requests` makes no sense; nothing was sent.
+
+        Example:
+            >>> report = client.doctor()
+            >>> print(report.summary())
+        """
+        from kalbio._core.diagnosis.exchanges import Call
+        from kalbio._core.sync.examiner import Examiner
+        from kalbio.provena._model.doctor import SUBJECT, WHO
+
+        return Examiner(self.session, SUBJECT, max_requests, progress).examine(Call(WHO))
 
     def clear_caches(self) -> None:
         """Forget the names that were read."""

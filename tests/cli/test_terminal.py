@@ -20,6 +20,7 @@ PRINT_NOTHING = {
     "provena sandbox",
     "logout",
     "provena logout",
+    "provena doctor",
     "completion",
     "inbox retry",
     "inbox drop",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-import jsonschema_rs
+from typing import TYPE_CHECKING, Any
 
 from kalbio._core.description.document import Description, Document, Operation
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 _BASE = "urn:description"
 
@@ -20,6 +21,10 @@ class Validators:
     """The validators of the schemas of a description, each compiled when it is first needed."""
 
     def __init__(self, spec: Document) -> None:
+        # Imported here: who asks for the doctor without it is told what to install.
+        import jsonschema_rs
+
+        self._compile = jsonschema_rs.Draft202012Validator
         self._registry = jsonschema_rs.Registry([(_BASE, spec)])
         self._compiled: dict[str, jsonschema_rs.Draft202012Validator] = {}
 
@@ -28,9 +33,7 @@ class Validators:
         key = key or json.dumps(schema, sort_keys=True)
         validator = self._compiled.get(key)
         if validator is None:
-            validator = jsonschema_rs.Draft202012Validator(
-                _absolute(schema), registry=self._registry, validate_formats=formats
-            )
+            validator = self._compile(_absolute(schema), registry=self._registry, validate_formats=formats)
             self._compiled[key] = validator
         return validator
 
@@ -85,7 +88,8 @@ class AnswerChecks:
         for error in self._validators.of(schema, f"{operation.pointer}/responses/{name}", formats=True).iter_errors(
             body
         ):
-            yield _of_schema(error, f"{operation.id} {status}")
+            for inner in _meant(error):
+                yield _of_schema(inner, f"{operation.id} {status}")
 
     def webhook_violations(self, name: str, payload: Any) -> Iterator[Violation]:
         """Yield what is wrong with the payload of a webhook."""
@@ -96,6 +100,22 @@ class AnswerChecks:
         schema = self._description.resolve(item["post"]["requestBody"])["content"]["application/json"]["schema"]
         for error in self._validators.of(schema, f"webhook {name}", formats=True).iter_errors(payload):
             yield _of_schema(error, f"webhook {name}")
+
+
+def _meant(error: Any) -> Iterator[Any]:
+    """Yield what is wrong with the one form that a value was meant to have; the error itself where several could be."""
+    forms: list[list[Any]] = getattr(error.kind, "context", [])
+    place = list(error.instance_path)
+    fitting = [
+        form
+        for form in forms
+        if not any(list(one.instance_path) == place and next(reversed(one.schema_path), "") == "type" for one in form)
+    ]
+    if len(fitting) != 1:
+        yield error
+        return
+    for one in fitting[0]:
+        yield from _meant(one)
 
 
 def _whole(kind: str, value: Any, message: str) -> Violation:

@@ -84,11 +84,23 @@ class Survey:
         while "$ref" in schema:
             name = schema["$ref"].removeprefix(_PREFIX)
             schema = self._description.resolve({"$ref": schema["$ref"]})
+        if "allOf" in schema:
+            schema = self._put_together(schema)
         choices = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
         if not choices:
             yield name, schema
         for choice in choices:
             yield from self.branches(choice)
+
+    def _put_together(self, schema: Document) -> Document:
+        """A schema of several parts as one; a member has the form that the last part says."""
+        whole: Document = {name: said for name, said in schema.items() if name != "allOf"}
+        for part in schema["allOf"]:
+            said = self._description.resolve(part)
+            said = self._put_together(said) if "allOf" in said else said
+            members = {**whole.get("properties", {}), **said.get("properties", {})}
+            whole = {**whole, **said, **({"properties": members} if members else {})}
+        return whole
 
     def _branch(self, schema: Document, value: Any) -> tuple[str | None, Document]:
         """The form that a value has, and its name when it is an object with members of its own."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "datasets": Place(f"{_HERE}.datasets", "datasets", "list and mint datasets, download and upload their files"),
     "jobs": Place(f"{_HERE}.jobs", "jobs", "list, show and wait for jobs"),
     "lineage": Place(f"{_HERE}.lineage", "lineage", "print what an item came from, or what came of it"),
+    "doctor": Place(f"{_HERE}.doctor", "doctor", "find where an installation and its description differ"),
     "sandbox": Place(f"{_HERE}.sandbox", "sandbox", "run a local stand-in for an installation"),
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kalbio._core import constants
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import SDKError
 from kalbio._core.http.responses import as_object
@@ -25,6 +27,7 @@ from kalbio.provena.aio.search import SearchService
 
 if TYPE_CHECKING:
     # Loaded when they are asked for: they have hundreds of classes.
+    from kalbio._core.diagnosis.report import Report
     from kalbio._core.http.httpx_names import Response
     from kalbio.provena.aio.older.auth import AuthClient
     from kalbio.provena.aio.older.datastore import DatastoreClient
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from kalbio.provena.aio.older.prov import ProvClient
     from kalbio.provena.aio.older.registry import RegistryClient
 else:
+    Report = Any
     Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
 
 
@@ -243,6 +247,35 @@ class AsyncProvenaClient(AsyncConnection):
                 message, ok = str(error), False
             found[service] = ServiceHealth(name=service, ok=ok, message=message)
         return found
+
+    async def doctor(
+        self, *, max_requests: int = constants.DOCTOR_REQUESTS, progress: Callable[[str], object] | None = None
+    ) -> Report:
+        """Hold the answers of the servers against the description that this client stands on; report what differs.
+
+        Everything that you may read is asked for, one request after the other, and nothing is written. The report holds
+        shapes and no data: it can be given away.
+
+        Args:
+            max_requests: how many requests to make at most.
+            progress: gets a line about each call.
+
+        Returns:
+            The report. It prints as tables, and has `findings`, `operations`, `setup`, `to_json`, `to_html`.
+
+        Raises:
+            ModuleNotFoundError: the extra `doctor` is not installed.
+            ValueError: `max_requests` makes no sense; nothing was sent.
+
+        Example:
+            >>> report = await client.doctor()
+            >>> print(report.summary())
+        """
+        from kalbio._core.aio.examiner import AsyncExaminer
+        from kalbio._core.diagnosis.exchanges import Call
+        from kalbio.provena._model.doctor import SUBJECT, WHO
+
+        return await AsyncExaminer(self.session, SUBJECT, max_requests, progress).examine(Call(WHO))
 
     def clear_caches(self) -> None:
         """Forget the names that were read."""
