@@ -13,7 +13,7 @@ DOCTOR = ("jsonschema_rs", "yaml")
 """The modules that the extra `doctor` brings."""
 
 
-OPTIONAL = (*SANDBOX, *DOCTOR, "keyring", "nanoarrow", "openpyxl", "tqdm")
+OPTIONAL = (*SANDBOX, *DOCTOR, "keyring", "nanoarrow", "openpyxl", "opentelemetry", "tqdm")
 """The modules whose absence is told by a text that says what to install."""
 
 
@@ -54,6 +54,12 @@ def require_progress() -> None:
     """Raise ModuleNotFoundError, saying what to install, unless the package of the extra `progress` is there."""
     if find_spec("tqdm") is None:
         raise ModuleNotFoundError(_how_to_install("progress=True needs", "progress", "tqdm"), name="tqdm")
+
+
+def require_otel() -> None:
+    """Raise ModuleNotFoundError, saying what to install, unless the package of the extra `otel` is there."""
+    if find_spec("opentelemetry") is None:
+        raise ModuleNotFoundError(_how_to_install("kalbio.otel needs", "otel", "opentelemetry"), name="opentelemetry")
 
 
 def require_module(module: str, who: str) -> None:

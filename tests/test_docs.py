@@ -19,6 +19,7 @@ import contextlib
 import doctest
 import inspect
 import io
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +152,10 @@ class Page:
 def test_the_blocks_of_a_page_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of a page run one after the other against a fresh sandbox, and give what the text says."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KALBIO_DEBUG", raising=False)  # what a page sets up ends with it
+    logger = logging.getLogger("kalbio")
+    monkeypatch.setattr(logger, "handlers", list(logger.handlers))
+    level = logger.level
     with Sandbox() as sandbox, serve(sandbox) as server, asyncio.Runner() as runner:
         monkeypatch.setenv("KALEIDOSCOPE_API_URL", server.url)
         monkeypatch.setenv("KALEIDOSCOPE_API_CLIENT_ID", sandbox.settings.client_id)
@@ -167,6 +172,7 @@ def test_the_blocks_of_a_page_run(path: Path, tmp_path: Path, monkeypatch: pytes
                     test(**{name: fixtures[name] for name in inspect.signature(test).parameters})
         finally:
             page.close()
+            logger.setLevel(level)
 
 
 def test_blocks_that_do_not_run_say_why() -> None:

@@ -133,6 +133,20 @@ def test_excel_files_name_their_missing_package(tmp_path: Path) -> None:
     assert [way for way in ("there is no module 'openpyxl'", *ways) if way not in run.stdout] == []
 
 
+def test_opentelemetry_names_its_missing_package() -> None:
+    """Without its package, `kalbio.otel` can be imported, and says what to install when it is used."""
+    run = without(
+        "opentelemetry",
+        "from kalbio.otel import OpenTelemetry\n"
+        "try:\n    OpenTelemetry()\nexcept ImportError as error:\n    print(error.name, error)\n",
+    )
+
+    assert run.stderr == ""
+    assert run.stdout.startswith("opentelemetry kalbio.otel needs the extra 'otel'")
+    ways = [way.replace("sandbox", "otel") for way in WAYS]
+    assert [way for way in ("there is no module 'opentelemetry'", *ways) if way not in run.stdout] == []
+
+
 def test_the_packages_that_are_looked_for_are_those_of_the_extra() -> None:
     """The modules whose absence is told are those that the extra `sandbox` installs; click is for the command."""
     wanted = {re.split(r"[\[<>=!~ ;]", text)[0].lower() for text in PROJECT["optional-dependencies"]["sandbox"]}

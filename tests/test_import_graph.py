@@ -39,7 +39,7 @@ LAYERS = (
     ("services", "activities dashboards doctor exports files helpers imports records registration _requests"),
     ("the table of listings", "_listings"),
     ("the client", "client"),
-    ("what stands on the client", "__init__ aio _registrar webhooks testing cli pytest_plugin __main__"),
+    ("what stands on the client", "__init__ aio _registrar webhooks testing cli otel pytest_plugin __main__"),
 )
 RANKS = {name: rank for rank, (_, names) in enumerate(LAYERS) for name in names.split()}
 

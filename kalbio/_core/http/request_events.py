@@ -61,7 +61,7 @@ class RequestEvent:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the members, as they stand beside each log record of an attempt."""
-        return attrs.asdict(self)
+        return {name: getattr(self, name) for name in _MEMBERS}
 
     def __str__(self) -> str:
         said = [f"{part}" for part in (self.status, self.error) if part is not None]
@@ -71,6 +71,8 @@ class RequestEvent:
         text = f"{self.method} {self.path} -> {' '.join(said)}, attempt {self.attempt}, {self.milliseconds:.1f} ms"
         return one_line(f"{text}{again}")
 
+
+_MEMBERS = tuple(field.name for field in attrs.fields(RequestEvent))
 
 OnRequest = Callable[[RequestEvent], object]
 """Called with the event of each attempt."""

@@ -60,27 +60,23 @@ class RequestLog:
     def tell(self, request: Request, attempt: Attempt) -> None:
         """Tell of an attempt, and before it of the logins that it took."""
         self._tell_logins(request, attempt)
-        event = self._event(request, attempt.response, attempt.failure)
         # An answer that would do, if it were the one to this request, deserves a closer look.
         is_odd = attempt.wait is not None and attempt.response is not None and attempt.response.is_success
-        self._hand_on(attrs.evolve(event, attempt=attempt.number, retry_in=attempt.wait), warn=is_odd)
+        event = self._event(request, attempt.response, attempt.failure, attempt.number, attempt.wait)
+        self._hand_on(event, warn=is_odd)
 
     def at_the_end_of(self, request: Request, attempt: Attempt) -> Callable[[int, BaseException | None], None]:
         """Return what tells of an attempt once the body of its answer was read: it takes its length and an error."""
         attempt.is_told = False
         self._tell_logins(request, attempt)
         # Not the attempt itself, which has the answer: they would keep each other alive.
-        event, since = self._event(request, attempt.response, None), time.monotonic()
-        number = attempt.number
+        event, since = self._event(request, attempt.response, None, attempt.number), time.monotonic()
 
         def tell(received: int, error: BaseException | None) -> None:
             kind, reason = self._failure(None, error)
             took = event.milliseconds + (time.monotonic() - since) * 1000
-            self._hand_on(
-                attrs.evolve(
-                    event, attempt=number, error=kind, reason=reason, milliseconds=took, bytes_received=received
-                )
-            )
+            whole = attrs.evolve(event, error=kind, reason=reason, milliseconds=took, bytes_received=received)
+            self._hand_on(whole)
 
         return tell
 
@@ -104,29 +100,35 @@ class RequestLog:
             told = "on_request raised %s; the call goes on: %s %s"
             self._logger.warning(told, type(error).__name__, event.method, one_line(event.path), exc_info=True)
 
-    def _event(self, request: Request, response: Response | None, error: BaseException | None) -> RequestEvent:
-        secrets = self._secrets()
+    def _event(
+        self,
+        request: Request,
+        response: Response | None,
+        error: BaseException | None,
+        attempt: int = 1,
+        retry_in: float | None = None,
+    ) -> RequestEvent:
         name = request.extensions.get("operation")
         operation = self._operations.get(name or "")
         begun = request.extensions.pop("begun", None)  # there is none where its turn never came
         kind, reason = self._failure(response, error)
         headers: Mapping[str, str] = {} if response is None else response.headers
         named = (headers[header] for header in self._platform.request_id_headers if header in headers)
-        path = redact(request.url.path, secrets)
-        place = request.url.copy_with(username=None, password=None, query=None, fragment=None)
-        # A secret may be written in a path in ways that a search for it does not know.
-        url = place if path == request.url.path else place.copy_with(path=quote(path))
+        path = self._shown_path(request.url.path)
+        written = request.url.raw_path.partition(b"?")[0].decode("ascii")
+        # A secret may be written in an address in ways that a search for it does not know.
+        address = written if path == request.url.path else quote(path)
         return RequestEvent(
             operation=name,
             method=request.method,
             path=path,
             route=None if operation is None else self._route(operation),
-            url=str(url),
-            attempt=1,
+            url=f"{request.url.scheme}://{request.url.netloc.decode('ascii')}{address}",
+            attempt=attempt,
             status=None if response is None else response.status_code,
             error=kind,
             reason=reason,
-            retry_in=None,
+            retry_in=retry_in,
             milliseconds=0.0 if begun is None else (time.monotonic() - begun) * 1000,
             bytes_sent=_length(request.headers),
             bytes_received=None if response is None else response.extensions.get("received"),
@@ -151,6 +153,12 @@ class RequestLog:
             return kind.__name__, self._shown(str(error) or type(error).__name__)
         said = error.message if isinstance(error, APIError) else getattr(error, "reason", None)
         return type(error).__name__, self._shown(said) if isinstance(error, SDKError) and said else None
+
+    def _shown_path(self, path: str) -> str:
+        # Looking closely takes longer than all else here, and few paths have anything that could be a credential.
+        if '"' in path or "=" in path or " " in path or any(one and one in path for one in self._secrets()):
+            return redact(path, self._secrets())
+        return path
 
     def _shown(self, reason: str) -> str:
         return one_line(redact(reason, self._secrets()))
