@@ -1,4 +1,4 @@
-"""An extension of the documentation build: shows the members of API objects and of enumerations.
+"""An extension of the documentation build: shows the members of API objects and of enumerations, and examples as code.
 
 The members of API objects are descriptors: `title = text("Its title.")` in a class becomes a documented
 attribute of the type that `text` reads.
@@ -7,6 +7,7 @@ attribute of the type that `text` reads.
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import griffe  # type: ignore[import-not-found]  # part of the documentation's environment, not of the development's
@@ -32,6 +33,11 @@ _OF_EVERY_OBJECT = ("__init__", "clear_caches", "is_stale", "raw", "to_dict", "t
 
 class FieldDocs(griffe.Extension):  # type: ignore[misc]
     """Takes the documentation of such attributes from their values."""
+
+    def on_instance(self, *, obj: Any, **_: Any) -> None:
+        """Give examples the heading under which they are read as code, and not as quotations."""
+        if obj.docstring is not None:
+            obj.docstring.value = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE)
 
     def on_class_members(self, *, cls: Any, **_: Any) -> None:
         """Leave out special methods, and what every object has: the guide says it once.

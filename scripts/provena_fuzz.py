@@ -1,6 +1,6 @@
 """Sends made-up requests of all kinds to the stand-in for Provena: whatever comes, its answer is one that is known.
 
-    python -m scripts.provena_fuzz [--examples N] [--only TEXT]
+    python -m scripts.provena_fuzz [--examples N] [--only TEXT] [--table]
 
 Each operation gets N requests that its description allows and N that it does not, most of them with ids of what is
 there, by users who may do all, much or nothing. An answer holds when its status is described, its body is of the form
@@ -253,12 +253,26 @@ def _request(target: Target, operation: Operation, case: Case[Any]) -> Request:
     return Request(made.method or "", made.path_url, headers, body)
 
 
+def rows() -> list[str]:
+    """The failures of the services as rows of a table."""
+    made = []
+    for one in FAILURES:
+        ids = [f"`{known.id}`" for known in load_contract().operations if re.fullmatch(one.operation, known.id)]
+        more = f" and {len(ids) - 2} like them" if len(ids) > 3 else ""
+        made.append(f"| {', '.join(ids[:2] if more else ids)}{more} | {one.when} | {one.evidence} |")
+    return made
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run; 0 when everything held."""
     parser = argparse.ArgumentParser(prog="python -m scripts.provena_fuzz", description=__doc__)
     parser.add_argument("--examples", type=int, default=20, metavar="N", help="requests of each kind (default: 20)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only operations with this in their name")
+    parser.add_argument("--table", action="store_true", help="print the failures for docs/provena-sandbox.md instead")
     given = parser.parse_args(arguments)
+    if given.table:
+        print("\n".join(rows()))
+        return 0
     wrong, statuses, seen = fuzz(given.examples, given.only)
     told = ", ".join(f"{status}: {number}" for status, number in sorted(statuses.items()))
     print(f"{statuses.total()} requests, {len(wrong)} did not hold; {told}")

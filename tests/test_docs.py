@@ -265,6 +265,9 @@ def test_the_navigation_holds_every_page() -> None:
     decisions = re.compile(r"decisions/(?!index).*")
     assert [page for page in pages if f" {page}\n" not in navigation and not decisions.fullmatch(page)] == []
     assert [module for module in modules if f"reference/{module}.md" not in pages] == []
+    shown = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("provena-*.md"))
+    provena = [path.stem for path in (ROOT / "kalbio/provena/aio").glob("*.py") if not path.stem.startswith("_")]
+    assert [module for module in provena if f"::: kalbio.provena.{module}\n" not in shown] == []
 
 
 def test_each_decision_is_listed_and_says_why() -> None:

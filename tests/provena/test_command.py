@@ -27,6 +27,7 @@ def test_the_command_serves_a_stand_in_that_the_environment_points_at(
 ) -> None:
     """What the command prints is all that a client needs; Ctrl-C ends it, and the next one has what was written."""
     command = [sys.executable, "-m", "kalbio", "provena", "sandbox", "--port", "0", "--db", str(tmp_path / "x.db")]
+    command += ["--seed", "demo"]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what is in the background ignore it
     for number in range(2):
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -41,8 +42,8 @@ def test_the_command_serves_a_stand_in_that_the_environment_points_at(
                     monkeypatch.setenv(*line.removeprefix("export ").strip().split("="))
             with ProvenaClient() as client:
                 if number == 0:
-                    client.organisations.create(display_name="Reef group", name="Reef group")
-                assert [one.display_name for one in client.organisations.list()] == ["Reef group"]
+                    client.organisations.create(display_name="Other group", name="Other group")
+                assert {one.display_name for one in client.organisations.list()} == {"Other group", "Reef group"}
             os.kill(process.pid, signal.SIGINT)
             rest, errors = process.communicate(timeout=20)
         assert (process.returncode, errors) == (0, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from kalbio._core.emulator.messages import Request
 from kalbio.provena.sandbox import Sandbox
 from kalbio.provena.sandbox.contract import load_contract
 
+ROOT = Path(__file__).resolve().parents[2]
 ROLE = "You are not authorised to access this resource as you don't have the correct role."
 PAIRS = {"category": "agent", "subtype": "organisation"}
 OTHER_PAIRS = {
@@ -240,3 +242,11 @@ def test_other_subtypes_and_batches_are_refused_where_they_do_not_fit(sandbox: S
     body = json.dumps({"pagination_key": key}).encode()
     status, told = ask(sandbox, "POST", "/registry-api/registry/agent/organisation/list", body=body, kind=JSON)
     assert (status, told["detail"][:28]) == (500, "Failed to query the database")
+
+
+def test_the_page_has_every_failure_of_the_services() -> None:
+    """The table of the page is the one that made-up requests are held against, and each row is of some operation."""
+    from scripts.provena_fuzz import rows
+
+    page = (ROOT / "docs" / "provena-sandbox.md").read_text(encoding="utf-8")
+    assert [row for row in rows() if f"{row}\n" not in page or row.startswith("|  |")] == []

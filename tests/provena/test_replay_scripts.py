@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts import provena_replay, provena_surface
+from scripts import provena_fuzz, provena_replay, provena_surface
 
 TABLE = """\
 **RegistryClient**
@@ -115,3 +115,15 @@ def test_what_differs_in_a_replay_is_named(tmp_path: Path, capsys: pytest.Captur
     code, told = replayed(tmp_path, [create, fetch], capsys)
     assert "1 × the query has handle, which the method does not send" in told
     assert told.count("1 registryItemCreate x: the request is POST") == 2
+
+
+def test_made_up_requests_find_what_is_no_failure_of_the_services(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Failures that the services have are counted, and any other ends with exit code 1."""
+    arguments = ["--examples", "2", "--only", "handleList"]
+    assert provena_fuzz.main(arguments) == 0
+    assert "1 x handleList: always (seen)" in capsys.readouterr().out
+    monkeypatch.setattr(provena_fuzz, "FAILURES", ())
+    assert provena_fuzz.main(arguments) == 1
+    assert "handleList, positive: GET" in capsys.readouterr().out

@@ -13,6 +13,8 @@ from kalbio.cli.options import debuggable
 @click.command(epilog=EXIT_CODES)
 @click.option("--port", type=int, default=8322, show_default=True, help="Port to listen on; 0 takes a free one.")
 @click.option("--db", metavar="FILE", help="File to keep everything in; without it, all data is lost at the end.")
+@click.option("--seed", type=click.Choice(["demo", "empty"]), default="empty", show_default=True, help="What a new "
+              "database holds.")  # fmt: skip
 @click.option("--seconds-per-stage", type=float, default=0, show_default=True, metavar="S", help="How long a job stays "
               "in each of its stages.")  # fmt: skip
 @click.option("--fault", "fault_specs", metavar="SPEC", multiple=True, help=fault_help("registryItemCreate"))
@@ -23,6 +25,7 @@ from kalbio.cli.options import debuggable
 def sandbox(
     port: int,
     db: str | None,
+    seed: str,
     seconds_per_stage: float,
     fault_specs: Sequence[str],
     users: Sequence[str],
@@ -37,10 +40,10 @@ def sandbox(
     faults = Faults()
     for spec in fault_specs:
         faults.add_line(spec)
-    with Sandbox(db, faults=faults) as lab, serve(lab, port) as server:
+    with Sandbox(db, seed=seed, faults=faults) as lab, serve(lab, port) as server:
         lab.release_jobs(seconds_per_stage)
         facts = {
-            "Data": data_line(db, "new" if lab.is_new else "as it was"),
+            "Data": data_line(db, f"new, {seed}" if lab.is_new else "as it was"),
             "Faults": "  ".join(fault_specs) or "none, see --fault",
         }
         variables = {
