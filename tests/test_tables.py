@@ -22,15 +22,18 @@ import nanoarrow
 import pandas
 import pytest
 
-from kalbio import AmbiguousIdentifierError, F, IdentifierNotFoundError
+from kalbio import AmbiguousIdentifierError, F, IdentifierNotFoundError, tables
 from kalbio._core.emulator.calls import UploadedFile
+from kalbio._model import field_types
 from kalbio._model.field_types import FIELD_TYPES
+from kalbio.reading import decimal_comma, read_rows
 from kalbio.sandbox import files, values
 from kalbio.tables import Misfit, Table
 from kalbio.tables._rows import RowReader
 from tests.altered import alter
 from tests.conftest import Lab, World
 from tests.requirements.test_caching import asked
+from tests.rows import row as in_row
 from tests.test_extras import without
 
 UUID = "0a1b2c3d-0000-4000-8000-000000000001"
@@ -673,6 +676,68 @@ def test_a_csv_file_can_be_read_again(table: Table, tmp_path: Path) -> None:
     assert rows[0] == table.columns
     assert {row[1]: row[3:] for row in rows[1:]}["SBX-1"] == ["12.5", "true"]
     assert {row[1]: row[3:] for row in rows[1:]}["SBX-5"] == ["", "true"]
+
+
+ODD_TEXTS = ["=1+1", "#N/A", "0042", " \u00e4 ", "a\rb", "a\r\nb", "'x", "TRUE", "1e5", '"', "a;b", None]
+ODD = {
+    field_types.TEXT: ODD_TEXTS,
+    field_types.NUMBER: [1.5, -2.0, 1e300, 0.1 + 0.2, 1e-7, *[None] * 7],
+    field_types.WHOLE: [1, -(10**15), 10**17, *[None] * 9],
+    field_types.EXACT: [Decimal("1.50"), Decimal("1E+60"), *[None] * 10],
+    field_types.FLAG: [True, False, *[None] * 10],
+    field_types.DAY: [date(2026, 1, 1), date(1899, 12, 31), date(9999, 12, 31), *[None] * 9],
+    field_types.CHOICES: [["a", "=b"], ["c;d"], *[None] * 10],
+    tables.MOMENT: [datetime(2026, 1, 1, 12, tzinfo=UTC), *[None] * 11],
+}
+
+
+def odd_table() -> Table:
+    """A table with a column of each kind, and values that files are known to change."""
+    columns = [tables.Column(form.name, None, form) for form in ODD]
+    return Table(columns, [f"r{place}" for place in range(len(ODD_TEXTS))], [*ODD.values()])
+
+
+@pytest.mark.parametrize("name", ["plain.csv", "german.csv", "wide.csv", "sheet.xlsx"])
+def test_what_is_written_is_read_again(name: str, tmp_path: Path) -> None:
+    """With every separator, encoding and decimal sign, and in Excel, each cell means what it meant."""
+    table, path = odd_table(), tmp_path / name
+    settings: dict[str, Any] = {
+        "german.csv": {"separator": ";", "encoding": "cp1252"}, "wide.csv": {"separator": "\t", "encoding": "utf-16"},
+    }.get(name, {})  # fmt: skip
+    comma = {"decimal": ","} if name == "german.csv" else {}
+    converters = dict.fromkeys(("number", "decimal number"), decimal_comma) if comma else {}
+    assert (table.to_excel if name == "sheet.xlsx" else table.to_csv)(path, **settings, **comma) == str(path)
+
+    rows = read_rows(path, **settings, converters=converters).rows
+
+    for column in table.fields:
+        write = column.form.write
+        wanted = [None if cell is None else write(cell) for cell in table[column.name]]
+        got = [write(cells[column.name]) if column.name in cells else None for cells in rows]
+        for place, (one, other) in enumerate(zip(got, wanted, strict=True)):
+            with in_row(f"{column.name} {place}: {one!r} {other!r}"):
+                assert one is other is None or column.form.same(one, other)
+
+
+def test_what_a_file_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
+    """A text without a form in the encoding or in a cell of Excel is named, and what is there stays."""
+    path = tmp_path / "there.txt"
+    path.write_text("as it was")
+    for text, call, why in (
+        ("\N{GRINNING FACE}", lambda it: it.to_csv(path, encoding="cp1252"), "row 1 of the column 'text'; .*utf-8-sig"),
+        ("a", lambda it: it.to_csv(path, encoding="nope"), "no encoding 'nope'"),
+        ("a", lambda it: it.to_csv(path, separator="x"), "separator must be one of"),
+        ("a", lambda it: it.to_csv(path, decimal=","), "give separator=';' as well"),
+        ("a", lambda it: it.to_csv(path, decimal="x"), "decimal must be"),
+        ("a\x01b", lambda it: it.to_excel(path), "row 1 of the column 'text', has the character"),
+        ("\ufffe", lambda it: it.to_excel(path), r"has the character '\\ufffe'"),
+        ("x" * 32_768, lambda it: it.to_excel(path), "has 32,768 letters"),
+        ("_x000D_", lambda it: it.to_excel(path), r"the code of a character; .* to_csv\(\)"),
+    ):
+        made = Table([tables.Column("text", None, field_types.TEXT)], ["r0", "r1"], [["fine", text]])
+        with in_row(f"{text[:10]!r} {why}"), pytest.raises(ValueError, match=why):
+            call(made)
+    assert path.read_text() == "as it was"
 
 
 def test_the_extra_is_named_where_it_is_missing() -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -207,8 +206,7 @@ class Table:
         require_module("pandas", "to_pandas() needs pandas")
         from kalbio.tables._frames import to_pandas
 
-        forms = [IDS, *(column.form for column in self._columns)]
-        return to_pandas(self.columns, forms, [self.record_ids, *map(_as_arrow, self._columns, self.contents)])
+        return to_pandas(self.columns, self._forms(), [self.record_ids, *map(_as_arrow, self._columns, self.contents)])
 
     def to_polars(self) -> polars.DataFrame:
         """Return the table as a polars DataFrame. Needs polars and the extra `tables`."""
@@ -224,18 +222,50 @@ class Table:
 
         return pyarrow.table(self)
 
-    def to_csv(self, path: str | os.PathLike[str]) -> str:
-        """Write the table as a CSV file in UTF-8, and return its path.
+    def to_csv(
+        self, path: str | os.PathLike[str], *, separator: str = ",", encoding: str = "utf-8", decimal: str = "."
+    ) -> str:
+        """Write the table as a CSV file, and return its path.
 
         No value is an empty cell, a yes or no is `true` or `false`, a list is JSON text, and text stands as it is:
-        spreadsheets compute what begins with `=`. An existing file is replaced.
+        spreadsheets compute what begins with `=`. An existing file is replaced. `kalbio.reading.read_rows` reads the
+        file with the same `separator` and `encoding`.
+
+        Args:
+            path: where to write.
+            separator: the character between cells: comma, semicolon, tab, or `|`.
+            encoding: "utf-8"; "utf-8-sig", which Excel recognises; or another one that has all letters of the table.
+            decimal: the sign before the fraction of numbers: "." or ",". To read them again, give the converter
+                `kalbio.reading.decimal_comma`.
+
+        Raises:
+            ValueError: an argument is none of these, or a text has no form in the encoding; nothing was written.
         """
-        with Path(path).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(self.columns)
-            columns = [self.record_ids, *map(_as_cells, self._columns, self.contents)]
-            writer.writerows(zip(*columns, strict=True))
+        from kalbio.tables._files import write_csv
+
+        write_csv(Path(path), self.columns, self._forms(), self._all_contents(), separator, encoding, decimal)
         return os.fspath(path)
+
+    def to_excel(self, path: str | os.PathLike[str]) -> str:
+        """Write the table as an Excel file with one sheet, and return its path. Needs the extra `excel`.
+
+        Numbers, days and yes or no are such cells; everything else is text that stands as it is and is never computed:
+        instants, lists (as JSON text), decimal numbers, whole numbers of more digits than Excel keeps, days before
+        March 1900. An existing file is replaced.
+
+        Raises:
+            ValueError: a text has no form in a cell of Excel, or there are too many rows; nothing was written.
+        """
+        from kalbio.tables._files import write_excel
+
+        write_excel(Path(path), self.columns, self._forms(), self._all_contents())
+        return os.fspath(path)
+
+    def _forms(self) -> list[Form]:
+        return [IDS, *(column.form for column in self._columns)]
+
+    def _all_contents(self) -> list[Sequence[Any]]:
+        return [self.record_ids, *self.contents]
 
     def to_parquet(self, path: str | os.PathLike[str]) -> str:
         """Write the table as a Parquet file, and return its path.
@@ -322,13 +352,3 @@ def _as_arrow(column: Column, values: Sequence[Any]) -> Sequence[Any]:
     if column.form.python != "Decimal":
         return values
     return [None if value is None else str(value) for value in values]
-
-
-def _as_cells(column: Column, values: Sequence[Any]) -> Sequence[Any]:
-    if column.form.arrow == "bool":
-        return [None if value is None else "true" if value else "false" for value in values]
-    if column.form.arrow == "list<string>":
-        return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
-    if column.form is MOMENT:
-        return [None if value is None else value.isoformat() for value in values]
-    return values
