@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 4e6b99cd9e06)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 2516dd92fd67)
 """Writes what a plan says: by imports where they can carry it, else value by value; and reads it back."""
 
 from __future__ import annotations
@@ -312,11 +312,15 @@ class Load:
                     end.outcome = None  # type: ignore[attr-defined]  # that of the whole load takes its place
             raise
         _tell(ready, result)
-        done = [one for one in values if one[1].told.get(one[2], ("done", ""))[0] == "done"]
-        self._read_alone(done)
+        statuses = (one[1].told.get(one[2], ("done", ""))[0] for one in values)
+        sent = [one for one, status in zip(values, statuses, strict=True) if status in ("done", "unknown")]
+        self._read_alone(sent)
 
     def _read_alone(self, values: Sequence[tuple[PlannedRow, LoadedRow, str]]) -> None:
-        """Tell of values that were accepted by themselves whether they are there; of files the upload tells."""
+        """Tell of values that were sent by themselves whether they are there; of files the upload tells.
+
+        Where the answer was lost, a value that is there as given and was not before has been written.
+        """
         columns = self._layout.columns
         places = {name: place for place, name in enumerate(columns)}
         texts = [one for one in values if not isinstance(one[0].given[one[2]], FileToUpload)]
@@ -326,11 +330,16 @@ class Load:
             found = (self._reader()).of_ids([row.record_id for row, _, _ in texts if row.record_id])
         except KalbioError as error:
             for _, loaded, name in texts:
-                loaded.told[name] = ("unknown", f"was sent, and could not be read back: {error}")
+                if loaded.told.get(name, ("done", ""))[0] == "done":
+                    loaded.told[name] = ("unknown", f"was sent, and could not be read back: {error}")
             return
         for row, loaded, name in texts:
-            there = found.get(row.key)
-            if there is None or not is_same(form_of(columns[name]), there[1][places[name]], row.given[name]):
+            there, form, given = found.get(row.key), form_of(columns[name]), row.given[name]
+            is_there = there is not None and is_same(form, there[1][places[name]], given)
+            if loaded.told.get(name, ("done", ""))[0] == "unknown":
+                if is_there and not is_same(form, row.old.get(name), given):
+                    _note_done(loaded, name)
+            elif not is_there:
                 why = "was sent, and is not there as given; plan again, which reads what is there"
                 loaded.told[name] = ("unknown", why)
 
@@ -343,13 +352,18 @@ def check_made(field: EntityFieldData, kind: str) -> None:
 
 def _tell(ready: Sequence[tuple[LoadedRow, str, Write]], result: BulkResult[Any]) -> None:
     for (loaded, name, _), outcome in zip(ready, result, strict=True):
-        if outcome.status == "done" and loaded.status == "done":
-            del loaded.told[name]
-        elif outcome.status == "done":  # unlike what an import was to carry
-            loaded.told[name] = ("done", "")
+        if outcome.status == "done":
+            _note_done(loaded, name)
         else:
             why = _BEFORE_IT if outcome.error is None else f"was not written: {outcome.error}"
             loaded.told[name] = (outcome.status, why)
+
+
+def _note_done(loaded: LoadedRow, name: str) -> None:
+    if loaded.status == "done":
+        del loaded.told[name]
+    else:  # unlike what an import was to carry
+        loaded.told[name] = ("done", "")
 
 
 def _loaded(row: PlannedRow) -> LoadedRow:

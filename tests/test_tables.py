@@ -679,7 +679,7 @@ def test_a_csv_file_can_be_read_again(table: Table, tmp_path: Path) -> None:
 
 
 ODD_TEXTS = ["=1+1", "#N/A", "0042", " \u00e4 ", "a\rb", "a\r\nb", "'x", "TRUE", "1e5", '"', "a;b", None]
-ODD = {
+ODD: dict[Any, list[Any]] = {
     field_types.TEXT: ODD_TEXTS,
     field_types.NUMBER: [1.5, -2.0, 1e300, 0.1 + 0.2, 1e-7, *[None] * 7],
     field_types.WHOLE: [1, -(10**15), 10**17, *[None] * 9],
@@ -723,7 +723,7 @@ def test_what_a_file_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
     """A text without a form in the encoding or in a cell of Excel is named, and what is there stays."""
     path = tmp_path / "there.txt"
     path.write_text("as it was")
-    for text, call, why in (
+    calls: list[tuple[str, Callable[[Table], str], str]] = [
         ("\N{GRINNING FACE}", lambda it: it.to_csv(path, encoding="cp1252"), "row 1 of the column 'text'; .*utf-8-sig"),
         ("a", lambda it: it.to_csv(path, encoding="nope"), "no encoding 'nope'"),
         ("a", lambda it: it.to_csv(path, separator="x"), "separator must be one of"),
@@ -733,7 +733,8 @@ def test_what_a_file_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
         ("\ufffe", lambda it: it.to_excel(path), r"has the character '\\ufffe'"),
         ("x" * 32_768, lambda it: it.to_excel(path), "has 32,768 letters"),
         ("_x000D_", lambda it: it.to_excel(path), r"the code of a character; .* to_csv\(\)"),
-    ):
+    ]
+    for text, call, why in calls:
         made = Table([tables.Column("text", None, field_types.TEXT)], ["r0", "r1"], [["fine", text]])
         with in_row(f"{text[:10]!r} {why}"), pytest.raises(ValueError, match=why):
             call(made)

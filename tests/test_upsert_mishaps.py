@@ -227,6 +227,16 @@ def test_values_that_are_written_alone_are_read_back(lab: Lab) -> None:
     assert "is not there as given" in report.unknown[0].reason
 
 
+@pytest.mark.parametrize(("fault", "status"), [("lose_answer", "done"), ("reset", "unknown")])
+def test_a_lost_answer_to_a_value_is_settled_by_what_is_there(lab: Lab, fault: str, status: str) -> None:
+    """A value whose answer was lost is done where it is there as given; where it is not, it may come still."""
+    lab.fail("addRecordValue", **{fault: True})
+    report = upsert(lab, [{"Compound": "U-0", "Tags": "x"}], on_error="continue")
+    assert [(cell.key, cell.column, cell.status) for cell in report] == [("U-0", "Tags", status)]
+    assert report.ok is (status == "done")
+    assert len(writes(lab)) == 1
+
+
 @pytest.mark.parametrize("choice", ["refuse", "create"])
 def test_a_near_twin_that_somebody_made_since_the_plan_holds_a_row_back(lab: Lab, choice: str) -> None:
     """A record that was to be made is not made beside one that looks like it, unless the plan makes near-twins."""

@@ -367,7 +367,7 @@ def write_file(cell: Any) -> Any:
             raise CellError("names no file; give its path, or {'file_id': ...}")
         return {"file_id": known["file_id"]}
     if isinstance(cell, bytes | bytearray | memoryview):
-        raise CellError("is bytes; save them and give the path of the file")
+        raise CellError("is bytes, which have no file name; save them and give the path of the file")
     plain = plain_cell(cell)
     if plain is MISSING or (isinstance(plain, str) and not plain.strip()):
         return MISSING
