@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
@@ -182,7 +185,9 @@ def export(out: Output, entity_type: str, file: Path, where: Sequence[str], forc
 
 
 @records.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True))
+@click.option("--format", "format_", type=click.Choice(["csv", "tsv", "jsonl", "xlsx", "parquet"]), help="What the "
+              "input is, when FILE is -.  [default: csv]")  # fmt: skip
 @click.option("--key", "keys", metavar="FIELD", multiple=True, required=True, help="The key field that identifies a "
               "record; may be given several times.")  # fmt: skip
 @click.option("--plan", "only_plan", is_flag=True, help="Tell what would be written, and write nothing.")
@@ -209,6 +214,7 @@ def export(out: Output, entity_type: str, file: Path, where: Sequence[str], forc
 def load(
     out: Output,
     file: Path,
+    format_: str | None,
     keys: Sequence[str],
     only_plan: bool,
     journal: Path | None,
@@ -219,15 +225,19 @@ def load(
 ) -> int:
     """Load a table: a CSV, Excel or Parquet file, with a row for each record and the names of fields in its head.
 
+    FILE may be - for the input, such as the output of another command.
+
     Records that are not there are made, and cells are written that differ from what is there. Loaded again, the same
     file writes nothing. The exit code is 1 when a cell is refused or has failed, and 4 when the fate of one is unknown.
     """
     if only_plan and journal is not None:
         raise click.UsageError("--plan writes nothing, so it has no use for a --journal.")
+    if format_ is not None and str(file) != "-":
+        raise click.UsageError("--format is for the input (-); of a file, its ending tells.")
     from kalbio.loading import LoadRefusedError
 
     given = {**_given(**arguments), "key": list(keys), **({"columns": _columns(columns)} if columns else {})}
-    with connect() as client:
+    with _source(file, format_ or "csv") as file, connect() as client:
         if only_plan:
             return _tell_plan(out, client.records.plan_upsert(file, **given))
         this_run().when_stopped = (
@@ -253,6 +263,19 @@ def load(
     }
     _tell(out, report, attention, summary)
     return UNKNOWN if report.unknown else DONE if report.ok else FAILED
+
+
+@contextmanager
+def _source(file: Path, format_: str) -> Iterator[Path]:
+    """Give the file to load; the input is read to its end first, because a table is looked at as a whole."""
+    if str(file) != "-":
+        yield file
+        return
+    with TemporaryDirectory() as folder:
+        kept = Path(folder) / f"input.{format_}"
+        with kept.open("wb") as target:
+            shutil.copyfileobj(sys.stdin.buffer, target)
+        yield kept
 
 
 def _tell_plan(out: Output, plan: PlannedLoad) -> int:

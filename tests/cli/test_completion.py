@@ -45,11 +45,49 @@ def test_bash_completes_with_the_script(shell: Shell, tmp_path: Path) -> None:
     assert completed(script, "kalbio", "activities", "s") == ["show"]
 
 
-def test_other_shells_have_scripts(shell: Shell) -> None:
-    """There are scripts for zsh and fish; those that are there to load them do so."""
-    assert "#compdef kalbio" in shell("completion", "zsh").out
-    assert "complete --no-files --command kalbio" in shell("completion", "fish").out
-    assert "'powershell'" in shell("completion", "powershell", code=2).err
+ZSH = """
+autoload -Uz compinit; compinit -D -u
+source '{script}'
+print -r -- "$_comps[kalbio]"
+_describe() {{ local -a them; them=("${{(@P)3}}"); print -rl -- "${{(@)them%%:*}}" }}
+compadd() {{ local -a them; them=("${{(@P)@[-1]}}"); print -rl -- "${{them[@]}}" }}
+words=(kalbio provena dat); CURRENT=3; _kalbio_completion
+words=(kalbio provena items list mod); CURRENT=5; _kalbio_completion
+"""
+"""Loads the script as `.zshrc` does; two functions of its completion system print what they are given."""
+
+FISH = """
+source '{script}'
+complete -C 'kalbio provena dat'
+complete -C 'kalbio provena items list mod'
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "program", "offered"),
+    [
+        ("zsh", ["-f", "-c"], ZSH, ["_kalbio_completion", "datasets", "models", "model-runs"]),
+        ("fish", ["--no-config", "-c"], FISH, ["datasets", "models", "model-runs"]),
+    ],
+    ids=["zsh", "fish"],
+)
+def test_other_shells_complete_with_their_scripts(
+    shell: Shell, tmp_path: Path, name: str, options: list[str], program: str, offered: list[str]
+) -> None:
+    """Zsh and fish load their scripts, and complete commands and the words that an argument may be."""
+    script = tmp_path / f"kalbio.{name}"
+    script.write_text(shell("completion", name).out, encoding="utf-8")
+    if shutil.which(name) is None:
+        pytest.skip(f"there is no {name} on this machine to load the script")
+    environ = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [name, *options, program.format(script=script)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
+    assert ([line.partition("\t")[0] for line in run.stdout.splitlines()], run.stderr) == (offered, "")
+
+
+def test_a_shell_without_a_script_is_said(shell: Shell) -> None:
+    """The shells that there are scripts for are named."""
+    assert "'bash', 'zsh', 'fish'" in shell("completion", "powershell", code=2).err
 
 
 def test_ctrl_c_stops_a_command(shell: Shell) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import _thread
 import csv
 import io
+import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from kalbio import KaleidoscopeClient
+from kalbio._core.emulator.messages import Request
 from tests.cli.conftest import Shell
 
 
@@ -107,6 +113,50 @@ def test_a_load_is_planned_then_done(shell: Shell, tmp_path: Path) -> None:
     assert (again["records_made"], again["cells"].get("done", 0)) == (0, 0)
     assert "Purity (%)" in shell("records", "get", "Compound=NEW-1").out
     assert shell(*arguments).out
+
+
+def test_the_input_is_loaded_as_a_file_is(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`records load -` reads the input, as CSV or as --format says; of a file, its ending tells."""
+
+    def load(text: str, *options: str) -> Any:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        return shell("records", "load", "-", "--key", "Compound", *options, "--json").json
+
+    assert load("Compound,Purity (%)\nNEW-1,97.5\n")["records_made"] == 1
+    assert load('{"Compound": "NEW-2", "Purity (%)": 88}\n', "--format", "jsonl")["records_made"] == 1
+    assert load("Compound\tPurity (%)\nNEW-2\t89\n", "--format", "tsv", "--plan")["values"]["changed"] == 1
+    (tmp_path / "x.csv").write_text("Compound\nNEW-3\n", encoding="utf-8")
+    wrong = ("records", "load", tmp_path / "x.csv", "--key", "Compound", "--format", "tsv")
+    assert "its ending tells" in shell(*wrong, code=2).err
+
+
+def test_a_load_that_was_stopped_goes_on(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while rows are on their way says how to go on; the same command writes the rest, and nothing twice."""
+    file, journal = tmp_path / "drugs.csv", tmp_path / "j.jsonl"
+    file.write_text("Compound,Purity (%)\nNEW-1,97.5\nNEW-2,88\n", encoding="utf-8")
+    command = ("records", "load", file, "--key", "Compound", "--journal", journal)
+    handle = shell.sandbox.handle_with_faults
+    sent: list[str] = []
+
+    def stop(request: Request) -> Any:
+        if request.method == "POST" and "import" in request.target:
+            sent.append(request.target)
+            if len(sent) == 1:
+                outcome = handle(request)
+                _thread.interrupt_main()  # as Ctrl-C does, while the answer is on its way
+                time.sleep(0.2)
+                return outcome
+        return handle(request)
+
+    monkeypatch.setattr(shell.sandbox, "handle_with_faults", stop)
+    monkeypatch.setattr("kalbio._load_journal.sleep", lambda seconds: None)  # nothing is under way any more
+    told = shell(*command, code=3)
+    assert "Stopped. Run the same command again: what was sent is in the journal" in told.err
+    done = shell(*command, "--json").json
+    assert (done["ok"], len(sent)) == (True, 1)
+    for name, purity in (("NEW-1", 97.5), ("NEW-2", 88)):
+        (row,) = shell("records", "history", f"Compound={name}", "--field", "Purity (%)", "--json").json
+        assert purity in row.values()
 
 
 def test_what_cannot_be_loaded_fails_the_command(shell: Shell, tmp_path: Path) -> None:

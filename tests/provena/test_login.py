@@ -144,6 +144,26 @@ def test_tokens_outlive_the_program(lab: Lab, config_folder: Path) -> None:
     assert len(shown) == 1
 
 
+def test_a_refresh_token_from_elsewhere_takes_the_place_of_a_browser(lab: Lab) -> None:
+    """`renew_with` logs in with it, and it is kept where the answer has no other one; refused, a code is shown."""
+    shown: list[str] = []
+    client, flow = _device(lab, shown)
+    token = lab.sandbox.offline_token("alice")
+    flow.renew_with(token)
+    lab(client.organisations.get("10378.1/1"))
+    assert flow.token_file is not None
+    assert json.loads(flow.token_file.read_text())["refresh_token"] == token
+    for expired in (client, _device(lab, shown)[0]):
+        lab.sandbox.expire_tokens()
+        lab(expired.organisations.get("10378.1/1"))
+    assert shown == []
+    flow.renew_with("sandbox-token-that-ended")
+    lab(client.organisations.get("10378.1/1"))
+    assert len(shown) == 1
+    with pytest.raises(SettingError, match="refresh_token must be text"):
+        flow.renew_with("")
+
+
 def test_tokens_are_kept_apart(lab: Lab, config_folder: Path) -> None:
     """Another user, client or realm has tokens of its own, and without `keep` there are none."""
     shown: list[str] = []

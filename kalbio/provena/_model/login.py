@@ -194,12 +194,14 @@ class DeviceFlow(AuthManager):
     def renew_with(self, refresh_token: str) -> None:
         """Log in with a refresh token that you have already, such as an offline token, in place of a browser.
 
-        What comes of it is kept like the tokens of a login in a browser.
+        What comes of it is kept like the tokens of a login in a browser, and in place of those. A token that is refused
+        leads to a login in a browser.
 
         Example:
             >>> auth.renew_with(offline_token)
         """
         _check("refresh_token", refresh_token)
+        self._device.forget()  # a token that is refused must not lead to what somebody else has left
         self._device.renew_with(refresh_token)
 
     def logout(self) -> None:
@@ -304,7 +306,7 @@ class _DeviceTokens(Tokens):
     def renew_with(self, refresh: str) -> None:
         """Present this refresh token next."""
         with self._lock:
-            self._access, self._refresh, self._code, self._looked = None, refresh, "", True
+            self._refresh = refresh
             self._issued.append(refresh)
 
     def forget(self) -> None:
