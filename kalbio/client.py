@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest a860282f06e6)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 876554285166)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -525,6 +525,10 @@ class KaleidoscopeClient:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def __dir__(self) -> list[str]:
+        # What services are made of is no concern of whoever completes a name.
+        return sorted({*super().__dir__()} - {"directory", "session"})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._settings.base_url}>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import shlex
 from pathlib import Path
 
@@ -24,6 +26,23 @@ def test_a_client_tells_of_its_operations(world: World) -> None:
     add = ("addRecordValue", "POST", "/records/{record_id}/values")
     assert told[0] == ("createToken", "POST", "/auth/oauth/token", 200, False)
     assert told[-2:] == [(*add, 429, True), (*add, 200, False)]
+
+
+def test_an_answer_to_another_request_is_a_warning(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """An attempt whose answer belongs to another request is told with the reason, and followed by one at once."""
+    events: list[RequestEvent] = []
+    lab = Lab(world, on_request=events.append)
+    record = world(lab.api.records.get_or_create_record({"Compound": "SBX-1"}))
+    other = world(lab.api.records.get_or_create_record({"Compound": "SBX-2"}))
+    lab.fail("getRecord", body=json.dumps({**other.to_dict(), "id": other.id}).encode())
+    caplog.set_level(logging.WARNING)
+    assert world(lab.api.records.get_record_by_id(record.id, use_cache=False)).id == record.id
+    odd, right = [event for event in events if event.operation == "getRecord"]
+    assert (odd.status, odd.error, odd.retry_in) == (200, "ResponseError", 0.0)
+    assert (odd.reason or "").startswith("the answer belongs to another request: ")
+    assert (right.status, right.error, right.attempt) == (200, None, 2)
+    (warned,) = [entry for entry in caplog.records if entry.name == "kalbio"]
+    assert (warned.levelname, warned.getMessage()) == ("WARNING", str(odd))
 
 
 def test_the_client_of_provena_tells_of_its_files_too(world: World, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+import kalbio
+import kalbio.provena as provena
 from kalbio._model import enums
 from tests.rows import row
 
@@ -193,3 +195,22 @@ def test_services_show_their_calls_and_nothing_else(world: str) -> None:
             if "API operation" not in (inspect.getdoc(value) or ""):
                 others.add(attribute)
     assert others == {"clear_caches", "clear_record_caches", "EventsQuery"}
+
+
+@pytest.mark.parametrize("world", ["", "Async"])
+def test_completion_of_a_client_has_what_programs_use(world: str) -> None:
+    """What services are made of is left out by `dir`, and is there for the services."""
+    auth = provena.ClientCredentialsFlow(provena.Config("a.invalid", "b"), "id", "sandbox-secret")
+    clients = [
+        getattr(kalbio, f"{world}KaleidoscopeClient")("id", "sandbox-secret", "http://sandbox.invalid"),
+        getattr(provena, f"{world}ProvenaClient")(auth),
+    ]
+    for client, inside, usual in zip(
+        clients,
+        ("session directory", "session directory store_clients"),
+        ("records call", "datasets call"),
+        strict=True,
+    ):
+        assert set(inside.split()) & set(dir(client)) == set()
+        assert all(getattr(client, name) is not None for name in inside.split())
+        assert set(usual.split()) <= set(dir(client))

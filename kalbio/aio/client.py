@@ -529,6 +529,10 @@ class AsyncKaleidoscopeClient:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
+    def __dir__(self) -> list[str]:
+        # What services are made of is no concern of whoever completes a name.
+        return sorted({*super().__dir__()} - {"directory", "session"})
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._settings.base_url}>"
 

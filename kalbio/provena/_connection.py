@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest ea4cba69a8fc)
+# Derived from kalbio/provena/aio/_connection.py by scripts/regenerate; edit that file. (digest d60ecd5ae25e)
 """The login and the connections that a client has, of whichever kind it is."""
 
 from __future__ import annotations
@@ -162,6 +162,10 @@ class Connection:
 
         def __getattr__(self, name: str) -> Any:
             raise not_there(self, name, {})
+
+    def __dir__(self) -> list[str]:
+        # What services are made of is no concern of whoever completes a name.
+        return sorted({*super().__dir__()} - {"directory", "session", "store_clients"})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.config.domain} {self.config.realm_name}>"

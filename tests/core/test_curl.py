@@ -11,6 +11,8 @@ import pytest
 
 from kalbio._core.http.curl import as_curl
 from kalbio._core.platform import Platform
+from tests.core import wire as wires
+from tests.core.wire import Core, Wire
 
 PLATFORM = Platform(
     name="core", version="1", base_url="https://api.invalid", operations=dict, token_request=dict,
@@ -68,7 +70,7 @@ def test_the_name_of_a_header_is_no_command() -> None:
         {"json": {"link": "https://h.invalid/file?X-Amz-Signature=sandbox-secret-2&b=1"}},
         {"json": {"link": "https://user:sandbox-secret-2@h.invalid/"}},
         {"data": {"grant_type": "refresh_token", "refresh_token": "sandbox-token-2"}},
-        {"data": {"device": SECRET, "subject_token": "sandbox-token-2"}},
+        {"data": {"subject_token": "sandbox-token-2", "device": SECRET}},
     ],
 )
 def test_secrets_in_bodies_are_hidden(body: dict[str, Any]) -> None:
@@ -112,3 +114,14 @@ def test_streams_are_named_as_files() -> None:
 def test_curl_takes_the_address_as_it_is() -> None:
     """Brackets and braces in an address are no patterns, and a HEAD request waits for no body."""
     assert words("HEAD", "https://api.invalid/a?b={1}[2]")[:3] == ["curl", "--head", "--globoff"]
+
+
+def test_secrets_of_the_client_are_hidden_wherever_they_stand(core: Core, capfd: pytest.CaptureFixture[str]) -> None:
+    """What the login knows as a secret is hidden also where nothing is named like one; failures are shown as well."""
+    wire = Wire(httpx.ReadError("lost"))
+    core.call(core.open(wire, debug=True), "PUT", json={"note": f"{wires.SECRET} and sandbox-token-access-1"})
+    shown = capfd.readouterr().err.splitlines()
+    assert sum("[hidden] and [hidden]" in text for text in shown) == 2
+    assert [text.partition(",")[0] for text in shown if text.startswith("# PUT")] == [
+        "# PUT /things -> ReadError", "# PUT /things -> 200",
+    ]  # fmt: skip

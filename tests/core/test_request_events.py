@@ -206,16 +206,25 @@ def test_nothing_is_made_for_nobody(core: Core, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_events_keep_no_answer_alive(core: Core) -> None:
-    """Whoever keeps the events keeps no answer, which goes as soon as nobody else has it."""
+    """Whoever keeps the events keeps no answer and no error, which go as soon as nobody else has them."""
     if core.world.kind == "async":
         pytest.skip("an event loop lets go of what it has run when it pleases")
     events: list[RequestEvent] = []
-    pipe = core.open(Wire(503), on_request=events.append)
+    errors: list[weakref.ref[Exception]] = []
+
+    def lose(request: httpx.Request) -> httpx.Response:
+        try:
+            raise httpx.ReadError("lost", request=request)
+        except httpx.ReadError as error:
+            errors.append(weakref.ref(error))
+            raise
+
+    pipe = core.open(Wire(503, lose), on_request=events.append)
     gc.collect()
     gc.disable()
     try:
         there = weakref.ref(core.call(pipe))
-        assert there() is None
+        assert (there(), errors[0]()) == (None, None)
     finally:
         gc.enable()
 

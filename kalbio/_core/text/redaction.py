@@ -16,12 +16,11 @@ _JSON_MEMBER = re.compile(rf'("(?:{_KEYS})"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNOR
 _QUOTED_JSON_MEMBER = re.compile(rf'(\\+"(?:{_KEYS})\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
 _SIGNED = r"[\w-]{0,20}signature|x-amz-security-token"  # of links: who has one can open it
 _FORM_MEMBER = re.compile(rf"\b({_KEYS}|{_SIGNED})=[^&\s\"']*", re.IGNORECASE)
-_IN_LINK = re.compile(r"([?&][\w-]*(?:credential|key|password|secret|sig|signature|token)=)[^&\s\"']+", re.IGNORECASE)
-_LOGIN_IN_LINK = re.compile(r"(//)[^/?#@\s\"']+@")
 _WORDS = r"[\w-]*(?:credentials?|passphrase|password|private_?key|secret|signature|token)"
+_LIKELY_PARAMETER = re.compile(rf"((?:^|[?&])(?:{_WORDS}|[\w-]*(?:key|sig))=)[^&\s\"']+", re.IGNORECASE)
 _LIKELY_MEMBER = re.compile(rf'("{_WORDS}"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
 _QUOTED_LIKELY_MEMBER = re.compile(rf'(\\+"{_WORDS}\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
-_LIKELY_FORM_MEMBER = re.compile(rf"(^|&)({_WORDS})=[^&\s\"']+", re.IGNORECASE)
+_LOGIN_IN_LINK = re.compile(r"(//)[^/?#@\s\"']+@")
 _BEARER = re.compile(r"\b(Bearer\s+)[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
 
 
@@ -42,11 +41,10 @@ def redact_strictly(text: str, secrets: Iterable[str] = ()) -> str:
     Links open what they lead to for whoever has them, so their signatures, tokens and logins are hidden as well.
     """
     text = redact(text, secrets)
-    text = _IN_LINK.sub(rf"\1{HIDDEN}", text)
+    text = _LIKELY_PARAMETER.sub(rf"\1{HIDDEN}", text)
     text = _LOGIN_IN_LINK.sub(rf"\1{HIDDEN}@", text)
     text = _LIKELY_MEMBER.sub(rf'\1"{HIDDEN}"', text)
-    text = _QUOTED_LIKELY_MEMBER.sub(rf"\1{HIDDEN}", text)
-    return _LIKELY_FORM_MEMBER.sub(rf"\1\2={HIDDEN}", text)
+    return _QUOTED_LIKELY_MEMBER.sub(rf"\1{HIDDEN}", text)
 
 
 def redact_all(value: Any, secrets: Iterable[str] = ()) -> Any:

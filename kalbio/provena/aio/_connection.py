@@ -162,6 +162,10 @@ class AsyncConnection:
         def __getattr__(self, name: str) -> Any:
             raise not_there(self, name, {})
 
+    def __dir__(self) -> list[str]:
+        # What services are made of is no concern of whoever completes a name.
+        return sorted({*super().__dir__()} - {"directory", "session", "store_clients"})
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.config.domain} {self.config.realm_name}>"
 
