@@ -31,7 +31,7 @@ from schemathesis.core.parameters import ParameterLocation
 
 from kalbio._core.description.document import Operation
 from kalbio._core.emulator.messages import Request, Response
-from kalbio.provena.sandbox import Sandbox, items
+from kalbio.provena.sandbox import Sandbox, items, links
 from kalbio.provena.sandbox.contract import load_contract, subtypes_with
 from kalbio.provena.sandbox.jobs import launch
 
@@ -141,6 +141,7 @@ def _furnish(sandbox: Sandbox) -> dict[str, list[str]]:
     with sandbox._writing():
         items.seed(store, "MODEL", "admin")
         launch(store, "admin", "REGISTRY_WAKE_UP", {}, "batch-1")
+        links.link(store, "admin", next(one["id"] for one in store.all(items.ITEM, "PERSON")))
     sandbox.release_jobs()
     ids: dict[str, list[str]] = {"batch": ["batch-1"]}
     for item in store.all(items.ITEM):

@@ -17,12 +17,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from kalbio._core.emulator.messages import Request
-from kalbio.provena.sandbox import Sandbox, objects
+from kalbio.provena.sandbox import Sandbox, items, objects
 from kalbio.provena.sandbox.items import ITEM, SETTINGS
 from scripts.provena_captures import Capture, Unmade, call_of
 
 _ID = re.compile(r"10378\.1/\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNKNOWN = re.compile(r"10378\.1/\d|[0-9a-f]{8}-0000")
+_MINTED = re.compile(r"10378\.1/\d{5,}")
 _BOUNDARY = "replay-of-captures"
 _ENDED = ("SUCCEEDED", "FAILED")
 
@@ -74,8 +75,17 @@ class Replay:
         return "; ".join(differences[:4]) or None
 
     def _bring_about(self, capture: Capture) -> None:
-        """Do what a recorded answer says was done before."""
+        """Do what a recorded answer says was done before: also items that no recorded request has made."""
         asked, answer, store = capture.request, capture.response, self._sandbox.store
+        for name, id in _named([asked["query"], asked["body"]]):
+            if id not in self._ids and capture.service == "registry-api" and capture.user not in (None, "bad"):
+                owner = str(capture.user)
+                with self._sandbox.lock:
+                    if "template" in name + asked["path"]:
+                        made = items.seed(store, "DATASET_TEMPLATE", owner)
+                    else:
+                        made = items.create(store, "ORGANISATION", {"display_name": id, "name": id}, owner)
+                self._ids[id] = made["id"]
         if capture.operation == "datastoreRegistryItemsGeneratePresignedUrl" and answer["status"] == 200:
             item = store.get(ITEM, self._here(asked["body"]["dataset_id"]))
             if item is not None:
@@ -210,6 +220,18 @@ class Replay:
         of_kind, of_kind_here = _by_kind(recorded), _by_kind(here)
         for kind in of_kind.keys() & of_kind_here.keys():
             yield _merged(of_kind[kind]), _merged(of_kind_here[kind])
+
+
+def _named(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """The handles in a request, each with the name that it stands under."""
+    if isinstance(value, dict):
+        for member, one in value.items():
+            yield from _named(one, member)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _named(one, name)
+    elif isinstance(value, str) and _MINTED.fullmatch(value):
+        yield name, value
 
 
 def _other_points(recorded: Any, here: Any) -> str | None:

@@ -173,6 +173,12 @@ def test_the_commands_of_provena_know_nothing_of_the_other_platform() -> None:
     } == set()
 
 
+def test_nothing_else_has_heard_of_provena() -> None:
+    """Its name stands in its own room and in the command alone: nobody else pays for it, in code or in texts."""
+    elsewhere = [path for path in ROOT.rglob("*.py") if not {"provena", "cli"} & {*path.relative_to(ROOT).parts}]
+    assert [path.name for path in elsewhere if "provena" in path.read_text(encoding="utf-8").lower()] == []
+
+
 def test_the_stand_in_for_provena_imports_nothing_of_its_client() -> None:
     """It stands beside the client, on the emulator kit and the description."""
     for path in sorted((ROOT / "provena/sandbox").glob("*.py")):
