@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kalbio.provena._model.lineage import LineageEdge, LineageGraph, LineageNode
     from kalbio.provena._model.login import AuthManager, ClientCredentialsFlow, DeviceFlow, OfflineFlow
     from kalbio.provena._model.run_outcomes import RunOutcome, RunOutcomes, RunsFailedError, RunsRefusedError
+    from kalbio.provena._model.run_tables import RunProblem
     from kalbio.provena._model.run_templates import RunTemplate
     from kalbio.provena._model.runs import RunRecord
     from kalbio.provena._model.subtypes import Subtype, UnsupportedActionError
@@ -59,6 +60,7 @@ _HOMES = {
     ],
     "kalbio.provena._model.login": ["AuthManager", "ClientCredentialsFlow", "DeviceFlow", "OfflineFlow"],
     "kalbio.provena._model.run_outcomes": ["RunOutcome", "RunOutcomes", "RunsFailedError", "RunsRefusedError"],
+    "kalbio.provena._model.run_tables": ["RunProblem"],
     "kalbio.provena._model.run_templates": ["RunTemplate"],
     "kalbio.provena._model.runs": ["RunRecord"],
     "kalbio.provena._model.subtypes": ["Subtype", "UnsupportedActionError"],
@@ -92,6 +94,7 @@ __all__ = [
     "Role",
     "RunOutcome",
     "RunOutcomes",
+    "RunProblem",
     "RunRecord",
     "RunTemplate",
     "RunsFailedError",

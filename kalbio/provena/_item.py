@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest a7d4c9da9743)
+# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest cda91ecbb1ef)
 """Items as objects: what the service of their subtype does, without naming them."""
 
 from __future__ import annotations
@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio.provena._model.access import ItemAccess
 from kalbio.provena._model.items import Item
 from kalbio.provena._model.subtypes import Subtype, an, as_subtype, require_action
@@ -51,7 +52,9 @@ class RegistryItem(Item):
             return cast("RegistryItem", service.run_of(job))
         require_action(subtype, "update")
         if whole is not None:
-            raise TypeError(f"{an(self.item_subtype)} item is changed by its members: update(reason=..., name=...)")
+            raise ArgumentTypeError(
+                f"{an(self.item_subtype)} item is changed by its members: update(reason=..., name=...)"
+            )
         return cast("RegistryItem", service.update(self, reason=reason, **members))
 
     def revert(self, history_id: int, reason: str) -> RegistryItem:
@@ -71,7 +74,7 @@ class RegistryItem(Item):
         if self.item_subtype == Subtype.DATASET.value:
             options["copy_files"] = copy_files
         elif copy_files is not None:
-            raise TypeError(f"copy_files is for datasets; this is {an(self.item_subtype)} item")
+            raise ArgumentTypeError(f"copy_files is for datasets; this is {an(self.item_subtype)} item")
         made: RegistryItem = self._service().version(self, reason, **options)
         return made
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_registry_admin.py by scripts/regenerate; edit that file. (digest cb8ffdeced0a)
+# Derived from kalbio/provena/aio/_registry_admin.py by scripts/regenerate; edit that file. (digest 65de4e0bae10)
 """The registry taken out and in again, which only its administrators may do."""
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from provena_api.api.registry import (
 )
 from provena_api.models import ProvGraphRestoreRequest, RegistryImportRequest
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.items import ImportOutcome
@@ -115,12 +116,12 @@ class AdminCalls(Service):
 
 def _bundles(items: Any) -> list[dict[str, Any]]:
     if isinstance(items, (str, Mapping)) or not isinstance(items, Iterable):
-        raise TypeError(f"items must be a list of what export_items() gives; got {safe_repr(items)}")
+        raise ArgumentTypeError(f"items must be a list of what export_items() gives; got {safe_repr(items)}")
     found = list(items)
     needed = ("id", "item_payload", "auth_payload", "lock_payload")
     for one in found:
         if not isinstance(one, Mapping) or any(name not in one for name in needed):
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"an item to import has {', '.join(needed)}, as export_items() gives it; got {safe_repr(one)}"
             )
     return [dict(one) for one in found]

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_service.py by scripts/regenerate; edit that file. (digest 473c14b7a3ef)
+# Derived from kalbio/provena/aio/_service.py by scripts/regenerate; edit that file. (digest c98e25908ce1)
 """What the services need of a client, and share."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from inspect import currentframe
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import Names
 from kalbio._core.sync.session import Session
@@ -73,17 +74,17 @@ def outside() -> int:
 def require_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     """Raise ValueError unless a value is one of those that are known."""
     if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be one of {', '.join(known)}; got {safe_repr(value)}")
 
 
 def require_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
     """Raise ValueError unless a value is a whole number within limits."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least or (most is not None and value > most):
         span = f"at least {least}" if most is None else f"from {least} to {most}"
-        raise ValueError(f"{name} must be a whole number, {span}; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be a whole number, {span}; got {safe_repr(value)}")
 
 
 def require_text(name: str, value: Any) -> None:
     """Raise ValueError unless a value is text that says something."""
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name} must be text that says something; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be text that says something; got {safe_repr(value)}")

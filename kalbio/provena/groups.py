@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/groups.py by scripts/regenerate; edit that file. (digest bb8ca4159356)
+# Derived from kalbio/provena/aio/groups.py by scripts/regenerate; edit that file. (digest 9f7c868ffe5a)
 """Groups of users, to whom items give roles together."""
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from provena_api.models import (
     UserGroupMetadata,
 )
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object, unusable
@@ -227,7 +228,7 @@ class AdminGroupsService(Service):
             <Group modellers>
         """
         if display_name is None and description is None and default_data_store_access is None:
-            raise ValueError("give what is to change: display_name, description or default_data_store_access")
+            raise ArgumentError("give what is to change: display_name, description or default_data_store_access")
         for name, text in (("display_name", display_name), ("description", description)):
             if text is not None:
                 require_text(name, text)
@@ -314,7 +315,7 @@ class AdminGroupsService(Service):
         """
         names = require_texts("usernames", usernames if isinstance(usernames, str) else [*usernames])
         if not names:
-            raise ValueError("usernames must name at least one user")
+            raise ArgumentError("usernames must name at least one user")
         body = RemoveMembersRequest(group_id=_id_of(group), member_usernames=names)
         self._client.session.call(auth_groups_admin_remove_members.build_request(body=body))
 
@@ -400,7 +401,7 @@ def _roles(roles: Any) -> list[str] | None:
     if roles is None:
         return None
     if isinstance(roles, str) or not isinstance(roles, Iterable):
-        raise ValueError(f"default_data_store_access must be a list of roles; got {safe_repr(roles)}")
+        raise ArgumentError(f"default_data_store_access must be a list of roles; got {safe_repr(roles)}")
     return require_texts("default_data_store_access", [*roles])
 
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/jobs.py by scripts/regenerate; edit that file. (digest 0e179f4135db)
+# Derived from kalbio/provena/aio/jobs.py by scripts/regenerate; edit that file. (digest 9a32f8ead286)
 """The jobs of the caller, and for administrators those of everybody."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from provena_api.api.job import job_jobs_admin_launch
 from provena_api.models import AdminLaunchJobRequest
 
 from kalbio._bars import counted
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object, unusable
@@ -218,7 +219,7 @@ class JobsService(Service):
         """
         require_one_of("on_failure", on_failure, ("raise", "return"))
         if isinstance(session_ids, str | Job | Mapping):
-            raise TypeError(f"session_ids must be several of them; got {safe_repr(session_ids)}")
+            raise ArgumentTypeError(f"session_ids must be several of them; got {safe_repr(session_ids)}")
         ids = [_id_of(one) for one in session_ids]
         jobs = {id: self.job(id) for id in ids}
         with counted(progress, "jobs", "jobs") as tell:
@@ -333,7 +334,7 @@ class AdminJobsService(JobsService):
         document("payload", {} if payload is None else payload)
         require_flag("new_batch", new_batch)
         if batch_id is not None and new_batch:
-            raise ValueError("batch_id and new_batch cannot be given together: a job is in one batch")
+            raise ArgumentError("batch_id and new_batch cannot be given together: a job is in one batch")
         body: dict[str, Any] = {"job_type": job_type, "job_sub_type": sub_type, "job_payload": dict(payload or {})}
         if username is not None:
             body["username"] = require_text("username", username)

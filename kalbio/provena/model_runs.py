@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest e19c92d1deb1)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest becf926bb2d0)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import attrs
 from provena_api.api.prov import (
@@ -24,9 +24,10 @@ from provena_api.models import BodyConvertModelRunsCsv, ModelRunRecord, PostUpda
 from provena_api.types import File
 
 from kalbio._bars import counted
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.bulk.journal import Journal
 from kalbio._core.bulk.rows import OUTCOME_UNKNOWN
-from kalbio._core.errors import IdentifierError, ServerError
+from kalbio._core.errors import ServerError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_text
 from kalbio._core.sync.concurrency import in_thread
@@ -36,20 +37,21 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._item import RegistryItem
 from kalbio.provena._job import TIMEOUT, Job
 from kalbio.provena._lost_jobs import JobSearch
+from kalbio.provena._model.faults import Faults
 from kalbio.provena._model.references import OF_RECORD
-from kalbio.provena._model.run_outcomes import RunOutcome, RunOutcomes, RunsRefusedError, named
-from kalbio.provena._model.run_templates import RunTemplate, rows_of, template_ids, template_of
-from kalbio.provena._model.runs import Identifier, RunRecord, as_seconds, checked_record, dataset_and_paths, texts
+from kalbio.provena._model.run_outcomes import RunOutcome, RunOutcomes, RunsRefusedError, named, texts_of
+from kalbio.provena._model.run_tables import JOB, RunProblem, RunTable, job_of, read_table
+from kalbio.provena._model.run_templates import RunTemplate, template_ids, template_of
+from kalbio.provena._model.runs import Identifier, RunRecord, checked_record
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena._references import with_handles
 from kalbio.provena._run_batches import RunBatches, run_id_of
+from kalbio.provena._run_records import RunRecords
 from kalbio.provena._service import require_one_of, require_whole
 from kalbio.provena.registry import RegistryService
 
 BATCH = 50
 BATCH_TIMEOUT = 3600.0
-
-_LookedUp: TypeAlias = dict[tuple[Subtype, str], str | IdentifierError]
 
 
 @attrs.frozen
@@ -121,7 +123,7 @@ class ModelRunsService(RegistryService):
         job.wait(timeout)
         id = run_id_of(job)
         if id is None:
-            raise ValueError(f"{job!r} is no job of a model run")
+            raise ArgumentError(f"{job!r} is no job of a model run")
         return self.need(id)
 
     def update(  # type: ignore[override]  # a record is more than its members, and a job changes it
@@ -149,7 +151,7 @@ class ModelRunsService(RegistryService):
         """
         require_text("reason", reason)
         if (record is None) == (not members):
-            raise TypeError("give either a record, or members of it that change")
+            raise ArgumentTypeError("give either a record, or members of it that change")
         id = self.own(run)
         if record is None:
             members = with_handles(self.look, OF_RECORD, members)
@@ -195,6 +197,9 @@ class ModelRunsService(RegistryService):
         rows: Any,
         *,
         workflow_template: Identifier | None = None,
+        sheet: str | None = None,
+        separator: str | None = None,
+        encoding: str | None = None,
         on_invalid: Literal["raise", "skip"] = "raise",
         journal: str | os.PathLike[str] | None = None,
         batch_size: int = BATCH,
@@ -207,9 +212,13 @@ class ModelRunsService(RegistryService):
         seen here is checked before anything is sent: names, and what the workflow template wants.
 
         Args:
-            rows: records, as in `register`; or with `workflow_template`, a table: a frame, or a list of dicts, with the
-                columns that `template(...)` tells, or those of the CSV files of the servers.
-            workflow_template: that of all runs in a table.
+            rows: records, as in `register`; or with `workflow_template`, a table: a frame, a list of dicts, or the path
+                of a file (`.csv`, `.tsv`, `.txt`, and `.xlsx` with the extra `excel`), with the columns that
+                `template(...)` tells, or those of the CSV files of the servers.
+            workflow_template: that of all runs in a table. CSV files of the servers name it themselves.
+            sheet: the sheet of an Excel file, where there are several.
+            separator: the character between the cells of a text file, where it cannot be told from the file.
+            encoding: the encoding of a text file that is not UTF-8, such as "cp1252".
             on_invalid: "skip" registers the other rows when some are refused here.
             journal: path of a file that keeps what became of each row. To go on with a load that was killed, run it
                 again with the same rows and the same file: no run is registered twice. Rows that were refused or failed
@@ -222,8 +231,10 @@ class ModelRunsService(RegistryService):
             What became of each row. Rows that failed raise nothing: see `others`, or call `raise_for_others()`.
 
         Raises:
-            RunsRefusedError: rows cannot be registered as they are; nothing was sent.
+            RunsRefusedError: rows cannot be registered as they are: all that is wrong, by row and column; nothing was
+                sent.
             ValueError: the table lacks a column, or has one too many; nothing was sent.
+            ModuleNotFoundError: the package that reads such a file is not installed.
             JournalError: rows that were sent are not there as they were; or the journal is in use, not writable, or
                 is damaged.
 
@@ -236,9 +247,11 @@ class ModelRunsService(RegistryService):
         require_one_of("on_invalid", on_invalid, ("raise", "skip"))
         require_whole("batch_size", batch_size, 1)
         check_times(1, timeout)
-        given, records, problems = self._read(rows, workflow_template)
-        if problems and on_invalid == "raise":
-            raise RunsRefusedError(problems)
+        table = in_thread(partial(read_table, rows, sheet, separator, encoding))
+        records, details = self._read(table, workflow_template)
+        if details and on_invalid == "raise":
+            raise RunsRefusedError(details)
+        given, problems = table.rows, texts_of(details)
         outcomes = {row: RunOutcome(row, "refused", named(given[row]), error=text) for row, text in problems.items()}
         where = self.client.session.settings.base_urls.get("prov", "")
         with (
@@ -253,38 +266,34 @@ class ModelRunsService(RegistryService):
         return RunOutcomes(outcomes[row] for row in sorted(outcomes))
 
     def _read(
-        self, rows: Any, workflow_template: Identifier | None
-    ) -> tuple[list[Any], dict[int, dict[str, Any]], dict[int, str]]:
-        """Return the rows, the records of those that fit, and what is wrong with the others."""
-        given = list(rows_of(rows))
-        templates: dict[str, RunTemplate] = {}
+        self, table: RunTable, workflow_template: Identifier | None
+    ) -> tuple[dict[int, dict[str, Any]], list[RunProblem]]:
+        """Return the records of the rows that fit, and what is wrong with the others."""
+        reader = self._records()
+        named = table.workflow_template
+        template: RunTemplate | None = None
         names: dict[Any, str] = {}
-        if workflow_template is not None:
-            template = self.template(workflow_template)
-            templates[template.id] = template
-            names = template.names_of(dict.fromkeys(head for row in given for head in _heads(row)))
-        looked_up: _LookedUp = {}
+        if workflow_template is not None or named is not None:
+            template = reader.template(named if workflow_template is None else workflow_template)
+            if named not in (None, template.id):
+                raise ArgumentError(f"the file is of the workflow template {safe_repr(named)}, not of {template.id}")
+            names = template.names_of(dict.fromkeys(head for row in table.rows for head in _heads(row)))
         records: dict[int, dict[str, Any]] = {}
-        problems: dict[int, str] = {}
-        for number, row in enumerate(given):
-            try:
-                record: Any = row
-                if workflow_template is not None:
-                    cells = {names[head]: cell for head, cell in row.items() if head in names}
-                    record = template.record_of(cells)
-                template_of_row = self._template_of(record, templates, looked_up)
-                records[number] = self._wire_record(record, template_of_row, looked_up)
-            except (ValueError, TypeError) as error:
-                problems[number] = str(error)
-        return given, records, problems
-
-    def _template_of(self, record: Any, known: dict[str, RunTemplate], looked_up: _LookedUp) -> RunTemplate | None:
-        if not isinstance(record, RunRecord):
-            return None
-        id = self._look(looked_up, Subtype.MODEL_RUN_WORKFLOW_TEMPLATE, record.workflow_template)
-        if id not in known:
-            known[id] = self.template(id)
-        return known[id]
+        problems: list[RunProblem] = []
+        for number, row in enumerate(table.rows):
+            faults = Faults()
+            record: Any = row
+            if template is not None:
+                with faults.of(JOB):
+                    if (job := job_of(row)) is not None:
+                        raise ArgumentError(f"{JOB} is {safe_repr(job)}: the row was sent already; leave it out")
+                record = template.record_of({names[head]: cell for head, cell in row.items() if head in names}, faults)
+            made = reader.gather(record, faults)
+            if not faults:
+                records[number] = made
+            place = table.places[number]
+            problems += [RunProblem(number, place, part, str(error)) for part, error in faults.found]
+        return records, problems
 
     # -- CSV ----------------------------------------------------------------------------------------------------------
 
@@ -341,12 +350,12 @@ class ModelRunsService(RegistryService):
             >>> outcomes = client.model_runs.register_batch(converted.records)
         """
         if (path is None) == (text is None):
-            raise TypeError("give either the path of a CSV file, or its text")
+            raise ArgumentTypeError("give either the path of a CSV file, or its text")
         data: Any = text.encode() if isinstance(text, str) else text
         if path is not None:
             data = in_thread(Path(path).read_bytes)
         if not isinstance(data, bytes):
-            raise TypeError(f"text must be text or bytes; got {safe_repr(text)}")
+            raise ArgumentTypeError(f"text must be text or bytes; got {safe_repr(text)}")
         name = "runs.csv" if path is None else Path(path).name
         body = BodyConvertModelRunsCsv(csv_file=File(payload=BytesIO(data), file_name=name, mime_type="text/csv"))
         request = prov_bulk_convert_model_runs_csv.build_request(body=body)
@@ -366,88 +375,20 @@ class ModelRunsService(RegistryService):
 
     # -- records ------------------------------------------------------------------------------------------------------
 
-    def wire_record(
-        self, record: RunRecord | Mapping[str, Any] | ModelRunRecord, *, template: RunTemplate | None = None
-    ) -> dict[str, Any]:
+    def wire_record(self, record: RunRecord | Mapping[str, Any] | ModelRunRecord) -> dict[str, Any]:
         """Return a record as the server knows it: names are looked up, and it is checked against its workflow template.
 
         Args:
             record: the record.
-            template: that of its workflow template, where it is known; it is read otherwise.
 
         Raises:
             IdentifierError: it names something that there is not.
-            ValueError, TypeError: it does not fit, or has unknown members.
+            ValueError, TypeError: it does not fit, or has unknown members. All that is wrong besides is in its notes.
         """
-        return self._wire_record(record, template, {})
+        return self._records().wire(record)
 
-    def _wire_record(self, record: Any, template: RunTemplate | None, looked_up: _LookedUp) -> dict[str, Any]:
-        if isinstance(record, ModelRunRecord):
-            record = record.to_dict()
-        if not isinstance(record, RunRecord):
-            whole: dict[str, Any] = with_handles(partial(self._look, looked_up), OF_RECORD, checked_record(record))
-            return whole
-        if template is None:
-            template = self.template(record.workflow_template)
-        look = partial(self._look, looked_up)
-        made: dict[str, Any] = {
-            "workflow_template_id": template.id,
-            "display_name": record.display_name,
-            "description": record.description,
-            "start_time": as_seconds("start_time", record.start_time),
-            "end_time": as_seconds("end_time", record.end_time),
-        }
-        if record.model_version is not None:
-            made["model_version"] = require_text("model_version", record.model_version)
-        annotations = texts("annotations", record.annotations)
-        template.check_annotations(annotations)
-        if annotations:
-            made["annotations"] = annotations
-        for side, given in (("input", record.inputs), ("output", record.outputs)):
-            made[f"{side}s"] = self._parts(template, side, given, look)
-        made["associations"] = {"modeller_id": look(Subtype.PERSON, record.modeller)}
-        if record.organisation is not None:
-            id = look(Subtype.ORGANISATION, record.organisation)
-            made["associations"]["requesting_organisation_id"] = id
-        if record.study is not None:
-            made["study_id"] = look(Subtype.STUDY, record.study)
-        return checked_record(made)
-
-    def _look(self, looked_up: _LookedUp, subtype: Subtype, identifier: Any) -> str:
-        """Return the handle of an item; what was looked up before, in vain or not, is not looked up again."""
-        if not isinstance(identifier, str):
-            return str(self.client.registry(subtype).checked(identifier))
-        key = (subtype, identifier)
-        if key not in looked_up:
-            try:
-                looked_up[key] = str(self.client.registry(subtype).checked(identifier))
-            except IdentifierError as error:
-                looked_up[key] = error
-        found = looked_up[key]
-        if isinstance(found, IdentifierError):
-            raise found
-        return found
-
-    def _parts(
-        self, template: RunTemplate, side: Any, given: Any, look: Callable[[Subtype, Any], str]
-    ) -> list[dict[str, Any]]:
-        if not isinstance(given, Mapping):
-            raise ValueError(f"{side}s must be a dict of dataset template to dataset; got {safe_repr(given)}")
-        roles = {}
-        for key, value in given.items():
-            role = template.role(side, key)
-            if role.id in roles:
-                raise ValueError(f"{side}s has {safe_repr(role.name)} twice")
-            roles[role.id] = dataset_and_paths(f"{side}s[{key!r}]", value)
-        template.check_parts(side, {id: paths for id, (_, paths) in roles.items()})
-        parts = []
-        for role in template.roles:
-            if role.side == side and role.id in roles:
-                dataset, paths = roles[role.id]
-                id = look(Subtype.DATASET, dataset)
-                part = {"dataset_template_id": role.id, "dataset_id": id, "dataset_type": "DATA_STORE"}
-                parts.append({**part, "resources": paths} if paths else part)
-        return parts
+    def _records(self) -> RunRecords:
+        return RunRecords(self.client, self.template)
 
     def _job_of(self, response: Any) -> Job:
         session_id = as_object(response).get("session_id")
@@ -458,7 +399,7 @@ class ModelRunsService(RegistryService):
 
 def _heads(row: Any) -> Iterable[Any]:
     if not isinstance(row, Mapping):
-        raise ValueError(f"with workflow_template, each row must be a dict of column to value; got {safe_repr(row)}")
+        raise ArgumentError(f"with workflow_template, each row must be a dict of column to value; got {safe_repr(row)}")
     return row.keys()
 
 

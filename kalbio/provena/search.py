@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/search.py by scripts/regenerate; edit that file. (digest beadf55183ad)
+# Derived from kalbio/provena/aio/search.py by scripts/regenerate; edit that file. (digest 82f5f42e6715)
 """Search over the registry."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from provena_api.api.search import search_entity_registry
 from provena_api.models import ItemSubType
 from provena_api.types import UNSET
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import objects_in
@@ -48,7 +49,7 @@ class SearchService(Service):
             ...     print(hit.score, client.models.get(hit))
         """
         if not isinstance(words, str) or not words.strip():
-            raise ValueError(f"words must be text to look for; got {safe_repr(words)}")
+            raise ArgumentError(f"words must be text to look for; got {safe_repr(words)}")
         require_whole("limit", limit, 1, LARGEST_LIMIT)
         wanted = UNSET if subtype is None else ItemSubType(as_subtype(subtype).value)
         request = search_entity_registry.build_request(query=words, subtype_filter=wanted, record_limit=limit)

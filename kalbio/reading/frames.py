@@ -13,7 +13,7 @@ from typing import Any
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 from kalbio._model.plain_cells import PARTS_OF_MICROSECONDS, SHORT_FLOATS, short_float
-from kalbio.reading.doubtful import Doubtful
+from kalbio._table_files.doubtful import Doubtful
 
 _DAY = 86_400
 # Without the first and the last day, which may be in another year in another zone.

@@ -16,11 +16,11 @@ from kalbio._core.objects.identifiers import close_matches
 from kalbio._core.text.display import safe_repr
 from kalbio._core.text.html_tables import html_table
 from kalbio._model.plain_cells import MISSING, CellError, plain_cell
+from kalbio._table_files.doubtful import Doubtful
+from kalbio._table_files.excel import from_xlsx
+from kalbio._table_files.text import from_delimited, from_json_lines
 from kalbio.reading.cells import RefusedCell, RefusedCellsError
-from kalbio.reading.doubtful import Doubtful
-from kalbio.reading.excel import from_xlsx
 from kalbio.reading.frames import from_frame
-from kalbio.reading.text_files import from_delimited, from_json_lines
 from kalbio.tables import Table
 
 Converter = Callable[[Any], Any]

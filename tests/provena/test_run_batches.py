@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import pickle
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from kalbio._core.emulator.faults import Fault
 from kalbio._core.emulator.messages import Response
 from kalbio._core.errors import IdentifierError, JournalError
-from kalbio.provena import RunsFailedError, RunsRefusedError
+from kalbio.provena import RunProblem, RunsFailedError, RunsRefusedError
 from kalbio.provena.aio import _lost_jobs
 from kalbio.provena.sandbox import jobs
 from kalbio.provena.sandbox.items import ITEM
@@ -153,7 +155,7 @@ def test_a_table_with_other_columns_is_refused(lab: Lab, scene: Scene) -> None:
         ([row(modeler="Ada")], "Did you mean 'modeller'"),
         ([lacking], "lacks the columns modeller"),
         (["Run one"], "must be a dict"),
-        ("runs.csv", "rows must be a frame"),
+        (5, "rows must be a frame, a list of dicts or records, or the path of a file"),
         ([{**row(), "agent id": "Ada Lovelace"}], "twice"),
     ):
         with pytest.raises(ValueError, match=text):
@@ -163,6 +165,128 @@ def test_a_table_with_other_columns_is_refused(lab: Lab, scene: Scene) -> None:
     with pytest.raises(RunsRefusedError, match="no member 'modeller'"):
         lab(lab.api.model_runs.register_batch([row()]))
     assert batches(lab) == []
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def as_file(folder: Path, kind: str, rows: list[dict[str, Any]]) -> Path:
+    """A file of rows, of a kind that is told by its suffix."""
+    path = folder / f"runs{kind}"
+    rows = [{head: str(cell) if isinstance(cell, datetime) else cell for head, cell in row.items()} for row in rows]
+    if kind == ".xlsx":
+        pandas.DataFrame(rows).to_excel(path, index=False)
+    else:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [*rows[0]], delimiter="\t" if kind == ".tsv" else ";")
+            writer.writeheader()
+            writer.writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("kind", [".csv", ".tsv", ".xlsx"])
+def test_a_file_becomes_runs(lab: Lab, scene: Scene, tmp_path: Path, kind: str) -> None:
+    """As its rows would, whatever separates its cells."""
+    path = as_file(tmp_path, kind, [row("Run one"), row("Run two")])
+    outcomes = lab(lab.api.model_runs.register_batch(path, workflow_template="Coral workflow"))
+    sent = [one.body for one in lab.transport.exchanges if one.operation == "provModelRunRegisterBatch"]
+    assert json.loads(sent[0]) == {"records": [scene.record("Run one"), scene.record("Run two")]}
+    assert [one.display_name for one in outcomes.registered] == ["Run one", "Run two"]
+
+
+@pytest.mark.parametrize(("kind", "place"), [(".csv", "line 3"), (".xlsx", "row 3")])
+def test_all_that_is_wrong_with_a_row_is_told(lab: Lab, scene: Scene, tmp_path: Path, kind: str, place: str) -> None:
+    """With where the row stands and the column of each, not the first of it; the other rows have their outcomes."""
+    wrong = {
+        "description": " ",
+        "modeller": "Ada Lovelac",
+        "start_time": "2023-11-14T22:13:20",
+        "input: Input template": scene.person,
+        "output: Output template: result": "",
+        "annotation: scenario": None,
+        "study": "Reef studi",
+    }
+    path = as_file(tmp_path, kind, [row("good"), row("bad", **wrong)])
+    with pytest.raises(RunsRefusedError, match=f"1 row cannot be registered; {place}: ") as caught:
+        lab(lab.api.model_runs.register_batch(str(path), workflow_template="Coral workflow"))
+    assert {(one.row, one.place, one.column) for one in caught.value.details} == {(1, place, name) for name in wrong}
+    assert len(caught.value.details) == len(wrong)
+    for text in (
+        "description is missing",
+        "Did you mean 'Ada Lovelace'",
+        "no zone",
+        "it is a PERSON item",
+        "Reef study",
+    ):
+        assert text in caught.value.problems[1]
+    assert "start_time" in caught.value._repr_html_()
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (again.problems, again.details) == (caught.value.problems, caught.value.details)
+    assert batches(lab) == []
+    outcomes = lab(lab.api.model_runs.register_batch(path, workflow_template="Coral workflow", on_invalid="skip"))
+    assert [(one.status, one.error is None) for one in outcomes] == [("registered", True), ("refused", False)]
+    assert outcomes[1].error == caught.value.problems[1]
+
+
+def test_all_that_is_wrong_with_a_record_is_told(lab: Lab, scene: Scene) -> None:
+    """Of a dict in a batch by its parts; of a single record the first is the error, and the others are its notes."""
+    bad = scene.record("bad", start_time="noon", study_id=scene.person, more=1)
+    with pytest.raises(RunsRefusedError) as caught:
+        lab(lab.api.model_runs.register_batch([scene.record("good"), bad]))
+    assert [(one.row, one.column) for one in caught.value.details] == [
+        (1, "the record"), (1, "start_time"), (1, "study_id"),
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="outputs lacks a dataset") as single:
+        lab(lab.api.model_runs.register(run_record(modeller="Charles", study="None such", outputs={})))
+    assert single.value.__notes__ == [
+        "also modeller: There is no person 'Charles'.",
+        "also There is no study 'None such'.",
+    ]
+
+
+def test_a_csv_file_of_the_servers_says_of_which_template_it_is(lab: Lab, scene: Scene, tmp_path: Path) -> None:
+    """It needs no other name, is refused under that of another, and rows that were sent already are not sent again."""
+    text = lab(lab.api.model_runs.csv_template("Coral workflow"))
+    heads = next(csv.reader([text]))
+    cells = {f"_workflow template id {scene.workflow}": "", "display name": "By hand", "description": "d"}
+    cells |= {"agent id": scene.person, "annotation: scenario": "b", "Input resource: config": "c.yml"}
+    cells |= {"Output resource: result": "r.csv"}
+    for head in heads:
+        if head.startswith("execution"):
+            cells[head] = "2026-01-31 08:00:00+10:00"
+        if "dataset id for template" in head:
+            cells[head] = scene.input if head.startswith("Input") else scene.output
+    path = as_file(tmp_path, ".csv", [{head: cells.get(head, "") for head in heads}])
+    assert lab(lab.api.model_runs.register_batch(path))[0].status == "registered"
+    lab.sandbox.link("admin", scene.person)
+    other = lab(lab.api.workflow_templates.create(display_name="Other", software_id=scene.model))
+    with pytest.raises(ValueError, match=f"the file is of the workflow template '{scene.workflow}', not of {other.id}"):
+        lab(lab.api.model_runs.register_batch(path, workflow_template="Other"))
+    sent = as_file(tmp_path, ".csv", [{head: cells.get(head, "job-1" if head == "_job_id" else "") for head in heads}])
+    with pytest.raises(RunsRefusedError, match="_job_id is 'job-1': the row was sent already; leave it out"):
+        lab(lab.api.model_runs.register_batch(sent))
+    assert batches(lab) == [["By hand"]]
+
+
+def test_a_file_that_cannot_be_read_is_told(lab: Lab, scene: Scene, tmp_path: Path) -> None:
+    """Before anything is asked: its kind, its columns, an option that is not for it, and that it is not there."""
+    Path(tmp_path, "a.ods").write_bytes(b"x")
+    Path(tmp_path, "b.csv").write_text("display_name,display_name\n1,2\n")
+    Path(tmp_path, "c.csv").write_text("display_name,\n1,2\n")
+    for name, options, text in (
+        ("a.ods", {}, "is of no kind that is read"),
+        ("b.csv", {}, "two columns 'display_name'"),
+        ("c.csv", {}, "line 2: '2' stands in a column without a name"),
+        ("c.csv", {"sheet": "x"}, "sheet is for Excel files"),
+        ("d.xlsx", {"encoding": "x"}, "separator and encoding are for text files"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            lab(lab.api.model_runs.register_batch(tmp_path / name, workflow_template="Coral workflow", **options))
+    with pytest.raises(FileNotFoundError):
+        lab(lab.api.model_runs.register_batch("none.csv", workflow_template="Coral workflow"))
+    with pytest.raises(ValueError, match="separator is for files"):
+        lab(lab.api.model_runs.register_batch([row()], workflow_template="Coral workflow", separator=";"))
+    assert lab.asked == []
 
 
 def test_rows_that_are_refused_may_be_left_out(lab: Lab, scene: Scene) -> None:
@@ -388,7 +512,7 @@ def test_rows_that_may_be_registered_are_not_mended(lab: Lab, scene: Scene, tmp_
 def test_records_and_outcomes_are_values() -> None:
     """An outcome says what it is; a record can be changed into another one."""
     assert attrs.evolve(run_record(), display_name="x").display_name == "x"
-    error = RunsRefusedError({3: "modeller is missing"})
+    error = RunsRefusedError([RunProblem(3, "rows[3]", "modeller", "modeller is missing")])
     assert "rows[3]: modeller is missing" in str(error)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.subtypes import Subtype
@@ -38,9 +39,9 @@ class ItemAccess:
         """
         owner, general, groups = raw.get("owner"), raw.get("general"), raw.get("groups")
         if not isinstance(owner, str) or not isinstance(groups, Mapping):
-            raise ValueError("the answer has no owner, or no groups")
+            raise ArgumentError("the answer has no owner, or no groups")
         if not all(isinstance(one, list) for one in (general, *groups.values())):
-            raise ValueError("the answer has roles that are no list")
+            raise ArgumentError("the answer has roles that are no list")
         return cls(owner, frozenset(general or ()), {str(group): frozenset(roles) for group, roles in groups.items()})
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,23 +81,25 @@ def roles_of(subtype: Subtype) -> tuple[str, ...]:
 def as_roles(subtype: Subtype, name: str, value: Any) -> frozenset[str]:
     """Return a set of roles of a subtype. Raises TypeError or ValueError when it is none."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise TypeError(f'{name} must be a set of roles such as {{"metadata-read"}}; got {safe_repr(value)}')
+        raise ArgumentTypeError(f'{name} must be a set of roles such as {{"metadata-read"}}; got {safe_repr(value)}')
     found, known = frozenset(value), roles_of(subtype)
     for role in found:
         if role not in known:
             close = did_you_mean(role, known) or f" There are {', '.join(known)}."
-            raise ValueError(f"{name} has {safe_repr(role)}, which is no role of {subtype.a_noun}.{close}")
+            raise ArgumentError(f"{name} has {safe_repr(role)}, which is no role of {subtype.a_noun}.{close}")
     return found
 
 
 def as_group_roles(subtype: Subtype, value: Any) -> dict[str, frozenset[str]]:
     """Return the roles of groups by their ids. Raises TypeError or ValueError when they are none."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"groups must be a dict of group id to roles; got {safe_repr(value)}")
+        raise ArgumentTypeError(f"groups must be a dict of group id to roles; got {safe_repr(value)}")
     found = {}
     for group, roles in value.items():
         id = group.id if isinstance(group, Group) else group
         if not isinstance(id, str) or not id.strip():
-            raise TypeError(f"groups must be a dict of group id to roles; {safe_repr(group)} is no id of a group")
+            raise ArgumentTypeError(
+                f"groups must be a dict of group id to roles; {safe_repr(group)} is no id of a group"
+            )
         found[id] = as_roles(subtype, f"groups[{id!r}]", roles)
     return found

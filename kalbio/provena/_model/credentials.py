@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
+
 
 @attrs.frozen(repr=False)
 class Credentials:
@@ -31,7 +33,7 @@ class Credentials:
         return f"<Credentials until {self.expiry.isoformat(timespec='seconds')}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("Credentials are secret, and cannot be pickled or copied")
+        raise ArgumentTypeError("Credentials are secret, and cannot be pickled or copied")
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Credentials:
@@ -42,12 +44,12 @@ class Credentials:
             key_id, key, token = (_header_text(given[name]) for name in names)
             expiry = datetime.fromisoformat(given["expiry"])
         except (KeyError, TypeError, ValueError):
-            raise ValueError("the answer has no credentials") from None
+            raise ArgumentError("the answer has no credentials") from None
         url = answer.get("console_session_url")
         return cls(key_id, key, token, expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC), url)
 
 
 def _header_text(value: Any) -> str:
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
-        raise TypeError("no text that a header may have")
+        raise ArgumentTypeError("no text that a header may have")
     return value

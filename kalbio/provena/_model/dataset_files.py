@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 import attrs
 
 from kalbio._bars import counted
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.files.filenames import safe_name
 from kalbio._core.http.aws_signature import quoted
 from kalbio._core.text.display import printable, safe_repr
@@ -114,7 +115,7 @@ def place_from_link(link: str, s3: Any, file: str) -> Place:
         if path.endswith(end):
             before = quoted(path.removesuffix(end))
             return Place(f"{parts.scheme}://{parts.netloc}{before}", named, prefix, region_of(parts.hostname or ""))
-    raise ValueError("the link to a file of the dataset does not have the place of the dataset in it")
+    raise ArgumentError("the link to a file of the dataset does not have the place of the dataset in it")
 
 
 def place_from_setting(address: str, s3: Any) -> Place:
@@ -129,7 +130,7 @@ def location(s3: Any) -> tuple[str, str]:
     """Return the bucket of a dataset, and what the keys of its files begin with."""
     bucket, path = (s3.get("bucket_name"), s3.get("path")) if isinstance(s3, Mapping) else (None, None)
     if not isinstance(bucket, str) or not isinstance(path, str) or not bucket or not path.endswith("/"):
-        raise ValueError(f"the dataset does not say where its files are: s3 is {safe_repr(s3)}")
+        raise ArgumentError(f"the dataset does not say where its files are: s3 is {safe_repr(s3)}")
     return bucket, path
 
 
@@ -159,7 +160,7 @@ def read_xml(body: bytes) -> ElementTree.Element:
     try:
         root = ElementTree.fromstring(body)  # noqa: S314  of the store that the files come from; expat bounds entities
     except ElementTree.ParseError:
-        raise ValueError("the answer of the object store is not XML") from None
+        raise ArgumentError("the answer of the object store is not XML") from None
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     return root
@@ -183,7 +184,7 @@ def read_page(body: bytes, prefix: str) -> tuple[list[DatasetFile], str | None]:
     if root.findtext("IsTruncated") != "true":
         return found, None
     if not following:
-        raise ValueError("the list of files goes on, and the object store does not say where")
+        raise ArgumentError("the list of files goes on, and the object store does not say where")
     return found, following
 
 
@@ -234,10 +235,10 @@ def find_local(source: Source | Iterable[Source] | Mapping[str, Source], to: str
     for path, file in _named(source):
         whole = check_path(f"{to.rstrip('/')}/{path}" if to else path)
         if whole in found:
-            raise ValueError(f"two files would be sent to {safe_repr(whole)}: {found[whole].file} and {file}")
+            raise ArgumentError(f"two files would be sent to {safe_repr(whole)}: {found[whole].file} and {file}")
         told = file.stat()
         if not stat.S_ISREG(told.st_mode):
-            raise ValueError(f"{safe_repr(str(file))} is no plain file, and cannot be sent")
+            raise ArgumentError(f"{safe_repr(str(file))} is no plain file, and cannot be sent")
         found[whole] = LocalFile(whole, file, told.st_size)
     return sorted(found.values(), key=lambda one: one.path)
 
@@ -274,7 +275,7 @@ def check_path(path: Any) -> str:
     parts = path.split("/") if isinstance(path, str) else [""]
     wrong = any(part in ("", ".", "..") or not part.isprintable() for part in parts)
     if wrong or len(path.encode("utf-8", "replace")) > 900:
-        raise ValueError(f"a path in a dataset is like data/forcing.csv, from its top; got {safe_repr(path)}")
+        raise ArgumentError(f"a path in a dataset is like data/forcing.csv, from its top; got {safe_repr(path)}")
     return str(path)
 
 
@@ -332,14 +333,14 @@ def local_paths(files: Sequence[DatasetFile], folder: Path) -> dict[str, Path]:
     for one in files:
         if any(part in (".", "..") for part in one.path.split("/")):
             # On the way to the store, it would become the path of something else.
-            raise ValueError(
+            raise ArgumentError(
                 f"a file of the dataset is called {safe_repr(one.path)}, which no address can have in it: "
                 "name the others with paths=[...]"
             )
         names = [safe_name(part, "unnamed") for part in PurePosixPath(one.path.replace("\\", "/")).parts if part != "/"]
         folded = unicodedata.normalize("NFC", "/".join(names)).casefold()
         if folded in taken:
-            raise ValueError(
+            raise ArgumentError(
                 f"{safe_repr(taken[folded])} and {safe_repr(one.path)} would be the same file here: "
                 "download them one by one, into different folders"
             )
@@ -348,7 +349,7 @@ def local_paths(files: Sequence[DatasetFile], folder: Path) -> dict[str, Path]:
     for folded, path in taken.items():
         for above in PurePosixPath(folded).parents:
             if str(above) in taken:
-                raise ValueError(
+                raise ArgumentError(
                     f"{safe_repr(taken[str(above)])} would be a file here and the folder of {safe_repr(path)}, too: "
                     "download them one by one, into different folders"
                 )
@@ -367,7 +368,7 @@ def chosen(files: Sequence[DatasetFile], paths: Any) -> list[DatasetFile]:
     for want in wanted:
         path = want.path if isinstance(want, DatasetFile) else want
         if not isinstance(path, str) or not path.strip("/"):
-            raise ValueError(f"a path in a dataset is like data/forcing.csv, from its top; got {safe_repr(path)}")
+            raise ArgumentError(f"a path in a dataset is like data/forcing.csv, from its top; got {safe_repr(path)}")
         below = f"{path.rstrip('/')}/"
         matching = {one.path: one for one in files if one.path == path or one.path.startswith(below)}
         if not matching:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import OutcomeError, WaitTimeoutError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
@@ -58,7 +59,7 @@ class JobTimeoutError(WaitTimeoutError):
 def type_of(sub_type: Any) -> str:
     """Return the type of a sub type of jobs. Raises ValueError when there is no such sub type."""
     if not isinstance(sub_type, str) or sub_type not in _TYPES:
-        raise ValueError(f"{safe_repr(sub_type)} is no sub type of jobs.{did_you_mean(sub_type, _TYPES)}")
+        raise ArgumentError(f"{safe_repr(sub_type)} is no sub type of jobs.{did_you_mean(sub_type, _TYPES)}")
     return _TYPES[sub_type]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import one_line, printable, safe_repr
 from kalbio._core.text.html_tables import framed, html_table
@@ -70,9 +71,9 @@ class LineageEdge:
 def _objects_with(graph: Mapping[str, Any], member: str, *needed: str) -> list[Mapping[str, Any]]:
     found = graph.get(member) or []
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
-        raise ValueError(f"{member} of a graph should be a list of objects")
+        raise ArgumentError(f"{member} of a graph should be a list of objects")
     if any(one.get(name) is None for one in found for name in needed):
-        raise ValueError(f"each of the {member} of a graph needs {' and '.join(needed)}")
+        raise ArgumentError(f"each of the {member} of a graph needs {' and '.join(needed)}")
     return found
 
 
@@ -105,7 +106,7 @@ class LineageGraph:
         links = _objects_with(graph, "links" if "links" in graph else "edges", "source", "target")
         known = {str(one["id"]) for one in nodes}
         if lost := [end for one in links for end in (str(one["source"]), str(one["target"])) if end not in known]:
-            raise ValueError(f"an edge of the graph leads to {safe_repr(lost[0])}, which is not among its nodes")
+            raise ArgumentError(f"an edge of the graph leads to {safe_repr(lost[0])}, which is not among its nodes")
         return cls(
             (
                 LineageNode(
@@ -326,7 +327,7 @@ def _ends(edge: LineageEdge, direction: Direction) -> tuple[str, str]:
 
 def _require_known(what: str, value: str, known: Collection[str]) -> None:
     if value not in known:
-        raise ValueError(f"there is no {what} {safe_repr(value)}.{did_you_mean(value, known)}")
+        raise ArgumentError(f"there is no {what} {safe_repr(value)}.{did_you_mean(value, known)}")
 
 
 def lines_of(node: LineageNode) -> tuple[str, str]:

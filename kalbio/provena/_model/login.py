@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeGuard
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.auth.tokens import Grant, Tokens, TokenSource
 from kalbio._core.errors import SettingError
 from kalbio._core.json import strict_json
@@ -62,7 +63,7 @@ class AuthManager:
         return f"<{type(self).__name__}{f' {config.domain} {config.realm_name}' if config else ''}>"
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"a {type(self).__name__} holds secrets and cannot be pickled or copied")
+        raise ArgumentTypeError(f"a {type(self).__name__} holds secrets and cannot be pickled or copied")
 
 
 def tokens_of(auth: AuthManager) -> TokenSource:
@@ -362,14 +363,14 @@ class _DeviceTokens(Tokens):
             code, user_code, where = answer["device_code"], str(answer["user_code"]), str(answer["verification_uri"])
             self._interval = float(answer.get("interval") or _INTERVAL)
             if not self._interval >= _LEAST_INTERVAL:  # nor is it "not a number"
-                raise ValueError("asked without a pause")
+                raise ArgumentError("asked without a pause")
             self._ends = self.clock() + float(answer["expires_in"])
             if not isinstance(code, str) or not code:
-                raise TypeError("a code is text")
+                raise ArgumentTypeError("a code is text")
             if not _is_link(where):
-                raise ValueError("a link leads to a web page")
+                raise ArgumentError("a link leads to a web page")
         except (KeyError, TypeError, ValueError):
-            raise ValueError(
+            raise ArgumentError(
                 "the answer needs device_code, user_code, expires_in, a link to a web page as verification_uri, and an "
                 "interval that is a pause"
             ) from None

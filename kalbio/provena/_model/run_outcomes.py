@@ -11,6 +11,7 @@ import attrs
 from kalbio._core.errors import OutcomeError, SDKError
 from kalbio._core.text.display import one_line, safe_repr
 from kalbio._core.text.html_tables import html_table
+from kalbio.provena._model.run_tables import RunProblem
 
 if TYPE_CHECKING:
     import pandas
@@ -51,20 +52,36 @@ class RunsRefusedError(SDKError, ValueError):
     """Rows cannot be registered as they are; nothing was sent.
 
     Attributes:
-        problems: what is wrong, by the numbers of the rows, from 0.
+        problems: what is wrong, by the numbers of the rows, from 0: all of it, one after the other.
+        details: the same as a list of `RunProblem`, with row, place, column and text.
     """
 
     cure = 'Mend them, or register the others with on_invalid="skip".'
 
-    def __init__(self, problems: Mapping[int, str]) -> None:
-        self.problems = dict(problems)
-        lines = [f"rows[{row}]: {one_line(text)}" for row, text in list(self.problems.items())[:_SHOWN]]
+    def __init__(self, details: Iterable[RunProblem]) -> None:
+        self.details = list(details)
+        self.problems = texts_of(self.details)
+        places = {one.row: one.place for one in self.details}
+        lines = [f"{places[row]}: {one_line(text)}" for row, text in list(self.problems.items())[:_SHOWN]]
         more = len(self.problems) - len(lines)
         rest = [f"and {more} more" if more > 0 else ""]
-        super().__init__("; ".join(filter(None, [f"{len(self.problems)} rows cannot be registered", *lines, *rest])))
+        count = "1 row" if len(self.problems) == 1 else f"{len(self.problems)} rows"
+        super().__init__("; ".join(filter(None, [f"{count} cannot be registered", *lines, *rest])))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.problems,)
+        return type(self), (self.details,)
+
+    def _repr_html_(self) -> str:
+        rows = [(one.place, one.column, one.text) for one in self.details]
+        return html_table(str(self), rows, len(rows), heads=("row", "column", "problem"), hint=self.cure)
+
+
+def texts_of(problems: Iterable[RunProblem]) -> dict[int, str]:
+    """Return all that is wrong with each row as one text."""
+    texts: dict[int, list[str]] = {}
+    for one in problems:
+        texts.setdefault(one.row, []).append(str(one))
+    return {row: "; ".join(some) for row, some in texts.items()}
 
 
 class RunsFailedError(OutcomeError):

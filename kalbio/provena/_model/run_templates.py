@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierError
 from kalbio._core.objects.checks import require_text, unicode_text
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
+from kalbio._table_files.doubtful import Doubtful
+from kalbio.provena._model.faults import Faults
 from kalbio.provena._model.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -108,33 +111,29 @@ class RunTemplate:
         cure = did_you_mean(given, known) or f" It has {', '.join(map(safe_repr, known)) or 'none'}."
         raise IdentifierError("dataset template", identifier, f"{safe_repr(given)} is not among {name}.{cure}")
 
-    def check_parts(self, side: Side, parts: Mapping[str, Mapping[str, str]]) -> None:
-        """Raise ValueError unless the datasets of a side, by handles of templates, have all that they should have."""
-        for role in self.roles:
-            if role.side != side:
-                continue
-            if role.id not in parts:
-                if not role.optional:
-                    raise ValueError(f"{side}s lacks a dataset for {safe_repr(role.name)} ({role.id})")
-                continue
-            paths, keys = parts[role.id], [one.key for one in role.resources]
-            for key, path in paths.items():
-                if key not in keys:
-                    cure = did_you_mean(key, keys) or f" It has {', '.join(keys) or 'none'}."
-                    raise ValueError(f"{side} {safe_repr(role.name)} has no file {safe_repr(key)}.{cure}")
-                require_text(f"the path of {key} in {side} {safe_repr(role.name)}", path)
-            for one in role.resources:
-                if not one.optional and one.key not in paths:
-                    raise ValueError(
-                        f"{side} {safe_repr(role.name)} needs the path of its file {safe_repr(one.key)}: "
-                        f"give (dataset, {{{one.key!r}: path}})"
-                    )
+    def check_part(self, role: RunRole, paths: Mapping[str, str]) -> None:
+        """Raise ValueError unless the paths of a dataset in a role are those of the files that it should have."""
+        keys = [one.key for one in role.resources]
+        named = f"{role.side} {safe_repr(role.name)}"
+        for key, path in paths.items():
+            if key not in keys:
+                cure = did_you_mean(key, keys) or f" It has {', '.join(keys) or 'none'}."
+                raise ArgumentError(f"{named} has no file {safe_repr(key)}.{cure}")
+            require_text(f"the path of {key} in {named}", path)
+        for one in role.resources:
+            if not one.optional and one.key not in paths:
+                raise ArgumentError(
+                    f"{named} needs the path of its file {safe_repr(one.key)}: give (dataset, {{{one.key!r}: path}})"
+                )
 
-    def check_annotations(self, annotations: Mapping[str, str]) -> None:
-        """Raise ValueError unless all annotations are there that runs need."""
+    def check_annotations(self, annotations: Mapping[str, str], faults: Faults) -> None:
+        """Note annotations that runs need and that are not there."""
         for key in self.required_annotations:
-            if key not in annotations:
-                raise ValueError(f"annotations lacks {safe_repr(key)}, which runs of {safe_repr(self.name)} need")
+            with faults.of(f"annotation: {key}"):
+                if key not in annotations:
+                    raise ArgumentError(
+                        f"annotations lacks {safe_repr(key)}, which runs of {safe_repr(self.name)} need"
+                    )
 
     # -- tables -------------------------------------------------------------------------------------------------------
 
@@ -155,14 +154,15 @@ class RunTemplate:
         for role in self.roles:
             noun = role.side.capitalize()
             also = f"{noun} dataset id for template: {role.name} [template id: {role.id}]"
-            columns.append(RunColumn(self._head(role), not role.optional, also))
+            columns.append(RunColumn(self.head(role), not role.optional, also))
             for one in role.resources:
-                columns.append(RunColumn(f"{self._head(role)}: {one.key}", False, f"{noun} resource: {one.key}"))
+                columns.append(RunColumn(f"{self.head(role)}: {one.key}", False, f"{noun} resource: {one.key}"))
         for key in (*self.required_annotations, *self.optional_annotations):
             columns.append(RunColumn(f"annotation: {key}", key in self.required_annotations, f"annotation: {key}"))
         return columns
 
-    def _head(self, role: RunRole) -> str:
+    def head(self, role: RunRole) -> str:
+        """Return the column of the datasets in a role."""
         twins = [one for one in self.roles if (one.side, one.name) == (role.side, role.name)]
         return f"{role.side}: {role.name}" + (f" [{role.id}]" if len(twins) > 1 else "")
 
@@ -187,59 +187,98 @@ class RunTemplate:
             if one.also is not None:
                 also.setdefault(one.also, []).append(one.name)
         found: dict[Any, str] = {}
+        faults = Faults()
         for head in given:
             if isinstance(head, str) and head.startswith("_"):  # of the servers' CSV files: what became of a row
                 continue
-            names = [known[head]] if head in known else also.get(head, [])
-            if not names:
-                cure = did_you_mean(head, known) or f" Known are {', '.join(known)}."
-                raise ValueError(f"a table of runs of {safe_repr(self.name)} has no column {safe_repr(head)}.{cure}")
-            if len(names) > 1:
-                raise ValueError(f"column {safe_repr(head)} may be {' or '.join(names)}: call it so")
-            if names[0] in found.values():
-                raise ValueError(f"column {safe_repr(head)} is there twice: it is {names[0]} as well")
-            found[head] = names[0]
+            with faults.of(str(head)):
+                found[head] = self._name_of(head, known, also, found)
+        faults.raise_first()
         missing = [one.name for one in columns if one.required and one.name not in found.values()]
         if missing:
-            raise ValueError(f"the table lacks the columns {', '.join(missing)}")
+            raise ArgumentError(f"the table lacks the columns {', '.join(missing)}")
         return found
 
-    def record_of(self, row: Mapping[str, Any]) -> RunRecord:
-        """Return a row of a table as a record. Raises ValueError naming the column that cannot be used."""
-        cells: dict[str, Any] = {name: None if _is_missing(value) else value for name, value in row.items()}
+    def _name_of(
+        self, head: Any, known: Mapping[str, str], also: Mapping[str, list[str]], found: Mapping[Any, str]
+    ) -> str:
+        names = [known[head]] if head in known else also.get(head, [])
+        if not names:
+            cure = did_you_mean(head, known) or f" Known are {', '.join(known)}."
+            raise ArgumentError(f"a table of runs of {safe_repr(self.name)} has no column {safe_repr(head)}.{cure}")
+        if len(names) > 1:
+            raise ArgumentError(f"column {safe_repr(head)} may be {' or '.join(names)}: call it so")
+        if names[0] in found.values():
+            raise ArgumentError(f"column {safe_repr(head)} is there twice: it is {names[0]} as well")
+        return names[0]
+
+    def record_of(self, row: Mapping[str, Any], faults: Faults | None = None) -> RunRecord:
+        """Return a row of a table as a record.
+
+        Args:
+            row: the cells by the names of their columns.
+            faults: keeps what is wrong, column by column, instead of an error for the first of it; what comes lacks
+                what is wrong.
+
+        Raises:
+            ValueError: a column cannot be used; the text names it.
+        """
+        found = Faults() if faults is None else faults
+        cells: dict[str, Any] = {}
+        for name, value in row.items():
+            with found.of(name):
+                if isinstance(value, Doubtful):
+                    raise ArgumentError(f"{name}: {safe_repr(value.value)} {value.reason}")
+                cells[name] = None if _is_missing(value) else value
         for one in self.columns:
-            if one.required and cells.get(one.name) is None:
-                raise ValueError(f"{one.name} is missing")
+            if one.required and cells.get(one.name) is None and one.name not in found:
+                with found.of(one.name):
+                    raise ArgumentError(f"{one.name} is missing")
+
+        def text_in(name: str) -> str | None:
+            with found.of(name):
+                if cells.get(name) is not None:
+                    return _cell_text(name, cells[name])
+            return None
+
         sides: dict[Side, dict[str, Any]] = {"input": {}, "output": {}}
         for role in self.roles:
-            head = self._head(role)
-            keys = {one.key: cells.get(f"{head}: {one.key}") for one in role.resources}
-            paths = {key: _cell_text(f"{head}: {key}", path) for key, path in keys.items() if path is not None}
+            head = self.head(role)
+            keys = {one.key: text_in(f"{head}: {one.key}") for one in role.resources}
+            paths = {key: path for key, path in keys.items() if path is not None}
             dataset = cells.get(head)
-            if dataset is None and paths:
-                raise ValueError(f"{head} is missing, and {head}: {next(iter(paths))} is not")
+            with found.of(head):
+                if dataset is None and paths and head not in found:
+                    raise ArgumentError(f"{head} is missing, and {head}: {next(iter(paths))} is not")
             if dataset is not None:
                 sides[role.side][role.id] = (dataset, paths)
-        annotations = {
-            key: _cell_text(f"annotation: {key}", cells[f"annotation: {key}"])
-            for key in (*self.required_annotations, *self.optional_annotations)
-            if cells.get(f"annotation: {key}") is not None
-        }
-        version = cells.get("model_version")
-        return RunRecord(
-            _cell_text("display_name", cells["display_name"]),
-            _cell_text("description", cells["description"]),
+                for one in role.resources:
+                    column = f"{head}: {one.key}"
+                    if not one.optional and one.key not in paths and column not in found:
+                        with found.of(column):
+                            named = (
+                                f"{role.side} {safe_repr(role.name)} needs the path of its file {safe_repr(one.key)}"
+                            )
+                            raise ArgumentError(f"{column} is missing: {named}")
+        every = (*self.required_annotations, *self.optional_annotations)
+        annotations = {key: text for key in every if (text := text_in(f"annotation: {key}")) is not None}
+        record = RunRecord(
+            text_in("display_name") or "",
+            text_in("description") or "",
             workflow_template=self.id,
-            modeller=cells["modeller"],
-            start_time=cells["start_time"],
-            end_time=cells["end_time"],
+            modeller=cells.get("modeller"),  # type: ignore[arg-type]  # what is wrong is noted
+            start_time=cells.get("start_time"),  # type: ignore[arg-type]
+            end_time=cells.get("end_time"),  # type: ignore[arg-type]
             inputs=sides["input"],
             outputs=sides["output"],
             study=cells.get("study"),
             organisation=cells.get("organisation"),
-            model_version=None if version is None else _cell_text("model_version", version),
+            model_version=text_in("model_version"),
             annotations=annotations,
         )
+        if faults is None:
+            found.raise_first()
+        return record
 
     def __repr__(self) -> str:
         return f"<RunTemplate {safe_repr(self.name)} {self.id}: {len(self.columns)} columns>"
@@ -288,18 +327,5 @@ def _cell_text(name: str, value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be text; got {safe_repr(value)}. Read the column as text: 1.10 is not 1.1")
+        raise ArgumentError(f"{name} must be text; got {safe_repr(value)}. Read the column as text: 1.10 is not 1.1")
     return unicode_text(name, value)
-
-
-def rows_of(table: Any) -> Iterator[dict[Any, Any]]:
-    """Give the rows of a table: a frame of pandas or polars, or a list of dicts."""
-    if hasattr(table, "to_dict") and hasattr(table, "columns"):
-        if hasattr(table, "to_dicts"):
-            yield from table.to_dicts()
-        else:
-            yield from table.to_dict("records")
-        return
-    if isinstance(table, str | bytes | Mapping) or not isinstance(table, Iterable):
-        raise ValueError(f"rows must be a frame, or a list of dicts or records; got {safe_repr(table)}")
-    yield from table

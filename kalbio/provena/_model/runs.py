@@ -9,9 +9,11 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.objects.checks import require_text, unicode_text
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.faults import Faults
 from kalbio.provena._model.items import Hit, Item
 from kalbio.provena._model.lineage import LineageNode
 
@@ -74,7 +76,7 @@ def dataset_and_paths(what: str, value: Any) -> tuple[Any, dict[str, str]]:
     """Return a dataset as it was given, and the paths of its files."""
     if isinstance(value, tuple):
         if len(value) != 2 or not isinstance(value[1], Mapping):
-            raise ValueError(f"{what} must be a dataset, or (dataset, {{key: path}}); got {safe_repr(value)}")
+            raise ArgumentError(f"{what} must be a dataset, or (dataset, {{key: path}}); got {safe_repr(value)}")
         return value[0], dict(value[1])
     return value, {}
 
@@ -90,19 +92,21 @@ def as_seconds(name: str, value: Any) -> int:
         except ValueError:
             moment = None
     if not isinstance(moment, datetime) or moment != moment:  # pandas' NaT is a datetime as well
-        raise ValueError(
+        raise ArgumentError(
             f"{name} must be a datetime with a zone, text such as 2026-01-31T08:00:00+10:00, or seconds since 1970; "
             f"got {safe_repr(value)}"
         )
     if moment.tzinfo is None:
-        raise ValueError(f"{name} is {safe_repr(value)}, which has no zone: write 2026-01-31T08:00:00+10:00, or ...Z")
+        raise ArgumentError(
+            f"{name} is {safe_repr(value)}, which has no zone: write 2026-01-31T08:00:00+10:00, or ...Z"
+        )
     return math.floor(moment.timestamp())
 
 
 def texts(name: str, value: Any) -> dict[str, str]:
     """Return texts under names. Raises ValueError for anything else."""
     if not isinstance(value, Mapping):
-        raise ValueError(f"{name} must be a dict of text to text; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be a dict of text to text; got {safe_repr(value)}")
     return {
         unicode_text(f"a key of {name}", key): require_text(f"{name}[{key!r}]", text) for key, text in value.items()
     }
@@ -117,36 +121,55 @@ _PART = {"dataset_template_id", "dataset_id", "dataset_type", "resources"}
 _PEOPLE = {"modeller_id", "requesting_organisation_id"}
 
 
-def checked_record(record: Mapping[str, Any]) -> dict[str, Any]:
+def checked_record(record: Mapping[str, Any], faults: Faults | None = None) -> dict[str, Any]:
     """Return a record as the servers know it, without members that are None.
+
+    Args:
+        record: the record.
+        faults: keeps what is wrong, instead of an error for the first of it; what comes is of no use then.
 
     Raises:
         TypeError: it has a member that there is not, or lacks one; the servers would ignore the first.
         ValueError: it says what no run can be.
     """
-    made = _members("the record", record, _RECORD, _OPTIONAL)
+    found = Faults() if faults is None else faults
+    made = _members("the record", record, _RECORD, _OPTIONAL, found)
     for side in ("inputs", "outputs"):
-        if not isinstance(made[side], Sequence) or isinstance(made[side], str):
-            raise ValueError(f"{side} must be a list; got {safe_repr(made[side])}")
-        made[side] = [_members(f"{side}[{n}]", part, _PART, {"resources"}) for n, part in enumerate(made[side])]
-    made["associations"] = _members("associations", made["associations"], _PEOPLE, {"requesting_organisation_id"})
+        with found.of(side):
+            parts = made.get(side, ())
+            if not isinstance(parts, Sequence) or isinstance(parts, str):
+                raise ArgumentError(f"{side} must be a list; got {safe_repr(parts)}")
+            made[side] = [_members(f"{side}[{n}]", part, _PART, {"resources"}, found) for n, part in enumerate(parts)]
+    if "associations" in made:
+        optional = {"requesting_organisation_id"}
+        made["associations"] = _members("associations", made["associations"], _PEOPLE, optional, found)
     for name in ("display_name", "description"):
-        require_text(name, made[name])
+        with found.of(name):
+            require_text(name, made.get(name, name))
     for name in ("start_time", "end_time"):
-        made[name] = as_seconds(name, made[name])
-    if made["start_time"] > made["end_time"]:
-        raise ValueError(f"start_time ({made['start_time']}) is after end_time ({made['end_time']})")
+        with found.of(name):
+            if name in made:
+                made[name] = as_seconds(name, made[name])
+    if {"start_time", "end_time"} <= made.keys() and not ("start_time" in found or "end_time" in found):
+        with found.of("start_time"):
+            if made["start_time"] > made["end_time"]:
+                raise ArgumentError(f"start_time ({made['start_time']}) is after end_time ({made['end_time']})")
+    if faults is None:
+        found.raise_first()
     return made
 
 
-def _members(what: str, given: Any, known: set[str], optional: set[str]) -> dict[str, Any]:
-    if not isinstance(given, Mapping):
-        raise TypeError(f"{what} must be a dict; got {safe_repr(given)}")
-    for name in given:
-        if name not in known:
-            raise TypeError(f"{what} has no member {safe_repr(name)}.{did_you_mean(name, known)}")
-    made = {name: value for name, value in given.items() if value is not None}
-    missing = sorted(known - optional - made.keys())
-    if missing:
-        raise TypeError(f"{what} needs {', '.join(missing)}")
+def _members(what: str, given: Any, known: set[str], optional: set[str], faults: Faults) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    with faults.of(what):
+        if not isinstance(given, Mapping):
+            raise ArgumentTypeError(f"{what} must be a dict; got {safe_repr(given)}")
+        made = {name: value for name, value in given.items() if value is not None}
+        for name in given:
+            with faults.of(what):
+                if name not in known:
+                    raise ArgumentTypeError(f"{what} has no member {safe_repr(name)}.{did_you_mean(name, known)}")
+        missing = sorted(known - optional - made.keys())
+        if missing:
+            raise ArgumentTypeError(f"{what} needs {', '.join(missing)}")
     return made

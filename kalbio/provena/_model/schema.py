@@ -10,6 +10,7 @@ from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, Union, dataclass_transform, get_args, get_origin
 from typing import get_type_hints as read_hints
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import copied
 from kalbio._core.objects.identifiers import did_you_mean
@@ -74,10 +75,10 @@ class ProvenaObject:
             kind, known = type(self), members_of(type(self))
             for name in members:
                 if name not in known and not kind.takes_any_member:
-                    raise TypeError(f"a {kind.__name__} has no member {name!r}.{did_you_mean(name, known)}")
+                    raise ArgumentTypeError(f"a {kind.__name__} has no member {name!r}.{did_you_mean(name, known)}")
             missing = [name for name, one in known.items() if one.required and name not in members]
             if missing:
-                raise TypeError(f"a {kind.__name__} needs {', '.join(missing)}")
+                raise ArgumentTypeError(f"a {kind.__name__} needs {', '.join(missing)}")
             self._raw = {}
             self._read = {
                 name: _taken(known[name].hint if name in known else Any, value, f"{name} of a {kind.__name__}")
@@ -197,7 +198,7 @@ class ProvenaObject:
         if isinstance(obj, ProvenaObject):
             obj = obj.to_dict()
         if not isinstance(obj, Mapping):
-            raise ValueError(f"a {cls.__name__} is made from a dict of its members; got {safe_repr(obj)}")
+            raise ArgumentError(f"a {cls.__name__} is made from a dict of its members; got {safe_repr(obj)}")
         return cls.over(copied(dict(obj)))
 
     @classmethod
@@ -225,7 +226,7 @@ class ProvenaObject:
         made = self.over(self.to_dict())
         for name, value in (update or {}).items():
             if name not in members_of(type(self)):
-                raise TypeError(self._missing(name))
+                raise ArgumentTypeError(self._missing(name))
             made.set_member(name, value)
         return made
 
@@ -275,7 +276,7 @@ def body_of(name: str, value: Any, *kinds: type[ProvenaObject]) -> dict[str, Any
     wanted = " or ".join(
         "an object of kalbio.provena.models" if one is ProvenaObject else one.__name__ for one in kinds
     )
-    raise TypeError(f"{name} must be {wanted}, or a dict of its members; got {safe_repr(value)}")
+    raise ArgumentTypeError(f"{name} must be {wanted}, or a dict of its members; got {safe_repr(value)}")
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
@@ -314,7 +315,7 @@ def _taken(hint: Any, value: Any, where: str) -> Any:
     if value is None and (type(None) in options or hint is Any):
         return None
     wanted = [one for one in options if one is not type(None)]
-    problem: Exception = TypeError(f"{where} must not be None")
+    problem: Exception = ArgumentTypeError(f"{where} must not be None")
     for one in wanted if value is not None else ():
         try:
             return _taken_as(one, value, where)
@@ -335,21 +336,21 @@ def _taken_as(hint: Any, value: Any, where: str) -> Any:
             return value
         if isinstance(value, Mapping):
             return hint(**value)
-        raise TypeError(f"{where} must be a {hint.__name__} or a dict of its members; got {safe_repr(value)}")
+        raise ArgumentTypeError(f"{where} must be a {hint.__name__} or a dict of its members; got {safe_repr(value)}")
     if get_origin(hint) is list:
         if not isinstance(value, list | tuple):
-            raise TypeError(f"{where} must be a list; got {safe_repr(value)}")
+            raise ArgumentTypeError(f"{where} must be a list; got {safe_repr(value)}")
         return [_taken(get_args(hint)[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
     if get_origin(hint) is dict:
         if not isinstance(value, Mapping):
-            raise TypeError(f"{where} must be a dict; got {safe_repr(value)}")
+            raise ArgumentTypeError(f"{where} must be a dict; got {safe_repr(value)}")
         return {str(name): _json(item) for name, item in value.items()}
     if _is_enum(hint):
         if isinstance(value, hint):
             return value
         known = [one.value for one in hint]
         if value not in known:
-            raise ValueError(f"{where} must be one of {', '.join(known)}; got {safe_repr(value)}")
+            raise ArgumentError(f"{where} must be one of {', '.join(known)}; got {safe_repr(value)}")
         return hint(value)
     return _taken_scalar(hint, strict_json.plain(value, where), where)
 
@@ -360,7 +361,7 @@ _SCALARS = {str: "text", int: "a whole number", float: "a number", bool: "true o
 def _taken_scalar(hint: Any, value: Any, where: str) -> Any:
     allowed: tuple[type, ...] = (int, float) if hint is float else (hint,)
     if not isinstance(value, allowed) or (isinstance(value, bool) and hint is not bool):
-        raise TypeError(f"{where} must be {_SCALARS[hint]}; got {safe_repr(value)}")
+        raise ArgumentTypeError(f"{where} must be {_SCALARS[hint]}; got {safe_repr(value)}")
     return value
 
 

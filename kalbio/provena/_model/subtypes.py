@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
 
@@ -54,7 +55,7 @@ def an(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in tuple('aeiou') else 'a'} {noun}"
 
 
-class UnsupportedActionError(ValueError):
+class UnsupportedActionError(ArgumentError):
     """There is no such action for this subtype; nothing was sent.
 
     Attributes:
@@ -77,7 +78,7 @@ def as_subtype(value: Any) -> Subtype:
         return Subtype(value)
     except ValueError:
         close = did_you_mean(value, Subtype)
-        raise ValueError(f"{safe_repr(value)} is no subtype of registry items.{close}") from None
+        raise ArgumentError(f"{safe_repr(value)} is no subtype of registry items.{close}") from None
 
 
 def require_action(subtype: Subtype, action: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import Resource, number, text, text_or_empty, texts_or_none
 from kalbio._core.text.display import printable, safe_repr
@@ -37,9 +38,9 @@ class AccessReport(Resource):
         known = self.roles
         for name in (*add, *remove):
             if name not in known:
-                raise ValueError(f"there is no role {safe_repr(name)}.{did_you_mean(name, known)}")
+                raise ArgumentError(f"there is no role {safe_repr(name)}.{did_you_mean(name, known)}")
         if both := set(add) & set(remove):
-            raise ValueError(f"{', '.join(sorted(both))}: to be added and to be removed")
+            raise ArgumentError(f"{', '.join(sorted(both))}: to be added and to be removed")
         changed = AccessReport(self.to_dict(), self._client)
         for role in changed._roles():
             if role.get("role_name") in add:

@@ -12,6 +12,7 @@ import attrs
 from kalbio._core import constants
 from kalbio._core.aio.client_per_loop import AsyncClientPerLoop
 from kalbio._core.aio.session import AsyncSession
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.auth.tokens import Grant, TokenSource
 from kalbio._core.errors import SettingError
 from kalbio._core.http.addresses import read_address, warn_of_clear_text
@@ -54,16 +55,16 @@ def _names_slips(init: F) -> F:
     def checked(self: Any, *given: Any, **options: Any) -> None:
         kind = type(self).__name__
         if len(given) > len(_PLACES):
-            raise TypeError(f"{kind} takes {' and '.join(_PLACES)} without their names, and nothing else")
+            raise ArgumentTypeError(f"{kind} takes {' and '.join(_PLACES)} without their names, and nothing else")
         for name in options:
             if name in _LOGIN_WORDS:
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"{kind} has no argument {name!r}: it belongs to the login; write "
                     f"{kind}(ClientCredentialsFlow(config, client_id, client_secret))"
                 )
             if name not in names:
                 close = did_you_mean(name, names) or f" It has {', '.join(names)}."
-                raise TypeError(f"{kind} has no argument {name!r}.{close}")
+                raise ArgumentTypeError(f"{kind} has no argument {name!r}.{close}")
         init(self, *given, **options)
 
     return cast("F", checked)
@@ -170,7 +171,9 @@ class AsyncConnection:
         return f"<{type(self).__name__} {self.config.domain} {self.config.realm_name}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} holds secrets and connections, and cannot be pickled or copied")
+        raise ArgumentTypeError(
+            f"a {type(self).__name__} holds secrets and connections, and cannot be pickled or copied"
+        )
 
 
 def _login(config: Config) -> AuthManager:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio.provena._model.access import ItemAccess
 from kalbio.provena._model.items import Item
 from kalbio.provena._model.subtypes import Subtype, an, as_subtype, require_action
@@ -50,7 +51,9 @@ class RegistryItem(Item):
             return cast("RegistryItem", await service.run_of(job))
         require_action(subtype, "update")
         if whole is not None:
-            raise TypeError(f"{an(self.item_subtype)} item is changed by its members: update(reason=..., name=...)")
+            raise ArgumentTypeError(
+                f"{an(self.item_subtype)} item is changed by its members: update(reason=..., name=...)"
+            )
         return cast("RegistryItem", await service.update(self, reason=reason, **members))
 
     async def revert(self, history_id: int, reason: str) -> RegistryItem:
@@ -70,7 +73,7 @@ class RegistryItem(Item):
         if self.item_subtype == Subtype.DATASET.value:
             options["copy_files"] = copy_files
         elif copy_files is not None:
-            raise TypeError(f"copy_files is for datasets; this is {an(self.item_subtype)} item")
+            raise ArgumentTypeError(f"copy_files is for datasets; this is {an(self.item_subtype)} item")
         made: RegistryItem = await self._service().version(self, reason, **options)
         return made
 

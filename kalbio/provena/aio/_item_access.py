@@ -14,6 +14,7 @@ from provena_api.api.registry import (
 )
 from provena_api.models import AccessSettings
 
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.identifiers import Catalog, close_matches
@@ -106,7 +107,7 @@ class AccessCalls(Items):
         """
         require_action(self.subtype, "auth_configuration_put")
         if general is None and groups is None:
-            raise TypeError("set_access() needs general, groups, or both")
+            raise ArgumentTypeError("set_access() needs general, groups, or both")
         for_all = None if general is None else as_roles(self.subtype, "general", general)
         for_groups = None if groups is None else as_group_roles(self.subtype, groups)
         id = await self.own(identifier)
@@ -138,7 +139,7 @@ class AccessCalls(Items):
                 raise IdentifierNotFoundError("group", given, close)
             id = given if named is None else named.id
             if id in found:
-                raise ValueError(f"groups has {safe_repr(id)} twice: {safe_repr(given)} is the same group")
+                raise ArgumentError(f"groups has {safe_repr(id)} twice: {safe_repr(given)} is the same group")
             found[id] = roles
         return found
 

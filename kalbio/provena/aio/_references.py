@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from kalbio._core.errors import IdentifierError
+from kalbio.provena._model.faults import Faults
 from kalbio.provena._model.identifiers import handle_of
 from kalbio.provena._model.references import References
 from kalbio.provena._model.subtypes import Subtype
@@ -14,13 +15,16 @@ Look = Callable[[Subtype, Any], Awaitable[str]]
 """Returns the handle of an item of a subtype."""
 
 
-async def with_handles(look: Look, references: References, data: Any, path: str = "", shown: str = "") -> Any:
+async def with_handles(
+    look: Look, references: References, data: Any, faults: Faults | None = None, path: str = "", shown: str = ""
+) -> Any:
     """Return data with handles where they name items.
 
     Args:
         look: returns the handle of what is named.
         references: where the data name items.
         data: the data, or a part of them.
+        faults: keeps what is wrong, instead of an error for the first of it; there is None in its place then.
         path: which part that is, as the references call it.
         shown: the same, as a person calls it.
 
@@ -34,16 +38,20 @@ async def with_handles(look: Look, references: References, data: Any, path: str 
             return await look(subtype, data)
         except IdentifierError as error:
             error.args = (f"{shown}: {error}", *error.args[1:])
-            raise
+            if faults is None:
+                raise
+            with faults.of(shown):
+                raise
+            return None
     if isinstance(data, Mapping):
         before = (f"{path}.", f"{shown}.") if path else ("", "")
         return {
-            name: await with_handles(look, references, value, f"{before[0]}{name}", f"{before[1]}{name}")
+            name: await with_handles(look, references, value, faults, f"{before[0]}{name}", f"{before[1]}{name}")
             for name, value in data.items()
         }
     if isinstance(data, list | tuple):
         return [
-            await with_handles(look, references, one, f"{path}[]", f"{shown}[{number}]")
+            await with_handles(look, references, one, faults, f"{path}[]", f"{shown}[{number}]")
             for number, one in enumerate(data)
         ]
     return handle_of(data)

@@ -7,6 +7,7 @@ from inspect import currentframe
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from kalbio._core.aio.session import AsyncSession
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import Names
 from kalbio._core.text.display import safe_repr
@@ -72,17 +73,17 @@ def outside() -> int:
 def require_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     """Raise ValueError unless a value is one of those that are known."""
     if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be one of {', '.join(known)}; got {safe_repr(value)}")
 
 
 def require_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
     """Raise ValueError unless a value is a whole number within limits."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least or (most is not None and value > most):
         span = f"at least {least}" if most is None else f"from {least} to {most}"
-        raise ValueError(f"{name} must be a whole number, {span}; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be a whole number, {span}; got {safe_repr(value)}")
 
 
 def require_text(name: str, value: Any) -> None:
     """Raise ValueError unless a value is text that says something."""
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name} must be text that says something; got {safe_repr(value)}")
+        raise ArgumentError(f"{name} must be text that says something; got {safe_repr(value)}")

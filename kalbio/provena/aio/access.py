@@ -35,6 +35,7 @@ from provena_api.models import (
 )
 from provena_api.types import UNSET
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_text, require_texts
@@ -125,7 +126,7 @@ class AccessService(Service):
         """
         names = [require_texts(name, _as_list(name, roles)) for name, roles in (("add", add), ("remove", remove))]
         if not any(names):
-            raise ValueError("give at least one role to add or to remove")
+            raise ArgumentError("give at least one role to add or to remove")
         require_flag("send_email", send_email)
         wanted = (await self.report()).with_roles(*names)
         body = AccessReportBody.from_dict(wanted.to_dict())
@@ -353,7 +354,7 @@ class AdminAccessService(Service):
         else:
             id = handle_of(person)
             if not isinstance(id, str) or not HANDLE.fullmatch(id):
-                raise ValueError(f"without validate, person must be a handle or an object; got {safe_repr(person)}")
+                raise ArgumentError(f"without validate, person must be a handle or an object; got {safe_repr(person)}")
         body = AdminLinkUserAssignRequest(username=username, person_id=id, force=force, validate_item=validate)
         await self._client.session.call(auth_link_admin_assign.build_request(body=body))
         return id
@@ -370,13 +371,13 @@ class AdminAccessService(Service):
 
 def _as_list(name: str, roles: Any) -> list[Any]:
     if isinstance(roles, str) or not isinstance(roles, Collection):
-        raise ValueError(f"{name} must be a list of names of roles; got {safe_repr(roles)}")
+        raise ArgumentError(f"{name} must be a list of names of roles; got {safe_repr(roles)}")
     return list(roles)
 
 
 def _named(request: Any) -> tuple[str, int]:
     if not isinstance(request, AccessRequest) or not request.username or request.request_id is None:
-        raise ValueError(f"request must be one that requests() gave; got {safe_repr(request)}")
+        raise ArgumentError(f"request must be one that requests() gave; got {safe_repr(request)}")
     require_whole("request_id", request.request_id, 0)
     return request.username, request.request_id
 

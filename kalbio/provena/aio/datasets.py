@@ -23,6 +23,7 @@ from provena_api.models import CredentialsRequest, ItemRevertRequest, LockChange
 
 from kalbio._core.aio.client_per_loop import AsyncClientPerLoop
 from kalbio._core.aio.downloads import IDENTITY_ENCODING, check_target, save
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.text.display import safe_repr
@@ -309,7 +310,7 @@ class DatasetsService(RegistryService):
             >>> link = await client.datasets.link(dataset, "data/forcing.csv", expires_in=600)
         """
         if not isinstance(path, str) or not path or path.startswith("/") or ".." in path.split("/"):
-            raise ValueError(
+            raise ArgumentError(
                 f"path must lead to a file from the top of the dataset, as data/forcing.csv; got {safe_repr(path)}"
             )
         require_whole("expires_in", expires_in, 1, _DAY)
@@ -384,7 +385,7 @@ class DatasetsService(RegistryService):
         found = find_local(source, to)
         kept = [one for one in found if one.path == METADATA_FILE]
         if kept and (len(found) == 1 or isinstance(source, Mapping)):
-            raise ValueError(f"the data store itself writes {METADATA_FILE}: change it with update()")
+            raise ArgumentError(f"the data store itself writes {METADATA_FILE}: change it with update()")
         files = [one for one in found if one.path != METADATA_FILE]
         store = await self._store(dataset, writes=True)
         present = {one.path: one for one in await list_files(store, f"{to.rstrip('/')}/" if to else "")}
@@ -474,7 +475,7 @@ class DatasetsService(RegistryService):
             found = await self.need(dataset)
             source = (found.versioning_info or {}).get("previous_version")
             if source is None:
-                raise ValueError(f"{found.id} is the first version: name the dataset that has the files")
+                raise ArgumentError(f"{found.id} is the first version: name the dataset that has the files")
         old, new = await self._store(source, writes=False), await self._store(dataset, writes=True)
         files = [one for one in await list_files(old) if one.path != METADATA_FILE]
         present = {one.path: one for one in await list_files(new)}
@@ -503,7 +504,7 @@ class DatasetsService(RegistryService):
         target = Path(file)
         check_target(target, overwrite)
         if not isinstance(link, str) or not link.lower().startswith(("https://", "http://")):
-            raise ValueError("link must be an address, as link() gives it")
+            raise ArgumentError("link must be an address, as link() gives it")
         http = self._store_clients.current()
         response = await http.send(http.build_request("GET", link, headers=IDENTITY_ENCODING), stream=True)
         done = 0

@@ -22,6 +22,7 @@ from provena_api.models import (
     ValueType,
 )
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object
 from kalbio._core.objects.checks import require_text
@@ -152,7 +153,7 @@ class HandlesService(Service):
 def _id_of(handle: Any) -> str:
     id = handle.id if isinstance(handle, Resource) else handle
     if not isinstance(id, str) or not HANDLE.fullmatch(id):
-        raise ValueError(f"a handle looks like 10378.1/1451860; got {safe_repr(handle)}")
+        raise ArgumentError(f"a handle looks like 10378.1/1451860; got {safe_repr(handle)}")
     return id
 
 

@@ -23,6 +23,7 @@ from provena_api.models import GenericDomainInfo, ItemRevertRequest, LockChangeR
 from provena_api.types import UNSET
 
 from kalbio._core.aio.concurrency import sleep
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import OutcomeUnknownError, SDKError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.identifiers import did_you_mean
@@ -133,12 +134,12 @@ class RegistryService(AccessCalls, LockCalls):
         if reason is not None:
             require_text("reason", reason)
         if not members:
-            raise TypeError("update() needs the members to change")
+            raise ArgumentTypeError("update() needs the members to change")
         self._check_names(members)
         members = await self._with_handles(members)
         item = await self.need(identifier)
         if reason is None and not item.is_seed:
-            raise ValueError("reason is missing: say why the item is changed; only a seed needs none")
+            raise ArgumentError("reason is missing: say why the item is changed; only a seed needs none")
         data = {name: value for name, value in {**self._data(item), **members}.items() if value is not None}
         self._check_members(data)
         body = GenericDomainInfo.from_dict(data)
@@ -347,14 +348,16 @@ class RegistryService(AccessCalls, LockCalls):
         known = self._fields()
         for name in members:
             if name not in known:
-                raise TypeError(f"{self.subtype.a_noun} has no member {safe_repr(name)}.{did_you_mean(name, known)}")
+                raise ArgumentTypeError(
+                    f"{self.subtype.a_noun} has no member {safe_repr(name)}.{did_you_mean(name, known)}"
+                )
 
     def _check_members(self, members: dict[str, Any]) -> None:
         self._check_names(members)
         needed = (name for name, one in self._fields().items() if one.default is attrs.NOTHING)
         missing = [name for name in needed if name not in members]
         if missing:
-            raise TypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}")
+            raise ArgumentTypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}")
 
 
 def _bare(value: Any) -> Any:

@@ -9,6 +9,7 @@ from provena_api.api.search import search_entity_registry
 from provena_api.models import ItemSubType
 from provena_api.types import UNSET
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import objects_in
@@ -47,7 +48,7 @@ class SearchService(Service):
             ...     print(hit.score, await client.models.get(hit))
         """
         if not isinstance(words, str) or not words.strip():
-            raise ValueError(f"words must be text to look for; got {safe_repr(words)}")
+            raise ArgumentError(f"words must be text to look for; got {safe_repr(words)}")
         require_whole("limit", limit, 1, LARGEST_LIMIT)
         wanted = UNSET if subtype is None else ItemSubType(as_subtype(subtype).value)
         request = search_entity_registry.build_request(query=words, subtype_filter=wanted, record_limit=limit)

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/older/_calls.py by scripts/regenerate; edit that file. (digest 40c7c895a79d)
+# Derived from kalbio/provena/aio/older/_calls.py by scripts/regenerate; edit that file. (digest f0a4cc15569c)
 """What the older clients share: how a call is made, and how its answer is read."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from provena_api.models import ItemSubType, RegistryCategorySegment, RegistrySubtypeSegment
 from provena_api.types import UNSET, Unset
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.errors import SDKError
 from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
@@ -91,7 +92,9 @@ def reader_of(name: str, model: type[T]) -> Callable[[dict[str, Any]], T]:
         for way in ("model_validate", "parse_obj", "from_dict"):
             if callable(make := getattr(model, way, None)):
                 return make  # type: ignore[no-any-return]
-    raise TypeError(f"{name} must be one of kalbio.provena.models, such as PersonFetchResponse; got {safe_repr(model)}")
+    raise ArgumentTypeError(
+        f"{name} must be one of kalbio.provena.models, such as PersonFetchResponse; got {safe_repr(model)}"
+    )
 
 
 def place(subtype: Any, action: str) -> tuple[RegistryCategorySegment, RegistrySubtypeSegment]:
@@ -109,7 +112,7 @@ def as_item_subtype(value: Any) -> ItemSubType:
 def text(name: str, value: Any) -> str:
     """Return an argument that must be text."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be text; got {safe_repr(value)}")
+        raise ArgumentTypeError(f"{name} must be text; got {safe_repr(value)}")
     return value
 
 
@@ -123,7 +126,7 @@ def whole_or_unset(name: str, value: Any) -> int | Unset:
     if value is None:
         return UNSET
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number; got {safe_repr(value)}")
+        raise ArgumentTypeError(f"{name} must be a whole number; got {safe_repr(value)}")
     return value
 
 
@@ -132,5 +135,5 @@ def flag_or_unset(name: str, value: Any) -> bool | Unset:
     if value is None:
         return UNSET
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False; got {safe_repr(value)}")
+        raise ArgumentTypeError(f"{name} must be True or False; got {safe_repr(value)}")
     return value

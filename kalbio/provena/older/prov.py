@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/older/prov.py by scripts/regenerate; edit that file. (digest 0caee70164ce)
+# Derived from kalbio/provena/aio/older/prov.py by scripts/regenerate; edit that file. (digest a8af9089c2ea)
 """The provenance service: model runs, and the graph of what came from what."""
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from provena_api.api.prov import (
 from provena_api.models import BodyConvertModelRunsCsv
 from provena_api.types import File, Unset
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._job import TIMEOUT
@@ -78,7 +79,9 @@ class ProvAdminClient(OlderClient):
     def store_multiple_records(self, registry_record: list[ItemModelRun], validate_record: bool) -> StatusResponse:
         """Write model runs of the registry into the graph. Operation `provAdminStoreRecords`."""
         if not isinstance(registry_record, list | tuple):
-            raise TypeError(f"registry_record must be a list of ItemModelRun objects; got {safe_repr(registry_record)}")
+            raise ArgumentTypeError(
+                f"registry_record must be a list of ItemModelRun objects; got {safe_repr(registry_record)}"
+            )
         records = [body_of(f"registry_record[{n}]", one, ItemModelRun) for n, one in enumerate(registry_record)]
         request = prov_admin_store_records.build_request(
             validate_record=flag_or_unset("validate_record", validate_record), body=[]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from provena_api.models import ItemSubType, RegistryCategorySegment, RegistrySubtypeSegment
 from provena_api.types import UNSET, Unset
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.errors import SDKError
 from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
@@ -90,7 +91,9 @@ def reader_of(name: str, model: type[T]) -> Callable[[dict[str, Any]], T]:
         for way in ("model_validate", "parse_obj", "from_dict"):
             if callable(make := getattr(model, way, None)):
                 return make  # type: ignore[no-any-return]
-    raise TypeError(f"{name} must be one of kalbio.provena.models, such as PersonFetchResponse; got {safe_repr(model)}")
+    raise ArgumentTypeError(
+        f"{name} must be one of kalbio.provena.models, such as PersonFetchResponse; got {safe_repr(model)}"
+    )
 
 
 def place(subtype: Any, action: str) -> tuple[RegistryCategorySegment, RegistrySubtypeSegment]:
@@ -108,7 +111,7 @@ def as_item_subtype(value: Any) -> ItemSubType:
 def text(name: str, value: Any) -> str:
     """Return an argument that must be text."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be text; got {safe_repr(value)}")
+        raise ArgumentTypeError(f"{name} must be text; got {safe_repr(value)}")
     return value
 
 
@@ -122,7 +125,7 @@ def whole_or_unset(name: str, value: Any) -> int | Unset:
     if value is None:
         return UNSET
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number; got {safe_repr(value)}")
+        raise ArgumentTypeError(f"{name} must be a whole number; got {safe_repr(value)}")
     return value
 
 
@@ -131,5 +134,5 @@ def flag_or_unset(name: str, value: Any) -> bool | Unset:
     if value is None:
         return UNSET
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False; got {safe_repr(value)}")
+        raise ArgumentTypeError(f"{name} must be True or False; got {safe_repr(value)}")
     return value

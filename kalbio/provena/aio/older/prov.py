@@ -30,6 +30,7 @@ from provena_api.api.prov import (
 from provena_api.models import BodyConvertModelRunsCsv
 from provena_api.types import File, Unset
 
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.lineage import LineageGraph
@@ -79,7 +80,9 @@ class ProvAdminClient(OlderClient):
     ) -> StatusResponse:
         """Write model runs of the registry into the graph. Operation `provAdminStoreRecords`."""
         if not isinstance(registry_record, list | tuple):
-            raise TypeError(f"registry_record must be a list of ItemModelRun objects; got {safe_repr(registry_record)}")
+            raise ArgumentTypeError(
+                f"registry_record must be a list of ItemModelRun objects; got {safe_repr(registry_record)}"
+            )
         records = [body_of(f"registry_record[{n}]", one, ItemModelRun) for n, one in enumerate(registry_record)]
         request = prov_admin_store_records.build_request(
             validate_record=flag_or_unset("validate_record", validate_record), body=[]

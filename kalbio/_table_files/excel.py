@@ -13,7 +13,7 @@ from zipfile import ZipFile
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 from kalbio._extras import require_excel
-from kalbio.reading.doubtful import Doubtful
+from kalbio._table_files.doubtful import Doubtful
 
 # Formats of East Asia that have a number and no text, and show a date; openpyxl has no name for them.
 _DATES = frozenset({*range(27, 37), *range(50, 59)})
