@@ -104,7 +104,7 @@ def test_imports_lead_down() -> None:
 
 PROVENA = (
     ("what it is without a network", "_model models exceptions"),
-    ("what services share", "_service _connection _object_store"),
+    ("what services share", "_service _connection _object_store _verified"),
     ("the objects of services", "_job _lost_jobs _run_batches _reports _lineage_admin _lineage_walks _item"),
     ("lists of items", "_pages"),
     ("reading items", "_items"),

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest cda91ecbb1ef)
+# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest 607389602c0c)
 """Items as objects: what the service of their subtype does, without naming them."""
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ class RegistryItem(Item):
         found: RegistryItem = self._service().need(self)
         return found
 
-    def update(self, whole: Any = None, /, *, reason: str | None = None, **members: Any) -> RegistryItem:
+    def update(
+        self, whole: Any = None, /, *, reason: str | None = None, verify: bool = False, **members: Any
+    ) -> RegistryItem:
         """Change members of its data; the others stay. See `update` of the service.
 
         Datasets are changed as a whole, by their metadata. For a model run, members or a whole record can be given, and
@@ -38,6 +40,7 @@ class RegistryItem(Item):
         Args:
             whole: the metadata of a dataset, or the record of a model run.
             reason: why, for the history of the item.
+            verify: whether to look for the change when the answer is lost.
             **members: the members that change.
 
         Example:
@@ -46,20 +49,20 @@ class RegistryItem(Item):
         subtype = as_subtype(self.item_subtype)
         service = self._service()
         if subtype is Subtype.DATASET and whole is not None and not members:
-            return cast("RegistryItem", service.update(self, whole, reason=reason))
+            return cast("RegistryItem", service.update(self, whole, reason=reason, verify=verify))
         if subtype is Subtype.MODEL_RUN and not self.is_seed:
-            job = service.update(self, whole, reason=reason, **members)
+            job = service.update(self, whole, reason=reason, verify=verify, **members)
             return cast("RegistryItem", service.run_of(job))
         require_action(subtype, "update")
         if whole is not None:
             raise ArgumentTypeError(
                 f"{an(self.item_subtype)} item is changed by its members: update(reason=..., name=...)"
             )
-        return cast("RegistryItem", service.update(self, reason=reason, **members))
+        return cast("RegistryItem", service.update(self, reason=reason, verify=verify, **members))
 
-    def revert(self, history_id: int, reason: str) -> RegistryItem:
+    def revert(self, history_id: int, reason: str, *, verify: bool = False) -> RegistryItem:
         """Give it the data that an entry of its `history` has. See `revert` of the service."""
-        reverted: RegistryItem = self._service().revert(self, history_id, reason)
+        reverted: RegistryItem = self._service().revert(self, history_id, reason, verify=verify)
         return reverted
 
     def version(self, reason: str, *, verify: bool = False, copy_files: bool | None = None) -> RegistryItem:
@@ -83,17 +86,17 @@ class RegistryItem(Item):
         found: list[RegistryItem] = self._service().versions(self)
         return found
 
-    def delete(self) -> None:
+    def delete(self, *, verify: bool = False) -> None:
         """Delete it, which needs an administrator of the registry. See `delete` of the service."""
-        self._service().delete(self)
+        self._service().delete(self, verify=verify)
 
-    def lock(self, reason: str) -> None:
+    def lock(self, reason: str, *, verify: bool = False) -> None:
         """Lock it: nobody can change its data then. See `lock` of the service."""
-        self._service().lock(self, reason)
+        self._service().lock(self, reason, verify=verify)
 
-    def unlock(self, reason: str) -> None:
+    def unlock(self, reason: str, *, verify: bool = False) -> None:
         """Unlock it."""
-        self._service().unlock(self, reason)
+        self._service().unlock(self, reason, verify=verify)
 
     def access(self) -> ItemAccess:
         """Return who may do what with it. See `access` of the service."""
@@ -105,9 +108,10 @@ class RegistryItem(Item):
         *,
         general: Iterable[str] | None = None,
         groups: Mapping[Group, Iterable[str]] | Mapping[str, Iterable[str]] | None = None,
+        verify: bool = False,
     ) -> ItemAccess:
         """Say who may do what with it. See `set_access` of the service."""
-        changed: ItemAccess = self._service().set_access(self, general=general, groups=groups)
+        changed: ItemAccess = self._service().set_access(self, general=general, groups=groups, verify=verify)
         return changed
 
     def _service(self) -> Any:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 498c607e0e5d)
+# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 0e353afb4f80)
 """Who may do what with the items of one subtype."""
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from provena_api.models import AccessSettings
 from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.identifiers import Catalog, close_matches
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._items import Identifier, Items
@@ -25,6 +26,7 @@ from kalbio.provena._model.access import ItemAccess, Role, as_group_roles, as_ro
 from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._model.users import Group
+from kalbio.provena._verified import sent_or_found
 
 
 class AccessCalls(Items):
@@ -81,6 +83,7 @@ class AccessCalls(Items):
         *,
         general: Iterable[str] | None = None,
         groups: Mapping[Group, Iterable[str]] | Mapping[str, Iterable[str]] | None = None,
+        verify: bool = False,
     ) -> ItemAccess:
         """Say who may do what with an item, also with one that is locked.
 
@@ -93,6 +96,7 @@ class AccessCalls(Items):
             general: the roles of everybody; None leaves them as they are, an empty set takes all of them away.
             groups: the roles of groups, by group, id or exact display name, instead of those of all groups before; None
                 leaves them.
+            verify: whether to read the settings when the answer is lost.
 
         Returns:
             The settings as they are now.
@@ -122,7 +126,11 @@ class AccessCalls(Items):
         )
         body: Any = AccessSettings.from_dict(wanted.to_dict())
         request = registry_item_auth_configuration_put.build_request(*self._place(), id=id, body=body)
-        self.client.session.call(request)
+
+        def look() -> bool | None:
+            return True if self._access(id) == wanted else None
+
+        sent_or_found(self.client, request, look if require_flag("verify", verify) else None)
         return wanted
 
     def _known_groups(self, wanted: Mapping[str, frozenset[str]], before: Collection[str]) -> dict[str, frozenset[str]]:

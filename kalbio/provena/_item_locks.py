@@ -1,10 +1,11 @@
-# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest 19c233d6872f)
+# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest ae48042c90c8)
 """Locks of the items of one subtype."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from provena_api.api.registry import (
     registry_item_locks_history,
@@ -15,17 +16,19 @@ from provena_api.api.registry import (
 from provena_api.models import LockChangeRequest
 
 from kalbio._core.http.responses import as_object
+from kalbio._core.objects.checks import require_flag
 from kalbio.provena._items import Identifier, Items
 from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import LockEvent
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._service import require_text
+from kalbio.provena._verified import sent_or_found
 
 
 class LockCalls(Items):
     """Locks and unlocks items."""
 
-    def lock(self, identifier: Identifier, reason: str) -> None:
+    def lock(self, identifier: Identifier, reason: str, *, verify: bool = False) -> None:
         """Lock an item: nobody can update, revert or delete it then, its owner and administrators included.
 
         A lock does not prevent new versions and other access settings.
@@ -33,6 +36,7 @@ class LockCalls(Items):
         Args:
             identifier: the item: handle, object, or exact display name.
             reason: why, for its history.
+            verify: whether to look into its lock history when the answer is lost. Reads that before.
 
         Raises:
             PermissionDeniedError: you do not have the role `admin` of the item.
@@ -43,15 +47,17 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_lock")
         require_text("reason", reason)
-        body = LockChangeRequest(id=self.own(identifier), reason=reason)
-        self.client.session.call(registry_item_locks_lock.build_request(*self._place(), body=body))
+        id = self.own(identifier)
+        request = registry_item_locks_lock.build_request(*self._place(), body=LockChangeRequest(id=id, reason=reason))
+        self._change_lock(request, "LOCK", id, reason, verify)
 
-    def unlock(self, identifier: Identifier, reason: str) -> None:
+    def unlock(self, identifier: Identifier, reason: str, *, verify: bool = False) -> None:
         """Unlock an item.
 
         Args:
             identifier: the item: handle, object, or exact display name.
             reason: why, for its history.
+            verify: whether to look into its lock history when the answer is lost. Reads that before.
 
         Raises:
             PermissionDeniedError: you do not have the role `admin` of the item.
@@ -62,8 +68,18 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_unlock")
         require_text("reason", reason)
-        body = LockChangeRequest(id=self.own(identifier), reason=reason)
-        self.client.session.call(registry_item_locks_unlock.build_request(*self._place(), body=body))
+        id = self.own(identifier)
+        request = registry_item_locks_unlock.build_request(*self._place(), body=LockChangeRequest(id=id, reason=reason))
+        self._change_lock(request, "UNLOCK", id, reason, verify)
+
+    def _change_lock(self, request: dict[str, Any], action: str, id: str, reason: str, verify: Any) -> None:
+        before = len(self.lock_history(id)) if require_flag("verify", verify) else 0
+
+        def look() -> bool | None:
+            new = (self.lock_history(id))[before:]
+            return True if any((one.action_type, one.reason) == (action, reason) for one in new) else None
+
+        sent_or_found(self.client, request, look if verify else None)
 
     @contextmanager
     def locked(self, identifier: Identifier, reason: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 00de01729f82)
+# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest da0ca85a40da)
 """Datasets: their metadata, the credentials and links for their files."""
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from provena_api.models import CredentialsRequest, ItemRevertRequest, LockChange
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.sync.client_per_loop import ClientPerLoop
 from kalbio._core.sync.downloads import IDENTITY_ENCODING, check_target, save
 from kalbio._core.text.display import safe_repr
@@ -51,7 +52,8 @@ from kalbio.provena._model.references import OF_METADATA
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena._references import with_handles
 from kalbio.provena._service import WithRegistry, outside, require_text, require_whole
-from kalbio.provena.registry import RegistryService
+from kalbio.provena._verified import sent_or_found
+from kalbio.provena.registry import RegistryService, changes_since
 
 if TYPE_CHECKING:
     from kalbio.provena._object_store import ObjectStore
@@ -101,8 +103,8 @@ class DatasetsService(RegistryService):
             alike = [one for one in new if covers(one.to_dict().get("collection_format"), metadata_sent)]
             return self._read_back(alike[0]) if len(alike) == 1 else None
 
-        response = self._send(
-            datastore_register_mint_dataset.build_request(body=metadata_sent), look if verify else None
+        response = sent_or_found(
+            self.client, datastore_register_mint_dataset.build_request(body=metadata_sent), look if verify else None
         )
         if isinstance(response, RegistryItem):
             return response
@@ -111,7 +113,7 @@ class DatasetsService(RegistryService):
         return self._read_back(self._unread(_handle_in(answer.get("handle"), response), links))
 
     def update(  # type: ignore[override]  # metadata are replaced as a whole
-        self, dataset: Identifier, metadata: Mapping[str, Any] | Any, *, reason: str
+        self, dataset: Identifier, metadata: Mapping[str, Any] | Any, *, reason: str, verify: bool = False
     ) -> RegistryItem:
         """Replace the metadata of a dataset. What was read can be sent back.
 
@@ -119,6 +121,8 @@ class DatasetsService(RegistryService):
             dataset: handle, object, or exact name.
             metadata: as `mint` takes them, and all of them.
             reason: why; it stands in the history.
+            verify: whether to look for the change when the answer is lost, instead of raising OutcomeUnknownError.
+                Reads the dataset before.
 
         Returns:
             The dataset as it is now. Should it not be readable after the change, it `is_stale`.
@@ -139,16 +143,26 @@ class DatasetsService(RegistryService):
         sent = self._sent(metadata)
         id = self.own(dataset)
         request = datastore_register_update_metadata.build_request(handle_id=id, reason=reason, body=sent)
-        as_object(self.client.session.call(request))
-        return self._read_back(self._unread(id))
+        before = self.need(id) if require_flag("verify", verify) else None
 
-    def revert(self, dataset: Identifier, history_id: int, reason: str) -> RegistryItem:
+        def look() -> RegistryItem | None:
+            now = self.need(id)
+            new = [] if before is None else changes_since(now, before)
+            is_new = any(one.get("reason") == reason for one in new)
+            return now if is_new and covers(now.to_dict().get("collection_format"), sent) else None
+
+        answer = sent_or_found(self.client, request, look if verify else None)
+        return answer if isinstance(answer, RegistryItem) else self._read_back(self._unread(id))
+
+    def revert(self, dataset: Identifier, history_id: int, reason: str, *, verify: bool = False) -> RegistryItem:
         """Set the metadata of a dataset back to an earlier state, which becomes the newest entry of its history.
 
         Args:
             dataset: handle, object, or exact name.
             history_id: the `id` of an entry of its `history`.
             reason: why.
+            verify: whether to look for the change when the answer is lost, instead of raising OutcomeUnknownError.
+                Reads the dataset before.
 
         Returns:
             The dataset as it is now, as `update` gives it.
@@ -166,8 +180,10 @@ class DatasetsService(RegistryService):
         require_text("reason", reason)
         id = self.own(dataset)
         body = ItemRevertRequest(id=id, history_id=history_id, reason=reason)
-        as_object(self.client.session.call(datastore_register_revert_metadata.build_request(body=body)))
-        return self._read_back(self._unread(id))
+        request = datastore_register_revert_metadata.build_request(body=body)
+        before = self.need(id) if require_flag("verify", verify) else None
+        sent = sent_or_found(self.client, request, self._reverted(before, history_id, reason))
+        return sent if isinstance(sent, RegistryItem) else self._read_back(self._unread(id))
 
     def version(
         self, dataset: Identifier, reason: str, *, verify: bool = False, copy_files: bool | None = None
@@ -204,7 +220,7 @@ class DatasetsService(RegistryService):
             return None if following in (None, before) else self.need(str(following))
 
         request = datastore_register_version.build_request(body=LockChangeRequest(id=old, reason=reason))
-        sent = self._send(request, look if verify else None)
+        sent = sent_or_found(self.client, request, look if verify else None)
         if isinstance(sent, RegistryItem):
             new = sent
         else:

@@ -1,9 +1,9 @@
-# Derived from kalbio/provena/aio/groups.py by scripts/regenerate; edit that file. (digest 9f7c868ffe5a)
+# Derived from kalbio/provena/aio/groups.py by scripts/regenerate; edit that file. (digest e697cab54406)
 """Groups of users, to whom items give roles together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 from provena_api.api.auth import (
@@ -45,6 +45,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.users import Group, Member
 from kalbio.provena._service import Client, Service, require_one_of
+from kalbio.provena._verified import sent_or_found
 
 ImportMode: TypeAlias = Literal[
     "ADD_ONLY", "ADD_OR_OVERWRITE", "OVERWRITE_ONLY", "SYNC_ADD_OR_OVERWRITE", "SYNC_DELETION_ALLOWED"
@@ -183,6 +184,7 @@ class AdminGroupsService(Service):
         description: str,
         *,
         default_data_store_access: Iterable[str] | None = None,
+        verify: bool = False,
     ) -> Group:
         """Add a group, without members.
 
@@ -191,6 +193,7 @@ class AdminGroupsService(Service):
             display_name: its name for people.
             description: what it is for.
             default_data_store_access: roles of datasets; the servers keep them, and do nothing with them.
+            verify: whether to look for it when the answer is lost.
 
         Raises:
             ConflictError: there is a group with this id.
@@ -201,7 +204,7 @@ class AdminGroupsService(Service):
         """
         body = _metadata(id, display_name, description, default_data_store_access)
         request = auth_groups_admin_add_group.build_request(body=UserGroupMetadata.from_dict(body))
-        self._client.session.call(request)
+        sent_or_found(self._client, request, self._looks_for(body, verify))
         return Group(body, self._client)
 
     def update(
@@ -211,6 +214,7 @@ class AdminGroupsService(Service):
         display_name: str | None = None,
         description: str | None = None,
         default_data_store_access: Iterable[str] | None = None,
+        verify: bool = False,
     ) -> Group:
         """Change what a group is called and what it is for. What you do not give stays as it is.
 
@@ -219,6 +223,7 @@ class AdminGroupsService(Service):
             display_name: its name for people.
             description: what it is for.
             default_data_store_access: roles of datasets; an empty list takes all away.
+            verify: whether to read the group when the answer is lost.
 
         Raises:
             NotFoundError: there is no such group.
@@ -245,11 +250,35 @@ class AdminGroupsService(Service):
             kept.get("default_data_store_access") if given is None else given,
         )
         request = auth_groups_admin_update_group.build_request(body=UserGroupMetadata.from_dict(body))
-        self._client.session.call(request)
+        sent_or_found(self._client, request, self._looks_for(body, verify))
         return Group(body, self._client)
 
-    def remove(self, group: str | Group) -> None:
+    def _looks_for(self, body: dict[str, Any], verify: Any) -> Callable[[], bool | None] | None:
+        """Return what looks whether a group is as it was written; None without `verify`."""
+
+        def look() -> bool | None:
+            found = self.get(body["id"])
+            return True if found is not None and body.items() <= found.to_dict().items() else None
+
+        return look if require_flag("verify", verify) else None
+
+    def _looks_for_members(
+        self, group: str | Group, usernames: Iterable[str], are_in: bool, verify: Any
+    ) -> Callable[[], bool | None] | None:
+        """Return what looks whether users are in a group, or not; None without `verify`."""
+
+        def look() -> bool | None:
+            members = {one.username for one in self.members(group)}
+            return True if all((name in members) is are_in for name in usernames) else None
+
+        return look if require_flag("verify", verify) else None
+
+    def remove(self, group: str | Group, *, verify: bool = False) -> None:
         """Remove a group. Items that give it roles keep naming it.
+
+        Args:
+            group: the group.
+            verify: whether to look for it when the answer is lost.
 
         Raises:
             NotFoundError: there is no such group.
@@ -257,7 +286,12 @@ class AdminGroupsService(Service):
         Example:
             >>> client.groups.admin.remove("modellers")
         """
-        self._client.session.call(auth_groups_admin_remove_group.build_request(id=_id_of(group)))
+
+        def look() -> bool | None:
+            return True if self.get(group) is None else None
+
+        request = auth_groups_admin_remove_group.build_request(id=_id_of(group))
+        sent_or_found(self._client, request, look if require_flag("verify", verify) else None)
 
     def add_member(
         self,
@@ -267,6 +301,7 @@ class AdminGroupsService(Service):
         email: str | None = None,
         first_name: str | None = None,
         last_name: str | None = None,
+        verify: bool = False,
     ) -> None:
         """Add a user to a group. The server does not check whether there is such a user.
 
@@ -276,6 +311,7 @@ class AdminGroupsService(Service):
             email: the address, for those who read the list.
             first_name: the first name.
             last_name: the last name.
+            verify: whether to list the members when the answer is lost.
 
         Raises:
             NotFoundError: there is no such group.
@@ -288,10 +324,15 @@ class AdminGroupsService(Service):
         body = {"username": require_text("username", username)}
         body |= {name: require_text(name, text) for name, text in known.items() if text is not None}
         request = auth_groups_admin_add_member.build_request(group_id=_id_of(group), body=GroupUser.from_dict(body))
-        self._client.session.call(request)
+        sent_or_found(self._client, request, self._looks_for_members(group, [username], True, verify))
 
-    def remove_member(self, group: str | Group, username: str) -> None:
+    def remove_member(self, group: str | Group, username: str, *, verify: bool = False) -> None:
         """Remove a user from a group.
+
+        Args:
+            group: the group.
+            username: the user.
+            verify: whether to list the members when the answer is lost.
 
         Raises:
             NotFoundError: there is no such group, or the user is not in it.
@@ -302,10 +343,15 @@ class AdminGroupsService(Service):
         request = auth_groups_admin_remove_member.build_request(
             group_id=_id_of(group), username=require_text("username", username)
         )
-        self._client.session.call(request)
+        sent_or_found(self._client, request, self._looks_for_members(group, [username], False, verify))
 
-    def remove_members(self, group: str | Group, usernames: Iterable[str]) -> None:
+    def remove_members(self, group: str | Group, usernames: Iterable[str], *, verify: bool = False) -> None:
         """Remove several users from a group: all of them, or none when one is not in it.
+
+        Args:
+            group: the group.
+            usernames: the users.
+            verify: whether to list the members when the answer is lost.
 
         Raises:
             NotFoundError: there is no such group, or one of them is not in it; nobody was removed.
@@ -317,7 +363,8 @@ class AdminGroupsService(Service):
         if not names:
             raise ArgumentError("usernames must name at least one user")
         body = RemoveMembersRequest(group_id=_id_of(group), member_usernames=names)
-        self._client.session.call(auth_groups_admin_remove_members.build_request(body=body))
+        request = auth_groups_admin_remove_members.build_request(body=body)
+        sent_or_found(self._client, request, self._looks_for_members(group, names, False, verify))
 
     def export(self) -> Exported:
         """Return all groups with their members, as the server stores them; `import_groups` takes them.

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest becf926bb2d0)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 534602f49736)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -95,17 +95,9 @@ class ModelRunsService(RegistryService):
             >>> job = client.model_runs.register(record)
             >>> run = client.model_runs.run_of(job)
         """
-        require_flag("verify", verify)
         sent = self.wire_record(record)
-        search = JobSearch.begun(self.client) if verify else None
         request = prov_model_run_register.build_request(body=ModelRunRecord.from_dict(sent))
-        try:
-            return self._job_of(self.client.session.call(request))
-        except OUTCOME_UNKNOWN:
-            found = [] if search is None else search.find("MODEL_RUN_PROV_LODGE", {"record": sent})
-            if len(found) != 1:  # of several nobody can say which is of this call
-                raise
-            return found[0]
+        return self._launched(request, verify, "MODEL_RUN_PROV_LODGE", {"record": sent})
 
     def run_of(self, job: Job | str, timeout: float = TIMEOUT) -> RegistryItem:
         """Wait for the job of a registration, a change or a link, and return the model run.
@@ -132,6 +124,7 @@ class ModelRunsService(RegistryService):
         record: RunRecord | Mapping[str, Any] | ModelRunRecord | None = None,
         *,
         reason: str,
+        verify: bool = False,
         **members: Any,
     ) -> Job:
         """Change the record of a model run; the lineage follows.
@@ -143,6 +136,7 @@ class ModelRunsService(RegistryService):
             run: the model run.
             record: its new record.
             reason: why it is changed.
+            verify: whether to look for the job when the answer was lost; takes a request more before the call.
             **members: instead of a whole record, those of its members that change, as the server knows them.
 
         Example:
@@ -159,10 +153,18 @@ class ModelRunsService(RegistryService):
         else:
             sent = self.wire_record(record)
         body = PostUpdateModelRunInput.from_dict({"model_run_id": id, "reason": reason, "record": sent})
-        return self._job_of(self.client.session.call(prov_model_run_update.build_request(body=body)))
+        request = prov_model_run_update.build_request(body=body)
+        return self._launched(
+            request, verify, "MODEL_RUN_UPDATE", {"model_run_record_id": id, "reason": reason, "updated_record": sent}
+        )
 
-    def link_to_study(self, run: Identifier, study: Identifier) -> Job:
+    def link_to_study(self, run: Identifier, study: Identifier, *, verify: bool = False) -> Job:
         """Link a model run that has no study to one. The job does the same to the lineage.
+
+        Args:
+            run: the model run.
+            study: the study.
+            verify: whether to look for the job when the answer was lost; takes a request more before the call.
 
         Raises:
             ValidationError: it has a study.
@@ -174,7 +176,7 @@ class ModelRunsService(RegistryService):
         id = self.own(run)
         study_id = self.client.registry(Subtype.STUDY).checked(study)
         request = prov_model_run_edit_link_to_study.build_request(model_run_id=id, study_id=study_id)
-        return self._job_of(self.client.session.call(request))
+        return self._launched(request, verify, "MODEL_RUN_LODGE_ONLY", {"model_run_record_id": id})
 
     def template(self, workflow_template: Identifier) -> RunTemplate:
         """Read what a workflow template wants of its runs: datasets, files and annotations, also as columns of a table.
@@ -389,6 +391,17 @@ class ModelRunsService(RegistryService):
 
     def _records(self) -> RunRecords:
         return RunRecords(self.client, self.template)
+
+    def _launched(self, request: dict[str, Any], verify: bool, sub_type: str, payload: dict[str, Any]) -> Job:
+        """Send what launches a job; when its answer is lost, look for the job by its payload."""
+        search = JobSearch.begun(self.client) if require_flag("verify", verify) else None
+        try:
+            return self._job_of(self.client.session.call(request))
+        except OUTCOME_UNKNOWN:
+            found = [] if search is None else search.find(sub_type, payload)
+            if len(found) != 1:  # of several nobody can say which is of this call
+                raise
+            return found[0]
 
     def _job_of(self, response: Any) -> Job:
         session_id = as_object(response).get("session_id")

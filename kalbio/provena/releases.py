@@ -1,7 +1,9 @@
-# Derived from kalbio/provena/aio/releases.py by scripts/regenerate; edit that file. (digest 22dee49fd8d8)
+# Derived from kalbio/provena/aio/releases.py by scripts/regenerate; edit that file. (digest eef5bc55222d)
 """Releases: datasets are reviewed before everybody may rely on them."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from provena_api.api.datastore import (
     datastore_release_action_approval_request,
@@ -13,9 +15,11 @@ from provena_api.api.datastore import (
 from provena_api.models import ActionApprovalRequest, ReleaseApprovalRequest
 
 from kalbio._core.errors import NotFoundError
-from kalbio._core.http.responses import as_list, as_object
+from kalbio._core.http.responses import as_list
+from kalbio._core.objects.checks import require_flag
 from kalbio.provena._items import Identifier
 from kalbio.provena._service import Client, Service, require_text
+from kalbio.provena._verified import sent_or_found
 from kalbio.provena.registry import RegistryService
 
 
@@ -33,13 +37,14 @@ class ReleasesService(Service):
         self._datasets = datasets
         self._persons = persons
 
-    def request(self, dataset: Identifier, reviewer: Identifier, *, notes: str) -> None:
+    def request(self, dataset: Identifier, reviewer: Identifier, *, notes: str, verify: bool = False) -> None:
         """Ask a reviewer to release a dataset. The servers send the reviewer a mail.
 
         Args:
             dataset: handle, object, or exact name. You must manage it.
             reviewer: the person: handle, object, or exact name. `reviewers` lists who may be asked.
             notes: what the reviewer should know.
+            verify: whether to look into `release_history` when the answer is lost. Reads the dataset before.
 
         Raises:
             PermissionDeniedError: you do not manage this dataset, or it is locked.
@@ -51,19 +56,18 @@ class ReleasesService(Service):
             >>> client.releases.request(dataset, "Ada Lovelace", notes="please have a look")
         """
         require_text("notes", notes)
-        body = ReleaseApprovalRequest(
-            dataset_id=self._datasets.own(dataset),
-            approver_id=self._persons.own(reviewer),
-            notes=notes,
-        )
-        as_object(self._client.session.call(datastore_release_approval_request.build_request(body=body)))
+        id, approver = self._datasets.own(dataset), self._persons.own(reviewer)
+        body = ReleaseApprovalRequest(dataset_id=id, approver_id=approver, notes=notes)
+        request = datastore_release_approval_request.build_request(body=body)
+        self._noted(request, id, {"action": "REQUEST", "approver": approver, "notes": notes}, verify)
 
-    def approve(self, dataset: Identifier, *, notes: str) -> None:
+    def approve(self, dataset: Identifier, *, notes: str, verify: bool = False) -> None:
         """Release a dataset that you were asked to review. This cannot be taken back.
 
         Args:
             dataset: handle, object, or exact name.
             notes: what its owner should know.
+            verify: whether to look into `release_history` when the answer is lost. Reads the dataset before.
 
         Raises:
             PermissionDeniedError: another reviewer was asked, or you are none.
@@ -74,14 +78,15 @@ class ReleasesService(Service):
         Example:
             >>> client.releases.approve(dataset, notes="complete")
         """
-        self._act(dataset, True, notes)
+        self._act(dataset, True, notes, verify)
 
-    def reject(self, dataset: Identifier, *, notes: str) -> None:
+    def reject(self, dataset: Identifier, *, notes: str, verify: bool = False) -> None:
         """Give a dataset that you were asked to review back; it can be changed then, and asked for again.
 
         Args:
             dataset: handle, object, or exact name.
             notes: what its owner should change.
+            verify: whether to look into `release_history` when the answer is lost. Reads the dataset before.
 
         Raises:
             PermissionDeniedError: another reviewer was asked, or you are none.
@@ -92,7 +97,7 @@ class ReleasesService(Service):
         Example:
             >>> client.releases.reject(dataset, notes="the units are missing")
         """
-        self._act(dataset, False, notes)
+        self._act(dataset, False, notes, verify)
 
     def reviewers(self) -> list[str]:
         """List the handles of the persons who may be asked to review.
@@ -102,11 +107,12 @@ class ReleasesService(Service):
         response = self._client.session.call(datastore_release_sys_reviewers_list.build_request())
         return sorted(str(one) for one in as_list(response))
 
-    def add_reviewer(self, person: Identifier) -> None:
+    def add_reviewer(self, person: Identifier, *, verify: bool = False) -> None:
         """Let a person review. Only administrators may; for who is a reviewer already nothing happens.
 
         Args:
             person: handle, object, or exact name. The server takes any text, so the person is looked up first.
+            verify: whether to list the reviewers when the answer is lost.
 
         Raises:
             IdentifierError: there is no such person; nothing was changed.
@@ -117,13 +123,19 @@ class ReleasesService(Service):
             >>> client.releases.add_reviewer("Ada Lovelace")
         """
         found = self._persons.need(person)
-        self._client.session.call(datastore_release_sys_reviewers_add.build_request(reviewer_id=found.id))
+        request = datastore_release_sys_reviewers_add.build_request(reviewer_id=found.id)
 
-    def remove_reviewer(self, person: Identifier) -> None:
+        def look() -> bool | None:
+            return True if found.id in self.reviewers() else None
+
+        sent_or_found(self._client, request, look if require_flag("verify", verify) else None)
+
+    def remove_reviewer(self, person: Identifier, *, verify: bool = False) -> None:
         """Let a person review no longer. Only administrators may; for who is no reviewer nothing happens.
 
         Args:
             person: handle, object, or exact name; the handle of a person that is gone does, too.
+            verify: whether to list the reviewers when the answer is lost.
 
         API operation: `datastoreReleaseSysReviewersDelete`.
 
@@ -134,10 +146,30 @@ class ReleasesService(Service):
             id = self._persons.own(person)
         except NotFoundError:  # it is gone, and still among the reviewers
             id = self._persons.resolve(person)
-        self._client.session.call(datastore_release_sys_reviewers_delete.build_request(reviewer_id=id))
+        request = datastore_release_sys_reviewers_delete.build_request(reviewer_id=id)
 
-    def _act(self, dataset: Identifier, approve: bool, notes: str) -> None:
+        def look() -> bool | None:
+            return None if id in self.reviewers() else True
+
+        sent_or_found(self._client, request, look if require_flag("verify", verify) else None)
+
+    def _act(self, dataset: Identifier, approve: bool, notes: str, verify: bool) -> None:
         require_text("notes", notes)
-        body = ActionApprovalRequest(dataset_id=self._datasets.own(dataset), approve=approve, notes=notes)
+        id = self._datasets.own(dataset)
+        body = ActionApprovalRequest(dataset_id=id, approve=approve, notes=notes)
         request = datastore_release_action_approval_request.build_request(body=body)
-        as_object(self._client.session.call(request))
+        self._noted(request, id, {"action": "APPROVE" if approve else "REJECT", "notes": notes}, verify)
+
+    def _noted(self, request: dict[str, Any], id: str, wanted: dict[str, str], verify: bool) -> None:
+        """Send what is noted in the release history of a dataset."""
+        before = len(self._history(id)) if require_flag("verify", verify) else 0
+
+        def look() -> bool | None:
+            new = (self._history(id))[before:]
+            return True if any(wanted.items() <= one.items() for one in new) else None
+
+        sent_or_found(self._client, request, look if verify else None)
+
+    def _history(self, id: str) -> list[dict[str, Any]]:
+        found = (self._datasets.need(id)).to_dict().get("release_history")
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -455,8 +455,8 @@ def test_a_version_whose_answer_was_lost_is_found(lab: Lab) -> None:
 
 def test_what_was_lost_and_is_not_there_stays_unknown(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is never written a second time by itself."""
-    for module in ("kalbio.provena.registry", "kalbio.provena.aio.registry"):
-        monkeypatch.setattr(f"{module}._LOOKS", (0.0, 0.0))
+    for module in ("kalbio.provena._verified", "kalbio.provena.aio._verified"):
+        monkeypatch.setattr(f"{module}.LOOKS", (0.0, 0.0))
     lab.linked()
     model = lab.model()
     lab.sandbox.faults.add(Fault("registryItemCreate", reset=True))

@@ -252,12 +252,12 @@ class RunTemplate:
                     raise ArgumentError(f"{head} is missing, and {head}: {next(iter(paths))} is not")
             if dataset is not None:
                 sides[role.side][role.id] = (dataset, paths)
-                for one in role.resources:
-                    column = f"{head}: {one.key}"
-                    if not one.optional and one.key not in paths and column not in found:
+                for file in role.resources:
+                    column = f"{head}: {file.key}"
+                    if not file.optional and file.key not in paths and column not in found:
                         with found.of(column):
                             named = (
-                                f"{role.side} {safe_repr(role.name)} needs the path of its file {safe_repr(one.key)}"
+                                f"{role.side} {safe_repr(role.name)} needs the path of its file {safe_repr(file.key)}"
                             )
                             raise ArgumentError(f"{column} is missing: {named}")
         every = (*self.required_annotations, *self.optional_annotations)

@@ -17,6 +17,7 @@ from provena_api.models import AccessSettings
 from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.identifiers import Catalog, close_matches
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.access import ItemAccess, Role, as_group_roles, as_roles
@@ -24,6 +25,7 @@ from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._model.users import Group
 from kalbio.provena.aio._items import Identifier, Items
+from kalbio.provena.aio._verified import sent_or_found
 
 
 class AccessCalls(Items):
@@ -80,6 +82,7 @@ class AccessCalls(Items):
         *,
         general: Iterable[str] | None = None,
         groups: Mapping[Group, Iterable[str]] | Mapping[str, Iterable[str]] | None = None,
+        verify: bool = False,
     ) -> ItemAccess:
         """Say who may do what with an item, also with one that is locked.
 
@@ -92,6 +95,7 @@ class AccessCalls(Items):
             general: the roles of everybody; None leaves them as they are, an empty set takes all of them away.
             groups: the roles of groups, by group, id or exact display name, instead of those of all groups before; None
                 leaves them.
+            verify: whether to read the settings when the answer is lost.
 
         Returns:
             The settings as they are now.
@@ -121,7 +125,11 @@ class AccessCalls(Items):
         )
         body: Any = AccessSettings.from_dict(wanted.to_dict())
         request = registry_item_auth_configuration_put.build_request(*self._place(), id=id, body=body)
-        await self.client.session.call(request)
+
+        async def look() -> bool | None:
+            return True if await self._access(id) == wanted else None
+
+        await sent_or_found(self.client, request, look if require_flag("verify", verify) else None)
         return wanted
 
     async def _known_groups(

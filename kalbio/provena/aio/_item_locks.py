@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from provena_api.api.registry import (
     registry_item_locks_history,
@@ -14,17 +15,19 @@ from provena_api.api.registry import (
 from provena_api.models import LockChangeRequest
 
 from kalbio._core.http.responses import as_object
+from kalbio._core.objects.checks import require_flag
 from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import LockEvent
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena.aio._items import Identifier, Items
 from kalbio.provena.aio._service import require_text
+from kalbio.provena.aio._verified import sent_or_found
 
 
 class LockCalls(Items):
     """Locks and unlocks items."""
 
-    async def lock(self, identifier: Identifier, reason: str) -> None:
+    async def lock(self, identifier: Identifier, reason: str, *, verify: bool = False) -> None:
         """Lock an item: nobody can update, revert or delete it then, its owner and administrators included.
 
         A lock does not prevent new versions and other access settings.
@@ -32,6 +35,7 @@ class LockCalls(Items):
         Args:
             identifier: the item: handle, object, or exact display name.
             reason: why, for its history.
+            verify: whether to look into its lock history when the answer is lost. Reads that before.
 
         Raises:
             PermissionDeniedError: you do not have the role `admin` of the item.
@@ -42,15 +46,17 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_lock")
         require_text("reason", reason)
-        body = LockChangeRequest(id=await self.own(identifier), reason=reason)
-        await self.client.session.call(registry_item_locks_lock.build_request(*self._place(), body=body))
+        id = await self.own(identifier)
+        request = registry_item_locks_lock.build_request(*self._place(), body=LockChangeRequest(id=id, reason=reason))
+        await self._change_lock(request, "LOCK", id, reason, verify)
 
-    async def unlock(self, identifier: Identifier, reason: str) -> None:
+    async def unlock(self, identifier: Identifier, reason: str, *, verify: bool = False) -> None:
         """Unlock an item.
 
         Args:
             identifier: the item: handle, object, or exact display name.
             reason: why, for its history.
+            verify: whether to look into its lock history when the answer is lost. Reads that before.
 
         Raises:
             PermissionDeniedError: you do not have the role `admin` of the item.
@@ -61,8 +67,18 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_unlock")
         require_text("reason", reason)
-        body = LockChangeRequest(id=await self.own(identifier), reason=reason)
-        await self.client.session.call(registry_item_locks_unlock.build_request(*self._place(), body=body))
+        id = await self.own(identifier)
+        request = registry_item_locks_unlock.build_request(*self._place(), body=LockChangeRequest(id=id, reason=reason))
+        await self._change_lock(request, "UNLOCK", id, reason, verify)
+
+    async def _change_lock(self, request: dict[str, Any], action: str, id: str, reason: str, verify: Any) -> None:
+        before = len(await self.lock_history(id)) if require_flag("verify", verify) else 0
+
+        async def look() -> bool | None:
+            new = (await self.lock_history(id))[before:]
+            return True if any((one.action_type, one.reason) == (action, reason) for one in new) else None
+
+        await sent_or_found(self.client, request, look if verify else None)
 
     @asynccontextmanager
     async def locked(self, identifier: Identifier, reason: str) -> AsyncIterator[None]:

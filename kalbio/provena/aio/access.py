@@ -46,6 +46,7 @@ from kalbio.provena._model.identifiers import handle_of
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.users import AccessReport, AccessRequest
 from kalbio.provena.aio._service import Client, Service, require_one_of, require_whole
+from kalbio.provena.aio._verified import sent_or_found
 
 State: TypeAlias = Literal[
     "PENDING_APPROVAL", "APPROVED_PENDING_ACTION", "DENIED_PENDING_DELETION", "ACTIONED_PENDING_DELETION"
@@ -163,11 +164,12 @@ class AccessService(Service):
         name = UNSET if username is None else require_text("username", username)
         return await _person(self._client, auth_link_user_lookup.build_request(username=name))
 
-    async def link_person(self, person: str | Item | Hit) -> str:
+    async def link_person(self, person: str | Item | Hit, *, verify: bool = False) -> str:
         """Link yourself to your person in the registry, which most writes need. Only administrators can undo it.
 
         Args:
             person: the person: its handle, the object, or its exact display name. You must own it.
+            verify: whether to look up the link when the answer is lost.
 
         Returns:
             The handle of the person.
@@ -182,8 +184,12 @@ class AccessService(Service):
             '10378.1/1451860'
         """
         id = await self._client.persons.own(person)
-        body = UserLinkUserAssignRequest(person_id=id)
-        await self._client.session.call(auth_link_user_assign.build_request(body=body))
+        request = auth_link_user_assign.build_request(body=UserLinkUserAssignRequest(person_id=id))
+
+        async def look() -> bool | None:
+            return True if await self.linked_person() == id else None
+
+        await sent_or_found(self._client, request, look if require_flag("verify", verify) else None)
         return id
 
     async def validate_link(self, person: str | Item | Hit) -> str:
@@ -325,7 +331,13 @@ class AdminAccessService(Service):
         return [str(name) for name in answer.get("usernames") or ()]
 
     async def link_person(
-        self, username: str, person: str | Item | Hit, *, force: bool = False, validate: bool = True
+        self,
+        username: str,
+        person: str | Item | Hit,
+        *,
+        force: bool = False,
+        validate: bool = True,
+        verify: bool = False,
     ) -> str:
         """Link a user to a person.
 
@@ -334,6 +346,7 @@ class AdminAccessService(Service):
             person: the person: its handle, the object, or its exact display name.
             force: True replaces the person that the user is linked to.
             validate: False takes any handle, and no name; the server does not check that it is that of a person.
+            verify: whether to look up the link when the answer is lost.
 
         Returns:
             The handle of the person.
@@ -356,17 +369,30 @@ class AdminAccessService(Service):
             if not isinstance(id, str) or not HANDLE.fullmatch(id):
                 raise ArgumentError(f"without validate, person must be a handle or an object; got {safe_repr(person)}")
         body = AdminLinkUserAssignRequest(username=username, person_id=id, force=force, validate_item=validate)
-        await self._client.session.call(auth_link_admin_assign.build_request(body=body))
+        request = auth_link_admin_assign.build_request(body=body)
+
+        async def look() -> bool | None:
+            return True if await self.linked_person(username) == id else None
+
+        await sent_or_found(self._client, request, look if require_flag("verify", verify) else None)
         return id
 
-    async def clear_link(self, username: str) -> None:
+    async def clear_link(self, username: str, *, verify: bool = False) -> None:
         """Undo the link of a user; one who had none is left alone.
+
+        Args:
+            username: the user.
+            verify: whether to look up the link when the answer is lost.
 
         Example:
             >>> await client.access.admin.clear_link("bob")
         """
         request = auth_link_admin_clear.build_request(username=require_text("username", username))
-        await self._client.session.call(request)
+
+        async def look() -> bool | None:
+            return True if await self.linked_person(username) is None else None
+
+        await sent_or_found(self._client, request, look if require_flag("verify", verify) else None)
 
 
 def _as_list(name: str, roles: Any) -> list[Any]:

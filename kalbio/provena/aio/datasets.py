@@ -26,6 +26,7 @@ from kalbio._core.aio.downloads import IDENTITY_ENCODING, check_target, save
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.credentials import Credentials
 from kalbio.provena._model.dataset_files import (
@@ -50,7 +51,8 @@ from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._items import Identifier
 from kalbio.provena.aio._references import with_handles
 from kalbio.provena.aio._service import WithRegistry, outside, require_text, require_whole
-from kalbio.provena.aio.registry import RegistryService
+from kalbio.provena.aio._verified import sent_or_found
+from kalbio.provena.aio.registry import RegistryService, changes_since
 
 if TYPE_CHECKING:
     from kalbio.provena.aio._object_store import AsyncObjectStore
@@ -100,8 +102,8 @@ class DatasetsService(RegistryService):
             alike = [one for one in new if covers(one.to_dict().get("collection_format"), metadata_sent)]
             return await self._read_back(alike[0]) if len(alike) == 1 else None
 
-        response = await self._send(
-            datastore_register_mint_dataset.build_request(body=metadata_sent), look if verify else None
+        response = await sent_or_found(
+            self.client, datastore_register_mint_dataset.build_request(body=metadata_sent), look if verify else None
         )
         if isinstance(response, RegistryItem):
             return response
@@ -110,7 +112,7 @@ class DatasetsService(RegistryService):
         return await self._read_back(self._unread(_handle_in(answer.get("handle"), response), links))
 
     async def update(  # type: ignore[override]  # metadata are replaced as a whole
-        self, dataset: Identifier, metadata: Mapping[str, Any] | Any, *, reason: str
+        self, dataset: Identifier, metadata: Mapping[str, Any] | Any, *, reason: str, verify: bool = False
     ) -> RegistryItem:
         """Replace the metadata of a dataset. What was read can be sent back.
 
@@ -118,6 +120,8 @@ class DatasetsService(RegistryService):
             dataset: handle, object, or exact name.
             metadata: as `mint` takes them, and all of them.
             reason: why; it stands in the history.
+            verify: whether to look for the change when the answer is lost, instead of raising OutcomeUnknownError.
+                Reads the dataset before.
 
         Returns:
             The dataset as it is now. Should it not be readable after the change, it `is_stale`.
@@ -138,16 +142,26 @@ class DatasetsService(RegistryService):
         sent = await self._sent(metadata)
         id = await self.own(dataset)
         request = datastore_register_update_metadata.build_request(handle_id=id, reason=reason, body=sent)
-        as_object(await self.client.session.call(request))
-        return await self._read_back(self._unread(id))
+        before = await self.need(id) if require_flag("verify", verify) else None
 
-    async def revert(self, dataset: Identifier, history_id: int, reason: str) -> RegistryItem:
+        async def look() -> RegistryItem | None:
+            now = await self.need(id)
+            new = [] if before is None else changes_since(now, before)
+            is_new = any(one.get("reason") == reason for one in new)
+            return now if is_new and covers(now.to_dict().get("collection_format"), sent) else None
+
+        answer = await sent_or_found(self.client, request, look if verify else None)
+        return answer if isinstance(answer, RegistryItem) else await self._read_back(self._unread(id))
+
+    async def revert(self, dataset: Identifier, history_id: int, reason: str, *, verify: bool = False) -> RegistryItem:
         """Set the metadata of a dataset back to an earlier state, which becomes the newest entry of its history.
 
         Args:
             dataset: handle, object, or exact name.
             history_id: the `id` of an entry of its `history`.
             reason: why.
+            verify: whether to look for the change when the answer is lost, instead of raising OutcomeUnknownError.
+                Reads the dataset before.
 
         Returns:
             The dataset as it is now, as `update` gives it.
@@ -165,8 +179,10 @@ class DatasetsService(RegistryService):
         require_text("reason", reason)
         id = await self.own(dataset)
         body = ItemRevertRequest(id=id, history_id=history_id, reason=reason)
-        as_object(await self.client.session.call(datastore_register_revert_metadata.build_request(body=body)))
-        return await self._read_back(self._unread(id))
+        request = datastore_register_revert_metadata.build_request(body=body)
+        before = await self.need(id) if require_flag("verify", verify) else None
+        sent = await sent_or_found(self.client, request, self._reverted(before, history_id, reason))
+        return sent if isinstance(sent, RegistryItem) else await self._read_back(self._unread(id))
 
     async def version(
         self, dataset: Identifier, reason: str, *, verify: bool = False, copy_files: bool | None = None
@@ -203,7 +219,7 @@ class DatasetsService(RegistryService):
             return None if following in (None, before) else await self.need(str(following))
 
         request = datastore_register_version.build_request(body=LockChangeRequest(id=old, reason=reason))
-        sent = await self._send(request, look if verify else None)
+        sent = await sent_or_found(self.client, request, look if verify else None)
         if isinstance(sent, RegistryItem):
             new = sent
         else:

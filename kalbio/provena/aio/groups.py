@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 from provena_api.api.auth import (
@@ -44,6 +44,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.users import Group, Member
 from kalbio.provena.aio._service import Client, Service, require_one_of
+from kalbio.provena.aio._verified import sent_or_found
 
 ImportMode: TypeAlias = Literal[
     "ADD_ONLY", "ADD_OR_OVERWRITE", "OVERWRITE_ONLY", "SYNC_ADD_OR_OVERWRITE", "SYNC_DELETION_ALLOWED"
@@ -182,6 +183,7 @@ class AdminGroupsService(Service):
         description: str,
         *,
         default_data_store_access: Iterable[str] | None = None,
+        verify: bool = False,
     ) -> Group:
         """Add a group, without members.
 
@@ -190,6 +192,7 @@ class AdminGroupsService(Service):
             display_name: its name for people.
             description: what it is for.
             default_data_store_access: roles of datasets; the servers keep them, and do nothing with them.
+            verify: whether to look for it when the answer is lost.
 
         Raises:
             ConflictError: there is a group with this id.
@@ -200,7 +203,7 @@ class AdminGroupsService(Service):
         """
         body = _metadata(id, display_name, description, default_data_store_access)
         request = auth_groups_admin_add_group.build_request(body=UserGroupMetadata.from_dict(body))
-        await self._client.session.call(request)
+        await sent_or_found(self._client, request, self._looks_for(body, verify))
         return Group(body, self._client)
 
     async def update(
@@ -210,6 +213,7 @@ class AdminGroupsService(Service):
         display_name: str | None = None,
         description: str | None = None,
         default_data_store_access: Iterable[str] | None = None,
+        verify: bool = False,
     ) -> Group:
         """Change what a group is called and what it is for. What you do not give stays as it is.
 
@@ -218,6 +222,7 @@ class AdminGroupsService(Service):
             display_name: its name for people.
             description: what it is for.
             default_data_store_access: roles of datasets; an empty list takes all away.
+            verify: whether to read the group when the answer is lost.
 
         Raises:
             NotFoundError: there is no such group.
@@ -244,11 +249,35 @@ class AdminGroupsService(Service):
             kept.get("default_data_store_access") if given is None else given,
         )
         request = auth_groups_admin_update_group.build_request(body=UserGroupMetadata.from_dict(body))
-        await self._client.session.call(request)
+        await sent_or_found(self._client, request, self._looks_for(body, verify))
         return Group(body, self._client)
 
-    async def remove(self, group: str | Group) -> None:
+    def _looks_for(self, body: dict[str, Any], verify: Any) -> Callable[[], Awaitable[bool | None]] | None:
+        """Return what looks whether a group is as it was written; None without `verify`."""
+
+        async def look() -> bool | None:
+            found = await self.get(body["id"])
+            return True if found is not None and body.items() <= found.to_dict().items() else None
+
+        return look if require_flag("verify", verify) else None
+
+    def _looks_for_members(
+        self, group: str | Group, usernames: Iterable[str], are_in: bool, verify: Any
+    ) -> Callable[[], Awaitable[bool | None]] | None:
+        """Return what looks whether users are in a group, or not; None without `verify`."""
+
+        async def look() -> bool | None:
+            members = {one.username for one in await self.members(group)}
+            return True if all((name in members) is are_in for name in usernames) else None
+
+        return look if require_flag("verify", verify) else None
+
+    async def remove(self, group: str | Group, *, verify: bool = False) -> None:
         """Remove a group. Items that give it roles keep naming it.
+
+        Args:
+            group: the group.
+            verify: whether to look for it when the answer is lost.
 
         Raises:
             NotFoundError: there is no such group.
@@ -256,7 +285,12 @@ class AdminGroupsService(Service):
         Example:
             >>> await client.groups.admin.remove("modellers")
         """
-        await self._client.session.call(auth_groups_admin_remove_group.build_request(id=_id_of(group)))
+
+        async def look() -> bool | None:
+            return True if await self.get(group) is None else None
+
+        request = auth_groups_admin_remove_group.build_request(id=_id_of(group))
+        await sent_or_found(self._client, request, look if require_flag("verify", verify) else None)
 
     async def add_member(
         self,
@@ -266,6 +300,7 @@ class AdminGroupsService(Service):
         email: str | None = None,
         first_name: str | None = None,
         last_name: str | None = None,
+        verify: bool = False,
     ) -> None:
         """Add a user to a group. The server does not check whether there is such a user.
 
@@ -275,6 +310,7 @@ class AdminGroupsService(Service):
             email: the address, for those who read the list.
             first_name: the first name.
             last_name: the last name.
+            verify: whether to list the members when the answer is lost.
 
         Raises:
             NotFoundError: there is no such group.
@@ -287,10 +323,15 @@ class AdminGroupsService(Service):
         body = {"username": require_text("username", username)}
         body |= {name: require_text(name, text) for name, text in known.items() if text is not None}
         request = auth_groups_admin_add_member.build_request(group_id=_id_of(group), body=GroupUser.from_dict(body))
-        await self._client.session.call(request)
+        await sent_or_found(self._client, request, self._looks_for_members(group, [username], True, verify))
 
-    async def remove_member(self, group: str | Group, username: str) -> None:
+    async def remove_member(self, group: str | Group, username: str, *, verify: bool = False) -> None:
         """Remove a user from a group.
+
+        Args:
+            group: the group.
+            username: the user.
+            verify: whether to list the members when the answer is lost.
 
         Raises:
             NotFoundError: there is no such group, or the user is not in it.
@@ -301,10 +342,15 @@ class AdminGroupsService(Service):
         request = auth_groups_admin_remove_member.build_request(
             group_id=_id_of(group), username=require_text("username", username)
         )
-        await self._client.session.call(request)
+        await sent_or_found(self._client, request, self._looks_for_members(group, [username], False, verify))
 
-    async def remove_members(self, group: str | Group, usernames: Iterable[str]) -> None:
+    async def remove_members(self, group: str | Group, usernames: Iterable[str], *, verify: bool = False) -> None:
         """Remove several users from a group: all of them, or none when one is not in it.
+
+        Args:
+            group: the group.
+            usernames: the users.
+            verify: whether to list the members when the answer is lost.
 
         Raises:
             NotFoundError: there is no such group, or one of them is not in it; nobody was removed.
@@ -316,7 +362,8 @@ class AdminGroupsService(Service):
         if not names:
             raise ArgumentError("usernames must name at least one user")
         body = RemoveMembersRequest(group_id=_id_of(group), member_usernames=names)
-        await self._client.session.call(auth_groups_admin_remove_members.build_request(body=body))
+        request = auth_groups_admin_remove_members.build_request(body=body)
+        await sent_or_found(self._client, request, self._looks_for_members(group, names, False, verify))
 
     async def export(self) -> Exported:
         """Return all groups with their members, as the server stores them; `import_groups` takes them.

@@ -23,13 +23,14 @@ from provena_api.models import (
 )
 
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.errors import NotFoundError
+from kalbio._core.errors import NotFoundError, OutcomeUnknownError
 from kalbio._core.http.responses import as_object
-from kalbio._core.objects.checks import require_text
+from kalbio._core.objects.checks import require_flag, require_text
 from kalbio._core.objects.resource import Resource
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.items import HANDLE, Handle
 from kalbio.provena.aio._service import Service, require_one_of, require_whole
+from kalbio.provena.aio._verified import sent_or_found
 
 Kind: TypeAlias = Literal["URL", "DESC"]
 
@@ -68,15 +69,22 @@ class HandlesService(Service):
             <Handle 10378.1/1451860>
         """
         body = MintRequest(value_type=_type_of(value_type), value=require_text("value", value))
-        return await self._call(handle_mint.build_request(body=body))
+        try:
+            return await self._call(handle_mint.build_request(body=body))
+        except OutcomeUnknownError as error:
+            error.add_note("whether it was minted cannot be verified: the servers do not list handles")
+            raise
 
-    async def add_value(self, handle: str | Resource, value: str, value_type: Kind = "URL") -> Handle:
+    async def add_value(
+        self, handle: str | Resource, value: str, value_type: Kind = "URL", *, verify: bool = False
+    ) -> Handle:
         """Give a handle one more value, at an index that the server chooses.
 
         Args:
             handle: its id, or the object.
             value: an address, or a description.
             value_type: URL or DESC.
+            verify: whether to look for the change when the answer is lost. Reads the handle before.
 
         Raises:
             NotFoundError: there is no such handle.
@@ -85,10 +93,10 @@ class HandlesService(Service):
             >>> await client.handles.add_value("10378.1/1451860", "Reef data", "DESC")
         """
         body = AddValueRequest(id=_id_of(handle), value_type=_type_of(value_type), value=require_text("value", value))
-        return await self._call(handle_add_value.build_request(body=body))
+        return await self._changed(handle_add_value.build_request(body=body), body.id, verify)
 
     async def add_value_by_index(
-        self, handle: str | Resource, index: int, value: str, value_type: Kind = "URL"
+        self, handle: str | Resource, index: int, value: str, value_type: Kind = "URL", *, verify: bool = False
     ) -> Handle:
         """Give a handle one more value, at an index of yours.
 
@@ -97,6 +105,7 @@ class HandlesService(Service):
             index: a number above 0 that is free.
             value: an address, or a description.
             value_type: URL or DESC.
+            verify: whether to look for the change when the answer is lost. Reads the handle before.
 
         Raises:
             NotFoundError: there is no such handle.
@@ -111,7 +120,7 @@ class HandlesService(Service):
             value_type=_type_of(value_type),
             value=require_text("value", value),
         )
-        return await self._call(handle_add_value_by_index.build_request(body=body))
+        return await self._changed(handle_add_value_by_index.build_request(body=body), body.id, verify)
 
     async def modify_by_index(self, handle: str | Resource, index: int, value: str) -> Handle:
         """Replace a value of a handle; its type stays.
@@ -130,12 +139,13 @@ class HandlesService(Service):
         body = ModifyRequest(id=_id_of(handle), index=_place(index), value=require_text("value", value))
         return await self._call(handle_modify_by_index.build_request(body=body))
 
-    async def remove_by_index(self, handle: str | Resource, index: int) -> Handle:
+    async def remove_by_index(self, handle: str | Resource, index: int, *, verify: bool = False) -> Handle:
         """Remove a value of a handle.
 
         Args:
             handle: its id, or the object.
             index: which value.
+            verify: whether to look for the change when the answer is lost. Reads the handle before.
 
         Raises:
             NotFoundError: there is no such handle, or no value at this index.
@@ -144,7 +154,26 @@ class HandlesService(Service):
             >>> await client.handles.remove_by_index("10378.1/1451860", 5)
         """
         body = RemoveRequest(id=_id_of(handle), index=_place(index))
-        return await self._call(handle_remove_by_index.build_request(body=body))
+        return await self._changed(handle_remove_by_index.build_request(body=body), body.id, verify)
+
+    async def _changed(self, request: dict[str, Any], id: str, verify: Any) -> Handle:
+        """Send a change of the values; when its answer is lost, see what has changed, where that is wanted."""
+        before = await self.get(id) if require_flag("verify", verify) else None
+        sent = request["json"]
+
+        async def look() -> Handle | None:
+            now = await self.get(id)
+            if now is None or before is None:
+                return None
+            new = [one for one in now.properties if one not in before.properties]
+            gone = [one for one in before.properties if one not in now.properties]
+            if "value" in sent:
+                wanted = {"type": sent["value_type"], "value": sent["value"]}
+                return now if any(wanted.items() <= dict(one).items() for one in new) else None
+            return now if any(one.get("index") == sent["index"] for one in gone) else None
+
+        answer = await sent_or_found(self._client, request, look if verify else None)
+        return answer if isinstance(answer, Handle) else Handle(as_object(answer), self._client)
 
     async def _call(self, request: dict[str, Any]) -> Handle:
         return Handle(as_object(await self._client.session.call(request)), self._client)

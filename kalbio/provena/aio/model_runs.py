@@ -94,17 +94,9 @@ class ModelRunsService(RegistryService):
             >>> job = await client.model_runs.register(record)
             >>> run = await client.model_runs.run_of(job)
         """
-        require_flag("verify", verify)
         sent = await self.wire_record(record)
-        search = await JobSearch.begun(self.client) if verify else None
         request = prov_model_run_register.build_request(body=ModelRunRecord.from_dict(sent))
-        try:
-            return self._job_of(await self.client.session.call(request))
-        except OUTCOME_UNKNOWN:
-            found = [] if search is None else await search.find("MODEL_RUN_PROV_LODGE", {"record": sent})
-            if len(found) != 1:  # of several nobody can say which is of this call
-                raise
-            return found[0]
+        return await self._launched(request, verify, "MODEL_RUN_PROV_LODGE", {"record": sent})
 
     async def run_of(self, job: Job | str, timeout: float = TIMEOUT) -> RegistryItem:
         """Wait for the job of a registration, a change or a link, and return the model run.
@@ -131,6 +123,7 @@ class ModelRunsService(RegistryService):
         record: RunRecord | Mapping[str, Any] | ModelRunRecord | None = None,
         *,
         reason: str,
+        verify: bool = False,
         **members: Any,
     ) -> Job:
         """Change the record of a model run; the lineage follows.
@@ -142,6 +135,7 @@ class ModelRunsService(RegistryService):
             run: the model run.
             record: its new record.
             reason: why it is changed.
+            verify: whether to look for the job when the answer was lost; takes a request more before the call.
             **members: instead of a whole record, those of its members that change, as the server knows them.
 
         Example:
@@ -158,10 +152,18 @@ class ModelRunsService(RegistryService):
         else:
             sent = await self.wire_record(record)
         body = PostUpdateModelRunInput.from_dict({"model_run_id": id, "reason": reason, "record": sent})
-        return self._job_of(await self.client.session.call(prov_model_run_update.build_request(body=body)))
+        request = prov_model_run_update.build_request(body=body)
+        return await self._launched(
+            request, verify, "MODEL_RUN_UPDATE", {"model_run_record_id": id, "reason": reason, "updated_record": sent}
+        )
 
-    async def link_to_study(self, run: Identifier, study: Identifier) -> Job:
+    async def link_to_study(self, run: Identifier, study: Identifier, *, verify: bool = False) -> Job:
         """Link a model run that has no study to one. The job does the same to the lineage.
+
+        Args:
+            run: the model run.
+            study: the study.
+            verify: whether to look for the job when the answer was lost; takes a request more before the call.
 
         Raises:
             ValidationError: it has a study.
@@ -173,7 +175,7 @@ class ModelRunsService(RegistryService):
         id = await self.own(run)
         study_id = await self.client.registry(Subtype.STUDY).checked(study)
         request = prov_model_run_edit_link_to_study.build_request(model_run_id=id, study_id=study_id)
-        return self._job_of(await self.client.session.call(request))
+        return await self._launched(request, verify, "MODEL_RUN_LODGE_ONLY", {"model_run_record_id": id})
 
     async def template(self, workflow_template: Identifier) -> RunTemplate:
         """Read what a workflow template wants of its runs: datasets, files and annotations, also as columns of a table.
@@ -388,6 +390,17 @@ class ModelRunsService(RegistryService):
 
     def _records(self) -> RunRecords:
         return RunRecords(self.client, self.template)
+
+    async def _launched(self, request: dict[str, Any], verify: bool, sub_type: str, payload: dict[str, Any]) -> Job:
+        """Send what launches a job; when its answer is lost, look for the job by its payload."""
+        search = await JobSearch.begun(self.client) if require_flag("verify", verify) else None
+        try:
+            return self._job_of(await self.client.session.call(request))
+        except OUTCOME_UNKNOWN:
+            found = [] if search is None else await search.find(sub_type, payload)
+            if len(found) != 1:  # of several nobody can say which is of this call
+                raise
+            return found[0]
 
     def _job_of(self, response: Any) -> Job:
         session_id = as_object(response).get("session_id")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import attrs
 from provena_api.api.registry import (
@@ -22,10 +21,10 @@ from provena_api.api.registry import (
 from provena_api.models import GenericDomainInfo, ItemRevertRequest, LockChangeRequest
 from provena_api.types import UNSET
 
-from kalbio._core.aio.concurrency import sleep
 from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
-from kalbio._core.errors import OutcomeUnknownError, SDKError
+from kalbio._core.errors import NotFoundError, SDKError
 from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import stale
 from kalbio._core.text.display import safe_repr
@@ -38,14 +37,10 @@ from kalbio.provena.aio._item_locks import LockCalls
 from kalbio.provena.aio._items import Identifier
 from kalbio.provena.aio._references import with_handles
 from kalbio.provena.aio._service import require_text, require_whole
+from kalbio.provena.aio._verified import sent_or_found
 
-if TYPE_CHECKING:
-    from kalbio._core.http.httpx_names import Response
-else:
-    Response = Any  # for those who resolve annotations: the HTTP library is loaded with the first request
-
-_LOOKS = (0.0, 1.0, 3.0)
-"""Seconds before each look for what a write may have made."""
+Seeds: TypeAlias = list[RegistryItem]
+_LATELY = 200
 
 
 class RegistryService(AccessCalls, LockCalls):
@@ -85,7 +80,9 @@ class RegistryService(AccessCalls, LockCalls):
             new = [item for item in await self._twins(members) if item.id not in before]
             return new[0] if len(new) == 1 else None
 
-        sent = await self._send(registry_item_create.build_request(*self._place(), body=body), look if verify else None)
+        sent = await sent_or_found(
+            self.client, registry_item_create.build_request(*self._place(), body=body), look if verify else None
+        )
         if isinstance(sent, RegistryItem):
             return sent
         raw = as_object(sent).get("created_item")
@@ -93,20 +90,35 @@ class RegistryService(AccessCalls, LockCalls):
             raise unusable(sent, "the answer has no created_item")
         return RegistryItem(raw, self.client)
 
-    async def seed(self) -> RegistryItem:
+    async def seed(self, *, verify: bool = False) -> RegistryItem:
         """Make an item without data: a handle that is good already. `update` gives it data later.
+
+        Args:
+            verify: whether to look for it when the answer is lost: the one seed that was not there before. Lists the
+                seeds before.
 
         Example:
             >>> seed = await client.models.seed()
         """
         require_action(self.subtype, "seed")
-        response = await self.client.session.call(registry_item_seed.build_request(*self._place()))
+        before = {one.id for one in await self._seeds()} if require_flag("verify", verify) else set()
+
+        async def look() -> RegistryItem | None:
+            new = [one for one in await self._seeds() if one.id not in before]
+            return new[0] if len(new) == 1 else None
+
+        request = registry_item_seed.build_request(*self._place())
+        response = await sent_or_found(self.client, request, look if verify else None)
+        if isinstance(response, RegistryItem):
+            return response
         raw = as_object(response).get("seeded_item")
         if not isinstance(raw, dict):
             raise unusable(response, "the answer has no seeded_item")
         return RegistryItem(raw, self.client)
 
-    async def update(self, identifier: Identifier, *, reason: str | None = None, **members: Any) -> RegistryItem:
+    async def update(
+        self, identifier: Identifier, *, reason: str | None = None, verify: bool = False, **members: Any
+    ) -> RegistryItem:
         """Change members of the data of an item, or give a seed its data.
 
         The server replaces all data at once, so they are read first; what another program changes between that and the
@@ -115,6 +127,7 @@ class RegistryService(AccessCalls, LockCalls):
         Args:
             identifier: the item: handle, object, or exact display name.
             reason: why, for the history of the item. A seed needs none.
+            verify: whether to look for the change when the answer is lost, instead of raising OutcomeUnknownError.
             **members: the members to change, as `create` takes them; the others stay. None takes away one that need not
                 be there.
 
@@ -145,18 +158,31 @@ class RegistryService(AccessCalls, LockCalls):
         body = GenericDomainInfo.from_dict(data)
         why = UNSET if reason is None else reason
         request = registry_item_update.build_request(*self._place(), id=item.id, reason=why, body=body)
-        await self.client.session.call(request)
+
+        async def look() -> RegistryItem | None:
+            now = await self.need(item.id)
+            new = changes_since(now, item)
+            as_sent = not now.is_seed and _bare(self._data(now)) == _bare(data)
+            return now if as_sent and (item.is_seed or any(one.get("reason") == reason for one in new)) else None
+
+        sent = await sent_or_found(self.client, request, look if require_flag("verify", verify) else None)
+        if isinstance(sent, RegistryItem):
+            return sent
         gone = {name: None for name, value in members.items() if value is None}
         raw = {**item.to_dict(), **data, **gone, "record_type": "COMPLETE_ITEM"}
         return await self._read_back(RegistryItem(raw, self.client))
 
-    async def revert(self, identifier: Identifier, history_id: int, reason: str) -> RegistryItem:
+    async def revert(
+        self, identifier: Identifier, history_id: int, reason: str, *, verify: bool = False
+    ) -> RegistryItem:
         """Give an item the data that it had before, as a new entry of its history.
 
         Args:
             identifier: the item: handle, object, or exact display name.
             history_id: the `id` of the entry of its `history` that has the data.
             reason: why, for the history of the item.
+            verify: whether to look for the change when the answer is lost, instead of raising OutcomeUnknownError.
+                Reads the item before.
 
         Returns:
             The item as it is now, as `update` gives it.
@@ -173,8 +199,10 @@ class RegistryService(AccessCalls, LockCalls):
         require_text("reason", reason)
         id = await self.own(identifier)
         body = ItemRevertRequest(id=id, history_id=history_id, reason=reason)
-        await self.client.session.call(registry_item_revert.build_request(*self._place(), body=body))
-        return await self._read_back(self._unread(id))
+        request = registry_item_revert.build_request(*self._place(), body=body)
+        before = await self.need(id) if require_flag("verify", verify) else None
+        sent = await sent_or_found(self.client, request, self._reverted(before, history_id, reason))
+        return sent if isinstance(sent, RegistryItem) else await self._read_back(self._unread(id))
 
     async def version(self, identifier: Identifier, reason: str, *, verify: bool = False) -> RegistryItem:
         """Make the next version of an item: a copy that can be changed, while the item stays as it is.
@@ -208,7 +236,7 @@ class RegistryService(AccessCalls, LockCalls):
             return None if following in (None, before) else await self.need(str(following))
 
         request = registry_item_version.build_request(*self._place(), body=LockChangeRequest(id=old, reason=reason))
-        sent = await self._send(request, look if verify else None)
+        sent = await sent_or_found(self.client, request, look if verify else None)
         if isinstance(sent, RegistryItem):
             return sent
         answer = as_object(sent)
@@ -272,7 +300,7 @@ class RegistryService(AccessCalls, LockCalls):
         response = await self.client.session.call(registry_item_ui_schema.build_request(*self._place()))
         return dict(object_in(response, as_object(response), "ui_schema"))
 
-    async def delete(self, identifier: Identifier) -> None:
+    async def delete(self, identifier: Identifier, *, verify: bool = False) -> None:
         """Delete an item for good, with its history, settings and lock; what the lineage knows of it stays.
 
         Only administrators of the registry may do that. The server would delete an item of any subtype here, so the
@@ -280,6 +308,7 @@ class RegistryService(AccessCalls, LockCalls):
 
         Args:
             identifier: the item: handle, object, or exact display name.
+            verify: whether to look if it is there when the answer is lost.
 
         Raises:
             IdentifierError: it is an item of another subtype; nothing was deleted.
@@ -291,22 +320,37 @@ class RegistryService(AccessCalls, LockCalls):
         """
         require_action(self.subtype, "delete")
         id = await self.own(identifier)
-        await self.client.session.call(registry_item_delete.build_request(*self._place(), id=id))
+        request = registry_item_delete.build_request(*self._place(), id=id)
+
+        async def look() -> bool | None:
+            try:
+                await self._refuse_others(id)
+            except NotFoundError:
+                return True
+            return None
+
+        await sent_or_found(self.client, request, look if require_flag("verify", verify) else None)
         self._of_this_subtype.discard(id)
 
-    async def _send(
-        self, request: dict[str, Any], look: Callable[[], Awaitable[RegistryItem | None]] | None
-    ) -> Response | RegistryItem:
-        """Send a write; when its answer is lost, look for what it made. Gives the answer, or what was found."""
-        try:
-            return await self.client.session.call(request)
-        except OutcomeUnknownError:
-            for pause in _LOOKS if look is not None else ():
-                await sleep(pause)
-                with suppress(SDKError):
-                    if look is not None and (found := await look()) is not None:
-                        return found
-            raise
+    def _reverted(
+        self, before: RegistryItem | None, history_id: int, reason: str
+    ) -> Callable[[], Awaitable[RegistryItem | None]] | None:
+        """Return what looks for a revert, given the item before it; None without that."""
+        if before is None:
+            return None
+        known = before
+        wanted = next((one.get("item") for one in known.history if one.get("id") == history_id), None)
+
+        async def look() -> RegistryItem | None:
+            now = await self.need(known.id)
+            # The servers put words of their own around the reason.
+            new = [one for one in changes_since(now, known) if reason in str(one.get("reason"))]
+            return now if any(_bare(one.get("item")) == _bare(wanted) for one in new) else None
+
+        return look
+
+    async def _seeds(self) -> Seeds:
+        return await self.list(record_type="SEED_ONLY", sort="CREATED_TIME", limit=_LATELY).all()
 
     async def _twins(self, members: dict[str, Any]) -> list[RegistryItem]:
         """Read the items that have these data."""
@@ -358,6 +402,12 @@ class RegistryService(AccessCalls, LockCalls):
         missing = [name for name in needed if name not in members]
         if missing:
             raise ArgumentTypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}")
+
+
+def changes_since(now: RegistryItem, before: RegistryItem) -> list[dict[str, Any]]:
+    """Return the entries in the history of an item that it did not have before."""
+    known = {one.get("id") for one in before.history if isinstance(one, Mapping)}
+    return [dict(one) for one in now.history if isinstance(one, Mapping) and one.get("id") not in known]
 
 
 def _bare(value: Any) -> Any:
