@@ -1,22 +1,34 @@
-# Derived from kalbio/provena/aio/_dataset_files.py by scripts/regenerate; edit that file. (digest d8e53916a41a)
+# Derived from kalbio/provena/aio/_dataset_files.py by scripts/regenerate; edit that file. (digest 0935ba1afb75)
 """Files of a dataset on their way up and down: slice by slice, several at a time, and on from where they stopped."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kalbio._core.errors import APIError, ConnectionFailedError, NotFoundError, ResponseError, TransportError
+from kalbio._core.errors import (
+    APIError,
+    ConnectionFailedError,
+    NotFoundError,
+    PermissionDeniedError,
+    ResponseError,
+    TransportError,
+)
+from kalbio._core.files.file_locks import try_lock
 from kalbio._core.http.content_types import content_type_of
 from kalbio._core.http.responses import unusable
 from kalbio._core.sync.concurrency import in_thread, map_bounded, sleep
 from kalbio._core.sync.downloads import check_target, remove_stale_parts
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import PageKeys
 from kalbio.provena._model.dataset_files import (
     DatasetFile,
     LocalFile,
@@ -34,12 +46,15 @@ Tell = Callable[[int], object]
 _MD5 = re.compile("[0-9a-f]{32}")
 _RANGE = re.compile(r"bytes (\d+)-\d+/\d+")
 _ATTEMPTS, _FIRST_WAIT = 4, 0.5
+_NAMED = 5
+"""Files that an error names."""
 
 
 def list_files(store: ObjectStore, below: str = "") -> list[DatasetFile]:
     """Read which files there are, in the order of their paths."""
     query = {"list-type": "2", "prefix": f"{store.place.prefix}{below}", "encoding-type": "url"}
     found: list[DatasetFile] = []
+    pages = PageKeys()
     token: str | None = ""
     while token is not None:
         more = {"continuation-token": token} if token else {}
@@ -48,9 +63,7 @@ def list_files(store: ObjectStore, below: str = "") -> list[DatasetFile]:
             page, following = read_page(response.content, store.place.prefix)
         except ValueError as error:
             raise unusable(response, str(error)) from None
-        if following is not None and following == token:
-            raise unusable(response, "the next page of the list of files would be this one again, without an end")
-        found, token = found + page, following
+        found, token = found + page, pages.following(following)
     return found
 
 
@@ -119,7 +132,10 @@ def _send(
     _complete(store, key, upload, map_bounded(send_slice, range(len(slices)), at_a_time), one)
     if done:
         # The checksum was told when the upload was begun, of what the file was then: no download would believe it.
-        told = (store.call("HEAD", key)).headers.get("x-amz-meta-sha256", whole)
+        try:
+            told = (store.call("HEAD", key)).headers.get("x-amz-meta-sha256", whole)
+        except PermissionDeniedError:  # keys may allow to write alone, and nobody can tell then
+            told = None
         if told != whole:
             return _send(store, one, None, at_a_time, lambda came: None, resumes=False)
     return True
@@ -212,7 +228,12 @@ def _joined(etags: Sequence[str]) -> str | None:
 def fetch(
     store: ObjectStore, files: Sequence[tuple[DatasetFile, Path]], overwrite: bool, at_a_time: int, tell: Tell
 ) -> None:
-    """Save files. One that is here already with the same content stays, and a part of one is gone on with."""
+    """Save files. One that is here already with the same content stays, and a part of one is gone on with.
+
+    Unless they may be replaced, files with another content are an error before anything is saved.
+    """
+    if not overwrite:
+        in_thread(partial(_refuse_others, files))
     large = [one for one in files if len(cut(one[0].size)) > 1]
     small = [one for one in files if len(cut(one[0].size)) == 1]
     for file, target in large:  # each with several slices at a time
@@ -221,24 +242,45 @@ def fetch(
 
 
 class _Part:
-    """What has come of a file: the bytes in one file, and which slices they are in another, beside the target."""
+    """What has come of a file: the bytes in one file, and which slices they are in another, beside the target.
+
+    One download at a time has both: another one of the same file has files of its own, which nobody goes on with.
+    """
 
     def __init__(self, file: DatasetFile, target: Path) -> None:
         ours = f".{target.name[:40]}."
         mark = hashlib.sha256(f"{file.path}\n{file.etag}\n{file.size}".encode()).hexdigest()[:16]
+        self.slices = cut(file.size)
         self.path = target.with_name(f"{ours}{mark}.part")
         self._map = self.path.with_suffix(".map")
-        self.slices = cut(file.size)
+        self._opened = self._map.open("a+b", buffering=0)
+        self._stays = self._has_it()
+        if not self._stays:
+            self._opened.close()
+            self.path = target.with_name(f"{ours}{mark}-{secrets.token_hex(4)}.part")
+            self._map = self.path.with_suffix(".map")
+            self._opened = self._map.open("x+b", buffering=0)
         size = self.path.stat().st_size if self.path.exists() else -1
-        done = self._map.read_bytes() if size == file.size and self._map.exists() else b""
+        self._opened.seek(0)
+        done = self._opened.read() if size == file.size else b""
         if len(done) != len(self.slices):
             done = bytes(len(self.slices))
             self.path.unlink(missing_ok=True)
-            self._map.write_bytes(done)
+            self._opened.truncate(0)
+            self._opened.write(done)
             with self.path.open("wb") as made:
                 made.truncate(file.size)
-            remove_stale_parts(target.parent, re.compile(rf"{re.escape(ours)}[0-9a-f]{{16}}\.(part|map)"))
+            pattern = re.compile(rf"{re.escape(ours)}[0-9a-f]{{16}}(-[0-9a-f]{{8}})?\.(part|map)")
+            remove_stale_parts(target.parent, pattern)
         self.left = [number for number, came in enumerate(done) if not came]
+
+    def _has_it(self) -> bool:
+        """Whether the file that is open is locked by this download, and still the one of its name."""
+        return (
+            try_lock(self._opened)
+            and self._map.exists()
+            and os.path.samestat(self._map.stat(), os.fstat(self._opened.fileno()))
+        )
 
     def note(self, number: int) -> None:
         """Note that a slice is complete."""
@@ -256,6 +298,12 @@ class _Part:
         self.path.replace(target)
         self._map.unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Give both files up, for another download to go on with; those that none can go on with are removed."""
+        self._opened.close()
+        if not self._stays:
+            self.forget()
+
 
 def _fetch(store: ObjectStore, file: DatasetFile, target: Path, overwrite: bool, at_a_time: int, tell: Tell) -> None:
     if in_thread(partial(_is_here, file, target)):
@@ -264,6 +312,16 @@ def _fetch(store: ObjectStore, file: DatasetFile, target: Path, overwrite: bool,
     check_target(target, overwrite)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(file, target)
+    try:
+        _fill(store, file, part, at_a_time, tell)
+        check_target(target, overwrite)
+        part.become(target)
+    finally:
+        part.close()
+
+
+def _fill(store: ObjectStore, file: DatasetFile, part: _Part, at_a_time: int, tell: Tell) -> None:
+    """Get what is missing of a file. Raises ResponseError when it has not the checksum that the store tells."""
     tell(file.size - sum(part.slices[number][1] for number in part.left))
     told: dict[str, str] = {}
 
@@ -281,8 +339,6 @@ def _fetch(store: ObjectStore, file: DatasetFile, target: Path, overwrite: bool,
     if wrong is not None:
         part.forget()
         raise ResponseError("GET", store.place.path_of(f"{store.place.prefix}{file.path}"), b"", wrong)
-    check_target(target, overwrite)
-    part.become(target)
 
 
 def _fetch_slice(
@@ -333,6 +389,18 @@ def _is_here(file: DatasetFile, target: Path) -> bool:
     if target.is_symlink() or not target.is_file() or target.stat().st_size != file.size:
         return False
     return etag_of(target, cut(file.size))[0] == file.etag
+
+
+def _refuse_others(files: Sequence[tuple[DatasetFile, Path]]) -> None:
+    """Raise FileExistsError for files here that have another content: somebody may have worked on them."""
+    others = [target for file, target in files if os.path.lexists(target) and not _is_here(file, target)]
+    if not others:
+        return
+    if len(others) == 1:
+        check_target(others[0], overwrite=False)
+    named = ", ".join(map(str, others[:_NAMED])) + (f" and {len(others) - _NAMED} more" if len(others) > _NAMED else "")
+    reason = "files are here with another content than the dataset has; give overwrite=True to replace them"
+    raise FileExistsError(errno.EEXIST, reason, named)
 
 
 def _find_wrong(file: DatasetFile, path: Path, told: Mapping[str, str]) -> str | None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest ae48042c90c8)
+# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest b80530cfce8c)
 """Locks of the items of one subtype."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from provena_api.api.registry import (
 )
 from provena_api.models import LockChangeRequest
 
-from kalbio._core.http.responses import as_object
+from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag
 from kalbio.provena._items import Identifier, Items
 from kalbio.provena._model.answers import objects_in
@@ -116,7 +116,11 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_locked")
         request = registry_item_locks_locked.build_request(*self._place(), id=self.own(identifier))
-        return bool(as_object(self.client.session.call(request)).get("locked"))
+        response = self.client.session.call(request)
+        locked = as_object(response).get("locked")
+        if not isinstance(locked, bool):
+            raise unusable(response, "the answer does not say whether it is locked")
+        return locked
 
     def lock_history(self, identifier: Identifier) -> list[LockEvent]:
         """Return when an item was locked and unlocked, the oldest first.

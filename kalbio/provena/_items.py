@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_items.py by scripts/regenerate; edit that file. (digest fb75eb3e447d)
+# Derived from kalbio/provena/aio/_items.py by scripts/regenerate; edit that file. (digest a6cd1e1d9547)
 """What is known of the items of one subtype: which there are, and which one is meant."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kalbio._core.http.responses import as_object
 from kalbio._core.objects.identifiers import Catalog
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._item import RegistryItem
-from kalbio.provena._model.answers import page_of
+from kalbio.provena._model.answers import page_of, texts_in
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import LineageNode, node_subtype
 from kalbio.provena._model.run_outcomes import RunOutcome
@@ -89,20 +89,23 @@ class Items:
 
     def _get(self, found: str) -> RegistryItem | None:
         try:
-            answer = as_object(self.client.session.call(self._fetch(found)))
+            response = self.client.session.call(self._fetch(found))
         except NotFoundError:
             return None
         except ValidationError:
             # So it says of items of other subtypes, and of damaged ones.
             self._refuse_others(found)
             raise
+        answer = as_object(response)
         raw = answer.get("item")
         if not isinstance(raw, dict):
             return None
         item = RegistryItem(raw, self.client)
         self._check_subtype(found, item.item_subtype)
         self._of_this_subtype.add(item.id)
-        item.roles, item.locked = answer.get("roles"), answer.get("locked")
+        roles, locked = texts_in(response, answer, "roles"), answer.get("locked")
+        item.roles = None if answer.get("roles") is None else roles
+        item.locked = locked if isinstance(locked, bool) else None
         return item
 
     def need(self, identifier: Identifier) -> RegistryItem:

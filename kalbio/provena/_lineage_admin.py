@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_lineage_admin.py by scripts/regenerate; edit that file. (digest af8f02fe7d66)
+# Derived from kalbio/provena/aio/_lineage_admin.py by scripts/regenerate; edit that file. (digest 6656eb1f9d77)
 """The lineage graph for administrators of the registry."""
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from provena_api.models import ItemModelRun, PostDeleteGraphRequest
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object
 from kalbio._core.objects.checks import require_flag, require_list
+from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import Item
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena._service import Service, WithRegistry
@@ -51,8 +52,8 @@ class LineageAdmin(Service):
             id = items.resolve(run)
         body = {"record_id": id, "trial_mode": is_trial}
         request = prov_model_run_delete.build_request(body=PostDeleteGraphRequest.from_dict(body))
-        answer = as_object(self._client.session.call(request))
-        return [one for one in answer.get("diff") or () if isinstance(one, dict)]
+        response = self._client.session.call(request)
+        return objects_in(response, as_object(response), "diff")
 
     def store(self, runs: Any, *, validate_record: bool = True) -> None:
         """Put what model runs say into the graph again.

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_lost_jobs.py by scripts/regenerate; edit that file. (digest 1476fdab0ffc)
+# Derived from kalbio/provena/aio/_lost_jobs.py by scripts/regenerate; edit that file. (digest 8d4dd39aac0f)
 """Finds the job of a call whose answer was lost: the one newer than the call whose payload is what was sent."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from provena_api.models import ListJobsRequest
 
 from kalbio._core.sync.concurrency import sleep
 from kalbio.provena._job import PAGE, Job, rows_of
-from kalbio.provena._model.answers import page_of
+from kalbio.provena._model.answers import PageKeys, page_of
 from kalbio.provena._service import Client
 
 LOOKS_FOR = 20.0
@@ -57,12 +57,14 @@ class JobSearch:
     def _newer(self) -> list[dict[str, Any]]:
         newer: list[dict[str, Any]] = []
         key: Any = None
+        pages = PageKeys()
         while True:
             rows, key = _page(self._client, PAGE, key)
             for row in rows:
                 if row.get("session_id") == self.newest:
                     return newer
                 newer.append(row)
+            key = pages.following(key)
             if key is None:
                 return newer
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_pages.py by scripts/regenerate; edit that file. (digest 48b148c0bd8a)
+# Derived from kalbio/provena/aio/_pages.py by scripts/regenerate; edit that file. (digest 662aede875b0)
 """Lists that are read page by page as you go through them."""
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any
 
 from kalbio._core.objects.listing import Listing
 from kalbio.provena._item import RegistryItem
+from kalbio.provena._model.answers import PageKeys
 from kalbio.provena._model.items import UnparsableItemWarning
 from kalbio.provena._service import WithRegistry, outside
 
@@ -56,6 +57,7 @@ class Pages:
         self.not_authorised_count, self.unparsable = 0, []
         left = self._limit
         key: Any = None
+        pages = PageKeys()
         while left is None or left > 0:
             page = self._read(key)
             self.not_authorised_count += page.get("not_authorised_count") or 0
@@ -65,7 +67,7 @@ class Pages:
                     left -= 1
                     if left == 0:
                         return
-            key = page.get("pagination_key")
+            key = pages.following(page.get("pagination_key"))
             # A page may be short or empty although more follow: what does not match is taken out after it was cut.
             if key is None:
                 return

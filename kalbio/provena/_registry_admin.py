@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_registry_admin.py by scripts/regenerate; edit that file. (digest 65de4e0bae10)
+# Derived from kalbio/provena/aio/_registry_admin.py by scripts/regenerate; edit that file. (digest 5e17a1831778)
 """The registry taken out and in again, which only its administrators may do."""
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from provena_api.models import ProvGraphRestoreRequest, RegistryImportRequest
 from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.http.responses import as_object
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import object_in, objects_in, texts_in
 from kalbio.provena._model.items import ImportOutcome
 from kalbio.provena._service import Service, require_one_of
 
@@ -38,8 +39,8 @@ class AdminCalls(Service):
         Example:
             >>> items = client.registry.export_items()
         """
-        answer = as_object(self._client.session.call(registry_admin_export.build_request()))
-        return list(answer.get("items") or ())
+        response = self._client.session.call(registry_admin_export.build_request())
+        return objects_in(response, as_object(response), "items")
 
     def import_items(
         self,
@@ -80,8 +81,9 @@ class AdminCalls(Service):
                 "items": _bundles(items),
             }
         )
-        answer = as_object(self._client.session.call(registry_admin_import.build_request(body=body)))
-        return ImportOutcome({"trial_mode": answer.get("trial_mode"), **(answer.get("statistics") or {})})
+        response = self._client.session.call(registry_admin_import.build_request(body=body))
+        answer = as_object(response)
+        return ImportOutcome({"trial_mode": answer.get("trial_mode"), **object_in(response, answer, "statistics")})
 
     def restore_lineage(
         self, items: Iterable[Mapping[str, Any]], *, trial_mode: bool = True, abort_if_failures: bool = True
@@ -102,7 +104,8 @@ class AdminCalls(Service):
             {"items": _bundles(items), "trial_mode": bool(trial_mode), "abort_if_failures": bool(abort_if_failures)}
         )
         request = registry_admin_restore_prov_graph.build_request(body=body)
-        return [str(id) for id in as_object(self._client.session.call(request)).get("task_ids") or ()]
+        response = self._client.session.call(request)
+        return texts_in(response, as_object(response), "task_ids")
 
     def config(self, *, required_only: bool = True) -> str:
         """Return the settings of the registry's server as the text of an environment file.

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/access.py by scripts/regenerate; edit that file. (digest 8406efe9e5cb)
+# Derived from kalbio/provena/aio/access.py by scripts/regenerate; edit that file. (digest 3438f572354e)
 """Who may do what in general, and which person of the registry a user is."""
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_text, require_texts
 from kalbio._core.objects.resource import ObjectList
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._model.answers import objects_in
+from kalbio.provena._model.answers import objects_in, texts_in
 from kalbio.provena._model.identifiers import handle_of
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.users import AccessReport, AccessRequest
@@ -328,8 +328,8 @@ class AdminAccessService(Service):
             ['alice']
         """
         id = self._client.persons.checked(person)
-        answer = as_object(self._client.session.call(auth_link_admin_reverse_lookup.build_request(person_id=id)))
-        return [str(name) for name in answer.get("usernames") or ()]
+        response = self._client.session.call(auth_link_admin_reverse_lookup.build_request(person_id=id))
+        return texts_in(response, as_object(response), "usernames")
 
     def link_person(
         self,
@@ -415,5 +415,8 @@ def _requests(client: Client, request: dict[str, Any]) -> list[AccessRequest]:
 
 
 def _person(client: Client, request: dict[str, Any]) -> str | None:
-    id = as_object(client.session.call(request)).get("person_id")
-    return id if isinstance(id, str) and id else None
+    response = client.session.call(request)
+    id = as_object(response).get("person_id")
+    if not isinstance(id, str | None):
+        raise unusable(response, "person_id should be a handle")
+    return id or None

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/groups.py by scripts/regenerate; edit that file. (digest e697cab54406)
+# Derived from kalbio/provena/aio/groups.py by scripts/regenerate; edit that file. (digest bbbb2966e600)
 """Groups of users, to whom items give roles together."""
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_rows, require_text, require_texts
 from kalbio._core.objects.resource import ObjectList
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._model.answers import objects_in
+from kalbio.provena._model.answers import object_in, objects_in
 from kalbio.provena._model.users import Group, Member
 from kalbio.provena._service import Client, Service, require_one_of
 from kalbio.provena._verified import sent_or_found
@@ -372,8 +372,8 @@ class AdminGroupsService(Service):
         Example:
             >>> groups = client.groups.admin.export()
         """
-        answer = as_object(self._client.session.call(auth_groups_admin_export.build_request()))
-        return [one for one in answer.get("items") or () if isinstance(one, dict)]
+        response = self._client.session.call(auth_groups_admin_export.build_request())
+        return objects_in(response, as_object(response), "items")
 
     def import_groups(
         self,
@@ -502,5 +502,5 @@ def _is_member(client: Client, request: dict[str, Any]) -> bool:
 
 
 def _statistics(client: Client, request: dict[str, Any]) -> dict[str, Any]:
-    found = as_object(client.session.call(request)).get("statistics")
-    return dict(found) if isinstance(found, dict) else {}
+    response = client.session.call(request)
+    return dict(object_in(response, as_object(response), "statistics"))

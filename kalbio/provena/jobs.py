@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/jobs.py by scripts/regenerate; edit that file. (digest 9a32f8ead286)
+# Derived from kalbio/provena/aio/jobs.py by scripts/regenerate; edit that file. (digest 50a45e29f793)
 """The jobs of the caller, and for administrators those of everybody."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kalbio.provena._job import (
     watch,
     watch_batch,
 )
-from kalbio.provena._model.answers import page_of
+from kalbio.provena._model.answers import PageKeys, page_of
 from kalbio.provena._model.jobs import type_of
 from kalbio.provena._service import Service, require_one_of, require_whole
 
@@ -53,12 +53,14 @@ class JobPages:
     def __iter__(self) -> Iterator[Job]:
         left = self._limit
         key: Any = None
+        pages = PageKeys()
         while left is None or left > 0:
             size = self._page_size if left is None else min(self._page_size, left)
             jobs, key = self._read({"limit": size, **({} if key is None else {"pagination_key": key})})
             for job in jobs[:left]:
                 yield job
             left = None if left is None else left - len(jobs)
+            key = pages.following(key)
             if key is None:
                 return
 
@@ -87,7 +89,7 @@ class JobsService(Service):
         Example:
             >>> client.jobs.job(session_id).wait()
         """
-        return self._kind({"session_id": _id_of(session_id)}, self._client)
+        return self._kind.of_id(_id_of(session_id), self._client)
 
     def get(self, session_id: str | Job) -> Job | None:
         """Get a job; None when there is none, which is also the case for a moment after its launch.
@@ -175,7 +177,8 @@ class JobsService(Service):
 
         Raises:
             JobFailedError: it failed, or a job that it led to.
-            JobTimeoutError: it has not ended in time, or has not shown up within a minute.
+            JobTimeoutError: it has not ended in time, or has not shown up within 10 seconds.
+            NotFoundError: there is no such job, and its id is none that jobs have.
 
         Example:
             >>> job = client.jobs.wait(session_id)

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest 14b5abe903ab)
+# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest 48c5f3536f99)
 """Lineage: what an item came from, and what came of it."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._job import TIMEOUT
 from kalbio.provena._lineage_admin import LineageAdmin
 from kalbio.provena._lineage_walks import Depth, LineageWalks, limit_of
-from kalbio.provena._model.lineage import LineageGraph
+from kalbio.provena._model.lineage import LineageGraph, text_or_none
 from kalbio.provena._model.subtypes import Subtype, an
 from kalbio.provena._reports import document_of
 from kalbio.provena._service import Service, WithRegistry, require_whole
@@ -201,7 +201,7 @@ class LineageService(Service):
         except (NotFoundError, PermissionDeniedError):  # what was deleted is in the graph still
             return None
         item = answer.get("item")
-        return item.get("display_name") if isinstance(item, dict) else None
+        return text_or_none(item.get("display_name")) if isinstance(item, dict) else None
 
 
 def _write(target: Path, content: bytes, overwrite: bool) -> None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 534602f49736)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 9f857654cf73)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from kalbio._bars import counted
 from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.bulk.journal import Journal
 from kalbio._core.bulk.rows import OUTCOME_UNKNOWN
-from kalbio._core.errors import ServerError
+from kalbio._core.errors import ResponseError, ServerError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_text
 from kalbio._core.sync.concurrency import in_thread
@@ -37,6 +37,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._item import RegistryItem
 from kalbio.provena._job import TIMEOUT, Job
 from kalbio.provena._lost_jobs import JobSearch
+from kalbio.provena._model.answers import objects_in, texts_in
 from kalbio.provena._model.faults import Faults
 from kalbio.provena._model.references import OF_RECORD
 from kalbio.provena._model.run_outcomes import RunOutcome, RunOutcomes, RunsRefusedError, named, texts_of
@@ -149,7 +150,10 @@ class ModelRunsService(RegistryService):
         id = self.own(run)
         if record is None:
             members = with_handles(self.look, OF_RECORD, members)
-            sent = checked_record({**(self.need(id)).to_dict()["record"], **members})
+            known = (self.need(id)).to_dict().get("record")
+            if not isinstance(known, dict):
+                raise ArgumentError(f"{id} has no record whose members could change: give a whole record")
+            sent = checked_record({**known, **members})
         else:
             sent = self.wire_record(record)
         body = PostUpdateModelRunInput.from_dict({"model_run_id": id, "reason": reason, "record": sent})
@@ -189,8 +193,12 @@ class ModelRunsService(RegistryService):
         )
         id = workflows.resolve(workflow_template)
         workflow = (workflows.need(id)).to_dict()
-        found = {one: (kinds.need(one)).to_dict() for one in template_ids(workflow)}
-        return template_of(workflow, found)
+        try:
+            found = {one: (kinds.need(one)).to_dict() for one in template_ids(workflow)}
+            return template_of(workflow, found)
+        except (AttributeError, KeyError, TypeError):
+            reason = "its templates and annotations do not have the form of those of a workflow template"
+            raise ResponseError("GET", f"the workflow template {id}", b"", reason) from None
 
     # -- many ---------------------------------------------------------------------------------------------------------
 
@@ -361,10 +369,10 @@ class ModelRunsService(RegistryService):
         name = "runs.csv" if path is None else Path(path).name
         body = BodyConvertModelRunsCsv(csv_file=File(payload=BytesIO(data), file_name=name, mime_type="text/csv"))
         request = prov_bulk_convert_model_runs_csv.build_request(body=body)
-        answer = as_object(self.client.session.call(request))
-        records = [one for one in answer.get("new_records") or () if isinstance(one, dict)]
-        existing = [str(one) for one in answer.get("existing_records") or ()]
-        return ConvertedRuns(records, existing, [str(one) for one in answer.get("warnings") or ()])
+        response = self.client.session.call(request)
+        answer = as_object(response)
+        existing, told = (texts_in(response, answer, name) for name in ("existing_records", "warnings"))
+        return ConvertedRuns(objects_in(response, answer, "new_records"), existing, told)
 
     def _text(self, request: dict[str, Any], path: str | os.PathLike[str] | None) -> str:
         target = None if path is None else Path(path)

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 7399c2931ee4)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 45eb828062e3)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from provena_api.models import GenericDomainInfo, ItemRevertRequest, LockChangeR
 from provena_api.types import UNSET
 
 from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
-from kalbio._core.errors import NotFoundError, SDKError
+from kalbio._core.errors import NotFoundError, ResponseError, SDKError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.identifiers import did_you_mean
@@ -258,7 +258,7 @@ class RegistryService(AccessCalls, LockCalls):
         found = [self.need(identifier)]
         seen = {found[0].id}
         for member, place in (("previous_version", 0), ("next_version", -1)):
-            while (id := (found[place].versioning_info or {}).get(member)) is not None and id not in seen:
+            while (id := place_among_versions(found[place], member)) is not None and id not in seen:
                 seen.add(id)
                 found.insert(0 if place == 0 else len(found), self.need(id))
         return found
@@ -359,8 +359,7 @@ class RegistryService(AccessCalls, LockCalls):
         return [item for item in items if wanted.items() <= _bare(self._data(item)).items()]
 
     def _next_of(self, id: str) -> str | None:
-        following = ((self.need(id)).versioning_info or {}).get("next_version")
-        return None if following is None else str(following)
+        return place_among_versions(self.need(id), "next_version")
 
     def _read_back(self, item: RegistryItem) -> RegistryItem:
         """Read an item after a write that succeeded; what is known of it where that fails."""
@@ -401,6 +400,19 @@ class RegistryService(AccessCalls, LockCalls):
         missing = [name for name in needed if name not in members]
         if missing:
             raise ArgumentTypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}")
+
+
+def place_among_versions(item: RegistryItem, member: str) -> str | None:
+    """Return the handle of the version before an item, or after it; None when there is none.
+
+    Raises ResponseError when the item tells something else there.
+    """
+    info = item.to_dict().get("versioning_info")
+    found = info.get(member) if isinstance(info, Mapping) else None
+    if not isinstance(info, Mapping | None) or not isinstance(found, str | None):
+        reason = f"its versioning_info should be an object with a handle as {member}"
+        raise ResponseError("GET", f"the item {item.id}", b"", reason)
+    return found
 
 
 def changes_since(now: RegistryItem, before: RegistryItem) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/releases.py by scripts/regenerate; edit that file. (digest eef5bc55222d)
+# Derived from kalbio/provena/aio/releases.py by scripts/regenerate; edit that file. (digest 25ed6b5302db)
 """Releases: datasets are reviewed before everybody may rely on them."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from provena_api.api.datastore import (
 from provena_api.models import ActionApprovalRequest, ReleaseApprovalRequest
 
 from kalbio._core.errors import NotFoundError
-from kalbio._core.http.responses import as_list
+from kalbio._core.http.responses import as_list, unusable
 from kalbio._core.objects.checks import require_flag
 from kalbio.provena._items import Identifier
 from kalbio.provena._service import Client, Service, require_text
@@ -105,7 +105,10 @@ class ReleasesService(Service):
         API operation: `datastoreReleaseSysReviewersList`.
         """
         response = self._client.session.call(datastore_release_sys_reviewers_list.build_request())
-        return sorted(str(one) for one in as_list(response))
+        found = as_list(response)
+        if not all(isinstance(one, str) for one in found):
+            raise unusable(response, "the answer should be a list of handles")
+        return sorted(found)
 
     def add_reviewer(self, person: Identifier, *, verify: bool = False) -> None:
         """Let a person review. Only administrators may; for who is a reviewer already nothing happens.

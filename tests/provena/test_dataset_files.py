@@ -15,6 +15,7 @@ from kalbio._core.emulator.faults import Fault
 from kalbio._core.emulator.messages import Response
 from kalbio._core.errors import APIError, ConnectionFailedError, PermissionDeniedError, ResponseError
 from kalbio.provena import APIOverrides, ClientCredentialsFlow, Config
+from kalbio.provena._dataset_files import _Part
 from kalbio.provena._model import dataset_files
 from kalbio.provena._model.dataset_files import place_from_link
 from kalbio.provena.sandbox import objects
@@ -110,7 +111,7 @@ def test_what_is_there_already_is_not_sent_again(lab: Lab, tmp_path: Path) -> No
     assert len(to_store(lab, "GET")) == before + 1  # the list
     (source / "a").write_bytes(b"0123456789")
     assert lab(lab.api.datasets.upload(made, source)).sent == ["a"]
-    lab(lab.api.datasets.download(made, tmp_path / "copy"))
+    lab(lab.api.datasets.download(made, tmp_path / "copy", overwrite=True))
     assert (tmp_path / "copy" / "a").read_bytes() == b"0123456789"
 
 
@@ -165,6 +166,31 @@ def test_an_upload_that_is_gone_on_with_has_the_checksum_of_the_file_as_it_is(la
     lab(lab.api.datasets.upload(made, source))
     lab(lab.api.datasets.download(made, tmp_path / "copy", paths="big"))
     assert (tmp_path / "copy" / "big").read_bytes() == changed
+
+
+def test_an_upload_is_gone_on_with_where_nobody_may_look_at_its_checksum(lab: Lab, tmp_path: Path) -> None:
+    """Keys that may write and not read cannot tell whether it is that of the file: all of it is sent anew."""
+    made = dataset(lab)
+    source = tree(tmp_path / "source", big=SMALL * 4)
+    answer = lab.sandbox.handle_with_faults
+    broken = [True]
+
+    def lose(request: Any) -> Any:
+        outcome = answer(request)
+        if "partNumber=3" in request.target and broken:
+            return type(outcome)(None, Fault(refuse=True))
+        if request.method == "HEAD":
+            return type(outcome)(Response(403, (), b""), None)
+        return outcome
+
+    lab.sandbox.handle_with_faults = lose  # type: ignore[method-assign]
+    with pytest.raises(ConnectionFailedError):
+        lab(lab.api.datasets.upload(made, source, at_a_time=1))
+    broken.clear()
+    assert lab(lab.api.datasets.upload(made, source)).sent == ["big"]
+    lab.sandbox.handle_with_faults = answer  # type: ignore[method-assign]
+    lab(lab.api.datasets.download(made, tmp_path / "copy", paths="big"))
+    assert contents(tmp_path / "copy") == contents(source)
 
 
 @pytest.mark.parametrize(
@@ -333,18 +359,50 @@ def test_what_is_not_there_is_told_before_anything_is_saved(lab: Lab, tmp_path: 
 
 
 def test_files_here_are_replaced_only_where_that_is_wanted(lab: Lab, tmp_path: Path) -> None:
-    """With `overwrite=False`, another content is an error, and the same content is not."""
+    """Another content is an error before anything is saved, with the cure; the same content is none."""
     made = dataset(lab)
     put(lab, made, "a", b"new")
     put(lab, made, "b", b"same")
+    put(lab, made, "0", b"first")
     tree(tmp_path, a=3)
     (tmp_path / "b").write_bytes(b"same")
-    with pytest.raises(FileExistsError):
-        lab(lab.api.datasets.download(made, tmp_path, paths=["a", "b"], overwrite=False))
+    with pytest.raises(FileExistsError, match="give overwrite=True to replace it"):
+        lab(lab.api.datasets.download(made, tmp_path, paths=["0", "a", "b"]))
+    assert contents(tmp_path).keys() == {"a", "b"}
     assert (tmp_path / "a").read_bytes() != b"new"
-    lab(lab.api.datasets.download(made, tmp_path, paths=["b"], overwrite=False))
-    lab(lab.api.datasets.download(made, tmp_path, paths=["a"]))
+    (tmp_path / "0").write_bytes(b"edited")
+    with pytest.raises(FileExistsError, match="another content than the dataset has; give overwrite=True") as caught:
+        lab(lab.api.datasets.download(made, tmp_path, paths=["0", "a", "b"]))
+    assert str(tmp_path / "0") in str(caught.value)
+    assert str(tmp_path / "a") in str(caught.value)
+    lab(lab.api.datasets.download(made, tmp_path, paths=["b"]))
+    lab(lab.api.datasets.download(made, tmp_path, paths=["a"], overwrite=True))
     assert (tmp_path / "a").read_bytes() == b"new"
+    link = lab(lab.api.datasets.link(made, "b"))
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        lab(lab.api.datasets.download_link(link, tmp_path / "a"))
+
+
+def test_two_downloads_of_a_file_at_once_share_nothing(lab: Lab, tmp_path: Path) -> None:
+    """The second one has a part of its own, of which nothing stays; the first one goes on with its part."""
+    made = dataset(lab)
+    source = tree(tmp_path / "source", big=SMALL * 3)
+    lab(lab.api.datasets.upload(made, source))
+    target = tmp_path / "copy" / "big"
+    target.parent.mkdir()
+    found = next(one for one in lab(lab.api.datasets.files(made)) if one.path == "big")
+    first = _Part(found, target)
+    first.path.write_bytes(b"0" * found.size)
+    lab(lab.api.datasets.download(made, tmp_path / "copy", paths="big"))
+    assert target.read_bytes() == (source / "big").read_bytes()
+    assert first.path.read_bytes() == b"0" * found.size
+    first.close()
+    assert len(contents(tmp_path / "copy")) == 3
+    again = _Part(found, target)
+    assert again.path == first.path
+    again.forget()
+    again.close()
+    assert contents(tmp_path / "copy").keys() == {"big"}
 
 
 def test_keys_that_end_are_renewed(lab: Lab, tmp_path: Path) -> None:

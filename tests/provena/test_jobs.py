@@ -10,7 +10,7 @@ import pytest
 
 from kalbio._core.emulator.faults import Fault
 from kalbio._core.emulator.strict_json import Document
-from kalbio._core.errors import PermissionDeniedError, ValidationError
+from kalbio._core.errors import NotFoundError, PermissionDeniedError, ValidationError
 from kalbio.provena import JobFailedError, JobTimeoutError, OfflineFlow
 from kalbio.provena.sandbox import jobs
 from tests.provena.conftest import Lab
@@ -147,10 +147,22 @@ def test_does_not_show_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job or a batch that does not appear for long is not waited for until the end."""
     for module in ("kalbio.provena._job", "kalbio.provena.aio._job"):
         monkeypatch.setattr(f"{module}.APPEARS_WITHIN", 0.002)
-    with pytest.raises(JobTimeoutError, match=r"there is no job 'nowhere': it has not shown up within 0\.002 s"):
-        lab(lab.api.jobs.wait("nowhere", interval=0.003))
+        monkeypatch.setattr(f"{module}.KNOWN_WITHIN", 0.001)
+    id = "0a1b2c3d-0000-4000-8000-000000000001"
+    with pytest.raises(JobTimeoutError, match=rf"there is no job '{id}': it has not shown up within 0\.001 s"):
+        lab(lab.api.jobs.wait(id, interval=0.003))
     with pytest.raises(JobTimeoutError, match="there is no batch 'nowhere'"):
         lab(lab.api.jobs.wait_batch("nowhere", 3, interval=0.003))
+
+
+def test_what_is_no_id_of_a_job_is_not_waited_for(lab: Lab) -> None:
+    """The server says at once that there is none, and none can come."""
+    for call in (lambda: lab.api.jobs.wait("nope"), lambda: lab.api.jobs.wait_all(["nope", "neither"])):
+        lab.transport.exchanges.clear()
+        with pytest.raises(NotFoundError) as caught:
+            lab(call())
+        assert "there is no job 'nope'" in caught.value.__notes__[0]
+        assert lab.asked == ["jobJobsUserFetch"]
 
 
 def test_many(lab: Lab) -> None:

@@ -32,6 +32,8 @@ OTHER = {
     },
 }
 ITEM = {"id": "10378.1/1", "item_subtype": "MODEL", "record_type": "COMPLETE_ITEM", "display_name": "A"}
+ID = "10378.1/1"
+TEMPLATE = {**ITEM, "item_subtype": "MODEL_RUN_WORKFLOW_TEMPLATE"}
 NODE = {"id": "10378.1/1", "item_subtype": "MODEL"}
 SETTINGS = "registryItemAuthConfigurationGet"
 REPORT = "authAccessControlUserGenerateAccessReport"
@@ -83,6 +85,23 @@ CASES: list[tuple[str, Any, Callable[[Lab], Any], str]] = [
         "'10378.1/2', which is not among its nodes",
     ),
     (REPORT, {"report": {"components": ["x"]}}, lambda lab: lab(lab.api.access.report()), "components should be"),
+    ("registryItemFetch", {"item": {**ITEM, "versioning_info": "x"}}, lambda lab: lab(lab.api.models.versions(ID)),
+     "versioning_info should be an object"),
+    ("registryItemFetch", {"item": {**ITEM, "versioning_info": {"next_version": 7}}},
+     lambda lab: lab(lab.api.models.versions(ID)), "versioning_info should be an object"),
+    ("registryItemFetch", {"item": ITEM, "roles": 7}, lambda lab: lab(lab.api.models.get(ID)), "roles should be"),
+    ("registryItemFetch", {"item": {**TEMPLATE, "input_templates": ["x"]}},
+     lambda lab: lab(lab.api.model_runs.template(ID)), "do not have the form"),
+    ("registryItemAuthEvaluate", {"roles": [1]}, lambda lab: lab(lab.api.models.my_roles(ID)), "roles should be"),
+    ("registryItemAuthRoles", {"roles": ["x"]}, lambda lab: lab(lab.api.models.roles()), "roles should be"),
+    ("registryItemLocksLocked", {"locked": "no"}, lambda lab: lab(lab.api.models.is_locked(ID)), "whether it is lock"),
+    ("registryAdminExport", {"items": "x"}, lambda lab: lab(lab.api.registry.export_items()), "items should be"),
+    ("registryAdminImport", {"statistics": "x"}, lambda lab: lab(lab.api.registry.import_items([])), "statistics sh"),
+    ("registryAdminRestoreProvGraph", {"task_ids": 7}, lambda lab: lab(lab.api.registry.restore_lineage([])),
+     "task_ids should be"),
+    ("handleList", {"ids": [7]}, lambda lab: lab(lab.api.handles.ids()), "ids should be"),
+    ("authLinkUserLookup", {"person_id": 7}, lambda lab: lab(lab.api.access.linked_person()), "person_id should be"),
+    ("authGroupsAdminExport", {"items": 7}, lambda lab: lab(lab.api.groups.admin.export()), "items should be"),
     (
         REPORT,
         {"report": {"components": [{"component_roles": 7}]}},
@@ -92,11 +111,34 @@ CASES: list[tuple[str, Any, Callable[[Lab], Any], str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("operation", "member", "call"),
+    [
+        ("registryItemList", "items", _models),
+        ("registryGeneralList", "items", _all),
+        ("jobJobsUserList", "jobs", _jobs),
+        ("jobJobsUserListBatch", "jobs", lambda lab: lab.items(lab.api.jobs.list_batch("x"))),
+    ],
+)
+def test_pages_that_go_round_in_a_circle_are_an_error(
+    lab: Lab, operation: str, member: str, call: Callable[[Lab], Any]
+) -> None:
+    """However long the circle is; it is no list without an end."""
+    for key in ("1", "2", "3", "1"):
+        body = {**STATUS, member: [], "pagination_key": {"id": key}}
+        lab.sandbox.faults.add(Fault(operation, status=200, body=json.dumps(body).encode()))
+    with pytest.raises(ResponseError, match="was read already"):
+        call(lab)
+    assert lab.asked == [operation] * 4
+
+
 @pytest.mark.parametrize(("operation", "body", "call", "text"), CASES)
 def test_an_answer_of_another_shape_is_an_error_that_says_so(
     lab: Lab, operation: str, body: Any, call: Callable[[Lab], Any], text: str
 ) -> None:
     """Neither a bare error of Python, nor less than there is, nor a list without an end."""
+    if operation != "registryGeneralFetch":
+        lab.sandbox.put({**ITEM, "owner_username": "admin", "item_category": "ENTITY"})
     answer(lab, operation, {**STATUS, **body})
     with pytest.raises(ResponseError, match=text):
         call(lab)

@@ -40,8 +40,8 @@ class ItemAccess:
         owner, general, groups = raw.get("owner"), raw.get("general"), raw.get("groups")
         if not isinstance(owner, str) or not isinstance(groups, Mapping):
             raise ArgumentError("the answer has no owner, or no groups")
-        if not all(isinstance(one, list) for one in (general, *groups.values())):
-            raise ArgumentError("the answer has roles that are no list")
+        if not all(_are_texts(one) for one in (general, *groups.values())):
+            raise ArgumentError("the answer has roles that are no list of texts")
         return cls(owner, frozenset(general or ()), {str(group): frozenset(roles) for group, roles in groups.items()})
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,7 +70,12 @@ class Role:
     def of(cls, raw: Mapping[str, Any]) -> Role:
         """Return the role that the server tells."""
         name, title, text = (str(raw.get(one) or "") for one in ("role_name", "role_display_name", "description"))
-        return cls(name, title, text, tuple(raw.get("also_grants") or ()))
+        also = raw.get("also_grants")
+        return cls(name, title, text, tuple(also) if isinstance(also, list) and _are_texts(also) else ())
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def roles_of(subtype: Subtype) -> tuple[str, ...]:

@@ -210,7 +210,8 @@ class Hit(Resource):
     @property
     def score(self) -> float:
         """How well it fits; only good for comparing hits of one search."""
-        return float(self._raw.get("score") or 0)
+        score = self._raw.get("score")
+        return float(score) if isinstance(score, int | float) else 0.0
 
     def __repr__(self) -> str:
         return f"<Hit {printable(self.id)} {self.score:.2f}>"

@@ -68,6 +68,11 @@ class LineageEdge:
     target: str
 
 
+def text_or_none(value: Any) -> str | None:
+    """Return what is text, and None for anything else."""
+    return value if isinstance(value, str) else None
+
+
 def _objects_with(graph: Mapping[str, Any], member: str, *needed: str) -> list[Mapping[str, Any]]:
     found = graph.get(member) or []
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
@@ -113,7 +118,7 @@ class LineageGraph:
                     str(one["id"]),
                     str(one.get("item_subtype") or ""),
                     str(one.get("item_category") or ""),
-                    one.get("display_name"),
+                    text_or_none(one.get("display_name")),
                 )
                 for one in nodes
             ),

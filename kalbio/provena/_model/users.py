@@ -50,11 +50,15 @@ class AccessReport(Resource):
         return changed
 
     def _roles(self) -> Iterator[dict[str, Any]]:
-        for component in self._raw.get("components") or ():
-            yield from component.get("component_roles") or ()
+        for component in _dicts(self._raw.get("components")):
+            yield from _dicts(component.get("component_roles"))
 
     def __repr__(self) -> str:
         return f"<AccessReport: {printable(', '.join(self.granted)) or 'no roles'}>"
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 class AccessRequest(Resource):
@@ -93,7 +97,7 @@ class AccessRequest(Resource):
         """The roles that would be others, each with whether it would be granted."""
         try:
             differing = json.loads(self._raw.get("request_diff_contents") or "{}")
-        except ValueError:
+        except (TypeError, ValueError):
             return {}
         return AccessReport(differing if isinstance(differing, dict) else {}).roles
 

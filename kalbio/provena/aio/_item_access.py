@@ -21,7 +21,7 @@ from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.identifiers import Catalog, close_matches
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.access import ItemAccess, Role, as_group_roles, as_roles
-from kalbio.provena._model.answers import objects_in
+from kalbio.provena._model.answers import objects_in, texts_in
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._model.users import Group
 from kalbio.provena.aio._items import Identifier, Items
@@ -46,7 +46,8 @@ class AccessCalls(Items):
         """
         require_action(self.subtype, "auth_evaluate")
         request = registry_item_auth_evaluate.build_request(*self._place(), id=await self.own_or_unreadable(identifier))
-        return frozenset(as_object(await self.client.session.call(request)).get("roles") or ())
+        response = await self.client.session.call(request)
+        return frozenset(texts_in(response, as_object(response), "roles"))
 
     async def roles(self) -> list[Role]:
         """Return the roles that items of this subtype have.
@@ -56,8 +57,8 @@ class AccessCalls(Items):
             ['metadata-read', 'metadata-write', 'admin']
         """
         require_action(self.subtype, "auth_roles")
-        answer = as_object(await self.client.session.call(registry_item_auth_roles.build_request(*self._place())))
-        return [Role.of(one) for one in answer.get("roles") or ()]
+        response = await self.client.session.call(registry_item_auth_roles.build_request(*self._place()))
+        return [Role.of(one) for one in objects_in(response, as_object(response), "roles")]
 
     async def access(self, identifier: Identifier) -> ItemAccess:
         """Return who may do what with an item; only those who have its role `admin` may ask.

@@ -14,7 +14,7 @@ from provena_api.api.registry import (
 )
 from provena_api.models import LockChangeRequest
 
-from kalbio._core.http.responses import as_object
+from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag
 from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import LockEvent
@@ -115,7 +115,11 @@ class LockCalls(Items):
         """
         require_action(self.subtype, "locks_locked")
         request = registry_item_locks_locked.build_request(*self._place(), id=await self.own(identifier))
-        return bool(as_object(await self.client.session.call(request)).get("locked"))
+        response = await self.client.session.call(request)
+        locked = as_object(response).get("locked")
+        if not isinstance(locked, bool):
+            raise unusable(response, "the answer does not say whether it is locked")
+        return locked
 
     async def lock_history(self, identifier: Identifier) -> list[LockEvent]:
         """Return when an item was locked and unlocked, the oldest first.

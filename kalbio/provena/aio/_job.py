@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from provena_api.api.job import (
     job_jobs_admin_fetch,
@@ -23,8 +23,9 @@ from kalbio._core.aio.waiting import check_times
 from kalbio._core.errors import NotFoundError, RateLimitError, ResponseError, SDKError, ServerError, TransportError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.resource import Resource, anything, number, text
+from kalbio._core.objects.uuids import UUID_TEXT
 from kalbio._core.text.display import printable, safe_repr
-from kalbio.provena._model.answers import page_of
+from kalbio.provena._model.answers import PageKeys, page_of
 from kalbio.provena._model.items import moment
 from kalbio.provena._model.jobs import ENDED, JobFailedError, JobTimeoutError, leads_to
 from kalbio.provena.aio._service import Client
@@ -38,6 +39,8 @@ TIMEOUT = 600.0
 PAGE = 100
 APPEARS_WITHIN = 60.0
 """How long a job that was launched may not be there at all."""
+KNOWN_WITHIN = 10.0
+"""The same for one that is known by its id alone: it may have been launched a moment ago, or there is no such job."""
 
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.25, 1.5, 5.0
 _LAST_LOOK = 2.0  # how long a look may take at least, although the time is nearly over
@@ -78,7 +81,7 @@ class Job(Resource):
         chained: the jobs that it led to, as far as they were waited for.
     """
 
-    __slots__ = ("chained",)
+    __slots__ = ("_appears_within", "chained")
     _client: Client | None
     _operations: ClassVar[Operations] = OWN
     _columns = ("job_sub_type", "status", "info", "created_timestamp")
@@ -86,6 +89,14 @@ class Job(Resource):
     def __init__(self, raw: dict[str, Any] | None = None, client: Client | None = None, /, **members: Any) -> None:
         super().__init__(raw, client, **members)
         self.chained: list[Job] = []
+        self._appears_within = APPEARS_WITHIN
+
+    @classmethod
+    def of_id(cls, session_id: str, client: Client) -> Self:
+        """Return a job that is known by its id alone."""
+        made = cls({"session_id": session_id}, client)
+        made._appears_within = KNOWN_WITHIN
+        return made
 
     session_id = text("Its id.")
     status = text("PENDING, DEQUEUED, IN_PROGRESS, SUCCEEDED or FAILED; None while it has not been seen.")
@@ -158,7 +169,9 @@ class Job(Resource):
 
         Raises:
             JobFailedError: it failed, or a job that it led to.
-            JobTimeoutError: it has not ended in time, or has not shown up within a minute.
+            JobTimeoutError: it has not ended in time, or has not shown up: within a minute after this client launched
+                it, within 10 seconds where only its id is known.
+            NotFoundError: there is no such job, and its id is none that jobs have.
             PermissionDeniedError: it is somebody else's.
 
         Example:
@@ -254,8 +267,9 @@ async def watch(
                 go_on(job)
         tell([job for one in jobs for job in (one, *one.chained)])
         for job in open_jobs.values():
-            if job.status is None and time.monotonic() - began > APPEARS_WITHIN:
-                raise _no_show(f"job {safe_repr(job.id)}", _outcome(jobs))
+            within = job._appears_within
+            if job.status is None and time.monotonic() - began > within:
+                raise _no_show(f"job {safe_repr(job.id)}", within, _outcome(jobs))
         return not open_jobs
 
     def late(reason: str) -> JobTimeoutError:
@@ -286,6 +300,7 @@ async def watch_batch(
 
     async def look(deadline: float) -> bool:
         key: Any = None
+        pages = PageKeys()
         while True:
             body = {"batch_id": batch_id, "limit": PAGE, **({} if key is None else {"pagination_key": key})}
             request = kind._operations.list_batch(body=kind._operations.batch_body.from_dict(body))
@@ -293,12 +308,12 @@ async def watch_batch(
             for row in rows_of(answer):
                 job = kind(row, client)
                 jobs[job.id] = job
-            key = answer.get("pagination_key")
+            key = pages.following(answer.get("pagination_key"))
             if key is None:
                 break
         tell(sum(job.has_ended for job in jobs.values()), count)
         if not jobs and time.monotonic() - began > APPEARS_WITHIN:
-            raise _no_show(f"batch {safe_repr(batch_id)}", [])
+            raise _no_show(f"batch {safe_repr(batch_id)}", APPEARS_WITHIN, [])
         return len(jobs) >= count and all(job.has_ended for job in jobs.values())
 
     def late(reason: str) -> JobTimeoutError:
@@ -339,8 +354,8 @@ def _outcome(jobs: Sequence[Job]) -> Any:
     return jobs[0] if len(jobs) == 1 else list(jobs)
 
 
-def _no_show(what: str, outcome: Any) -> JobTimeoutError:
-    return JobTimeoutError(f"there is no {what}: it has not shown up within {APPEARS_WITHIN:g} s", outcome)
+def _no_show(what: str, within: float, outcome: Any) -> JobTimeoutError:
+    return JobTimeoutError(f"there is no {what}: it has not shown up within {within:g} s", outcome)
 
 
 def _late(open_jobs: Sequence[Job], reason: str) -> str:
@@ -403,7 +418,12 @@ class Eyes:
         for id in ids:
             try:
                 response = await _call(self._client, self._operations.fetch(session_id=id), deadline)
-            except NotFoundError:
+            except NotFoundError as error:
+                if not UUID_TEXT.fullmatch(id):  # which no job has: it will not come
+                    error.add_note(
+                        f"there is no job {safe_repr(id)}; ids of jobs are like 0a1b2c3d-0000-4000-8000-000000000001"
+                    )
+                    raise
                 continue  # it is launched, and not there yet
             rows[id] = _row(response, id)
         return rows

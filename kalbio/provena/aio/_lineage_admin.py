@@ -16,6 +16,7 @@ from provena_api.models import ItemModelRun, PostDeleteGraphRequest
 from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object
 from kalbio._core.objects.checks import require_flag, require_list
+from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import Item
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena.aio._service import Service, WithRegistry
@@ -50,8 +51,8 @@ class LineageAdmin(Service):
             id = await items.resolve(run)
         body = {"record_id": id, "trial_mode": is_trial}
         request = prov_model_run_delete.build_request(body=PostDeleteGraphRequest.from_dict(body))
-        answer = as_object(await self._client.session.call(request))
-        return [one for one in answer.get("diff") or () if isinstance(one, dict)]
+        response = await self._client.session.call(request)
+        return objects_in(response, as_object(response), "diff")
 
     async def store(self, runs: Any, *, validate_record: bool = True) -> None:
         """Put what model runs say into the graph again.

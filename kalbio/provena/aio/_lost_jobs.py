@@ -11,7 +11,7 @@ from provena_api.api.job import job_jobs_user_list
 from provena_api.models import ListJobsRequest
 
 from kalbio._core.aio.concurrency import sleep
-from kalbio.provena._model.answers import page_of
+from kalbio.provena._model.answers import PageKeys, page_of
 from kalbio.provena.aio._job import PAGE, Job, rows_of
 from kalbio.provena.aio._service import Client
 
@@ -56,12 +56,14 @@ class JobSearch:
     async def _newer(self) -> list[dict[str, Any]]:
         newer: list[dict[str, Any]] = []
         key: Any = None
+        pages = PageKeys()
         while True:
             rows, key = await _page(self._client, PAGE, key)
             for row in rows:
                 if row.get("session_id") == self.newest:
                     return newer
                 newer.append(row)
+            key = pages.following(key)
             if key is None:
                 return newer
 

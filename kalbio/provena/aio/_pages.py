@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from kalbio._core.objects.listing import Listing
+from kalbio.provena._model.answers import PageKeys
 from kalbio.provena._model.items import UnparsableItemWarning
 from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._service import WithRegistry, outside
@@ -55,6 +56,7 @@ class Pages:
         self.not_authorised_count, self.unparsable = 0, []
         left = self._limit
         key: Any = None
+        pages = PageKeys()
         while left is None or left > 0:
             page = await self._read(key)
             self.not_authorised_count += page.get("not_authorised_count") or 0
@@ -64,7 +66,7 @@ class Pages:
                     left -= 1
                     if left == 0:
                         return
-            key = page.get("pagination_key")
+            key = pages.following(page.get("pagination_key"))
             # A page may be short or empty although more follow: what does not match is taken out after it was cut.
             if key is None:
                 return

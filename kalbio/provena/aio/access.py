@@ -41,7 +41,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_text, require_texts
 from kalbio._core.objects.resource import ObjectList
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._model.answers import objects_in
+from kalbio.provena._model.answers import objects_in, texts_in
 from kalbio.provena._model.identifiers import handle_of
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.users import AccessReport, AccessRequest
@@ -327,8 +327,8 @@ class AdminAccessService(Service):
             ['alice']
         """
         id = await self._client.persons.checked(person)
-        answer = as_object(await self._client.session.call(auth_link_admin_reverse_lookup.build_request(person_id=id)))
-        return [str(name) for name in answer.get("usernames") or ()]
+        response = await self._client.session.call(auth_link_admin_reverse_lookup.build_request(person_id=id))
+        return texts_in(response, as_object(response), "usernames")
 
     async def link_person(
         self,
@@ -414,5 +414,8 @@ async def _requests(client: Client, request: dict[str, Any]) -> list[AccessReque
 
 
 async def _person(client: Client, request: dict[str, Any]) -> str | None:
-    id = as_object(await client.session.call(request)).get("person_id")
-    return id if isinstance(id, str) and id else None
+    response = await client.session.call(request)
+    id = as_object(response).get("person_id")
+    if not isinstance(id, str | None):
+        raise unusable(response, "person_id should be a handle")
+    return id or None

@@ -52,7 +52,7 @@ from kalbio.provena.aio._items import Identifier
 from kalbio.provena.aio._references import with_handles
 from kalbio.provena.aio._service import WithRegistry, outside, require_text, require_whole
 from kalbio.provena.aio._verified import sent_or_found
-from kalbio.provena.aio.registry import RegistryService, changes_since
+from kalbio.provena.aio.registry import RegistryService, changes_since, place_among_versions
 
 if TYPE_CHECKING:
     from kalbio.provena.aio._object_store import AsyncObjectStore
@@ -415,7 +415,7 @@ class DatasetsService(RegistryService):
         folder: Source,
         *,
         paths: str | DatasetFile | Iterable[str | DatasetFile] | None = None,
-        overwrite: bool = True,
+        overwrite: bool = False,
         at_a_time: int = 4,
         progress: Progress | bool | None = None,
     ) -> list[Path]:
@@ -429,7 +429,8 @@ class DatasetsService(RegistryService):
             dataset: handle, object, or exact name.
             folder: where to save them; it is made if need be.
             paths: only these files, and those in these folders; by default all.
-            overwrite: whether to replace files that are here with another content; with False they are errors.
+            overwrite: whether to replace files that are here with another content, which somebody may have worked on;
+                by default they are an error before anything is saved.
             at_a_time: how many slices may be under way.
             progress: True shows a bar; a function is called with the bytes that are done, and with all there are.
 
@@ -438,7 +439,7 @@ class DatasetsService(RegistryService):
 
         Raises:
             FileNotFoundError: the dataset has nothing at one of the paths.
-            FileExistsError: a file is here with another content and `overwrite` is False, or a link is there.
+            FileExistsError: files are here with another content, without `overwrite`; or a link is there.
             ValueError: two files would be one here, where names differ by what not every platform tells apart.
             PermissionDeniedError: you may not read files of this dataset.
             ConnectionFailedError: a download broke off several times in a row.
@@ -450,6 +451,7 @@ class DatasetsService(RegistryService):
         from kalbio.provena.aio._dataset_files import fetch, list_files
 
         require_whole("at_a_time", at_a_time, 1)
+        require_flag("overwrite", overwrite)
         store = await self._store(dataset, writes=False)
         files = chosen(await list_files(store), paths)
         places = local_paths(files, Path(folder))
@@ -489,7 +491,7 @@ class DatasetsService(RegistryService):
         require_whole("at_a_time", at_a_time, 1)
         if source is None:
             found = await self.need(dataset)
-            source = (found.versioning_info or {}).get("previous_version")
+            source = place_among_versions(found, "previous_version")
             if source is None:
                 raise ArgumentError(f"{found.id} is the first version: name the dataset that has the files")
         old, new = await self._store(source, writes=False), await self._store(dataset, writes=True)
@@ -500,14 +502,14 @@ class DatasetsService(RegistryService):
         return Transfers(sent, unchanged, [METADATA_FILE])
 
     async def download_link(
-        self, link: str, file: Source, *, overwrite: bool = True, progress: Progress | bool | None = None
+        self, link: str, file: Source, *, overwrite: bool = False, progress: Progress | bool | None = None
     ) -> Path:
         """Save what a link leads to. No token is sent along.
 
         Args:
             link: as `link` gives it.
             file: where to save it.
-            overwrite: whether to replace a file.
+            overwrite: whether to replace a file that is there.
             progress: True shows a bar; a function is called with the bytes that are done, and with all there are.
 
         Raises:
@@ -518,7 +520,7 @@ class DatasetsService(RegistryService):
             >>> await client.datasets.download_link(link, "forcing.csv")
         """
         target = Path(file)
-        check_target(target, overwrite)
+        check_target(target, require_flag("overwrite", overwrite))
         if not isinstance(link, str) or not link.lower().startswith(("https://", "http://")):
             raise ArgumentError("link must be an address, as link() gives it")
         http = self._store_clients.current()

@@ -41,7 +41,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_rows, require_text, require_texts
 from kalbio._core.objects.resource import ObjectList
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._model.answers import objects_in
+from kalbio.provena._model.answers import object_in, objects_in
 from kalbio.provena._model.users import Group, Member
 from kalbio.provena.aio._service import Client, Service, require_one_of
 from kalbio.provena.aio._verified import sent_or_found
@@ -371,8 +371,8 @@ class AdminGroupsService(Service):
         Example:
             >>> groups = await client.groups.admin.export()
         """
-        answer = as_object(await self._client.session.call(auth_groups_admin_export.build_request()))
-        return [one for one in answer.get("items") or () if isinstance(one, dict)]
+        response = await self._client.session.call(auth_groups_admin_export.build_request())
+        return objects_in(response, as_object(response), "items")
 
     async def import_groups(
         self,
@@ -501,5 +501,5 @@ async def _is_member(client: Client, request: dict[str, Any]) -> bool:
 
 
 async def _statistics(client: Client, request: dict[str, Any]) -> dict[str, Any]:
-    found = as_object(await client.session.call(request)).get("statistics")
-    return dict(found) if isinstance(found, dict) else {}
+    response = await client.session.call(request)
+    return dict(object_in(response, as_object(response), "statistics"))

@@ -28,6 +28,7 @@ from kalbio._core.http.responses import as_object
 from kalbio._core.objects.checks import require_flag, require_text
 from kalbio._core.objects.resource import Resource
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import texts_in
 from kalbio.provena._model.items import HANDLE, Handle
 from kalbio.provena.aio._service import Service, require_one_of, require_whole
 from kalbio.provena.aio._verified import sent_or_found
@@ -54,8 +55,8 @@ class HandlesService(Service):
 
     async def ids(self) -> list[str]:
         """List the ids of the caller's handles. Current servers fail here with status 500."""
-        answer = as_object(await self._client.session.call(handle_list.build_request()))
-        return [str(id) for id in answer.get("ids") or ()]
+        response = await self._client.session.call(handle_list.build_request())
+        return texts_in(response, as_object(response), "ids")
 
     async def mint(self, value: str, value_type: Kind = "URL") -> Handle:
         """Mint a handle. It is there for good: there is no way to delete it.

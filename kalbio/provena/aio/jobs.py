@@ -16,7 +16,7 @@ from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import document, require_flag, require_text
 from kalbio._core.objects.resource import ObjectList
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._model.answers import page_of
+from kalbio.provena._model.answers import PageKeys, page_of
 from kalbio.provena._model.jobs import type_of
 from kalbio.provena.aio._job import (
     PAGE,
@@ -52,12 +52,14 @@ class JobPages:
     async def __aiter__(self) -> AsyncIterator[Job]:
         left = self._limit
         key: Any = None
+        pages = PageKeys()
         while left is None or left > 0:
             size = self._page_size if left is None else min(self._page_size, left)
             jobs, key = await self._read({"limit": size, **({} if key is None else {"pagination_key": key})})
             for job in jobs[:left]:
                 yield job
             left = None if left is None else left - len(jobs)
+            key = pages.following(key)
             if key is None:
                 return
 
@@ -86,7 +88,7 @@ class JobsService(Service):
         Example:
             >>> await client.jobs.job(session_id).wait()
         """
-        return self._kind({"session_id": _id_of(session_id)}, self._client)
+        return self._kind.of_id(_id_of(session_id), self._client)
 
     async def get(self, session_id: str | Job) -> Job | None:
         """Get a job; None when there is none, which is also the case for a moment after its launch.
@@ -174,7 +176,8 @@ class JobsService(Service):
 
         Raises:
             JobFailedError: it failed, or a job that it led to.
-            JobTimeoutError: it has not ended in time, or has not shown up within a minute.
+            JobTimeoutError: it has not ended in time, or has not shown up within 10 seconds.
+            NotFoundError: there is no such job, and its id is none that jobs have.
 
         Example:
             >>> job = await client.jobs.wait(session_id)

@@ -21,7 +21,7 @@ from kalbio._core.errors import IdentifierError, IdentifierNotFoundError, NotFou
 from kalbio._core.http.responses import as_object
 from kalbio._core.objects.checks import require_flag
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._model.lineage import LineageGraph
+from kalbio.provena._model.lineage import LineageGraph, text_or_none
 from kalbio.provena._model.subtypes import Subtype, an
 from kalbio.provena.aio._job import TIMEOUT
 from kalbio.provena.aio._lineage_admin import LineageAdmin
@@ -202,7 +202,7 @@ class LineageService(Service):
         except (NotFoundError, PermissionDeniedError):  # what was deleted is in the graph still
             return None
         item = answer.get("item")
-        return item.get("display_name") if isinstance(item, dict) else None
+        return text_or_none(item.get("display_name")) if isinstance(item, dict) else None
 
 
 def _write(target: Path, content: bytes, overwrite: bool) -> None:

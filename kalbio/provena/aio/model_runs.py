@@ -29,10 +29,11 @@ from kalbio._core.aio.waiting import check_times
 from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.bulk.journal import Journal
 from kalbio._core.bulk.rows import OUTCOME_UNKNOWN
-from kalbio._core.errors import ServerError
+from kalbio._core.errors import ResponseError, ServerError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.objects.checks import require_flag, require_text
 from kalbio._core.text.display import safe_repr
+from kalbio.provena._model.answers import objects_in, texts_in
 from kalbio.provena._model.faults import Faults
 from kalbio.provena._model.references import OF_RECORD
 from kalbio.provena._model.run_outcomes import RunOutcome, RunOutcomes, RunsRefusedError, named, texts_of
@@ -148,7 +149,10 @@ class ModelRunsService(RegistryService):
         id = await self.own(run)
         if record is None:
             members = await with_handles(self.look, OF_RECORD, members)
-            sent = checked_record({**(await self.need(id)).to_dict()["record"], **members})
+            known = (await self.need(id)).to_dict().get("record")
+            if not isinstance(known, dict):
+                raise ArgumentError(f"{id} has no record whose members could change: give a whole record")
+            sent = checked_record({**known, **members})
         else:
             sent = await self.wire_record(record)
         body = PostUpdateModelRunInput.from_dict({"model_run_id": id, "reason": reason, "record": sent})
@@ -188,8 +192,12 @@ class ModelRunsService(RegistryService):
         )
         id = await workflows.resolve(workflow_template)
         workflow = (await workflows.need(id)).to_dict()
-        found = {one: (await kinds.need(one)).to_dict() for one in template_ids(workflow)}
-        return template_of(workflow, found)
+        try:
+            found = {one: (await kinds.need(one)).to_dict() for one in template_ids(workflow)}
+            return template_of(workflow, found)
+        except (AttributeError, KeyError, TypeError):
+            reason = "its templates and annotations do not have the form of those of a workflow template"
+            raise ResponseError("GET", f"the workflow template {id}", b"", reason) from None
 
     # -- many ---------------------------------------------------------------------------------------------------------
 
@@ -360,10 +368,10 @@ class ModelRunsService(RegistryService):
         name = "runs.csv" if path is None else Path(path).name
         body = BodyConvertModelRunsCsv(csv_file=File(payload=BytesIO(data), file_name=name, mime_type="text/csv"))
         request = prov_bulk_convert_model_runs_csv.build_request(body=body)
-        answer = as_object(await self.client.session.call(request))
-        records = [one for one in answer.get("new_records") or () if isinstance(one, dict)]
-        existing = [str(one) for one in answer.get("existing_records") or ()]
-        return ConvertedRuns(records, existing, [str(one) for one in answer.get("warnings") or ()])
+        response = await self.client.session.call(request)
+        answer = as_object(response)
+        existing, told = (texts_in(response, answer, name) for name in ("existing_records", "warnings"))
+        return ConvertedRuns(objects_in(response, answer, "new_records"), existing, told)
 
     async def _text(self, request: dict[str, Any], path: str | os.PathLike[str] | None) -> str:
         target = None if path is None else Path(path)

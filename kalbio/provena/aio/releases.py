@@ -14,7 +14,7 @@ from provena_api.api.datastore import (
 from provena_api.models import ActionApprovalRequest, ReleaseApprovalRequest
 
 from kalbio._core.errors import NotFoundError
-from kalbio._core.http.responses import as_list
+from kalbio._core.http.responses import as_list, unusable
 from kalbio._core.objects.checks import require_flag
 from kalbio.provena.aio._items import Identifier
 from kalbio.provena.aio._service import Client, Service, require_text
@@ -104,7 +104,10 @@ class ReleasesService(Service):
         API operation: `datastoreReleaseSysReviewersList`.
         """
         response = await self._client.session.call(datastore_release_sys_reviewers_list.build_request())
-        return sorted(str(one) for one in as_list(response))
+        found = as_list(response)
+        if not all(isinstance(one, str) for one in found):
+            raise unusable(response, "the answer should be a list of handles")
+        return sorted(found)
 
     async def add_reviewer(self, person: Identifier, *, verify: bool = False) -> None:
         """Let a person review. Only administrators may; for who is a reviewer already nothing happens.
