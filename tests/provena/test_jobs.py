@@ -157,10 +157,10 @@ def test_does_not_show_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_no_id_of_a_job_is_not_waited_for(lab: Lab) -> None:
     """The server says at once that there is none, and none can come."""
-    for call in (lambda: lab.api.jobs.wait("nope"), lambda: lab.api.jobs.wait_all(["nope", "neither"])):
+    for call, given in ((lab.api.jobs.wait, "nope"), (lab.api.jobs.wait_all, ["nope", "neither"])):
         lab.transport.exchanges.clear()
         with pytest.raises(NotFoundError) as caught:
-            lab(call())
+            lab(call(given))
         assert "there is no job 'nope'" in caught.value.__notes__[0]
         assert lab.asked == ["jobJobsUserFetch"]
 
