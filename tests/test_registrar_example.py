@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import socket
 import sqlite3
 import subprocess
@@ -63,8 +64,12 @@ def is_well(port: int) -> bool:
         return False
 
 
-def test_the_example_handles_what_came_before_and_after_it_was_killed(tmp_path: Path) -> None:
-    """A file and drafts are registered row by row, although the service was away for one and was killed at another."""
+def test_the_example_handles_what_came_before_and_after_it_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files and drafts are registered row by row, although the service was away for one and was killed at another; the
+    lab that lies beside it says what became of its rows.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with (
@@ -96,8 +101,11 @@ def test_the_example_handles_what_came_before_and_after_it_was_killed(tmp_path: 
             api.registration.stage_drafts(batch, ["Compound"], rows)
             submission = api.registration.submit_drafts(batch)
             third = api.registration.wait(batch, submission_id=submission.id, interval=0.05, timeout=PATIENCE)
+            for name, value in (("CLIENT_ID", "sandbox-id"), ("CLIENT_SECRET", "sandbox-secret"), ("URL", server.url)):
+                monkeypatch.setenv(f"KALEIDOSCOPE_API_{name}", value)
+            runpy.run_path(str(EXAMPLE / "lab.py"), run_name="__main__")
             inbox = Inbox(tmp_path / "inbox.db", create=False)
-            wait_until(lambda: inbox.counts()["done"] == 3)
+            wait_until(lambda: inbox.counts()["done"] == 4)
             inbox.close()
         reported = [entry.status for entry in sandbox.ledger if entry.operation.endswith("Results")]
 
@@ -105,13 +113,17 @@ def test_the_example_handles_what_came_before_and_after_it_was_killed(tmp_path: 
     assert [error.error_message for error in first.record_errors] == ["a potency is above 0"]
     assert (second.status, second.record_errors) == ("completed", [])
     assert [error.error_message for error in third.record_errors] == ["the purity is below 95 %"]
-    assert reported == [204] * 3
+    assert capsys.readouterr().out == (
+        "completed: 3 rows checked; 1 row without a record: row 4: no compound 'SBX-77' in this activity\n"
+        "SBX-2: a potency is above 0\n"
+    )
+    assert reported == [204] * 4
     with closing(sqlite3.connect(tmp_path / "registry.db")) as database:
         entered = database.execute(
             "select thing, value from entry where value != 'registered' order by rowid"
         ).fetchall()
         assert database.execute("select count(*) from entry where value = 'registered'").fetchone() == (1,)
-    assert entered == [("SBX-1", "12.1"), ("SBX-2", "7.0")]
+    assert entered == [("SBX-1", "12.1"), ("SBX-2", "7.0"), ("SBX-1", "12.1")]
 
 
 def test_the_unit_and_the_image_start_the_same_application() -> None:

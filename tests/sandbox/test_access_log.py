@@ -96,7 +96,6 @@ def test_nothing_is_said_until_somebody_listens(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Not even to those who log everything else at the lowest level, and warnings go to no terminal."""
-    logging.getLogger(LOGGER).setLevel(logging.WARNING)
     caplog.set_level(logging.DEBUG)
     with Sandbox(webhook=lambda _: 1 / 0) as sandbox:  # type: ignore[arg-type]
         api = Api(sandbox)
