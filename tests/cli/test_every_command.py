@@ -146,5 +146,5 @@ def test_every_command_of_provena_runs_in_each_form(
         "provena jobs wait": (job,),
         "provena lineage": (newer,),
     }
-    assert {*rows, "provena login"} == names_of("provena")
+    assert {*rows, "provena login", "provena link"} == names_of("provena")  # one links oneself once: see its test
     run_all(provena, rows, "provena ")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import _thread
 import io
 import json
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from kalbio._core.emulator.messages import Request
 from kalbio.provena import ProvenaClient
 from tests.cli.conftest import Shell, place
 from tests.provena.datasets import METADATA
@@ -37,6 +40,13 @@ def where(provena: Shell) -> list[str]:
 def give(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Put this on the input."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+def described(scene: Scene) -> dict[str, Any]:
+    """Metadata of a dataset."""
+    made: dict[str, Any] = json.loads(json.dumps(METADATA))
+    made["associations"]["organisation_id"] = made["dataset_info"]["publisher_id"] = scene.organisation
+    return made
 
 
 def kept(home: Path) -> list[Path]:
@@ -134,6 +144,26 @@ def test_the_environment_goes_before_the_login_that_is_kept(provena: Shell, monk
     assert "PROVENA_DOMAIN" in provena("whoami", code=2).err
 
 
+def test_the_first_refusal_of_a_new_user_says_what_to_type(
+    provena: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is linked to no person is told the command that does it, and then may mint; a missing role names one too."""
+    scene = Scene(provena.sandbox)
+    metadata = tmp_path / "metadata.json"
+    metadata.write_text(json.dumps(described(scene)), encoding="utf-8")
+    refused = provena("datasets", "mint", metadata, code=1)
+    assert "kalbio provena link PERSON" in refused.err
+    assert "client." not in refused.err
+    assert provena("link", "Ada Lovelace", "--json").json == {"person": scene.person}
+    assert provena("whoami", "--json").json["person"] == scene.person
+    assert provena("datasets", "mint", metadata).out
+    monkeypatch.setenv("PROVENA_CLIENT_ID", "client-tools")
+    monkeypatch.delenv("PROVENA_CLIENT_SECRET")
+    monkeypatch.setenv("PROVENA_OFFLINE_TOKEN", provena.sandbox.offline_token("carol"))
+    give(monkeypatch, json.dumps(ORGANISATION))
+    assert "kalbio provena whoami" in provena("items", "create", "organisations", "--from", "-", code=1).err
+
+
 # -- items -----------------------------------------------------------------------------------------------------------
 
 
@@ -201,9 +231,7 @@ def test_a_dataset_goes_up_and_comes_down_again(provena: Shell, tmp_path: Path) 
     """A dataset is minted, gets a folder and a file, lists them, and gives them back; nothing is moved twice."""
     scene = Scene(provena.sandbox)
     provena.sandbox.link("admin", scene.person)
-    metadata = json.loads(json.dumps(METADATA))
-    metadata["associations"]["organisation_id"] = metadata["dataset_info"]["publisher_id"] = scene.organisation
-    (tmp_path / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+    (tmp_path / "metadata.json").write_text(json.dumps(described(scene)), encoding="utf-8")
     id = provena("datasets", "mint", tmp_path / "metadata.json", "--json").json["id"]
     assert id in [item["id"] for item in provena("datasets", "list", "--json").json]
 
@@ -228,6 +256,36 @@ def test_a_dataset_goes_up_and_comes_down_again(provena: Shell, tmp_path: Path) 
     assert (down / "data" / "a.csv").read_text(encoding="utf-8") == "a,b\n"
     assert "no file 'none'" in provena("datasets", "get", id, down, "--path", "none", code=1).err
     assert "Did you mean 'Reef forcing'" in provena("datasets", "files", "Reef forcin", code=2).err
+
+
+def test_an_upload_that_was_stopped_goes_on(provena: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while files are on their way says how to go on; the same command sends what is not there yet."""
+    scene = Scene(provena.sandbox)
+    provena.sandbox.link("admin", scene.person)
+    (tmp_path / "metadata.json").write_text(json.dumps(described(scene)), encoding="utf-8")
+    id = provena("datasets", "mint", tmp_path / "metadata.json", "--json").json["id"]
+    (tmp_path / "up").mkdir()
+    for name in "abcdef":
+        (tmp_path / "up" / f"{name}.csv").write_text(name, encoding="utf-8")
+    handle = provena.sandbox.handle_with_faults
+    sent: list[str] = []
+
+    def stop(request: Request) -> Any:
+        if request.method == "PUT":
+            sent.append(request.target)
+            if len(sent) == 2:
+                outcome = handle(request)
+                _thread.interrupt_main()  # as Ctrl-C does, while the answer is on its way
+                time.sleep(0.2)
+                return outcome
+        return handle(request)
+
+    monkeypatch.setattr(provena.sandbox, "handle_with_faults", stop)
+    told = provena("datasets", "put", id, tmp_path / "up", code=3)
+    assert told.err.strip() == "Stopped. Run the same command again: it goes on where it was."
+    done = {one["path"]: one["what"] for one in provena("datasets", "put", id, tmp_path / "up", "--json").json}
+    assert set(done.values()) == {"sent", "there already"}
+    assert (len(done), len(set(sent))) == (6, 6)
 
 
 # -- jobs and lineage ------------------------------------------------------------------------------------------------

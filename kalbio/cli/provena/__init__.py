@@ -13,6 +13,7 @@ COMMANDS = {
     "login": Place(f"{_HERE}.login", "login", "log in to an installation, and keep the login"),
     "logout": Place(f"{_HERE}.login", "logout", "remove a login"),
     "whoami": Place(f"{_HERE}.login", "whoami", "say which user and which installation are in use"),
+    "link": Place(f"{_HERE}.login", "link", "link yourself to your person in the registry"),
     "items": Place(f"{_HERE}.items", "items", "list, show and create items of the registry"),
     "search": Place(f"{_HERE}.items", "search", "find items by words"),
     "datasets": Place(f"{_HERE}.datasets", "datasets", "list and mint datasets, download and upload their files"),

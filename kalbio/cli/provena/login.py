@@ -129,6 +129,19 @@ def logout(name: str) -> None:
 
 
 @click.command()
+@click.argument("person")
+@connected
+@printing
+def link(out: Output, person: str) -> None:
+    """Link yourself to your person in the registry, which most writes need. Only administrators can undo it.
+
+    PERSON is a handle or an exact name. It must be yours: kalbio provena items create persons makes one.
+    """
+    with connect() as client:
+        out.object({"person": client.access.link_person(person)})
+
+
+@click.command()
 @connected
 @printing
 def whoami(out: Output) -> None:

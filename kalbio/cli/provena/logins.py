@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
-from kalbio._core.errors import SettingError
+from kalbio._core.errors import SDKError, SettingError
 from kalbio._core.files.user_settings import settings_folder, write_private
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
@@ -133,8 +134,26 @@ def login_in_use() -> InUse:
     return InUse(name, logins.load(name), f"{'--profile' if named else 'the default login'}, in {logins.path}")
 
 
-def connect() -> ProvenaClient:
-    """Return the client of the login in use. Close it."""
+_CURES = {
+    "client.access.link_person": "Link it once: kalbio provena link PERSON. Where there is no such person yet, kalbio "
+    "provena items create persons makes one.",
+    "client.access.report": "kalbio provena whoami tells which roles you have; ask the administrators for others.",
+}
+"""What to type, for cures that name a call in Python."""
+
+
+@contextmanager
+def connect() -> Iterator[ProvenaClient]:
+    """Give the client of the login in use, whose errors name commands as their cure."""
+    with _client() as client:
+        try:
+            yield client
+        except SDKError as error:
+            error.cure = next((typed for call, typed in _CURES.items() if call in error.cure), error.cure)
+            raise
+
+
+def _client() -> ProvenaClient:
     from kalbio.provena.client import ProvenaClient
 
     name, login, _ = login_in_use()
