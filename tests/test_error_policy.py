@@ -109,8 +109,12 @@ def test_a_failing_server_is_logged_once(old: Lab, world: World, name: str, capl
     replace(old, operation, {"message": "not today"}, status=403)
     caplog.clear()
     assert same(world(call(old.api, things)), neutral)
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    (logged,) = caplog.records
+    assert logged.levelno == logging.ERROR
     assert "not today" in caplog.text
+    members = {key: vars(logged)[key] for key in ("error", "status", "request_id")}
+    assert members == {"error": "PermissionDeniedError", "status": 403, "request_id": None}
+    assert logged.getMessage().startswith(f"{vars(logged)['call']}: ")
 
 
 UNREACHED: dict[str, dict[str, Any]] = {

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import logging
 import os
 import sqlite3
 import threading
@@ -292,7 +293,7 @@ def test_drafts_are_judged_one_by_one(lab: Lab, validate: bool) -> None:
     assert [error.error_message for error in lab.status_of(told).record_errors] == ["impure"]
 
 
-def test_a_failure_is_tried_again_and_then_goes_to_the_dead_letters(lab: Lab) -> None:
+def test_a_failure_is_tried_again_and_then_goes_to_the_dead_letters(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
     """An event whose handler fails is tried again; at its last attempt it is dead, and can be sent for once more."""
     attempts: list[int] = []
     broken = True
@@ -302,6 +303,7 @@ def test_a_failure_is_tried_again_and_then_goes_to_the_dead_letters(lab: Lab) ->
         if broken or event.attempt < 2:
             raise LookupError("no such thing")
 
+    caplog.set_level(logging.INFO, "kalbio.webhooks")
     app = lab.receiver({"other_event": handler}, attempts=3)
     post(app, {"event": "x"})
     assert app.wait_until_idle(20)
@@ -312,6 +314,13 @@ def test_a_failure_is_tried_again_and_then_goes_to_the_dead_letters(lab: Lab) ->
     app.inbox.retry(dead.key)
     assert app.wait_until_idle(20)
     assert (attempts[3:], app.inbox.counts()["done"]) == ([1, 2], 1)
+    told = [vars(entry) for entry in caplog.records if "event_key" in vars(entry)]
+    assert [(entry["levelname"], entry["event_name"], entry["attempt"]) for entry in told] == [
+        ("WARNING", "x", 1), ("WARNING", "x", 2), ("ERROR", "x", 3), ("WARNING", "x", 1), ("INFO", "x", 2),
+    ]  # fmt: skip
+    assert {entry["event_key"] for entry in told} == {dead.key}
+    assert told[0]["retry_in"] > 0
+    assert told[-1]["milliseconds"] > 0
 
 
 def test_a_handler_of_one_event_is_not_called_for_names_that_a_sender_chose(lab: Lab) -> None:

@@ -24,7 +24,7 @@ from kalbio._core.objects.identifiers import close_matches
 from kalbio._core.text.display import one_line
 from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE, OLDER_NAMES
 from kalbio._model.bulk import BulkResult
-from kalbio._model.errors import KalbioError
+from kalbio._model.errors import KalbioAPIError, KalbioError
 
 logger = logging.getLogger("kalbio")
 
@@ -282,4 +282,8 @@ def _check_failure(session: AsyncSession | None, error: KalbioError) -> None:
 
 def _log(owner: Any, method: Callable[..., Any], error: KalbioError) -> None:
     text = one_line(" ".join([str(error), *getattr(error, "__notes__", ())]))
-    logger.error("%s.%s: %s", type(owner).__name__, method.__name__, text)
+    name = f"{type(owner).__name__}.{method.__name__}"
+    members: dict[str, Any] = {"error": type(error).__name__, "status": None, "request_id": None}
+    if isinstance(error, KalbioAPIError):
+        members.update(status=error.status_code, request_id=error.request_id)
+    logger.error("%s: %s", name, text, extra={"call": name, **members})

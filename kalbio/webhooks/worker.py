@@ -226,17 +226,18 @@ class Worker:
 
     def _note(self, event: InboxEvent, ticket: Ticket, run: int) -> None:
         """Let the handler have an event, and note what became of it."""
-        inbox, key = self._inbox, event.key
+        inbox, key, began = self._inbox, event.key, time.monotonic()
         try:
             handler = self._find_handler(event.name)
             if handler is None:
                 inbox.give_up(key, "dead", f"there is no handler for {event.name}")
-                logger.error("%s is dead: there is no handler for it", key)
+                logger.error("%s is dead: there is no handler for it", key, extra=_members(event, ticket))
                 return
             try:
                 parsed = parse_webhook(event.body)
             except WebhookError as error:
                 inbox.give_up(key, "dead", str(error))
+                logger.error("%s is dead: %s", key, error, extra=_members(event, ticket))
                 return
             told = self._run_handler(handler, parsed, ticket, run)
         except (sync_registrar.TooEarlyError, async_registrar.TooEarlyError) as early:
@@ -246,10 +247,13 @@ class Worker:
         else:
             if told:
                 inbox.finish(key)
+                took = (time.monotonic() - began) * 1000
+                members = _members(event, ticket, milliseconds=took)
+                logger.info("%s was handled, attempt %d, %.1f ms", key, ticket.attempt, took, extra=members)
             else:
                 text = "it cannot be told whether the results arrived: look at the registration, and decide"
                 inbox.give_up(key, "unknown", text)
-                logger.error("%s: %s", key, text)
+                logger.error("%s: %s", key, text, extra=_members(event, ticket))
 
     def _failed(self, event: InboxEvent, ticket: Ticket, error: BaseException) -> None:
         text = f"{type(error).__name__}: {error}"
@@ -259,12 +263,14 @@ class Worker:
             self._inbox.postpone(event.key, 0, "it was stopped while it was handled", counts=False)
         elif ticket.attempt >= self._attempts:
             self._inbox.give_up(event.key, "dead", text)
-            logger.error("%s is dead after %d attempts: %s", event.key, ticket.attempt, text, exc_info=where)
+            told = "%s is dead after %d attempts: %s"
+            logger.error(told, event.key, ticket.attempt, text, exc_info=where, extra=_members(event, ticket))
         else:
             wait = min(_MAX_BACKOFF, _FIRST_BACKOFF * 2.0 ** (ticket.attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
             self._inbox.postpone(event.key, wait, text)
             told = "%s failed at attempt %d, and is tried again in %.1f s: %s"
-            logger.warning(told, event.key, ticket.attempt, wait, text, exc_info=where)
+            members = _members(event, ticket, retry_in=wait)
+            logger.warning(told, event.key, ticket.attempt, wait, text, exc_info=where, extra=members)
 
     def _run_handler(self, handler: Handler, parsed: WebhookEvent, ticket: Ticket, run: int) -> bool:
         if not handler.is_async:
@@ -339,3 +345,8 @@ def put(inbox: Inbox, event: WebhookEvent, body: bytes, source: str) -> bool:
         source=source,
         repeats=isinstance(event, RegistrationSubmitted),
     )
+
+
+def _members(event: InboxEvent, ticket: Ticket, **more: float) -> dict[str, Any]:
+    """What stands beside the text of a log record about an event."""
+    return {"event_key": event.key, "event_name": event.name, "attempt": ticket.attempt, **more}
