@@ -80,7 +80,8 @@ FAILURES = (
     Failure("handle(Get|AddValue|AddValueByIndex|ModifyByIndex|RemoveByIndex)", "Error was reported by ARDC",
             "the handle or the index is unknown, or taken", "seen"),
     Failure("provExplore(Upstream|Downstream|Special.*)", "The provided id", "the id is unknown", "seen"),
-    Failure("provBulkRegenerateFromBatchCsv", _UNCAUGHT, "the batch is unknown, or of somebody else", "seen"),
+    Failure("provBulkRegenerateFromBatchCsv", _UNCAUGHT,
+            "the batch is unknown, of somebody else, or without model runs", "seen"),
 )  # fmt: skip
 
 _USERS = (*("admin",) * 10, "alice", "alice", "bob", "erin", "carol", "dave")

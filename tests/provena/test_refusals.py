@@ -250,3 +250,64 @@ def test_the_page_has_every_failure_of_the_services() -> None:
 
     page = (ROOT / "docs" / "provena-sandbox.md").read_text(encoding="utf-8")
     assert [row for row in rows() if f"{row}\n" not in page or row.startswith("|  |")] == []
+
+
+def post(sandbox: Sandbox, target: str, body: Any) -> tuple[int, Any]:
+    """Send JSON as the administrator."""
+    return ask(sandbox, "POST", target, body=json.dumps(body).encode(), kind=JSON)
+
+
+@pytest.mark.parametrize("number", [10**30, 1e308, 2**63])
+def test_numbers_that_no_database_takes_are_pages_and_keys_like_others(sandbox: Sandbox, number: float) -> None:
+    """A page of any size is one, and a key with such a number is damaged."""
+    assert post(sandbox, "/registry-api/registry/general/list", {"page_size": number})[0] == 200
+    assert post(sandbox, "/job-api/jobs/user/list", {"limit": number})[0] == 200
+    key = {"id": "x", "universal_partition_key": "OK", "updated_timestamp": number}
+    assert post(sandbox, "/registry-api/registry/general/list", {"pagination_key": key})[0] == 500
+
+
+def test_items_that_lack_anything_are_told_and_not_taken() -> None:
+    """Neither an import nor a restored graph fails over them, whatever part of an exported item is missing or wrong."""
+    with Sandbox(seed="demo") as sandbox:
+        bundles = ask(sandbox, "GET", "/registry-api/admin/export")[1]["items"]
+        kept = len(bundles)
+        for bundle in {one["item_payload"]["item_subtype"]: one for one in bundles[-6:]}.values():
+            item = bundle["item_payload"]
+            wrong = [{**bundle, "item_payload": {n: v for n, v in item.items() if n != lost}} for lost in item]
+            wrong += [{**bundle, "item_payload": {**item, "item_subtype": ["x"]}}]
+            wrong += [{**bundle, part: {"id": bundle["id"]}} for part in ("auth_payload", "lock_payload")]
+            wrong += [{**bundle, "lock_payload": {"id": bundle["id"], "lock_information": "x"}}]
+            for one in wrong:
+                for parses in (True, False):
+                    body = {"import_mode": "ADD_OR_OVERWRITE", "parse_items": parses, "items": [one]}
+                    assert post(sandbox, "/registry-api/admin/import", body)[0] == 200
+                body = {"items": [one], "trial_mode": False, "abort_if_failures": False}
+                assert post(sandbox, "/registry-api/admin/restore-prov-graph", body)[0] == 200
+            body = {"import_mode": "ADD_OR_OVERWRITE", "trial_mode": False, "items": wrong[-4:]}
+            told = post(sandbox, "/registry-api/admin/import", body)[1]
+            assert (told["status"]["success"], len(told["failure_list"])) == (False, 4)
+        groups: list[Any] = [
+            {"id": 5, "users": []},
+            {"id": "g", "users": "x"},
+            {"id": "g", "users": [{"username": 5}]},
+            {},
+        ]
+        body = {"import_mode": "ADD_OR_OVERWRITE", "trial_mode": False, "parse_items": False, "items": groups}
+        assert len(post(sandbox, "/auth-api/groups/admin/import", body)[1]["failure_list"]) == len(groups)
+        assert len(ask(sandbox, "GET", "/registry-api/admin/export")[1]["items"]) == kept
+
+
+def test_csv_files_that_cannot_be_read_or_written(sandbox: Sandbox) -> None:
+    """A cell that is too long is told, and a time that no calendar has fails as the services do."""
+    part = 'Content-Disposition: form-data; name="csv_file"; filename="x.csv"\r\nContent-Type: text/csv'
+    body = f"--B\r\n{part}\r\n\r\n{'x' * 140_000}\r\n--B--\r\n".encode()
+    target = "/prov-api/bulk/convert_model_runs/csv"
+    status, told = ask(sandbox, "POST", target, body=body, kind="multipart/form-data; boundary=B")
+    assert (status, told["detail"][:40]) == (400, "The provided CSV file could not be read:")
+    with Sandbox(seed="demo") as demo:
+        run = next(one for one in demo.store.all("item") if one["item_subtype"] == "MODEL_RUN")
+        records = [{**run["record"], "end_time": 10**17}]
+        session = post(demo, "/prov-api/model_run/register_batch", {"records": records})[1]["session_id"]
+        job = ask(demo, "GET", f"/job-api/jobs/admin/fetch?session_id={session}")[1]["job"]
+        target = f"/prov-api/bulk/regenerate_from_batch/csv?batch_id={job['result']['batch_id']}"
+        assert ask(demo, "GET", target) == (500, b"Internal Server Error")

@@ -7,7 +7,7 @@ from kalbio._core.emulator.refusals import Code, Problem, Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import jobs
 from kalbio.provena.sandbox.errors import UNCAUGHT
-from kalbio.provena.sandbox.store import JOBS_READ, JOBS_WRITE, Call, Routes
+from kalbio.provena.sandbox.store import JOBS_READ, JOBS_WRITE, Call, Routes, page_size
 
 routes = Routes()
 
@@ -95,7 +95,7 @@ def list_batch(call: Call) -> Document | Answer:
 
 
 def _page(call: Call, member: str, value: str) -> Document:
-    limit, key = call.body.get("limit", _LIMIT), call.body.get("pagination_key")
+    limit, key = page_size(call.body.get("limit", _LIMIT)), call.body.get("pagination_key")
     if limit < 1:
         text = f"Invalid value for parameter Limit, value: {limit}, valid min value: 1."
         raise Refusal(500, f"{_QUERY}Parameter validation failed:\n{text}")

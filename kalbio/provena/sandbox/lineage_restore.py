@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import links
+from kalbio.provena.sandbox.contract import find_violations
 from kalbio.provena.sandbox.errors import failure, success
 from kalbio.provena.sandbox.items import ITEM
 from kalbio.provena.sandbox.jobs import launch
 from kalbio.provena.sandbox.store import ADMIN, READ, WRITE, Call, Routes, Store
 
 routes = Routes()
+
+_SAYING = ("MODEL_RUN", "CREATE", "VERSION")
 
 
 @routes.operation("registryAdminRestoreProvGraph", READ, WRITE, ADMIN)
@@ -19,14 +22,14 @@ def restore(call: Call) -> Document:
     is_trial, aborts = body.get("trial_mode", True), body.get("abort_if_failures", True)
     told: Document = {"trial_mode": is_trial, "abort_if_failures": aborts, "task_ids": []}
     wanted = [one["item_payload"] for one in body["items"]]
-    jobs = {item["id"]: _job_of(store, item) for item in wanted if _says_something(item)}
-    errors = sum(job is None for job in jobs.values())
+    jobs = [_job_of(store, item) for item in wanted if _says_something(item)]
+    errors = sum(job is None for job in jobs)
     if is_trial:
         text = "Run again with trial mode set to false to actually perform restore."
         return {"status": success(f"TRIAL: {errors} errors in validation of provenance records. {text}"), **told}
     if errors and aborts:
         return {"status": failure(f"There were {errors} errors in validation of provenance records."), **told}
-    ids = [launch(store, call.caller.username, *job) for job in jobs.values() if job is not None]
+    ids = [launch(store, call.caller.username, *job) for job in jobs if job is not None]
     text = (
         f"Parsed the graph restore request with {errors} provenance validation errors, submitted {len(ids)} jobs for "
         "creating valid provenance records. Task IDs of the jobs provided in return payload."
@@ -35,12 +38,14 @@ def restore(call: Call) -> Document:
 
 
 def _says_something(item: Document) -> bool:
-    return item.get("record_type") == "COMPLETE_ITEM" and item["item_subtype"] in ("MODEL_RUN", "CREATE", "VERSION")
+    return item.get("record_type") == "COMPLETE_ITEM" and item.get("item_subtype") in _SAYING
 
 
 def _job_of(store: Store, item: Document) -> tuple[str, Document] | None:
     """The job that lodges an item, None where that is not possible: what it names is not there, or its owner nobody."""
     subtype = item["item_subtype"]
+    if find_violations(subtype, item):
+        return None
     if subtype == "MODEL_RUN":
         record = item["record"]
         if store.get(ITEM, item["id"]) is None or store.get(ITEM, record["workflow_template_id"]) is None:

@@ -15,7 +15,7 @@ from kalbio.provena.sandbox.forms import shown
 from kalbio.provena.sandbox.items import ITEM
 from kalbio.provena.sandbox.links import person_of
 from kalbio.provena.sandbox.registry import path_subtype
-from kalbio.provena.sandbox.store import LISTED_BY, READ, Call, Routes
+from kalbio.provena.sandbox.store import LISTED_BY, READ, Call, Routes, is_key, page_size
 
 routes = Routes()
 
@@ -122,7 +122,8 @@ def _matching(call: Call) -> Callable[[Document], bool]:
 def _cut(call: Call, partition: str, value: str) -> tuple[list[Document], Document | None]:
     """The items of a page, those that will be taken out included, and where the next page begins."""
     body = call.body
-    size, sorting, key = body.get("page_size", _DEFAULT_SIZE), body.get("sort_by") or {}, body.get("pagination_key")
+    size, sorting = page_size(body.get("page_size", _DEFAULT_SIZE)), body.get("sort_by") or {}
+    key = body.get("pagination_key")
     sort, begins_with = sorting.get("sort_type") or "UPDATED_TIME", sorting.get("begins_with")
     _check_sort(partition, sort, begins_with)
     if size < 1:
@@ -130,7 +131,7 @@ def _cut(call: Call, partition: str, value: str) -> tuple[list[Document], Docume
         raise Refusal(500, f"Failed to query the database. Error: Parameter validation failed:\n{message}")
     member = _SORTS[sort]
     is_damaged = key is not None and (
-        key.keys() != {"id", partition, member} or any(isinstance(value, dict | list) for value in key.values())
+        key.keys() != {"id", partition, member} or not all(is_key(value) for value in key.values())
     )
     if is_damaged:
         raise Refusal(500, "Failed to query the database. Error: An error occurred (500) when calling Query")

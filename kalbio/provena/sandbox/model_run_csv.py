@@ -137,14 +137,21 @@ def regenerate(call: Call) -> Answer:
     if not batch or not is_own or any(job["job_sub_type"] != "MODEL_RUN_PROV_LODGE" for job in batch):
         return UNCAUGHT
     workflow = _Workflow(call, batch[0]["payload"]["record"]["workflow_template_id"])
-    return _as_csv([workflow.header, *map(workflow.row_of, batch)], "model_runs.csv")
+    try:
+        rows = [workflow.row_of(job) for job in batch]
+    except (LookupError, TypeError, ValueError, OverflowError, OSError):  # such as a time that no calendar has
+        return UNCAUGHT
+    return _as_csv([workflow.header, *rows], "model_runs.csv")
 
 
 @routes.operation("provBulkConvertModelRunsCsv", READ)
 def convert(call: Call) -> Document:
     """Rows as records. Nothing is registered; those that have a job are told by its id."""
     text = call.files["csv_file"].data.decode("utf-8-sig", "replace")
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if any(row)]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if any(row)]
+    except csv.Error as error:
+        raise Refusal(400, f"The provided CSV file could not be read: {error}.") from None
     if not rows:
         raise Refusal(400, "The provided CSV file was empty.")
     header = rows[0]

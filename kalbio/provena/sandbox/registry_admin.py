@@ -57,17 +57,18 @@ def _find_fault(bundle: Document, *, parses: bool) -> str | None:
     """What keeps a bundle from being imported: with `parses`, also that its item is not what its subtype says."""
     item, access, lock = bundle["item_payload"], bundle["auth_payload"], bundle["lock_payload"]
     subtype = item.get("item_subtype")
-    if subtype not in load_contract().spec["x-registry-subtypes"]:
+    if not isinstance(subtype, str) or subtype not in load_contract().spec["x-registry-subtypes"]:
         return "Could not parse registry item: it has no subtype."
     if any(part.get("id") != bundle["id"] for part in (item, access, lock)):
         return "Could not parse registry item: its parts have other ids."
-    lock_history = {"status": success(""), "history": (lock.get("lock_information") or {}).get("history")}
+    information = lock.get("lock_information")
+    history = information.get("history") if isinstance(information, dict) else None
     found = [
         *find_faults("SeededItem", item),
         *(find_violations(subtype, item) if parses and item.get("record_type") != "SEED_ITEM" else ()),
         *find_faults("AccessSettings", access.get("access_settings")),
-        *find_faults("LockStatusResponse", lock.get("lock_information")),
-        *find_faults("LockHistoryResponse", lock_history),
+        *find_faults("LockStatusResponse", information),
+        *find_faults("LockHistoryResponse", {"status": success(""), "history": history}),
     ]
     return f"Could not parse registry item as it's matched type: {found[0]}" if found else None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kalbio._core.emulator import calls, store
 from kalbio._core.emulator.clock import Clock, to_micros
+from kalbio._core.emulator.strict_json import Json
 from kalbio.provena.sandbox.folder import Folder
 
 READ, WRITE, ADMIN = "entity-registry-read", "entity-registry-write", "entity-registry-admin"
@@ -52,6 +53,7 @@ _INDEXES = (
     + "create index job_seq on document (seq) where kind = 'job';"
 )
 
+_LARGEST_PAGE = 1_000_000
 _SECOND = 1_000_000
 _FIRST_HANDLE = 1_800_000
 
@@ -115,6 +117,16 @@ class Store(store.Store):
     def end_all(self, kind: str) -> None:
         """End every token of a kind."""
         self.run("delete from document where kind = ?", kind)
+
+
+def page_size(given: float) -> int:
+    """How long a page is to be, as a number that the database takes."""
+    return int(min(given, _LARGEST_PAGE))
+
+
+def is_key(value: Json) -> bool:
+    """Whether a value can be that of an index."""
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) < 1 << 63)
 
 
 def digest(secret: str) -> str:
