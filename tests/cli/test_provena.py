@@ -17,6 +17,7 @@ import pytest
 
 from kalbio._core.emulator.messages import Request
 from kalbio.provena import ProvenaClient
+from kalbio.provena.sandbox import jobs
 from tests.cli.conftest import Shell, place
 from tests.provena.datasets import METADATA
 from tests.provena.scene import Scene
@@ -136,7 +137,7 @@ def test_what_is_wrong_with_a_login_is_said(unset: Shell, monkeypatch: pytest.Mo
 def test_the_environment_goes_before_the_login_that_is_kept(provena: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """What PROVENA_* say is used whole where no login is named, and `whoami` tells which it was."""
     give(monkeypatch, provena.sandbox.offline_token("alice"))
-    provena("login", *where(provena), "--offline-token")
+    assert "go before this login" in provena("login", *where(provena), "--offline-token").err
     told = provena("whoami", "--json").json
     assert (told["user"], told["profile"], told["from"]) == ("admin", None, "the environment")
     assert provena("whoami", "--profile", "default", "--json").json["user"] == "alice"
@@ -303,6 +304,20 @@ def test_jobs_are_listed_shown_and_waited_for(provena: Shell) -> None:
         provena.sandbox.hold_jobs()
         slow = client.jobs.admin.launch("REGISTRY_WAKE_UP").id
         assert "It goes on" in provena("jobs", "wait", slow, "--timeout", "0.05", code=5).err
+
+
+def test_a_job_that_fails_fails_the_wait(provena: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is 1 when a job or one that it led to failed; what the server says of it is printed."""
+
+    def fail(store: Any, job: Any) -> Any:
+        raise jobs.JobFailed("Job failed, err: as asked.")
+
+    monkeypatch.setitem(jobs._workers, "REGISTRY_WAKE_UP", fail)
+    with ProvenaClient() as client:
+        job = client.jobs.admin.launch("REGISTRY_WAKE_UP").id
+    (told,) = provena("jobs", "wait", job, "--json", code=1).json
+    assert (told["status"], told["info"]) == ("FAILED", "Job failed, err: as asked.")
+    assert "err: as asked" in provena("jobs", "wait", job, "--alone", code=1).out
 
 
 def test_lineage_is_printed_in_each_form(provena: Shell) -> None:

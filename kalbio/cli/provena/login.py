@@ -85,6 +85,8 @@ def login(
         "realm": chosen.realm,
         "kept": f"the login in {logins.path}, its tokens in {flow.token_file}",
     })  # fmt: skip
+    if name == DEFAULT and variables():
+        sys.stderr.write("kalbio: PROVENA_* are set here and go before this login: unset them, or give --profile\n")
 
 
 def _tell(text: str) -> None:
