@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from kalbio.cli.errors import FAILED
+from kalbio.cli.errors import FAILED, Stop
 from kalbio.cli.options import this_run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -92,6 +93,8 @@ def talking(function: Function) -> Function:
             function(*args, console=console, **kwargs)
         except KeyboardInterrupt:
             console.say_stopped()
+        except sqlite3.DatabaseError as error:  # of a file that is damaged, locked by another program, or cannot grow
+            raise Stop(f"the database cannot be used: {error}") from error
         return 0
 
     for option in (

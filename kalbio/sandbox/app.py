@@ -103,6 +103,8 @@ class Sandbox(Emulator[Store]):
     ) -> None:
         """Open the database and, when it is new, fill it with a seed."""
         check_body_limits(json_limit, upload_limit)
+        if token_lifetime < 1:
+            raise ValueError(f"token_lifetime is a number of seconds from 1 on; got {token_lifetime!r}")
         self.settings = SandboxSettings(client_id, client_secret, token_lifetime, import_polls)
         webhooks = Webhooks(webhook, name=_CONVENTIONS.name, logger=_CONVENTIONS.logger)
         connection = connect(db)

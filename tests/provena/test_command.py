@@ -20,6 +20,7 @@ from kalbio._core.errors import PermissionDeniedError
 from kalbio.provena import APIOverrides, ClientCredentialsFlow, Config, DeviceFlow, OfflineFlow, ProvenaClient
 from kalbio.provena.sandbox import Sandbox
 from tests.provena.conftest import Lab
+from tests.rows import row
 
 
 def test_the_command_serves_a_stand_in_that_the_environment_points_at(
@@ -130,7 +131,16 @@ def test_the_command_prints_the_login_of_another_user(monkeypatch: pytest.Monkey
     assert cli.main(["provena", "sandbox", "--port", "0", "--offline-token", "carol", "--log-json"]) == 2
 
 
-def test_a_user_that_there_is_not_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """The command names the users that there are."""
-    assert cli.main(["provena", "sandbox", "--port", "0", "--offline-token", "karol"]) == 1
-    assert "no user 'karol' in the sandbox; it has admin, alice" in capsys.readouterr().err
+def test_what_keeps_the_command_from_starting_is_said(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command names the users that there are, and says what is wrong with a pace and a file."""
+    monkeypatch.setattr("kalbio.cli.emulators.wait_for_ctrl_c", lambda: None)
+    for option, value, text in (
+        ("--offline-token", "karol", "no user 'karol' in the sandbox; it has admin, alice"),
+        ("--seconds-per-stage", "-1", "seconds_per_stage is a number from 0 on; got -1.0"),
+        ("--db", str(tmp_path), f"{tmp_path} cannot be used: unable to open database file"),
+    ):
+        with row(option):
+            assert cli.main(["provena", "sandbox", "--port", "0", option, value]) == 1
+            assert text in capsys.readouterr().err

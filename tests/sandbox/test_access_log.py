@@ -296,6 +296,9 @@ def test_what_keeps_the_command_from_starting_is_a_line(
     (tmp_path / "text.db").write_text("no database at all " * 100, encoding="utf-8")
     with Sandbox(tmp_path / "good.db", seed="empty"):
         pass
+    pages = bytearray((tmp_path / "good.db").read_bytes())
+    pages[4096:] = b"\xff" * len(pages[4096:])
+    (tmp_path / "damaged.db").write_bytes(pages)
     with sqlite3.connect(tmp_path / "other.db") as other:
         other.execute("create table mine (x)")
     other.close()
@@ -310,6 +313,9 @@ def test_what_keeps_the_command_from_starting_is_a_line(
             (["--db", str(tmp_path / "no" / "x.db")], 1, "x.db cannot be used: unable to open database file"),
             (["--db", str(tmp_path / "text.db")], 1, "text.db cannot be used: file is not a database"),
             (["--db", str(tmp_path / "other.db")], 1, "other.db cannot be used: it was not made by this version"),
+            (["--db", str(tmp_path / "damaged.db")], 1, "the database cannot be used: database disk image is"),
+            (["--token-lifetime", "0"], 1, "token_lifetime is a number of seconds from 1 on; got 0"),
+            (["--clock-skew", "nan"], 1, "clock_skew is a number of seconds, 1000000000 at most; got nan"),
             (["--db", ""], 1, "db is the path of a file; got ''"),
             (["--webhook", "http://me:sandbox-secret@127.0.0.1"], 1, "a webhook goes to a URL without a login"),
             (["--quiet", "--verbose"], 2, "--verbose and --quiet cannot both be given"),

@@ -135,8 +135,9 @@ def _request_line(parts: dict[str, object], *, is_refused: bool) -> str:
         if parts["carried_out"] is not None:
             line += f" ({'carried out' if parts['carried_out'] else 'not carried out'})"
     if is_refused:
-        line += f"  refused{f' ({code})' if (code := parts['code']) else ''}:"
-    return line if parts["reason"] is None else f"{line} {parts['reason']}"
+        code = parts["code"]
+        return f"{line}  refused{f' ({code})' if code else ''}: {parts['reason']}"
+    return line if parts["reason"] is None else f"{line}  {parts['reason']}"
 
 
 def _body(body: bytes, content_type: str | None) -> str | None:

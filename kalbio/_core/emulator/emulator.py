@@ -30,6 +30,7 @@ from kalbio._core.emulator.webhooks import Delivery, Webhooks
 _JSON, _FORM, _MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 _IN_PROCESS_URL = "http://sandbox.invalid"
 _MIB = 1024 * 1024
+_LARGEST_SKEW = 1_000_000_000
 _LARGEST = 1_000_000_000  # what SQLite takes for one cell
 _VISIBLE = re.compile(r"[ -~]+")
 _Route = tuple[Operation, dict[str, str]] | None
@@ -113,6 +114,8 @@ class Emulator(Generic[StateT]):
         lenient_uploads: bool = False,
     ) -> None:
         check_body_limits(json_limit, upload_limit)
+        if not abs(clock_skew) <= _LARGEST_SKEW:
+            raise ValueError(f"clock_skew is a number of seconds, {_LARGEST_SKEW} at most; got {clock_skew!r}")
         self.contract = contract
         self.routes: Routes[StateT] = Routes()
         self.routes.include(routes)
@@ -264,7 +267,8 @@ class Emulator(Generic[StateT]):
         for event, payload in call.webhooks:
             # after the commit, so that a receiver that calls back at once sees what the event speaks of
             self._webhooks.send(payload, event)
-        return replace(self._respond(answer), refusal=refused)
+        response = self._respond(answer)
+        return response if refused is None else replace(response, refusal=refused)
 
     def _unknown_route(self, request: Request) -> Refusal:
         method = request.method.upper()

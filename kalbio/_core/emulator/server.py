@@ -261,8 +261,10 @@ def _bind(listener: socket.socket, host: str, port: int) -> None:
     try:
         listener.bind((host, port))
     except OSError as error:
-        why = f"{error.strerror}; port 0 takes a free one"
-        if error.errno == errno.EADDRINUSE:
+        why = error.strerror
+        if error.errno == errno.EACCES:
+            why = f"{why}; one from 1024 on needs no administrator, and 0 takes a free one"
+        elif error.errno == errno.EADDRINUSE:
             why = "it is in use already, perhaps by another sandbox. Take another port, or 0 for a free one"
         raise OSError(error.errno, f"{host} port {port} cannot be served on: {why}") from None
 

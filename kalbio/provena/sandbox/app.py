@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -142,7 +143,8 @@ class Sandbox(Emulator[Store]):
             clock=store.clock.now,
         )
         if is_new:
-            seeds.plant(seed, store, self.handle)
+            # not by `handle`, which would log it
+            seeds.plant(seed, store, lambda request: self._carry_out(request, self._route(request)))
             self._ledger = Ledger()  # of what is asked from now on
 
     def offline_token(self, username: str = "alice") -> str:
@@ -173,6 +175,8 @@ class Sandbox(Emulator[Store]):
 
     def release_jobs(self, seconds_per_stage: float = 0) -> None:
         """Let jobs run by themselves again: to their end at once, or so many seconds of the clock in each stage."""
+        if not 0 <= seconds_per_stage < math.inf:
+            raise ValueError(f"seconds_per_stage is a number from 0 on; got {seconds_per_stage!r}")
         with self._writing():
             jobs.release(self.store, seconds_per_stage)
             jobs.advance(self.store)
