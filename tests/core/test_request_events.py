@@ -20,6 +20,7 @@ from kalbio._core.http.request_log import RequestLog
 from kalbio._core.retry import RetryPolicy
 from tests.conftest import World
 from tests.core.wire import SECRET, TOKEN_PATH, Core, Pieces, Wire, answer, tokens
+from tests.requirements.together import together
 
 READ: dict[str, Any] = {"extensions": {"operation": "read"}}
 
@@ -240,3 +241,21 @@ def test_what_cannot_listen_is_refused(world: World) -> None:
     for given, text in (("print", "takes a RequestEvent; got 'print'"), (listen, "plain"), (Listener(), "plain")):
         with pytest.raises(SettingError, match=f"on_request must be a .*{text}"):
             world.connect(on_request=given)
+
+
+def test_waiting_for_the_login_of_another_call_does_not_count(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that finds a login under way waits for it, and its own time begins after that."""
+    real, passed = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: real() + passed[0])
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        passed[0] += 1000
+        return tokens(1)
+
+    events: list[RequestEvent] = []
+    wire = Wire(logins=[slow])
+    wire.linger = 0.05
+    pipe = core.open(wire, on_request=events.append)
+    together(core.world, *[lambda: pipe.send(pipe.build_request("GET", "/things")) for _ in range(3)])
+    assert len(wire.logins) == 1
+    assert [event.milliseconds < 100_000 for event in events if event.path == "/things"] == [True] * 3

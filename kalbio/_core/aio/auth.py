@@ -132,6 +132,7 @@ class AsyncTokenAuth(Auth):
                             # A copy: the traceback of this one would be kept alive, and shared.
                             self.failures, self._failure = self.failures + 1, copy.copy(error)
                             raise
+                request.extensions["begun"] = time.monotonic()  # a login, or waiting for one, is not its own time
             self._set_headers(request, {**identity, self._header: f"Bearer {token}"})
             raise_if_stopped()
             response = yield request

@@ -243,7 +243,6 @@ class AsyncRetryingClient(AsyncClient):
         """Note a login for the telling of the request that it is for."""
         if self._is_told():
             self._log.note_login(request, login, answer, None)
-        request.extensions["begun"] = time.monotonic()
 
     async def _sleep(self, seconds: float) -> None:
         await self._ended.wait(seconds)

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest 3d273af8b2d4)
+# Derived from kalbio/_core/aio/auth.py by scripts/regenerate; edit that file. (digest deeba6cf2200)
 """Logs in, renews and replays: authentication as a flow of requests around the one that was asked for."""
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ class TokenAuth(Auth):
                             # A copy: the traceback of this one would be kept alive, and shared.
                             self.failures, self._failure = self.failures + 1, copy.copy(error)
                             raise
+                request.extensions["begun"] = time.monotonic()  # a login, or waiting for one, is not its own time
             self._set_headers(request, {**identity, self._header: f"Bearer {token}"})
             raise_if_stopped()
             response = yield request

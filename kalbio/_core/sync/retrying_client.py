@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest a07e8b4cbaa4)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 971badc85408)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -244,7 +244,6 @@ class RetryingClient(Client):
         """Note a login for the telling of the request that it is for."""
         if self._is_told():
             self._log.note_login(request, login, answer, None)
-        request.extensions["begun"] = time.monotonic()
 
     def _sleep(self, seconds: float) -> None:
         self._ended.wait(seconds)
