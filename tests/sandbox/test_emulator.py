@@ -234,6 +234,7 @@ def test_errors_have_the_form_of_the_platform(toy: Emulator[Jobs], http: httpx.C
     nobody = http.get("/jobs", headers={"Authorization": "Bearer nobody"})
     wrong = http.post("/jobs", json={"priority": "x"})
     query = http.get("/jobs", params={"limit": 0})
+    both = http.get("/jobs", params={"limit": 0, "size": 1})
     known = http.post("/jobs", json={"name": "forbidden"})
 
     assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Bearer")
@@ -241,6 +242,7 @@ def test_errors_have_the_form_of_the_platform(toy: Emulator[Jobs], http: httpx.C
     assert wrong.status_code == 422
     assert sorted(item["loc"] for item in wrong.json()["detail"]) == [["body"], ["body", "priority"]]
     assert [item["loc"] for item in query.json()["detail"]] == [["query", "limit"]]
+    assert [item["loc"] for item in both.json()["detail"]] == [["query", "size"], ["query", "limit"]]
     assert (known.status_code, known.json()) == (400, {"detail": "this name is forbidden"})
     assert http.delete("/jobs").status_code == 405
     assert http.get("/nothing").status_code == 404

@@ -1,4 +1,4 @@
-"""A stand-in for an installation of Provena, as far as it goes: logins, the registry, handles, the search.
+"""A stand-in for an installation of Provena: its seven services, a small identity provider, and an object store.
 
 It reads the description in the generated package, and imports nothing of the client.
 """
