@@ -106,6 +106,7 @@ PROVENA = (
     ("what it is without a network", "_model models exceptions"),
     ("what services share", "_service _connection _object_store _verified"),
     ("the objects of services", "_job _lost_jobs _run_batches _reports _lineage_admin _lineage_walks _item"),
+    ("items of each subtype", "items"),
     ("lists of items", "_pages"),
     ("reading items", "_items"),
     ("what data name", "_references _run_records"),

@@ -1,10 +1,10 @@
-# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest 607389602c0c)
+# Derived from kalbio/provena/aio/_item.py by scripts/regenerate; edit that file. (digest 9b137fecb826)
 """Items as objects: what the service of their subtype does, without naming them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio.provena._model.access import ItemAccess
@@ -20,18 +20,16 @@ class RegistryItem(Item):
     __slots__ = ()
     _client: WithRegistry | None
 
-    def refetch(self) -> RegistryItem:
+    def refetch(self) -> Self:
         """Read it anew, into a new object.
 
         Example:
             >>> model = model.refetch()
         """
-        found: RegistryItem = self._service().need(self)
+        found: Self = self._service().need(self)
         return found
 
-    def update(
-        self, whole: Any = None, /, *, reason: str | None = None, verify: bool = False, **members: Any
-    ) -> RegistryItem:
+    def update(self, whole: Any = None, /, *, reason: str | None = None, verify: bool = False, **members: Any) -> Self:
         """Change members of its data; the others stay. See `update` of the service.
 
         Datasets are changed as a whole, by their metadata. For a model run, members or a whole record can be given, and
@@ -49,23 +47,23 @@ class RegistryItem(Item):
         subtype = as_subtype(self.item_subtype)
         service = self._service()
         if subtype is Subtype.DATASET and whole is not None and not members:
-            return cast("RegistryItem", service.update(self, whole, reason=reason, verify=verify))
+            return cast("Self", service.update(self, whole, reason=reason, verify=verify))
         if subtype is Subtype.MODEL_RUN and not self.is_seed:
             job = service.update(self, whole, reason=reason, verify=verify, **members)
-            return cast("RegistryItem", service.run_of(job))
+            return cast("Self", service.run_of(job))
         require_action(subtype, "update")
         if whole is not None:
             raise ArgumentTypeError(
                 f"{an(self.item_subtype)} item is changed by its members: update(reason=..., name=...)"
             )
-        return cast("RegistryItem", service.update(self, reason=reason, verify=verify, **members))
+        return cast("Self", service.update(self, reason=reason, verify=verify, **members))
 
-    def revert(self, history_id: int, reason: str, *, verify: bool = False) -> RegistryItem:
+    def revert(self, history_id: int, reason: str, *, verify: bool = False) -> Self:
         """Give it the data that an entry of its `history` has. See `revert` of the service."""
-        reverted: RegistryItem = self._service().revert(self, history_id, reason, verify=verify)
+        reverted: Self = self._service().revert(self, history_id, reason, verify=verify)
         return reverted
 
-    def version(self, reason: str, *, verify: bool = False, copy_files: bool | None = None) -> RegistryItem:
+    def version(self, reason: str, *, verify: bool = False, copy_files: bool | None = None) -> Self:
         """Make its next version. See `version` of the service.
 
         Args:
@@ -78,12 +76,12 @@ class RegistryItem(Item):
             options["copy_files"] = copy_files
         elif copy_files is not None:
             raise ArgumentTypeError(f"copy_files is for datasets; this is {an(self.item_subtype)} item")
-        made: RegistryItem = self._service().version(self, reason, **options)
+        made: Self = self._service().version(self, reason, **options)
         return made
 
-    def versions(self) -> list[RegistryItem]:
+    def versions(self) -> list[Self]:
         """Return all its versions, the oldest first; it is one of them."""
-        found: list[RegistryItem] = self._service().versions(self)
+        found: list[Self] = self._service().versions(self)
         return found
 
     def delete(self, *, verify: bool = False) -> None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 85ec74de9db1)
+# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 7ec3ed3a8181)
 """Who may do what with the items of one subtype."""
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from kalbio.provena._model.access import ItemAccess, Role, as_group_roles, as_ro
 from kalbio.provena._model.answers import objects_in, texts_in
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._model.users import Group
+from kalbio.provena._pages import ItemT
 from kalbio.provena._verified import sent_or_found
 
 
-class AccessCalls(Items):
+class AccessCalls(Items[ItemT]):
     """Reads and changes the access settings of items."""
 
     def my_roles(self, identifier: Identifier) -> frozenset[str]:

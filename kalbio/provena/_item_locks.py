@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest b80530cfce8c)
+# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest df23f3633474)
 """Locks of the items of one subtype."""
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from kalbio.provena._items import Identifier, Items
 from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import LockEvent
 from kalbio.provena._model.subtypes import require_action
+from kalbio.provena._pages import ItemT
 from kalbio.provena._service import require_text
 from kalbio.provena._verified import sent_or_found
 
 
-class LockCalls(Items):
+class LockCalls(Items[ItemT]):
     """Locks and unlocks items."""
 
     def lock(self, identifier: Identifier, reason: str, *, verify: bool = False) -> None:

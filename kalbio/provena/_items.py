@@ -1,10 +1,10 @@
-# Derived from kalbio/provena/aio/_items.py by scripts/regenerate; edit that file. (digest a6cd1e1d9547)
+# Derived from kalbio/provena/aio/_items.py by scripts/regenerate; edit that file. (digest 50ef50ce8523)
 """What is known of the items of one subtype: which there are, and which one is meant."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, cast
 
 from provena_api.api.registry import registry_general_fetch, registry_item_fetch, registry_item_list
 from provena_api.models import RegistryCategorySegment, RegistrySubtypeSegment, SubtypeListRequest
@@ -20,14 +20,14 @@ from kalbio._core.errors import (
 from kalbio._core.http.responses import as_object
 from kalbio._core.objects.identifiers import Catalog
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._item import RegistryItem
 from kalbio.provena._model.answers import page_of, texts_in
 from kalbio.provena._model.items import HANDLE, Hit, Item
 from kalbio.provena._model.lineage import LineageNode, node_subtype
 from kalbio.provena._model.run_outcomes import RunOutcome
 from kalbio.provena._model.subtypes import Subtype, an, require_action
-from kalbio.provena._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
+from kalbio.provena._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, ItemT, Pages
 from kalbio.provena._service import WithRegistry, not_there, require_one_of, require_whole
+from kalbio.provena.items import KINDS
 
 RecordType: TypeAlias = Literal["ALL", "COMPLETE_ONLY", "SEED_ONLY"]
 Sort: TypeAlias = Literal["CREATED_TIME", "UPDATED_TIME", "DISPLAY_NAME"]
@@ -36,7 +36,7 @@ Identifier: TypeAlias = str | Item | Hit | LineageNode | RunOutcome
 """Names an item: its handle, an object, or its exact display name within its subtype."""
 
 
-class Items:
+class Items(Generic[ItemT]):
     """The items of one subtype, to be read.
 
     Attributes:
@@ -47,7 +47,8 @@ class Items:
     def __init__(self, client: WithRegistry, subtype: Subtype) -> None:
         self.client = client
         self.subtype = subtype
-        self._catalog: Catalog[RegistryItem] | None = None
+        self._kind = cast("type[ItemT]", KINDS[subtype])
+        self._catalog: Catalog[ItemT] | None = None
         self._of_this_subtype: set[str] = set()
         client.session.remember(subtype.value, self._forget)
 
@@ -60,7 +61,7 @@ class Items:
         def __getattr__(self, name: str) -> Any:
             raise not_there(self, name, {})
 
-    def get(self, identifier: Identifier) -> RegistryItem | None:
+    def get(self, identifier: Identifier) -> ItemT | None:
         """Get an item; None when there is none.
 
         Args:
@@ -87,7 +88,7 @@ class Items:
         named = (self.catalog(use_cache=False)).by_name(name)
         return None if named is None else self._get(named.id)
 
-    def _get(self, found: str) -> RegistryItem | None:
+    def _get(self, found: str) -> ItemT | None:
         try:
             response = self.client.session.call(self._fetch(found))
         except NotFoundError:
@@ -100,7 +101,7 @@ class Items:
         raw = answer.get("item")
         if not isinstance(raw, dict):
             return None
-        item = RegistryItem(raw, self.client)
+        item = self._make(raw)
         self._check_subtype(found, item.item_subtype)
         self._of_this_subtype.add(item.id)
         roles, locked = texts_in(response, answer, "roles"), answer.get("locked")
@@ -108,7 +109,7 @@ class Items:
         item.locked = locked if isinstance(locked, bool) else None
         return item
 
-    def need(self, identifier: Identifier) -> RegistryItem:
+    def need(self, identifier: Identifier) -> ItemT:
         """Get an item.
 
         Raises:
@@ -147,7 +148,7 @@ class Items:
         ascending: bool = False,
         limit: int | None = None,
         page_size: int = PAGE_SIZE,
-    ) -> Pages:
+    ) -> Pages[ItemT]:
         """List the items, those that were changed last first.
 
         Args:
@@ -167,7 +168,7 @@ class Items:
         def read(key: Any) -> dict[str, Any]:
             return self.page(request, key)
 
-        return Pages(self.client, self.subtype.noun, read, limit)
+        return Pages(self._make, self.subtype.noun, read, limit)
 
     def page(self, request: dict[str, Any], key: Any) -> dict[str, Any]:
         """Read one page: the request is not changed."""
@@ -184,17 +185,20 @@ class Items:
         """
         return len(self.list(record_type=record_type, page_size=LARGEST_PAGE).all())
 
-    def _cached(self) -> Catalog[RegistryItem] | None:
+    def _make(self, raw: dict[str, Any]) -> ItemT:
+        return self._kind(raw, self.client)
+
+    def _cached(self) -> Catalog[ItemT] | None:
         return self._catalog if self.client.session.caching() else None
 
-    def _known(self, name: str) -> RegistryItem | None:
+    def _known(self, name: str) -> ItemT | None:
         """Return the item of a name as far as that is known without a request; None otherwise, and for several."""
         cached = self._cached()
         with suppress(AmbiguousIdentifierError):
             return None if cached is None else cached.by_name(name)
         return None
 
-    def catalog(self, *, use_cache: bool = True) -> Catalog[RegistryItem]:
+    def catalog(self, *, use_cache: bool = True) -> Catalog[ItemT]:
         """Return the items by their names; read once, and again after a write of this client."""
         if self._catalog is None or not self.client.session.caching(use_cache):
             items = self.list(page_size=LARGEST_PAGE).all()

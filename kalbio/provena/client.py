@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 0defdddb6663)
+# Derived from kalbio/provena/aio/client.py by scripts/regenerate; edit that file. (digest 2adcfddb8e83)
 """The client of Provena: a login, the connections, and the services."""
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kalbio.provena.all_items import Registry
 from kalbio.provena.datasets import DatasetsService
 from kalbio.provena.groups import GroupsService
 from kalbio.provena.handles import HandlesService
+from kalbio.provena.items import DatasetTemplate, Model, Organisation, Person, Study, WorkflowTemplate
 from kalbio.provena.jobs import JobsService
 from kalbio.provena.lineage import LineageService
 from kalbio.provena.model_runs import ModelRunsService
@@ -70,7 +71,7 @@ class ProvenaClient(Connection):
     """
 
     @cached_property
-    def _registries(self) -> dict[Subtype, RegistryService]:
+    def _registries(self) -> dict[Subtype, RegistryService[Any]]:
         return {}
 
     # -- services ---------------------------------------------------------------------------------------------------
@@ -80,7 +81,7 @@ class ProvenaClient(Connection):
         """All items; called with a subtype, it gives the service for the items of that: `client.registry("CREATE")`."""
         return Registry(self, self._items_of, lambda: self._older_registry)
 
-    def _items_of(self, subtype: Subtype | str) -> RegistryService:
+    def _items_of(self, subtype: Subtype | str) -> RegistryService[Any]:
         wanted = as_subtype(subtype)
         if wanted not in self._registries:
             if wanted is Subtype.DATASET:
@@ -92,27 +93,27 @@ class ProvenaClient(Connection):
         return self._registries[wanted]
 
     @property
-    def organisations(self) -> RegistryService:
+    def organisations(self) -> RegistryService[Organisation]:
         """Organisations."""
         return self.registry(Subtype.ORGANISATION)
 
     @property
-    def persons(self) -> RegistryService:
+    def persons(self) -> RegistryService[Person]:
         """People."""
         return self.registry(Subtype.PERSON)
 
     @property
-    def models(self) -> RegistryService:
+    def models(self) -> RegistryService[Model]:
         """Models."""
         return self.registry(Subtype.MODEL)
 
     @property
-    def workflow_templates(self) -> RegistryService:
+    def workflow_templates(self) -> RegistryService[WorkflowTemplate]:
         """Templates of model runs."""
         return self.registry(Subtype.MODEL_RUN_WORKFLOW_TEMPLATE)
 
     @property
-    def dataset_templates(self) -> RegistryService:
+    def dataset_templates(self) -> RegistryService[DatasetTemplate]:
         """Templates of datasets."""
         return self.registry(Subtype.DATASET_TEMPLATE)
 
@@ -124,7 +125,7 @@ class ProvenaClient(Connection):
         return found
 
     @property
-    def studies(self) -> RegistryService:
+    def studies(self) -> RegistryService[Study]:
         """Studies."""
         return self.registry(Subtype.STUDY)
 

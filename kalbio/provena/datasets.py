@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest d96eb2f41ab3)
+# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 6c73a95b710f)
 """Datasets: their metadata, the credentials and links for their files."""
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from kalbio._core.objects.checks import require_flag
 from kalbio._core.sync.client_per_loop import ClientPerLoop
 from kalbio._core.sync.downloads import IDENTITY_ENCODING, check_target, save
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._item import RegistryItem
 from kalbio.provena._items import Identifier
 from kalbio.provena._model.credentials import Credentials
 from kalbio.provena._model.dataset_files import (
@@ -53,7 +52,8 @@ from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena._references import with_handles
 from kalbio.provena._service import WithRegistry, outside, require_text, require_whole
 from kalbio.provena._verified import sent_or_found
-from kalbio.provena.registry import RegistryService, changes_since, place_among_versions
+from kalbio.provena.items import Dataset
+from kalbio.provena.registry import ListOf, RegistryService, changes_since, place_among_versions
 
 if TYPE_CHECKING:
     from kalbio.provena._object_store import ObjectStore
@@ -63,7 +63,7 @@ _LATELY = 100
 """How many of the newest datasets one is looked for among whose answer was lost."""
 
 
-class DatasetsService(RegistryService):
+class DatasetsService(RegistryService[Dataset]):
     """Datasets, as items of the registry and with what the data store does with them (`client.datasets`)."""
 
     def __init__(self, client: WithRegistry, store_clients: ClientPerLoop, endpoint: str | None = None) -> None:
@@ -72,7 +72,7 @@ class DatasetsService(RegistryService):
         self._store_clients = store_clients
         self._endpoint = endpoint
 
-    def mint(self, metadata: Mapping[str, Any] | Any, *, verify: bool = False) -> RegistryItem:
+    def mint(self, metadata: Mapping[str, Any] | Any, *, verify: bool = False) -> Dataset:
         """Create a dataset: a handle, its metadata, and a place for its files.
 
         Args:
@@ -98,7 +98,7 @@ class DatasetsService(RegistryService):
         metadata_sent = self._sent(metadata)
         before = {one.id for one in self._newest(2 * _LATELY)} if verify else set()
 
-        def look() -> RegistryItem | None:
+        def look() -> Dataset | None:
             new = [one for one in self._newest(_LATELY) if one.id not in before]
             alike = [one for one in new if covers(one.to_dict().get("collection_format"), metadata_sent)]
             return self._read_back(alike[0]) if len(alike) == 1 else None
@@ -106,7 +106,7 @@ class DatasetsService(RegistryService):
         response = sent_or_found(
             self.client, datastore_register_mint_dataset.build_request(body=metadata_sent), look if verify else None
         )
-        if isinstance(response, RegistryItem):
+        if isinstance(response, Dataset):
             return response
         answer = as_object(response)
         links = {"create_activity_workflow_id": answer.get("register_create_activity_session_id")}
@@ -114,7 +114,7 @@ class DatasetsService(RegistryService):
 
     def update(  # type: ignore[override]  # metadata are replaced as a whole
         self, dataset: Identifier, metadata: Mapping[str, Any] | Any, *, reason: str, verify: bool = False
-    ) -> RegistryItem:
+    ) -> Dataset:
         """Replace the metadata of a dataset. What was read can be sent back.
 
         Args:
@@ -145,16 +145,16 @@ class DatasetsService(RegistryService):
         request = datastore_register_update_metadata.build_request(handle_id=id, reason=reason, body=sent)
         before = self.need(id) if require_flag("verify", verify) else None
 
-        def look() -> RegistryItem | None:
+        def look() -> Dataset | None:
             now = self.need(id)
             new = [] if before is None else changes_since(now, before)
             is_new = any(one.get("reason") == reason for one in new)
             return now if is_new and covers(now.to_dict().get("collection_format"), sent) else None
 
         answer = sent_or_found(self.client, request, look if verify else None)
-        return answer if isinstance(answer, RegistryItem) else self._read_back(self._unread(id))
+        return answer if isinstance(answer, Dataset) else self._read_back(self._unread(id))
 
-    def revert(self, dataset: Identifier, history_id: int, reason: str, *, verify: bool = False) -> RegistryItem:
+    def revert(self, dataset: Identifier, history_id: int, reason: str, *, verify: bool = False) -> Dataset:
         """Set the metadata of a dataset back to an earlier state, which becomes the newest entry of its history.
 
         Args:
@@ -183,11 +183,11 @@ class DatasetsService(RegistryService):
         request = datastore_register_revert_metadata.build_request(body=body)
         before = self.need(id) if require_flag("verify", verify) else None
         sent = sent_or_found(self.client, request, self._reverted(before, history_id, reason))
-        return sent if isinstance(sent, RegistryItem) else self._read_back(self._unread(id))
+        return sent if isinstance(sent, Dataset) else self._read_back(self._unread(id))
 
     def version(
         self, dataset: Identifier, reason: str, *, verify: bool = False, copy_files: bool | None = None
-    ) -> RegistryItem:
+    ) -> Dataset:
         """Begin the next version of a dataset, with its metadata, and with none of its files unless they are copied.
 
         A lock does not prevent it, and neither does a release: the new version is not released.
@@ -215,13 +215,13 @@ class DatasetsService(RegistryService):
         old = self.own(dataset)
         before = self._next_of(old) if verify else None
 
-        def look() -> RegistryItem | None:
+        def look() -> Dataset | None:
             following = self._next_of(old)
             return None if following in (None, before) else self.need(str(following))
 
         request = datastore_register_version.build_request(body=LockChangeRequest(id=old, reason=reason))
         sent = sent_or_found(self.client, request, look if verify else None)
-        if isinstance(sent, RegistryItem):
+        if isinstance(sent, Dataset):
             new = sent
         else:
             answer = as_object(sent)
@@ -317,7 +317,7 @@ class DatasetsService(RegistryService):
             NotFoundError: there is no such file, or dataset.
             PermissionDeniedError: you may not read its files.
 
-        API operation: `datastoreRegistryItemsGeneratePresignedUrl`.
+        API operation: `datastoreDatasetsGeneratePresignedUrl`.
 
         Example:
             >>> link = client.datasets.link(dataset, "data/forcing.csv", expires_in=600)
@@ -539,7 +539,7 @@ class DatasetsService(RegistryService):
         sent: dict[str, Any] = with_handles(self.look, OF_METADATA, as_metadata(metadata))
         return sent
 
-    def _newest(self, number: int) -> list[RegistryItem]:
+    def _newest(self, number: int) -> ListOf[Dataset]:
         return self.list(sort="CREATED_TIME", limit=number).all()
 
     def _store(self, dataset: Identifier, *, writes: bool) -> ObjectStore:

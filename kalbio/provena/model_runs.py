@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 9f857654cf73)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest c438d4b7c549)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from kalbio._core.sync.concurrency import in_thread
 from kalbio._core.sync.downloads import check_target
 from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import safe_repr
-from kalbio.provena._item import RegistryItem
 from kalbio.provena._job import TIMEOUT, Job
 from kalbio.provena._lost_jobs import JobSearch
 from kalbio.provena._model.answers import objects_in, texts_in
@@ -49,6 +48,7 @@ from kalbio.provena._references import with_handles
 from kalbio.provena._run_batches import RunBatches, run_id_of
 from kalbio.provena._run_records import RunRecords
 from kalbio.provena._service import require_one_of, require_whole
+from kalbio.provena.items import ModelRun
 from kalbio.provena.registry import RegistryService
 
 BATCH = 50
@@ -70,7 +70,7 @@ class ConvertedRuns:
     warnings: list[str]
 
 
-class ModelRunsService(RegistryService):
+class ModelRunsService(RegistryService[ModelRun]):
     """Model runs: what `client.model_runs` does beyond what it does for all items."""
 
     # -- one by one ---------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class ModelRunsService(RegistryService):
         request = prov_model_run_register.build_request(body=ModelRunRecord.from_dict(sent))
         return self._launched(request, verify, "MODEL_RUN_PROV_LODGE", {"record": sent})
 
-    def run_of(self, job: Job | str, timeout: float = TIMEOUT) -> RegistryItem:
+    def run_of(self, job: Job | str, timeout: float = TIMEOUT) -> ModelRun:
         """Wait for the job of a registration, a change or a link, and return the model run.
 
         Raises:

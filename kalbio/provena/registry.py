@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 45eb828062e3)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 4f87558b8a94)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
@@ -36,15 +36,16 @@ from kalbio.provena._items import Identifier
 from kalbio.provena._model.answers import object_in
 from kalbio.provena._model.references import OF_MEMBERS
 from kalbio.provena._model.subtypes import require_action
+from kalbio.provena._pages import ItemT
 from kalbio.provena._references import with_handles
 from kalbio.provena._service import require_text, require_whole
 from kalbio.provena._verified import sent_or_found
 
-Seeds: TypeAlias = list[RegistryItem]
+ListOf: TypeAlias = list[ItemT]
 _LATELY = 200
 
 
-class RegistryService(AccessCalls, LockCalls):
+class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
     """The items of one subtype.
 
     Attributes:
@@ -52,7 +53,7 @@ class RegistryService(AccessCalls, LockCalls):
         client: the client that asks.
     """
 
-    def create(self, *, verify: bool = False, **members: Any) -> RegistryItem:
+    def create(self, *, verify: bool = False, **members: Any) -> ItemT:
         """Create an item.
 
         Args:
@@ -77,7 +78,7 @@ class RegistryService(AccessCalls, LockCalls):
         body = GenericDomainInfo.from_dict(members)
         before = {item.id for item in self._twins(members)} if verify else set()
 
-        def look() -> RegistryItem | None:
+        def look() -> ItemT | None:
             new = [item for item in self._twins(members) if item.id not in before]
             return new[0] if len(new) == 1 else None
 
@@ -89,9 +90,9 @@ class RegistryService(AccessCalls, LockCalls):
         raw = as_object(sent).get("created_item")
         if not isinstance(raw, dict):
             raise unusable(sent, "the answer has no created_item")
-        return RegistryItem(raw, self.client)
+        return self._make(raw)
 
-    def seed(self, *, verify: bool = False) -> RegistryItem:
+    def seed(self, *, verify: bool = False) -> ItemT:
         """Make an item without data: a handle that is good already. `update` gives it data later.
 
         Args:
@@ -104,7 +105,7 @@ class RegistryService(AccessCalls, LockCalls):
         require_action(self.subtype, "seed")
         before = {one.id for one in self._seeds()} if require_flag("verify", verify) else set()
 
-        def look() -> RegistryItem | None:
+        def look() -> ItemT | None:
             new = [one for one in self._seeds() if one.id not in before]
             return new[0] if len(new) == 1 else None
 
@@ -115,11 +116,11 @@ class RegistryService(AccessCalls, LockCalls):
         raw = as_object(response).get("seeded_item")
         if not isinstance(raw, dict):
             raise unusable(response, "the answer has no seeded_item")
-        return RegistryItem(raw, self.client)
+        return self._make(raw)
 
     def update(
         self, identifier: Identifier, *, reason: str | None = None, verify: bool = False, **members: Any
-    ) -> RegistryItem:
+    ) -> ItemT:
         """Change members of the data of an item, or give a seed its data.
 
         The server replaces all data at once, so they are read first; what another program changes between that and the
@@ -160,7 +161,7 @@ class RegistryService(AccessCalls, LockCalls):
         why = UNSET if reason is None else reason
         request = registry_item_update.build_request(*self._place(), id=item.id, reason=why, body=body)
 
-        def look() -> RegistryItem | None:
+        def look() -> ItemT | None:
             now = self.need(item.id)
             new = changes_since(now, item)
             as_sent = not now.is_seed and _bare(self._data(now)) == _bare(data)
@@ -171,9 +172,9 @@ class RegistryService(AccessCalls, LockCalls):
             return sent
         gone = {name: None for name, value in members.items() if value is None}
         raw = {**item.to_dict(), **data, **gone, "record_type": "COMPLETE_ITEM"}
-        return self._read_back(RegistryItem(raw, self.client))
+        return self._read_back(self._make(raw))
 
-    def revert(self, identifier: Identifier, history_id: int, reason: str, *, verify: bool = False) -> RegistryItem:
+    def revert(self, identifier: Identifier, history_id: int, reason: str, *, verify: bool = False) -> ItemT:
         """Give an item the data that it had before, as a new entry of its history.
 
         Args:
@@ -203,7 +204,7 @@ class RegistryService(AccessCalls, LockCalls):
         sent = sent_or_found(self.client, request, self._reverted(before, history_id, reason))
         return sent if isinstance(sent, RegistryItem) else self._read_back(self._unread(id))
 
-    def version(self, identifier: Identifier, reason: str, *, verify: bool = False) -> RegistryItem:
+    def version(self, identifier: Identifier, reason: str, *, verify: bool = False) -> ItemT:
         """Make the next version of an item: a copy that can be changed, while the item stays as it is.
 
         A job registers that; `version_job_id` of the new item names it. A lock does not prevent a version.
@@ -230,7 +231,7 @@ class RegistryService(AccessCalls, LockCalls):
         old = self.own(identifier)
         before = self._next_of(old) if verify else None
 
-        def look() -> RegistryItem | None:
+        def look() -> ItemT | None:
             following = self._next_of(old)
             return None if following in (None, before) else self.need(str(following))
 
@@ -245,7 +246,7 @@ class RegistryService(AccessCalls, LockCalls):
         made = self._unread(id, {"version_activity_workflow_id": answer.get("version_job_session_id")})
         return self._read_back(made)
 
-    def versions(self, identifier: Identifier) -> list[RegistryItem]:
+    def versions(self, identifier: Identifier) -> ListOf[ItemT]:
         """Return all versions of an item, the oldest first. An item without versions is its only one.
 
         Args:
@@ -331,16 +332,14 @@ class RegistryService(AccessCalls, LockCalls):
         sent_or_found(self.client, request, look if require_flag("verify", verify) else None)
         self._of_this_subtype.discard(id)
 
-    def _reverted(
-        self, before: RegistryItem | None, history_id: int, reason: str
-    ) -> Callable[[], RegistryItem | None] | None:
+    def _reverted(self, before: ItemT | None, history_id: int, reason: str) -> Callable[[], ItemT | None] | None:
         """Return what looks for a revert, given the item before it; None without that."""
         if before is None:
             return None
         known = before
         wanted = next((one.get("item") for one in known.history if one.get("id") == history_id), None)
 
-        def look() -> RegistryItem | None:
+        def look() -> ItemT | None:
             now = self.need(known.id)
             # The servers put words of their own around the reason.
             new = [one for one in changes_since(now, known) if reason in str(one.get("reason"))]
@@ -348,10 +347,10 @@ class RegistryService(AccessCalls, LockCalls):
 
         return look
 
-    def _seeds(self) -> Seeds:
+    def _seeds(self) -> ListOf[ItemT]:
         return self.list(record_type="SEED_ONLY", sort="CREATED_TIME", limit=_LATELY).all()
 
-    def _twins(self, members: dict[str, Any]) -> list[RegistryItem]:
+    def _twins(self, members: dict[str, Any]) -> ListOf[ItemT]:
         """Read the items that have these data."""
         self._forget(None)
         wanted = _bare(members)
@@ -361,17 +360,17 @@ class RegistryService(AccessCalls, LockCalls):
     def _next_of(self, id: str) -> str | None:
         return place_among_versions(self.need(id), "next_version")
 
-    def _read_back(self, item: RegistryItem) -> RegistryItem:
+    def _read_back(self, item: ItemT) -> ItemT:
         """Read an item after a write that succeeded; what is known of it where that fails."""
         try:
             return self.need(item.id)
         except SDKError:
             return stale(item)
 
-    def _unread(self, id: str, links: dict[str, Any] | None = None) -> RegistryItem:
+    def _unread(self, id: str, links: dict[str, Any] | None = None) -> ItemT:
         self._of_this_subtype.add(id)
         known = {"id": id, "item_subtype": self.subtype.value, "record_type": "COMPLETE_ITEM", "workflow_links": links}
-        return RegistryItem(known, self.client)
+        return self._make(known)
 
     def _with_handles(self, members: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = with_handles(self.look, OF_MEMBERS.get(self.subtype, {}), members)

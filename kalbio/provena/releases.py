@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/releases.py by scripts/regenerate; edit that file. (digest 25ed6b5302db)
+# Derived from kalbio/provena/aio/releases.py by scripts/regenerate; edit that file. (digest 59aec57dc1cb)
 """Releases: datasets are reviewed before everybody may rely on them."""
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from kalbio._core.objects.checks import require_flag
 from kalbio.provena._items import Identifier
 from kalbio.provena._service import Client, Service, require_text
 from kalbio.provena._verified import sent_or_found
+from kalbio.provena.items import Dataset, Person
 from kalbio.provena.registry import RegistryService
 
 
@@ -32,7 +33,7 @@ class ReleasesService(Service):
     `client.registry.releases(...)` lists what a reviewer was asked for.
     """
 
-    def __init__(self, client: Client, datasets: RegistryService, persons: RegistryService) -> None:
+    def __init__(self, client: Client, datasets: RegistryService[Dataset], persons: RegistryService[Person]) -> None:
         super().__init__(client)
         self._datasets = datasets
         self._persons = persons

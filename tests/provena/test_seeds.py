@@ -23,7 +23,7 @@ def test_the_demo_is_a_study_and_each_test_has_its_own(provena_client: ProvenaCl
     assert [file.path for file in client.datasets.files(results)] == ["data.csv", "metadata.json"]
     found = {node.subtype for node in client.lineage.upstream(results, depth=5)}
     assert {"MODEL_RUN", "STUDY", "MODEL", "DATASET", "PERSON", "ORGANISATION"} <= found
-    assert sorted(run.record_status for run in client.model_runs.list()) == ["LODGED", "LODGED"]
+    assert sorted(str(run.record_status) for run in client.model_runs.list()) == ["LODGED", "LODGED"]
     assert [group.id for group in client.groups.list()] == ["modellers"]
     assert client.organisations.get("Mine") is None
     client.organisations.create(display_name="Mine", name="Mine")

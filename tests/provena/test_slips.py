@@ -103,7 +103,7 @@ def test_a_handle_is_never_cut() -> None:
         assert str(kind(id=ID)) == f"{kind.__name__} {ID}"
         assert f"{kind.__name__} {ID}" in kind(id=ID)._repr_html_()
     with pytest.raises(AttributeError, match=f"Item {ID} has no attribute 'nme'"):
-        Item(id=ID).nme  # noqa: B018
+        getattr(Item(id=ID), "nme")  # noqa: B009
     shown = html_of_list("Item", [("Coral", {"id": ID})], 1, (), lambda member, identifier: None)
     assert ID in shown
     assert str(Hit(id="0a1b2c3d-0000-4000-8000-000000000001")) == "Hit 0a1b2c3d"

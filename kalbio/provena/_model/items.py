@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import attrs
 
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.notebook import html_of_object
 from kalbio._core.objects.resource import (
+    Field,
     Owner,
     Resource,
     anything,
@@ -24,6 +25,7 @@ from kalbio._core.objects.resource import (
 )
 from kalbio._core.text.display import printable, safe_repr
 from kalbio._core.text.html_tables import ROWS, html_table, shown
+from kalbio.provena._model.item_parts import VersioningInfo, WorkflowLinks
 
 HANDLE = re.compile(r"\d[\w.]*/\S+")
 """What a handle looks like: a number, a slash, and more."""
@@ -36,7 +38,8 @@ class UnparsableItemWarning(UserWarning):
 class Item(Resource):
     """An item of the registry, of any subtype: its data, and what the registry itself knows of it.
 
-    The members of a subtype's data are attributes as well: `person.email`, `model.source_url`.
+    The members of its data are attributes as well: `person.email`, `model.source_url`. Type checkers know those of the
+    classes of `kalbio.provena.items`.
 
     Attributes:
         roles: what the caller may do with it; None when it came in a list, which does not tell.
@@ -50,11 +53,6 @@ class Item(Resource):
         self.roles: list[str] | None = None
         self.locked: bool | None = None
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """A member of the data of its subtype, which no type checker knows."""
-
     display_name = text("Its name for people; None for a seed.")
     item_category = text_or_empty("AGENT, ENTITY or ACTIVITY.")
     item_subtype = text_or_empty("Its subtype.")
@@ -64,8 +62,8 @@ class Item(Resource):
     updated_timestamp = number("When it was changed last, in seconds since 1970.")
     user_metadata = mapping("Texts under names that its owner chose.")
     history = list_of_anything("Its earlier states, the newest first.")
-    versioning_info = anything("Its place among its versions; None where there are none.")
-    workflow_links = anything("The jobs that registered its creation and its version.")
+    versioning_info: Field[VersioningInfo | None] = anything("Its place among its versions; None where there are none.")
+    workflow_links: Field[WorkflowLinks | None] = anything("The jobs that registered its creation and its version.")
 
     @property
     def is_seed(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio.provena._model.access import ItemAccess
@@ -19,18 +19,18 @@ class RegistryItem(Item):
     __slots__ = ()
     _client: WithRegistry | None
 
-    async def refetch(self) -> RegistryItem:
+    async def refetch(self) -> Self:
         """Read it anew, into a new object.
 
         Example:
             >>> model = await model.refetch()
         """
-        found: RegistryItem = await self._service().need(self)
+        found: Self = await self._service().need(self)
         return found
 
     async def update(
         self, whole: Any = None, /, *, reason: str | None = None, verify: bool = False, **members: Any
-    ) -> RegistryItem:
+    ) -> Self:
         """Change members of its data; the others stay. See `update` of the service.
 
         Datasets are changed as a whole, by their metadata. For a model run, members or a whole record can be given, and
@@ -48,23 +48,23 @@ class RegistryItem(Item):
         subtype = as_subtype(self.item_subtype)
         service = self._service()
         if subtype is Subtype.DATASET and whole is not None and not members:
-            return cast("RegistryItem", await service.update(self, whole, reason=reason, verify=verify))
+            return cast("Self", await service.update(self, whole, reason=reason, verify=verify))
         if subtype is Subtype.MODEL_RUN and not self.is_seed:
             job = await service.update(self, whole, reason=reason, verify=verify, **members)
-            return cast("RegistryItem", await service.run_of(job))
+            return cast("Self", await service.run_of(job))
         require_action(subtype, "update")
         if whole is not None:
             raise ArgumentTypeError(
                 f"{an(self.item_subtype)} item is changed by its members: update(reason=..., name=...)"
             )
-        return cast("RegistryItem", await service.update(self, reason=reason, verify=verify, **members))
+        return cast("Self", await service.update(self, reason=reason, verify=verify, **members))
 
-    async def revert(self, history_id: int, reason: str, *, verify: bool = False) -> RegistryItem:
+    async def revert(self, history_id: int, reason: str, *, verify: bool = False) -> Self:
         """Give it the data that an entry of its `history` has. See `revert` of the service."""
-        reverted: RegistryItem = await self._service().revert(self, history_id, reason, verify=verify)
+        reverted: Self = await self._service().revert(self, history_id, reason, verify=verify)
         return reverted
 
-    async def version(self, reason: str, *, verify: bool = False, copy_files: bool | None = None) -> RegistryItem:
+    async def version(self, reason: str, *, verify: bool = False, copy_files: bool | None = None) -> Self:
         """Make its next version. See `version` of the service.
 
         Args:
@@ -77,12 +77,12 @@ class RegistryItem(Item):
             options["copy_files"] = copy_files
         elif copy_files is not None:
             raise ArgumentTypeError(f"copy_files is for datasets; this is {an(self.item_subtype)} item")
-        made: RegistryItem = await self._service().version(self, reason, **options)
+        made: Self = await self._service().version(self, reason, **options)
         return made
 
-    async def versions(self) -> list[RegistryItem]:
+    async def versions(self) -> list[Self]:
         """Return all its versions, the oldest first; it is one of them."""
-        found: list[RegistryItem] = await self._service().versions(self)
+        found: list[Self] = await self._service().versions(self)
         return found
 
     async def delete(self, *, verify: bool = False) -> None:

@@ -25,10 +25,11 @@ from kalbio.provena._model.answers import objects_in, texts_in
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._model.users import Group
 from kalbio.provena.aio._items import Identifier, Items
+from kalbio.provena.aio._pages import ItemT
 from kalbio.provena.aio._verified import sent_or_found
 
 
-class AccessCalls(Items):
+class AccessCalls(Items[ItemT]):
     """Reads and changes the access settings of items."""
 
     async def my_roles(self, identifier: Identifier) -> frozenset[str]:

@@ -20,11 +20,12 @@ from kalbio.provena._model.answers import objects_in
 from kalbio.provena._model.items import LockEvent
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena.aio._items import Identifier, Items
+from kalbio.provena.aio._pages import ItemT
 from kalbio.provena.aio._service import require_text
 from kalbio.provena.aio._verified import sent_or_found
 
 
-class LockCalls(Items):
+class LockCalls(Items[ItemT]):
     """Locks and unlocks items."""
 
     async def lock(self, identifier: Identifier, reason: str, *, verify: bool = False) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from kalbio._core.objects.listing import Listing
 from kalbio.provena._model.answers import PageKeys
 from kalbio.provena._model.items import UnparsableItemWarning
 from kalbio.provena.aio._item import RegistryItem
-from kalbio.provena.aio._service import WithRegistry, outside
+from kalbio.provena.aio._service import outside
 
 Read = Callable[[Any], Awaitable[dict[str, Any]]]
 """Reads the page that begins at a key of the server, the first one for None."""
+
+ItemT = TypeVar("ItemT", bound=RegistryItem)
 
 PAGE_SIZE = 100
 ITEMS = ("items", "seed_items", "unparsable_items")
@@ -21,7 +23,7 @@ ITEMS = ("items", "seed_items", "unparsable_items")
 LARGEST_PAGE = 1000
 
 
-class Pages:
+class Pages(Generic[ItemT]):
     """The items of a list, read page by page as you go through them.
 
     What the caller may not see is left out by the server, and counted in `not_authorised_count`. An item that does not
@@ -34,13 +36,13 @@ class Pages:
 
     def __init__(
         self,
-        client: WithRegistry,
+        make: Callable[[dict[str, Any]], ItemT],
         noun: str,
         read: Read,
         limit: int | None,
         members: tuple[str, ...] = ("items", "seed_items"),
     ) -> None:
-        self._client = client
+        self._make = make
         self._noun = noun
         self._read = read
         self._limit = limit
@@ -52,7 +54,7 @@ class Pages:
         limit = "" if self._limit is None else f", {self._limit} at most"
         return f"<{self._noun} items{limit}: go through them, or call all()>"
 
-    async def __aiter__(self) -> AsyncIterator[RegistryItem]:
+    async def __aiter__(self) -> AsyncIterator[ItemT]:
         self.not_authorised_count, self.unparsable = 0, []
         left = self._limit
         key: Any = None
@@ -71,9 +73,9 @@ class Pages:
             if key is None:
                 return
 
-    def _items(self, page: dict[str, Any]) -> list[RegistryItem]:
-        made = [RegistryItem(one, self._client) for name in self._members for one in page.get(name) or ()]
-        broken = [RegistryItem(one, self._client) for one in page.get("unparsable_items") or ()]
+    def _items(self, page: dict[str, Any]) -> list[ItemT]:
+        made = [self._make(one) for name in self._members for one in page.get(name) or ()]
+        broken = [self._make(one) for one in page.get("unparsable_items") or ()]
         if broken:
             self.unparsable += [one.id for one in broken]
             warnings.warn(
@@ -84,6 +86,6 @@ class Pages:
             )
         return made + broken
 
-    async def all(self) -> list[RegistryItem]:
+    async def all(self) -> list[ItemT]:
         """Read all of them, and return them as a list, which a notebook shows as a table."""
         return Listing([item async for item in self])

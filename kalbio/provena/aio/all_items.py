@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 from provena_api.api.registry import (
     registry_entity_dataset_user_releases,
@@ -30,6 +30,19 @@ from kalbio.provena.aio._items import Identifier, RecordType, Sort, list_request
 from kalbio.provena.aio._pages import ITEMS, LARGEST_PAGE, PAGE_SIZE, Pages
 from kalbio.provena.aio._registry_admin import AdminCalls
 from kalbio.provena.aio._service import WithRegistry, require_one_of, require_whole
+from kalbio.provena.aio.items import (
+    CreateActivity,
+    Dataset,
+    DatasetTemplate,
+    Model,
+    ModelRun,
+    Organisation,
+    Person,
+    Study,
+    VersionActivity,
+    WorkflowTemplate,
+    item_of,
+)
 from kalbio.provena.aio.registry import RegistryService
 
 Items: TypeAlias = list[RegistryItem]
@@ -50,7 +63,7 @@ class Registry(AdminCalls):
     def __init__(
         self,
         client: WithRegistry,
-        service_of: Callable[[Subtype | str], RegistryService],
+        service_of: Callable[[Subtype | str], RegistryService[Any]],
         older: Callable[[], Any],
     ) -> None:
         super().__init__(client)
@@ -61,7 +74,33 @@ class Registry(AdminCalls):
         for subtype in Subtype:
             client.session.remember(subtype.value, self._forget)
 
-    def __call__(self, subtype: Subtype | str) -> RegistryService:
+    @overload
+    def __call__(self, subtype: Literal["ORGANISATION"]) -> RegistryService[Organisation]: ...
+    @overload
+    def __call__(self, subtype: Literal["PERSON"]) -> RegistryService[Person]: ...
+    @overload
+    def __call__(self, subtype: Literal["MODEL"]) -> RegistryService[Model]: ...
+    @overload
+    def __call__(
+        self, subtype: Literal[Subtype.MODEL_RUN_WORKFLOW_TEMPLATE, "MODEL_RUN_WORKFLOW_TEMPLATE"]
+    ) -> RegistryService[WorkflowTemplate]: ...
+    @overload
+    def __call__(
+        self, subtype: Literal[Subtype.DATASET_TEMPLATE, "DATASET_TEMPLATE"]
+    ) -> RegistryService[DatasetTemplate]: ...
+    @overload
+    def __call__(self, subtype: Literal["DATASET"]) -> RegistryService[Dataset]: ...
+    @overload
+    def __call__(self, subtype: Literal["STUDY"]) -> RegistryService[Study]: ...
+    @overload
+    def __call__(self, subtype: Literal["MODEL_RUN"]) -> RegistryService[ModelRun]: ...
+    @overload
+    def __call__(self, subtype: Literal["CREATE"]) -> RegistryService[CreateActivity]: ...
+    @overload
+    def __call__(self, subtype: Literal["VERSION"]) -> RegistryService[VersionActivity]: ...
+    @overload
+    def __call__(self, subtype: Subtype | str) -> RegistryService[Any]: ...
+    def __call__(self, subtype: Subtype | str) -> RegistryService[Any]:
         """Return the service for the items of a subtype; the nouns of the client are the same."""
         return self._service_of(subtype)
 
@@ -97,10 +136,11 @@ class Registry(AdminCalls):
         raw = answer.get("item")
         if not isinstance(raw, dict):
             return None
-        item = RegistryItem(raw, self._client)
+        item = self._made(raw)
         if item.item_subtype not in Subtype.__members__:  # one without paths of its own
             return item
-        return await self(item.item_subtype).get(handle)
+        found: RegistryItem | None = await self(item.item_subtype).get(handle)
+        return found
 
     async def resolve(self, identifier: Identifier, *, among: Collection[Subtype] = ()) -> str:
         """Return the handle of an item of any subtype, given that, an object, or its exact display name.
@@ -158,7 +198,7 @@ class Registry(AdminCalls):
         ascending: bool = False,
         limit: int | None = None,
         page_size: int = PAGE_SIZE,
-    ) -> Pages:
+    ) -> Pages[RegistryItem]:
         """List the items of all subtypes that you may read, those that were changed last first.
 
         They come as they are stored: a member without a value is not there. Items that you may not read are left out,
@@ -182,7 +222,7 @@ class Registry(AdminCalls):
             built = registry_general_list.build_request(body=body)
             return page_of(await self._client.session.call(built), key, *ITEMS)
 
-        return Pages(self._client, "registry", read, limit)
+        return Pages(self._made, "registry", read, limit)
 
     async def counts(self, *, record_type: RecordType = "COMPLETE_ONLY") -> dict[str, int]:
         """Count the items that you may read, by subtype. The server does not count: they are listed.
@@ -202,7 +242,7 @@ class Registry(AdminCalls):
         ascending: bool = False,
         limit: int | None = None,
         page_size: int = PAGE_SIZE,
-    ) -> Pages:
+    ) -> Pages[Dataset]:
         """List the datasets that a reviewer was asked to release, the latest first. You can ask for yourself alone.
 
         Args:
@@ -240,7 +280,13 @@ class Registry(AdminCalls):
             built = registry_entity_dataset_user_releases.build_request(body=body)
             return page_of(await self._client.session.call(built), key, "dataset_items")
 
-        return Pages(self._client, "dataset", read, limit, ("dataset_items",))
+        return Pages(self._dataset, "dataset", read, limit, ("dataset_items",))
+
+    def _made(self, raw: dict[str, Any]) -> RegistryItem:
+        return item_of(raw, self._client)
+
+    def _dataset(self, raw: dict[str, Any]) -> Dataset:
+        return Dataset(raw, self._client)
 
     async def server_version(self) -> ServerVersion:
         """Return which version of the software the registry is.

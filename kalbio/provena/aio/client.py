@@ -18,6 +18,7 @@ from kalbio.provena.aio.all_items import Registry
 from kalbio.provena.aio.datasets import DatasetsService
 from kalbio.provena.aio.groups import GroupsService
 from kalbio.provena.aio.handles import HandlesService
+from kalbio.provena.aio.items import DatasetTemplate, Model, Organisation, Person, Study, WorkflowTemplate
 from kalbio.provena.aio.jobs import JobsService
 from kalbio.provena.aio.lineage import LineageService
 from kalbio.provena.aio.model_runs import ModelRunsService
@@ -69,7 +70,7 @@ class AsyncProvenaClient(AsyncConnection):
     """
 
     @cached_property
-    def _registries(self) -> dict[Subtype, RegistryService]:
+    def _registries(self) -> dict[Subtype, RegistryService[Any]]:
         return {}
 
     # -- services ---------------------------------------------------------------------------------------------------
@@ -79,7 +80,7 @@ class AsyncProvenaClient(AsyncConnection):
         """All items; called with a subtype, it gives the service for the items of that: `client.registry("CREATE")`."""
         return Registry(self, self._items_of, lambda: self._older_registry)
 
-    def _items_of(self, subtype: Subtype | str) -> RegistryService:
+    def _items_of(self, subtype: Subtype | str) -> RegistryService[Any]:
         wanted = as_subtype(subtype)
         if wanted not in self._registries:
             if wanted is Subtype.DATASET:
@@ -91,27 +92,27 @@ class AsyncProvenaClient(AsyncConnection):
         return self._registries[wanted]
 
     @property
-    def organisations(self) -> RegistryService:
+    def organisations(self) -> RegistryService[Organisation]:
         """Organisations."""
         return self.registry(Subtype.ORGANISATION)
 
     @property
-    def persons(self) -> RegistryService:
+    def persons(self) -> RegistryService[Person]:
         """People."""
         return self.registry(Subtype.PERSON)
 
     @property
-    def models(self) -> RegistryService:
+    def models(self) -> RegistryService[Model]:
         """Models."""
         return self.registry(Subtype.MODEL)
 
     @property
-    def workflow_templates(self) -> RegistryService:
+    def workflow_templates(self) -> RegistryService[WorkflowTemplate]:
         """Templates of model runs."""
         return self.registry(Subtype.MODEL_RUN_WORKFLOW_TEMPLATE)
 
     @property
-    def dataset_templates(self) -> RegistryService:
+    def dataset_templates(self) -> RegistryService[DatasetTemplate]:
         """Templates of datasets."""
         return self.registry(Subtype.DATASET_TEMPLATE)
 
@@ -123,7 +124,7 @@ class AsyncProvenaClient(AsyncConnection):
         return found
 
     @property
-    def studies(self) -> RegistryService:
+    def studies(self) -> RegistryService[Study]:
         """Studies."""
         return self.registry(Subtype.STUDY)
 

@@ -47,12 +47,12 @@ from kalbio.provena._model.dataset_files import (
 from kalbio.provena._model.dataset_metadata import as_metadata, covers
 from kalbio.provena._model.references import OF_METADATA
 from kalbio.provena._model.subtypes import Subtype
-from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._items import Identifier
 from kalbio.provena.aio._references import with_handles
 from kalbio.provena.aio._service import WithRegistry, outside, require_text, require_whole
 from kalbio.provena.aio._verified import sent_or_found
-from kalbio.provena.aio.registry import RegistryService, changes_since, place_among_versions
+from kalbio.provena.aio.items import Dataset
+from kalbio.provena.aio.registry import ListOf, RegistryService, changes_since, place_among_versions
 
 if TYPE_CHECKING:
     from kalbio.provena.aio._object_store import AsyncObjectStore
@@ -62,7 +62,7 @@ _LATELY = 100
 """How many of the newest datasets one is looked for among whose answer was lost."""
 
 
-class DatasetsService(RegistryService):
+class DatasetsService(RegistryService[Dataset]):
     """Datasets, as items of the registry and with what the data store does with them (`client.datasets`)."""
 
     def __init__(self, client: WithRegistry, store_clients: AsyncClientPerLoop, endpoint: str | None = None) -> None:
@@ -71,7 +71,7 @@ class DatasetsService(RegistryService):
         self._store_clients = store_clients
         self._endpoint = endpoint
 
-    async def mint(self, metadata: Mapping[str, Any] | Any, *, verify: bool = False) -> RegistryItem:
+    async def mint(self, metadata: Mapping[str, Any] | Any, *, verify: bool = False) -> Dataset:
         """Create a dataset: a handle, its metadata, and a place for its files.
 
         Args:
@@ -97,7 +97,7 @@ class DatasetsService(RegistryService):
         metadata_sent = await self._sent(metadata)
         before = {one.id for one in await self._newest(2 * _LATELY)} if verify else set()
 
-        async def look() -> RegistryItem | None:
+        async def look() -> Dataset | None:
             new = [one for one in await self._newest(_LATELY) if one.id not in before]
             alike = [one for one in new if covers(one.to_dict().get("collection_format"), metadata_sent)]
             return await self._read_back(alike[0]) if len(alike) == 1 else None
@@ -105,7 +105,7 @@ class DatasetsService(RegistryService):
         response = await sent_or_found(
             self.client, datastore_register_mint_dataset.build_request(body=metadata_sent), look if verify else None
         )
-        if isinstance(response, RegistryItem):
+        if isinstance(response, Dataset):
             return response
         answer = as_object(response)
         links = {"create_activity_workflow_id": answer.get("register_create_activity_session_id")}
@@ -113,7 +113,7 @@ class DatasetsService(RegistryService):
 
     async def update(  # type: ignore[override]  # metadata are replaced as a whole
         self, dataset: Identifier, metadata: Mapping[str, Any] | Any, *, reason: str, verify: bool = False
-    ) -> RegistryItem:
+    ) -> Dataset:
         """Replace the metadata of a dataset. What was read can be sent back.
 
         Args:
@@ -144,16 +144,16 @@ class DatasetsService(RegistryService):
         request = datastore_register_update_metadata.build_request(handle_id=id, reason=reason, body=sent)
         before = await self.need(id) if require_flag("verify", verify) else None
 
-        async def look() -> RegistryItem | None:
+        async def look() -> Dataset | None:
             now = await self.need(id)
             new = [] if before is None else changes_since(now, before)
             is_new = any(one.get("reason") == reason for one in new)
             return now if is_new and covers(now.to_dict().get("collection_format"), sent) else None
 
         answer = await sent_or_found(self.client, request, look if verify else None)
-        return answer if isinstance(answer, RegistryItem) else await self._read_back(self._unread(id))
+        return answer if isinstance(answer, Dataset) else await self._read_back(self._unread(id))
 
-    async def revert(self, dataset: Identifier, history_id: int, reason: str, *, verify: bool = False) -> RegistryItem:
+    async def revert(self, dataset: Identifier, history_id: int, reason: str, *, verify: bool = False) -> Dataset:
         """Set the metadata of a dataset back to an earlier state, which becomes the newest entry of its history.
 
         Args:
@@ -182,11 +182,11 @@ class DatasetsService(RegistryService):
         request = datastore_register_revert_metadata.build_request(body=body)
         before = await self.need(id) if require_flag("verify", verify) else None
         sent = await sent_or_found(self.client, request, self._reverted(before, history_id, reason))
-        return sent if isinstance(sent, RegistryItem) else await self._read_back(self._unread(id))
+        return sent if isinstance(sent, Dataset) else await self._read_back(self._unread(id))
 
     async def version(
         self, dataset: Identifier, reason: str, *, verify: bool = False, copy_files: bool | None = None
-    ) -> RegistryItem:
+    ) -> Dataset:
         """Begin the next version of a dataset, with its metadata, and with none of its files unless they are copied.
 
         A lock does not prevent it, and neither does a release: the new version is not released.
@@ -214,13 +214,13 @@ class DatasetsService(RegistryService):
         old = await self.own(dataset)
         before = await self._next_of(old) if verify else None
 
-        async def look() -> RegistryItem | None:
+        async def look() -> Dataset | None:
             following = await self._next_of(old)
             return None if following in (None, before) else await self.need(str(following))
 
         request = datastore_register_version.build_request(body=LockChangeRequest(id=old, reason=reason))
         sent = await sent_or_found(self.client, request, look if verify else None)
-        if isinstance(sent, RegistryItem):
+        if isinstance(sent, Dataset):
             new = sent
         else:
             answer = as_object(sent)
@@ -320,7 +320,7 @@ class DatasetsService(RegistryService):
             NotFoundError: there is no such file, or dataset.
             PermissionDeniedError: you may not read its files.
 
-        API operation: `datastoreRegistryItemsGeneratePresignedUrl`.
+        API operation: `datastoreDatasetsGeneratePresignedUrl`.
 
         Example:
             >>> link = await client.datasets.link(dataset, "data/forcing.csv", expires_in=600)
@@ -542,7 +542,7 @@ class DatasetsService(RegistryService):
         sent: dict[str, Any] = await with_handles(self.look, OF_METADATA, as_metadata(metadata))
         return sent
 
-    async def _newest(self, number: int) -> list[RegistryItem]:
+    async def _newest(self, number: int) -> ListOf[Dataset]:
         return await self.list(sort="CREATED_TIME", limit=number).all()
 
     async def _store(self, dataset: Identifier, *, writes: bool) -> AsyncObjectStore:

@@ -41,13 +41,13 @@ from kalbio.provena._model.run_tables import JOB, RunProblem, RunTable, job_of, 
 from kalbio.provena._model.run_templates import RunTemplate, template_ids, template_of
 from kalbio.provena._model.runs import Identifier, RunRecord, checked_record
 from kalbio.provena._model.subtypes import Subtype
-from kalbio.provena.aio._item import RegistryItem
 from kalbio.provena.aio._job import TIMEOUT, Job
 from kalbio.provena.aio._lost_jobs import JobSearch
 from kalbio.provena.aio._references import with_handles
 from kalbio.provena.aio._run_batches import RunBatches, run_id_of
 from kalbio.provena.aio._run_records import RunRecords
 from kalbio.provena.aio._service import require_one_of, require_whole
+from kalbio.provena.aio.items import ModelRun
 from kalbio.provena.aio.registry import RegistryService
 
 BATCH = 50
@@ -69,7 +69,7 @@ class ConvertedRuns:
     warnings: list[str]
 
 
-class ModelRunsService(RegistryService):
+class ModelRunsService(RegistryService[ModelRun]):
     """Model runs: what `client.model_runs` does beyond what it does for all items."""
 
     # -- one by one ---------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class ModelRunsService(RegistryService):
         request = prov_model_run_register.build_request(body=ModelRunRecord.from_dict(sent))
         return await self._launched(request, verify, "MODEL_RUN_PROV_LODGE", {"record": sent})
 
-    async def run_of(self, job: Job | str, timeout: float = TIMEOUT) -> RegistryItem:
+    async def run_of(self, job: Job | str, timeout: float = TIMEOUT) -> ModelRun:
         """Wait for the job of a registration, a change or a link, and return the model run.
 
         Raises:

@@ -19,6 +19,7 @@ from kalbio._core.objects.checks import require_flag
 from kalbio.provena.aio._items import Identifier
 from kalbio.provena.aio._service import Client, Service, require_text
 from kalbio.provena.aio._verified import sent_or_found
+from kalbio.provena.aio.items import Dataset, Person
 from kalbio.provena.aio.registry import RegistryService
 
 
@@ -31,7 +32,7 @@ class ReleasesService(Service):
     `client.registry.releases(...)` lists what a reviewer was asked for.
     """
 
-    def __init__(self, client: Client, datasets: RegistryService, persons: RegistryService) -> None:
+    def __init__(self, client: Client, datasets: RegistryService[Dataset], persons: RegistryService[Person]) -> None:
         super().__init__(client)
         self._datasets = datasets
         self._persons = persons
