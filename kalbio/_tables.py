@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest f922c1aaf1cf)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 197a4340f5b2)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class _Plan:
         given: whether the columns were chosen; else those without any value are left out.
         ids: the records, in order.
         reader: reads the answers.
+        includes_sub_records: whether values of sub-records count too.
     """
 
     columns: Sequence[Column]
@@ -74,6 +75,7 @@ class _Plan:
     given: bool
     ids: Sequence[str]
     reader: RowReader
+    includes_sub_records: bool
 
 
 def _no_table() -> Table:
@@ -139,7 +141,8 @@ class TableReads(Service):
             ValueError: the arguments contradict each other, or a field has no values of a type that you ask for.
             KalbioAPIError: the server refused.
 
-        API operation: `searchRecords`, `listRecords` for each batch; `listRecordValues` with `history`.
+        API operation: `searchRecords`, `listRecords` for each batch; `listRecordValues` with `history`, and of a
+        table for records whose newest value in the activity is in another table of it.
 
         Example:
             >>> table = client.records.table("Compound", fields=["Compound", "Potency (nM)"])
@@ -269,7 +272,7 @@ class TableReads(Service):
         reader = RowReader([field.id for field in chosen], operation, table_id, include_sub_records)
         wanted = self._ids_found(asked, on_view)
         key_ids = frozenset(field.id for field in chosen if field.is_key)
-        return _Plan(columns, key_ids, keys, given, wanted, reader)
+        return _Plan(columns, key_ids, keys, given, wanted, reader, include_sub_records)
 
     def _of_view(self, view: RecordViewData, query: dict[str, Any]) -> tuple[dict[str, Any], Sequence[str] | None]:
         """Return the conditions of a table, and the records on it where it is one of an activity."""
@@ -377,7 +380,9 @@ class TableReads(Service):
 
         def read(batch: Sequence[str], response: Any) -> Table:
             nonlocal done
-            part = _part(plan, batch, response)
+            found = plan.reader.read(response)
+            self._look_behind(plan, found)
+            part = _part(plan, batch, found)
             done += len(batch)
             if progress is not None:
                 progress(done, len(plan.ids))
@@ -394,6 +399,23 @@ class TableReads(Service):
         with contextlib.closing(answers):
             for answer in answers:
                 yield read(*answer)
+
+    def _look_behind(self, plan: _Plan, found: dict[str, list[Any]]) -> None:
+        """Read the values that a record does not show, because newer ones of other tables of the activity hide them."""
+        hidden = [record_id for record_id in found if record_id in plan.reader.hidden]
+        if hidden and plan.includes_sub_records:
+            raise ArgumentError(
+                f"include_sub_records cannot be given here: of {safe_repr(hidden[0])}, and maybe others, newest values"
+                " are of other tables of the activity, and which of the older ones is the newest of record and"
+                " sub-records cannot be told; read the sub-records by ids=[...]"
+            )
+
+        def ask(record_id: str) -> list[Any]:
+            values = as_list(self._session.call(list_record_values.build_request(record_id)))
+            behind = plan.reader.contents_among(values, record_id)
+            return [old if old is not None else new for old, new in zip(found[record_id], behind, strict=True)]
+
+        found.update(zip(hidden, map_bounded(ask, hidden, self._session.max_in_flight), strict=True))
 
     def _history(self, plan: _Plan, whole: Table, include_sub_records: bool, progress: RowProgress | None) -> Table:
         """Return every value of the data fields of a table in a row of its own, with its circumstances."""
@@ -481,8 +503,7 @@ def _searchable(conditions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     return [{name: value for name, value in item.items() if name != "plot_field_config"} for item in conditions]
 
 
-def _part(plan: _Plan, batch: Sequence[str], response: Any) -> Table:
-    found = plan.reader.read(response)
+def _part(plan: _Plan, batch: Sequence[str], found: Mapping[str, Sequence[Any]]) -> Table:
     ids = [record_id for record_id in batch if record_id in found]
     contents = columns_from((found[record_id] for record_id in ids), len(plan.columns))
     columns: list[list[Any]] = []

@@ -288,6 +288,44 @@ def test_a_table_of_an_activity_gives_its_records_and_columns(lab: Lab) -> None:
         lab.world(lab.api.records.table("Compound", table=view.id))
 
 
+def newest_of_each_activity(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records as a server shows them that has one value of each activity, whatever the table."""
+    for record in records:
+        for field, entries in record["record_values"].items():
+            kept = {(entry.get("record_id"), entry.get("operation_id")): entry for entry in reversed(entries)}
+            record["record_values"][field] = list(kept.values())[::-1]
+    return records
+
+
+def test_a_value_that_another_table_hides_is_looked_for(lab: Lab) -> None:
+    """Where a record shows the value of another table of the activity only, that of this one is read from its history."""
+    client: Any = lab.client
+    activity = client.activities.get_activity_by_id("First registration")
+    view = activity.record_views[0]
+    records = [client.records.get_or_create_record({"Compound": name}) for name in ("SBX-1", "SBX-2", "SBX-3")]
+    activity.add_records(records)
+    activity.refetch()
+    for record, number in zip(records, (3, 5), strict=False):
+        record.add_value("Potency (nM)", number, activity_id=activity, record_view_id=view.id)
+        record.add_value("Comment", "of the table", activity_id=activity, record_view_id=view.id)
+    store = lab.sandbox.store
+    field = next(item for item in store.all("data_field") if item["field_name"] == "Potency (nM)")
+    for record in (records[0], records[2]):
+        values.write(store, record.id, field, "4", activity.id, OTHER)
+    alter(lab, "listRecords", newest_of_each_activity)
+    read: Any = lab.api.records
+    given: dict[str, Any] = {"fields": ["Compound", "Potency (nM)", "Comment"], "table": view.id, "sorts": ["Compound"]}
+    before = len(lab.operations())
+
+    found = lab.world(read.table(**given))
+
+    wanted = [("SBX-1", 3.0, "of the table"), ("SBX-2", 5.0, "of the table"), ("SBX-3", None, None)]
+    assert rows_of(found, "Compound", "Potency (nM)", "Comment") == wanted
+    assert lab.operations()[before:].count("listRecordValues") == 2
+    with pytest.raises(ValueError, match="include_sub_records cannot be given here"):
+        lab.world(read.table(**given, include_sub_records=True))
+
+
 def test_a_view_gives_its_table(lab: Lab) -> None:
     """A view of the workspace has its columns, for the records of its entity type."""
     view = next(item for item in lab.world(lab.api.record_views.get_record_views()) if not item.operation_ids)

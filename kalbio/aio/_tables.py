@@ -65,6 +65,7 @@ class _Plan:
         given: whether the columns were chosen; else those without any value are left out.
         ids: the records, in order.
         reader: reads the answers.
+        includes_sub_records: whether values of sub-records count too.
     """
 
     columns: Sequence[Column]
@@ -73,6 +74,7 @@ class _Plan:
     given: bool
     ids: Sequence[str]
     reader: RowReader
+    includes_sub_records: bool
 
 
 def _no_table() -> Table:
@@ -138,7 +140,8 @@ class TableReads(Service):
             ValueError: the arguments contradict each other, or a field has no values of a type that you ask for.
             KalbioAPIError: the server refused.
 
-        API operation: `searchRecords`, `listRecords` for each batch; `listRecordValues` with `history`.
+        API operation: `searchRecords`, `listRecords` for each batch; `listRecordValues` with `history`, and of a
+        table for records whose newest value in the activity is in another table of it.
 
         Example:
             >>> table = await client.records.table("Compound", fields=["Compound", "Potency (nM)"])
@@ -268,7 +271,7 @@ class TableReads(Service):
         reader = RowReader([field.id for field in chosen], operation, table_id, include_sub_records)
         wanted = await self._ids_found(asked, on_view)
         key_ids = frozenset(field.id for field in chosen if field.is_key)
-        return _Plan(columns, key_ids, keys, given, wanted, reader)
+        return _Plan(columns, key_ids, keys, given, wanted, reader, include_sub_records)
 
     async def _of_view(
         self, view: RecordViewData, query: dict[str, Any]
@@ -376,9 +379,11 @@ class TableReads(Service):
 
         done = 0
 
-        def read(batch: Sequence[str], response: Any) -> Table:
+        async def read(batch: Sequence[str], response: Any) -> Table:
             nonlocal done
-            part = _part(plan, batch, response)
+            found = plan.reader.read(response)
+            await self._look_behind(plan, found)
+            part = _part(plan, batch, found)
             done += len(batch)
             if progress is not None:
                 progress(done, len(plan.ids))
@@ -387,14 +392,31 @@ class TableReads(Service):
         first = plan.ids[: min(batch_size, constants.FIRST_BATCH)]
         rest = plan.ids[len(first) :]
         if first:
-            yield read(*await ask(first))
+            yield await read(*await ask(first))
         cuts = chunk_for_url(rest, overhead=overhead, separator=",", max_count=batch_size)
         limit = self._session.max_in_flight
         answers = map_ordered(ask, (rest[cut] for cut in cuts), limit, ahead=limit)
         # Closed with this iterator: what is under way must not wait for the garbage collector.
         async with contextlib.aclosing(answers):  # sync: with contextlib.closing(answers):
             async for answer in answers:
-                yield read(*answer)
+                yield await read(*answer)
+
+    async def _look_behind(self, plan: _Plan, found: dict[str, list[Any]]) -> None:
+        """Read the values that a record does not show, because newer ones of other tables of the activity hide them."""
+        hidden = [record_id for record_id in found if record_id in plan.reader.hidden]
+        if hidden and plan.includes_sub_records:
+            raise ArgumentError(
+                f"include_sub_records cannot be given here: of {safe_repr(hidden[0])}, and maybe others, newest values"
+                " are of other tables of the activity, and which of the older ones is the newest of record and"
+                " sub-records cannot be told; read the sub-records by ids=[...]"
+            )
+
+        async def ask(record_id: str) -> list[Any]:
+            values = as_list(await self._session.call(list_record_values.build_request(record_id)))
+            behind = plan.reader.contents_among(values, record_id)
+            return [old if old is not None else new for old, new in zip(found[record_id], behind, strict=True)]
+
+        found.update(zip(hidden, await map_bounded(ask, hidden, self._session.max_in_flight), strict=True))
 
     async def _history(
         self, plan: _Plan, whole: Table, include_sub_records: bool, progress: RowProgress | None
@@ -484,8 +506,7 @@ def _searchable(conditions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     return [{name: value for name, value in item.items() if name != "plot_field_config"} for item in conditions]
 
 
-def _part(plan: _Plan, batch: Sequence[str], response: Any) -> Table:
-    found = plan.reader.read(response)
+def _part(plan: _Plan, batch: Sequence[str], found: Mapping[str, Sequence[Any]]) -> Table:
     ids = [record_id for record_id in batch if record_id in found]
     contents = columns_from((found[record_id] for record_id in ids), len(plan.columns))
     columns: list[list[Any]] = []

@@ -45,7 +45,8 @@ class RowReader:
 
     Attributes:
         hidden: ids of records that show no value of this table, but one of another table of the activity. A record
-            may show one value of each activity only, so an older one of this table may be hidden.
+            may show one value of each activity only, so an older one of this table may be hidden. Where values of
+            sub-records count too, also records that show one of this table: a hidden one may be newer.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class RowReader:
                         continue
                     if best is None or _later(entry, best):
                         best = entry
-                if best is None and self._view is not None:
+                if self._view is not None and (best is None or any_owner):
                     self._look_for_others(entries, own)
                 contents.append(None if best is None else best.content)
             found[own] = contents
@@ -115,7 +116,10 @@ class RowReader:
         return self.counts(entry.operation_id, entry.record_view_id)
 
     def _look_for_others(self, entries: Iterable[_Scoped], own_id: str) -> None:
-        if any(str(entry.operation_id) == self._operation for entry in entries):
+        here = [entry for entry in entries if str(entry.operation_id) == self._operation]
+        seen = {str(entry.record_id) for entry in here if self._passes(entry)}
+        owners = {str(entry.record_id) for entry in here} - seen
+        if own_id in owners or (self._sub_records and owners):
             self.hidden.add(own_id)
 
     def contents_of(self, state: dict[str, Any] | LazyObject, own_id: str) -> list[Any]:
@@ -125,7 +129,7 @@ class RowReader:
             known = entries_of(state, field_id)
             entries = [entry for entry in known if entry.record_id is None or self._passes(entry)]
             entry = current_entry(entries, own_id, include_sub_records=self._sub_records)
-            if entry is None and self._view is not None:
+            if self._view is not None and (entry is None or self._sub_records):
                 self._look_for_others(known, own_id)
             contents.append(None if entry is None else entry.content)
         return contents
