@@ -1,9 +1,9 @@
-# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest fb20a84aa2b3)
+# Derived from kalbio/aio/registration.py by scripts/regenerate; edit that file. (digest af4d66de9af7)
 """The registration workflow: files and drafts go out to a registrar, results come back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from kaleidoscope_api.api.imports import create_import, run_import
@@ -22,6 +22,7 @@ from kaleidoscope_api.api.registration import (
 )
 
 from kalbio._activity import ACTIVITIES
+from kalbio._bars import told_of
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
 from kalbio._core.objects.checks import renamed, require_rows, require_texts
@@ -222,6 +223,7 @@ class RegistrationService(Service):
         interval: float = 2.0,
         timeout: float = 600.0,
         on_record_errors: Literal["return", "raise"] = "return",
+        progress: Callable[[RegistrationFileWithErrors], object] | bool | None = None,
     ) -> RegistrationFileWithErrors: ...
 
     @overload
@@ -234,6 +236,7 @@ class RegistrationService(Service):
         interval: float = 2.0,
         timeout: float = 600.0,
         on_record_errors: Literal["return", "raise"] = "return",
+        progress: Callable[[RegistrationSubmissionWithErrors], object] | bool | None = None,
     ) -> RegistrationSubmissionWithErrors: ...
 
     @default_on_error(none)
@@ -246,6 +249,7 @@ class RegistrationService(Service):
         interval: float = 2.0,
         timeout: float = 600.0,
         on_record_errors: Literal["return", "raise"] = "return",
+        progress: Callable[[Any], object] | bool | None = None,
     ) -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
         """Wait until the registrar is done with a file or a submission, and return it.
 
@@ -257,6 +261,7 @@ class RegistrationService(Service):
             timeout: longest time to wait, in seconds.
             on_record_errors: "raise" treats failed records as a failure of the whole; "return" leaves it to you to look
                 at `record_errors`.
+            progress: True shows its status and the time; a function is called with the registration after each look.
 
         Raises:
             IdentifierNotFoundError: no such activity, registration or submission.
@@ -292,7 +297,14 @@ class RegistrationService(Service):
             raise IdentifierNotFoundError("submission", wanted)
 
         what = f"the registration of {file_id or submission_id}"
-        ended = poll(look, has_ended, interval=interval, timeout=timeout, what=what)
+        with told_of(progress, "registration", lambda state: state.status or "") as tell:
+
+            def look_and_tell() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
+                found = look()
+                tell(found)
+                return found
+
+            ended = poll(look_and_tell, has_ended, interval=interval, timeout=timeout, what=what)
         # The registrar has written, maybe with another client, and whoever waits for it wants to see that.
         self._session.forget(*staleness.REGISTERED)
         if ended.status in FAILED or (ended.record_errors and on_record_errors == "raise"):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kalbio import WaitTimeoutError
 from kalbio._core.files.uploads import open_upload
 from tests.conftest import Lab
 from tests.test_extras import without
@@ -136,6 +137,21 @@ def test_waiting_for_an_import_shows_its_state(lab: Lab, capsys: pytest.CaptureF
     assert "import: completed [00:0" in printed.err
     assert printed.out == ""
     assert seen[-1].import_status == "completed"
+
+
+def test_waiting_for_a_registration_shows_its_status(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """While you wait for the registrar its status and the time are shown; a function gets the registration."""
+    seen: list[Any] = []
+    batch = lab.client.activities.create_activity("Batch", "experiment", activity_definition_id="Batch registration")
+    lab.client.registration.stage_drafts(batch, ["Compound"], ROWS)
+    submission = lab.client.registration.validate_drafts(batch)
+    for progress in (True, seen.append, False):
+        with pytest.raises(WaitTimeoutError):
+            lab.world(lab.api.registration.wait(batch, submission_id=submission, timeout=0, progress=progress))
+    printed = capsys.readouterr()
+    assert f"registration: {seen[-1].status} [00:0" in printed.err
+    assert printed.out == ""
+    assert [item.id for item in seen] == [submission.id]
 
 
 def test_a_single_import_has_no_progress(lab: Lab) -> None:

@@ -298,7 +298,7 @@ def newest_of_each_activity(records: list[dict[str, Any]]) -> list[dict[str, Any
 
 
 def test_a_value_that_another_table_hides_is_looked_for(lab: Lab) -> None:
-    """Where a record shows the value of another table of the activity only, that of this one is read from its history."""
+    """Where a record shows the value of another table of the activity only, its own is read from its history."""
     client: Any = lab.client
     activity = client.activities.get_activity_by_id("First registration")
     view = activity.record_views[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from kaleidoscope_api.api.imports import create_import, run_import
@@ -20,6 +20,7 @@ from kaleidoscope_api.api.registration import (
     validate_drafts,
 )
 
+from kalbio._bars import told_of
 from kalbio._core.aio.waiting import poll
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import IdentifierNotFoundError, OutcomeError
@@ -221,6 +222,7 @@ class RegistrationService(Service):
         interval: float = 2.0,
         timeout: float = 600.0,
         on_record_errors: Literal["return", "raise"] = "return",
+        progress: Callable[[RegistrationFileWithErrors], object] | bool | None = None,
     ) -> RegistrationFileWithErrors: ...
 
     @overload
@@ -233,6 +235,7 @@ class RegistrationService(Service):
         interval: float = 2.0,
         timeout: float = 600.0,
         on_record_errors: Literal["return", "raise"] = "return",
+        progress: Callable[[RegistrationSubmissionWithErrors], object] | bool | None = None,
     ) -> RegistrationSubmissionWithErrors: ...
 
     @default_on_error(none)
@@ -245,6 +248,7 @@ class RegistrationService(Service):
         interval: float = 2.0,
         timeout: float = 600.0,
         on_record_errors: Literal["return", "raise"] = "return",
+        progress: Callable[[Any], object] | bool | None = None,
     ) -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
         """Wait until the registrar is done with a file or a submission, and return it.
 
@@ -256,6 +260,7 @@ class RegistrationService(Service):
             timeout: longest time to wait, in seconds.
             on_record_errors: "raise" treats failed records as a failure of the whole; "return" leaves it to you to look
                 at `record_errors`.
+            progress: True shows its status and the time; a function is called with the registration after each look.
 
         Raises:
             IdentifierNotFoundError: no such activity, registration or submission.
@@ -291,7 +296,14 @@ class RegistrationService(Service):
             raise IdentifierNotFoundError("submission", wanted)
 
         what = f"the registration of {file_id or submission_id}"
-        ended = await poll(look, has_ended, interval=interval, timeout=timeout, what=what)
+        with told_of(progress, "registration", lambda state: state.status or "") as tell:
+
+            async def look_and_tell() -> RegistrationFileWithErrors | RegistrationSubmissionWithErrors:
+                found = await look()
+                tell(found)
+                return found
+
+            ended = await poll(look_and_tell, has_ended, interval=interval, timeout=timeout, what=what)
         # The registrar has written, maybe with another client, and whoever waits for it wants to see that.
         self._session.forget(*staleness.REGISTERED)
         if ended.status in FAILED or (ended.record_errors and on_record_errors == "raise"):
