@@ -412,6 +412,19 @@ FRAMES: list[tuple[Any, str]] = [
     (pd.Series([1], name="v"), r"give series.to_frame\(\)"),
     (pd.DataFrame({"v": [1]}, index=["CPD-1"]), r"such as 'CPD-1'; give frame.rename_axis\('Compound'\)"),
     (pd.DataFrame({"v": [1]}, index=pd.Index([5], name="v")), "index and a column are both called 'v'"),
+    (
+        pd.DataFrame({"v": [1]}, index=pd.MultiIndex.from_tuples([("a", 1)], names=["k", None])),
+        r"levels without a name, beside 'k'; name them, with frame.rename_axis\(\[",
+    ),
+    (
+        pyarrow.Table.from_pandas(pd.DataFrame({"v": [1]}, index=["CPD-1"])),
+        r"is the index of a frame without a name, .* such as 'CPD-1'; name it",
+    ),
+    (
+        {"k": pd.Series(["a", "b"]), "v": pd.Series([2, 1], index=[1, 0])},
+        r"'v' is a Series with another index .* give pandas.DataFrame\(",
+    ),
+    ({"k": ["a", "b"], "v": {1, 2}}, "'v' is a set, which has no order; give a list"),
     (pd.DataFrame({"v": pd.period_range("2026-03", periods=1, freq="M")}), "Period"),
     (pd.DataFrame({"v": pd.Series(np.array(["20000-01-01"], "datetime64[s]"))}), "cannot be read"),
     (pyarrow.table({"v": pyarrow.array([(1, 2, 3)], pyarrow.month_day_nano_interval())}), "MonthDayNano"),
@@ -430,6 +443,23 @@ def test_frames_lose_nothing_without_a_word() -> None:
         days = polars.Series([datetime(1899, 3, 1), None, datetime(2026, 3, 1)]).cast(polars.Datetime(unit))
         assert list(read_rows(polars.DataFrame({"v": days}))) == [{"v": date(1899, 3, 1)}, {}, {"v": date(2026, 3, 1)}]
     assert list(read_rows(pd.DataFrame({"v": [1, 2]}, index=[7, 5]))) == [{"v": 1}, {"v": 2}]
+    assert list(read_rows(pyarrow.Table.from_pandas(pd.DataFrame({"v": [1, 2]}, index=[7, 5])))) == [{"v": 1}, {"v": 2}]
+
+
+def test_columns_of_any_library_are_read_as_in_its_frames() -> None:
+    """In a dict of columns, those of pandas, polars and Arrow have the cells that they have in a frame."""
+    day, odd = datetime(2026, 1, 1), np.datetime64("2026-01-01T00:00:00.000000001", "ns")
+    columns: dict[str, Any] = {
+        "pandas": pd.Series([0.1, None], index=[7, 5], dtype="Float32"), "array": np.array([0.1, 2], dtype="float32"),
+        "polars": polars.Series([day, None]), "arrow": pyarrow.array([0.1, None], type=pyarrow.float32()),
+        "chunked": pyarrow.chunked_array([["x"], [None]]), "list": ["a", "b"],
+    }  # fmt: skip
+    assert list(read_rows(columns)) == [
+        {"pandas": 0.1, "array": 0.1, "polars": day.date(), "arrow": 0.1, "chunked": "x", "list": "a"},
+        {"array": 2, "list": "b"},
+    ]
+    with pytest.raises(RefusedCellsError, match="parts of microseconds"):
+        read_rows({"v": polars.Series(np.array([odd]))})
 
 
 SHORT: list[tuple[float, float]] = [

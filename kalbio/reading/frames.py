@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from kalbio._table_files.doubtful import Doubtful
 _DAY = 86_400
 # Without the first and the last day, which may be in another year in another zone.
 _FIRST, _LAST = -62_135_596_800 + _DAY, 253_402_300_800 - _DAY
+_INDEX = re.compile(r"__index_level_\d+__")
 _UNITS = {"ms": 10**3, "us": 10**6}
 
 
@@ -37,7 +39,48 @@ def from_frame(source: Any) -> tuple[list[Any], Iterable[tuple[int, Sequence[Any
         names, columns = _arrow(source)
     else:
         return None
-    return list(names), enumerate(zip(*columns, strict=True))
+    kept = [place for place, name in enumerate(names) if not _is_unnamed_index(name, columns[place])]
+    return [names[place] for place in kept], enumerate(zip(*(columns[place] for place in kept), strict=True))
+
+
+def from_columns(source: Mapping[Any, Any]) -> dict[Any, list[Any]]:
+    """Return the cells of columns, lists or columns of a library. Raises ValueError where rows cannot be told."""
+    index: Any = None
+    found: dict[Any, list[Any]] = {}
+    for name, cells in source.items():
+        if isinstance(cells, Set):
+            raise ArgumentError(f"The column {safe_repr(name)} is a set, which has no order; give a list")
+        if _is_of("pandas", "Series", cells):
+            if index is not None and not index.equals(cells.index):
+                raise ArgumentError(
+                    f"The column {safe_repr(name)} is a Series with another index than one before it, so that its rows"
+                    " are others; give pandas.DataFrame(...) of them, which aligns them, or lists"
+                )
+            index, found[name] = cells.index, _pandas_column(cells)
+        elif _is_of("polars", "Series", cells):
+            found[name] = _polars_column(cells)
+        elif _is_of("pyarrow", "Array", cells) or _is_of("pyarrow", "ChunkedArray", cells):
+            found[name] = _arrow_column(cells)
+        else:
+            found[name] = list(cells)
+    return found
+
+
+def _is_unnamed_index(name: Any, cells: Sequence[Any]) -> bool:
+    """Whether a column is the index of a frame that pandas has written without a name, and has numbers of rows.
+
+    Raises ValueError where it holds anything else.
+    """
+    if not isinstance(name, str) or not _INDEX.fullmatch(name):
+        return False
+    odd = next((cell for cell in cells if type(cell) is not int), None)
+    if odd is not None:
+        raise ArgumentError(
+            f"The column {safe_repr(name)} is the index of a frame without a name, and holds what is no number of a"
+            f" row, such as {safe_repr(odd)}; name it, with frame.rename_axis('Compound'), or write the frame with"
+            " index=False"
+        )
+    return True
 
 
 def _is_of(library: str, name: str, value: Any) -> bool:
@@ -51,6 +94,11 @@ def _pandas(frame: Any) -> tuple[list[Any], list[list[Any]]]:
         raise ArgumentError("The frame has several levels of column names; flatten them first")
     names = list(frame.index.names)
     if any(name is not None for name in names):  # then the index means something
+        if None in names:
+            raise ArgumentError(
+                f"The index of the frame has levels without a name, beside {safe_repr(next(filter(None, names)))}; name"
+                " them, with frame.rename_axis([...]), or drop them, with frame.reset_index(level=..., drop=True)"
+            )
         twice = next((name for name in names if name in frame.columns), None)
         if twice is not None:
             raise ArgumentError(f"The index and a column are both called {safe_repr(twice)}; rename one of them")

@@ -20,7 +20,7 @@ from kalbio._table_files.doubtful import Doubtful
 from kalbio._table_files.excel import from_xlsx
 from kalbio._table_files.text import from_delimited, from_json_lines
 from kalbio.reading.cells import RefusedCell, RefusedCellsError
-from kalbio.reading.frames import from_frame
+from kalbio.reading.frames import from_columns, from_frame
 from kalbio.tables import Table
 
 Converter = Callable[[Any], Any]
@@ -308,7 +308,7 @@ def _columns(source: Mapping[Any, Any]) -> tuple[list[Any], Numbered]:
                 f"A dict is taken for columns of a table, and {safe_repr(name)} holds no list: {safe_repr(cells)};"
                 " for a single row give [row]"
             )
-    listed = {name: list(cells) for name, cells in source.items()}
+    listed = from_columns(source)
     for (name, cells), (other, more) in pairwise(listed.items()):
         if len(cells) != len(more):
             raise ArgumentError(
