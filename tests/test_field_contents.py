@@ -13,6 +13,7 @@ from uuid import UUID
 
 import numpy as np
 import pandas as pd
+import polars
 import pyarrow
 import pytest
 
@@ -77,7 +78,9 @@ WRITTEN: dict[str, list[tuple[Any, Any]]] = {
     "multiselect": [
         (["a", "b"], ["a", "b"]), (("a",), ["a"]), ("a", ["a"]), ("a; b", ["a", "b"]), ("a;b;", ["a", "b"]),
         ('["a; b", "c"]', ["a; b", "c"]), ("[1]", ["[1]"]), ([1, "b", None], ["1", "b"]), (5, ["5"]), ([], MISSING),
-        (" ; ", MISSING), (np.array(["a", "b"]), ["a", "b"]), (["a;b"], ["a;b"]), ("a, b", ["a, b"]), ("[]", MISSING),
+        (" ; ", MISSING), (np.array(["a", "b"]), ["a", "b"]),
+        (polars.Series(["a", None]), ["a"]), (pyarrow.scalar(["a", "b"]), ["a", "b"]),
+        (pyarrow.array(["a", None]), ["a"]), (["a;b"], ["a;b"]), ("a, b", ["a, b"]), ("[]", MISSING),
     ],
     "URL": [
         ("https://x.org/a;b", ["https://x.org/a;b"]), (["https://x.org", "https://y.org"], ["https://x.org", "https://y.org"]),
@@ -207,7 +210,7 @@ SAME: dict[str, list[tuple[Any, Any]]] = {
     "text": [("a", "a"), ("", "")],
     "number": [
         ("2", "2.0"), ("2", 2), (2.0, "2"), ("2.50", "2.5"), ("1e3", "1000"), (" 5 ", "5"), ("-0", "0"), ("0042", "42"),
-        (str(2**70), str(2**70) + ".0"), ("+5", "5"),
+        (str(2**70), str(2**70) + ".0"), ("+5", "5"), ("0.10000000000000001", "0.1"), ("1" * 60, str(float("1" * 60))),
     ],
     "boolean": [(True, True), (False, False)],
     "date": [("2026-03-01T00:00:00.000Z", "2026-03-01"), ("2026-03-01", "2026-03-01")],

@@ -142,6 +142,20 @@ def test_a_table_that_is_loaded_is_the_table_that_was_read(
         assert lab.world(lab.api.records.plan_upsert(source, form, columns=columns)).writes_nothing
 
 
+def test_digits_beyond_those_of_a_float_stay(lab: Lab) -> None:
+    """A number of more digits than its table shows is not written anew by a load of the table; other digits are."""
+    digits = "1" * 40 + ".25"
+    rows = [{"Compound": "digits", "a number": digits}]
+    assert lab.world(lab.api.records.upsert(rows, key="Compound")).ok
+    record = lab.client.records.get_record_by_id({"Compound": "digits"})
+    assert record is not None
+    table = lab.world(lab.api.records.table(ids=[record.id], fields=["Compound", "a number"]))
+    for again in (table, table.to_pandas()):
+        assert lab.world(lab.api.records.plan_upsert(again, key="Compound")).values_unchanged == 1
+    plan = lab.world(lab.api.records.plan_upsert([{**rows[0], "a number": digits[:-1]}], key="Compound"))
+    assert plan.values_changed == 1
+
+
 def test_what_a_cell_may_be_is_for_its_field_to_say(lab: Lab) -> None:
     """Lists and dicts go where the field takes them, and are refused by row and column where it does not."""
     good = {

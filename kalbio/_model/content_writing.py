@@ -209,7 +209,10 @@ def same_number(old: Any, new: Any) -> bool:
 def _same_exact(old: Any, new: Any) -> bool:
     if read_number(old) != read_number(new):
         return False
-    exact = read_exact(old)  # floats that are the same may have been written with different digits
+    # What a float says of a number is all that is known of it where it was read as one: digits beyond stay.
+    if isinstance(new, str) and new == _digits(float(new)):
+        return True
+    exact = read_exact(old)
     return exact is not None and exact == read_exact(new)
 
 

@@ -50,7 +50,7 @@ def plain_cell(value: Any) -> Any:
         return _text(value) if value else MISSING
     if value is None or kind.__name__ in _MISSING_TYPES:
         return MISSING
-    if kind is bool or kind is int:
+    if kind is bool or kind is int or (kind is float and math.isfinite(value)):
         return value
     if isinstance(value, Enum):
         return plain_cell(value.value)
@@ -58,10 +58,11 @@ def plain_cell(value: Any) -> Any:
         raise CellError("holds several things; a cell holds one value, or a list of them")
     if isinstance(value, tuple) and kind is not tuple:  # with a name for each, as a span of months and days
         raise CellError(f"is a {kind.__name__}, which holds several things; a cell holds one value, or a list of them")
-    if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1:
+    if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1 or _is_column(value):
         return _items(value)
     try:
-        return _scalar(_unboxed(value))
+        unboxed = _unboxed(value)
+        return plain_cell(unboxed) if isinstance(unboxed, list | Mapping) else _scalar(unboxed)
     except CellError:
         raise
     except (ValueError, OverflowError, NotImplementedError) as error:  # days beyond the calendar of Python, as a rule
@@ -101,9 +102,14 @@ def _scalar(value: Any) -> Any:
     raise CellError(f"is of the type {type(value).__name__}, which has no form in a cell; give text, or a converter")
 
 
+def _is_column(value: Any) -> bool:
+    """Whether a value is a column of polars or Arrow, which count no dimensions."""
+    return hasattr(value, "to_pylist") or (hasattr(value, "to_list") and hasattr(value, "dtype"))
+
+
 def _unboxed(value: Any) -> Any:
     """Return the plain value of a scalar of an array library."""
-    if hasattr(value, "dtype") and value.dtype.kind == "M":  # its plain value may be a number of nanoseconds
+    if getattr(getattr(value, "dtype", None), "kind", "") == "M":  # its plain value may be a number of nanoseconds
         if str(value) == "NaT":
             return None
         short = value.astype("datetime64[us]")
