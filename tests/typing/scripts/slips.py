@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, assert_type
 
-from kalbio import UNSET, AsyncKaleidoscopeClient
+from kalbio import UNSET, AsyncKaleidoscopeClient, F
 from kalbio.aio.activities import Activity, ActivityDefinition, ActivityStatusEnum
 from kalbio.aio.dashboards import Dashboard
 from kalbio.aio.entity_fields import DataField, KeyField
@@ -56,6 +56,20 @@ async def updates(activity: Activity, definition: ActivityDefinition, key: KeyFi
     await definition.update(titel="t")  # error
     await field.update(feild_name="t")  # error
     await key.update(is_archived=True)  # error
+
+
+async def conditions(client: AsyncKaleidoscopeClient) -> None:
+    """A rule takes what it can compare with, and conditions are joined with `&` alone."""
+    where = (F("logP") < 5) & F("Made on").since(date(2026, 1, 1)) & F("Status").is_in(["hit"])
+    await client.records.search_records(where=where, sorts=["-logP"])
+    await client.records.table(where=F("logP") < "5")  # error
+    F("logP").is_less_than(date(2026, 1, 1))  # error
+    F("Made on").since(5)  # error
+    F("Status").is_in(5)  # error
+    F("Made on").is_after_relative_day("1")  # error
+    F("Status").contains(["hit"])  # error
+    await client.records.search_records(where=F("logP"))  # error
+    await client.records.table(where="logP < 5")  # error
 
 
 async def filters(client: AsyncKaleidoscopeClient, field: DataField, activity: Activity) -> None:
