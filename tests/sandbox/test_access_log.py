@@ -179,8 +179,14 @@ def test_each_attempt_of_a_webhook_is_a_line(monkeypatch: pytest.MonkeyPatch, he
         assert [told for told in heard() if told.startswith("webhook")] == [expected]
 
 
-def test_what_the_server_answers_itself_is_a_line_too(api: Api, heard: Callable[[], list[str]]) -> None:
-    """Pages of the reference, strangers, bodies that are too large, and what never became a request."""
+def test_what_the_server_answers_itself_is_a_line_too(
+    api: Api, heard: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of the reference, strangers, bodies that are too large, what never became a request, and failures."""
+
+    def fail(_: Request) -> None:
+        raise sqlite3.DatabaseError("damaged")
+
     with serve(api.sandbox, limits=Limits(patience=0.05, grace=0.05)) as server:
         httpx.get(server.reference_url)
         httpx.get(server.url + "/programs", headers={"origin": "http://evil.invalid"})
@@ -190,13 +196,16 @@ def test_what_the_server_answers_itself_is_a_line_too(api: Api, heard: Callable[
         with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as slow:
             slow.sendall(b"GET /")
             assert b" 408 " in slow.recv(65_536)
-    told = heard()
+        monkeypatch.setattr(api.sandbox, "handle_with_faults", fail)
+        assert httpx.get(server.url + "/programs").status_code == 500
+    told = [line for line in heard() if "Traceback" not in line and "Exception in" not in line]
     assert told[:2] == [
         "GET /reference 200 ? ms",
         "GET /programs 403 ? ms  refused (foreign_origin): pages of http://evil.invalid may not use this sandbox",
     ]
     assert "POST /programs 413 ? ms  refused (body_too_large): " in told[2]
     assert told[3].startswith("- - 408 ? ms  refused (request_timeout): ")
+    assert told[4:] == ["GET /programs 500 ? ms  failed with DatabaseError: damaged"]
 
 
 # -- the command ------------------------------------------------------------------------------------------------------

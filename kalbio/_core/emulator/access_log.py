@@ -60,7 +60,7 @@ def log_request(
         operation: the operation that it is for.
         fault: what went wrong with it on purpose.
         carried_out: with a fault, whether the operation was carried out; None where that says nothing.
-        note: why there is no answer, where no fault says so.
+        note: why it went wrong, where no answer and no fault says so.
     """
     if not logger.isEnabledFor(logging.INFO):
         return
@@ -69,7 +69,7 @@ def log_request(
     reason = note
     if refusal is not None:
         reason = refusal.message
-    elif answer is not None and answer.status >= 400 and (fault is None or fault.status is None):
+    elif note is None and answer is not None and answer.status >= 400 and (fault is None or fault.status is None):
         reason = _body(answer.body, answer.header("content-type"))
     parts: dict[str, object] = {
         "kind": "request",

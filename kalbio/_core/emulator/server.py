@@ -175,10 +175,14 @@ class App:
     def _answer(self, request: Request) -> Outcome:
         begun = time.perf_counter()
         page = self._find_page(request)
-        if page is None:
+        if page is not None:
+            self._log(request, page, begun)
+            return Outcome(page)
+        try:
             return self._emulator.handle_with_faults(request)
-        self._log(request, page, begun)
-        return Outcome(page)
+        except Exception as error:  # which the server answers with a 500, and shows
+            self._log(request, Response(500, (), b""), begun, f"failed with {type(error).__name__}: {error}")
+            raise
 
     def _log(self, request: Request, answer: Response | None, begun: float, note: str | None = None) -> None:
         log_request(self._emulator.conventions.logger, request, answer, time.perf_counter() - begun, note=note)
