@@ -18,6 +18,8 @@ from kaleidoscope_api.models import SearchFilterRuleType
 from kalbio import F, IdentifierNotFoundError
 from kalbio._core.http import url_chunks
 from kalbio._model import long_searches
+from kalbio._model.fields import EntityFieldData
+from kalbio._model.filter_values import check_fit
 from kalbio._model.filters import Where, spelling
 from tests.altered import body_of, query_of
 from tests.conftest import Lab, World
@@ -156,12 +158,14 @@ MISFITS = [
     (F(FLAG).is_in([True, "maybe"]), "write True or False$"),
     (F(FLAG) < 1, "about numbers"),
     (F(FLAG).is_last_week(), "about days"),
+    (F(FLAG).is_between(1, 2), r"for yes or no there are ==, is_set\(\)"),
     (F(CHOICE).is_equal(True), "True is not a text; write 'true', if the text is that"),
     (F("Compound").is_equal(False), "False is not a text"),
 ]
 FITTING = [
     F(NUMBER) == "2.5", F(NUMBER) == Decimal("2.50"), F(NUMBER).is_between(1, 1e3), F(NUMBER).contains("2"),
     F(NUMBER).is_last_updated_after(DAY), F(DATE) == "2026-02-01", F(DATE) == MOMENT, F(DATE).is_this_week(),
+    F(DATE).is_between("2026-01-01", "2026-02-01"), F(CHOICE).is_between(1, 2), F(CHOICE).is_between(DAY, MOMENT),
     F(FLAG).is_equal(True), F(CHOICE) == 5, F(CHOICE) < 5, F(CHOICE) == DAY, F("Compound") == 7, F(FLAG).is_set(),
 ]  # fmt: skip
 
@@ -181,6 +185,14 @@ def test_a_condition_on_what_a_field_cannot_hold_is_refused(lab: Lab, world: Wor
         with row(repr(where)):
             world(lab.api.records.search_records(where=where))
     assert lab.operations().count("searchRecords") == len(FITTING)
+
+
+def test_days_of_digits_alone_are_days() -> None:
+    """A range of days in the basic format of ISO 8601 is none of numbers."""
+    field = EntityFieldData({"id": "f", "field_name": DATE, "field_type": "date"})
+    check_fit(field, next(iter(F(DATE).is_between("20260101", "20260201"))))
+    with pytest.raises(ValueError, match="about numbers"):
+        check_fit(field, next(iter(F(DATE).is_between(20260101, 20260201))))
 
 
 def id_of(lab: Lab, where: Where) -> str:

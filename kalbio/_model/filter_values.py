@@ -112,9 +112,11 @@ def check_fit(field: EntityFieldData, condition: Mapping[str, Any]) -> None:
             if isinstance(value, str | int | float) and not kind.holds(value):
                 raise _misfit(field, condition, f"{safe_repr(value)} is not {kind.called}; {kind.cure(value)}")
         return
-    ends = sent if rule == Rule.IS_BETWEEN and isinstance(sent, list) else []
-    of_numbers = rule in _OF_NUMBERS or (bool(ends) and all(map(_is_number, ends)))
-    of_times = rule in _OF_TIMES or "_relative_" in rule or (bool(ends) and not of_numbers)
+    of_numbers, of_times = rule in _OF_NUMBERS, rule in _OF_TIMES or "_relative_" in rule
+    if rule == Rule.IS_BETWEEN and isinstance(sent, list):
+        # The type says what the ends are: a day may be digits alone, as 20260301.
+        fits = kind is _TEXTS or (kind is not _FLAGS and all(map(kind.holds, sent)))
+        of_numbers, of_times = not fits and kind is _DAYS, not fits and kind is not _DAYS
     if (of_numbers and not kind.has_numbers) or (of_times and not kind.has_times):
         about = "numbers" if of_numbers else "days"
         raise _misfit(field, condition, f"the rule is about {about}; {kind.rules}")
