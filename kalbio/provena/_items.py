@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_items.py by scripts/regenerate; edit that file. (digest 50ef50ce8523)
+# Derived from kalbio/provena/aio/_items.py by scripts/regenerate; edit that file. (digest c261f75649bb)
 """What is known of the items of one subtype: which there are, and which one is meant."""
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kalbio._core.errors import (
     ValidationError,
 )
 from kalbio._core.http.responses import as_object
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.identifiers import Catalog
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import page_of, texts_in
@@ -34,6 +35,12 @@ Sort: TypeAlias = Literal["CREATED_TIME", "UPDATED_TIME", "DISPLAY_NAME"]
 
 Identifier: TypeAlias = str | Item | Hit | LineageNode | RunOutcome
 """Names an item: its handle, an object, or its exact display name within its subtype."""
+
+
+Names: TypeAlias = list[str]
+_OF_SERVICES = frozenset(
+    {"catalog", "check", "checked", "client", "look", "own", "own_or_unreadable", "page", "wire_record"}
+)
 
 
 class Items(Generic[ItemT]):
@@ -54,6 +61,10 @@ class Items(Generic[ItemT]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.subtype.value}>"
+
+    def __dir__(self) -> Names:
+        # Without what services call of each other: completion is for what to write.
+        return [name for name in super().__dir__() if name not in _OF_SERVICES]
 
     if not TYPE_CHECKING:
         # Hidden from type checkers, so that a slip is an error there.
@@ -310,6 +321,7 @@ def list_request(
     require_one_of("record_type", record_type, ("ALL", "COMPLETE_ONLY", "SEED_ONLY"))
     if sort is not None:
         require_one_of("sort", sort, ("CREATED_TIME", "UPDATED_TIME", "DISPLAY_NAME"))
+    require_flag("ascending", ascending)
     if limit is not None:
         require_whole("limit", limit, 0)
     require_whole("page_size", page_size, 1, LARGEST_PAGE)

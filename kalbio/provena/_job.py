@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_job.py by scripts/regenerate; edit that file. (digest 8c3c720fea42)
+# Derived from kalbio/provena/aio/_job.py by scripts/regenerate; edit that file. (digest f30beed5ac1e)
 """Jobs, and waiting for them: how they are looked at, how often, and what follows from what is seen."""
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from provena_api.models import AdminListByBatchRequest, AdminListJobsRequest, Li
 from kalbio._bars import told_of
 from kalbio._core.errors import NotFoundError, RateLimitError, ResponseError, SDKError, ServerError, TransportError
 from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.resource import Resource, anything, number, text
 from kalbio._core.objects.uuids import UUID_TEXT
 from kalbio._core.sync.concurrency import sleep
@@ -29,7 +30,7 @@ from kalbio._core.text.display import printable, safe_repr
 from kalbio.provena._model.answers import PageKeys, page_of
 from kalbio.provena._model.items import moment
 from kalbio.provena._model.jobs import ENDED, JobFailedError, JobTimeoutError, leads_to
-from kalbio.provena._service import Client
+from kalbio.provena._service import Client, require_progress
 
 if TYPE_CHECKING:
     from kalbio._core.http.httpx_names import Response
@@ -178,6 +179,8 @@ class Job(Resource):
         Example:
             >>> (job.wait(timeout=120)).result
         """
+        require_flag("follow", follow)
+        require_progress(progress)
         with told_of(progress, "job", lambda job: job.status or "not there yet") as tell:
 
             def told(jobs: Sequence[Job]) -> None:

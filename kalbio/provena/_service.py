@@ -1,13 +1,15 @@
-# Derived from kalbio/provena/aio/_service.py by scripts/regenerate; edit that file. (digest c98e25908ce1)
+# Derived from kalbio/provena/aio/_service.py by scripts/regenerate; edit that file. (digest 2cc48ffc96d8)
 """What the services need of a client, and share."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from inspect import currentframe
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.resource import Names
 from kalbio._core.sync.session import Session
@@ -82,6 +84,19 @@ def require_whole(name: str, value: Any, least: int, most: int | None = None) ->
     if isinstance(value, bool) or not isinstance(value, int) or value < least or (most is not None and value > most):
         span = f"at least {least}" if most is None else f"from {least} to {most}"
         raise ArgumentError(f"{name} must be a whole number, {span}; got {safe_repr(value)}")
+
+
+def require_progress(progress: Any) -> None:
+    """Raise ValueError unless what is to be told of progress is a function, a yes or no, or None."""
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise ArgumentError(f"progress must be True, or a function that is called; got {safe_repr(progress)}")
+
+
+def require_path(name: str, value: Any) -> Path:
+    """Return a path. Raises TypeError for what is none."""
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise ArgumentTypeError(f"{name} must be the path of a file or folder; got {safe_repr(value)}")
+    return Path(value)
 
 
 def require_text(name: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 6c73a95b710f)
+# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 82f05576a37e)
 """Datasets: their metadata, the credentials and links for their files."""
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from provena_api.api.datastore import (
 )
 from provena_api.models import CredentialsRequest, ItemRevertRequest, LockChangeRequest, PresignedURLRequest
 
-from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_object, unusable
-from kalbio._core.objects.checks import require_flag
+from kalbio._core.objects.checks import require_flag, unicode_text
 from kalbio._core.sync.client_per_loop import ClientPerLoop
 from kalbio._core.sync.downloads import IDENTITY_ENCODING, check_target, save
 from kalbio._core.text.display import safe_repr
@@ -50,7 +50,14 @@ from kalbio.provena._model.dataset_metadata import as_metadata, covers
 from kalbio.provena._model.references import OF_METADATA
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena._references import with_handles
-from kalbio.provena._service import WithRegistry, outside, require_text, require_whole
+from kalbio.provena._service import (
+    WithRegistry,
+    outside,
+    require_path,
+    require_progress,
+    require_text,
+    require_whole,
+)
 from kalbio.provena._verified import sent_or_found
 from kalbio.provena.items import Dataset
 from kalbio.provena.registry import ListOf, RegistryService, changes_since, place_among_versions
@@ -95,6 +102,7 @@ class DatasetsService(RegistryService[Dataset]):
         Example:
             >>> dataset = client.datasets.mint(metadata)
         """
+        require_flag("verify", verify)
         metadata_sent = self._sent(metadata)
         before = {one.id for one in self._newest(2 * _LATELY)} if verify else set()
 
@@ -212,6 +220,9 @@ class DatasetsService(RegistryService[Dataset]):
             >>> second = client.datasets.version(dataset, "longer runs", copy_files=True)
         """
         require_text("reason", reason)
+        require_flag("verify", verify)
+        if copy_files is not None:
+            require_flag("copy_files", copy_files)
         old = self.own(dataset)
         before = self._next_of(old) if verify else None
 
@@ -322,7 +333,7 @@ class DatasetsService(RegistryService[Dataset]):
         Example:
             >>> link = client.datasets.link(dataset, "data/forcing.csv", expires_in=600)
         """
-        if not isinstance(path, str) or not path or path.startswith("/") or ".." in path.split("/"):
+        if not isinstance(path, str) or not path.strip() or path.startswith("/") or ".." in path.split("/"):
             raise ArgumentError(
                 f"path must lead to a file from the top of the dataset, as data/forcing.csv; got {safe_repr(path)}"
             )
@@ -355,6 +366,7 @@ class DatasetsService(RegistryService[Dataset]):
         """
         from kalbio.provena._dataset_files import list_files
 
+        unicode_text("below", below)
         return list_files(self._store(dataset, writes=False), below)
 
     def upload(
@@ -395,6 +407,8 @@ class DatasetsService(RegistryService[Dataset]):
         from kalbio.provena._dataset_files import list_files, send
 
         require_whole("at_a_time", at_a_time, 1)
+        require_progress(progress)
+        unicode_text("to", to)
         found = find_local(source, to)
         kept = [one for one in found if one.path == METADATA_FILE]
         if kept and (len(found) == 1 or isinstance(source, Mapping)):
@@ -449,9 +463,13 @@ class DatasetsService(RegistryService[Dataset]):
 
         require_whole("at_a_time", at_a_time, 1)
         require_flag("overwrite", overwrite)
+        require_progress(progress)
+        target = require_path("folder", folder)
+        if not (paths is None or isinstance(paths, str | DatasetFile | Iterable)):
+            raise ArgumentTypeError(f"paths must be paths in the dataset; got {safe_repr(paths)}")
         store = self._store(dataset, writes=False)
         files = chosen(list_files(store), paths)
-        places = local_paths(files, Path(folder))
+        places = local_paths(files, target)
         with counting(progress, "download", sum(one.size for one in files)) as tell:
             fetch(store, [(one, places[one.path]) for one in files], overwrite, at_a_time, tell)
         return [places[one.path] for one in files]
@@ -486,6 +504,7 @@ class DatasetsService(RegistryService[Dataset]):
         from kalbio.provena._dataset_files import copy, list_files
 
         require_whole("at_a_time", at_a_time, 1)
+        require_progress(progress)
         if source is None:
             found = self.need(dataset)
             source = place_among_versions(found, "previous_version")
@@ -516,7 +535,8 @@ class DatasetsService(RegistryService[Dataset]):
         Example:
             >>> client.datasets.download_link(link, "forcing.csv")
         """
-        target = Path(file)
+        target = require_path("file", file)
+        require_progress(progress)
         check_target(target, require_flag("overwrite", overwrite))
         if not isinstance(link, str) or not link.lower().startswith(("https://", "http://")):
             raise ArgumentError("link must be an address, as link() gives it")
@@ -560,7 +580,9 @@ class DatasetsService(RegistryService[Dataset]):
         return ObjectStore(self._store_clients, place, KeyRing(partial(credentials, item.id)))
 
     def _credentials(self, operation: Any, dataset: Identifier, console: bool) -> Credentials:
-        body = CredentialsRequest(dataset_id=self.own_or_unreadable(dataset), console_session_required=bool(console))
+        body = CredentialsRequest(
+            dataset_id=self.own_or_unreadable(dataset), console_session_required=require_flag("console", console)
+        )
         response = self.client.session.call(operation.build_request(body=body))
         try:
             return Credentials.of(as_object(response))

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/groups.py by scripts/regenerate; edit that file. (digest bbbb2966e600)
+# Derived from kalbio/provena/aio/groups.py by scripts/regenerate; edit that file. (digest 5187bda17f61)
 """Groups of users, to whom items give roles together."""
 
 from __future__ import annotations
@@ -359,7 +359,10 @@ class AdminGroupsService(Service):
         Example:
             >>> client.groups.admin.remove_members("modellers", ["bob", "erin"])
         """
-        names = require_texts("usernames", usernames if isinstance(usernames, str) else [*usernames])
+        names = require_texts(
+            "usernames",
+            [*usernames] if isinstance(usernames, Iterable) and not isinstance(usernames, str) else usernames,
+        )
         if not names:
             raise ArgumentError("usernames must name at least one user")
         body = RemoveMembersRequest(group_id=_id_of(group), member_usernames=names)

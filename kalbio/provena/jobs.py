@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/jobs.py by scripts/regenerate; edit that file. (digest 50a45e29f793)
+# Derived from kalbio/provena/aio/jobs.py by scripts/regenerate; edit that file. (digest 27095da15113)
 """The jobs of the caller, and for administrators those of everybody."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kalbio.provena._job import (
 )
 from kalbio.provena._model.answers import PageKeys, page_of
 from kalbio.provena._model.jobs import type_of
-from kalbio.provena._service import Service, require_one_of, require_whole
+from kalbio.provena._service import Service, require_one_of, require_progress, require_whole
 
 LARGEST_PAGE = 1000
 
@@ -221,7 +221,9 @@ class JobsService(Service):
             []
         """
         require_one_of("on_failure", on_failure, ("raise", "return"))
-        if isinstance(session_ids, str | Job | Mapping):
+        require_flag("follow", follow)
+        require_progress(progress)
+        if isinstance(session_ids, str | Job | Mapping) or not isinstance(session_ids, Iterable):
             raise ArgumentTypeError(f"session_ids must be several of them; got {safe_repr(session_ids)}")
         ids = [_id_of(one) for one in session_ids]
         jobs = {id: self.job(id) for id in ids}
@@ -276,6 +278,7 @@ class JobsService(Service):
         require_one_of("on_failure", on_failure, ("raise", "return"))
         require_whole("count", count, 1)
         require_text("batch_id", batch_id)
+        require_progress(progress)
         with counted(progress, "jobs", "jobs") as tell:
             jobs = watch_batch(self._client, self._kind, batch_id, count, timeout=timeout, interval=interval, tell=tell)
         if on_failure == "raise":

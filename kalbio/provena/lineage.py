@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest 48c5f3536f99)
+# Derived from kalbio/provena/aio/lineage.py by scripts/regenerate; edit that file. (digest 7638d56134e1)
 """Lineage: what an item came from, and what came of it."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kalbio.provena._lineage_walks import Depth, LineageWalks, limit_of
 from kalbio.provena._model.lineage import LineageGraph, text_or_none
 from kalbio.provena._model.subtypes import Subtype, an
 from kalbio.provena._reports import document_of
-from kalbio.provena._service import Service, WithRegistry, require_whole
+from kalbio.provena._service import Service, WithRegistry, require_path, require_whole
 
 LARGEST_REPORT_DEPTH = 3
 _REPORTED = (Subtype.STUDY, Subtype.MODEL_RUN)
@@ -169,7 +169,7 @@ class LineageService(Service):
         Example:
             >>> client.lineage.save_report(study, "close-out.docx", depth=2)
         """
-        target = Path(path)
+        target = require_path("path", path)
         check_target(target, require_flag("overwrite", overwrite))
         content = self.report(item, depth=depth, timeout=timeout)
         in_thread(partial(_write, target, content, overwrite))

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest c438d4b7c549)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 2152a5c1e83c)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena._references import with_handles
 from kalbio.provena._run_batches import RunBatches, run_id_of
 from kalbio.provena._run_records import RunRecords
-from kalbio.provena._service import require_one_of, require_whole
+from kalbio.provena._service import require_one_of, require_path, require_progress, require_whole
 from kalbio.provena.items import ModelRun
 from kalbio.provena.registry import RegistryService
 
@@ -257,6 +257,9 @@ class ModelRunsService(RegistryService[ModelRun]):
         require_one_of("on_invalid", on_invalid, ("raise", "skip"))
         require_whole("batch_size", batch_size, 1)
         check_times(1, timeout)
+        require_progress(progress)
+        if journal is not None:
+            require_path("journal", journal)
         table = in_thread(partial(read_table, rows, sheet, separator, encoding))
         records, details = self._read(table, workflow_template)
         if details and on_invalid == "raise":
@@ -363,7 +366,7 @@ class ModelRunsService(RegistryService[ModelRun]):
             raise ArgumentTypeError("give either the path of a CSV file, or its text")
         data: Any = text.encode() if isinstance(text, str) else text
         if path is not None:
-            data = in_thread(Path(path).read_bytes)
+            data = in_thread(require_path("path", path).read_bytes)
         if not isinstance(data, bytes):
             raise ArgumentTypeError(f"text must be text or bytes; got {safe_repr(text)}")
         name = "runs.csv" if path is None else Path(path).name
@@ -375,7 +378,7 @@ class ModelRunsService(RegistryService[ModelRun]):
         return ConvertedRuns(objects_in(response, answer, "new_records"), existing, told)
 
     def _text(self, request: dict[str, Any], path: str | os.PathLike[str] | None) -> str:
-        target = None if path is None else Path(path)
+        target = None if path is None else require_path("path", path)
         if target is not None:
             check_target(target, overwrite=False)
         response = self.client.session.call(request)

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 4f87558b8a94)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest fe1dff7645e2)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             >>> client.organisations.create(display_name="Reef group", name="Reef group")
         """
         require_action(self.subtype, "create")
+        require_flag("verify", verify)
         self._check_members(members)
         members = self._with_handles(members)
         body = GenericDomainInfo.from_dict(members)
@@ -228,6 +229,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         """
         require_action(self.subtype, "version")
         require_text("reason", reason)
+        require_flag("verify", verify)
         old = self.own(identifier)
         before = self._next_of(old) if verify else None
 

@@ -328,3 +328,26 @@ def test_a_missing_role_names_the_way_to_it(lab: Lab) -> None:
         lab(lab.login("carol").organisations.create(display_name="x", name="x"))
     assert "client.access.request(...)" in caught.value.cure
     assert "{" not in str(caught.value)
+
+
+def test_hits_tell_what_they_are_where_that_is_asked_for(lab: Lab) -> None:
+    """With their names and subtypes, also in a notebook; of what is gone and what one may not read, the id stays."""
+    reef, coral = lab.organisation("Reef coral"), lab.organisation("Coral")
+    lab(coral.set_access(general=[]))
+    hits = lab(lab.login("alice").search.find("coral", names=True))
+    named = {hit.id: (hit.display_name, hit.item_subtype) for hit in hits}
+    assert named == {reef.id: ("Reef coral", "ORGANISATION"), coral.id: (None, None)}
+    assert "'Reef coral'" in repr(hits)
+    assert "ORGANISATION" in hits._repr_html_()
+    assert lab.asked.count("registryGeneralFetch") == 2
+    assert lab(lab.api.search.find("coral"))[0].display_name is None
+
+
+def test_a_notebook_shows_times_and_completion_what_to_write(lab: Lab) -> None:
+    """Of jobs and groups of them times, no seconds; of services no calls that they make of each other."""
+    job = lab(lab.api.jobs.admin.launch("REGISTRY_WAKE_UP", {"reason": "a test"}))
+    for shown in (lab(job.refetch())._repr_html_(), lab(lab.api.jobs.list().all())._repr_html_()):
+        assert " UTC" in shown
+        assert str(job.created_timestamp) not in shown
+    assert not {"catalog", "own", "page", "checked", "look"} & set(dir(lab.api.models))
+    assert {"create", "get", "subtype"} <= set(dir(lab.api.models))

@@ -8,10 +8,10 @@ from datetime import time
 from itertools import islice
 from typing import Any, TypeAlias
 
-from kalbio._core.objects.times import parse_timestamp
+from kalbio._core.objects.times import in_seconds, parse_timestamp
 from kalbio._core.objects.uuids import is_uuid, short_id
 from kalbio._core.text.display import safe_repr
-from kalbio._core.text.html_tables import ROWS, html_table
+from kalbio._core.text.html_tables import ROWS, html_table, shown
 
 NameOf: TypeAlias = Callable[[str, str], str | None]
 """Returns the name of what a member names by an id, None where it is not known without a request."""
@@ -80,6 +80,8 @@ def named(name: str, value: Any, name_of: NameOf) -> str | None:
         return _cut(", ".join([*texts, *([f"... {len(ids) - _IDS} more"] if len(ids) > _IDS else [])]))
     if isinstance(value, str) and name.endswith(("_at", "_date")):
         return moment(value)
+    if type(value) in (int, float) and name.endswith("timestamp"):
+        return _cut(shown(in_seconds(value)))
     return "" if value in (None, "", [], {}) else _short(value)
 
 

@@ -169,3 +169,11 @@ def _kind(name: str, value: Any) -> Literal["day", "midnight", "vague", "instant
     if value.utcoffset() is not None:
         return "instant"
     return "midnight" if is_midnight(value) else "vague"
+
+
+def in_seconds(value: float) -> datetime | float:
+    """Return the instant that is so many seconds after the beginning of 1970; what is none as it is."""
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, ValueError, OSError):
+        return value

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 import attrs
 
 from kalbio._bars import counted
-from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.files.filenames import safe_name
 from kalbio._core.http.aws_signature import quoted
 from kalbio._core.text.display import printable, safe_repr
@@ -231,6 +231,8 @@ def find_local(source: Source | Iterable[Source] | Mapping[str, Source], to: str
 
     Raises OSError when one is not there, and ValueError for what cannot be sent.
     """
+    if to:
+        check_path(to.rstrip("/"))
     found: dict[str, LocalFile] = {}
     for path, file in _named(source):
         whole = check_path(f"{to.rstrip('/')}/{path}" if to else path)
@@ -249,7 +251,9 @@ def _named(source: Any) -> Iterator[tuple[str, Path]]:
     elif isinstance(source, (str, os.PathLike)):
         yield from _below(Path(source), contents=True)
     else:
-        for one in source:
+        for one in source if isinstance(source, Iterable) and not isinstance(source, bytes) else [source]:
+            if not isinstance(one, str | os.PathLike):
+                raise ArgumentTypeError(f"source must be paths of files and folders; got {safe_repr(one)}")
             yield from _below(Path(one), contents=False)
 
 

@@ -201,9 +201,13 @@ class Handle(Resource):
 
 
 class Hit(Resource):
-    """What a search found: the id of an item, and how well it fits."""
+    """What a search found: the id of an item, and how well it fits; with `names=True` also what the item is."""
 
     __slots__ = ()
+    _columns = ("item_subtype", "score")
+
+    display_name = text("What the item is called, where that was asked for and you may read it.")
+    item_subtype = text("Its subtype, the same.")
 
     @property
     def score(self) -> float:
@@ -212,7 +216,13 @@ class Hit(Resource):
         return float(score) if isinstance(score, int | float) else 0.0
 
     def __repr__(self) -> str:
-        return f"<Hit {printable(self.id)} {self.score:.2f}>"
+        named = (
+            "" if self.display_name is None else f"{printable(self.item_subtype or '')} {safe_repr(self.display_name)} "
+        )
+        return f"<Hit {named}{printable(self.id)} {self.score:.2f}>"
+
+    def _text(self) -> str:
+        return self.display_name or super()._text()
 
 
 @attrs.frozen

@@ -22,13 +22,14 @@ from kalbio._core.aio.concurrency import sleep
 from kalbio._core.aio.waiting import check_times
 from kalbio._core.errors import NotFoundError, RateLimitError, ResponseError, SDKError, ServerError, TransportError
 from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.resource import Resource, anything, number, text
 from kalbio._core.objects.uuids import UUID_TEXT
 from kalbio._core.text.display import printable, safe_repr
 from kalbio.provena._model.answers import PageKeys, page_of
 from kalbio.provena._model.items import moment
 from kalbio.provena._model.jobs import ENDED, JobFailedError, JobTimeoutError, leads_to
-from kalbio.provena.aio._service import Client
+from kalbio.provena.aio._service import Client, require_progress
 
 if TYPE_CHECKING:
     from kalbio._core.http.httpx_names import Response
@@ -177,6 +178,8 @@ class Job(Resource):
         Example:
             >>> (await job.wait(timeout=120)).result
         """
+        require_flag("follow", follow)
+        require_progress(progress)
         with told_of(progress, "job", lambda job: job.status or "not there yet") as tell:
 
             def told(jobs: Sequence[Job]) -> None:

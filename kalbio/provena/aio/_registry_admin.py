@@ -15,6 +15,7 @@ from provena_api.models import ProvGraphRestoreRequest, RegistryImportRequest
 
 from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.http.responses import as_object
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import object_in, objects_in, texts_in
 from kalbio.provena._model.items import ImportOutcome
@@ -74,9 +75,9 @@ class AdminCalls(Service):
         body = RegistryImportRequest.from_dict(
             {
                 "import_mode": mode,
-                "parse_items": bool(parse_items),
-                "allow_entry_deletion": bool(allow_entry_deletion),
-                "trial_mode": bool(trial_mode),
+                "parse_items": require_flag("parse_items", parse_items),
+                "allow_entry_deletion": require_flag("allow_entry_deletion", allow_entry_deletion),
+                "trial_mode": require_flag("trial_mode", trial_mode),
                 "items": _bundles(items),
             }
         )
@@ -100,7 +101,11 @@ class AdminCalls(Service):
             The ids of the jobs that do it, one for each item; none in a trial.
         """
         body = ProvGraphRestoreRequest.from_dict(
-            {"items": _bundles(items), "trial_mode": bool(trial_mode), "abort_if_failures": bool(abort_if_failures)}
+            {
+                "items": _bundles(items),
+                "trial_mode": require_flag("trial_mode", trial_mode),
+                "abort_if_failures": require_flag("abort_if_failures", abort_if_failures),
+            }
         )
         request = registry_admin_restore_prov_graph.build_request(body=body)
         response = await self._client.session.call(request)
@@ -112,7 +117,7 @@ class AdminCalls(Service):
         Args:
             required_only: whether to leave out those that have a default.
         """
-        request = registry_admin_config.build_request(required_only=bool(required_only))
+        request = registry_admin_config.build_request(required_only=require_flag("required_only", required_only))
         return (await self._client.session.call(request)).text
 
 

@@ -19,6 +19,7 @@ from provena_api.models import (
 
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError, NotFoundError
 from kalbio._core.http.responses import as_object
+from kalbio._core.objects.checks import require_flag
 from kalbio._core.objects.identifiers import Catalog
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import page_of
@@ -266,7 +267,7 @@ class Registry(AdminCalls):
         require_whole("page_size", page_size, 1, LARGEST_PAGE)
         wanted = {} if status is None else {"release_status": status}
         # The server fails at every other order.
-        order = {"sort_type": "RELEASE_TIMESTAMP", "ascending": bool(ascending)}
+        order = {"sort_type": "RELEASE_TIMESTAMP", "ascending": require_flag("ascending", ascending)}
         size = min(page_size, limit) if limit else page_size
         request: dict[str, Any] = {"sort_by": order, "page_size": size}
         persons = self(Subtype.PERSON)

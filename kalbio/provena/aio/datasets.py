@@ -23,10 +23,10 @@ from provena_api.models import CredentialsRequest, ItemRevertRequest, LockChange
 
 from kalbio._core.aio.client_per_loop import AsyncClientPerLoop
 from kalbio._core.aio.downloads import IDENTITY_ENCODING, check_target, save
-from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_object, unusable
-from kalbio._core.objects.checks import require_flag
+from kalbio._core.objects.checks import require_flag, unicode_text
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.credentials import Credentials
 from kalbio.provena._model.dataset_files import (
@@ -49,7 +49,14 @@ from kalbio.provena._model.references import OF_METADATA
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena.aio._items import Identifier
 from kalbio.provena.aio._references import with_handles
-from kalbio.provena.aio._service import WithRegistry, outside, require_text, require_whole
+from kalbio.provena.aio._service import (
+    WithRegistry,
+    outside,
+    require_path,
+    require_progress,
+    require_text,
+    require_whole,
+)
 from kalbio.provena.aio._verified import sent_or_found
 from kalbio.provena.aio.items import Dataset
 from kalbio.provena.aio.registry import ListOf, RegistryService, changes_since, place_among_versions
@@ -94,6 +101,7 @@ class DatasetsService(RegistryService[Dataset]):
         Example:
             >>> dataset = await client.datasets.mint(metadata)
         """
+        require_flag("verify", verify)
         metadata_sent = await self._sent(metadata)
         before = {one.id for one in await self._newest(2 * _LATELY)} if verify else set()
 
@@ -211,6 +219,9 @@ class DatasetsService(RegistryService[Dataset]):
             >>> second = await client.datasets.version(dataset, "longer runs", copy_files=True)
         """
         require_text("reason", reason)
+        require_flag("verify", verify)
+        if copy_files is not None:
+            require_flag("copy_files", copy_files)
         old = await self.own(dataset)
         before = await self._next_of(old) if verify else None
 
@@ -325,7 +336,7 @@ class DatasetsService(RegistryService[Dataset]):
         Example:
             >>> link = await client.datasets.link(dataset, "data/forcing.csv", expires_in=600)
         """
-        if not isinstance(path, str) or not path or path.startswith("/") or ".." in path.split("/"):
+        if not isinstance(path, str) or not path.strip() or path.startswith("/") or ".." in path.split("/"):
             raise ArgumentError(
                 f"path must lead to a file from the top of the dataset, as data/forcing.csv; got {safe_repr(path)}"
             )
@@ -358,6 +369,7 @@ class DatasetsService(RegistryService[Dataset]):
         """
         from kalbio.provena.aio._dataset_files import list_files
 
+        unicode_text("below", below)
         return await list_files(await self._store(dataset, writes=False), below)
 
     async def upload(
@@ -398,6 +410,8 @@ class DatasetsService(RegistryService[Dataset]):
         from kalbio.provena.aio._dataset_files import list_files, send
 
         require_whole("at_a_time", at_a_time, 1)
+        require_progress(progress)
+        unicode_text("to", to)
         found = find_local(source, to)
         kept = [one for one in found if one.path == METADATA_FILE]
         if kept and (len(found) == 1 or isinstance(source, Mapping)):
@@ -452,9 +466,13 @@ class DatasetsService(RegistryService[Dataset]):
 
         require_whole("at_a_time", at_a_time, 1)
         require_flag("overwrite", overwrite)
+        require_progress(progress)
+        target = require_path("folder", folder)
+        if not (paths is None or isinstance(paths, str | DatasetFile | Iterable)):
+            raise ArgumentTypeError(f"paths must be paths in the dataset; got {safe_repr(paths)}")
         store = await self._store(dataset, writes=False)
         files = chosen(await list_files(store), paths)
-        places = local_paths(files, Path(folder))
+        places = local_paths(files, target)
         with counting(progress, "download", sum(one.size for one in files)) as tell:
             await fetch(store, [(one, places[one.path]) for one in files], overwrite, at_a_time, tell)
         return [places[one.path] for one in files]
@@ -489,6 +507,7 @@ class DatasetsService(RegistryService[Dataset]):
         from kalbio.provena.aio._dataset_files import copy, list_files
 
         require_whole("at_a_time", at_a_time, 1)
+        require_progress(progress)
         if source is None:
             found = await self.need(dataset)
             source = place_among_versions(found, "previous_version")
@@ -519,7 +538,8 @@ class DatasetsService(RegistryService[Dataset]):
         Example:
             >>> await client.datasets.download_link(link, "forcing.csv")
         """
-        target = Path(file)
+        target = require_path("file", file)
+        require_progress(progress)
         check_target(target, require_flag("overwrite", overwrite))
         if not isinstance(link, str) or not link.lower().startswith(("https://", "http://")):
             raise ArgumentError("link must be an address, as link() gives it")
@@ -564,7 +584,7 @@ class DatasetsService(RegistryService[Dataset]):
 
     async def _credentials(self, operation: Any, dataset: Identifier, console: bool) -> Credentials:
         body = CredentialsRequest(
-            dataset_id=await self.own_or_unreadable(dataset), console_session_required=bool(console)
+            dataset_id=await self.own_or_unreadable(dataset), console_session_required=require_flag("console", console)
         )
         response = await self.client.session.call(operation.build_request(body=body))
         try:

@@ -358,7 +358,10 @@ class AdminGroupsService(Service):
         Example:
             >>> await client.groups.admin.remove_members("modellers", ["bob", "erin"])
         """
-        names = require_texts("usernames", usernames if isinstance(usernames, str) else [*usernames])
+        names = require_texts(
+            "usernames",
+            [*usernames] if isinstance(usernames, Iterable) and not isinstance(usernames, str) else usernames,
+        )
         if not names:
             raise ArgumentError("usernames must name at least one user")
         body = RemoveMembersRequest(group_id=_id_of(group), member_usernames=names)

@@ -29,7 +29,7 @@ from kalbio.provena.aio._job import (
     watch,
     watch_batch,
 )
-from kalbio.provena.aio._service import Service, require_one_of, require_whole
+from kalbio.provena.aio._service import Service, require_one_of, require_progress, require_whole
 
 LARGEST_PAGE = 1000
 
@@ -220,7 +220,9 @@ class JobsService(Service):
             []
         """
         require_one_of("on_failure", on_failure, ("raise", "return"))
-        if isinstance(session_ids, str | Job | Mapping):
+        require_flag("follow", follow)
+        require_progress(progress)
+        if isinstance(session_ids, str | Job | Mapping) or not isinstance(session_ids, Iterable):
             raise ArgumentTypeError(f"session_ids must be several of them; got {safe_repr(session_ids)}")
         ids = [_id_of(one) for one in session_ids]
         jobs = {id: self.job(id) for id in ids}
@@ -275,6 +277,7 @@ class JobsService(Service):
         require_one_of("on_failure", on_failure, ("raise", "return"))
         require_whole("count", count, 1)
         require_text("batch_id", batch_id)
+        require_progress(progress)
         with counted(progress, "jobs", "jobs") as tell:
             jobs = await watch_batch(
                 self._client, self._kind, batch_id, count, timeout=timeout, interval=interval, tell=tell

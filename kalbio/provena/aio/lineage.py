@@ -27,7 +27,7 @@ from kalbio.provena.aio._job import TIMEOUT
 from kalbio.provena.aio._lineage_admin import LineageAdmin
 from kalbio.provena.aio._lineage_walks import Depth, LineageWalks, limit_of
 from kalbio.provena.aio._reports import document_of
-from kalbio.provena.aio._service import Service, WithRegistry, require_whole
+from kalbio.provena.aio._service import Service, WithRegistry, require_path, require_whole
 
 LARGEST_REPORT_DEPTH = 3
 _REPORTED = (Subtype.STUDY, Subtype.MODEL_RUN)
@@ -168,7 +168,7 @@ class LineageService(Service):
         Example:
             >>> await client.lineage.save_report(study, "close-out.docx", depth=2)
         """
-        target = Path(path)
+        target = require_path("path", path)
         check_target(target, require_flag("overwrite", overwrite))
         content = await self.report(item, depth=depth, timeout=timeout)
         await in_thread(partial(_write, target, content, overwrite))

@@ -46,7 +46,7 @@ from kalbio.provena.aio._lost_jobs import JobSearch
 from kalbio.provena.aio._references import with_handles
 from kalbio.provena.aio._run_batches import RunBatches, run_id_of
 from kalbio.provena.aio._run_records import RunRecords
-from kalbio.provena.aio._service import require_one_of, require_whole
+from kalbio.provena.aio._service import require_one_of, require_path, require_progress, require_whole
 from kalbio.provena.aio.items import ModelRun
 from kalbio.provena.aio.registry import RegistryService
 
@@ -256,6 +256,9 @@ class ModelRunsService(RegistryService[ModelRun]):
         require_one_of("on_invalid", on_invalid, ("raise", "skip"))
         require_whole("batch_size", batch_size, 1)
         check_times(1, timeout)
+        require_progress(progress)
+        if journal is not None:
+            require_path("journal", journal)
         table = await in_thread(partial(read_table, rows, sheet, separator, encoding))
         records, details = await self._read(table, workflow_template)
         if details and on_invalid == "raise":
@@ -362,7 +365,7 @@ class ModelRunsService(RegistryService[ModelRun]):
             raise ArgumentTypeError("give either the path of a CSV file, or its text")
         data: Any = text.encode() if isinstance(text, str) else text
         if path is not None:
-            data = await in_thread(Path(path).read_bytes)
+            data = await in_thread(require_path("path", path).read_bytes)
         if not isinstance(data, bytes):
             raise ArgumentTypeError(f"text must be text or bytes; got {safe_repr(text)}")
         name = "runs.csv" if path is None else Path(path).name
@@ -374,7 +377,7 @@ class ModelRunsService(RegistryService[ModelRun]):
         return ConvertedRuns(objects_in(response, answer, "new_records"), existing, told)
 
     async def _text(self, request: dict[str, Any], path: str | os.PathLike[str] | None) -> str:
-        target = None if path is None else Path(path)
+        target = None if path is None else require_path("path", path)
         if target is not None:
             check_target(target, overwrite=False)
         response = await self.client.session.call(request)

@@ -72,6 +72,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             >>> await client.organisations.create(display_name="Reef group", name="Reef group")
         """
         require_action(self.subtype, "create")
+        require_flag("verify", verify)
         self._check_members(members)
         members = await self._with_handles(members)
         body = GenericDomainInfo.from_dict(members)
@@ -227,6 +228,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         """
         require_action(self.subtype, "version")
         require_text("reason", reason)
+        require_flag("verify", verify)
         old = await self.own(identifier)
         before = await self._next_of(old) if verify else None
 
