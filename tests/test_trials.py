@@ -221,5 +221,8 @@ def test_ctrl_c_ends_bulk_calls_and_nothing_is_sent_after_it() -> None:
 
 
 def test_the_trial_notices_threads_that_do_not_stop() -> None:
-    """Threads that are not told that their call has ended go on sending, and the trial counts it."""
-    assert interrupts.run(4, seed=1, stops=False)["sent after"] > 0
+    """Threads that are not told that their call has ended go on sending, and the trial counts it.
+
+    Only a thread that waits to repeat a request sends anything afterwards, and not every moment finds one waiting.
+    """
+    assert any(interrupts.run(4, seed, stops=False)["sent after"] for seed in range(10))
