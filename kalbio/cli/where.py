@@ -12,7 +12,7 @@
     value       text | number | date | "true" | "false"
 
 A text stands in quotes, single or double, with a backslash before a quote that belongs to it. The methods are those of
-`kalbio.F`. Anything else is refused, with its place: nothing is guessed.
+`kalbio.F`. Anything else is refused, with its position: nothing is guessed.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ _RULES = sorted(name for name in vars(F) if not name.startswith("_") and name no
 class _Token(NamedTuple):
     kind: str
     text: str
-    place: int
+    position: int
 
 
 def read_conditions(text: str) -> Where:
-    """Return the conditions that a text says. Raises ValueError, naming the place, for one that cannot be read."""
+    """Return the conditions that a text says. Raises ValueError, naming the position, for one that cannot be read."""
     try:
         return _Reader(text).read()
     except RecursionError:
@@ -88,15 +88,17 @@ class _Reader:
         return found
 
     def _cut(self) -> list[_Token]:
-        tokens, place = [], 0
-        while place < len(self._text):
-            match = _TOKEN.match(self._text, place)
+        tokens, position = [], 0
+        while position < len(self._text):
+            match = _TOKEN.match(self._text, position)
             if match is None:
-                what = "a quote that is never closed" if self._text[place] in "'\"" else safe_repr(self._text[place])
-                self._refuse(f"there is {what}", place)
+                what = (
+                    "a quote that is never closed" if self._text[position] in "'\"" else safe_repr(self._text[position])
+                )
+                self._refuse(f"there is {what}", position)
             if match.lastgroup != "space":
-                tokens.append(_Token(str(match.lastgroup), match[0], place))
-            place = match.end()
+                tokens.append(_Token(str(match.lastgroup), match[0], position))
+            position = match.end()
         return [*tokens, _Token("end", "", len(self._text))]
 
     # -- what stands next
@@ -126,8 +128,8 @@ class _Reader:
     def _found(self) -> str:
         return f" {_before(self._token)}"
 
-    def _refuse(self, why: str, place: int | None = None) -> NoReturn:
-        where = (self._token.place if place is None else place) + 1
+    def _refuse(self, why: str, position: int | None = None) -> NoReturn:
+        where = (self._token.position if position is None else position) + 1
         raise ValueError(f"--where {safe_repr(self._text)}, character {where}: {why}")
 
     # -- the grammar
@@ -178,13 +180,13 @@ class _Reader:
         if token.kind == "word" and token.text == "F" and self._take_if("("):
             token = self._take()
             if token.kind != "text":
-                self._refuse("F(...) takes the name of a field in quotes", token.place)
+                self._refuse("F(...) takes the name of a field in quotes", token.position)
             self._expect(")")
         elif token.kind == "word" and token.text in _RESERVED:
-            self._refuse(f"the name of a field is missing before {token.text!r}", token.place)
+            self._refuse(f"the name of a field is missing before {token.text!r}", token.position)
         elif token.kind not in ("word", "text"):
             self._refuse(
-                f"the name of a field is missing {_before(token)}; one with blanks stands in quotes", token.place
+                f"the name of a field is missing {_before(token)}; one with blanks stands in quotes", token.position
             )
         name = _unquoted(token) if token.kind == "text" else token.text
         return self._made(token, lambda: F(name))
@@ -193,7 +195,7 @@ class _Reader:
         token = self._take()
         if token.kind != "word" or token.text not in _RULES:
             cure = did_you_mean(token.text, _RULES) or f" There are {', '.join(_RULES)}."
-            self._refuse(f"F has no rule {safe_repr(token.text)}.{cure}", token.place)
+            self._refuse(f"F has no rule {safe_repr(token.text)}.{cure}", token.position)
         self._expect("(")
         arguments: list[Any] = []
         while not self._is(")"):
@@ -205,7 +207,7 @@ class _Reader:
         try:
             return self._made(token, lambda: rule(*arguments))
         except TypeError:
-            self._refuse(f"{token.text}() does not take {len(arguments)} values", token.place)
+            self._refuse(f"{token.text}() does not take {len(arguments)} values", token.position)
 
     def _list(self) -> list[Any]:
         if not self._take_if("["):
@@ -227,20 +229,20 @@ class _Reader:
         if token.kind == "word" and token.text in ("true", "false"):
             return token.text == "true"
         if token.kind == "word":
-            self._refuse(f"text stands in quotes: {json.dumps(token.text)}", token.place)
+            self._refuse(f"text stands in quotes: {json.dumps(token.text)}", token.position)
         self._refuse(
             f"a value is missing {_before(token)}: a text in quotes, a number, a date such as 2026-01-31, true, false",
-            token.place,
+            token.position,
         )
 
     def _made(self, token: _Token, make: Callable[[], T]) -> T:
-        """Return what is made of a part of the text; a refusal of it names the place of the part."""
+        """Return what is made of a part of the text; a refusal of it names the position of the part."""
         try:
             return make()
         except ValueError as error:
             if str(error).startswith("--where "):
                 raise
-            self._refuse(str(error), token.place)
+            self._refuse(str(error), token.position)
 
     def _join_cure(self) -> str:
         if self._is("or", "|"):

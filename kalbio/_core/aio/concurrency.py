@@ -172,7 +172,7 @@ async def map_ordered(
     free = asyncio.Semaphore(limit)
     waiting: deque[asyncio.Task[R]] = deque()
     taken = 0
-    last = inf  # what comes after this place is not begun
+    last = inf  # what comes after this position is not begun
     more, broken = True, None
 
     async def run_one(index: int, item: T) -> R:

@@ -45,7 +45,7 @@ class AsyncLimiter:
         return int(self._allowed)
 
     async def acquire(self, turn: AsyncSlot, seconds: float | None = None) -> None:
-        """Wait for a place, to be given back with `leave` in any case. Notes the present round, for `slow_down`.
+        """Wait for a slot, to be given back with `leave` in any case. Notes the present round, for `slow_down`.
 
         Raises ClientClosedError once the gate has ended, and DeadlinePassed when none comes within so many seconds.
         """
@@ -65,7 +65,7 @@ class AsyncLimiter:
         turn.round = self._round
 
     def release(self, turn: AsyncSlot) -> None:
-        """Give the place back, or give up waiting for it."""
+        """Give the slot back, or give up waiting for it."""
         with self._lock:
             self._inside.discard(turn)
             if turn.come is not None and turn in self._waiting:

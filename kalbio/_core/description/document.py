@@ -17,7 +17,7 @@ METHODS = ("get", "put", "post", "delete", "patch")
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the API and its place in the description."""
+    """One operation of the API and its location in the description."""
 
     id: str
     method: str
@@ -48,9 +48,9 @@ class Operation:
         """Content types of the body; empty for an operation without one."""
         return list(self.body.get("content", ()))
 
-    def parameters_in(self, place: str) -> dict[str, Document]:
+    def parameters_in(self, location: str) -> dict[str, Document]:
         """The parameters of its path or its query, by name."""
-        return {parameter["name"]: parameter for parameter in self.parameters if parameter["in"] == place}
+        return {parameter["name"]: parameter for parameter in self.parameters if parameter["in"] == location}
 
     def response_name(self, status: int) -> str | None:
         """The name under which an answer of this status is described, None when it is not."""

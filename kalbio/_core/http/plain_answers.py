@@ -80,9 +80,9 @@ def is_plainly_right(operation: OperationInfo, request: Request, response: Respo
             if found != value:
                 return False
         if plan.in_path:
-            place = path_pattern(operation.path).search(request.url.raw_path.partition(b"?")[0].decode("ascii"))
+            matched = path_pattern(operation.path).search(request.url.raw_path.partition(b"?")[0].decode("ascii"))
             for steps, name in plan.in_path:
-                if place is None or "%" in place[name] or reduce(_get, steps, answer) != place[name]:
+                if matched is None or "%" in matched[name] or reduce(_get, steps, answer) != matched[name]:
                     return False
         if plan.in_body:
             # Forms and files are no ByteStream.

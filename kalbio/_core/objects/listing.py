@@ -39,12 +39,12 @@ class Listing(list[R]):
         return html_of(self)
 
     @overload
-    def __getitem__(self, place: SupportsIndex, /) -> R: ...
+    def __getitem__(self, index: SupportsIndex, /) -> R: ...
     @overload
-    def __getitem__(self, place: slice, /) -> Listing[R]: ...
-    def __getitem__(self, place: SupportsIndex | slice, /) -> R | Listing[R]:
+    def __getitem__(self, index: slice, /) -> Listing[R]: ...
+    def __getitem__(self, index: SupportsIndex | slice, /) -> R | Listing[R]:
         """Return an object, or a part, which a notebook shows as a table as well."""
-        return Listing(super().__getitem__(place)) if isinstance(place, slice) else super().__getitem__(place)
+        return Listing(super().__getitem__(index)) if isinstance(index, slice) else super().__getitem__(index)
 
     def only(self, wanted: Callable[[R], bool]) -> Listing[R]:
         """Return the objects that `wanted` holds for; what was unreadable stays at hand."""

@@ -247,7 +247,7 @@ def map_ordered(
     waiting: deque[_Piece[R]] = deque()
     to_do: SimpleQueue[_Piece[R] | None] = SimpleQueue()
     taken = 0
-    last = inf  # what comes after this place is not begun
+    last = inf  # what comes after this position is not begun
     more, broken = True, None
     count = 0  # threads
 

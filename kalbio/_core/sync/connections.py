@@ -220,7 +220,7 @@ class Connections:
         self._lock = Lock()
         self._free = Condition(self._lock)
         self._idle: list[Connection] = []
-        # Weakly: the place of a call that was torn away between two steps is free again by itself.
+        # Weakly: the slot of a call that was torn away between two steps is free again by itself.
         self._busy: WeakSet[Connection] = WeakSet()
         self._distrusted: dict[Origin, float] = {}
         self._closed = False

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/limiter.py by scripts/regenerate; edit that file. (digest c4c2ebc2077c)
+# Derived from kalbio/_core/aio/limiter.py by scripts/regenerate; edit that file. (digest 290dca60f192)
 """Limits how many requests of a client run at a time, and lowers the limit while the server asks for fewer."""
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Limiter:
         return int(self._allowed)
 
     def acquire(self, turn: Slot, seconds: float | None = None) -> None:
-        """Wait for a place, to be given back with `leave` in any case. Notes the present round, for `slow_down`.
+        """Wait for a slot, to be given back with `leave` in any case. Notes the present round, for `slow_down`.
 
         Raises ClientClosedError once the gate has ended, and DeadlinePassed when none comes within so many seconds.
         """
@@ -66,7 +66,7 @@ class Limiter:
         turn.round = self._round
 
     def release(self, turn: Slot) -> None:
-        """Give the place back, or give up waiting for it."""
+        """Give the slot back, or give up waiting for it."""
         with self._lock:
             self._inside.discard(turn)
             if turn.come is not None and turn in self._waiting:

@@ -21,12 +21,12 @@ def in_three_lines(error: BaseException, cure: str) -> list[str]:
     """Return what happened, where and because of what, and what to do; the third line also says how to see more."""
     return [
         _cut(f"{type(error).__name__}: {error}"),
-        f"  {_cut('; '.join(filter(None, [_place(error.__traceback__), *_causes(error), *_notes(error)])))}",
+        f"  {_cut('; '.join(filter(None, [_where_raised(error.__traceback__), *_causes(error), *_notes(error)])))}",
         f"  {f'{cure} ' if cure else ''}The whole traceback: {WHOLE}",
     ]
 
 
-def _place(traceback: TracebackType | None) -> str:
+def _where_raised(traceback: TracebackType | None) -> str:
     """Return the line of the caller's code that led here: the last one before that of this package."""
     found = traceback
     here = traceback

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/older/_calls.py by scripts/regenerate; edit that file. (digest f0a4cc15569c)
+# Derived from kalbio/provena/aio/older/_calls.py by scripts/regenerate; edit that file. (digest 302e1b6d2dab)
 """What the older clients share: how a call is made, and how its answer is read."""
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def reader_of(name: str, model: type[T]) -> Callable[[dict[str, Any]], T]:
     )
 
 
-def place(subtype: Any, action: str) -> tuple[RegistryCategorySegment, RegistrySubtypeSegment]:
+def path_segments(subtype: Any, action: str) -> tuple[RegistryCategorySegment, RegistrySubtypeSegment]:
     """Return where the items of a subtype are. Raises ValueError when they do not have an action."""
     wanted = as_subtype(subtype)
     require_action(wanted, action)

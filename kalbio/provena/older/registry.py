@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/older/registry.py by scripts/regenerate; edit that file. (digest 5fb4c987ef4d)
+# Derived from kalbio/provena/aio/older/registry.py by scripts/regenerate; edit that file. (digest cc373bc3feb4)
 """The registry: items of all subtypes."""
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ from kalbio.provena.models import (
     VersionRequest,
     VersionResponse,
 )
-from kalbio.provena.older._calls import OlderClient, T, flag_or_unset, place, text, text_or_unset
+from kalbio.provena.older._calls import OlderClient, T, flag_or_unset, path_segments, text, text_or_unset
 
 
 class RegistryAdminClient(OlderClient):
@@ -102,7 +102,8 @@ class RegistryAdminClient(OlderClient):
     def delete_item(self, id: str, item_subtype: ItemSubType) -> StatusResponse:
         """Delete an item. The server does not check that it is of this subtype. Operation `registryItemDelete`."""
         return self._ask(
-            registry_item_delete.build_request(*place(item_subtype, "delete"), id=text("id", id)), StatusResponse
+            registry_item_delete.build_request(*path_segments(item_subtype, "delete"), id=text("id", id)),
+            StatusResponse,
         )
 
 
@@ -166,7 +167,7 @@ class RegistryClient(OlderClient):
         """Get an item. Operation `registryItemFetch`."""
         return self._ask(
             registry_item_fetch.build_request(
-                *place(item_subtype, "fetch"),
+                *path_segments(item_subtype, "fetch"),
                 id=text("id", id),
                 seed_allowed=flag_or_unset("seed_allowed", seed_allowed),
             ),
@@ -184,7 +185,7 @@ class RegistryClient(OlderClient):
         """Replace the data of an item; a seed needs no reason. Operation `registryItemUpdate`."""
         return self._ask(
             registry_item_update.build_request(
-                *place(item_subtype, "update"),
+                *path_segments(item_subtype, "update"),
                 id=text("id", id),
                 reason=text_or_unset("reason", reason),
                 body=body_of("domain_info", domain_info, ProvenaObject),
@@ -201,7 +202,7 @@ class RegistryClient(OlderClient):
         """List items, one page. Those that are damaged are told with a warning. Operation `registryItemList`."""
         return self._ask_page(
             registry_item_list.build_request(
-                *place(item_subtype, "list"),
+                *path_segments(item_subtype, "list"),
                 body=body_of("list_items_payload", list_items_payload, GeneralListRequest, SubtypeListRequest),
             ),
             update_model_response,
@@ -209,13 +210,14 @@ class RegistryClient(OlderClient):
 
     def seed_item(self, item_subtype: ItemSubType, seed_model_response: type[T]) -> T:
         """Create an item without data. Operation `registryItemSeed`."""
-        return self._ask(registry_item_seed.build_request(*place(item_subtype, "seed")), seed_model_response)
+        return self._ask(registry_item_seed.build_request(*path_segments(item_subtype, "seed")), seed_model_response)
 
     def revert_item(self, revert_request: ItemRevertRequest, item_subtype: ItemSubType) -> ItemRevertResponse:
         """Go back to an earlier state of an item. Operation `registryItemRevert`."""
         return self._ask(
             registry_item_revert.build_request(
-                *place(item_subtype, "revert"), body=body_of("revert_request", revert_request, ItemRevertRequest)
+                *path_segments(item_subtype, "revert"),
+                body=body_of("revert_request", revert_request, ItemRevertRequest),
             ),
             ItemRevertResponse,
         )
@@ -226,20 +228,22 @@ class RegistryClient(OlderClient):
         """Create an item. Operation `registryItemCreate`."""
         return self._ask(
             registry_item_create.build_request(
-                *place(item_subtype, "create"), body=body_of("create_item_request", create_item_request, ProvenaObject)
+                *path_segments(item_subtype, "create"),
+                body=body_of("create_item_request", create_item_request, ProvenaObject),
             ),
             create_response_model,
         )
 
     def get_schema(self, item_subtype: ItemSubType) -> JsonSchemaResponse:
         """Get the JSON schema of the data of a subtype. Operation `registryItemSchema`."""
-        return self._ask(registry_item_schema.build_request(*place(item_subtype, "schema")), JsonSchemaResponse)
+        return self._ask(registry_item_schema.build_request(*path_segments(item_subtype, "schema")), JsonSchemaResponse)
 
     def validate_item(self, validate_request: ProvenaObject, item_subtype: ItemSubType) -> StatusResponse:
         """Check the data of an item without creating one. Operation `registryItemValidate`."""
         return self._ask(
             registry_item_validate.build_request(
-                *place(item_subtype, "validate"), body=body_of("validate_request", validate_request, ProvenaObject)
+                *path_segments(item_subtype, "validate"),
+                body=body_of("validate_request", validate_request, ProvenaObject),
             ),
             StatusResponse,
         )
@@ -247,7 +251,7 @@ class RegistryClient(OlderClient):
     def evaluate_auth_access(self, id: str, item_subtype: ItemSubType) -> DescribeAccessResponse:
         """Get the roles that the caller has for an item. Operation `registryItemAuthEvaluate`."""
         return self._ask(
-            registry_item_auth_evaluate.build_request(*place(item_subtype, "auth_evaluate"), id=text("id", id)),
+            registry_item_auth_evaluate.build_request(*path_segments(item_subtype, "auth_evaluate"), id=text("id", id)),
             DescribeAccessResponse,
         )
 
@@ -255,7 +259,7 @@ class RegistryClient(OlderClient):
         """Get who may do what with an item. Operation `registryItemAuthConfigurationGet`."""
         return self._ask(
             registry_item_auth_configuration_get.build_request(
-                *place(item_subtype, "auth_configuration_get"), id=text("id", id)
+                *path_segments(item_subtype, "auth_configuration_get"), id=text("id", id)
             ),
             AccessSettings,
         )
@@ -266,7 +270,7 @@ class RegistryClient(OlderClient):
         """Replace who may do what with an item. Operation `registryItemAuthConfigurationPut`."""
         return self._ask(
             registry_item_auth_configuration_put.build_request(
-                *place(item_subtype, "auth_configuration_put"),
+                *path_segments(item_subtype, "auth_configuration_put"),
                 id=text("id", id),
                 body=body_of("auth_change_request", auth_change_request, AccessSettings),
             ),
@@ -275,13 +279,15 @@ class RegistryClient(OlderClient):
 
     def get_auth_roles(self, item_subtype: ItemSubType) -> AuthRolesResponse:
         """List the roles that a subtype has. Operation `registryItemAuthRoles`."""
-        return self._ask(registry_item_auth_roles.build_request(*place(item_subtype, "auth_roles")), AuthRolesResponse)
+        return self._ask(
+            registry_item_auth_roles.build_request(*path_segments(item_subtype, "auth_roles")), AuthRolesResponse
+        )
 
     def lock_resource(self, lock_resource_request: LockChangeRequest, item_subtype: ItemSubType) -> StatusResponse:
         """Lock an item. Operation `registryItemLocksLock`."""
         return self._ask(
             registry_item_locks_lock.build_request(
-                *place(item_subtype, "locks_lock"),
+                *path_segments(item_subtype, "locks_lock"),
                 body=body_of("lock_resource_request", lock_resource_request, LockChangeRequest),
             ),
             StatusResponse,
@@ -291,7 +297,7 @@ class RegistryClient(OlderClient):
         """Unlock an item. Operation `registryItemLocksUnlock`."""
         return self._ask(
             registry_item_locks_unlock.build_request(
-                *place(item_subtype, "locks_unlock"),
+                *path_segments(item_subtype, "locks_unlock"),
                 body=body_of("unlock_resource_request", unlock_resource_request, LockChangeRequest),
             ),
             StatusResponse,
@@ -301,7 +307,7 @@ class RegistryClient(OlderClient):
         """List who locked and unlocked an item. Operation `registryItemLocksHistory`."""
         return self._ask(
             registry_item_locks_history.build_request(
-                *place(item_subtype, "locks_history"), id=text("handle_id", handle_id)
+                *path_segments(item_subtype, "locks_history"), id=text("handle_id", handle_id)
             ),
             LockHistoryResponse,
         )
@@ -309,7 +315,7 @@ class RegistryClient(OlderClient):
     def get_lock_status(self, id: str, item_subtype: ItemSubType) -> LockStatusResponse:
         """Tell whether an item is locked. Operation `registryItemLocksLocked`."""
         return self._ask(
-            registry_item_locks_locked.build_request(*place(item_subtype, "locks_locked"), id=text("id", id)),
+            registry_item_locks_locked.build_request(*path_segments(item_subtype, "locks_locked"), id=text("id", id)),
             LockStatusResponse,
         )
 
@@ -320,7 +326,8 @@ class RegistryClient(OlderClient):
         """
         return self._ask(
             registry_item_version.build_request(
-                *place(item_subtype, "version"), body=body_of("version_request", version_request, VersionRequest)
+                *path_segments(item_subtype, "version"),
+                body=body_of("version_request", version_request, VersionRequest),
             ),
             VersionResponse,
         )

@@ -96,7 +96,7 @@ def reader_of(name: str, model: type[T]) -> Callable[[dict[str, Any]], T]:
     )
 
 
-def place(subtype: Any, action: str) -> tuple[RegistryCategorySegment, RegistrySubtypeSegment]:
+def path_segments(subtype: Any, action: str) -> tuple[RegistryCategorySegment, RegistrySubtypeSegment]:
     """Return where the items of a subtype are. Raises ValueError when they do not have an action."""
     wanted = as_subtype(subtype)
     require_action(wanted, action)

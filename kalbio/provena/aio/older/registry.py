@@ -36,7 +36,7 @@ from provena_api.api.registry import (
 
 from kalbio._core.concurrency.forks import cached_property
 from kalbio.provena._model.schema import ProvenaObject, body_of
-from kalbio.provena.aio.older._calls import OlderClient, T, flag_or_unset, place, text, text_or_unset
+from kalbio.provena.aio.older._calls import OlderClient, T, flag_or_unset, path_segments, text, text_or_unset
 from kalbio.provena.models import (
     AccessSettings,
     AuthRolesResponse,
@@ -101,7 +101,8 @@ class RegistryAdminClient(OlderClient):
     async def delete_item(self, id: str, item_subtype: ItemSubType) -> StatusResponse:
         """Delete an item. The server does not check that it is of this subtype. Operation `registryItemDelete`."""
         return await self._ask(
-            registry_item_delete.build_request(*place(item_subtype, "delete"), id=text("id", id)), StatusResponse
+            registry_item_delete.build_request(*path_segments(item_subtype, "delete"), id=text("id", id)),
+            StatusResponse,
         )
 
 
@@ -165,7 +166,7 @@ class RegistryClient(OlderClient):
         """Get an item. Operation `registryItemFetch`."""
         return await self._ask(
             registry_item_fetch.build_request(
-                *place(item_subtype, "fetch"),
+                *path_segments(item_subtype, "fetch"),
                 id=text("id", id),
                 seed_allowed=flag_or_unset("seed_allowed", seed_allowed),
             ),
@@ -183,7 +184,7 @@ class RegistryClient(OlderClient):
         """Replace the data of an item; a seed needs no reason. Operation `registryItemUpdate`."""
         return await self._ask(
             registry_item_update.build_request(
-                *place(item_subtype, "update"),
+                *path_segments(item_subtype, "update"),
                 id=text("id", id),
                 reason=text_or_unset("reason", reason),
                 body=body_of("domain_info", domain_info, ProvenaObject),
@@ -200,7 +201,7 @@ class RegistryClient(OlderClient):
         """List items, one page. Those that are damaged are told with a warning. Operation `registryItemList`."""
         return await self._ask_page(
             registry_item_list.build_request(
-                *place(item_subtype, "list"),
+                *path_segments(item_subtype, "list"),
                 body=body_of("list_items_payload", list_items_payload, GeneralListRequest, SubtypeListRequest),
             ),
             update_model_response,
@@ -208,13 +209,16 @@ class RegistryClient(OlderClient):
 
     async def seed_item(self, item_subtype: ItemSubType, seed_model_response: type[T]) -> T:
         """Create an item without data. Operation `registryItemSeed`."""
-        return await self._ask(registry_item_seed.build_request(*place(item_subtype, "seed")), seed_model_response)
+        return await self._ask(
+            registry_item_seed.build_request(*path_segments(item_subtype, "seed")), seed_model_response
+        )
 
     async def revert_item(self, revert_request: ItemRevertRequest, item_subtype: ItemSubType) -> ItemRevertResponse:
         """Go back to an earlier state of an item. Operation `registryItemRevert`."""
         return await self._ask(
             registry_item_revert.build_request(
-                *place(item_subtype, "revert"), body=body_of("revert_request", revert_request, ItemRevertRequest)
+                *path_segments(item_subtype, "revert"),
+                body=body_of("revert_request", revert_request, ItemRevertRequest),
             ),
             ItemRevertResponse,
         )
@@ -225,20 +229,24 @@ class RegistryClient(OlderClient):
         """Create an item. Operation `registryItemCreate`."""
         return await self._ask(
             registry_item_create.build_request(
-                *place(item_subtype, "create"), body=body_of("create_item_request", create_item_request, ProvenaObject)
+                *path_segments(item_subtype, "create"),
+                body=body_of("create_item_request", create_item_request, ProvenaObject),
             ),
             create_response_model,
         )
 
     async def get_schema(self, item_subtype: ItemSubType) -> JsonSchemaResponse:
         """Get the JSON schema of the data of a subtype. Operation `registryItemSchema`."""
-        return await self._ask(registry_item_schema.build_request(*place(item_subtype, "schema")), JsonSchemaResponse)
+        return await self._ask(
+            registry_item_schema.build_request(*path_segments(item_subtype, "schema")), JsonSchemaResponse
+        )
 
     async def validate_item(self, validate_request: ProvenaObject, item_subtype: ItemSubType) -> StatusResponse:
         """Check the data of an item without creating one. Operation `registryItemValidate`."""
         return await self._ask(
             registry_item_validate.build_request(
-                *place(item_subtype, "validate"), body=body_of("validate_request", validate_request, ProvenaObject)
+                *path_segments(item_subtype, "validate"),
+                body=body_of("validate_request", validate_request, ProvenaObject),
             ),
             StatusResponse,
         )
@@ -246,7 +254,7 @@ class RegistryClient(OlderClient):
     async def evaluate_auth_access(self, id: str, item_subtype: ItemSubType) -> DescribeAccessResponse:
         """Get the roles that the caller has for an item. Operation `registryItemAuthEvaluate`."""
         return await self._ask(
-            registry_item_auth_evaluate.build_request(*place(item_subtype, "auth_evaluate"), id=text("id", id)),
+            registry_item_auth_evaluate.build_request(*path_segments(item_subtype, "auth_evaluate"), id=text("id", id)),
             DescribeAccessResponse,
         )
 
@@ -254,7 +262,7 @@ class RegistryClient(OlderClient):
         """Get who may do what with an item. Operation `registryItemAuthConfigurationGet`."""
         return await self._ask(
             registry_item_auth_configuration_get.build_request(
-                *place(item_subtype, "auth_configuration_get"), id=text("id", id)
+                *path_segments(item_subtype, "auth_configuration_get"), id=text("id", id)
             ),
             AccessSettings,
         )
@@ -265,7 +273,7 @@ class RegistryClient(OlderClient):
         """Replace who may do what with an item. Operation `registryItemAuthConfigurationPut`."""
         return await self._ask(
             registry_item_auth_configuration_put.build_request(
-                *place(item_subtype, "auth_configuration_put"),
+                *path_segments(item_subtype, "auth_configuration_put"),
                 id=text("id", id),
                 body=body_of("auth_change_request", auth_change_request, AccessSettings),
             ),
@@ -275,7 +283,7 @@ class RegistryClient(OlderClient):
     async def get_auth_roles(self, item_subtype: ItemSubType) -> AuthRolesResponse:
         """List the roles that a subtype has. Operation `registryItemAuthRoles`."""
         return await self._ask(
-            registry_item_auth_roles.build_request(*place(item_subtype, "auth_roles")), AuthRolesResponse
+            registry_item_auth_roles.build_request(*path_segments(item_subtype, "auth_roles")), AuthRolesResponse
         )
 
     async def lock_resource(
@@ -284,7 +292,7 @@ class RegistryClient(OlderClient):
         """Lock an item. Operation `registryItemLocksLock`."""
         return await self._ask(
             registry_item_locks_lock.build_request(
-                *place(item_subtype, "locks_lock"),
+                *path_segments(item_subtype, "locks_lock"),
                 body=body_of("lock_resource_request", lock_resource_request, LockChangeRequest),
             ),
             StatusResponse,
@@ -296,7 +304,7 @@ class RegistryClient(OlderClient):
         """Unlock an item. Operation `registryItemLocksUnlock`."""
         return await self._ask(
             registry_item_locks_unlock.build_request(
-                *place(item_subtype, "locks_unlock"),
+                *path_segments(item_subtype, "locks_unlock"),
                 body=body_of("unlock_resource_request", unlock_resource_request, LockChangeRequest),
             ),
             StatusResponse,
@@ -306,7 +314,7 @@ class RegistryClient(OlderClient):
         """List who locked and unlocked an item. Operation `registryItemLocksHistory`."""
         return await self._ask(
             registry_item_locks_history.build_request(
-                *place(item_subtype, "locks_history"), id=text("handle_id", handle_id)
+                *path_segments(item_subtype, "locks_history"), id=text("handle_id", handle_id)
             ),
             LockHistoryResponse,
         )
@@ -314,7 +322,7 @@ class RegistryClient(OlderClient):
     async def get_lock_status(self, id: str, item_subtype: ItemSubType) -> LockStatusResponse:
         """Tell whether an item is locked. Operation `registryItemLocksLocked`."""
         return await self._ask(
-            registry_item_locks_locked.build_request(*place(item_subtype, "locks_locked"), id=text("id", id)),
+            registry_item_locks_locked.build_request(*path_segments(item_subtype, "locks_locked"), id=text("id", id)),
             LockStatusResponse,
         )
 
@@ -325,7 +333,8 @@ class RegistryClient(OlderClient):
         """
         return await self._ask(
             registry_item_version.build_request(
-                *place(item_subtype, "version"), body=body_of("version_request", version_request, VersionRequest)
+                *path_segments(item_subtype, "version"),
+                body=body_of("version_request", version_request, VersionRequest),
             ),
             VersionResponse,
         )
