@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -74,6 +76,15 @@ class Lab(InProcess):
         super().__init__(sandbox, **options)
         self.world = world
         self.api: Any = world.connect(**{**options, "transport": self.transport})
+
+
+@pytest.fixture(scope="session")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Mapping[str, Mapping[int, list[str]]]]:
+    """What a type checker finds in users' scripts; each runs once, whichever process asks first."""
+    from tests.typing.checkers import findings  # most tests do without
+
+    folder = tmp_path_factory.getbasetemp()
+    return functools.partial(findings, folder=folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.fixture(params=WORLDS)

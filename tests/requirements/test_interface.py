@@ -34,7 +34,7 @@ from tests.altered import alter, body_of, query_of, replace
 from tests.conftest import Lab, World
 from tests.demo import NOWHERE, Things
 from tests.scenarios import SCENARIOS
-from tests.typing.checkers import findings, marked
+from tests.typing.checkers import Findings, marked
 
 ROOT = Path(__file__).parents[2]
 SPEC = json.loads((files("kaleidoscope_api") / "openapi.json").read_text("utf-8"))
@@ -168,10 +168,10 @@ def test_r105_the_error_policy_holds_for_every_method(world: World, tmp_path: Pa
 # -- R106, R109: what a type checker sees ----------------------------------------------------------------------------
 
 
-def test_r106_types_are_shipped_and_signatures_visible() -> None:
+def test_r106_types_are_shipped_and_signatures_visible(checked: Callable[[str], Findings]) -> None:
     """A user's strict checker takes right code (partial queries, `use_cache`) and reports each mistake."""
-    assert findings("mypy")["usage_right.py"] == {}
-    assert findings("mypy")["usage_wrong.py"].keys() == marked("usage_wrong.py")
+    assert checked("mypy")["usage_right.py"] == {}
+    assert checked("mypy")["usage_wrong.py"].keys() == marked("usage_wrong.py")
     assert len(marked("usage_wrong.py")) > 10
 
 
@@ -186,9 +186,9 @@ def test_r106_the_marker_is_part_of_the_packages() -> None:
             assert str(shown.parameters["use_cache"]) == "use_cache: 'bool' = True"
 
 
-def test_r109_places_of_parameters_are_kept(lab: Lab, world: World) -> None:
+def test_r109_places_of_parameters_are_kept(lab: Lab, world: World, checked: Callable[[str], Findings]) -> None:
     """Arguments given by place arrive where they always did; older orders are understood, with a warning."""
-    assert findings("mypy")["usage_right.py"] == {}  # the calls by place are among them
+    assert checked("mypy")["usage_right.py"] == {}  # the calls by place are among them
     api, things = lab.api, Things(lab)
     member = world(api.workspace.get_members())[0].id
     begin = datetime(2030, 1, 2, tzinfo=UTC)

@@ -1,7 +1,8 @@
 """Runs mypy and pyright once on code as users write it, in a directory outside the tree, on the package as installed.
 
 The code is the scripts of `scripts/`, which are written async and derived into the sync world; those of `scripts/sync/`
-are checked as they stand. So are the examples of the guide, those of a page as one function.
+are checked as they stand. So are the examples of the guide, those of a page as one function, and the notebook of
+`right/`, in which nothing may be Any.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +23,11 @@ from tests.test_docs import PAGES, blocks, statements
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPTS = Path(__file__).parent / "scripts"
+NOTEBOOK = Path(__file__).parent / "right" / "notebook.py"
+UNKNOWN = ["Any", "UnknownVariableType", "UnknownMemberType", "UnknownArgumentType", "UnknownParameterType",
+           "UnknownLambdaType"]  # fmt: skip
+NO_ANY = f"\n# mypy: disallow-any-expr\n# pyright: {', '.join(f'report{kind}=error' for kind in UNKNOWN)}\n"
+"""What has a checker report every expression without a type, in one file."""
 
 
 @functools.cache
@@ -28,8 +35,8 @@ def files() -> Mapping[str, str]:
     """The code to check, by the name of the file."""
     twins = read_table(ROOT).twins
     found = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("sync/*.py"))}
-    for path in sorted(SCRIPTS.glob("*.py")):
-        text = path.read_text(encoding="utf-8")
+    for path in [*sorted(SCRIPTS.glob("*.py")), NOTEBOOK]:
+        text = path.read_text(encoding="utf-8") + (NO_ANY if path == NOTEBOOK else "")
         found |= {f"async_{path.name}": text, f"sync_{path.name}": derive(text, twins)}
     return found | {f"page_{page.stem}.py".replace("-", "_"): _code_of(page) for page in PAGES}
 
@@ -61,9 +68,30 @@ def refused(page: Path) -> set[int]:
     }
 
 
-@functools.cache
-def findings(checker: str) -> Mapping[str, Mapping[int, list[str]]]:
-    """What a checker finds in each file: by line. It runs once in a process of the tests."""
+Findings = Mapping[str, Mapping[int, list[str]]]
+"""What a checker finds: by file, and by line."""
+
+
+def findings(checker: str, folder: Path) -> Findings:
+    """What a checker finds. It runs once for all processes that give the same folder: the first of them runs it."""
+    kept = folder / f"{checker}.json"
+    try:
+        (folder / f"{checker}.runs").mkdir()
+    except FileExistsError:
+        deadline = time.monotonic() + 500
+        while not kept.exists():
+            assert time.monotonic() < deadline, f"{checker} did not end in another process of the tests"
+            time.sleep(0.05)
+    else:
+        kept.with_suffix(".part").write_text(json.dumps(_run(checker)), encoding="utf-8")
+        kept.with_suffix(".part").replace(kept)
+    found = {file: dict[int, list[str]]() for file in files()}
+    for file, line, text in json.loads(kept.read_text(encoding="utf-8")):
+        found[file].setdefault(line, []).append(text)
+    return found
+
+
+def _run(checker: str) -> list[tuple[str, int, str]]:
     with tempfile.TemporaryDirectory() as folder:
         for file, text in files().items():
             Path(folder, file).write_text(text, encoding="utf-8")
@@ -71,10 +99,7 @@ def findings(checker: str) -> Mapping[str, Mapping[int, list[str]]]:
         command = COMMANDS[checker] + ([] if checker == "pyright" else [*files()])
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stdout + done.stderr
-    found: dict[str, dict[int, list[str]]] = {file: {} for file in files()}
-    for file, line, text in READ[checker](done.stdout):
-        found[file].setdefault(line, []).append(text)
-    return found
+    return list(READ[checker](done.stdout))
 
 
 def _read_mypy(output: str) -> Iterator[tuple[str, int, str]]:
