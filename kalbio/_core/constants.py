@@ -51,7 +51,7 @@ LISTING_TTL = 300.0
 # What is read of a file at once, and unpacked of a body at most.
 UPLOAD_CHUNK = 131_072
 
-# A bulk call that is interrupted gives what is under way so long to end; its threads look so often whether it is.
+# A bulk call that is interrupted gives what is under way so long to end; whoever waits looks so often whether it is.
 STOP_PATIENCE = 1.0
 STOP_LOOK = 0.05
 # A stream that is closed early gives answers that are on their way so long to come, before their connections are cut.

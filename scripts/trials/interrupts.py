@@ -85,7 +85,7 @@ def run(count: int, seed: int, *, stops: bool = True) -> dict[str, Any]:
             "of these not there": lost + len(done) - len(set(done)),
             "skipped by these accounts, and there": len(skipped & there),
             "stuck places": len(limiter._inside) + len(limiter._waiting),
-            "stuck threads": sum(thread.name == "kalbio" for thread in threading.enumerate()),
+            "stuck threads": sum(thread.name == "bulk" for thread in threading.enumerate()),
             "a bulk call afterwards": f"{'good' if good else 'FAILED'}, {time.monotonic() - started:.1f} s",
         }
 

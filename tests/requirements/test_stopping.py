@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import itertools
@@ -88,10 +89,17 @@ def test_r129_what_ends_in_the_last_moment_has_ended(world: World, pauses: list[
 PATIENCE = 15.0
 
 
-def stopped(world: World, call: Callable[[], Any], when: Callable[[], bool]) -> tuple[BaseException, float]:
+def ctrl_c(thread: int) -> None:
+    """Press it, heard by this thread."""
+    signal.pthread_kill(thread, signal.SIGINT)
+
+
+def stopped(
+    world: World, call: Callable[[], Any], when: Callable[[], bool], press_key: Callable[[int], object] | None = None
+) -> tuple[BaseException, float]:
     """Make a call, and press Ctrl-C (or cancel the task) as soon as something is so; return what it ends with.
 
-    Also returns how many seconds after that it ended.
+    Also returns how many seconds after that it ended. Another way to press it gets the id of the main thread.
     """
     pressed: list[float] = []
     if world.kind == "sync":
@@ -102,7 +110,7 @@ def stopped(world: World, call: Callable[[], Any], when: Callable[[], bool]) -> 
             while not when() and time.monotonic() < limit:
                 time.sleep(0.005)
             pressed.append(time.monotonic())
-            signal.pthread_kill(main, signal.SIGINT)
+            (press_key or ctrl_c)(main)
 
         thread = threading.Thread(target=press)
         thread.start()
@@ -129,7 +137,7 @@ def stopped(world: World, call: Callable[[], Any], when: Callable[[], bool]) -> 
 
 def working() -> list[threading.Thread]:
     """The threads that work for a bulk call."""
-    return [thread for thread in threading.enumerate() if thread.name == "kalbio"]
+    return [thread for thread in threading.enumerate() if thread.name == "bulk"]
 
 
 @pytest.fixture
@@ -170,6 +178,15 @@ def test_r127_ctrl_c_ends_a_bulk_call_that_was_asked_to_wait(world: World, refus
     world(refusing.api.records.search_records())
     assert [exchange.operation for exchange in refusing.exchanges[sent:]] == ["searchRecords"]
     assert isinstance(end, KeyboardInterrupt | asyncio.CancelledError)
+
+
+@pytest.mark.parametrize("world", ["sync"], indirect=True)
+def test_r127_an_interrupt_that_wakes_nobody_ends_a_bulk_call(world: World, refusing: Lab) -> None:
+    """A signal that came just before the main thread fell asleep, which does not wake it, is heard at once as well."""
+    call = lambda: refusing.api.records.get_or_create_records(ROWS)  # noqa: E731
+    _, seconds = stopped(world, call, refused(refusing), lambda _: _thread.interrupt_main())
+    assert seconds < 1
+    assert working() == []
 
 
 def test_r127_the_outcomes_so_far_are_on_the_exception(world: World, refusing: Lab) -> None:

@@ -14,7 +14,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from math import inf
 from queue import SimpleQueue
-from threading import TIMEOUT_MAX, Lock, Thread
+from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from kalbio._core import constants
@@ -100,7 +100,9 @@ class Event:
         stop = current_stop()
         limit = inf if timeout is None else time.monotonic() + timeout
         while not self._is_set:
-            left = min(limit - time.monotonic(), TIMEOUT_MAX if stop is None else constants.STOP_LOOK)
+            # Never for long: a signal that comes just before a thread falls asleep does not wake it, and Ctrl-C would
+            # be heard when the wait is over.
+            left = min(limit - time.monotonic(), constants.STOP_LOOK)
             if left <= 0:
                 return False
             try:
