@@ -23,7 +23,7 @@ WORLDS = ["sync", "async"]
 
 
 def pytest_configure() -> None:
-    """Collect tests faster, and let Ctrl-C be heard where a shell started the tests in the background: it is ignored there, and by children."""
+    """Let Ctrl-C be heard where a shell started the tests in the background: it is ignored there, and by children."""
     gc.disable()  # until all tests are collected: nothing of them is ever garbage
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,10 +37,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave out what is there to stay, the tests and all modules, whenever garbage is collected during a test."""
+    """Let garbage be collected again."""
+    gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """Leave everything as it was."""
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kept() -> None:
+    """Leave what is there to stay, all tests and imported modules, out of the garbage collections of these tests."""
     gc.collect()
     gc.freeze()
-    gc.enable()
 
 
 class World:

@@ -6,13 +6,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
 from kalbio import KaleidoscopeClient
+from kalbio._core import constants
 from kalbio._core.concurrency.stopping import Stop
 from kalbio.sandbox import Fault, Faults, Sandbox
 from kalbio.sandbox.server import serve
@@ -40,7 +41,9 @@ class _RequestTimes:
         return self._handle(request)
 
 
-def run(count: int, seed: int, *, stops: bool = True) -> dict[str, Any]:
+def run(
+    count: int, seed: int, *, stops: bool = True, faults: Sequence[Fault] = WAITS, retries: int = 3
+) -> dict[str, Any]:
     """Interrupt bulk calls so often, at any moment of them; without `stops` nobody tells their threads to stop."""
     draw = Random(seed)  # noqa: S311  # a trial that can be repeated
     sent_after, slowest, accounts = 0, 0.0, 0
@@ -49,11 +52,13 @@ def run(count: int, seed: int, *, stops: bool = True) -> dict[str, Any]:
     with (
         Sandbox(faults=Faults(seed=seed)) as sandbox,
         serve(sandbox) as server,
-        KaleidoscopeClient(sandbox.settings.client_id, sandbox.settings.client_secret, server.url) as client,
+        KaleidoscopeClient(
+            sandbox.settings.client_id, sandbox.settings.client_secret, server.url, retries=retries
+        ) as client,
     ):
         names = [f"BASE-{number}" for number in range(400)]
         records = client.records.get_or_create_records([{"Compound": name} for name in names]).ids
-        for fault in WAITS:
+        for fault in faults:
             sandbox.faults.add(fault)
         watch = _RequestTimes(sandbox)
         for number in range(count):
@@ -85,7 +90,7 @@ def run(count: int, seed: int, *, stops: bool = True) -> dict[str, Any]:
             "of these not there": lost + len(done) - len(set(done)),
             "skipped by these accounts, and there": len(skipped & there),
             "stuck places": len(limiter._inside) + len(limiter._waiting),
-            "stuck threads": sum(thread.name == "bulk" for thread in threading.enumerate()),
+            "stuck threads": _stuck_threads(),
             "a bulk call afterwards": f"{'good' if good else 'FAILED'}, {time.monotonic() - started:.1f} s",
         }
 
@@ -105,6 +110,14 @@ def held(figures: dict[str, Any]) -> bool:
         and figures["done by these accounts"] > 0
         and figures["a bulk call afterwards"].startswith("good")
     )
+
+
+def _stuck_threads() -> int:
+    """How many threads of bulk calls have not ended a moment after these."""
+    threads = [thread for thread in threading.enumerate() if thread.name == "bulk"]
+    for thread in threads:
+        thread.join(1)
+    return sum(thread.is_alive() for thread in threads)
 
 
 def _call(client: KaleidoscopeClient, records: list[Any], number: int, draw: Random) -> Callable[[], object]:
@@ -161,6 +174,10 @@ def _interrupted(call: Callable[[], object], delay: float) -> tuple[BaseExceptio
 
 @contextmanager
 def _without_stop() -> Iterator[None]:
-    """Let the threads of a call not hear that it has ended."""
-    with patch.object(Stop, "set", lambda self: None), patch.object(Stop, "signal", lambda self: None):
+    """Let the threads of a call not hear that it has ended, and nobody wait for them."""
+    with (
+        patch.object(Stop, "set", lambda self: None),
+        patch.object(Stop, "signal", lambda self: None),
+        patch.object(constants, "STOP_PATIENCE", 0),
+    ):
         yield
