@@ -16,8 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from kalbio.cli.errors import FAILED, Stop
-from kalbio.cli.options import this_run
+from kalbio.cli.errors import Stop
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Variables = Mapping[str, str]
@@ -87,12 +86,17 @@ def talking(function: Function) -> Function:
     def called(*args: Any, verbose: bool, quiet: bool, log_json: bool, **kwargs: Any) -> int:
         if verbose and quiet:
             raise click.UsageError("--verbose and --quiet cannot both be given.", click.get_current_context())
-        this_run().code_of_errors = FAILED
         console = Console(verbose=verbose, quiet=quiet, as_json=log_json)
         try:
             function(*args, console=console, **kwargs)
         except KeyboardInterrupt:
             console.say_stopped()
+        except ValueError as error:
+            from kalbio._core.emulator.store import UnusableFileError
+
+            if isinstance(error, UnusableFileError):
+                raise Stop(str(error)) from error
+            raise  # what is said of a wrong option
         except sqlite3.DatabaseError as error:  # of a file that is damaged, locked by another program, or cannot grow
             raise Stop(f"the database cannot be used: {error}") from error
         return 0

@@ -136,11 +136,11 @@ def test_what_keeps_the_command_from_starting_is_said(
 ) -> None:
     """The command names the users that there are, and says what is wrong with a pace and a file."""
     monkeypatch.setattr("kalbio.cli.emulators.wait_for_ctrl_c", lambda: None)
-    for option, value, text in (
-        ("--offline-token", "karol", "no user 'karol' in the sandbox; it has admin, alice"),
-        ("--seconds-per-stage", "-1", "seconds_per_stage is a number from 0 on; got -1.0"),
-        ("--db", str(tmp_path), f"{tmp_path} cannot be used: unable to open database file"),
+    for option, value, code, text in (
+        ("--offline-token", "karol", 2, "no user 'karol' in the sandbox; it has admin, alice"),
+        ("--seconds-per-stage", "-1", 2, "seconds_per_stage is a number from 0 on; got -1.0"),
+        ("--db", str(tmp_path), 1, f"{tmp_path} cannot be used: unable to open database file"),
     ):
         with row(option):
-            assert cli.main(["provena", "sandbox", "--port", "0", option, value]) == 1
+            assert cli.main(["provena", "sandbox", "--port", "0", option, value]) == code
             assert text in capsys.readouterr().err

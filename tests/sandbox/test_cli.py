@@ -51,7 +51,7 @@ def test_the_sandbox_starts_tells_where_it_is_and_stops(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [["--host", "0.0.0.0"], ["--seed", "nope"]])
 def test_what_cannot_be_done_is_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """An open address and an unknown seed end in a sentence, which names the way out."""
-    assert cli.main(["sandbox", "--port", "0", *arguments]) == 1
+    assert cli.main(["sandbox", "--port", "0", *arguments]) == 2
     told = capsys.readouterr().err
     assert told.startswith("kalbio: ")
     assert ("--allow-remote" if "--host" in arguments else "known: demo, ") in told

@@ -325,7 +325,7 @@ def test_a_line_of_text_is_a_fault(spec: str, fault: Fault) -> None:
 )
 def test_a_wrong_line_is_explained(spec: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The command says which part is wrong and what comes close, and starts nothing."""
-    assert cli.main(["sandbox", "--port", "0", "--fault", spec]) == 1
+    assert cli.main(["sandbox", "--port", "0", "--fault", spec]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"kalbio: fault {spec!r}: ")
     assert re.search(message, error)

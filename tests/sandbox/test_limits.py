@@ -447,7 +447,7 @@ def test_the_command_lets_others_in_only_when_asked_and_says_so(
     monkeypatch.setattr("kalbio.cli.emulators.wait_for_ctrl_c", lambda: None)
     command = ["sandbox", "--port", "0", "--host", "0.0.0.0", "--seed", "empty"]
 
-    assert cli.main(command) == 1
+    assert cli.main(command) == 2
     assert "loopback addresses only" in capsys.readouterr().err
     assert cli.main([*command, "--allow-remote"]) == 0
     assert capsys.readouterr().err.startswith("Warning: anybody who can reach this port can use the sandbox")
@@ -473,7 +473,7 @@ def test_the_command_passes_limits_and_origins_on(
 
     assert cli.main(["sandbox", *given]) == 0
     assert seen == [2 << 20, 3 << 20, ["http://localhost:3000"]]
-    assert cli.main(["sandbox", "--json-limit", "0"]) == 1
+    assert cli.main(["sandbox", "--json-limit", "0"]) == 2
     assert "json_limit must be" in capsys.readouterr().err
 
 
@@ -488,7 +488,7 @@ def test_a_webhook_goes_over_http_only(url: str, capsys: pytest.CaptureFixture[s
     with pytest.raises(ValueError, match="a webhook goes to"):
         Sandbox(webhook=url)
     if url:
-        assert cli.main(["sandbox", "--port", "0", "--webhook", url]) == 1
+        assert cli.main(["sandbox", "--port", "0", "--webhook", url]) == 2
         assert "a webhook goes to" in capsys.readouterr().err
 
 

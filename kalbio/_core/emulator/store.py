@@ -24,6 +24,10 @@ create index document_parent on document (kind, parent, seq);
 """The tables of every store. An emulator sets `user_version` beside them, and adds its own."""
 
 
+class UnusableFileError(ValueError):
+    """A file cannot hold the data of an emulator, or holds something else."""
+
+
 class Store:
     """One database. Not safe for threads by itself: the emulator holds a lock around each request."""
 
@@ -141,14 +145,14 @@ def connect(path: str | Path | None) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(_file_name(path), isolation_level=None, check_same_thread=False)
     except sqlite3.OperationalError as error:
-        raise ValueError(f"{path} cannot be used: {error}") from None
+        raise UnusableFileError(f"{path} cannot be used: {error}") from None
     if path is not None:
         try:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
         except sqlite3.DatabaseError as error:
             connection.close()
-            raise ValueError(f"{path} cannot be used: {error}") from None
+            raise UnusableFileError(f"{path} cannot be used: {error}") from None
     return connection
 
 
@@ -165,5 +169,5 @@ def is_empty(connection: sqlite3.Connection, version: int) -> bool:
         return True
     if connection.execute("pragma user_version").fetchone() != (version,):
         path = connection.execute("pragma database_list").fetchone()[2]
-        raise ValueError(f"{path} cannot be used: it was not made by this version of the sandbox")
+        raise UnusableFileError(f"{path} cannot be used: it was not made by this version of the sandbox")
     return False
