@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from kalbio import (
     OutcomeUnknownError,
     RetryPolicy,
     SettingError,
+    ValidationError,
 )
 from kalbio.aio import helpers as async_helpers
 from kalbio.sandbox import Fault, Sandbox
@@ -108,6 +110,32 @@ def test_an_answer_without_a_text_leaves_no_loose_end() -> None:
     """The text of the error ends where there is nothing more to say."""
     assert str(KalbioResponseError("GET", "/x", b"", "it is too long")) == "GET /x: it is too long"
     assert str(KalbioAPIError("GET", "/x", 502, b"")) == "GET /x failed with status 502"
+
+
+def test_a_refusal_is_told_in_the_sentence_of_the_server(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The JSON around it is left out of errors and of the log, unless it has more to say."""
+    around = {"statusCode": 400, "code": "invalid_data", "error": "Bad Request"}
+    said = {**around, "message": "logP: a number, not 'abc'"}
+    known = [{"path": "/body/logP", "message": "a number, not 'abc'"}]
+    for body, is_whole in (
+        (said, False),
+        ({**said, "details": []}, False),
+        ({**said, "details": known}, False),
+        ({**said, "details": [*known, {"path": "/body/MW", "message": "a number, not 'abc'"}]}, True),
+        ({**said, "details": [{"path": "/body/logP", "message": "a number, not 'abc'", "limit": 5}]}, True),
+        ({**said, "hint": "see the manual"}, True),
+        ({**around, "message": "Bad Request"}, True),
+        ({**around, "message": ["logP"]}, True),
+        ({"code": "BAD"}, True),
+    ):
+        text = json.dumps(body)
+        with pytest.raises(ValidationError) as caught:
+            world(world.connect(transport=Wire(answer(400, body))).programs.get_programs())
+        told = str(caught.value).removeprefix("GET /programs failed with status 400: ")
+        assert (json.loads(told) if is_whole else told) == (body if is_whole else said["message"]), text
+        assert json.loads(caught.value.response_body) == body
+    world(world.connect(transport=Wire(answer(400, said)), on_error="log").programs.get_programs())
+    assert caplog.messages[-1].endswith("get_programs: GET /programs failed with status 400: logP: a number, not 'abc'")
 
 
 def test_one_in_the_place_of_a_list_is_told_the_list(lab: Lab) -> None:

@@ -31,7 +31,37 @@ def _read_error(body: Any) -> ErrorBody:
     code, message = body.get("code"), body.get("message")
     # Validation details come under different names, depending on which layer of the server refused.
     details = next((body[name] for name in ("details", "issues", "errors", "validation") if body.get(name)), None)
-    return ErrorBody(None if code is None else str(code), None if message is None else str(message), details)
+    return ErrorBody(
+        None if code is None else str(code),
+        None if message is None else str(message),
+        details,
+        says_all=_says_all(body),
+    )
+
+
+_AROUND = {"statusCode", "code", "error", "message"}
+
+
+def _says_all(body: Mapping[str, Any]) -> bool:
+    """Whether the message alone is as good as the body: it is a sentence of its own, and nothing else has more to say.
+
+    The number and the name of the status are told anyway, and the code is an attribute of the error.
+    """
+    message = body.get("message")
+    if not isinstance(message, str) or message in ("", body.get("error"), body.get("code")):
+        return False
+    return all(name in _AROUND or not value or _repeats(message, value) for name, value in body.items())
+
+
+def _repeats(message: str, details: Any) -> bool:
+    """Whether a message has the text and the place of every single problem."""
+    return isinstance(details, list) and all(
+        isinstance(one, Mapping)
+        and one.keys() == {"path", "message"}
+        and str(one["message"]) in message
+        and str(one["path"]).rpartition("/")[2] in message
+        for one in details
+    )
 
 
 def _find_failure(answer: Mapping[str, Any]) -> Failure | None:
