@@ -110,6 +110,15 @@ def test_a_refused_refresh_leads_to_a_login(core: Core, status: int) -> None:
     assert core.clock.pauses == []
 
 
+def test_a_login_may_take_any_number_of_requests(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login that asks a hundred times until it is let in is one login of one call, without a retry."""
+    monkeypatch.setattr(Tokens, "wait_after_refusal", lambda self, grant, status, body: 0.0)
+    pending: list[Any] = [answer(400, {"code": "authorization_pending"}) for _ in range(100)]
+    wire = Wire(logins=[*pending, tokens(7)])
+    core.call(core.open(wire, retry=RetryPolicy(attempts=1)))
+    assert (len(wire.logins), wire.bearers) == (101, ["Bearer sandbox-token-access-7"])
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_refused_login_is_an_authentication_error_at_once(core: Core, status: int) -> None:
     """Wrong credentials are told, not tried again, and the call itself is never sent."""

@@ -86,7 +86,10 @@ def test_a_fault_of_no_operation_is_said(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_the_link_of_a_device_flow_leads_to_a_page(lab: Lab) -> None:
-    """At a port, the page offers the users, lets the code in as one of them, and escapes what it is asked."""
+    """At a port, the page offers the users, lets the code in as one of them, and escapes what it is asked.
+
+    Whoever waits for somebody to find it looks once a second.
+    """
     with serve(lab.sandbox, 0) as server:
         config = Config("sandbox.invalid", "sandbox", APIOverrides.at(server.url))
         pages: list[httpx.Response] = []
@@ -103,6 +106,8 @@ def test_the_link_of_a_device_flow_leads_to_a_page(lab: Lab) -> None:
         with pytest.raises(PermissionDeniedError, match="correct role"):
             lab(client.organisations.create(display_name="x", name="x"))
         assert lab(client.organisations.get("10378.1/1")) is None
+        begin = httpx.post(f"{config.keycloak_endpoint}/protocol/openid-connect/auth/device", data={"client_id": "x"})
+    assert begin.json()["interval"] == 1
     assert [page.status_code for page in pages] == [200, 404, 200, 200]
     assert re.search(r'<button name="username" value="carol">', pages[0].text)
     assert "is let in as <b>carol</b>" in pages[2].text

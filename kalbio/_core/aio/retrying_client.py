@@ -36,6 +36,7 @@ from kalbio._core.http.httpx_names import (
     USE_CLIENT_DEFAULT,
     AsyncByteStream,
     AsyncClient,
+    Auth,
     ByteStream,
     ConnectError,
     ConnectTimeout,
@@ -68,6 +69,7 @@ from kalbio._core.text.redaction import redact
 
 _OPERATION_ARGUMENTS = frozenset({"content", "extensions", "headers", "params"})
 _NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout, ProxyError)
+_NO_LOGIN = Auth()
 
 
 class AsyncRetryingClient(AsyncClient):
@@ -353,7 +355,7 @@ class AsyncRetryingClient(AsyncClient):
     async def _send_once(self, request: Request, auth: Any) -> Response:
         raise_if_stopped()
         request.extensions["begun"] = time.monotonic()
-        response = await super().send(request, stream=True, auth=auth, follow_redirects=False)
+        response = await self._send_with_login(request, auth)
         hops, at_home = 0, True
         while response.has_redirect_location and request.method in ("GET", "HEAD"):
             hops += 1
@@ -364,7 +366,7 @@ class AsyncRetryingClient(AsyncClient):
                 raise _redirect_error(request, "the server redirects this call in circles")
             at_home = at_home and _origin(onward) == _origin(request)
             if at_home:
-                response = await super().send(onward, stream=True, auth=auth, follow_redirects=False)
+                response = await self._send_with_login(onward, auth)
             else:
                 # Another host sees nothing that was meant for ours: neither credentials nor the user's own headers.
                 # Nor does it get to say what of ours is asked with them.
@@ -375,9 +377,30 @@ class AsyncRetryingClient(AsyncClient):
                 for name in ("timeout", "deadline"):
                     bare.extensions[name] = request.extensions.get(name)
                 bare.extensions["replayable"] = True
-                response = await super().send(bare, stream=True, auth=None, follow_redirects=False)
-        response.history = []  # the library keeps the answers of logins there, tokens and all
+                response = await self._send_with_login(bare, None)
         return response
+
+    async def _send_with_login(self, request: Request, auth: Any) -> Response:
+        """Send a request, and before it those of its login, however many they are.
+
+        The library would take each of them for a redirect, of which it follows 20: too few for a login that asks until
+        somebody lets it in. It would also keep their answers with the last one, tokens and all.
+        """
+        flow = self._build_request_auth(request, auth).async_auth_flow(request)
+        try:
+            due = await anext(flow)
+            while True:
+                response = await super().send(due, stream=True, auth=_NO_LOGIN, follow_redirects=False)
+                try:
+                    due = await flow.asend(response)
+                    await response.aread()  # what is left of it; its connection is free then
+                except StopAsyncIteration:
+                    return response
+                except BaseException:
+                    await response.aclose()
+                    raise
+        finally:
+            await flow.aclose()
 
     def end(self) -> None:
         """Close the connections at once, from any thread: calls under way end, and none begins any more."""

@@ -12,6 +12,9 @@ from kalbio._core.emulator.strict_json import Document, Json
 
 StoreT = TypeVar("StoreT")
 
+IN_PROCESS_URL = "http://sandbox.invalid"
+"""The URL of an emulator that no server has given one."""
+
 
 @dataclass(frozen=True)
 class UploadedFile:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from kalbio._core.description.document import Operation
 from kalbio._core.emulator import uploads
 from kalbio._core.emulator.access_log import log_request
-from kalbio._core.emulator.calls import Answer, Call, Routes, UploadedFile
+from kalbio._core.emulator.calls import IN_PROCESS_URL, Answer, Call, Routes, UploadedFile
 from kalbio._core.emulator.contract import Contract
 from kalbio._core.emulator.conventions import Authenticator, Conventions
 from kalbio._core.emulator.faults import Fault, Faults
@@ -28,7 +28,6 @@ from kalbio._core.emulator.strict_json import Json, encode, loads
 from kalbio._core.emulator.webhooks import Delivery, Webhooks
 
 _JSON, _FORM, _MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
-_IN_PROCESS_URL = "http://sandbox.invalid"
 _MIB = 1024 * 1024
 _LARGEST_SKEW = 1_000_000_000
 _LARGEST = 1_000_000_000  # what SQLite takes for one cell
@@ -127,7 +126,7 @@ class Emulator(Generic[StateT]):
         self.faults = faults
         self.reference = reference
         self.clock_skew = clock_skew
-        self.base_url = _IN_PROCESS_URL
+        self.base_url = IN_PROCESS_URL
         self.lock = threading.RLock()
         self._ledger = Ledger()
         self._webhooks = webhooks if webhooks is not None else Webhooks(None, logger=conventions.logger)

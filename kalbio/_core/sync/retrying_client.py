@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 971badc85408)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 0c74c09bd622)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from kalbio._core.http.http1 import CannotBeSent
 from kalbio._core.http.httpx_names import (
     URL,
     USE_CLIENT_DEFAULT,
+    Auth,
     ByteStream,
     Client,
     ConnectError,
@@ -69,6 +70,7 @@ from kalbio._core.text.redaction import redact
 
 _OPERATION_ARGUMENTS = frozenset({"content", "extensions", "headers", "params"})
 _NOT_SENT = (ConnectError, ConnectTimeout, PoolTimeout, ProxyError)
+_NO_LOGIN = Auth()
 
 
 class RetryingClient(Client):
@@ -354,7 +356,7 @@ class RetryingClient(Client):
     def _send_once(self, request: Request, auth: Any) -> Response:
         raise_if_stopped()
         request.extensions["begun"] = time.monotonic()
-        response = super().send(request, stream=True, auth=auth, follow_redirects=False)
+        response = self._send_with_login(request, auth)
         hops, at_home = 0, True
         while response.has_redirect_location and request.method in ("GET", "HEAD"):
             hops += 1
@@ -365,7 +367,7 @@ class RetryingClient(Client):
                 raise _redirect_error(request, "the server redirects this call in circles")
             at_home = at_home and _origin(onward) == _origin(request)
             if at_home:
-                response = super().send(onward, stream=True, auth=auth, follow_redirects=False)
+                response = self._send_with_login(onward, auth)
             else:
                 # Another host sees nothing that was meant for ours: neither credentials nor the user's own headers.
                 # Nor does it get to say what of ours is asked with them.
@@ -376,9 +378,30 @@ class RetryingClient(Client):
                 for name in ("timeout", "deadline"):
                     bare.extensions[name] = request.extensions.get(name)
                 bare.extensions["replayable"] = True
-                response = super().send(bare, stream=True, auth=None, follow_redirects=False)
-        response.history = []  # the library keeps the answers of logins there, tokens and all
+                response = self._send_with_login(bare, None)
         return response
+
+    def _send_with_login(self, request: Request, auth: Any) -> Response:
+        """Send a request, and before it those of its login, however many they are.
+
+        The library would take each of them for a redirect, of which it follows 20: too few for a login that asks until
+        somebody lets it in. It would also keep their answers with the last one, tokens and all.
+        """
+        flow = self._build_request_auth(request, auth).sync_auth_flow(request)
+        try:
+            due = next(flow)
+            while True:
+                response = super().send(due, stream=True, auth=_NO_LOGIN, follow_redirects=False)
+                try:
+                    due = flow.send(response)
+                    response.read()  # what is left of it; its connection is free then
+                except StopIteration:
+                    return response
+                except BaseException:
+                    response.close()
+                    raise
+        finally:
+            flow.close()
 
     def end(self) -> None:
         """Close the connections at once, from any thread: calls under way end, and none begins any more."""

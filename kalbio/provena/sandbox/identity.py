@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from kalbio._core.emulator.calls import Answer
+from kalbio._core.emulator.calls import IN_PROCESS_URL, Answer
 from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox.errors import BAD_TOKEN
@@ -22,7 +22,8 @@ _SERVICE = "admin"  # the only user who can log in with a secret
 _REFRESH_LIFETIME = 30 * 86_400
 _CODE_LIFETIME = 600
 _FOREVER = 10**9
-_INTERVAL = 0.01  # nobody has to wait for the stand-in
+_INTERVAL = 1  # a person has to find the page
+_INTERVAL_IN_PROCESS = 0.01  # no program has to wait for the stand-in
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def start_device_login(call: Call) -> Document:
         "verification_uri": where,
         "verification_uri_complete": f"{where}?user_code={user_code}",
         "expires_in": _CODE_LIFETIME,
-        "interval": _INTERVAL,
+        "interval": _INTERVAL_IN_PROCESS if call.base_url == IN_PROCESS_URL else _INTERVAL,
     }
 
 
