@@ -725,12 +725,21 @@ def test_a_column_is_renamed_to_a_new_field(lab: Lab, create: Any) -> None:
 
 
 def test_new_fields_of_text_that_could_be_numbers_are_noted(lab: Lab) -> None:
-    """A column of text of which all cells look like numbers becomes text, and the plan says how to have numbers."""
+    """A column of text whose cells are numbers, all or most of them, becomes text; the plan says so, and the cure."""
     made = plan(lab, [{"Compound": "U-0", "Yield": "95.1", "Lot": "0042", "Free": "x"}], create_fields=True)
-    assert [note for note in made.notes if "look like numbers" in note] == [
-        "'Yield' becomes a field of text, and all of its cells look like numbers; if they are, give "
-        "create_fields={'Yield': 'number'}"
+    cure = "create_fields={'Yield': 'number', 'Lot': 'text', 'Free': 'text'}"
+    assert [note for note in made.notes if "number" in note] == [
+        f"'Yield' becomes a field of text, and all of its cells look like numbers; for a field of numbers give {cure}"
     ]
+    rows = [{"Compound": f"U-{n}", "Nearly": "n/a" if n == 3 else f"{n}.5", "Comma": f"{n},5"} for n in range(10)]
+    notes = [note.partition("; ")[0] for note in plan(lab, rows, create_fields=True).notes]
+    assert notes == [
+        "'Nearly' becomes a field of text, and 9 of its 10 cells are numbers, all but row 3 'n/a'",
+        "'Comma' becomes a field of text, and all of its cells look like numbers, some with a decimal comma (for "
+        "those, give the converter kalbio.reading.decimal_comma)",
+    ]
+    mixed = [{"Compound": f"U-{n}", "Mixed": "n/a" if n % 2 else str(n)} for n in range(10)]
+    assert plan(lab, mixed, create_fields=True).notes == ()
 
 
 def test_lines_of_separators_alone_are_no_rows(lab: Lab, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kalbio._core.text.display import one_line
+from kalbio.cli.spelling import as_typed
 
 DONE = 0
 FAILED = 1
@@ -61,13 +62,15 @@ def told(error: Exception) -> tuple[str, int]:
         return f"kalbio: {error}\n", FAILED
     if isinstance(error, OSError):
         # Its number says nothing to people, and without a file the text is all there is.
-        return _lines(str(error) if error.filename is not None else error.strerror or str(error)), FAILED
+        about = f": {error.filename!r}" if error.filename is not None else ""
+        return _lines(f"{error.strerror}{about}" if error.strerror else str(error)), FAILED
     return _lines(
         f"unexpected {type(error).__name__}: {error}", "This is a fault of kalbio; --debug shows where."
     ), FAILED
 
 
 def _lines(text: str, cure: str = "") -> str:
-    shown = one_line(text)
+    # What the client says names arguments of Python, also where an error comes from deep below a command.
+    shown, cure = as_typed(one_line(text)), as_typed(cure)
     shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}... (--debug shows the rest)"
     return f"kalbio: {shown}\n{cure}\n" if cure else f"kalbio: {shown}\n"

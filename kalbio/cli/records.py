@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -15,9 +16,11 @@ import click
 from kalbio.cli.errors import DONE, FAILED, UNKNOWN, Stop
 from kalbio.cli.options import connect, connected, printing, progress, this_run
 from kalbio.cli.output import Output, print_table
+from kalbio.cli.spelling import as_typed
 
 if TYPE_CHECKING:
     from kalbio.loading import LoadCell, LoadReport, PlannedLoad
+    from kalbio.reading.rows import Converter
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -184,7 +187,43 @@ def export(out: Output, entity_type: str, file: Path, where: Sequence[str], forc
     out.object({"path": saved, "bytes": Path(saved).stat().st_size})
 
 
-@records.command()
+_OF_ANY_TYPE = ""
+_TAKES_TEXT = ("without-unit", "none")
+_HOW: Mapping[str, Callable[[str], Converter]] = {
+    "decimal-comma": lambda _: _reading().decimal_comma,
+    "grouped-digits": lambda _: _reading().grouped_digits,
+    "unicode-minus": lambda _: _reading().unicode_minus,
+    "strip": lambda _: lambda cell: cell.strip() if isinstance(cell, str) else cell,
+    "without-unit": lambda unit: _reading().without_unit(unit),
+    "none": lambda text: lambda cell: None if cell == text else cell,
+}
+"""How the cells of a column may be changed, by what one types."""
+
+
+def _reading() -> Any:
+    """Return what reads tables, which no other command needs."""
+    from kalbio import reading
+
+    return reading
+
+
+class _Load(click.Command):
+    """The command `load`, whose `--create-fields` takes a value, or none: never the word behind it that has no `=`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Join the option to its value, so that a file behind it is not taken for one."""
+        joined: list[str] = []
+        for word in args:
+            if joined and joined[-1] == "--create-fields":
+                is_value = "=" in word and not word.startswith("-")
+                joined[-1] += f"={word if is_value else _OF_ANY_TYPE}"
+                if is_value:
+                    continue
+            joined.append(word)
+        return super().parse_args(ctx, joined)
+
+
+@records.command(cls=_Load)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True))
 @click.option("--format", "format_", type=click.Choice(["csv", "tsv", "jsonl", "xlsx", "parquet"]), help="What the "
               "input is, when FILE is -.  [default: csv]")  # fmt: skip
@@ -199,7 +238,12 @@ def export(out: Output, entity_type: str, file: Path, where: Sequence[str], forc
 @click.option("--activity", metavar="NAME|ID", help="Write in this activity, which the records join.")
 @click.option("--table", metavar="ID", help="Write in this table (record view) of an activity.")
 @click.option("--program", metavar="NAME|ID", help="The program that the records join.")
-@click.option("--create-fields", is_flag=True, help="Make fields for columns without one.")
+@click.option("--create-fields", metavar="[COLUMN=TYPE]", is_flag=False, flag_value=_OF_ANY_TYPE, multiple=True,
+              help="Make fields for all columns without one, of a type that takes their cells (in a text file: "
+              "text); or for this column, of this type: logP=number. May be given several times.")  # fmt: skip
+@click.option("--convert", "converters", metavar="COLUMN=HOW", multiple=True, help="Change the cells of a column: "
+              "decimal-comma, grouped-digits, unicode-minus, strip, without-unit:UNIT, or none:TEXT for a text that "
+              "means no value. May be given several times.")  # fmt: skip
 @click.option("--near-twins", type=click.Choice(["refuse", "create"]), default="refuse", show_default=True,
               help="What to do with a key that differs from another one in case, blanks or hyphens only.")  # fmt: skip
 @click.option("--on-error", type=click.Choice(["stop", "continue"]), default="stop", show_default=True,
@@ -219,6 +263,8 @@ def load(
     only_plan: bool,
     journal: Path | None,
     columns: Sequence[str],
+    create_fields: Sequence[str],
+    converters: Sequence[str],
     on_error: Literal["stop", "continue"],
     timeout: float,
     **arguments: Any,
@@ -236,7 +282,8 @@ def load(
         raise click.UsageError("--format is for the input (-); of a file, its ending tells.")
     from kalbio.loading import LoadRefusedError
 
-    given = {**_given(**arguments), "key": list(keys), **({"columns": _columns(columns)} if columns else {})}
+    given = {**_given(**arguments), "key": list(keys), "create_fields": _new_fields(create_fields)}
+    given |= _given(columns=_columns(columns) or None, converters=_converters(converters) or None)
     with _source(file, format_ or "csv") as file, connect() as client:
         if only_plan:
             return _tell_plan(out, client.records.plan_upsert(file, **given))
@@ -291,11 +338,16 @@ def _tell_plan(out: Output, plan: PlannedLoad) -> int:
 def _tell(out: Output, told: PlannedLoad | LoadReport, cells: Sequence[LoadCell], summary: Mapping[str, Any]) -> None:
     """Print a plan or a report; as CSV its cells, as JSON the numbers and the cells that need attention."""
     names = ("row", "key", "column", "status", "old", "new", "reason")
+
+    def shown(cell: LoadCell) -> dict[str, Any]:
+        return {**{name: getattr(cell, name) for name in names}, "reason": as_typed(cell.reason)}
+
     if out.form == "csv":
-        out.rows(({name: getattr(cell, name) for name in names} for cell in told), names)
+        out.rows(map(shown, told), names)
     else:
-        attention = [{name: getattr(cell, name) for name in names} for cell in cells]
-        out.text(str(told), {**summary, "attention": attention})
+        attention = list(map(shown, cells))
+        notes = list(map(as_typed, told.notes))
+        out.text(as_typed(str(told)), {**summary, "attention": attention, "notes": notes})
 
 
 def _columns(given: Sequence[str]) -> dict[str, str | None]:
@@ -306,3 +358,39 @@ def _columns(given: Sequence[str]) -> dict[str, str | None]:
             raise click.UsageError(f"--column takes COLUMN=FIELD, or COLUMN= to leave it out; got {text!r}.")
         columns[name] = field or None
     return columns
+
+
+def _new_fields(given: Sequence[str]) -> bool | dict[str, str]:
+    types = [text.rpartition("=") for text in given if text != _OF_ANY_TYPE]
+    if not types:
+        return bool(given)
+    if len(types) < len(given):
+        raise click.UsageError("--create-fields is given alone and with COLUMN=TYPE: name all columns, or none.")
+    for column, _, kind in types:
+        if not column or not kind:
+            raise click.UsageError("--create-fields takes COLUMN=TYPE, such as logP=number, or nothing.")
+    if len({column for column, _, _ in types}) < len(types):
+        raise click.UsageError("--create-fields names a column twice.")
+    return {column: kind for column, _, kind in types}
+
+
+def _converters(given: Sequence[str]) -> dict[str, Converter]:
+    """Return column to what converts its cells; several of one column follow each other."""
+    chains: dict[str, list[Converter]] = {}
+    for text in given:
+        column, sign, how = text.partition("=")
+        name, _, about = how.partition(":")
+        if not sign or not column or name not in _HOW or bool(about) != (name in _TAKES_TEXT):
+            raise click.UsageError(
+                f"--convert takes COLUMN=HOW, where HOW is {', '.join(_HOW)}, the last two with a text: "
+                f"without-unit:nM, none:n/a; got {text!r}."
+            )
+        chains.setdefault(column, []).append(_HOW[name](about))
+    return {column: partial(_one_by_one, chain) for column, chain in chains.items()}
+
+
+def _one_by_one(chain: Sequence[Converter], cell: Any) -> Any:
+    for convert in chain:
+        if cell is not None:
+            cell = convert(cell)
+    return cell

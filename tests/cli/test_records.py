@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import csv
 import io
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,54 @@ def test_mistakes_on_the_command_line_send_nothing(shell: Shell, tmp_path: Path)
     assert "--column" in shell("records", "load", file, "--key", "Compound", "--column", "a", code=2).err
     assert "--journal" in shell("records", "load", file, "--key", "a", "--plan", "--journal", "j", code=2).err
     assert "'a'" in shell("records", "load", file, "--key", "Compound", code=2).err
+
+
+def test_new_fields_get_the_types_that_one_says(shell: Shell, tmp_path: Path) -> None:
+    """--create-fields takes COLUMN=TYPE, or nothing and leaves the file behind it alone; --convert makes numbers."""
+    file = tmp_path / "a.csv"
+    file.write_text('Compound,Dose,Lot\nNEW-1,"12,5 mg",7\nNEW-2,n/a,8\nNEW-3,3 mg,9\n', encoding="utf-8")
+    command = ("records", "load", "--key", "Compound", "--plan", "--json", "--create-fields")
+    planned = shell(*command, file).json
+    assert planned["new_fields"] == {"Dose": "text", "Lot": "text"}
+    assert planned["notes"] == [
+        "'Lot' becomes a field of text, and all of its cells look like numbers; for a field of numbers give "
+        "--create-fields Dose=text --create-fields Lot=number"
+    ]
+    typed = ("Dose=number", "--create-fields", "Lot=text", file)
+    refused = shell(*command, *typed, code=1).json
+    assert (refused["new_fields"], len(refused["attention"])) == ({"Dose": "number", "Lot": "text"}, 3)
+    assert "Dose=without-unit:UNIT" in refused["attention"][2]["reason"].replace("COLUMN", "Dose").replace("mg", "UNIT")
+    converters = ("without-unit:mg", "decimal-comma", "none:n/a")
+    options = [word for how in converters for word in ("--convert", f"Dose={how}")]
+    assert shell(*command, *typed, *options).json["values"]["new"] == 5
+    assert "COLUMN=TYPE" in shell(*command, "=number", file, code=2).err
+    assert "name all columns, or none" in shell(*command, "--create-fields", "Lot=text", file, code=2).err
+    assert "'nummer'" in shell(*command, "Dose=nummer", file, code=2).err
+    assert "without-unit:nM" in shell(*command, file, "--convert", "Dose=without-unit", code=2).err
+
+
+def test_cures_are_what_one_types(shell: Shell, tmp_path: Path) -> None:
+    """What the client says of its arguments is told as options and commands; no cure is written in Python."""
+    (tmp_path / "plain.csv").write_text("Compound,clogP,a b\nNEW-1,1,2\n", encoding="utf-8")
+    (tmp_path / "twins.csv").write_text('Compound,Purity (%)\nNEW-1,1\nnew-1,2\nNEW-2,"1,5"\n', encoding="utf-8")
+    (tmp_path / "latin.csv").write_bytes("Compound,Name\nNEW-1,Gr\xf6\xdfe\n".encode("latin-1"))
+    load = ("records", "load", "--plan", "--key", "Compound")
+    for arguments, typed in {
+        (*load, tmp_path / "plain.csv"): (
+            "--column clogP=FIELD",
+            "--column clogP=,",
+            "fields for them with --create-f",
+        ),
+        (*load[:-1], "compond", tmp_path / "plain.csv"): (
+            """kalbio raw getOrCreateKeyField --body '{"field_name": "compond"}'""",
+        ),
+        (*load, tmp_path / "twins.csv"): ("give --near-twins create", "give --convert COLUMN=decimal-comma"),
+        (*load, tmp_path / "latin.csv"): ("--encoding cp1252",),
+        ("records", "history", "UX-1"): ("or by key values: FIELD=VALUE",),
+        ("records", "history", "Compound=UX 1"): ("There is no record 'Compound=UX 1'",),
+        ("records", "export", "Compound", tmp_path / "plain.csv"): ("kalbio: the file exists already; give --force",),
+    }.items():
+        ended = shell(*arguments, code=1 if "twins" in str(arguments) or "export" in arguments else 2)
+        told = ended.out + ended.err
+        assert [cure for cure in typed if cure not in told] == [], told
+        assert re.search(r"client\.|kalbio\.[a-z]|\bErrno|\b[a-z_]+=[\[{'\"A-Z]", told) is None, told

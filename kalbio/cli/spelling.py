@@ -1,0 +1,95 @@
+"""Cures as one types them: what the library says of its arguments, as the options and commands of the shell."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+from collections.abc import Callable
+from typing import TypeAlias
+
+_TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+"""A text as Python shows it."""
+_KEYS = rf"\{{(?:{_TEXT}): (?:{_TEXT})(?:, (?:{_TEXT}): (?:{_TEXT}))*\}}"
+"""Texts by texts, as Python shows them."""
+
+
+def as_typed(text: str) -> str:
+    """Return what the library says with what to type in place of what to write in Python."""
+    for pattern, typed in _TYPED:
+        text = pattern.sub(typed, text)
+    return text
+
+
+def _pairs(option: str) -> Callable[[re.Match[str]], str]:
+    """Return what writes a dict as an option that is given once for each of its pairs."""
+
+    def typed(found: re.Match[str]) -> str:
+        pairs: dict[str, str] = ast.literal_eval(found[1])
+        return " ".join(f"{option}{shlex.quote(f'{name}={value}')}" for name, value in pairs.items())
+
+    return typed
+
+
+def _column(found: re.Match[str]) -> str:
+    field = "FIELD" if found[2] == "field" else "" if found[2] == "None" else ast.literal_eval(found[2])
+    column = "COLUMN" if found[1] == "column" else ast.literal_eval(found[1])
+    return f"--column {shlex.quote(f'{column}={field}')}"
+
+
+def _strip(found: re.Match[str]) -> str:
+    column = "COLUMN" if found[1] == "column" else ast.literal_eval(found[1])
+    return f"--convert {shlex.quote(f'{column}=strip')}"
+
+
+def _option(name: str) -> Callable[[re.Match[str]], str]:
+    return lambda found: f"--{name} {shlex.quote(ast.literal_eval(found[1]))}"
+
+
+def _new_key_field(found: re.Match[str]) -> str:
+    body = json.dumps({"field_name": ast.literal_eval(found[1])}, ensure_ascii=False)
+    return f"kalbio raw getOrCreateKeyField --body {shlex.quote(body)}"
+
+
+_Typed: TypeAlias = str | Callable[[re.Match[str]], str]
+_PATTERNS: list[tuple[str, _Typed]] = [
+    # Loads
+    (rf"\bcolumns=\{{(column|{_TEXT}): (field|None|{_TEXT})\}}", _column),
+    (rf"\bcreate_fields=({_KEYS})", _pairs("--create-fields ")),
+    (r"\bcreate_fields\b", "--create-fields"),
+    (r'\bnear_twins="create"', "--near-twins create"),
+    (rf"\bconverters=\{{(column|{_TEXT}): str\.strip\}}", _strip),
+    (
+        rf"\bgive the converter kalbio\.reading\.without_unit\(({_TEXT})\)",
+        lambda found: f"give --convert {shlex.quote(f'COLUMN=without-unit:{ast.literal_eval(found[1])}')}",
+    ),
+    (
+        r"\bgive the converter kalbio\.reading\.decimal_comma or kalbio\.reading\.grouped_digits",
+        "give --convert COLUMN=decimal-comma or --convert COLUMN=grouped-digits",
+    ),
+    (r"\bgive the converter kalbio\.reading\.decimal_comma", "give --convert COLUMN=decimal-comma"),
+    (r"\bgive the converter kalbio\.reading\.grouped_digits", "give --convert COLUMN=grouped-digits"),
+    (r"\bgive the converter kalbio\.reading\.unicode_minus", "give --convert COLUMN=unicode-minus"),
+    (r"\bgive a converter that returns None for it", "give --convert COLUMN=none:TEXT with its text"),
+    (rf"\bencoding=({_TEXT})", _option("encoding")),
+    (r"\bseparator='\\t'", r"--separator $'\\t'"),
+    (rf"\bseparator=({_TEXT})", _option("separator")),
+    (rf"\bsheet=({_TEXT})", _option("sheet")),
+    (rf"\bclient\.entity_fields\.get_or_create_key_field\(({_TEXT})\)", _new_key_field),
+    # Records
+    (rf"(?<=There is no record )({_KEYS})", _pairs("")),
+    (
+        r'(?<=A record is named by its id \(a uuid\) or by key values: )\{"key field": "value"\}',
+        "FIELD=VALUE for each key field",
+    ),
+    # Files, settings and answers
+    (r"\boverwrite=True\b", "--force"),
+    (r"\bpass [a-z_]+=\.\.\. or set the environment variable\b", "set the environment variable"),
+    (r"(?<=Try again, or with more time): client\.timeout\(seconds\)\.", " to answer."),
+    (r"\bWait, and make a client with a smaller max_in_flight\.", "Wait, and try again."),
+    (r"; `response_body` has the beginning of the answer\.", "."),
+    (r"^`outcome` of the error says what failed\.$", ""),
+]
+_TYPED = [(re.compile(pattern), typed) for pattern, typed in _PATTERNS]
+"""What the library says, and what to type for it. The columns of a load are those that the text names beside."""
