@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kalbio._core.text.display import one_line
-from kalbio.cli.spelling import as_typed
 
 DONE = 0
 FAILED = 1
@@ -70,6 +69,8 @@ def told(error: Exception) -> tuple[str, int]:
 
 
 def _lines(text: str, cure: str = "") -> str:
+    from kalbio.cli.spelling import as_typed
+
     # What the client says names arguments of Python, also where an error comes from deep below a command.
     shown, cure = as_typed(one_line(text)), as_typed(cure)
     shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}... (--debug shows the rest)"
