@@ -39,7 +39,10 @@ def registrar(folder: Path, url: str, port: int) -> Iterator[subprocess.Popen[by
         "REGISTRAR_FOLDER": str(folder),
     }
     command = [sys.executable, "-m", "uvicorn", "registrar:app", "--port", str(port), "--log-level", "error"]
-    with subprocess.Popen(command, cwd=EXAMPLE, env=environment, stderr=subprocess.DEVNULL) as process:
+    with (
+        (folder / "log").open("ab") as log,
+        subprocess.Popen(command, cwd=EXAMPLE, env=environment, stderr=log) as process,
+    ):
         try:
             yield process
         finally:
@@ -114,10 +117,12 @@ def test_the_example_handles_what_came_before_and_after_it_was_killed(
     assert (second.status, second.record_errors) == ("completed", [])
     assert [error.error_message for error in third.record_errors] == ["the purity is below 95 %"]
     assert capsys.readouterr().out == (
+        "week12.csv is handed over; the registrar has a minute to answer\n"
         "completed: 3 rows checked; 1 row without a record: row 4: no compound 'SBX-77' in this activity\n"
         "SBX-2: a potency is above 0\n"
     )
     assert reported == [204] * 4
+    assert "INFO kalbio.webhooks: " in (tmp_path / "log").read_text()
     with closing(sqlite3.connect(tmp_path / "registry.db")) as database:
         entered = database.execute(
             "select thing, value from entry where value != 'registered' order by rowid"

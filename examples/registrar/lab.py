@@ -5,7 +5,9 @@
 The environment says where, as for every client. The names are those of the sandbox.
 """
 
-from kalbio import KaleidoscopeClient
+import sys
+
+from kalbio import KaleidoscopeClient, WaitTimeoutError
 
 TABLE = b"Compound,Potency\nSBX-1,12.1\nSBX-2,-5\nSBX-77,3\n"
 
@@ -20,7 +22,11 @@ def main() -> None:
         upload = next(item for item in run.properties if item.field_type == "file")
         file = upload.update_property_file("week12.csv", TABLE, "text/csv")
         client.registration.register_file(run, file["file_id"])
-        final = client.registration.wait(run, file_id=file["file_id"], interval=0.5, timeout=60)
+        print("week12.csv is handed over; the registrar has a minute to answer")
+        try:
+            final = client.registration.wait(run, file_id=file["file_id"], interval=0.5, timeout=60)
+        except WaitTimeoutError:
+            sys.exit("no answer: does the registrar run, at the address that the sandbox got as --webhook?")
         print(f"{final.status}: {final.message}")
         for problem in final.record_errors:
             record = client.records.get_record_by_id(problem.source_record_id)

@@ -8,6 +8,7 @@ for every client, `REGISTRAR_TOKEN` for what senders of webhooks must know, `REG
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ from kalbio.webhooks import ReceivedDrafts, ReceivedFile, Results, receiver
 FOLDER = Path(os.environ.get("REGISTRAR_FOLDER", "."))
 MEASURED = "Potency (nM)"
 LEAST_PURITY = 95.0
+
+# A line for each event that is handled, refused or given up. Of other libraries, warnings only.
+logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+logging.getLogger("kalbio.webhooks").setLevel(logging.INFO)
 
 
 @contextmanager

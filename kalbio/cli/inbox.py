@@ -46,7 +46,7 @@ def _commands() -> Any:
 @_on_a_file
 @printing
 def list_(out: Output, path: str, states: Sequence[str]) -> None:
-    """List what is not dealt with: waiting, running, dead and unknown."""
+    """List what is not dealt with: waiting, running, dead and unknown. --state done lists what was handled."""
     told = _commands().list_events(path, states, as_json=out.form != "text")
     if out.form == "csv":
         out.rows(json.loads(told)["events"])

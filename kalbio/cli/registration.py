@@ -31,7 +31,7 @@ def registration() -> None:
 def list_(out: Output, activity: str) -> None:
     """List the registrations of an activity: files, and submissions of drafts."""
     with connect() as client:
-        out.rows(_whole(item) if out.form == "json" else item for item in _all(client, activity))
+        out.rows((_whole(item) if out.form == "json" else item for item in _all(client, activity)), _COLUMNS)
 
 
 def _whole(row: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,10 @@ def list_events(path: str, states: Sequence[State] = (), *, as_json: bool = Fals
     if as_json:
         return json.dumps({"counts": counts, "events": [_as_dict(event) for event in events]}, indent=2)
     lines = [line for event in events for line in _lines(event)]
-    return "\n".join([*lines, ", ".join(f"{counts[state]} {state}" for state in STATES)])
+    told = ", ".join(f"{counts[state]} {state}" for state in STATES)
+    if not events and not states and any(counts.values()):
+        told += "\nNothing is left to deal with; --state done and --state dropped list the rest."
+    return "\n".join([*lines, told])
 
 
 def show_event(path: str, key: str, *, as_json: bool = False) -> str:

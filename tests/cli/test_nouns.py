@@ -102,7 +102,9 @@ def test_registrations_are_listed_and_watched(shell: Shell) -> None:
 
         (row,) = shell("registration", "list", "A", "--json").json
         assert (row["kind"], row["file_id"], row["status"]) == ("file", file_id, "pending")
-        assert file_id in shell("registration", "list", "A").out
+        head, line = shell("registration", "list", "A").out.splitlines()
+        assert head.split() == ["kind", "id", "status", "message", "errors", "updated_at"]
+        assert file_id in line
         goes_on = shell("registration", "watch", "A", "--timeout", "0", code=5)
         assert "pending" in goes_on.out
         client.registration.push_status(run, file_id, "validated")

@@ -105,9 +105,14 @@ def test_an_inbox_is_listed_in_each_form(shell: Shell, tmp_path: Path) -> None:
     inbox = Inbox(path)
     inbox.put("x:a", "x", b'{"event": "x"}')
     inbox.close()
-    assert "x:a" in shell("inbox", "list", "--inbox", path).out
+    listed = shell("inbox", "list", "--inbox", path).out
+    assert "x:a" in listed
+    assert "--state" not in listed
     assert [event["key"] for event in shell("inbox", "list", "--inbox", path, "--json").json["events"]] == ["x:a"]
     head, line = shell("inbox", "list", "--inbox", path, "--csv").out.splitlines()
     assert dict(zip(head.split(","), line.split(","), strict=True))["key"] == "x:a"
     assert shell("inbox", "show", "x:a", "--inbox", path, "--json").json["payload"] == {"event": "x"}
+    shell("inbox", "drop", "x:a", "--inbox", path)
+    assert "--state done and --state dropped list the rest" in shell("inbox", "list", "--inbox", path).out
+    assert "x:a" in shell("inbox", "list", "--state", "dropped", "--inbox", path).out
     assert "no inbox" in shell("inbox", "list", "--inbox", tmp_path / "none.db", code=1).err
