@@ -103,7 +103,7 @@ class Post:
             if not self._post(payload, waits=chance > 0.1):
                 if failures < 2:
                     self._again(payload, failures + 1)
-                    time.sleep(0.02)
+                    time.sleep(0.2)  # while it starts anew, most of what is posted would be given up
                 else:
                     self.figures["given up by the sender"] += 1
             elif chance > 0.85:
@@ -182,10 +182,17 @@ def _child(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def held(figures: dict[str, Any]) -> bool:
-    """Whether nothing was lost or reported twice, although both were tempting."""
+    """Whether nothing was lost or reported twice, although both were tempting.
+
+    In a short run not everything comes about.
+    """
     wrong = any(figures[name] for name in ("lost", "never handled", "reported although in", "dead"))
     tempted = figures["results whose answer was lost"] and figures["caught up"] and figures["duplicates"]
-    return not wrong and bool(tempted) and figures["unknown"] == figures["unknown that are open"]
+    return (
+        not wrong
+        and (bool(tempted) or figures["events"] < 500)
+        and figures["unknown"] == figures["unknown that are open"]
+    )
 
 
 def _faults() -> list[Fault]:
