@@ -252,6 +252,21 @@ def test_empty_secrets_hide_nothing() -> None:
     assert redact("text", ["", ""]) == "text"
 
 
+@pytest.mark.parametrize(
+    ("secret", "text", "hidden"),
+    [
+        ("s", "Connection refused: secret=s", "Connection refused: secret=[hidden]"),
+        ("wrong", "wrongly said: 'wrong'", "wrongly said: '[hidden]'"),
+        ("ab&c", 'xab&c, "ab&c" ab%26c ab&amp;c', 'xab&c, "[hidden]" [hidden] [hidden]'),
+        ("abc", r"%22abc%22 \nabc\u000aabc", r"%22[hidden]%22 \n[hidden]\u000a[hidden]"),
+        ("abcdef", "xabcdefx", "x[hidden]x"),
+    ],
+)
+def test_a_short_secret_is_hidden_where_it_stands_alone(secret: str, text: str, hidden: str) -> None:
+    """Ordinary words that have its letters in them stay readable; from six characters on it is hidden everywhere."""
+    assert redact(text, [secret]) == hidden
+
+
 def test_parsed_values_are_hidden_at_any_depth() -> None:
     """Keys and values of parsed JSON are free of secrets; other values stay."""
     assert redact_all({"a s1": ["s1", {"b": "x s1", "n": 1, "z": None}]}, ["s1"]) == {

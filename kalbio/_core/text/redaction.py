@@ -21,14 +21,24 @@ _LIKELY_PARAMETER = re.compile(rf"((?:^|[?&])(?:{_WORDS}|[\w-]*(?:key|sig))=)[^&
 _LIKELY_MEMBER = re.compile(rf'("{_WORDS}"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
 _QUOTED_LIKELY_MEMBER = re.compile(rf'(\\+"{_WORDS}\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
 _LOGIN_IN_LINK = re.compile(r"(//)[^/?#@\s\"']+@")
+# The letters of a short secret are in ordinary words, which must stay readable: it is hidden where it stands alone.
+_LONG_ENOUGH = 6
+_BEFORE = r"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{2})|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"  # escapes end in a letter too
 _BEARER = re.compile(r"\b(Bearer\s+)[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return `text` without the given secrets and without anything that is spelled like a credential."""
+    """Return `text` without the given secrets and without anything that is spelled like a credential.
+
+    A secret of less than six characters is hidden as a word of its own only.
+    """
     for secret in secrets:
+        is_long = len(secret) >= _LONG_ENOUGH
         for form in _spellings(secret):
-            text = text.replace(form, HIDDEN)
+            if is_long:
+                text = text.replace(form, HIDDEN)
+            elif form in text:
+                text = re.sub(rf"{_BEFORE}{re.escape(form)}(?!\w)", HIDDEN, text)
     text = _JSON_MEMBER.sub(rf'\1"{HIDDEN}"', text)
     text = _QUOTED_JSON_MEMBER.sub(rf"\1{HIDDEN}", text)
     text = _FORM_MEMBER.sub(rf"\1={HIDDEN}", text)
