@@ -48,12 +48,14 @@ class Announcement(NamedTuple):
         url: where it runs.
         facts: what else is worth a line.
         logins: what to say before the lines to paste, and the environment variables of these; an empty one is removed.
+        commands: what to say before a command to type, and the command.
     """
 
     title: str
     url: str
     facts: Mapping[str, str]
     logins: Sequence[tuple[str, Variables]]
+    commands: Sequence[tuple[str, str]] = ()
 
 
 class Console:
@@ -121,6 +123,7 @@ def _start_text(announcement: Announcement) -> str:
         for shell, spelled in _SHELLS:
             # A heading that each of them takes for a comment: whoever copies it too does no harm.
             pasted += f"\n# in {shell}\n" + "".join(f"{spelled(*variable)}\n" for variable in variables.items())
+    pasted += "".join(f"\n{intro}\n\n{command}\n" for intro, command in announcement.commands)
     return f"{announcement.title} at {announcement.url}\n{facts}{pasted}\nCtrl-C stops it."
 
 

@@ -129,8 +129,11 @@ def test_what_is_wrong_with_a_login_is_said(unset: Shell, monkeypatch: pytest.Mo
     assert "is refused" in unset("login", *where(unset), "--offline-token", code=1).err
     give(monkeypatch, "\n")
     assert "first line of the input" in unset("login", *where(unset), "--offline-token", code=2).err
-    assert "--domain is missing" in unset("login", code=2).err
+    example = "Such as: kalbio provena login --domain provena.example.org --realm provena"
+    assert unset("login", code=2).err == f"kalbio: --domain and --realm are missing\n{example}\n"
     assert "--realm is missing" in unset("login", "--domain", "x.invalid", code=2).err
+    nowhere = unset("login", "--domain", "sandbox.invalid", "--realm", "sandbox", code=2).err
+    assert "kalbio provena login --url http://127.0.0.1:8322 --domain sandbox.invalid --realm sandbox" in nowhere
     assert "no name" in unset("login", *where(unset), "--profile", " a", code=2).err
     assert kept(tmp_path) == []
 
@@ -139,6 +142,9 @@ def test_the_environment_goes_before_the_login_that_is_kept(provena: Shell, monk
     """What PROVENA_* say is used whole where no login is named, and `whoami` tells which it was."""
     give(monkeypatch, provena.sandbox.offline_token("alice"))
     assert "go before this login" in provena("login", *where(provena), "--offline-token").err
+    told = provena("login", code=2).err
+    assert "commands need no login: try kalbio provena whoami" in told
+    assert f"write: kalbio provena login {' '.join(where(provena))}\n" in told
     told = provena("whoami", "--json").json
     assert (told["user"], told["profile"], told["from"]) == ("admin", None, "the environment")
     assert provena("whoami", "--profile", "default", "--json").json["user"] == "alice"

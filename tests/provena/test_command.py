@@ -81,7 +81,7 @@ def test_an_address_of_the_environment_stays_with_its_domain() -> None:
 
 def test_a_fault_of_no_operation_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """An operation that there is not ends in a sentence with the one that comes close."""
-    assert cli.main(["provena", "sandbox", "--port", "0", "--fault", "registryItemFetsh:status=503"]) == 1
+    assert cli.main(["provena", "sandbox", "--port", "0", "--fault", "registryItemFetsh:status=503"]) == 2
     assert "registryItemFetch" in capsys.readouterr().err
 
 
@@ -116,11 +116,16 @@ def test_the_link_of_a_device_flow_leads_to_a_page(lab: Lab) -> None:
 
 
 def test_the_command_prints_the_login_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--offline-token carol` prints lines that a client logs in as carol with, whatever the shell."""
+    """`--offline-token carol` prints lines that a client logs in as carol with, whatever the shell.
+
+    The command that logs in in a browser is there too.
+    """
     printed = io.StringIO()  # of pytest's own, the search for secrets would find the token that is asked for
 
     def look() -> None:
         text = printed.getvalue()
+        place = text.split("PROVENA_URL=")[1].split()[0]
+        assert f"\nkalbio provena login --url {place} --domain sandbox.invalid --realm sandbox\n" in text
         printed.seek(printed.truncate(0))
         for pattern in (r"^export (\w+)=(.*)$|^unset (\w+)$", r'^\$env:(\w+) = "(.*)"$', r"^%env (\w+)=(.*)$"):
             for found in re.finditer(pattern, text, re.MULTILINE):

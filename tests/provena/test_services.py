@@ -192,7 +192,9 @@ def test_a_handle_has_values(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: Config("https://provena.invalid", "x"), "domain is the host"),
+        (lambda: Config("https://provena.invalid", "x"), "got 'https://provena.invalid': give it without https://;"),
+        (lambda: Config("provena.invalid:8080/api", "x"), "give it without a port and a path$"),
+        (lambda: Config("provena..invalid", "x"), "domain is the host .* not a valid host name"),
         (lambda: Config("provena.invalid", "a/b"), "realm_name is a name"),
         (lambda: Config("", "x"), "domain must be text"),
         (lambda: APIOverrides(auth_api_endpoint_override="auth.invalid"), "auth_api_endpoint_override cannot be used"),

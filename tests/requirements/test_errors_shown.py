@@ -132,6 +132,9 @@ def test_r135_what_the_system_reports_is_found_in_any_wrapping() -> None:
         "`kalbio sandbox --port 9` starts a sandbox"
     )
     assert explain(top, str(top), "api.invalid", 443) == "All connection attempts failed: Connection refused"
+    nameless = socket.gaierror(-2, "Name or service not known")
+    assert "a sandbox has an address" in explain(nameless, str(nameless), "auth.sandbox.invalid", 443)
+    assert explain(nameless, str(nameless), "api.example.org", 443) == str(nameless)
     loop = ValueError("a circle")
     loop.__cause__ = loop
     assert explain(loop, "a circle", "localhost", 9) == "a circle"

@@ -32,6 +32,8 @@ def explain(
     if isinstance(system, ConnectionRefusedError) and is_local(host):
         hint = no_server(port)
         return f"{reason}. Nothing listens there{f'; {hint}' if hint else ''}"
+    if isinstance(system, socket.gaierror) and host.endswith(".invalid"):
+        return f"{reason}. No name that ends in .invalid leads anywhere: a sandbox has an address, such as 127.0.0.1"
     return reason
 
 

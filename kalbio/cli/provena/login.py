@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kalbio._core.text.display import safe_repr
 from kalbio.cli.errors import WRONG_USE, Stop
 from kalbio.cli.options import connected, debuggable, printing
 from kalbio.cli.output import Output
-from kalbio.cli.provena.logins import DEFAULT, Login, Logins, connect, login_in_use, variables
+from kalbio.cli.provena.logins import (
+    DEFAULT,
+    PLACE,
+    Login,
+    Logins,
+    connect,
+    login_command,
+    login_in_use,
+    variables,
+)
 
 if TYPE_CHECKING:
     from kalbio.provena.client import ProvenaClient
@@ -61,11 +71,13 @@ def login(
         domain, realm, url, client_id, token = (
             found.get(one) for one in ("DOMAIN", "REALM", "URL", "CLIENT_ID", "OFFLINE_TOKEN")
         )
-    for option, value in (("--domain", domain), ("--realm", realm)):
-        if not value:
-            variable = f"PROVENA_{option[2:].upper()}"
-            raise Stop(f"{variable} is not set" if from_environment else f"{option} is missing", WRONG_USE)
+    if missing := [name for name, value in (("domain", domain), ("realm", realm)) if not value]:
+        raise _incomplete(missing, from_environment)
     chosen = Login(str(domain), str(realm), client_id or "client-tools", url or None)
+    if chosen.url is None and chosen.domain.endswith(".invalid"):
+        there = {"URL": "http://127.0.0.1:8322", "DOMAIN": chosen.domain, "REALM": chosen.realm}
+        raise Stop(f"no name that ends in .invalid leads anywhere: {safe_repr(chosen.domain)}", WRONG_USE,
+                   f"For a sandbox, give its address as well: {login_command(there)}")  # fmt: skip
     if with_token:
         token = _ask_for_token()
     flow = chosen.flow(name, _refused if token else _tell, open_browser=not no_browser)
@@ -87,6 +99,20 @@ def login(
     })  # fmt: skip
     if name == DEFAULT and variables():
         sys.stderr.write("kalbio: PROVENA_* are set here and go before this login: unset them, or give --profile\n")
+
+
+def _incomplete(missing: list[str], from_environment: bool) -> Stop:
+    """Return what to say when nobody knows where to log in."""
+    if from_environment:
+        return Stop(f"PROVENA_{missing[0].upper()} is not set", WRONG_USE)
+    found = variables()
+    place = {name: found[name] for name in PLACE if name in found}
+    cure = f"Such as: {login_command(place)}"
+    if found:
+        cure = ("PROVENA_* are set here, so that commands need no login: try kalbio provena whoami. For one in a "
+                f"browser, unset them, and write: {login_command(place)}")  # fmt: skip
+    options = " and ".join(f"--{name}" for name in missing)
+    return Stop(f"{options} {'is' if len(missing) == 1 else 'are'} missing", WRONG_USE, cure)
 
 
 def _tell(text: str) -> None:

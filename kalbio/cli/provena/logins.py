@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ import attrs
 
 from kalbio._core.errors import SDKError, SettingError
 from kalbio._core.files.user_settings import settings_folder, write_private
+from kalbio._core.http.addresses import without_secrets
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
 from kalbio.cli.errors import Stop
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 """The name of the login that is made, and used, when none is named. Its tokens are those of `DeviceFlow` in Python."""
 
-_VARIABLES = ("DOMAIN", "REALM", "URL", "CLIENT_ID", "CLIENT_SECRET", "OFFLINE_TOKEN")
+PLACE = ("URL", "DOMAIN", "REALM")
+"""What says which installation, as the ends of the names of variables."""
+
+_VARIABLES = (*PLACE, "CLIENT_ID", "CLIENT_SECRET", "OFFLINE_TOKEN")
 _NEEDED = ("domain", "realm", "client_id")
 
 
@@ -104,6 +109,15 @@ class Logins:
 def variables() -> dict[str, str]:
     """Return what the environment says about Provena: `{"DOMAIN": ...}`."""
     return {name: value for name in _VARIABLES if (value := os.environ.get(f"PROVENA_{name}"))}
+
+
+def login_command(place: Mapping[str, str]) -> str:
+    """Return the command that logs in to an installation in a browser; there are examples for what is not known."""
+    known = {"DOMAIN": "provena.example.org", "REALM": "provena", **place}
+    if "URL" in known:
+        known["URL"] = without_secrets(known["URL"])
+    options = " ".join(f"--{name.lower()} {shlex.quote(known[name])}" for name in PLACE if name in known)
+    return f"kalbio provena login {options}"
 
 
 class InUse(NamedTuple):

@@ -8,6 +8,7 @@ import click
 
 from kalbio.cli.emulators import EXIT_CODES, Announcement, Console, data_line, fault_help, talking
 from kalbio.cli.options import debuggable
+from kalbio.cli.provena.logins import PLACE, login_command
 
 
 @click.command(epilog=EXIT_CODES)
@@ -58,4 +59,9 @@ def sandbox(
             token = {"PROVENA_OFFLINE_TOKEN": lab.offline_token(user)}
             others = {"PROVENA_CLIENT_ID": "client-tools", "PROVENA_CLIENT_SECRET": "", **token}
             logins.append((f"Then, to be {user} instead of admin:", others))
-        console.serve_until_stopped(Announcement("Provena sandbox", server.url, facts, logins), lab.conventions.logger)
+        in_a_browser = "Or, where they are not set, to log in as another user in a browser:"
+        place = {name: variables[f"PROVENA_{name}"] for name in PLACE}
+        announcement = Announcement(
+            "Provena sandbox", server.url, facts, logins, [(in_a_browser, login_command(place))]
+        )
+        console.serve_until_stopped(announcement, lab.conventions.logger)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from kalbio._core.errors import SettingError
-from kalbio._core.http.addresses import host_fault, read_address
+from kalbio._core.http.addresses import host_fault, read_address, without_secrets
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.services import SERVICES
 
@@ -16,6 +16,16 @@ from kalbio.provena._model.services import SERVICES
 def _address(instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
     if value is not None:
         read_address(attribute.name, value)
+
+
+def _domain_fault(domain: str) -> str:
+    scheme, separator, _ = domain.partition("://")
+    if separator:
+        return f"give it without {scheme}://; the address of a server that has all services is a url, and no domain"
+    wrong = host_fault(domain)
+    if wrong and not host_fault(domain.partition("/")[0].partition(":")[0]):
+        return "give it without a port and a path"
+    return wrong
 
 
 def _without_slash(value: str | None) -> str | None:
@@ -71,10 +81,11 @@ class Config:
         for name, value in (("domain", self.domain), ("realm_name", self.realm_name)):
             if not isinstance(value, str) or not value.strip():
                 raise SettingError(f"{name} must be text; got {safe_repr(value)}")
-        if wrong := host_fault(self.domain):
+        if wrong := _domain_fault(self.domain):
+            given = without_secrets(self.domain) if "://" in self.domain else self.domain
             raise SettingError(
                 f"domain is the host that all services share, such as provena.example.org; got "
-                f"{safe_repr(self.domain)}: {wrong}"
+                f"{safe_repr(given)}: {wrong}"
             )
         if "/" in self.realm_name:
             raise SettingError(f"realm_name is a name without slashes; got {safe_repr(self.realm_name)}")
