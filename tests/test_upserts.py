@@ -194,7 +194,8 @@ def test_a_new_key_that_looks_like_another_one_is_held_back(lab: Lab, twin: str)
     assert "'U-1'" in made.refused[0].reason
     assert made.records_new == 0
     made = plan(lab, [{"Compound": twin, "logP": 1}], near_twins="create")
-    assert "would be a new record beside the record 'U-1'" in str(made)
+    assert "a new record is made for " in str(made)
+    assert "which differs from the record 'U-1' in " in str(made)
     assert apply(lab, made).records_made == 1
 
 
@@ -209,7 +210,7 @@ def test_the_record_that_a_new_one_belongs_to_is_looked_for(lab: Lab) -> None:
         {"Compound": "NEW-9", "Batch": "B-1", "logP": 1},
     ]
     alone = plan(lab, [rows[0]], keys)
-    assert "would belong to 'u-1', which differs from 'U-1' (case only) of Compound" in alone.refused[0].reason
+    assert "would belong to 'u-1', which differs from 'U-1' of Compound in case only" in alone.refused[0].reason
     assert alone.records_new == 0
     assert list(alone.notes) == []
     others = plan(lab, rows[1:], keys)
@@ -685,9 +686,26 @@ def test_each_near_twin_is_told_by_itself(lab: Lab) -> None:
     """Where a key has several near-twins, each is named with its own difference."""
     upsert(lab, [{"Compound": "T-1"}, {"Compound": "T-1 "}], near_twins="create")
     (cell,) = plan(lab, [{"Compound": "t-1"}]).refused
-    assert "the record 'T-1' (case only)" in cell.reason
-    assert "the record 'T-1 ' (blanks and case only)" in cell.reason
+    assert "from the record 'T-1' in case only" in cell.reason
+    assert "from the record 'T-1 ' in blanks and case only" in cell.reason
     assert "'T-1 ' is the odd one, it has blanks at the ends" in cell.reason
+
+
+def test_near_twins_of_a_table_name_each_others_rows(lab: Lab) -> None:
+    """Rows of a table that are twins of each other are told as rows, with one cure for all of them."""
+    rows = [{"Compound": "T-1"}, {"Compound": "T-2"}, {"Compound": "t-1"}]
+    assert list(map(str, plan(lab, rows).refused)) == [
+        "row 0 (T-1): differs from row 2 't-1' in case only; spell them alike, or give near_twins=\"create\"",
+        "row 2 (t-1): differs from row 0 'T-1' in case only",
+    ]
+    lab.world(lab.api.entity_fields.get_or_create_key_field("Batch"))
+    upsert(lab, [{"Compound": "OTHER"}])
+    batches = [{**row, "Batch": f"B-{number}"} for number, row in enumerate(rows)]
+    reasons = [cell.reason for cell in plan(lab, batches, ["Compound", "Batch"]).refused]
+    assert [reason.partition(";")[0] for reason in reasons] == [
+        "would belong to 'T-1', which differs from 't-1' of row 2 in case only",
+        "would belong to 't-1', which differs from 'T-1' of row 0 in case only",
+    ]
 
 
 def test_the_older_names_of_arguments_are_taken(lab: Lab) -> None:

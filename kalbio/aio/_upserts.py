@@ -38,6 +38,7 @@ from kalbio.loading.errors import LoadRefusedError
 from kalbio.loading.near_twins import spellings
 from kalbio.loading.plan import Layout, PlannedLoad
 from kalbio.loading.planning import (
+    NEAR_TWIN_CURE,
     PlannedRow,
     Refusals,
     compare,
@@ -250,7 +251,8 @@ class Upserts(BulkWrites):
             missing = parents.note(planned if near_twins == "create" else kept)
             notes += [] if missing is None else [missing]
         if near_twins == "create":
-            notes += [f"{cell.key} {cell.reason.partition('; write')[0]}" for cell in refusals.near_twins[:_NAMED]]
+            twins = [(safe_repr(cell.key), cell.reason.removesuffix(NEAR_TWIN_CURE)) for cell in refusals.near_twins]
+            notes += [f"a new record is made for {key}, which {reason}" for key, reason in twins[:_NAMED]]
             if len(refusals.near_twins) > _NAMED:
                 notes.append(f"and {len(refusals.near_twins) - _NAMED:,} more near-twins of other keys")
             refusals.near_twins = []

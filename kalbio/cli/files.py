@@ -12,7 +12,7 @@ import click
 from kalbio.cli.errors import Stop
 from kalbio.cli.options import connect, connected, printing, progress
 from kalbio.cli.output import Output
-from kalbio.cli.records import record_key
+from kalbio.cli.records import no_record, record_key
 
 
 @click.group()
@@ -73,7 +73,7 @@ def put(
     with connect() as client:
         found = client.records.get_record_by_id(wanted[0])
         if found is None:
-            raise Stop(f"there is no record {' '.join(record)}")
+            raise no_record(client, wanted)
         with progress("bytes") as advance:
             value = client.records.create_record_value_file(
                 found, field, file, None, content_type, activity, progress=advance

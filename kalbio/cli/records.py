@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,16 +14,20 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from kalbio.cli.errors import DONE, FAILED, UNKNOWN, Stop
+from kalbio._core.errors import IdentifierNotFoundError
+from kalbio._core.text.display import safe_repr
+from kalbio.cli.errors import DONE, FAILED, UNKNOWN, WRONG_USE, Stop
 from kalbio.cli.options import connect, connected, printing, progress, this_run
 from kalbio.cli.output import Output, print_table
 from kalbio.cli.spelling import as_typed
 
 if TYPE_CHECKING:
+    from kalbio.client import KaleidoscopeClient
     from kalbio.loading import LoadCell, LoadReport, PlannedLoad
     from kalbio.reading.rows import Converter
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_NAMED = 5
 
 
 def record_key(parts: Sequence[str]) -> list[str | dict[str, str]]:
@@ -34,6 +39,28 @@ def record_key(parts: Sequence[str]) -> list[str | dict[str, str]]:
     if len(set(named)) < len(named):
         raise click.UsageError("A key field is given twice; key fields name one record. For several records give ids.")
     return [{name: value for name, _, value in pairs}] if named else list(parts)
+
+
+def no_record(client: KaleidoscopeClient, wanted: Sequence[str | dict[str, str]], code: int = FAILED) -> Stop:
+    """Return what is told of records that are not there: which ones, and one whose key is spelled almost alike."""
+    key = wanted[0]
+    if isinstance(key, str):
+        names = ", ".join(map(safe_repr, list(dict.fromkeys(wanted))[:_NAMED]))
+        more = f", and {len(wanted) - _NAMED} more" if len(wanted) > _NAMED else ""
+        return Stop(f"there is no record {names}{more}", code)
+    from kalbio.loading.near_twins import spellings
+
+    others = [dict(zip(key, other, strict=True)) for other in spellings(tuple(key.values()))]
+    found = client.records.get_records_by_ids(others) if others else []
+    close = ""
+    if found:
+        row = next(iter(client.records.table(ids=found[:1], fields=list(key))))
+        close = f" Did you mean {_as_words({name: row[name] for name in row if name != 'record_id'})}?"
+    return Stop(f"there is no record {_as_words(key)}.{close}".removesuffix("."), code)
+
+
+def _as_words(key: Mapping[str, object]) -> str:
+    return " ".join(shlex.quote(f"{name}={value}") for name, value in key.items())
 
 
 def _conditions(function: Function) -> Function:
@@ -86,7 +113,10 @@ def get(out: Output, key: Sequence[str]) -> None:
     wanted = record_key(key)
     with connect() as client:
         found = client.records.get_records_by_ids(wanted)
-        missing = len(set(map(str, wanted))) - len({record.id for record in found})
+        there = {record.id for record in found}
+        missing = [] if found else wanted
+        if isinstance(wanted[0], str):
+            missing = [one for one in wanted if str(one).lower() not in there]
         if out.form == "json":
             out.rows(record.to_dict() for record in found)
         elif found:
@@ -98,7 +128,7 @@ def get(out: Output, key: Sequence[str]) -> None:
                     sys.stdout.write("\n" if number else "")
                     out.object({name: value for name, value in row.items() if value is not None})
         if missing:
-            raise Stop(f"{missing} of the records {'is' if missing == 1 else 'are'} not there")
+            raise no_record(client, missing)
 
 
 @records.command()
@@ -163,8 +193,14 @@ def history(out: Output, key: Sequence[str], **conditions: Any) -> None:
     KEY is an id, or FIELD=VALUE for each key field of one record.
     """
     wanted = record_key(key)
-    with connect() as client, progress("records") as advance:
-        found = client.records.table(ids=wanted, history=True, progress=advance, **_given(**conditions))
+    with connect() as client:
+        try:
+            with progress("records") as advance:
+                found = client.records.table(ids=wanted, history=True, progress=advance, **_given(**conditions))
+        except IdentifierNotFoundError as error:
+            if error.identifier == wanted[0] and not isinstance(wanted[0], str):
+                raise no_record(client, wanted, WRONG_USE) from None
+            raise
     print_table(out, found)
 
 

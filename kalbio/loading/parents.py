@@ -9,7 +9,7 @@ import attrs
 from kalbio._core.text.display import safe_repr
 from kalbio.loading.cells import key_shown
 from kalbio.loading.near_twins import Key, difference, near_twins
-from kalbio.loading.planning import PlannedRow, Refusals
+from kalbio.loading.planning import NEAR_TWIN_CURE, PlannedRow, Refusals
 from kalbio.loading.showing import records_shown
 
 _TWINS = 3
@@ -35,7 +35,10 @@ class Parents:
 
     def hold_back_near_twins(self, rows: Sequence[PlannedRow], refusals: Refusals) -> list[PlannedRow]:
         """Return the rows but new ones that belong to a record whose key a person would take for that of another."""
-        new = {self.key_of(row) for row in rows if row.record_id is None} - set(self.known)
+        new: dict[Key, int] = {}
+        for row in rows:
+            if row.record_id is None and self.key_of(row) not in self.known:
+                new.setdefault(self.key_of(row), row.row)
         twins = near_twins(new, self.known)
         kept: list[PlannedRow] = []
         for row in rows:
@@ -45,10 +48,12 @@ class Parents:
                 kept.append(row)
                 continue
             beside = " and ".join(
-                f"{safe_repr(key_shown(other))} ({difference(own, other)} only)" for other in others[:_TWINS]
+                f"from {safe_repr(key_shown(other))} of {f'row {new[other]}' if other in new else self.type_name} "
+                f"in {difference(own, other)} only"
+                for other in others[:_TWINS]
             )
-            reason = f"would belong to {safe_repr(key_shown(own))}, which differs from {beside} of {self.type_name}"
-            refusals.near_twins.append(row.refused(f'{reason}; write it alike, or give near_twins="create"'))
+            reason = f"would belong to {safe_repr(key_shown(own))}, which differs {beside}"
+            refusals.near_twins.append(row.refused(f"{reason}{NEAR_TWIN_CURE}"))
         return kept
 
     def note(self, rows: Sequence[PlannedRow]) -> str | None:

@@ -23,6 +23,8 @@ from kalbio.reading.rows import Rows
 Current: TypeAlias = Mapping[Key, tuple[str, Sequence[Any]]]
 """What is there: key to the id of the record, and its contents in the order of the columns."""
 
+NEAR_TWIN_CURE = '; spell them alike, or give near_twins="create"'
+"""What stands behind the reason for which a near-twin is held back."""
 _TWINS = 3
 
 
@@ -284,25 +286,25 @@ def leave_out_empty(rows: Sequence[PlannedRow]) -> tuple[list[PlannedRow], list[
 
 def hold_back_near_twins(rows: Sequence[PlannedRow], known: Collection[Key], refusals: Refusals) -> list[PlannedRow]:
     """Return the rows but those that would make a record whose key a person would take for another one."""
-    twins = near_twins((row.key for row in rows if row.record_id is None), known)
+    new = {row.key: row.row for row in rows if row.record_id is None}
+    twins = near_twins(new, known)
     kept: list[PlannedRow] = []
+    told: set[Key] = set()
     for row in rows:
         others = twins.get(row.key) if row.record_id is None else None
         if others is None:
             kept.append(row)
             continue
         beside = " and ".join(
-            f"{'the record' if other in known else 'the key'} {safe_repr(key_shown(other))} "
-            f"({difference(row.key, other)} only)"
+            f"from {'the record' if other in known else f'row {new[other]}'} {safe_repr(key_shown(other))} "
+            f"in {difference(row.key, other)} only"
             for other in others[:_TWINS]
         )
         odd = "".join(map(_odd, [row.key, *others[:_TWINS]]))
-        refusals.near_twins.append(
-            row.refused(
-                f"would be a new record beside {beside}: {safe_repr(key_shown(row.key))} differs from it in that"
-                f'{odd}; write it alike, or give near_twins="create"'
-            )
-        )
+        # Of rows that are twins of each other, the first one has the cure for all.
+        cure = "" if told.issuperset(others) else NEAR_TWIN_CURE
+        told.add(row.key)
+        refusals.near_twins.append(row.refused(f"differs {beside}{odd}{cure}"))
     return kept
 
 

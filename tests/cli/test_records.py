@@ -66,7 +66,12 @@ def test_records_are_got_by_key_and_by_id(shell: Shell) -> None:
     assert (row["record_id"], row["Compound"]) == (record["id"], "SBX-1")
     text = shell("records", "get", record["id"]).out
     assert [line.split()[-1] for line in text.splitlines() if line.startswith("Compound")] == ["SBX-1"]
-    assert "1 of the records is not there" in shell("records", "get", "Compound=none", code=1).err
+    assert shell("records", "get", "Compound=none", code=1).err == "kalbio: there is no record Compound=none\n"
+    for command in ("get", "history"):
+        told = shell("records", command, "Compound=sbx-1", code=1 if command == "get" else 2).err
+        assert told == "kalbio: there is no record Compound=sbx-1. Did you mean Compound=SBX-1?\n"
+    gone = "00000000-0000-4000-8000-000000000000"
+    assert f"there is no record '{gone}'" in shell("records", "get", record["id"], gone, code=1).err
     assert "not both" in shell("records", "get", "Compound=SBX-1", record["id"], code=2).err
     assert "Did you mean 'Compound'" in shell("records", "get", "Compuond=SBX-1", code=2).err
 
@@ -237,7 +242,7 @@ def test_cures_are_what_one_types(shell: Shell, tmp_path: Path) -> None:
         (*load, tmp_path / "twins.csv"): ("give --near-twins create", "give --convert COLUMN=decimal-comma"),
         (*load, tmp_path / "latin.csv"): ("--encoding cp1252",),
         ("records", "history", "UX-1"): ("or by key values: FIELD=VALUE",),
-        ("records", "history", "Compound=UX 1"): ("There is no record 'Compound=UX 1'",),
+        ("records", "history", "Compound=UX 1"): ("there is no record 'Compound=UX 1'",),
         ("records", "export", "Compound", tmp_path / "plain.csv"): ("kalbio: the file exists already; give --force",),
     }.items():
         ended = shell(*arguments, code=1 if "twins" in str(arguments) or "export" in arguments else 2)
