@@ -71,6 +71,10 @@ def test_a_catalog_finds_by_id_before_name() -> None:
 def test_close_matches_ignore_case_and_come_nearest_first() -> None:
     """Up to three names that look alike are suggested, in their own spelling; far ones are not."""
     assert close_matches("potency", ["Potency (nM)", "POTENCY", "Purity"]) == ["POTENCY", "Potency (nM)"]
+    assert close_matches("assay", ["Assay results registration", "Assays of proteins"]) == [
+        "Assay results registration"
+    ]
+    assert close_matches(" ", [" x", "Potency"]) == []
     assert close_matches("zzz", ["Potency"]) == []
     assert close_matches(5, ["Potency"]) == []
 

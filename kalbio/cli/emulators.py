@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sqlite3
 import sys
 import threading
@@ -22,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Variables = Mapping[str, str]
 
 EXIT_CODES = """\
-Exit codes: 0 stopped with Ctrl-C; 1 it could not start, and said why; 2 an option is wrong."""
+Exit codes: 0 stopped with Ctrl-C or SIGTERM; 1 it could not start, and said why; 2 an option is wrong."""
 
 _NARROW = 17
 
@@ -77,7 +78,9 @@ class Console:
 
 
 def wait_for_ctrl_c() -> None:
-    """Wait until somebody presses it."""
+    """Wait until somebody presses it, or ends the process in an orderly way: SIGTERM is how others stop a service."""
+    if threading.current_thread() is threading.main_thread():  # no other one hears of signals
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Event().wait()
 
 

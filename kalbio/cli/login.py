@@ -113,11 +113,13 @@ def whoami(out: Output) -> None:
         workspace = client.workspace.get_workspace()
         if workspace is None:
             raise Stop("the platform names no workspace for these credentials")
-        out.object({
+        told = {
             "workspace": workspace.workspace_name,
             "workspace_id": workspace.id,
             "url": used.url,
             "client_id": used.client_id,
             "profile": used.profile,
             "from": used.origin,
-        })  # fmt: skip
+        }  # fmt: skip
+        # For people, a line that says nothing is none.
+        out.object(told, [name for name, value in told.items() if value is not None] if out.form == "text" else None)

@@ -168,7 +168,8 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise Stop(f"--body is no JSON: {error}", WRONG_USE) from None
+        example = """--body '{"title": "Kinases"}', or --body @FILE"""
+        raise Stop(f"--body is no JSON: {error}. Give it like {example}", WRONG_USE) from None
 
 
 def _type_of(path: Path) -> str:

@@ -88,6 +88,14 @@ def test_rows_that_an_import_left_out_fail_the_wait(shell: Shell) -> None:
     assert waited.json["import_result"]["validation_result"]["errors"]
 
 
+def test_whoami_tells_what_there_is(shell: Shell) -> None:
+    """People get no line about a profile where none is in use; programs get the same members always."""
+    names = ["workspace", "workspace_id", "url", "client_id", "profile", "from"]
+    assert list(shell("whoami", "--json").json) == names
+    assert shell("whoami", "--csv").out.startswith(",".join(names))
+    assert [line.split()[0] for line in shell("whoami").out.splitlines()] == [n for n in names if n != "profile"]
+
+
 def test_registrations_are_listed_and_watched(shell: Shell) -> None:
     """A registration is watched until it has ended; one that goes on is told with the exit code 5."""
     with KaleidoscopeClient() as client:
@@ -170,7 +178,7 @@ def test_a_wrong_call_sends_nothing(shell: Shell) -> None:
         ("searchRecords", "limit=few"): "whole number",
         ("listPrograms", "--body", "{}"): "takes no --body",
         ("createProgram",): "needs --body",
-        ("createProgram", "--body", "{"): "no JSON",
+        ("createProgram", "--body", "{"): """Give it like --body '{"title": "Kinases"}'""",
         ("createProgram", "--body", "{}", "--file", __file__): "takes no --file",
         ("uploadRecordValueFile", "record_id=1"): "needs --file",
     }.items():

@@ -313,7 +313,7 @@ def test_what_keeps_the_command_from_starting_is_a_line(
     other.close()
     with taken_port() as port:
         for options, code, text in (
-            (["--port", port], 1, f"127.0.0.1 port {port} cannot be served on: it is in use already, perhaps by "
+            (["--port", port], 1, f"port {port} of 127.0.0.1 is in use, perhaps by "
              "another sandbox. Take another port, or 0 for a free one"),
             (["--port", "70000"], 2, "a port is a number from 0, which takes a free one, to 65535; got 70000"),
             (["--seed", "larg"], 2, "there is no seed 'larg'; known: demo, empty, large, recent"),

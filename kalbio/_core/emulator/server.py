@@ -269,7 +269,8 @@ def _bind(listener: socket.socket, host: str, port: int) -> None:
         if error.errno == errno.EACCES:
             why = f"{why}; one from 1024 on needs no administrator, and 0 takes a free one"
         elif error.errno == errno.EADDRINUSE:
-            why = "it is in use already, perhaps by another sandbox. Take another port, or 0 for a free one"
+            told = "is in use, perhaps by another sandbox. Take another port, or 0 for a free one"
+            raise OSError(error.errno, f"port {port} of {host} {told}") from None
         raise OSError(error.errno, f"{host} port {port} cannot be served on: {why}") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
@@ -160,11 +161,18 @@ def did_you_mean(given: Any, known: Iterable[str]) -> str:
 
 
 def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:
-    """Return up to three names that look or sound like what was given; case does not matter."""
+    """Return up to three names that look like what was given, else ones that begin with its words.
+
+    Case does not matter.
+    """
     if not isinstance(identifier, str):
         return []
     folded: dict[str, list[str]] = {}
     for name in dict.fromkeys(str.__str__(name) for name in names):  # members of an enumeration as plain text
         folded.setdefault(name.casefold().strip(), []).append(name)
-    close = difflib.get_close_matches(identifier.casefold().strip(), folded, n=3, cutoff=0.6)
+    given = identifier.casefold().strip()
+    close = difflib.get_close_matches(given, folded, n=3, cutoff=0.6)
+    if not close and given:
+        begun = re.compile(rf"{re.escape(given)}(?!\w)")
+        close = [key for key in folded if begun.match(key)]
     return [name for key in close for name in folded[key]][:3]
