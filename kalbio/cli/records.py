@@ -17,7 +17,7 @@ import click
 from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.text.display import safe_repr
 from kalbio.cli.errors import DONE, FAILED, UNKNOWN, WRONG_USE, Stop
-from kalbio.cli.options import connect, connected, printing, progress, this_run
+from kalbio.cli.options import Advance, connect, connected, printing, progress, this_run
 from kalbio.cli.output import Output, print_table
 from kalbio.cli.spelling import as_typed
 
@@ -224,16 +224,31 @@ def export(out: Output, entity_type: str, file: Path, where: Sequence[str], forc
 
 
 _OF_ANY_TYPE = ""
-_TAKES_TEXT = ("without-unit", "none")
+_TAKES_TEXT = ("without-unit", "none", "yes", "no", "day")
 _HOW: Mapping[str, Callable[[str], Converter]] = {
     "decimal-comma": lambda _: _reading().decimal_comma,
     "grouped-digits": lambda _: _reading().grouped_digits,
     "unicode-minus": lambda _: _reading().unicode_minus,
     "strip": lambda _: lambda cell: cell.strip() if isinstance(cell, str) else cell,
     "without-unit": lambda unit: _reading().without_unit(unit),
-    "none": lambda text: lambda cell: None if cell == text else cell,
+    "none": lambda text: lambda cell: None if str(cell) == text else cell,
+    "yes": lambda text: lambda cell: True if str(cell) == text else cell,
+    "no": lambda text: lambda cell: False if str(cell) == text else cell,
+    "day": lambda form: partial(_day, form),
 }
 """How the cells of a column may be changed, by what one types."""
+
+
+def _day(form: str, cell: Any) -> Any:
+    """Return the day that a text of this form is; anything else stays, for the field to refuse."""
+    from datetime import datetime
+
+    if not isinstance(cell, str):
+        return cell
+    try:
+        return datetime.strptime(cell.strip(), form).date()
+    except ValueError:
+        return cell
 
 
 def _reading() -> Any:
@@ -278,8 +293,8 @@ class _Load(click.Command):
               help="Make fields for all columns without one, of a type that takes their cells (in a text file: "
               "text); or for this column, of this type: logP=number. May be given several times.")  # fmt: skip
 @click.option("--convert", "converters", metavar="COLUMN=HOW", multiple=True, help="Change the cells of a column: "
-              "decimal-comma, grouped-digits, unicode-minus, strip, without-unit:UNIT, or none:TEXT for a text that "
-              "means no value. May be given several times.")  # fmt: skip
+              "decimal-comma, grouped-digits, unicode-minus, strip, without-unit:UNIT, day:FORM such as day:%d.%m.%Y, "
+              "or none:TEXT, yes:TEXT, no:TEXT for a text that means that. May be given several times.")  # fmt: skip
 @click.option("--near-twins", type=click.Choice(["refuse", "create"]), default="refuse", show_default=True,
               help="What to do with a key that differs from another one in case, blanks or hyphens only.")  # fmt: skip
 @click.option("--on-error", type=click.Choice(["stop", "continue"]), default="stop", show_default=True,
@@ -331,7 +346,12 @@ def load(
         try:
             with progress("records") as advance:
                 report = client.records.upsert(
-                    file, on_error=on_error, journal=journal, progress=advance, timeout=timeout, **given
+                    file,
+                    on_error=on_error,
+                    journal=journal,
+                    progress=_told_when_stopped(advance),
+                    timeout=timeout,
+                    **given,
                 )
         except LoadRefusedError as error:
             _tell_plan(out, error.plan)
@@ -346,6 +366,20 @@ def load(
     }
     _tell(out, report, attention, summary)
     return UNKNOWN if report.unknown else DONE if report.ok else FAILED
+
+
+def _told_when_stopped(advance: Advance | None) -> Advance:
+    """Return what notes how far a load is, for when it is stopped, and shows it on a terminal."""
+    state = this_run()
+    after = state.when_stopped
+
+    def note(done: int, total: int | None) -> None:
+        of = "" if total is None else f" of {total:,}"
+        state.when_stopped = f" {done:,}{of} records were sent and read back.{after}"
+        if advance is not None:
+            advance(done, total)
+
+    return note
 
 
 @contextmanager
@@ -418,8 +452,8 @@ def _converters(given: Sequence[str]) -> dict[str, Converter]:
         name, _, about = how.partition(":")
         if not sign or not column or name not in _HOW or bool(about) != (name in _TAKES_TEXT):
             raise click.UsageError(
-                f"--convert takes COLUMN=HOW, where HOW is {', '.join(_HOW)}, the last two with a text: "
-                f"without-unit:nM, none:n/a; got {text!r}."
+                f"--convert takes COLUMN=HOW, where HOW is {', '.join(_HOW)}; the last {len(_TAKES_TEXT)} with a "
+                f"text: without-unit:nM, none:n/a, yes:1, no:0, day:%d.%m.%Y; got {text!r}."
             )
         chains.setdefault(column, []).append(_HOW[name](about))
     return {column: partial(_one_by_one, chain) for column, chain in chains.items()}

@@ -71,6 +71,20 @@ _PATTERNS: list[tuple[str, _Typed]] = [
     (r"\bgive the converter kalbio\.reading\.decimal_comma", "give --convert COLUMN=decimal-comma"),
     (r"\bgive the converter kalbio\.reading\.grouped_digits", "give --convert COLUMN=grouped-digits"),
     (r"\bgive the converter kalbio\.reading\.unicode_minus", "give --convert COLUMN=unicode-minus"),
+    (
+        r"\bgive a converter that says which: lambda cell: cell\.replace\(.*?\) for thousands",
+        "write it without the point",
+    ),
+    (
+        r"\bgive a converter, such as lambda cell: \{'1': True, '0': False\}\.get\(str\(cell\), cell\)",
+        "give --convert COLUMN=yes:1 --convert COLUMN=no:0 with your words",
+    ),
+    (
+        r"\bgive a converter, such as lambda text: datetime\.strptime\(text, '%d\.%m\.%Y'\)\.date\(\)",
+        "give --convert COLUMN=day:%d.%m.%Y with your form of a day",
+    ),
+    (r"\bconverters names a column\b", "--convert names a column"),
+    (r"\bcolumns names a column\b", "--column names a column"),
     (r"\bgive a converter that returns None for it", "give --convert COLUMN=none:TEXT with its text"),
     (rf"\bencoding=({_TEXT})", _option("encoding")),
     (r"\bseparator='\\t'", r"--separator $'\\t'"),
@@ -89,6 +103,10 @@ _PATTERNS: list[tuple[str, _Typed]] = [
     (r"(?<=Try again, or with more time): client\.timeout\(seconds\)\.", " to answer."),
     (r"\bWait, and make a client with a smaller max_in_flight\.", "Wait, and try again."),
     (r"; `response_body` has the beginning of the answer\.", "."),
+    (
+        r"^`job` of the error is the job that failed, with its payload\.$",
+        "kalbio provena jobs show ID has its payload.",
+    ),
     (r"^`outcome` of the error says what failed\.$", ""),
 ]
 _TYPED = [(re.compile(pattern), typed) for pattern, typed in _PATTERNS]

@@ -7,6 +7,8 @@ import csv
 import io
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +251,39 @@ def test_cures_are_what_one_types(shell: Shell, tmp_path: Path) -> None:
         told = ended.out + ended.err
         assert [cure for cure in typed if cure not in told] == [], told
         assert re.search(r"client\.|kalbio\.[a-z]|\bErrno|\b[a-z_]+=[\[{'\"A-Z]", told) is None, told
+
+
+def test_cells_are_converted_as_the_cures_say(shell: Shell, tmp_path: Path) -> None:
+    """Words for yes and no, other forms of days and texts for no value are refused with an option that loads them."""
+    with KaleidoscopeClient() as client:
+        client.entity_fields.get_or_create_data_field("Day", "date")
+    file = tmp_path / "a.csv"
+    file.write_text("Compound,Soluble,Day\nNEW-1,1,31.01.2026\nNEW-2,0,-\n", encoding="utf-8")
+    command = ("records", "load", file, "--key", "Compound", "--plan", "--json")
+    told = " ".join(cell["reason"] for cell in shell(*command, code=1).json["attention"])
+    assert "lambda" not in told
+    assert "--convert COLUMN=yes:1 --convert COLUMN=no:0" in told
+    assert "--convert COLUMN=day:%d.%m.%Y" in told
+    options = ("Soluble=yes:1", "Soluble=no:0", "Day=day:%d.%m.%Y", "Day=none:-")
+    planned = shell(*command[:-1], "--csv", *(word for option in options for word in ("--convert", option)))
+    assert [row["new"] for row in rows_of(planned.out)] == ["true", "2026-01-31", "false"]
+    assert "--convert names a column 'Dya'" in shell(*command, "--convert", "Dya=strip", code=2).err
+
+
+def test_a_load_that_is_stopped_says_how_far_it_was(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After Ctrl-C, the number of records that were sent is told, also where no bar is shown."""
+
+    @contextmanager
+    def stopping(what: str) -> Iterator[Any]:
+        def advance(done: int, total: int | None) -> None:
+            raise KeyboardInterrupt
+
+        yield advance
+
+    monkeypatch.setattr("kalbio.cli.records.progress", stopping)
+    file = tmp_path / "a.csv"
+    file.write_text("Compound,Purity (%)\nNEW-1,1\nNEW-2,2\n", encoding="utf-8")
+    told = shell("records", "load", file, "--key", "Compound", code=3).err
+    assert "Stopped. 2 of 2 records were sent and read back. What was sent stays." in told
