@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_lineage_walks.py by scripts/regenerate; edit that file. (digest b3fa55636d17)
+# Derived from kalbio/provena/aio/_lineage_walks.py by scripts/regenerate; edit that file. (digest 3a8a0a0c708b)
 """Walks through the lineage: as many requests as it takes, because the server goes no further than 10 steps in one."""
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from provena_api.api.prov import (
 )
 from provena_api.types import UNSET
 
+from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object, unusable
 from kalbio._core.sync.concurrency import map_bounded
+from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import object_in
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
 from kalbio.provena._service import Client, require_whole
@@ -86,7 +88,11 @@ class LineageWalks:
 
     def _ask(self, build_request: Callable[..., dict[str, Any]], start: str, depth: int | None) -> LineageGraph:
         request = build_request(starting_id=start, depth=UNSET if depth is None else depth)
-        response = self._client.session.call(request)
+        try:
+            response = self._client.session.call(request)
+        except NotFoundError as error:
+            error.add_note(f"there is no item {safe_repr(start)}")
+            raise
         graph = object_in(response, as_object(response), "graph")
         try:
             return LineageGraph.from_dict(graph, start=start)

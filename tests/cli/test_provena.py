@@ -162,8 +162,18 @@ def test_the_first_refusal_of_a_new_user_says_what_to_type(
     refused = provena("datasets", "mint", metadata, code=1)
     assert "kalbio provena link PERSON" in refused.err
     assert "client." not in refused.err
+    told = provena("whoami").out.splitlines()
+    assert "person  not linked, see kalbio provena link" in told
+    assert not any(line.startswith("profile") for line in told)
     assert provena("link", "Ada Lovelace", "--json").json == {"person": scene.person}
     assert provena("whoami", "--json").json["person"] == scene.person
+    again = provena("link", "Ada Lovelace", "--json")
+    assert (again.json, again.err) == ({"person": scene.person}, "kalbio: you are linked to this person already\n")
+    assert provena("link", "10378.1/1", code=2).err == "kalbio: there is no person '10378.1/1'\n"
+    other: dict[str, Any] = {"display_name": "Bob", "first_name": "Bob", "last_name": "X", "email": "b@example.org"}
+    with ProvenaClient() as client:
+        bob = client.persons.create(**other, ethics_approved=True)
+    assert f"linked to another person already: {scene.person}\nOnly adm" in provena("link", bob.id, code=1).err
     assert provena("datasets", "mint", metadata).out
     monkeypatch.setenv("PROVENA_CLIENT_ID", "client-tools")
     monkeypatch.delenv("PROVENA_CLIENT_SECRET")
@@ -193,7 +203,7 @@ def test_items_are_made_found_and_shown(provena: Shell, tmp_path: Path, monkeypa
     assert provena("items", "get", made["id"], "--json").json["name"] == "Reef group"
     assert made["id"] in provena("items", "get", "Reef group", "--kind", "organisations").out
     assert "--kind models" in provena("items", "get", "Reef group", code=2).err
-    assert "no item" in provena("items", "get", "10378.1/1", code=1).err
+    assert "no item" in provena("items", "get", "10378.1/1", code=2).err
 
     (hit,) = provena("search", "reef", "--kind", "organisations", "--limit", "1", "--json").json
     assert (hit["id"], hit["display_name"], hit["item_subtype"]) == (made["id"], "Reef group", "ORGANISATION")
@@ -307,7 +317,8 @@ def test_jobs_are_listed_shown_and_waited_for(provena: Shell) -> None:
         assert [one["session_id"] for one in provena("jobs", "list", "--json").json] == [job]
         assert "REGISTRY_WAKE_UP" in provena("jobs", "list", "--limit", "1").out
         assert provena("jobs", "show", job, "--json").json["status"] == "SUCCEEDED"
-        assert "no job" in provena("jobs", "show", "00000000-0000-4000-8000-000000000000", code=1).err
+        assert "no job" in provena("jobs", "show", "00000000-0000-4000-8000-000000000000", code=2).err
+        assert provena("jobs", "wait", "nope", code=2).err.startswith("kalbio: there is no job 'nope'; ids")
         assert provena("jobs", "wait", job, job, "--csv").out.splitlines()[1].startswith(f"{job},REGISTRY_WAKE_UP,SUCC")
         provena.sandbox.hold_jobs()
         slow = client.jobs.admin.launch("REGISTRY_WAKE_UP").id
@@ -346,4 +357,7 @@ def test_lineage_is_printed_in_each_form(provena: Shell) -> None:
     assert provena("lineage", new, "--depth", "1", "--mermaid").out.startswith("flowchart RL\n")
     assert "--mermaid" in provena("lineage", new, "--mermaid", "--json", code=2).err
     assert "1, 2... or all" in provena("lineage", new, "--depth", "0", code=2).err
-    assert provena("lineage", scene.organisation, "--downstream").err.count("no record") <= 1
+    for form in ((), ("--mermaid",), ("--csv",)):
+        nothing = provena("lineage", scene.organisation, *form)
+        assert nothing.err == "kalbio: no record says what this item came from\n"
+    assert provena("lineage", "10378.1/1", code=2).err == "kalbio: there is no item '10378.1/1'\n"

@@ -68,7 +68,7 @@ def get(out: Output, item: str, kind: str | None) -> None:
     with connect() as client:
         found = client.registry.get(as_handle(item)) if kind is None else client.registry(kind).get(item)
         if found is None:
-            raise Stop(f"there is no item {item!r}")
+            raise Stop(f"there is no item {item!r}", WRONG_USE)
         if out.form == "json":
             out.object(found.to_dict())
             return

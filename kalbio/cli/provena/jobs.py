@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kalbio.cli.errors import DONE, FAILED, Stop
+from kalbio.cli.errors import DONE, FAILED, WRONG_USE, Stop
 from kalbio.cli.options import connected, printing, progress
 from kalbio.cli.output import Output, print_objects
 from kalbio.cli.provena.logins import connect
@@ -44,7 +44,7 @@ def show(out: Output, job: str) -> None:
     with connect() as client:
         found = client.jobs.get(job)
     if found is None:
-        raise Stop(f"there is no job {job!r}")
+        raise Stop(f"there is no job {job!r}", WRONG_USE)
     out.object(found.to_dict())
 
 

@@ -50,15 +50,15 @@ def lineage(out: Output, item: str, upstream: bool, depth: Any, kind: str | None
         start = as_handle(item) if kind is None else client.registry(kind).resolve(item)
         walk = client.lineage.upstream if upstream else client.lineage.downstream
         graph = walk(start, depth, names=names)
+    if not graph:
+        sys.stderr.write(f"kalbio: no record says what {'this item came from' if upstream else 'came of this item'}\n")
     if mermaid:
         sys.stdout.write(graph.to_mermaid())
     elif out.form == "json":
         out.object(graph.to_dict())
     elif out.form == "csv":
         out.rows(*_cells(graph))
-    elif not graph:
-        sys.stderr.write("kalbio: no record names this item\n")
-    else:
+    elif graph:
         links = [{"effect": str(graph[one.source]), "link": one.type, "cause": str(graph[one.target])}
                  for one in graph.edges]  # fmt: skip
         out.rows(links, ["effect", "link", "cause"])

@@ -156,6 +156,9 @@ def logout(name: str) -> None:
     click.echo(f"The login {name} is removed.")
 
 
+_RELINK = "Only administrators can undo it: in Python, client.access.admin.link_person(USERNAME, PERSON, force=True)."
+
+
 @click.command()
 @click.argument("person")
 @connected
@@ -165,8 +168,18 @@ def link(out: Output, person: str) -> None:
 
     PERSON is a handle or an exact name. It must be yours: kalbio provena items create persons makes one.
     """
+    from kalbio._core.errors import ConflictError
+
     with connect() as client:
-        out.object({"person": client.access.link_person(person)})
+        id = client.persons.own(person)
+        try:
+            client.access.link_person(id)
+        except ConflictError as error:
+            linked = client.access.linked_person()
+            if linked != id:
+                raise Stop(f"you are linked to another person already: {linked}", cure=_RELINK) from error
+            sys.stderr.write("kalbio: you are linked to this person already\n")
+    out.object({"person": id})
 
 
 @click.command()
@@ -177,7 +190,7 @@ def whoami(out: Output) -> None:
     used = login_in_use()
     with connect() as client:
         user = _user(client)
-        out.object({
+        told = {
             "user": user["username"],
             "email": user["email"],
             "roles": user["roles"],
@@ -186,4 +199,9 @@ def whoami(out: Output) -> None:
             "realm": client.config.realm_name,
             "profile": used.name,
             "from": used.origin,
-        })  # fmt: skip
+        }
+    if out.form == "text":
+        told["person"] = told["person"] or "not linked, see kalbio provena link"
+        if used.name is None:
+            del told["profile"]
+    out.object(told)

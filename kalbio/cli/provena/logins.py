@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
-from kalbio._core.errors import SDKError, SettingError
+from kalbio._core.errors import NotFoundError, SDKError, SettingError
 from kalbio._core.files.user_settings import settings_folder, write_private
 from kalbio._core.http.addresses import without_secrets
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
-from kalbio.cli.errors import Stop
+from kalbio.cli.errors import WRONG_USE, Stop
 from kalbio.cli.options import this_run
 
 if TYPE_CHECKING:
@@ -162,6 +162,12 @@ def connect() -> Iterator[ProvenaClient]:
     with _client() as client:
         try:
             yield client
+        except NotFoundError as error:
+            # The client notes what is not there, where the server tells it in words of its own.
+            notes = (note for note in getattr(error, "__notes__", ()) if note.startswith("there is no "))
+            if (told := next(notes, None)) is not None:
+                raise Stop(told, WRONG_USE) from error
+            raise
         except SDKError as error:
             error.cure = next((typed for call, typed in _CURES.items() if call in error.cure), error.cure)
             raise

@@ -17,7 +17,9 @@ from provena_api.api.prov import (
 from provena_api.types import UNSET
 
 from kalbio._core.aio.concurrency import map_bounded
+from kalbio._core.errors import NotFoundError
 from kalbio._core.http.responses import as_object, unusable
+from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.answers import object_in
 from kalbio.provena._model.lineage import Direction, LineageGraph, LineageNode
 from kalbio.provena.aio._service import Client, require_whole
@@ -85,7 +87,11 @@ class LineageWalks:
 
     async def _ask(self, build_request: Callable[..., dict[str, Any]], start: str, depth: int | None) -> LineageGraph:
         request = build_request(starting_id=start, depth=UNSET if depth is None else depth)
-        response = await self._client.session.call(request)
+        try:
+            response = await self._client.session.call(request)
+        except NotFoundError as error:
+            error.add_note(f"there is no item {safe_repr(start)}")
+            raise
         graph = object_in(response, as_object(response), "graph")
         try:
             return LineageGraph.from_dict(graph, start=start)
