@@ -85,10 +85,18 @@ def print_objects(out: Output, items: Iterable[Resource], columns: Sequence[str]
     out.rows(map(cells, items), columns)
 
 
-def print_table(out: Output, table: Table) -> None:
-    """Print a table; people see the ids last. What does not fit the types of the fields is counted."""
+def print_table(out: Output, table: Table, names: Mapping[str, Mapping[str, str]] | None = None) -> None:
+    """Print a table; people see the ids last, and what `names` has by column in place of an id.
+
+    What does not fit the types of the fields is counted.
+    """
     columns = table.columns
-    out.rows(table, columns if out.form == "csv" else [*columns[1:], columns[0]])
+    rows: Iterable[Mapping[str, Any]] = table
+    if out.form == "text" and names:
+        rows = (
+            {**row, **{name: known.get(str(row[name]), row[name]) for name, known in names.items()}} for row in table
+        )
+    out.rows(rows, columns if out.form == "csv" else [*columns[1:], columns[0]])
     if table.misfits:
         sys.stderr.write(f"kalbio: {len(table.misfits)} contents do not fit the type of their field\n")
 

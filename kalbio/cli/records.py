@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from kalbio._core.errors import IdentifierNotFoundError
+from kalbio._core.errors import APIError, IdentifierNotFoundError
 from kalbio._core.text.display import safe_repr
 from kalbio.cli.errors import DONE, FAILED, UNKNOWN, WRONG_USE, Stop
 from kalbio.cli.options import Advance, connect, connected, printing, progress, this_run
@@ -57,6 +57,15 @@ def no_record(client: KaleidoscopeClient, wanted: Sequence[str | dict[str, str]]
         row = next(iter(client.records.table(ids=found[:1], fields=list(key))))
         close = f" Did you mean {_as_words({name: row[name] for name in row if name != 'record_id'})}?"
     return Stop(f"there is no record {_as_words(key)}.{close}".removesuffix("."), code)
+
+
+def _names_of_users(client: KaleidoscopeClient, ids: Iterable[object]) -> dict[str, str]:
+    """Return the names of users, for people; none where the credentials may not list them."""
+    try:
+        found = client.workspace.get_members_by_ids(list(dict.fromkeys(str(one) for one in ids if one is not None)))
+    except APIError:
+        return {}
+    return {user.id: user.full_name for user in found if user.full_name}
 
 
 def _as_words(key: Mapping[str, object]) -> str:
@@ -201,7 +210,8 @@ def history(out: Output, key: Sequence[str], **conditions: Any) -> None:
             if error.identifier == wanted[0] and not isinstance(wanted[0], str):
                 raise no_record(client, wanted, WRONG_USE) from None
             raise
-    print_table(out, found)
+        names = _names_of_users(client, found["written_by"]) if out.form == "text" else {}
+    print_table(out, found, {"written_by": names})
 
 
 @records.command()

@@ -87,7 +87,11 @@ def test_a_history_has_every_value(shell: Shell) -> None:
     found = shell("records", "history", "Compound=SBX-1", "--field", "Compound", "--field", "Purity (%)", "--json").json
     assert sorted(row["value"] for row in found) == [90, 95]
     assert all(row["written_at"].startswith("20") for row in found)
-    assert "written_by" in shell("records", "history", "Compound=SBX-1").out
+    with KaleidoscopeClient() as client:
+        user = next(user for user in client.workspace.get_members() if user.id == found[0]["written_by"])
+    text = shell("records", "history", "Compound=SBX-1").out
+    assert "written_by" in text
+    assert (str(user.full_name) in text, user.id in text) == (True, False)  # programs get the id
 
 
 def test_an_export_is_a_file(shell: Shell, tmp_path: Path) -> None:
