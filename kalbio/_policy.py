@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 6de162711672)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest d5cc6af9e644)
 """Wraps every public method: its plain arguments are checked, and errors follow the error policy.
 
 With `on_error="log"`, the older policy, an error is logged; methods return a default value, and iterators end. This
@@ -270,7 +270,7 @@ def _check_failure(session: Session | None, error: KalbioError) -> None:
 def _log(owner: Any, method: Callable[..., Any], error: KalbioError) -> None:
     text = one_line(" ".join([str(error), *getattr(error, "__notes__", ())]))
     name = f"{type(owner).__name__}.{method.__name__}"
-    members: dict[str, Any] = {"error": type(error).__name__, "status": None, "request_id": None}
+    members: dict[str, Any] = {"error": type(error).__name__, "status": None, "code": None, "request_id": None}
     if isinstance(error, KalbioAPIError):
-        members.update(status=error.status_code, request_id=error.request_id)
+        members.update(status=error.status_code, code=error.code, request_id=error.request_id)
     logger.error("%s: %s", name, text, extra={"call": name, **members})

@@ -106,14 +106,14 @@ def test_a_failing_server_is_logged_once(old: Lab, world: World, name: str, capl
     """A refusal of the server gives the neutral value and one log line that names the method."""
     operation, call, neutral = FAILING[name]
     things = Things(old, "record", "activity", "definition")
-    replace(old, operation, {"message": "not today"}, status=403)
+    replace(old, operation, {"code": "E7", "message": "not today"}, status=403)
     caplog.clear()
     assert same(world(call(old.api, things)), neutral)
     (logged,) = caplog.records
     assert logged.levelno == logging.ERROR
     assert "not today" in caplog.text
-    members = {key: vars(logged)[key] for key in ("error", "status", "request_id")}
-    assert members == {"error": "PermissionDeniedError", "status": 403, "request_id": None}
+    members = {key: vars(logged)[key] for key in ("error", "status", "code", "request_id")}
+    assert members == {"error": "PermissionDeniedError", "status": 403, "code": "E7", "request_id": None}
     assert logged.getMessage().startswith(f"{vars(logged)['call']}: ")
 
 

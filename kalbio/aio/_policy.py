@@ -283,7 +283,7 @@ def _check_failure(session: AsyncSession | None, error: KalbioError) -> None:
 def _log(owner: Any, method: Callable[..., Any], error: KalbioError) -> None:
     text = one_line(" ".join([str(error), *getattr(error, "__notes__", ())]))
     name = f"{type(owner).__name__}.{method.__name__}"
-    members: dict[str, Any] = {"error": type(error).__name__, "status": None, "request_id": None}
+    members: dict[str, Any] = {"error": type(error).__name__, "status": None, "code": None, "request_id": None}
     if isinstance(error, KalbioAPIError):
-        members.update(status=error.status_code, request_id=error.request_id)
+        members.update(status=error.status_code, code=error.code, request_id=error.request_id)
     logger.error("%s: %s", name, text, extra={"call": name, **members})
