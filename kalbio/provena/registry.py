@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest fe1dff7645e2)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest a3ac240c2575)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
@@ -400,7 +400,8 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         needed = (name for name, one in self._fields().items() if one.default is attrs.NOTHING)
         missing = [name for name in needed if name not in members]
         if missing:
-            raise ArgumentTypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}")
+            lacks = f"which {'is' if len(missing) == 1 else 'are'} missing"
+            raise ArgumentTypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}, {lacks}")
 
 
 def place_among_versions(item: RegistryItem, member: str) -> str | None:

@@ -218,7 +218,12 @@ def test_what_is_wrong_with_an_item_is_said(provena: Shell, tmp_path: Path) -> N
     (tmp_path / "z.json").write_text('{"nam": "x"}', encoding="utf-8")
     create = ("items", "create", "organisations", "--from")
     assert "must have an object" in provena(*create, tmp_path / "x.json", code=2).err
-    assert "no JSON" in provena(*create, tmp_path / "y.json", code=2).err
+    told = provena(*create, tmp_path / "y.json", code=2).err
+    assert "no JSON" in told
+    (tmp_path / "w.json").write_text(told.partition("organisation: ")[2].replace("name", "nam", 1).strip())
+    assert "no member 'display_nam'" in provena(*create, tmp_path / "w.json", code=2).err
+    (tmp_path / "u.json").write_text('{"display_name": "x"}')
+    assert "organisation needs name, which is missing" in provena(*create, tmp_path / "u.json", code=2).err
     assert "Did you mean 'name'" in provena(*create, tmp_path / "z.json", code=2).err
     assert "no member 'nam'" in provena("datasets", "mint", tmp_path / "z.json", code=2).err
     (tmp_path / "v.json").write_text(json.dumps({**ORGANISATION, "verify": True}), encoding="utf-8")

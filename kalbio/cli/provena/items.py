@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kalbio.provena.client import ProvenaClient
 
 _COLUMNS = ["display_name", "owner_username", "updated_at", "id"]
+_EXAMPLE = 'Such as, for an organisation: {"display_name": "Reef group", "name": "Reef group"}'
 _SORTS = {"name": "DISPLAY_NAME", "created": "CREATED_TIME", "updated": "UPDATED_TIME"}
 
 
@@ -98,7 +99,7 @@ def as_handle(item: str) -> str:
 @printing
 def create(out: Output, kind: str, source: TextIO) -> None:
     """Create an item of a KIND: models, persons, studies..."""
-    data = read_object(source)
+    data = read_object(source, _EXAMPLE)
     if kind == "DATASET":
         raise Stop("datasets have metadata of their own", WRONG_USE, "Write: kalbio provena datasets mint FILE")
     with connect() as client, refused_data():
@@ -116,14 +117,14 @@ def refused_data() -> Iterator[None]:
         raise Stop(str(error), WRONG_USE) from error
 
 
-def read_object(source: TextIO) -> dict[str, Any]:
-    """Return the object that a JSON file has."""
+def read_object(source: TextIO, cure: str = "") -> dict[str, Any]:
+    """Return the object that a JSON file has; the cure says what one looks like."""
     try:
         found = json.load(source)
     except (ValueError, RecursionError) as error:
-        raise Stop(f"{source.name} is no JSON: {error}", WRONG_USE) from None
+        raise Stop(f"{source.name} is no JSON: {error}", WRONG_USE, cure) from None
     if not isinstance(found, dict):
-        raise Stop(f"{source.name} must have an object: {{...}}", WRONG_USE)
+        raise Stop(f"{source.name} must have an object: {{...}}", WRONG_USE, cure)
     return found
 
 

@@ -401,7 +401,8 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         needed = (name for name, one in self._fields().items() if one.default is attrs.NOTHING)
         missing = [name for name in needed if name not in members]
         if missing:
-            raise ArgumentTypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}")
+            lacks = f"which {'is' if len(missing) == 1 else 'are'} missing"
+            raise ArgumentTypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}, {lacks}")
 
 
 def place_among_versions(item: RegistryItem, member: str) -> str | None:
