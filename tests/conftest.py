@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import hypothesis  # noqa: F401  # before `_kept`: it looks for those who refer to what others registered
 import pytest
 
 from kalbio.sandbox import Sandbox

@@ -15,6 +15,7 @@ from unittest.mock import patch
 from kalbio import KaleidoscopeClient
 from kalbio._core import constants
 from kalbio._core.concurrency.stopping import Stop
+from kalbio._core.sync.concurrency import THREAD_NAME
 from kalbio.sandbox import Fault, Faults, Sandbox
 from kalbio.sandbox.server import serve
 
@@ -114,7 +115,7 @@ def held(figures: dict[str, Any]) -> bool:
 
 def _stuck_threads() -> int:
     """How many threads of bulk calls have not ended a moment after these."""
-    threads = [thread for thread in threading.enumerate() if thread.name == "bulk"]
+    threads = [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
     for thread in threads:
         thread.join(1)
     return sum(thread.is_alive() for thread in threads)

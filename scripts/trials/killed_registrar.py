@@ -184,15 +184,12 @@ def _child(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 def held(figures: dict[str, Any]) -> bool:
     """Whether nothing was lost or reported twice, although both were tempting.
 
-    In a short run not everything comes about.
+    In a short run not all of that comes about.
     """
     wrong = any(figures[name] for name in ("lost", "never handled", "reported although in", "dead"))
-    tempted = figures["results whose answer was lost"] and figures["caught up"] and figures["duplicates"]
-    return (
-        not wrong
-        and (bool(tempted) or figures["events"] < 500)
-        and figures["unknown"] == figures["unknown that are open"]
-    )
+    tempting = [figures[name] for name in ("results whose answer was lost", "caught up", "duplicates")]
+    tempted = all(tempting) if figures["events"] >= 500 else any(tempting)
+    return not wrong and tempted and figures["unknown"] == figures["unknown that are open"]
 
 
 def _faults() -> list[Fault]:

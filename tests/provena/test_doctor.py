@@ -85,9 +85,8 @@ def test_the_stand_in_breaks_nothing_and_every_read_is_called(lab: Lab) -> None:
     left = {one.operation for one in report.operations if not one.calls}
     reads = {one.id for one in load_description().operations if one.reads}
     assert {one for one in left & reads if not one.partition(" ")[0].endswith(LEFT_OUT)} == set()
-    assert len(reads - left) > 150
     assert all(one.reason for one in report.operations if not one.calls)
-    assert report.exit_code in (0, 1)
+    assert report.exit_code == 0
 
 
 def test_who_may_little_and_an_empty_registry_are_no_differences(lab: Lab) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from kalbio import WaitTimeoutError
+from kalbio._core.sync.concurrency import THREAD_NAME
 from kalbio.sandbox import Fault, Faults, Sandbox
 from kalbio.sandbox.server import serve
 from tests.conftest import Lab, World
@@ -137,7 +138,7 @@ def stopped(
 
 def working() -> list[threading.Thread]:
     """The threads that still work for a bulk call a moment after its end."""
-    threads = [thread for thread in threading.enumerate() if thread.name == "bulk"]
+    threads = [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
     for thread in threads:
         thread.join(1)
     return [thread for thread in threads if thread.is_alive()]
@@ -187,8 +188,15 @@ def test_r127_ctrl_c_ends_a_bulk_call_that_was_asked_to_wait(world: World, refus
 def test_r127_ctrl_c_is_heard_when_it_wakes_nobody(world: World, refusing: Lab) -> None:
     """A signal that came just before the main thread fell asleep, which does not wake it, is heard at once as well."""
     call = lambda: refusing.api.records.get_or_create_records(ROWS)  # noqa: E731
-    _, seconds = stopped(world, call, refused(refusing), lambda _: _thread.interrupt_main())
+    at_work: list[str] = []
+
+    def press(_: int) -> None:
+        at_work.extend(thread.name for thread in threading.enumerate() if thread.name == THREAD_NAME)
+        _thread.interrupt_main()
+
+    _, seconds = stopped(world, call, refused(refusing), press)
     assert seconds < 1
+    assert len(at_work) == 8  # so that `working` looks for the right ones
     assert working() == []
 
 

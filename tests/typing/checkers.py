@@ -74,17 +74,20 @@ Findings = Mapping[str, Mapping[int, list[str]]]
 
 def findings(checker: str, folder: Path) -> Findings:
     """What a checker finds. It runs once for all processes that give the same folder: the first of them runs it."""
-    kept = folder / f"{checker}.json"
-    try:
-        (folder / f"{checker}.runs").mkdir()
-    except FileExistsError:
-        deadline = time.monotonic() + 500
-        while not kept.exists():
-            assert time.monotonic() < deadline, f"{checker} did not end in another process of the tests"
+    kept, runs = folder / f"{checker}.json", folder / f"{checker}.runs"
+    deadline = time.monotonic() + 500
+    while not kept.exists():
+        assert time.monotonic() < deadline, f"{checker} did not end in another process of the tests"
+        try:
+            runs.mkdir()
+        except FileExistsError:
             time.sleep(0.05)
-    else:
-        kept.with_suffix(".part").write_text(json.dumps(_run(checker)), encoding="utf-8")
-        kept.with_suffix(".part").replace(kept)
+            continue
+        try:
+            kept.with_suffix(".part").write_text(json.dumps(_run(checker)), encoding="utf-8")
+            kept.with_suffix(".part").replace(kept)
+        finally:
+            runs.rmdir()  # when it failed, the next one fails in the same way, and says how
     found = {file: dict[int, list[str]]() for file in files()}
     for file, line, text in json.loads(kept.read_text(encoding="utf-8")):
         found[file].setdefault(line, []).append(text)

@@ -39,6 +39,9 @@ __all__ = [
 T = TypeVar("T")
 R = TypeVar("R")
 
+THREAD_NAME = "bulk"
+"""The name of the threads of bulk calls."""
+
 
 def running_loop() -> Any:
     """Return None: connections are not bound to a thread."""
@@ -139,7 +142,7 @@ class _Threads:
 
         self._ended.append(ended)
         try:
-            Thread(target=run, name="bulk", daemon=True).start()
+            Thread(target=run, name=THREAD_NAME, daemon=True).start()
         except RuntimeError:
             self._ended.remove(ended)
             return False
