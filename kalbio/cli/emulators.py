@@ -78,10 +78,22 @@ class Console:
 
 
 def wait_for_ctrl_c() -> None:
-    """Wait until somebody presses it, or ends the process in an orderly way: SIGTERM is how others stop a service."""
-    if threading.current_thread() is threading.main_thread():  # no other one hears of signals
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Wait until somebody presses it, or ends the process in an orderly way."""
     threading.Event().wait()
+
+
+@contextmanager
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """Take SIGTERM, which is how others stop a service, for Ctrl-C while the block runs."""
+    if threading.current_thread() is not threading.main_thread():  # no other one hears of signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        # One that Python did not install is None, and cannot be put back.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def talking(function: Function) -> Function:
@@ -93,7 +105,8 @@ def talking(function: Function) -> Function:
             raise click.UsageError("--verbose and --quiet cannot both be given.", click.get_current_context())
         console = Console(verbose=verbose, quiet=quiet, as_json=log_json)
         try:
-            function(*args, console=console, **kwargs)
+            with _sigterm_like_ctrl_c():
+                function(*args, console=console, **kwargs)
         except KeyboardInterrupt:
             console.say_stopped()
         except ValueError as error:
@@ -217,4 +230,5 @@ def _shown(logger: logging.Logger, level: int, shown: Callable[[logging.LogRecor
         yield
     finally:
         logger.removeHandler(handler)
-        logger.level, logger.propagate = before
+        logger.setLevel(before[0])  # the attribute alone would leave what loggers have worked out from it
+        logger.propagate = before[1]

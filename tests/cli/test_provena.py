@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from kalbio import cli
 from kalbio._core.emulator.messages import Request
 from kalbio.provena import ProvenaClient
 from kalbio.provena.sandbox import jobs
@@ -121,6 +122,21 @@ def test_a_login_that_has_ended_waits_for_nobody(unset: Shell, monkeypatch: pyte
     unset.sandbox.revoke_tokens()
     told = unset("whoami", "--profile", "lab", code=1)
     assert told.err == "kalbio: the login 'lab' has ended\nLog in again: kalbio provena login --profile lab\n"
+
+
+def test_a_login_that_fails_leaves_the_one_before(unset: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that is refused, and Ctrl-C while the browser is waited for, leave the earlier login as it was."""
+
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    give(monkeypatch, unset.sandbox.offline_token("alice"))
+    unset("login", *where(unset), "--offline-token")
+    monkeypatch.setattr("webbrowser.open", interrupt)
+    assert cli.main(["provena", "login", *where(unset)]) == 3
+    give(monkeypatch, "sandbox-token-that-ended\n")
+    unset("login", *where(unset), "--offline-token", code=1)
+    assert unset("whoami", "--json").json["user"] == "alice"
 
 
 def test_what_is_wrong_with_a_login_is_said(unset: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

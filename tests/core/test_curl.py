@@ -125,3 +125,27 @@ def test_secrets_of_the_client_are_hidden_wherever_they_stand(core: Core, capfd:
     assert [text.partition(",")[0] for text in shown if text.startswith("# PUT")] == [
         "# PUT /things -> ReadError", "# PUT /things -> 200",
     ]  # fmt: skip
+
+
+def test_what_a_redirect_leads_to_is_shown(core: Core, capfd: pytest.CaptureFixture[str]) -> None:
+    """A read that the server leads elsewhere is answered, and each of its requests is a line, as without it."""
+    wire = Wire(wires.answer(307, location="/moved"), wires.answer(200, [1]))
+    assert core.call(core.open(wire, debug=True)).json() == [1]
+    shown = [text for text in capfd.readouterr().err.splitlines() if " -X GET " in text or text.startswith("# GET")]
+    assert [("/moved" in text, text.startswith("curl -X GET ")) for text in shown] == [
+        (False, True), (False, False), (True, True), (True, False),
+    ]  # fmt: skip
+
+
+def test_a_request_that_cannot_be_shown_is_sent(
+    core: Core, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong while a request is written down, the call goes on, and the line says so."""
+
+    def broken(*_: object) -> str:
+        raise RuntimeError
+
+    package = "sync" if core.world.kind == "sync" else "aio"
+    monkeypatch.setattr(f"kalbio._core.{package}.shown_transport.as_curl", broken)
+    assert core.call(core.open(Wire(), debug=True)).json() == {"id": "1"}
+    assert "# a GET request cannot be shown: RuntimeError\n# a GET request -> 200, " in capfd.readouterr().err

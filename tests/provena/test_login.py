@@ -164,6 +164,32 @@ def test_a_refresh_token_from_elsewhere_takes_the_place_of_a_browser(lab: Lab) -
         flow.renew_with("")
 
 
+def test_tokens_stay_until_there_are_others(lab: Lab) -> None:
+    """Those that are kept outlive a login in their place that fails, and one that succeeds replaces them."""
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(_: str) -> None:
+        raise StoppedError
+
+    shown: list[str] = []
+    client, flow = _device(lab, shown)
+    lab(client.organisations.get("10378.1/1"))
+    assert flow.token_file is not None
+    kept = flow.token_file.read_bytes()
+    other = DeviceFlow(lab.config, "client-tools", show=stop, open_browser=False)
+    for begin in (other.log_in_anew, lambda: other.renew_with("sandbox-token-that-ended")):
+        begin()
+        with pytest.raises(StoppedError):
+            lab(lab.connect(other).organisations.get("10378.1/1"))
+        assert flow.token_file.read_bytes() == kept
+    flow.log_in_anew()
+    lab(lab.connect(flow, transport=LateUser(lab, shown)).organisations.get("10378.1/1"))
+    assert len(shown) == 2
+    assert flow.token_file.read_bytes() != kept
+
+
 def test_tokens_are_kept_apart(lab: Lab, config_folder: Path) -> None:
     """Another user, client or realm has tokens of its own, and without `keep` there are none."""
     shown: list[str] = []

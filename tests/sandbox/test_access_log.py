@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import signal
 import socket
 import socketserver
 import sqlite3
@@ -288,6 +289,27 @@ def test_the_start_says_what_the_database_holds(ran: Callable[..., tuple[str, st
     start = ran("--db", db, *hook)[0]
     assert f"Data:            {db} (as it was, without a seed)\n" in start
     assert "Webhooks:        http://127.0.0.1:9/?token=[hidden]\n" in start
+
+
+def test_sigterm_ends_the_command_from_its_first_moment_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that comes while the data is made ends it like Ctrl-C; afterwards the program has its own handler again."""
+
+    def mine(number: int, _: object) -> None:
+        raise AssertionError(f"the command left signal {number} to others")
+
+    def made(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("kalbio.sandbox.Sandbox", made)
+    before = signal.signal(signal.SIGTERM, mine)
+    try:
+        assert cli.main(["sandbox", "--port", "0"]) == 0
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().out == "\nSandbox stopped.\n"
 
 
 @contextmanager

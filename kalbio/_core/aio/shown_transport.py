@@ -25,9 +25,15 @@ class AsyncShownTransport(AsyncBaseTransport):
 
     async def handle_async_request(self, request: Request) -> Response:
         """Send a request. Logins, redirects and repetitions are requests of their own here."""
-        secrets = self._secrets()
-        _show(as_curl(request, self._platform, secrets))
-        name = f"{request.method} {one_line(redact_strictly(request.url.path, secrets))}"
+        name = f"a {request.method} request"
+        # It is for people to look at: what is wrong with it is no concern of the call.
+        try:
+            secrets = self._secrets()
+            command = as_curl(request, self._platform, secrets)
+            name = f"{request.method} {one_line(redact_strictly(request.url.path, secrets))}"
+        except Exception as error:
+            command = f"# {name} cannot be shown: {type(error).__name__}"
+        _show(command)
         began, outcome = time.monotonic(), "nothing"
         try:
             response: Response = await self._inner.handle_async_request(request)

@@ -50,7 +50,7 @@ def _body(request: Request, secrets: tuple[str, ...]) -> list[str]:
     if not isinstance(request.stream, ByteStream):
         length = request.headers.get("content-length", "unknown")
         return ["--data-binary", _quoted(f"@stream-of-{length}-bytes")]
-    body = request.content
+    body = request.read()  # one that a redirect led to was not read yet
     if not body:
         return []
     try:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/shown_transport.py by scripts/regenerate; edit that file. (digest 6e5078235c7c)
+# Derived from kalbio/_core/aio/shown_transport.py by scripts/regenerate; edit that file. (digest 367facfff91d)
 """Shows each request on the error output, as a line that can be pasted, and what came of it."""
 
 from __future__ import annotations
@@ -26,9 +26,15 @@ class ShownTransport(BaseTransport):
 
     def handle_request(self, request: Request) -> Response:
         """Send a request. Logins, redirects and repetitions are requests of their own here."""
-        secrets = self._secrets()
-        _show(as_curl(request, self._platform, secrets))
-        name = f"{request.method} {one_line(redact_strictly(request.url.path, secrets))}"
+        name = f"a {request.method} request"
+        # It is for people to look at: what is wrong with it is no concern of the call.
+        try:
+            secrets = self._secrets()
+            command = as_curl(request, self._platform, secrets)
+            name = f"{request.method} {one_line(redact_strictly(request.url.path, secrets))}"
+        except Exception as error:
+            command = f"# {name} cannot be shown: {type(error).__name__}"
+        _show(command)
         began, outcome = time.monotonic(), "nothing"
         try:
             response: Response = self._inner.handle_request(request)

@@ -81,9 +81,11 @@ def login(
     if with_token:
         token = _ask_for_token()
     flow = chosen.flow(name, _refused if token else _tell, open_browser=not no_browser)
-    flow.logout()
+    # The tokens of an earlier login stay until this one has succeeded.
     if token:
         flow.renew_with(token)
+    else:
+        flow.log_in_anew()
     from kalbio.provena.client import ProvenaClient
 
     with ProvenaClient(flow) as client:

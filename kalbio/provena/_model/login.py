@@ -196,14 +196,24 @@ class DeviceFlow(AuthManager):
         """Log in with a refresh token that you have already, such as an offline token, in place of a browser.
 
         What comes of it is kept like the tokens of a login in a browser, and in place of those. A token that is refused
-        leads to a login in a browser.
+        leads to a login in a browser. Until a login has succeeded, the tokens that are kept stay as they are.
 
         Example:
             >>> auth.renew_with(offline_token)
         """
         _check("refresh_token", refresh_token)
-        self._device.forget()  # a token that is refused must not lead to what somebody else has left
+        self._device.begin_anew()  # a token that is refused must not lead to what somebody else has left
         self._device.renew_with(refresh_token)
+
+    def log_in_anew(self) -> None:
+        """Let the next call log in in a browser, whatever tokens there are, perhaps as somebody else.
+
+        The tokens that are kept stay as they are until that login has succeeded, and are replaced then.
+
+        Example:
+            >>> auth.log_in_anew()
+        """
+        self._device.begin_anew()
 
     def logout(self) -> None:
         """Forget the tokens, in memory and in the file; the next call asks for a login in the browser.
@@ -272,6 +282,7 @@ class _DeviceTokens(Tokens):
         self._interval = _INTERVAL
         self._ends = 0.0
         self._looked = False  # whether the tokens of an earlier program were taken over
+        self._anew = False  # whether what is kept is not to be used, and replaced by the next login
         self._tried = ""  # the refresh token that was presented last
         self._renewing = ""  # the same, while its answer is awaited
 
@@ -293,8 +304,8 @@ class _DeviceTokens(Tokens):
                 self._access, self._renew_at = kept["access_token"], self.clock() + left
 
     def _kept(self) -> dict[str, Any] | None:
-        """Return what the file has, when it makes sense."""
-        kept = None if self.file is None else self.file.read()
+        """Return what the file has, when it is to be used and makes sense."""
+        kept = None if self.file is None or self._anew else self.file.read()
         if kept is None:
             return None
         tokens = [kept.get("access_token"), kept.get("refresh_token")]
@@ -310,10 +321,14 @@ class _DeviceTokens(Tokens):
             self._refresh = refresh
             self._issued.append(refresh)
 
+    def begin_anew(self) -> None:
+        """Forget the tokens in memory, and leave those in the file alone until there are others."""
+        with self._lock:
+            self._access, self._refresh, self._code, self._looked, self._anew = None, None, "", True, True
+
     def forget(self) -> None:
         """Forget all tokens, those in the file too."""
-        with self._lock:
-            self._access, self._refresh, self._code, self._looked = None, None, "", True
+        self.begin_anew()
         if self.file is not None:
             self.file.delete()
 
@@ -356,8 +371,11 @@ class _DeviceTokens(Tokens):
                 self._code, self._tried, self._renewing = "", "", ""
                 renew_at = time.time() + self._renew_at - self.clock()
                 kept = {"access_token": token, "refresh_token": self._refresh, "renew_at": renew_at}
+                was_anew, self._anew = self._anew, False
             if self.file is not None and kept["refresh_token"]:
                 self.file.write(kept)
+            elif self.file is not None and was_anew:
+                self.file.delete()  # what is there belongs to the login that this one takes the place of
             return token
         try:
             code, user_code, where = answer["device_code"], str(answer["user_code"]), str(answer["verification_uri"])
