@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_lineage_admin.py by scripts/regenerate; edit that file. (digest 6656eb1f9d77)
+# Derived from kalbio/provena/aio/_lineage_admin.py by scripts/regenerate; edit that file. (digest 36056aca4601)
 """The lineage graph for administrators of the registry."""
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ class LineageAdmin(Service):
         flag = require_flag("validate_record", validate_record)
         many = [runs] if isinstance(runs, Item | Mapping | str) else require_list("runs", runs)
         items = self._client.registry(Subtype.MODEL_RUN)
-        raw = [dict(one) if isinstance(one, Mapping) else (items.need(one)).to_dict() for one in many]
+        raw = [
+            dict(one) if isinstance(one, Mapping) else (items.need(items.resolve_now(one))).to_dict() for one in many
+        ]
         sent = [ItemModelRun.from_dict(one) for one in raw]
         request = prov_admin_store_records.build_request(body=sent, validate_record=flag)
         self._client.session.call(request)

@@ -1,16 +1,55 @@
-# Derived from kalbio/provena/aio/_references.py by scripts/regenerate; edit that file. (digest 8b3b747bd52e)
+# Derived from kalbio/provena/aio/_references.py by scripts/regenerate; edit that file. (digest 8f0793f8b0fc)
 """Looks up what data name: an object or a display name becomes the handle, where a handle belongs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 from kalbio._core.errors import IdentifierError
+from kalbio._core.objects.identifiers import Catalog
 from kalbio.provena._model.faults import Faults
 from kalbio.provena._model.identifiers import handle_of
+from kalbio.provena._model.items import HANDLE
 from kalbio.provena._model.references import References
 from kalbio.provena._model.subtypes import Subtype
+from kalbio.provena._service import WithRegistry
+
+
+class LookUps:
+    """Looks up the items that one write names: each once, and names in a list of now, one for each subtype."""
+
+    def __init__(self, client: WithRegistry) -> None:
+        self._client = client
+        self._lists: dict[Subtype, Catalog[Any]] = {}
+        self._found: dict[tuple[Subtype, str], str | IdentifierError] = {}
+
+    def look(self, subtype: Subtype, identifier: Any) -> str:
+        """Return the handle of an item; what was looked up before, in vain or not, is not looked up again."""
+        if not isinstance(identifier, str):
+            return str(self._client.registry(subtype).checked(identifier))
+        key = (subtype, identifier)
+        if key not in self._found:
+            try:
+                self._found[key] = self._look(subtype, identifier)
+            except IdentifierError as error:
+                self._found[key] = error
+        found = self._found[key]
+        if isinstance(found, IdentifierError):
+            raise copy(found)  # each is told where it was found
+        return found
+
+    def _look(self, subtype: Subtype, identifier: str) -> str:
+        items = self._client.registry(subtype)
+        items.check(identifier)
+        if HANDLE.fullmatch(identifier):
+            return str(items.checked(identifier))
+        if subtype not in self._lists:
+            self._lists[subtype] = items.catalog(use_cache=False)
+        found: str = self._lists[subtype].named(identifier).id
+        return found
+
 
 Look = Callable[[Subtype, Any], str]
 """Returns the handle of an item of a subtype."""

@@ -1,16 +1,14 @@
-# Derived from kalbio/provena/aio/_run_records.py by scripts/regenerate; edit that file. (digest 8bd10fe72d16)
+# Derived from kalbio/provena/aio/_run_records.py by scripts/regenerate; edit that file. (digest d6b978edc467)
 """Records of model runs as people write them, made into those that the servers take: all that is wrong is told."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import copy
 from typing import Any, TypeAlias
 
 from provena_api.models import ModelRunRecord
 
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.errors import IdentifierError
 from kalbio._core.objects.checks import require_text
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.faults import Faults
@@ -18,7 +16,7 @@ from kalbio.provena._model.references import OF_RECORD
 from kalbio.provena._model.run_templates import RunTemplate
 from kalbio.provena._model.runs import RunRecord, as_seconds, checked_record, dataset_and_paths, texts
 from kalbio.provena._model.subtypes import Subtype
-from kalbio.provena._references import with_handles
+from kalbio.provena._references import LookUps, with_handles
 from kalbio.provena._service import WithRegistry
 
 ReadTemplate: TypeAlias = Callable[[Any], RunTemplate]
@@ -29,9 +27,8 @@ class RunRecords:
 
     def __init__(self, client: WithRegistry, read_template: ReadTemplate) -> None:
         """Prepare. `read_template` reads a workflow template, with its dataset templates."""
-        self._client = client
         self._read_template = read_template
-        self._looked_up: dict[tuple[Subtype, str], str | IdentifierError] = {}
+        self.look = LookUps(client).look
         self._templates: dict[str, RunTemplate] = {}
 
     def template(self, workflow_template: Any) -> RunTemplate:
@@ -102,21 +99,6 @@ class RunRecords:
             one for one in whole.found if one[0] not in faults and (not checked or one[0] in _OF_THEIR_OWN)
         ]
         return finished
-
-    def look(self, subtype: Subtype, identifier: Any) -> str:
-        """Return the handle of an item; what was looked up before, in vain or not, is not looked up again."""
-        if not isinstance(identifier, str):
-            return str(self._client.registry(subtype).checked(identifier))
-        key = (subtype, identifier)
-        if key not in self._looked_up:
-            try:
-                self._looked_up[key] = str(self._client.registry(subtype).checked(identifier))
-            except IdentifierError as error:
-                self._looked_up[key] = error
-        found = self._looked_up[key]
-        if isinstance(found, IdentifierError):
-            raise copy(found)  # each is told where it was found
-        return found
 
     def _parts(self, template: RunTemplate, side: Any, given: Any, faults: Faults) -> list[dict[str, Any]]:
         if not isinstance(given, Mapping):

@@ -1,10 +1,9 @@
-# Derived from kalbio/provena/aio/_verified.py by scripts/regenerate; edit that file. (digest 3bf089ab150c)
+# Derived from kalbio/provena/aio/_verified.py by scripts/regenerate; edit that file. (digest ae07523ff9ee)
 """Writes whose answer is lost: what they have done is looked for, where the caller wants that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalbio._core.errors import OutcomeUnknownError, SDKError
@@ -39,11 +38,19 @@ def sent_or_found(client: Client, request: dict[str, Any], look: Callable[[], T 
     try:
         return client.session.call(request)
     except OutcomeUnknownError as error:
-        for pause in LOOKS if look is not None else ():
+        if look is None:
+            raise
+        looked, wrong = False, ""
+        for pause in LOOKS:
             sleep(pause)
-            with suppress(SDKError):
-                if look is not None and (found := look()) is not None:
-                    return found
-        if look is not None:
-            error.add_note("verify looked for what it has done, and found nothing; it may be carried out yet")
+            try:
+                found = look()
+            except SDKError as failed:
+                wrong = f"{type(failed).__name__}: {failed}"
+                continue
+            if found is not None:
+                return found
+            looked = True
+        said = "looked for what it has done, and found nothing" if looked else f"could not look: {wrong}"
+        error.add_note(f"verify {said}; it may be carried out yet")
         raise

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 82f05576a37e)
+# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 358c466479aa)
 """Datasets: their metadata, the credentials and links for their files."""
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from kalbio.provena._model.dataset_files import (
 from kalbio.provena._model.dataset_metadata import as_metadata, covers
 from kalbio.provena._model.references import OF_METADATA
 from kalbio.provena._model.subtypes import Subtype
-from kalbio.provena._references import with_handles
+from kalbio.provena._references import LookUps, with_handles
 from kalbio.provena._service import (
     WithRegistry,
     outside,
@@ -60,14 +60,12 @@ from kalbio.provena._service import (
 )
 from kalbio.provena._verified import sent_or_found
 from kalbio.provena.items import Dataset
-from kalbio.provena.registry import ListOf, RegistryService, changes_since, place_among_versions
+from kalbio.provena.registry import RegistryService, changes_since, place_among_versions
 
 if TYPE_CHECKING:
     from kalbio.provena._object_store import ObjectStore
 
 _DAY = 86_400
-_LATELY = 100
-"""How many of the newest datasets one is looked for among whose answer was lost."""
 
 
 class DatasetsService(RegistryService[Dataset]):
@@ -104,10 +102,10 @@ class DatasetsService(RegistryService[Dataset]):
         """
         require_flag("verify", verify)
         metadata_sent = self._sent(metadata)
-        before = {one.id for one in self._newest(2 * _LATELY)} if verify else set()
+        before = self._newest_ids("COMPLETE_ONLY") if verify else set()
 
         def look() -> Dataset | None:
-            new = [one for one in self._newest(_LATELY) if one.id not in before]
+            new = self._newer(before, "COMPLETE_ONLY")
             alike = [one for one in new if covers(one.to_dict().get("collection_format"), metadata_sent)]
             return self._read_back(alike[0]) if len(alike) == 1 else None
 
@@ -328,7 +326,7 @@ class DatasetsService(RegistryService[Dataset]):
             NotFoundError: there is no such file, or dataset.
             PermissionDeniedError: you may not read its files.
 
-        API operation: `datastoreDatasetsGeneratePresignedUrl`.
+        API operation: `datastoreRegistryItemsGeneratePresignedUrl`.
 
         Example:
             >>> link = client.datasets.link(dataset, "data/forcing.csv", expires_in=600)
@@ -556,17 +554,14 @@ class DatasetsService(RegistryService[Dataset]):
 
     def _sent(self, metadata: Any) -> dict[str, Any]:
         """Return metadata as they are sent."""
-        sent: dict[str, Any] = with_handles(self.look, OF_METADATA, as_metadata(metadata))
+        sent: dict[str, Any] = with_handles(LookUps(self.client).look, OF_METADATA, as_metadata(metadata))
         return sent
-
-    def _newest(self, number: int) -> ListOf[Dataset]:
-        return self.list(sort="CREATED_TIME", limit=number).all()
 
     def _store(self, dataset: Identifier, *, writes: bool) -> ObjectStore:
         """Return the files of a dataset; where they are is told by the setting, else by a link to one of them."""
         from kalbio.provena._object_store import KeyRing, ObjectStore
 
-        item = self.need(dataset)
+        item = self.need(self.resolve_now(dataset) if writes else dataset)
         s3 = item.to_dict().get("s3")
         if self._endpoint is not None:
             place = place_from_setting(self._endpoint, s3)

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 2152a5c1e83c)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest df19abef3127)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from kalbio.provena._model.run_tables import JOB, RunProblem, RunTable, job_of, 
 from kalbio.provena._model.run_templates import RunTemplate, template_ids, template_of
 from kalbio.provena._model.runs import Identifier, RunRecord, checked_record
 from kalbio.provena._model.subtypes import Subtype
-from kalbio.provena._references import with_handles
+from kalbio.provena._references import LookUps, with_handles
 from kalbio.provena._run_batches import RunBatches, run_id_of
 from kalbio.provena._run_records import RunRecords
 from kalbio.provena._service import require_one_of, require_path, require_progress, require_whole
@@ -149,7 +149,7 @@ class ModelRunsService(RegistryService[ModelRun]):
             raise ArgumentTypeError("give either a record, or members of it that change")
         id = self.own(run)
         if record is None:
-            members = with_handles(self.look, OF_RECORD, members)
+            members = with_handles(LookUps(self.client).look, OF_RECORD, members)
             known = (self.need(id)).to_dict().get("record")
             if not isinstance(known, dict):
                 raise ArgumentError(f"{id} has no record whose members could change: give a whole record")

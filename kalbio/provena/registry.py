@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest a3ac240c2575)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 231ad36238cf)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ from kalbio._core.text.display import safe_repr
 from kalbio.provena._item import RegistryItem
 from kalbio.provena._item_access import AccessCalls
 from kalbio.provena._item_locks import LockCalls
-from kalbio.provena._items import Identifier
+from kalbio.provena._items import Identifier, RecordType
 from kalbio.provena._model.answers import object_in
 from kalbio.provena._model.references import OF_MEMBERS
 from kalbio.provena._model.subtypes import require_action
 from kalbio.provena._pages import ItemT
-from kalbio.provena._references import with_handles
+from kalbio.provena._references import LookUps, with_handles
 from kalbio.provena._service import require_text, require_whole
 from kalbio.provena._verified import sent_or_found
 
 ListOf: TypeAlias = list[ItemT]
-_LATELY = 200
+_LATELY = 100
+"""How many of the newest items one is looked for among whose answer was lost."""
 
 
 class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
@@ -104,10 +105,11 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             >>> seed = client.models.seed()
         """
         require_action(self.subtype, "seed")
-        before = {one.id for one in self._seeds()} if require_flag("verify", verify) else set()
+        require_flag("verify", verify)
+        before = self._newest_ids("SEED_ONLY") if verify else set()
 
         def look() -> ItemT | None:
-            new = [one for one in self._seeds() if one.id not in before]
+            new = self._newer(before, "SEED_ONLY")
             return new[0] if len(new) == 1 else None
 
         request = registry_item_seed.build_request(*self._place())
@@ -153,7 +155,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             raise ArgumentTypeError("update() needs the members to change")
         self._check_names(members)
         members = self._with_handles(members)
-        item = self.need(identifier)
+        item = self.need(self.resolve_now(identifier))
         if reason is None and not item.is_seed:
             raise ArgumentError("reason is missing: say why the item is changed; only a seed needs none")
         data = {name: value for name, value in {**self._data(item), **members}.items() if value is not None}
@@ -349,8 +351,20 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
 
         return look
 
-    def _seeds(self) -> ListOf[ItemT]:
-        return self.list(record_type="SEED_ONLY", sort="CREATED_TIME", limit=_LATELY).all()
+    def _newest_ids(self, record_type: RecordType) -> set[str]:
+        """Return the newest items before a write that makes one.
+
+        They are twice as many as are looked at after it: as many may leave the list meanwhile, and no older ones come
+        into what is looked at then.
+        """
+        return {one.id for one in self._newest(record_type, 2 * _LATELY)}
+
+    def _newer(self, before: set[str], record_type: RecordType) -> ListOf[ItemT]:
+        """Return the newest items that were not there before a write."""
+        return [one for one in self._newest(record_type, _LATELY) if one.id not in before]
+
+    def _newest(self, record_type: RecordType, number: int) -> ListOf[ItemT]:
+        return self.list(record_type=record_type, sort="CREATED_TIME", limit=number).all()
 
     def _twins(self, members: dict[str, Any]) -> ListOf[ItemT]:
         """Read the items that have these data."""
@@ -375,7 +389,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         return self._make(known)
 
     def _with_handles(self, members: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = with_handles(self.look, OF_MEMBERS.get(self.subtype, {}), members)
+        found: dict[str, Any] = with_handles(LookUps(self.client).look, OF_MEMBERS.get(self.subtype, {}), members)
         return found
 
     def _fields(self) -> dict[str, Any]:

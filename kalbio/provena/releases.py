@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/releases.py by scripts/regenerate; edit that file. (digest 59aec57dc1cb)
+# Derived from kalbio/provena/aio/releases.py by scripts/regenerate; edit that file. (digest b0298148f8b3)
 """Releases: datasets are reviewed before everybody may rely on them."""
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class ReleasesService(Service):
         Example:
             >>> client.releases.add_reviewer("Ada Lovelace")
         """
-        found = self._persons.need(person)
+        found = self._persons.need(self._persons.resolve_now(person))
         request = datastore_release_sys_reviewers_add.build_request(reviewer_id=found.id)
 
         def look() -> bool | None:

@@ -197,12 +197,14 @@ def test_a_job_of_something_else_gives_no_run(lab: Lab, scene: Scene) -> None:
         lab(lab.api.model_runs.run_of(job.id))
 
 
-def test_names_are_listed_once_for_several_registrations(lab: Lab, scene: Scene) -> None:
-    """Registering a run makes no names stale but those of runs."""
+def test_names_are_listed_once_for_each_registration(lab: Lab, scene: Scene) -> None:
+    """So that they mean what they mean now; registering a run makes no names stale for `get` but those of runs."""
     for name in ("a", "b", "c"):
         lab(lab.api.model_runs.register(run_record(display_name=name)))
-    listed = sum(one == "registryItemList" for one in lab.asked)
-    assert listed == 5  # workflow templates, datasets, persons, organisations, studies
+    listed = lab.asked.count("registryItemList")
+    assert listed == 3 * 5  # workflow templates, datasets, persons, organisations, studies
+    assert lab(lab.api.studies.get("Reef study")).id == scene.study
+    assert lab.asked.count("registryItemList") == listed
     assert lab(lab.api.model_runs.get("c")).display_name == "c"
     lab(lab.api.model_runs.register(run_record(display_name="d")))
     assert lab(lab.api.model_runs.get("d")).display_name == "d"

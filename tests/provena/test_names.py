@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -16,6 +17,7 @@ from kalbio.provena._model.references import OF_MEMBERS
 from tests.provena.conftest import Lab
 from tests.provena.datasets import metadata
 from tests.provena.scene import Scene
+from tests.rows import row
 
 NAMES = {
     Subtype.MODEL: "Coral model",
@@ -122,6 +124,43 @@ def test_names_are_those_of_now(lab: Lab, scene: Scene) -> None:
     new = lab(other.models.create(display_name="Coral model", **data))
     lab(lab.api.workflow_templates.create(display_name="W", software_id="Coral model"))
     assert lab.sent("registryItemCreate")[-1]["software_id"] == new.id
+
+
+def test_a_name_that_several_have_by_now_is_not_written(lab: Lab, scene: Scene) -> None:
+    """Where another program has made a second item of a name that was remembered: nothing is sent for either."""
+    models = lab.api.models
+    other = lab.login("admin")
+    data = {"name": "x", "description": "x", "documentation_url": "https://e.org", "source_url": "https://e.org"}
+    lab(models.resolve("Coral model"))
+    second = lab(other.models.create(display_name="Coral model", **data))
+    writes: dict[str, Callable[[], Any]] = {
+        "delete": lambda: models.delete("Coral model"),
+        "update": lambda: models.update("Coral model", reason="x", name="y"),
+        "lock": lambda: models.lock("Coral model", "x"),
+        "of data": lambda: lab.api.workflow_templates.create(display_name="W", software_id="Coral model"),
+    }
+    for name, write in writes.items():
+        # What is remembered is what was before, each time.
+        lab(other.models.update(second.id, reason="x", display_name="Other"))
+        models._forget(None)
+        lab(models.resolve("Coral model"))
+        lab(other.models.update(second.id, reason="x", display_name="Coral model"))
+        asked = len(lab.asked)
+        with row(name), pytest.raises(AmbiguousIdentifierError):
+            lab(write())
+        assert set(lab.asked[asked:]) <= {"registryItemList"}
+    assert lab(other.models.get(scene.model)) is not None
+
+
+def test_a_write_lists_each_subtype_once(lab: Lab, scene: Scene) -> None:
+    """However many items its data name."""
+    lab.organisation("Shore group")
+    data = metadata(lab)
+    before = lab.asked.count("registryItemList")
+    data["associations"] |= {"organisation_id": "Reef group", "data_custodian_id": "Ada Lovelace"}
+    data["dataset_info"]["publisher_id"] = "Shore group"
+    lab(lab.api.datasets.mint(data))
+    assert lab.asked.count("registryItemList") == before + 2
 
 
 def test_an_update_takes_names_too(lab: Lab, scene: Scene) -> None:

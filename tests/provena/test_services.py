@@ -194,6 +194,14 @@ def test_a_handle_has_values(lab: Lab) -> None:
     [
         (lambda: Config("https://provena.invalid", "x"), "got 'https://provena.invalid': give it without https://;"),
         (lambda: Config("provena.invalid:8080/api", "x"), "give it without a port and a path$"),
+        (
+            lambda: Config("ada:sandbox-secret@b.invalid", "x"),
+            r"got '\[hidden\]@b.invalid': give it without a user and a pass",
+        ),
+        (
+            lambda: Config("b.invalid", "https://ada:sandbox-secret@b.invalid/x"),
+            r"slashes; got 'https://\[hidden\]@b.invalid/x'$",
+        ),
         (lambda: Config("provena..invalid", "x"), "domain is the host .* not a valid host name"),
         (lambda: Config("provena.invalid", "a/b"), "realm_name is a name"),
         (lambda: Config("", "x"), "domain must be text"),

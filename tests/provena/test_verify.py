@@ -12,6 +12,7 @@ from kalbio._core.errors import OutcomeUnknownError
 from tests.provena.conftest import Lab
 from tests.provena.datasets import dataset, metadata
 from tests.provena.scene import Scene
+from tests.rows import row
 
 Call = Callable[[Any], Any]
 
@@ -173,3 +174,64 @@ def test_what_cannot_be_verified_says_so(lab: Lab) -> None:
     with pytest.raises(OutcomeUnknownError) as caught:
         lab(lab.api.handles.mint("https://e.example.org"))
     assert caught.value.__notes__ == ["whether it was minted cannot be verified: the servers do not list handles"]
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any]) -> None:
+    """Let another program do something between a write whose answer is lost and the one look for what it did."""
+
+    async def pause(seconds: float) -> None:
+        await act()
+
+    for world, sleep in (("kalbio.provena", lambda seconds: act()), ("kalbio.provena.aio", pause)):
+        monkeypatch.setattr(f"{world}._verified.LOOKS", (0.0,))
+        monkeypatch.setattr(f"{world}._verified.sleep", sleep)
+
+
+def test_an_older_seed_is_not_taken_for_the_new_one(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor when it comes into the newest ones because one of those gets its data meanwhile."""
+    for world in ("kalbio.provena", "kalbio.provena.aio"):
+        monkeypatch.setattr(f"{world}.registry._LATELY", 2)
+    seeds = [lab(lab.api.organisations.seed()) for _ in range(3)]
+    other = lab.login("admin")
+    meanwhile(monkeypatch, lambda: other.organisations.update(seeds[2].id, display_name="Reef", name="Reef"))
+    lab.sandbox.faults.add(Fault("registryItemSeed", reset=True))
+    with pytest.raises(OutcomeUnknownError):
+        lab(lab.api.organisations.seed(verify=True))
+
+
+def test_values_that_others_change_meanwhile_count_for_nobody(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value is gone when nothing has its index, and added when it is at an index that was free, and the one given."""
+    handles, others = lab.api.handles, lab.login("admin").handles
+    handle = lab(handles.mint("https://data.example.org"))
+    calls: dict[str, tuple[str, Call, Callable[[], Any]]] = {
+        "remove": (
+            "handleRemoveByIndex", lambda api: api.remove_by_index(handle, 1, verify=True),
+            lambda: others.modify_by_index(handle, 1, "https://e.example.org"),
+        ),
+        "add at an index": (
+            "handleAddValueByIndex", lambda api: api.add_value_by_index(handle, 7, "d", "DESC", verify=True),
+            lambda: others.add_value_by_index(handle, 8, "d", "DESC"),
+        ),
+        "add": (
+            "handleAddValue", lambda api: api.add_value(handle, "e", "DESC", verify=True),
+            lambda: others.modify_by_index(handle, 8, "e"),
+        ),
+    }  # fmt: skip
+    for name, (operation, call, act) in calls.items():
+        meanwhile(monkeypatch, act)
+        lab.sandbox.faults.add(Fault(operation, reset=True))
+        with row(name), pytest.raises(OutcomeUnknownError):
+            lab(call(handles))
+
+
+def test_looks_that_fail_are_no_finding(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says why nobody could look, and that nothing was found only where somebody could."""
+    for world in ("kalbio.provena", "kalbio.provena.aio"):
+        monkeypatch.setattr(f"{world}._verified.LOOKS", (0.0, 0.0))
+    made = lab.organisation("Reef")
+    for fails, text in ((2, "could not look: PermissionDeniedError: "), (1, "looked for what it has done, and found")):
+        lab.sandbox.faults.add(Fault("registryItemDelete", reset=True))
+        lab.sandbox.faults.add(Fault("registryGeneralFetch", status=403, times=fails))
+        with row(text), pytest.raises(OutcomeUnknownError) as caught:
+            lab(lab.api.organisations.delete(made, verify=True))
+        assert any(note.startswith(f"verify {text}") for note in caught.value.__notes__), caught.value.__notes__

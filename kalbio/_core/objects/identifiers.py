@@ -149,6 +149,13 @@ class Catalog(Generic[R]):
         """Return the object with this id, else the one of this name, else None."""
         return self._by_id.get(identifier) or self._by_id.get(identifier.lower()) or self.by_name(identifier)
 
+    def named(self, name: str) -> R:
+        """Return the one object of this name. Raises IdentifierError when there is none, or several."""
+        found = self.by_name(name)
+        if found is None:
+            raise self.not_found(name)
+        return found
+
     def not_found(self, identifier: Any) -> IdentifierNotFoundError:
         """Return the error for a name that is not here, with the names that come close."""
         return IdentifierNotFoundError(self.kind, identifier, close_matches(identifier, self._by_name))

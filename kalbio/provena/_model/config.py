@@ -19,6 +19,8 @@ def _address(instance: object, attribute: attrs.Attribute[str | None], value: st
 
 
 def _domain_fault(domain: str) -> str:
+    if "@" in domain:
+        return "give it without a user and a password"
     scheme, separator, _ = domain.partition("://")
     if separator:
         return f"give it without {scheme}://; the address of a server that has all services is a url, and no domain"
@@ -26,6 +28,10 @@ def _domain_fault(domain: str) -> str:
     if wrong and not host_fault(domain.partition("/")[0].partition(":")[0]):
         return "give it without a port and a path"
     return wrong
+
+
+def _shown(given: str) -> str:
+    return safe_repr(without_secrets(given if "://" in given else f"://{given}").removeprefix("://"))
 
 
 def _without_slash(value: str | None) -> str | None:
@@ -82,13 +88,12 @@ class Config:
             if not isinstance(value, str) or not value.strip():
                 raise SettingError(f"{name} must be text; got {safe_repr(value)}")
         if wrong := _domain_fault(self.domain):
-            given = without_secrets(self.domain) if "://" in self.domain else self.domain
             raise SettingError(
                 f"domain is the host that all services share, such as provena.example.org; got "
-                f"{safe_repr(given)}: {wrong}"
+                f"{_shown(self.domain)}: {wrong}"
             )
         if "/" in self.realm_name:
-            raise SettingError(f"realm_name is a name without slashes; got {safe_repr(self.realm_name)}")
+            raise SettingError(f"realm_name is a name without slashes; got {_shown(self.realm_name)}")
         if not isinstance(self.api_overrides, APIOverrides):
             raise SettingError(f"api_overrides must be an APIOverrides object; got {safe_repr(self.api_overrides)}")
 

@@ -21,8 +21,8 @@ from kalbio.provena._model.token_files import TokenFile
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _INTERVAL = 5.0
-_LEAST_INTERVAL = 0.01  # seconds; none would be a flood of requests
 """Seconds between two polls of a device flow, unless the server says otherwise; `slow_down` adds as many."""
+_LEAST_INTERVAL = 0.01  # seconds; none would be a flood of requests
 
 
 class AuthManager:

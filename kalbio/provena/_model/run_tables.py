@@ -95,7 +95,12 @@ def _read_file(path: Path, sheet: str | None, separator: str | None, encoding: s
     twice = [head for head in heads if head not in (None, "") and heads.count(head) > 1]
     if twice:
         raise ArgumentError(f"{path.name!r} has two columns {safe_repr(twice[0])}; rename one of them")
-    named = [head[len(_TEMPLATE) :] for head in heads if isinstance(head, str) and head.startswith(_TEMPLATE)]
+    named = [head[len(_TEMPLATE) :].strip() for head in heads if isinstance(head, str) and head.startswith(_TEMPLATE)]
+    if len(set(named)) > 1:
+        raise ArgumentError(
+            f"{path.name!r} names several workflow templates, {', '.join(map(safe_repr, named))}, in the heads of its "
+            "columns; keep the column of one"
+        )
     rows, places = [], []
     for number, cells in numbered:
         for head, cell in zip(heads, cells, strict=True):
@@ -105,7 +110,7 @@ def _read_file(path: Path, sheet: str | None, separator: str | None, encoding: s
                 )
         rows.append({head: cell for head, cell in zip(heads, cells, strict=True) if head not in (None, "")})
         places.append(f"{noun} {number}")
-    return RunTable(rows, places, named[0].strip() if named else None)
+    return RunTable(rows, places, named[0] if named else None)
 
 
 def _rows_of(table: Any) -> Iterable[Any]:

@@ -39,7 +39,7 @@ Identifier: TypeAlias = str | Item | Hit | LineageNode | RunOutcome
 
 Names: TypeAlias = list[str]
 _OF_SERVICES = frozenset(
-    {"catalog", "check", "checked", "client", "look", "own", "own_or_unreadable", "page", "wire_record"}
+    {"catalog", "check", "checked", "client", "own", "own_or_unreadable", "page", "resolve_now", "wire_record"}
 )
 
 
@@ -132,7 +132,7 @@ class Items(Generic[ItemT]):
             return item
         if self._id(identifier) is not None:
             raise IdentifierNotFoundError(self.subtype.noun, identifier, [])
-        raise (await self.catalog()).not_found(identifier)
+        raise (self._catalog or await self.catalog()).not_found(identifier)  # `get` has listed them just now
 
     async def resolve(self, identifier: Identifier) -> str:
         """Return the handle of an item, given that, an object, or its exact display name within this subtype.
@@ -144,12 +144,18 @@ class Items(Generic[ItemT]):
         if found is not None:
             return found
         named = self._known(str(identifier))
-        if named is None:
-            catalog = await self.catalog(use_cache=False)
-            named = catalog.by_name(str(identifier))
-            if named is None:
-                raise catalog.not_found(identifier)
-        return named.id
+        return await self.resolve_now(identifier) if named is None else named.id
+
+    async def resolve_now(self, identifier: Identifier) -> str:
+        """Return the handle of an item that is to be written: a name is looked for in a list of now.
+
+        One that was remembered may have become that of another item, or of several.
+
+        Raises:
+            IdentifierError: it names no item of this subtype, or several.
+        """
+        found = self._id(identifier)
+        return (await self.catalog(use_cache=False)).named(str(identifier)).id if found is None else found
 
     def list(
         self,
@@ -254,7 +260,7 @@ class Items(Generic[ItemT]):
         """
         id = self._id(identifier)
         if id is None:
-            return await self._named_now(identifier)
+            return await self.resolve_now(identifier)
         if isinstance(identifier, Item | LineageNode) or id in self._of_this_subtype:
             return id
         if (cached := self._cached()) is not None and cached.by_id(id) is not None:
@@ -267,10 +273,6 @@ class Items(Generic[ItemT]):
             pass
         return id
 
-    async def look(self, subtype: Subtype, identifier: Any) -> str:
-        """Return the handle of an item of any subtype that data name."""
-        return str(await self.client.registry(subtype).checked(identifier))
-
     async def own(self, identifier: Identifier) -> str:
         """Return the handle of an item that is known to be of this subtype.
 
@@ -278,7 +280,7 @@ class Items(Generic[ItemT]):
         """
         id = self._id(identifier)
         if id is None:
-            return await self._named_now(identifier)
+            return await self.resolve_now(identifier)
         if isinstance(identifier, Item) and identifier.item_subtype == self.subtype.value:
             return id
         if id not in self._of_this_subtype:
@@ -294,11 +296,7 @@ class Items(Generic[ItemT]):
         try:
             return await self.own(identifier)
         except PermissionDeniedError:
-            return await self.resolve(identifier)
-
-    async def _named_now(self, name: Identifier) -> str:
-        # Names from before may be out of date: what is written, or written into others, has to have the name now.
-        return await self.resolve(name) if self._cached() is None else (await self.need(name)).id
+            return await self.resolve_now(identifier)
 
     def _check_subtype(self, id: str, subtype: str) -> None:
         if subtype != self.subtype.value:

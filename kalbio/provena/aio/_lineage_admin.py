@@ -67,7 +67,10 @@ class LineageAdmin(Service):
         flag = require_flag("validate_record", validate_record)
         many = [runs] if isinstance(runs, Item | Mapping | str) else require_list("runs", runs)
         items = self._client.registry(Subtype.MODEL_RUN)
-        raw = [dict(one) if isinstance(one, Mapping) else (await items.need(one)).to_dict() for one in many]
+        raw = [
+            dict(one) if isinstance(one, Mapping) else (await items.need(await items.resolve_now(one))).to_dict()
+            for one in many
+        ]
         sent = [ItemModelRun.from_dict(one) for one in raw]
         request = prov_admin_store_records.build_request(body=sent, validate_record=flag)
         await self._client.session.call(request)

@@ -3,13 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from typing import Any
 
 from kalbio._core.errors import IdentifierError
+from kalbio._core.objects.identifiers import Catalog
 from kalbio.provena._model.faults import Faults
 from kalbio.provena._model.identifiers import handle_of
+from kalbio.provena._model.items import HANDLE
 from kalbio.provena._model.references import References
 from kalbio.provena._model.subtypes import Subtype
+from kalbio.provena.aio._service import WithRegistry
+
+
+class LookUps:
+    """Looks up the items that one write names: each once, and names in a list of now, one for each subtype."""
+
+    def __init__(self, client: WithRegistry) -> None:
+        self._client = client
+        self._lists: dict[Subtype, Catalog[Any]] = {}
+        self._found: dict[tuple[Subtype, str], str | IdentifierError] = {}
+
+    async def look(self, subtype: Subtype, identifier: Any) -> str:
+        """Return the handle of an item; what was looked up before, in vain or not, is not looked up again."""
+        if not isinstance(identifier, str):
+            return str(await self._client.registry(subtype).checked(identifier))
+        key = (subtype, identifier)
+        if key not in self._found:
+            try:
+                self._found[key] = await self._look(subtype, identifier)
+            except IdentifierError as error:
+                self._found[key] = error
+        found = self._found[key]
+        if isinstance(found, IdentifierError):
+            raise copy(found)  # each is told where it was found
+        return found
+
+    async def _look(self, subtype: Subtype, identifier: str) -> str:
+        items = self._client.registry(subtype)
+        items.check(identifier)
+        if HANDLE.fullmatch(identifier):
+            return str(await items.checked(identifier))
+        if subtype not in self._lists:
+            self._lists[subtype] = await items.catalog(use_cache=False)
+        found: str = self._lists[subtype].named(identifier).id
+        return found
+
 
 Look = Callable[[Subtype, Any], Awaitable[str]]
 """Returns the handle of an item of a subtype."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from copy import copy
 from typing import Any, TypeAlias
 
 from provena_api.models import ModelRunRecord
 
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.errors import IdentifierError
 from kalbio._core.objects.checks import require_text
 from kalbio._core.text.display import safe_repr
 from kalbio.provena._model.faults import Faults
@@ -17,7 +15,7 @@ from kalbio.provena._model.references import OF_RECORD
 from kalbio.provena._model.run_templates import RunTemplate
 from kalbio.provena._model.runs import RunRecord, as_seconds, checked_record, dataset_and_paths, texts
 from kalbio.provena._model.subtypes import Subtype
-from kalbio.provena.aio._references import with_handles
+from kalbio.provena.aio._references import LookUps, with_handles
 from kalbio.provena.aio._service import WithRegistry
 
 ReadTemplate: TypeAlias = Callable[[Any], Awaitable[RunTemplate]]
@@ -28,9 +26,8 @@ class RunRecords:
 
     def __init__(self, client: WithRegistry, read_template: ReadTemplate) -> None:
         """Prepare. `read_template` reads a workflow template, with its dataset templates."""
-        self._client = client
         self._read_template = read_template
-        self._looked_up: dict[tuple[Subtype, str], str | IdentifierError] = {}
+        self.look = LookUps(client).look
         self._templates: dict[str, RunTemplate] = {}
 
     async def template(self, workflow_template: Any) -> RunTemplate:
@@ -101,21 +98,6 @@ class RunRecords:
             one for one in whole.found if one[0] not in faults and (not checked or one[0] in _OF_THEIR_OWN)
         ]
         return finished
-
-    async def look(self, subtype: Subtype, identifier: Any) -> str:
-        """Return the handle of an item; what was looked up before, in vain or not, is not looked up again."""
-        if not isinstance(identifier, str):
-            return str(await self._client.registry(subtype).checked(identifier))
-        key = (subtype, identifier)
-        if key not in self._looked_up:
-            try:
-                self._looked_up[key] = str(await self._client.registry(subtype).checked(identifier))
-            except IdentifierError as error:
-                self._looked_up[key] = error
-        found = self._looked_up[key]
-        if isinstance(found, IdentifierError):
-            raise copy(found)  # each is told where it was found
-        return found
 
     async def _parts(self, template: RunTemplate, side: Any, given: Any, faults: Faults) -> list[dict[str, Any]]:
         if not isinstance(given, Mapping):

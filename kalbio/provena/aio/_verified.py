@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalbio._core.aio.concurrency import sleep
@@ -40,11 +39,19 @@ async def sent_or_found(
     try:
         return await client.session.call(request)
     except OutcomeUnknownError as error:
-        for pause in LOOKS if look is not None else ():
+        if look is None:
+            raise
+        looked, wrong = False, ""
+        for pause in LOOKS:
             await sleep(pause)
-            with suppress(SDKError):
-                if look is not None and (found := await look()) is not None:
-                    return found
-        if look is not None:
-            error.add_note("verify looked for what it has done, and found nothing; it may be carried out yet")
+            try:
+                found = await look()
+            except SDKError as failed:
+                wrong = f"{type(failed).__name__}: {failed}"
+                continue
+            if found is not None:
+                return found
+            looked = True
+        said = "looked for what it has done, and found nothing" if looked else f"could not look: {wrong}"
+        error.add_note(f"verify {said}; it may be carried out yet")
         raise

@@ -48,7 +48,7 @@ from kalbio.provena._model.dataset_metadata import as_metadata, covers
 from kalbio.provena._model.references import OF_METADATA
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena.aio._items import Identifier
-from kalbio.provena.aio._references import with_handles
+from kalbio.provena.aio._references import LookUps, with_handles
 from kalbio.provena.aio._service import (
     WithRegistry,
     outside,
@@ -59,14 +59,12 @@ from kalbio.provena.aio._service import (
 )
 from kalbio.provena.aio._verified import sent_or_found
 from kalbio.provena.aio.items import Dataset
-from kalbio.provena.aio.registry import ListOf, RegistryService, changes_since, place_among_versions
+from kalbio.provena.aio.registry import RegistryService, changes_since, place_among_versions
 
 if TYPE_CHECKING:
     from kalbio.provena.aio._object_store import AsyncObjectStore
 
 _DAY = 86_400
-_LATELY = 100
-"""How many of the newest datasets one is looked for among whose answer was lost."""
 
 
 class DatasetsService(RegistryService[Dataset]):
@@ -103,10 +101,10 @@ class DatasetsService(RegistryService[Dataset]):
         """
         require_flag("verify", verify)
         metadata_sent = await self._sent(metadata)
-        before = {one.id for one in await self._newest(2 * _LATELY)} if verify else set()
+        before = await self._newest_ids("COMPLETE_ONLY") if verify else set()
 
         async def look() -> Dataset | None:
-            new = [one for one in await self._newest(_LATELY) if one.id not in before]
+            new = await self._newer(before, "COMPLETE_ONLY")
             alike = [one for one in new if covers(one.to_dict().get("collection_format"), metadata_sent)]
             return await self._read_back(alike[0]) if len(alike) == 1 else None
 
@@ -331,7 +329,7 @@ class DatasetsService(RegistryService[Dataset]):
             NotFoundError: there is no such file, or dataset.
             PermissionDeniedError: you may not read its files.
 
-        API operation: `datastoreDatasetsGeneratePresignedUrl`.
+        API operation: `datastoreRegistryItemsGeneratePresignedUrl`.
 
         Example:
             >>> link = await client.datasets.link(dataset, "data/forcing.csv", expires_in=600)
@@ -559,17 +557,14 @@ class DatasetsService(RegistryService[Dataset]):
 
     async def _sent(self, metadata: Any) -> dict[str, Any]:
         """Return metadata as they are sent."""
-        sent: dict[str, Any] = await with_handles(self.look, OF_METADATA, as_metadata(metadata))
+        sent: dict[str, Any] = await with_handles(LookUps(self.client).look, OF_METADATA, as_metadata(metadata))
         return sent
-
-    async def _newest(self, number: int) -> ListOf[Dataset]:
-        return await self.list(sort="CREATED_TIME", limit=number).all()
 
     async def _store(self, dataset: Identifier, *, writes: bool) -> AsyncObjectStore:
         """Return the files of a dataset; where they are is told by the setting, else by a link to one of them."""
         from kalbio.provena.aio._object_store import AsyncObjectStore, KeyRing
 
-        item = await self.need(dataset)
+        item = await self.need(await self.resolve_now(dataset) if writes else dataset)
         s3 = item.to_dict().get("s3")
         if self._endpoint is not None:
             place = place_from_setting(self._endpoint, s3)

@@ -166,12 +166,15 @@ class HandlesService(Service):
             now = await self.get(id)
             if now is None or before is None:
                 return None
-            new = [one for one in now.properties if one not in before.properties]
-            gone = [one for one in before.properties if one not in now.properties]
-            if "value" in sent:
-                wanted = {"type": sent["value_type"], "value": sent["value"]}
-                return now if any(wanted.items() <= dict(one).items() for one in new) else None
-            return now if any(one.get("index") == sent["index"] for one in gone) else None
+            # By the index, since others may change what stands at one.
+            old, here = ({one.get("index"): one for one in handle.properties} for handle in (before, now))
+            if "value" not in sent:
+                return now if sent["index"] in old and sent["index"] not in here else None
+            wanted = {"type": sent["value_type"], "value": sent["value"]}
+            if "index" in sent:
+                wanted["index"] = sent["index"]
+            new = [dict(one) for index, one in here.items() if index not in old]
+            return now if any(wanted.items() <= one.items() for one in new) else None
 
         answer = await sent_or_found(self._client, request, look if verify else None)
         return answer if isinstance(answer, Handle) else Handle(as_object(answer), self._client)

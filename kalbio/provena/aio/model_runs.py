@@ -43,7 +43,7 @@ from kalbio.provena._model.runs import Identifier, RunRecord, checked_record
 from kalbio.provena._model.subtypes import Subtype
 from kalbio.provena.aio._job import TIMEOUT, Job
 from kalbio.provena.aio._lost_jobs import JobSearch
-from kalbio.provena.aio._references import with_handles
+from kalbio.provena.aio._references import LookUps, with_handles
 from kalbio.provena.aio._run_batches import RunBatches, run_id_of
 from kalbio.provena.aio._run_records import RunRecords
 from kalbio.provena.aio._service import require_one_of, require_path, require_progress, require_whole
@@ -148,7 +148,7 @@ class ModelRunsService(RegistryService[ModelRun]):
             raise ArgumentTypeError("give either a record, or members of it that change")
         id = await self.own(run)
         if record is None:
-            members = await with_handles(self.look, OF_RECORD, members)
+            members = await with_handles(LookUps(self.client).look, OF_RECORD, members)
             known = (await self.need(id)).to_dict().get("record")
             if not isinstance(known, dict):
                 raise ArgumentError(f"{id} has no record whose members could change: give a whole record")

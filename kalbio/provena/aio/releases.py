@@ -125,7 +125,7 @@ class ReleasesService(Service):
         Example:
             >>> await client.releases.add_reviewer("Ada Lovelace")
         """
-        found = await self._persons.need(person)
+        found = await self._persons.need(await self._persons.resolve_now(person))
         request = datastore_release_sys_reviewers_add.build_request(reviewer_id=found.id)
 
         async def look() -> bool | None:
