@@ -763,11 +763,13 @@ def test_what_a_file_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
     path.write_text("as it was")
     calls: list[tuple[str, Callable[[Table], str], str]] = [
         ("\N{GRINNING FACE}", lambda it: it.to_csv(path, encoding="cp1252"), "row 1 of the column 'text'; .*utf-8-sig"),
+        ("a\ud800", lambda it: it.to_csv(path), "utf-8 has no form for .*row 1 of the column 'text'; half a character"),
         ("a", lambda it: it.to_csv(path, encoding="nope"), "no encoding 'nope'"),
         ("a", lambda it: it.to_csv(path, separator="x"), "separator must be one of"),
         ("a", lambda it: it.to_csv(path, decimal=","), "give separator=';' as well"),
         ("a", lambda it: it.to_csv(path, decimal="x"), "decimal must be"),
         ("a\x01b", lambda it: it.to_excel(path), "row 1 of the column 'text', has the character"),
+        ("a\udfff", lambda it: it.to_excel(path), r"has the character '\\udfff'"),
         ("\ufffe", lambda it: it.to_excel(path), r"has the character '\\ufffe'"),
         ("x" * 32_768, lambda it: it.to_excel(path), "has 32,768 letters"),
         ("_x000D_", lambda it: it.to_excel(path), r"the code of a character; .* to_csv\(\)"),

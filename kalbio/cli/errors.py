@@ -34,8 +34,10 @@ def told(error: Exception) -> tuple[str, int]:
         APIError,
         IdentifierError,
         OutcomeUnknownError,
+        ResponseError,
         SDKError,
         SettingError,
+        TransportError,
         WaitTimeoutError,
     )
     from kalbio._extras import OPTIONAL
@@ -45,16 +47,16 @@ def told(error: Exception) -> tuple[str, int]:
     if isinstance(error, APIError):
         said = error.message or error.response_body.decode("utf-8", "replace")
         text = f"{error.method} {error.path} failed with status {error.status_code}{f': {said}' if said else ''}"
-        return _lines(text, error.cure), FAILED
+        return _lines(text, error.cure, is_ours=False), FAILED
     if isinstance(error, OutcomeUnknownError):
-        return _lines(str(error), error.cure), UNKNOWN
+        return _lines(str(error), error.cure, is_ours=False), UNKNOWN
     if isinstance(error, WaitTimeoutError):
         # The cure of the library names an argument.
         return _lines(str(error), "It goes on: wait for it again, with a larger --timeout."), NOT_YET
     if isinstance(error, SettingError | IdentifierError):
         return _lines(str(error), error.cure), WRONG_USE
     if isinstance(error, SDKError):
-        return _lines(str(error), error.cure), FAILED
+        return _lines(str(error), error.cure, is_ours=not isinstance(error, ResponseError | TransportError)), FAILED
     if isinstance(error, ValueError):
         return _lines(str(error)), WRONG_USE
     if isinstance(error, ModuleNotFoundError) and error.name in OPTIONAL:
@@ -63,15 +65,16 @@ def told(error: Exception) -> tuple[str, int]:
         # Its number says nothing to people, and without a file the text is all there is.
         about = f": {error.filename!r}" if error.filename is not None else ""
         return _lines(f"{error.strerror}{about}" if error.strerror else str(error)), FAILED
-    return _lines(
-        f"unexpected {type(error).__name__}: {error}", "This is a fault of kalbio; --debug shows where."
-    ), FAILED
+    text = f"unexpected {type(error).__name__}: {error}"
+    return _lines(text, "This is a fault of kalbio; --debug shows where.", is_ours=False), FAILED
 
 
-def _lines(text: str, cure: str = "") -> str:
+def _lines(text: str, cure: str = "", *, is_ours: bool = True) -> str:
+    """Return what is printed. A text that has words of a server in it is not ours: they are shown as they came."""
     from kalbio.cli.spelling import as_typed
 
     # What the client says names arguments of Python, also where an error comes from deep below a command.
-    shown, cure = as_typed(one_line(text)), as_typed(cure)
+    shown = as_typed(one_line(text)) if is_ours else one_line(text)
+    cure = as_typed(cure)
     shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}... (--debug shows the rest)"
     return f"kalbio: {shown}\n{cure}\n" if cure else f"kalbio: {shown}\n"

@@ -6,7 +6,9 @@ import ast
 import json
 import re
 import shlex
+import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 _TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
@@ -18,8 +20,18 @@ _KEYS = rf"\{{(?:{_TEXT}): (?:{_TEXT})(?:, (?:{_TEXT}): (?:{_TEXT}))*\}}"
 def as_typed(text: str) -> str:
     """Return what the library says with what to type in place of what to write in Python."""
     for pattern, typed in _TYPED:
-        text = pattern.sub(typed, text)
+        text = pattern.sub(typed if isinstance(typed, str) else partial(_typed_if_readable, typed), text)
     return text
+
+
+def _typed_if_readable(typed: Callable[[re.Match[str]], str], found: re.Match[str]) -> str:
+    """Return what to type. What looks like a text of Python, and is none, is left as it stands."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Python warns of an escape that is none, and would print it
+            return typed(found)
+    except (SyntaxError, ValueError):
+        return found[0]
 
 
 def _pairs(option: str) -> Callable[[re.Match[str]], str]:

@@ -21,7 +21,8 @@ _ROWS = 1_048_576
 _LETTERS = 32_767
 _FIRST_DAY = date(1900, 3, 1)  # the calendar of Excel has a 29th of February 1900
 _SURE_WHOLE = 10**15
-_NO_XML = re.compile("[\ufffe\uffff]")
+_HALF = re.compile("[\ud800-\udfff]")
+_NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 def as_cells(form: Form, values: Sequence[Any]) -> Sequence[Any]:
@@ -73,18 +74,18 @@ def _check_encoding(encoding: str, names: Sequence[str], cells: Sequence[Sequenc
     except LookupError:
         usual = "usual ones are 'utf-8', 'utf-8-sig' and 'cp1252'"
         raise ArgumentError(f"There is no encoding {safe_repr(encoding)}; {usual}") from None
-    if encoding.lower().startswith("utf"):  # they have every letter
-        return
     for name, column in zip(names, cells, strict=True):
         for row, cell in enumerate(chain([name], column)):
+            if not isinstance(cell, str):  # every encoding has what numbers and days are written with
+                continue
             try:
-                str(cell).encode(encoding)
+                cell.encode(encoding)
             except UnicodeEncodeError:
                 where = f"row {row - 1} of the column {safe_repr(name)}" if row else "the name of a column"
-                raise ArgumentError(
-                    f"{encoding} has no form for {safe_repr(cell)}, {where}; give encoding='utf-8', or 'utf-8-sig' for"
-                    " Excel"
-                ) from None
+                cure = "give encoding='utf-8', or 'utf-8-sig' for Excel"
+                if _HALF.search(cell):
+                    cure = "half a character has none in any: correct the value"
+                raise ArgumentError(f"{encoding} has no form for {safe_repr(cell)}, {where}; {cure}") from None
 
 
 def write_excel(path: Path, names: Sequence[str], forms: Sequence[Form], columns: Sequence[Sequence[Any]]) -> None:

@@ -6,6 +6,7 @@ import _thread
 import dataclasses
 import io
 import json
+import logging
 import os
 import stat
 import sys
@@ -225,6 +226,18 @@ def test_items_are_made_found_and_shown(provena: Shell, tmp_path: Path, monkeypa
     assert (hit["id"], hit["display_name"], hit["item_subtype"]) == (made["id"], "Reef group", "ORGANISATION")
     (hit,) = provena("search", "reef", "--limit", "1", "--ids", "--json").json
     assert hit.keys() == {"id", "score"}
+
+
+def test_a_name_of_a_hit_takes_one_request(provena: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """A search fetches each hit once to tell its name, and none with --ids."""
+    with ProvenaClient() as client:
+        client.organisations.create(**ORGANISATION)
+    caplog.set_level(logging.INFO, "kalbio.provena.sandbox")
+    for options, fetches in (((), 1), (("--ids",), 0)):
+        caplog.clear()
+        assert len(provena("search", "reef", "--json", *options).json) == 1
+        asked = [getattr(record, "operation", None) for record in caplog.records]
+        assert len(asked) == 2 + fetches, asked  # a login and the search
 
 
 def test_what_is_wrong_with_an_item_is_said(provena: Shell, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import csv
 import io
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ import pytest
 
 from kalbio import KaleidoscopeClient
 from kalbio._core.emulator.messages import Request
+from kalbio._core.errors import APIError, OutcomeUnknownError, ResponseError, SettingError
+from kalbio.cli.errors import told
 from tests.cli.conftest import Shell
 
 
@@ -255,6 +258,19 @@ def test_cures_are_what_one_types(shell: Shell, tmp_path: Path) -> None:
         told = ended.out + ended.err
         assert [cure for cure in typed if cure not in told] == [], told
         assert re.search(r"client\.|kalbio\.[a-z]|\bErrno|\b[a-z_]+=[\[{'\"A-Z]", told) is None, told
+
+
+def test_only_words_of_the_client_become_options(recwarn: pytest.WarningsRecorder) -> None:
+    """What a server says is printed as it came, and so is what looks like a text of Python and is none."""
+    words = "b has encoding='x', overwrite=True"
+    body = json.dumps({"message": words}).encode()
+    lost = OutcomeUnknownError("POST", "/a", words, b"")
+    for error in (APIError("GET", "/a", 400, body), ResponseError("GET", "/a", b"", words), lost):
+        assert words in told(error)[0]
+    assert told(SettingError(words))[0] == "kalbio: b has --encoding x, --force\n"
+    for text in (r"encoding='\user'", r"encoding='\d'", r"columns={'\x': field}", r"create_fields={'\N': 'a'}"):
+        assert told(SettingError(text))[0] == f"kalbio: {text.replace('create_fields', '--create-fields')}\n"
+    assert len(recwarn) == 0
 
 
 def test_cells_are_converted_as_the_cures_say(shell: Shell, tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_bytes_are_those_that_travelled(core: Core) -> None:
     assert (events[-1].bytes_sent, events[-1].bytes_received) == (9, len(packed))
 
 
-@pytest.mark.parametrize(("cut", "told"), [(False, (200, None, 6)), (True, (200, "ConnectionFailedError", 3))])
+@pytest.mark.parametrize(("cut", "told"), [(False, (200, None, 6)), (True, (200, "ConnectionFailedError", None))])
 def test_a_download_is_told_when_it_is_over(core: Core, cut: bool, told: tuple[Any, ...]) -> None:
     """The event of a streamed answer comes when its body was read, with its length, or with what cut it off."""
     events: list[RequestEvent] = []
@@ -190,6 +190,18 @@ def test_a_download_is_told_when_it_is_over(core: Core, cut: bool, told: tuple[A
     core.world(response.close() if core.world.kind == "sync" else response.aclose())
     (event,) = [event for event in events if event.path == "/things"]
     assert (event.status, event.error, event.bytes_received) == told
+
+
+def test_the_length_of_an_answer_is_that_of_a_whole_one(core: Core) -> None:
+    """An answer that is longer than allowed, and a download that nobody reads to its end, have no length."""
+    events: list[RequestEvent] = []
+    wire = Wire(*[lambda request: httpx.Response(200, stream=Pieces(b"abc", b"def"))] * 2)
+    pipe = core.open(wire, on_request=events.append, max_answer_size=4)
+    with pytest.raises(ResponseError, match="longer than 4 bytes"):
+        core.call(pipe)
+    response = core.call(pipe, stream=True)
+    core.world(response.close() if core.world.kind == "sync" else response.aclose())
+    assert [event.bytes_received for event in events if event.path == "/things"] == [None, None]
 
 
 def test_nothing_is_made_for_nobody(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:

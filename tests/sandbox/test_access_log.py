@@ -312,6 +312,17 @@ def test_sigterm_ends_the_command_from_its_first_moment_on(
     assert capsys.readouterr().out == "\nSandbox stopped.\n"
 
 
+def test_a_logger_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many sandboxes there were, a logger has one handler; after the command it shows what it showed before."""
+    logger = logging.getLogger(LOGGER)
+    seen: list[bool] = []
+    monkeypatch.setattr("kalbio.cli.emulators.wait_for_ctrl_c", lambda: seen.append(logger.isEnabledFor(logging.INFO)))
+    for _ in range(2):
+        assert cli.main(["sandbox", "--port", "0", "--seed", "empty"]) == 0
+    assert (seen, logger.isEnabledFor(logging.INFO)) == ([True, True], False)
+    assert sum(isinstance(handler, logging.NullHandler) for handler in logger.handlers) == 1
+
+
 @contextmanager
 def taken_port() -> Iterator[str]:
     """A port that something listens on."""

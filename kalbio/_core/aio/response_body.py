@@ -38,17 +38,19 @@ async def read(response: Response, limit: int) -> JSONResponse:
 class CountedStream(AsyncByteStream):
     """The body of an answer that is handed on unread. It tells once, when it is closed, what became of it."""
 
-    def __init__(self, stream: AsyncByteStream, tell: Callable[[int, BaseException | None], object]) -> None:
+    def __init__(self, stream: AsyncByteStream, tell: Callable[[int | None, BaseException | None], object]) -> None:
         self._stream = stream
-        self._tell: Callable[[int, BaseException | None], object] | None = tell
-        self._received = 0
+        self._tell: Callable[[int | None, BaseException | None], object] | None = tell
+        self._received: int | None = None  # until its end was seen
         self._failure: BaseException | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
+            received = 0
             async for piece in self._stream:
-                self._received += len(piece)
+                received += len(piece)
                 yield piece
+            self._received = received
         except GeneratorExit:  # its reader has seen enough
             raise
         except BaseException as error:
@@ -78,6 +80,7 @@ async def _body(response: Response, limit: int) -> bytes:
     deadline = Limits(response.request.extensions)
     kept: list[bytes] = []
     size = received = 0
+    length: int | None = None  # until its end was seen
     try:
         async for piece in stream:
             if deadline.over:  # connections that are not ours only know the limits of each wait
@@ -94,12 +97,13 @@ async def _body(response: Response, limit: int) -> bytes:
                     kept.clear()
                 break
         else:
+            length = received
             if unpack is not None:
                 kept.append(unpack.finish())
     except zlib.error as error:
         raise ReadError(f"the answer cannot be decompressed: {error}", request=response.request) from error
     finally:
-        response.extensions.setdefault("received", received)  # a refusal that was read before is read from memory
+        response.extensions.setdefault("received", length)  # a refusal that was read before is read from memory
         await stream.aclose()
     if wrong is not None and response.is_success:
         raise unusable(response, wrong, show=False)

@@ -38,9 +38,9 @@ class Examination:
     def __init__(
         self,
         description: Description,
-        ids: Collection[str] = (),
-        tells_failure: Callable[[Any], bool] = lambda data: False,
-        also: Callable[[Examination], list[Finding]] = lambda examination: [],
+        ids: Collection[str],
+        tells_failure: Callable[[Any], bool],
+        also: Callable[[Examination], list[Finding]],
     ) -> None:
         """Prepare. `ids` are the schemas of ids.
 

@@ -33,7 +33,8 @@ _TEXT = re.compile(r"text/|application/(?:[\w.-]+\+)?(?:json|xml|x-www-form-urle
 def silent_logger(name: str) -> logging.Logger:
     """Return a logger that shows nothing below WARNING, and that alone to those who have set up logging."""
     logger = logging.getLogger(name)
-    logger.addHandler(logging.NullHandler())  # else Python would print warnings that nobody asked for
+    if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+        logger.addHandler(logging.NullHandler())  # else Python would print warnings that nobody asked for
     if logger.level == logging.NOTSET:  # else whoever logs at DEBUG would get a line for each request of each test
         logger.setLevel(logging.WARNING)
     return logger

@@ -65,14 +65,14 @@ class RequestLog:
         event = self._event(request, attempt.response, attempt.failure, attempt.number, attempt.wait)
         self._hand_on(event, warn=is_odd)
 
-    def at_the_end_of(self, request: Request, attempt: Attempt) -> Callable[[int, BaseException | None], None]:
+    def at_the_end_of(self, request: Request, attempt: Attempt) -> Callable[[int | None, BaseException | None], None]:
         """Return what tells of an attempt once the body of its answer was read: it takes its length and an error."""
         attempt.is_told = False
         self._tell_logins(request, attempt)
         # Not the attempt itself, which has the answer: they would keep each other alive.
         event, since = self._event(request, attempt.response, None, attempt.number), time.monotonic()
 
-        def tell(received: int, error: BaseException | None) -> None:
+        def tell(received: int | None, error: BaseException | None) -> None:
             kind, reason = self._failure(None, error)
             took = event.milliseconds + (time.monotonic() - since) * 1000
             whole = attrs.evolve(event, error=kind, reason=reason, milliseconds=took, bytes_received=received)

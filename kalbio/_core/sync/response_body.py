@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest 89e14593f557)
+# Derived from kalbio/_core/aio/response_body.py by scripts/regenerate; edit that file. (digest df5f7a8cacbb)
 """Reads the body of an answer into memory: unpacked a little at a time, and no more of it than a limit."""
 
 from __future__ import annotations
@@ -39,17 +39,19 @@ def read(response: Response, limit: int) -> JSONResponse:
 class CountedStream(SyncByteStream):
     """The body of an answer that is handed on unread. It tells once, when it is closed, what became of it."""
 
-    def __init__(self, stream: SyncByteStream, tell: Callable[[int, BaseException | None], object]) -> None:
+    def __init__(self, stream: SyncByteStream, tell: Callable[[int | None, BaseException | None], object]) -> None:
         self._stream = stream
-        self._tell: Callable[[int, BaseException | None], object] | None = tell
-        self._received = 0
+        self._tell: Callable[[int | None, BaseException | None], object] | None = tell
+        self._received: int | None = None  # until its end was seen
         self._failure: BaseException | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         try:
+            received = 0
             for piece in self._stream:
-                self._received += len(piece)
+                received += len(piece)
                 yield piece
+            self._received = received
         except GeneratorExit:  # its reader has seen enough
             raise
         except BaseException as error:
@@ -79,6 +81,7 @@ def _body(response: Response, limit: int) -> bytes:
     deadline = Limits(response.request.extensions)
     kept: list[bytes] = []
     size = received = 0
+    length: int | None = None  # until its end was seen
     try:
         for piece in stream:
             if deadline.over:  # connections that are not ours only know the limits of each wait
@@ -95,12 +98,13 @@ def _body(response: Response, limit: int) -> bytes:
                     kept.clear()
                 break
         else:
+            length = received
             if unpack is not None:
                 kept.append(unpack.finish())
     except zlib.error as error:
         raise ReadError(f"the answer cannot be decompressed: {error}", request=response.request) from error
     finally:
-        response.extensions.setdefault("received", received)  # a refusal that was read before is read from memory
+        response.extensions.setdefault("received", length)  # a refusal that was read before is read from memory
         stream.close()
     if wrong is not None and response.is_success:
         raise unusable(response, wrong, show=False)

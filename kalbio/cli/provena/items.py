@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,7 +19,6 @@ from kalbio.cli.provena.logins import connect
 
 if TYPE_CHECKING:
     from kalbio.provena._item import RegistryItem
-    from kalbio.provena.client import ProvenaClient
 
 _COLUMNS = ["display_name", "owner_username", "updated_at", "id"]
 _EXAMPLE = 'Such as, for an organisation: {"display_name": "Reef group", "name": "Reef group"}'
@@ -143,20 +142,6 @@ def print_made(out: Output, item: RegistryItem) -> None:
 def search(out: Output, words: Sequence[str], kind: str | None, limit: int, ids: bool) -> None:
     """Find items by words in their data, the best first."""
     with connect() as client:
-        hits = client.search.find(" ".join(words), subtype=kind, limit=limit)
-        rows: Iterable[Mapping[str, Any]] = ({"id": hit.id, "score": hit.score} for hit in hits)
-        columns = ["id", "score"]
-        if not ids:
-            rows, columns = (_named(client, row) for row in rows), ["display_name", "item_subtype", "score", "id"]
-        out.rows(rows, columns)
-
-
-def _named(client: ProvenaClient, hit: Mapping[str, Any]) -> dict[str, Any]:
-    from kalbio._core.errors import PermissionDeniedError
-
-    try:
-        item = client.registry.get(hit["id"])
-    except PermissionDeniedError:  # the search finds more than one may read
-        item = None
-    told = {} if item is None else {"display_name": item.display_name, "item_subtype": item.item_subtype}
-    return {**hit, "display_name": None, "item_subtype": None, **told}
+        hits = client.search.find(" ".join(words), subtype=kind, limit=limit, names=not ids)
+        columns = ["id", "score"] if ids else ["display_name", "item_subtype", "score", "id"]
+        out.rows(({name: getattr(hit, name) for name in columns} for hit in hits), columns)
