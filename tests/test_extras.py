@@ -60,10 +60,12 @@ def test_the_command_names_its_missing_package(module: str) -> None:
 )
 def test_the_doctor_names_its_missing_package(client: str) -> None:
     """Without what checks answers, the doctor of either platform says how to get it, before anything is sent."""
-    run = without("jsonschema_rs", f"{client}.doctor()")
-    assert run.stderr.splitlines()[-1].startswith(
-        "ModuleNotFoundError: the doctor needs jsonschema-rs, which the extra"
+    setup, _, made = client.partition("\n")
+    run = without(
+        "jsonschema_rs", f"{setup}\ntry:\n    {made}.doctor()\nexcept ImportError as error:\n    print(error)"
     )
+    assert run.stderr == ""  # no traceback: newer versions of Python show the line, which has a secret
+    assert run.stdout.startswith("the doctor needs jsonschema-rs, which the extra")
 
 
 def test_the_fixtures_name_the_missing_package(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from kalbio import KaleidoscopeClient
 from kalbio._core.emulator.messages import Request
 from kalbio._core.errors import APIError, OutcomeUnknownError, ResponseError, SettingError
-from kalbio.cli.errors import told
+from kalbio.cli import errors
 from tests.cli.conftest import Shell
 
 
@@ -266,10 +266,10 @@ def test_only_words_of_the_client_become_options(recwarn: pytest.WarningsRecorde
     body = json.dumps({"message": words}).encode()
     lost = OutcomeUnknownError("POST", "/a", words, b"")
     for error in (APIError("GET", "/a", 400, body), ResponseError("GET", "/a", b"", words), lost):
-        assert words in told(error)[0]
-    assert told(SettingError(words))[0] == "kalbio: b has --encoding x, --force\n"
+        assert words in errors.told(error)[0]
+    assert errors.told(SettingError(words))[0] == "kalbio: b has --encoding x, --force\n"
     for text in (r"encoding='\user'", r"encoding='\d'", r"columns={'\x': field}", r"create_fields={'\N': 'a'}"):
-        assert told(SettingError(text))[0] == f"kalbio: {text.replace('create_fields', '--create-fields')}\n"
+        assert errors.told(SettingError(text))[0] == f"kalbio: {text.replace('create_fields', '--create-fields')}\n"
     assert len(recwarn) == 0
 
 

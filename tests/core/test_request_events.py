@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from kalbio import OutcomeUnknownError, RequestEvent
-from kalbio._core.errors import AuthenticationError, NotFoundError, SettingError
+from kalbio._core.errors import AuthenticationError, NotFoundError, ResponseError, SettingError
 from kalbio._core.http.request_log import RequestLog
 from kalbio._core.retry import RetryPolicy
 from tests.conftest import World

@@ -13,6 +13,7 @@ import attrs
 import httpx
 
 from kalbio._core.auth.tokens import Grant, Tokens
+from kalbio._core.constants import MAX_ANSWER_SIZE
 from kalbio._core.errors import ErrorBody
 from kalbio._core.http.request_events import RequestEvent
 from kalbio._core.http.settings import Settings, Timeouts
@@ -202,6 +203,7 @@ class Core:
         platform: Platform = PLATFORM,
         on_request: Callable[[RequestEvent], object] | None = None,
         debug: bool = False,
+        max_answer_size: int = MAX_ANSWER_SIZE,
     ) -> Any:
         """A pipe of this world. Pauses take the longest time that the jitter allows, unless `draw` says otherwise."""
         settings = Settings(
@@ -213,6 +215,7 @@ class Core:
             transport=wire,
             on_request=on_request,
             debug=debug,
+            max_answer_size=max_answer_size,
         )
         held = Tokens(client_id="an-id", client_secret=SECRET, clock=self.clock)
         kinds = _kinds(self.world)
