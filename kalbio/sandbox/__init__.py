@@ -9,8 +9,7 @@ require_sandbox()  # before an import below fails with less to say
 from kalbio._core.emulator.emulator import Outcome  # noqa: E402
 from kalbio._core.emulator.faults import Fault  # noqa: E402
 from kalbio._core.emulator.ledger import LedgerEntry  # noqa: E402
-from kalbio._core.emulator.messages import Request, Response  # noqa: E402
-from kalbio._core.emulator.webhooks import Delivery  # noqa: E402
+from kalbio._core.emulator.messages import Delivery, Request, Response  # noqa: E402
 from kalbio.sandbox.app import Sandbox  # noqa: E402
 from kalbio.sandbox.faults import Faults  # noqa: E402
 

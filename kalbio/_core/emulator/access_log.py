@@ -1,17 +1,22 @@
-"""A line for each request and each webhook, through `logging`.
+"""What an emulator was asked: a line for each request and each webhook, and the last requests for those who look.
 
-Nothing is shown until somebody gives the logger a level and a handler. A record has its parts as attributes, see
-`PARTS`, and its message is a line of them. At DEBUG a line about a request is followed by the bodies.
+The lines go through `logging`. Nothing is shown until somebody gives the logger a level and a handler. A record has its
+parts as attributes, see `PARTS`, and its message is a line of them. At DEBUG a line about a request is followed by the
+bodies. Requests are kept for pages only once `AccessLog.keep` was called, as a server does.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
+import time
+from collections import deque
+from dataclasses import dataclass, field
 
 from kalbio._core.emulator.faults import Fault
-from kalbio._core.emulator.messages import Request, Response
-from kalbio._core.emulator.refusals import Code
+from kalbio._core.emulator.messages import Delivery, Request, Response
+from kalbio._core.emulator.refusals import Code, Problem, Refusal
 from kalbio._core.text.display import one_line
 from kalbio._core.text.redaction import HIDDEN, redact_strictly
 
@@ -25,6 +30,11 @@ _LONGEST_PATH = 160
 _LONGEST_QUERY = 80
 _LONGEST_REASON = 300
 _LONGEST_BODY = 2_000
+# What is kept of the last requests.
+_KEPT_REQUESTS = 200
+_KEPT_BODY = 64 * 1024
+_KEPT_TEXT = 2_000
+_KEPT_PROBLEMS = 20
 # Emulators mark the tokens and secrets that they invent.
 _MARKED = re.compile(r"sandbox-(?:token|secret)[\w.~+/=-]*")
 _TEXT = re.compile(r"text/|application/(?:[\w.-]+\+)?(?:json|xml|x-www-form-urlencoded)", re.IGNORECASE)
@@ -40,31 +50,137 @@ def silent_logger(name: str) -> logging.Logger:
     return logger
 
 
-def log_request(
+@dataclass(frozen=True)
+class Message:
+    """A request or an answer as it is kept: its headers, and the beginning of its body."""
+
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    size: int
+    """Of the whole body, in bytes."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there is more of the body than was kept."""
+        return self.size > len(self.body)
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name."""
+        return next((value for given, value in self.headers if given.lower() == name), None)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A request that was kept, as it came: nothing of it is without secrets until it is shown."""
+
+    number: int
+    """Counts from 1."""
+    begun: float
+    """Seconds since 1970."""
+    seconds: float
+    method: str
+    target: str
+    sent: Message
+    answered: Message | None
+    status: int | None
+    operation: str | None
+    fault: Fault | None
+    carried_out: bool | None
+    note: str | None
+    code: str | None
+    """Of the refusal, if it was refused."""
+    reason: str | None
+    problems: tuple[Problem, ...]
+    deliveries: tuple[Delivery, ...] = field(default=())
+    """The webhooks that it caused."""
+
+
+class AccessLog:
+    """Tells of requests, and keeps the last ones for those who look at them.
+
+    Args:
+        logger: where the lines go.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self.logger = logger
+        self._kept: deque[Entry] | None = None
+        self._numbers = itertools.count(1)
+
+    def keep(self) -> None:
+        """Keep the last requests from now on: 200 of them, and 64 KB of each body."""
+        if self._kept is None:
+            self._kept = deque(maxlen=_KEPT_REQUESTS)
+
+    def entries(self) -> list[Entry]:
+        """The requests that are kept, newest first."""
+        return list(reversed(self._kept.copy())) if self._kept is not None else []  # a copy is made in one step
+
+    def request(
+        self,
+        request: Request,
+        answer: Response | None,
+        seconds: float,
+        *,
+        operation: str | None = None,
+        fault: Fault | None = None,
+        carried_out: bool | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Tell of a request.
+
+        Args:
+            request: the request.
+            answer: the answer, None when there is none.
+            seconds: how long it took.
+            operation: the operation that it is for.
+            fault: what went wrong with it on purpose.
+            carried_out: with a fault, whether the operation was carried out; None where that says nothing.
+            note: why it went wrong, where no answer and no fault says so.
+        """
+        if self._kept is not None:
+            refusal = answer.refusal if answer is not None else None
+            self._kept.append(
+                Entry(
+                    next(self._numbers), time.time() - seconds, seconds, request.method, request.target,
+                    _kept(request), None if answer is None else _kept(answer),
+                    None if answer is None else answer.status, operation, fault, carried_out, note,
+                    None if refusal is None else refusal.code,
+                    None if refusal is None else _shortened(refusal.message, _KEPT_TEXT),
+                    () if refusal is None else _kept_problems(refusal),
+                    () if answer is None else answer.deliveries,
+                )
+            )  # fmt: skip
+        if self.logger.isEnabledFor(logging.INFO):
+            _log_request(self.logger, request, answer, seconds, operation, fault, carried_out, note)
+
+
+def _kept(message: Request | Response) -> Message:
+    # a part of a body that is no longer than that is the body itself, of which no copy is made
+    return Message(tuple(message.headers), message.body[:_KEPT_BODY], len(message.body))
+
+
+def _kept_problems(refusal: Refusal) -> tuple[Problem, ...]:
+    """What is wrong with a request, without the refusal: as an exception it holds on to all it has passed through."""
+    return tuple(
+        Problem(
+            tuple(_shortened(step, _LONGEST_PATH) if isinstance(step, str) else step for step in one.location),
+            _shortened(one.message, _KEPT_TEXT), one.rule, one.expected,
+        )
+        for one in refusal.problems[:_KEPT_PROBLEMS]
+    )  # fmt: skip
+
+
+def _log_request(
     logger: logging.Logger,
     request: Request,
     answer: Response | None,
     seconds: float,
-    *,
-    operation: str | None = None,
-    fault: Fault | None = None,
-    carried_out: bool | None = None,
-    note: str | None = None,
+    operation: str | None,
+    fault: Fault | None,
+    carried_out: bool | None,
+    note: str | None,
 ) -> None:
-    """Log a request.
-
-    Args:
-        logger: where to.
-        request: the request.
-        answer: the answer, None when there is none.
-        seconds: how long it took.
-        operation: the operation that it is for.
-        fault: what went wrong with it on purpose.
-        carried_out: with a fault, whether the operation was carried out; None where that says nothing.
-        note: why it went wrong, where no answer and no fault says so.
-    """
-    if not logger.isEnabledFor(logging.INFO):
-        return
     path, _, query = request.target.partition("?")
     refusal = answer.refusal if answer is not None else None
     reason = note

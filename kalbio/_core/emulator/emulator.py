@@ -15,17 +15,17 @@ from urllib.parse import parse_qsl
 
 from kalbio._core.description.document import Operation
 from kalbio._core.emulator import uploads
-from kalbio._core.emulator.access_log import log_request
+from kalbio._core.emulator.access_log import AccessLog
 from kalbio._core.emulator.calls import IN_PROCESS_URL, Answer, Call, Routes, UploadedFile
 from kalbio._core.emulator.contract import Contract
 from kalbio._core.emulator.conventions import Authenticator, Conventions
 from kalbio._core.emulator.faults import Fault, Faults
 from kalbio._core.emulator.ledger import Ledger, LedgerEntry
-from kalbio._core.emulator.messages import Request, Response
+from kalbio._core.emulator.messages import Delivery, Request, Response
 from kalbio._core.emulator.reference import Reference
 from kalbio._core.emulator.refusals import Code, Refusal
 from kalbio._core.emulator.strict_json import Json, encode, loads
-from kalbio._core.emulator.webhooks import Delivery, Webhooks
+from kalbio._core.emulator.webhooks import Webhooks
 
 _JSON, _FORM, _MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 _MIB = 1024 * 1024
@@ -93,6 +93,7 @@ class Emulator(Generic[StateT]):
         lock: held for each request.
         base_url: the URL that a server gives it.
         faults: the plan of what goes wrong.
+        access_log: tells of each request, and keeps the last ones when it is told to.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class Emulator(Generic[StateT]):
         self.clock_skew = clock_skew
         self.base_url = IN_PROCESS_URL
         self.lock = threading.RLock()
+        self.access_log = AccessLog(conventions.logger)
         self._ledger = Ledger()
         self._webhooks = webhooks if webhooks is not None else Webhooks(None, logger=conventions.logger)
         self._clock = clock
@@ -163,9 +165,10 @@ class Emulator(Generic[StateT]):
             with self.lock:
                 self._record(route[0], request, None, fault)
         if fault.status is not None:
-            answer = self._injected_response(fault, fault.status)
+            answer = replace(self._injected_response(fault, fault.status), deliveries=own.deliveries if own else ())
         elif answer is not None and fault.body is not None:
-            answer = Response(200 if answer.status == 204 else answer.status, answer.headers, fault.body)
+            status = 200 if answer.status == 204 else answer.status
+            answer = replace(answer, status=status, body=fault.body, refusal=None)
         carried_out = own is not None if own is None or own.status < 400 else None
         self._log(request, route, answer, begun, fault, carried_out)
         return Outcome(answer, fault)
@@ -235,8 +238,8 @@ class Emulator(Generic[StateT]):
         fault: Fault | None = None,
         carried_out: bool | None = None,
     ) -> None:
-        log_request(
-            self.conventions.logger, request, answer, time.perf_counter() - begun,
+        self.access_log.request(
+            request, answer, time.perf_counter() - begun,
             operation=route[0].id if route else None, fault=fault, carried_out=carried_out,
         )  # fmt: skip
 
@@ -263,11 +266,12 @@ class Emulator(Generic[StateT]):
                 self.store.rollback()
                 raise
             self._record(operation, request, answer, fault)
-        for event, payload in call.webhooks:
-            # after the commit, so that a receiver that calls back at once sees what the event speaks of
-            self._webhooks.send(payload, event)
+        # after the commit, so that a receiver that calls back at once sees what the event speaks of
+        deliveries = tuple(self._webhooks.send(payload, event) for event, payload in call.webhooks)
         response = self._respond(answer)
-        return response if refused is None else replace(response, refusal=refused)
+        if refused is None and not deliveries:
+            return response
+        return replace(response, refusal=refused, deliveries=deliveries)
 
     def _unknown_route(self, request: Request) -> Refusal:
         method = request.method.upper()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kalbio._core.emulator.refusals import Refusal
-from kalbio._core.emulator.strict_json import Json, loads
+from kalbio._core.emulator.strict_json import Document, Json, loads
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Response:
     body: bytes
     refusal: Refusal | None = field(default=None, compare=False, repr=False)
     """Why the request was refused, for those who log it; nothing of this goes over the wire."""
+    deliveries: tuple[Delivery, ...] = field(default=(), compare=False, repr=False)
+    """The webhooks that the request caused, for those who log it."""
 
     def header(self, name: str) -> str | None:
         """The first header of that name."""
@@ -46,3 +48,29 @@ class Response:
     def json(self) -> Json:
         """The decoded body."""
         return loads(self.body)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to deliver an event."""
+
+    begun: float
+    """Seconds since 1970."""
+    seconds: float
+    status: int | None
+    error: str | None
+
+
+@dataclass
+class Delivery:
+    """One event and what became of it."""
+
+    payload: Document
+    attempts: int = 0
+    delivered: bool = False
+    status: int | None = None
+    error: str | None = None
+    event: str = ""
+    """What the description calls it."""
+    history: list[Attempt] = field(default_factory=list)
+    """The attempts that have ended, oldest first."""

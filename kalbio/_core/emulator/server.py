@@ -16,7 +16,6 @@ from typing import Any
 import uvicorn
 
 from kalbio._core.emulator import reference
-from kalbio._core.emulator.access_log import log_request
 from kalbio._core.emulator.connection import Connection, Limits
 from kalbio._core.emulator.emulator import Emulator, Outcome, too_large
 from kalbio._core.emulator.faults import Fault
@@ -70,6 +69,7 @@ def serve(
     if not 0 <= port <= _LAST_PORT:
         raise ValueError(f"a port is a number from 0, which takes a free one, to {_LAST_PORT}; got {port}")
     origins = tuple(check_origin(origin) for origin in allow_origins)
+    emulator.access_log.keep()  # for the pages; without a server there are none
     app = App(emulator, OriginPolicy(local, origins, emulator.conventions.exposed_headers), limits)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named so that asyncio switches Nagle's algorithm off: with it each answer waits 40 ms for an ACK.
@@ -185,7 +185,7 @@ class App:
             raise
 
     def _log(self, request: Request, answer: Response | None, begun: float, note: str | None = None) -> None:
-        log_request(self._emulator.conventions.logger, request, answer, time.perf_counter() - begun, note=note)
+        self._emulator.access_log.request(request, answer, time.perf_counter() - begun, note=note)
 
     def _find_page(self, request: Request) -> Response | None:
         shown, path = self._emulator.reference, request.path

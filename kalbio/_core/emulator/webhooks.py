@@ -7,13 +7,14 @@ import logging
 import queue
 import re
 import threading
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 
 from kalbio._core.emulator.access_log import log_webhook, silent_logger
+from kalbio._core.emulator.messages import Attempt, Delivery
 from kalbio._core.emulator.strict_json import Document, dumps
 
 _ATTEMPTS = 3
@@ -29,19 +30,6 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 _opener = urllib.request.build_opener(_NoRedirects)
-
-
-@dataclass
-class Delivery:
-    """One event and what became of it."""
-
-    payload: Document
-    attempts: int = 0
-    delivered: bool = False
-    status: int | None = None
-    error: str | None = None
-    event: str = ""
-    """What the description calls it."""
 
 
 class Webhooks:
@@ -69,28 +57,29 @@ class Webhooks:
         self._closing = threading.Event()
         self.log: list[Delivery] = []
 
-    def send(self, payload: Document, event: str = "") -> None:
+    def send(self, payload: Document, event: str = "") -> Delivery:
         """Deliver an event: at once to a function, soon to a URL. Without a target it is only logged."""
         delivery = Delivery(payload, event=event)
         self.log.append(delivery)
         if self._target is None:
             self._tell(delivery)
-            return
+            return delivery
         if callable(self._target):
-            delivery.attempts = 1
-            try:
-                self._target(payload)
-                delivery.delivered = True
-            except Exception as error:  # whatever a receiver does, the request that caused the event went well
-                delivery.error = repr(error)
+            with _attempt(delivery):
+                try:
+                    self._target(payload)
+                    delivery.delivered = True
+                except Exception as error:  # whatever a receiver does, the request that caused the event went well
+                    delivery.error = repr(error)
             self._tell(delivery)
-            return
+            return delivery
         with self._changed:
             self._under_way += 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=f"{self._name}-webhooks", daemon=True)
                 self._thread.start()
         self._pending.put(delivery)
+        return delivery
 
     def wait(self, timeout: float) -> bool:
         """Wait until nothing is under way."""
@@ -119,16 +108,16 @@ class Webhooks:
             method="POST",
         )
         while not delivery.delivered:
-            delivery.attempts += 1
-            try:
-                with _opener.open(request, timeout=_TIMEOUT) as answer:
-                    delivery.status, delivery.delivered, delivery.error = answer.status, True, None
-            except urllib.error.HTTPError as error:
-                with contextlib.closing(error):
-                    delivery.status, delivery.error = error.code, f"answered {error.code}"
-            # what answers may be no server of HTTP at all, and the address may turn out to be none
-            except (OSError, HTTPException, ValueError) as error:
-                delivery.status, delivery.error = None, _why(error)
+            with _attempt(delivery):
+                try:
+                    with _opener.open(request, timeout=_TIMEOUT) as answer:
+                        delivery.status, delivery.delivered, delivery.error = answer.status, True, None
+                except urllib.error.HTTPError as error:
+                    with contextlib.closing(error):
+                        delivery.status, delivery.error = error.code, f"answered {error.code}"
+                # what answers may be no server of HTTP at all, and the address may turn out to be none
+                except (OSError, HTTPException, ValueError) as error:
+                    delivery.status, delivery.error = None, _why(error)
             if delivery.delivered or delivery.attempts == _ATTEMPTS:
                 self._tell(delivery, f"given up after {_ATTEMPTS} attempts")
                 return
@@ -145,6 +134,15 @@ class Webhooks:
             self._logger, target if self._target is not None else "nobody", delivery.event, delivery.attempts,
             status=delivery.status, error=delivery.error, plan=plan if delivery.error is not None else "",
         )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _attempt(delivery: Delivery) -> Iterator[None]:
+    """Note an attempt, and what has become of it at the end of the block."""
+    delivery.attempts += 1
+    begun = time.time()
+    yield
+    delivery.history.append(Attempt(begun, time.time() - begun, delivery.status, delivery.error))
 
 
 def _why(error: Exception) -> str:
