@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from kalbio._version import __version__
 
-SANDBOX = ("jsonschema_rs", "python_multipart", "re2", "swagger_ui", "uvicorn")
+SANDBOX = ("jinja2", "jsonschema_rs", "python_multipart", "re2", "swagger_ui", "uvicorn")
 """The modules that the extra `sandbox` brings."""
 
 DOCTOR = ("jsonschema_rs", "yaml")

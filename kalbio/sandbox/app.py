@@ -14,6 +14,7 @@ from kalbio._core.emulator.conventions import Conventions
 from kalbio._core.emulator.emulator import Emulator, Outcome, check_body_limits
 from kalbio._core.emulator.ledger import ids_of
 from kalbio._core.emulator.messages import Request
+from kalbio._core.emulator.pages import PageSource
 from kalbio._core.emulator.reference import Reference
 from kalbio._core.emulator.store import connect, is_empty
 from kalbio._core.emulator.strict_json import Document, Json
@@ -125,6 +126,7 @@ class Sandbox(Emulator[Store]):
             faults=faults,
             webhooks=webhooks,
             reference=_REFERENCE,
+            pages=_pages,
             clock=store.clock.now,
             clock_skew=clock_skew,
             json_limit=json_limit,
@@ -135,6 +137,12 @@ class Sandbox(Emulator[Store]):
     def meet(self, request: Request) -> Outcome:
         """The earlier name of `handle_with_faults`."""
         return self.handle_with_faults(request)
+
+
+def _pages() -> PageSource:
+    from kalbio.sandbox.pages import site  # Jinja2 is loaded for those who look at a page
+
+    return site()
 
 
 def _routes() -> Routes:

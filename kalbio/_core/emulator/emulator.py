@@ -22,6 +22,7 @@ from kalbio._core.emulator.conventions import Authenticator, Conventions
 from kalbio._core.emulator.faults import Fault, Faults
 from kalbio._core.emulator.ledger import Ledger, LedgerEntry
 from kalbio._core.emulator.messages import Delivery, Request, Response
+from kalbio._core.emulator.pages import PageSource
 from kalbio._core.emulator.reference import Reference
 from kalbio._core.emulator.refusals import Code, Refusal
 from kalbio._core.emulator.strict_json import Json, encode, loads
@@ -83,6 +84,7 @@ class Emulator(Generic[StateT]):
         faults: the plan of what goes wrong on the way, for those who use `handle_with_faults`.
         webhooks: where events go that handlers send.
         reference: the interactive reference that a server shows; None for none.
+        pages: gives the pages that a server shows to people; it is called with the first of them. None for none.
         clock: a function that gives the current time.
         clock_skew: shifts the Date header of the answers by so many seconds.
         json_limit, upload_limit: the largest bodies it takes, in bytes.
@@ -107,6 +109,7 @@ class Emulator(Generic[StateT]):
         faults: Faults | None = None,
         webhooks: Webhooks | None = None,
         reference: Reference | None = None,
+        pages: Callable[[], PageSource] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock_skew: float = 0,
         json_limit: int = 32 * _MIB,
@@ -126,6 +129,7 @@ class Emulator(Generic[StateT]):
             faults = Faults(operations=[one.id for one in contract.operations], logins=conventions.logins)
         self.faults = faults
         self.reference = reference
+        self.pages = pages
         self.clock_skew = clock_skew
         self.base_url = IN_PROCESS_URL
         self.lock = threading.RLock()
@@ -210,6 +214,13 @@ class Emulator(Generic[StateT]):
     def webhook_log(self) -> list[Delivery]:
         """Every webhook so far, oldest first, with what became of it."""
         return self._webhooks.log
+
+    def send_webhook_again(self, number: int) -> None:
+        """Send the event of a webhook once more, given its place in `webhook_log`; that is a new webhook."""
+        log = self._webhooks.log
+        if not 0 <= number < len(log):
+            raise Refusal(404, "There is no such webhook; the sandbox forgets them when it ends.")
+        self._webhooks.send(log[number].payload, log[number].event)
 
     def wait_for_webhooks(self, timeout: float = 10.0) -> bool:
         """Wait until no webhook is under way; False when the time ran out before."""

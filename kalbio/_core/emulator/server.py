@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,7 @@ from typing import Any
 
 import uvicorn
 
-from kalbio._core.emulator import reference
+from kalbio._core.emulator import pages, reference
 from kalbio._core.emulator.connection import Connection, Limits
 from kalbio._core.emulator.emulator import Emulator, Outcome, too_large
 from kalbio._core.emulator.faults import Fault
@@ -28,6 +29,8 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _START_LIMIT = 10.0
 _LAST_PORT = 65_535
+# Pages have threads of their own: however many are asked for at once, no request of the API waits in line behind them.
+_PAGE_THREADS = 2
 # The page holds a token: no other page may frame it, load it as something else, or find it in a cache.
 _PRIVATE_PAGE_HEADERS = (
     ("cache-control", "no-store"),
@@ -46,6 +49,11 @@ class Server:
     def reference_url(self) -> str:
         """Where the interactive API reference is."""
         return self.url + reference.PATH
+
+    @property
+    def pages_url(self) -> str:
+        """Where the pages are that show what it holds."""
+        return self.url + pages.HOME
 
 
 @contextmanager
@@ -99,6 +107,7 @@ def serve(
         finally:
             server.should_exit = True
             thread.join(_START_LIMIT)
+            app.close()
 
 
 class App:
@@ -109,6 +118,11 @@ class App:
         self._emulator = emulator
         self._origins = origins
         self._header_limit = limits.headers
+        self._page_threads = ThreadPoolExecutor(_PAGE_THREADS, "pages")  # which begin with the first page
+
+    def close(self) -> None:
+        """End the threads of the pages."""
+        self._page_threads.shutdown()
 
     def refuse(self, refusal: Refusal) -> Response:
         """The answer to what never became a request."""
@@ -145,7 +159,12 @@ class App:
             self._log(head, answer, begun)
             await _send_answer(send, answer)
             return
-        outcome = await asyncio.to_thread(self._answer, replace(head, body=body))
+        request = replace(head, body=body)
+        if self._emulator.pages is not None and pages.is_page(head.path):
+            loop = asyncio.get_running_loop()
+            await _send_answer(send, await loop.run_in_executor(self._page_threads, self._show, request))
+            return
+        outcome = await asyncio.to_thread(self._answer, request)
         if cors and outcome.response is not None:
             answer = outcome.response
             outcome = Outcome(Response(answer.status, (*answer.headers, *cors), answer.body), outcome.fault)
@@ -171,6 +190,23 @@ class App:
         if len(body) > limit:
             raise too_large(limit)
         return bytes(body)
+
+    def _show(self, request: Request) -> Response:
+        """The answer to a request for a page. Only what goes wrong is logged: pages that renew themselves ask often."""
+        begun = time.perf_counter()
+        assert self._emulator.pages is not None
+        if not self._origins.local:
+            text = b"The pages show everything without a login: they are for this machine, and this port is open.\n"
+            page = Response(403, (("content-type", "text/plain; charset=utf-8"),), text)
+        else:
+            try:
+                page = self._emulator.pages().answer(self._emulator, request)
+            except Exception as error:  # which the server answers with a 500, and shows
+                self._log(request, Response(500, (), b""), begun, f"failed with {type(error).__name__}: {error}")
+                raise
+        if page.status >= 400:
+            self._log(request, page, begun)
+        return page
 
     def _answer(self, request: Request) -> Outcome:
         begun = time.perf_counter()

@@ -1,0 +1,46 @@
+"""What the pages of the sandbox are given, and what many of them look up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from kalbio._core.emulator.pages import visits
+from kalbio._core.emulator.store import id_list
+from kalbio._core.emulator.strict_json import Document
+from kalbio.sandbox.store import Store
+
+Visit = visits.Visit[Store]
+Pages = visits.Pages[Store]
+
+
+def count(store: Store, kind: str) -> int:
+    """How many documents of a kind there are."""
+    return int(store.rows("select count(*) from document where kind = ?", kind)[0][0])
+
+
+def newest(store: Store, kind: str, limit: int, offset: int = 0) -> list[Document]:
+    """Documents of a kind, newest first."""
+    sql = "select body from document where kind = ? order by seq desc limit ? offset ?"
+    return [json.loads(body) for (body,) in store.rows(sql, kind, limit, offset)]
+
+
+def by_id(store: Store, kind: str, ids: Iterable[str | None]) -> dict[str, Document]:
+    """Documents of a kind by id, of those ids that exist."""
+    sql = "select id, body from document where kind = ? and id in (select value from json_each(?))"
+    rows = store.rows(sql, kind, id_list({id_ for id_ in ids if id_}))
+    return {id_: json.loads(body) for id_, body in rows}
+
+
+def titles(store: Store, ids: Iterable[str | None]) -> dict[str, str]:
+    """The titles of activities and programs by id."""
+    sql = (
+        "select id, json_extract(body, '$.title') from document where kind in ('activity', 'program')"
+        " and id in (select value from json_each(?))"
+    )
+    return dict(store.rows(sql, id_list({id_ for id_ in ids if id_})))
+
+
+def user_names(store: Store) -> dict[str, str]:
+    """The names of all users by id."""
+    return {user["id"]: user["full_name"] for user in store.all("user")}
