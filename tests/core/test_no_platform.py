@@ -38,8 +38,9 @@ ORDINARY = {
     "label", "level", "link", "list", "lookup", "mapping", "match", "name", "naming", "object", "operation", "or",
     "order", "post", "priority", "program", "promote", "property", "push", "pushed", "queue", "record", "register",
     "remove", "replace", "requested", "resource", "result", "rich", "role", "rule", "run", "scope", "search", "set",
-    "sort", "source", "statu", "status", "submit", "target", "template", "text", "timestamp", "token", "transfer", "type", "unlink",
-    "update", "upload", "user", "validate", "validation", "value", "view", "write", "slice", "submitted",
+    "sort", "source", "statu", "status", "submit", "target", "template", "text", "timestamp", "token", "transfer",
+    "type", "unlink", "update", "upload", "user", "validate", "validation", "value", "view", "write", "slice",
+    "submitted",
 }  # fmt: skip
 
 
