@@ -1,4 +1,4 @@
-"""Runs the notebooks in examples/ as Jupyter does, cell by cell, and saves the pictures that they draw.
+"""Runs the notebooks in examples/ as Jupyter does, cell by cell.
 
 A notebook fails at the first cell that raises. Each starts with a namespace and a directory of its own.
 """
@@ -94,7 +94,6 @@ def main() -> None:
     """Run the notebooks that are named, or all."""
     parser = argparse.ArgumentParser(prog="scripts/examples", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="notebooks, e.g. first_steps; all by default")
-    parser.add_argument("--pictures", type=Path, metavar="DIRECTORY", help="save what they draw here, as SVG")
     parser.add_argument("--checks", type=Path, metavar="FILE", help="JSON: name to code that runs after the last cell")
     options = parser.parse_args()
     warnings.simplefilter("error")
@@ -103,18 +102,6 @@ def main() -> None:
     for path in paths:
         shown, figures = run(path, checks.get(path.stem, ""))
         print(f"{path.name}: {len(shown)} outputs, {len(figures)} figures")
-        if options.pictures:
-            save(figures, options.pictures, path.stem)
-
-
-def save(figures: list[Any], directory: Path, name: str) -> None:
-    """Save figures as SVG that does not change from run to run."""
-    import matplotlib
-
-    directory.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        for number, figure in enumerate(figures, 1):
-            figure.savefig(directory / f"{name}-{number}.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -204,13 +204,31 @@ def test_links_lead_somewhere() -> None:
     """Each relative link of a page leads to a file of the repository, and to a heading of it where it names one."""
     for path in EVERY_PAGE:
         with row(path):
-            for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+            text = path.read_text(encoding="utf-8")
+            for target in [
+                *re.findall(r"\]\(([^)\s]+)\)", text),
+                *re.findall(r"<\w+ [^>]*src(?:set)?=\"([^\"]+)", text),
+            ]:
                 if re.match(r"[a-z]+:", target):
                     continue
                 file, _, anchor = target.partition("#")
                 linked = (path.parent / file).resolve() if file else path
                 assert linked.exists(), f"{path.name} links to {target}"
                 assert not anchor or anchor in anchors(linked), f"{path.name} links to {target}"
+
+
+def test_every_picture_is_made_and_shown() -> None:
+    """The pictures on the pages are those that scripts/pictures makes, each with a variant for dark pages."""
+    from scripts.gallery.__main__ import MAKERS, PICTURES  # it loads what draws them, which no other test needs
+
+    text = "".join(page.read_text(encoding="utf-8") for page in EVERY_PAGE)
+    named = {Path(name) for name in re.findall(r"[(\"][^(\"]*\bpictures/([\w.-]+)", text)}
+    made = {Path(name) for name in MAKERS}
+
+    assert {name for name in named if not name.stem.endswith("-dark")} == made
+    both = {name.with_stem(name.stem + end) for name in made for end in ("", "-dark")}
+    assert {Path(path.name) for path in PICTURES.iterdir()} == both
+    assert [path.name for path in PICTURES.iterdir() if path.stat().st_size > 150_000] == []
 
 
 def test_modules_that_pages_name_are_there() -> None:
