@@ -37,7 +37,8 @@ _KEPT_TEXT = 2_000
 _KEPT_PROBLEMS = 20
 # Emulators mark the tokens and secrets that they invent.
 _MARKED = re.compile(r"sandbox-(?:token|secret)[\w.~+/=-]*")
-_TEXT = re.compile(r"text/|application/(?:[\w.-]+\+)?(?:json|xml|x-www-form-urlencoded)", re.IGNORECASE)
+TEXT = re.compile(r"text/|application/(?:[\w.-]+\+)?(?:json|xml|x-www-form-urlencoded)", re.IGNORECASE)
+"""The types of bodies that can be read."""
 
 
 def silent_logger(name: str) -> logging.Logger:
@@ -126,6 +127,7 @@ class AccessLog:
         fault: Fault | None = None,
         carried_out: bool | None = None,
         note: str | None = None,
+        is_page: bool = False,
     ) -> None:
         """Tell of a request.
 
@@ -137,8 +139,9 @@ class AccessLog:
             fault: what went wrong with it on purpose.
             carried_out: with a fault, whether the operation was carried out; None where that says nothing.
             note: why it went wrong, where no answer and no fault says so.
+            is_page: whether it is for a page for people, which is not kept among the requests of clients.
         """
-        if self._kept is not None:
+        if self._kept is not None and not is_page:
             refusal = answer.refusal if answer is not None else None
             self._kept.append(
                 Entry(
@@ -260,7 +263,7 @@ def _request_line(parts: dict[str, object], *, is_refused: bool) -> str:
 def _body(body: bytes, content_type: str | None) -> str | None:
     if not body:
         return None
-    if content_type and not _TEXT.match(content_type):
+    if content_type and not TEXT.match(content_type):
         return f"{len(body)} bytes of {_cut(content_type, 60)}"
     more = f"... ({len(body)} bytes)" if len(body) > _LONGEST_BODY else ""
     return _hidden(body[:_LONGEST_BODY].decode("utf-8", "replace")) + more
@@ -274,8 +277,13 @@ def _shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
 
 
+def without_secrets(text: str) -> str:
+    """A text without what is, or may be, a secret."""
+    return _MARKED.sub(HIDDEN, redact_strictly(text))
+
+
 def _hidden(text: str) -> str:
-    return one_line(_MARKED.sub(HIDDEN, redact_strictly(text)))
+    return one_line(without_secrets(text))
 
 
 def _present(parts: dict[str, object]) -> dict[str, object]:

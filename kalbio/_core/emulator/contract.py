@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
@@ -43,6 +44,27 @@ class Contract(Description):
         self._clean_query = clean_query
         self._validators = Validators(self.spec)
         self._checks = AnswerChecks(self, self._validators)
+
+    @cached_property
+    def secret_names(self) -> frozenset[str]:
+        """The names of members and parameters whose values the description calls passwords, in lower case."""
+        found: set[str] = set()
+        waiting: list[Any] = [self.spec]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, list):
+                waiting += one
+            elif isinstance(one, dict):
+                waiting += one.values()
+                properties = one.get("properties")
+                named = list(properties.items()) if isinstance(properties, dict) else []
+                if isinstance(one.get("name"), str) and isinstance(one.get("schema"), dict):
+                    named.append((one["name"], one["schema"]))
+                found.update(name.lower() for name, schema in named if self._is_password(schema))
+        return frozenset(found)
+
+    def _is_password(self, schema: Any) -> bool:
+        return isinstance(schema, dict) and self.resolve(schema).get("format") == "password"
 
     # requests
 

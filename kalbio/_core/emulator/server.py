@@ -202,17 +202,18 @@ class App:
             try:
                 page = self._emulator.pages().answer(self._emulator, request)
             except Exception as error:  # which the server answers with a 500, and shows
-                self._log(request, Response(500, (), b""), begun, f"failed with {type(error).__name__}: {error}")
+                note = f"failed with {type(error).__name__}: {error}"
+                self._log(request, Response(500, (), b""), begun, note, is_page=True)
                 raise
         if page.status >= 400:
-            self._log(request, page, begun)
+            self._log(request, page, begun, is_page=True)
         return page
 
     def _answer(self, request: Request) -> Outcome:
         begun = time.perf_counter()
         page = self._find_page(request)
         if page is not None:
-            self._log(request, page, begun)
+            self._log(request, page, begun, is_page=True)
             return Outcome(page)
         try:
             return self._emulator.handle_with_faults(request)
@@ -220,8 +221,10 @@ class App:
             self._log(request, Response(500, (), b""), begun, f"failed with {type(error).__name__}: {error}")
             raise
 
-    def _log(self, request: Request, answer: Response | None, begun: float, note: str | None = None) -> None:
-        self._emulator.access_log.request(request, answer, time.perf_counter() - begun, note=note)
+    def _log(
+        self, request: Request, answer: Response | None, begun: float, note: str | None = None, *, is_page: bool = False
+    ) -> None:
+        self._emulator.access_log.request(request, answer, time.perf_counter() - begun, note=note, is_page=is_page)
 
     def _find_page(self, request: Request) -> Response | None:
         shown, path = self._emulator.reference, request.path

@@ -11,15 +11,20 @@ from urllib.parse import quote, quote_plus
 
 HIDDEN = "[hidden]"
 
-_KEYS = r"access_token|refresh_token|id_token|client_secret|[\w-]*authorization|password|api_key"
+# Searches start where a run of letters or backslashes does: from each place in a long one, they would take forever.
+_FIXED = "access_token|refresh_token|id_token|client_secret|password|api_key"
+_AUTHORIZATION = r"(?<![\w-])[\w-]*authorization"
+_KEYS = f"{_FIXED}|{_AUTHORIZATION}"
 _JSON_MEMBER = re.compile(rf'("(?:{_KEYS})"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
-_QUOTED_JSON_MEMBER = re.compile(rf'(\\+"(?:{_KEYS})\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
+_QUOTED_JSON_MEMBER = re.compile(rf'((?<!\\)\\+"(?:{_KEYS})\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
 _SIGNED = r"[\w-]{0,20}signature|x-amz-security-token"  # of links: who has one can open it
-_FORM_MEMBER = re.compile(rf"\b({_KEYS}|{_SIGNED})=[^&\s\"']*", re.IGNORECASE)
+_FORM_MEMBER = re.compile(rf"(\b(?:{_FIXED}|{_SIGNED})|{_AUTHORIZATION})=[^&\s\"']*", re.IGNORECASE)
 _WORDS = r"[\w-]*(?:credentials?|passphrase|password|private_?key|secret|signature|token)"
+_SECRET_NAME = re.compile(rf"{_KEYS}|{_SIGNED}|{_WORDS}", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(r"[\w-]*(?:key|sig)", re.IGNORECASE)
 _LIKELY_PARAMETER = re.compile(rf"((?:^|[?&])(?:{_WORDS}|[\w-]*(?:key|sig))=)[^&\s\"']+", re.IGNORECASE)
 _LIKELY_MEMBER = re.compile(rf'("{_WORDS}"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
-_QUOTED_LIKELY_MEMBER = re.compile(rf'(\\+"{_WORDS}\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
+_QUOTED_LIKELY_MEMBER = re.compile(rf'((?<!\\)\\+"{_WORDS}\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
 _LOGIN_IN_LINK = re.compile(r"(//)[^/?#@\s\"']+@")
 # The letters of a short secret are in ordinary words, which must stay readable: it is hidden where it stands alone.
 _LONG_ENOUGH = 6
@@ -55,6 +60,11 @@ def redact_strictly(text: str, secrets: Iterable[str] = ()) -> str:
     text = _LOGIN_IN_LINK.sub(rf"\1{HIDDEN}@", text)
     text = _LIKELY_MEMBER.sub(rf'\1"{HIDDEN}"', text)
     return _QUOTED_LIKELY_MEMBER.sub(rf"\1{HIDDEN}", text)
+
+
+def names_secret(name: str, *, of_parameter: bool = False) -> bool:
+    """Whether something is named as a secret might be: a member of JSON, or a parameter of a query or a form."""
+    return bool(_SECRET_NAME.fullmatch(name) or (of_parameter and _SECRET_PARAMETER.fullmatch(name)))
 
 
 def redact_all(value: Any, secrets: Iterable[str] = ()) -> Any:

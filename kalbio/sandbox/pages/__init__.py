@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from kalbio._core.emulator.pages import PREFIX
+from kalbio._core.emulator.pages import PREFIX, requests
 from kalbio._core.emulator.pages.site import Place, Site
 from kalbio.sandbox.pages import overview, people, programs
 from kalbio.sandbox.store import Store
@@ -13,7 +13,7 @@ from kalbio.sandbox.store import Store
 _NAVIGATION = (
     ("Workspace", (Place("Overview", "/"), Place("Programs", f"{PREFIX}/programs"))),
     ("People", (Place("Users", f"{PREFIX}/users"),)),
-    ("API", (Place("Reference", "/reference"),)),
+    ("API", (Place("Last requests", requests.PLACE), Place("Reference", "/reference"))),
 )
 _MODULES = (overview, people, programs)
 
@@ -22,4 +22,6 @@ _MODULES = (overview, people, programs)
 def site() -> Site[Store]:
     """The site, which all sandboxes of a process share."""
     templates = Path(__file__).parent / "templates"
-    return Site("Kaleidoscope sandbox", templates, _NAVIGATION, [module.pages for module in _MODULES])
+    return Site(
+        "Kaleidoscope sandbox", templates, _NAVIGATION, [requests.pages, *(module.pages for module in _MODULES)]
+    )
