@@ -97,7 +97,7 @@ def list_imports(call: Call) -> list[Document]:
     page, size = call.query.get("page", 1), call.query.get("page_size", _PAGE_SIZE)
     if page < 1:
         raise Refusal(400, "pages count from 1")
-    found = [_shown(import_) for import_ in reversed(call.store.all("import"))]
+    found = [shown_import(import_) for import_ in reversed(call.store.all("import"))]
     if "is_complete" in call.query:
         found = [import_ for import_ in found if import_["is_complete"] == bool(call.query["is_complete"])]
     return found[(page - 1) * size : page * size]
@@ -107,7 +107,7 @@ def list_imports(call: Call) -> list[Document]:
 def get_import(call: Call) -> Document:
     """One import; asking brings a running one closer to its end."""
     import_ = call.store.need("import", call.path["import_id"])
-    shown = _shown(import_)
+    shown = shown_import(import_)
     if import_["polls"] > 0 and import_["has_run"]:
         call.store.put("import", import_ | {"polls": import_["polls"] - 1})
     return shown
@@ -125,7 +125,7 @@ def create_import(call: Call) -> Document:
     extra = {"is_draft": True, "source_type": body["source_type"], "attrs": body["attrs"], "rows": body["data_json"]}
     import_ = call.store.put("import", _keep(call, body["operation_id"], None) | extra)
     events.log(call.store, "import", "created", import_["id"], {"operation_id": body["operation_id"]})
-    return _shown(import_)
+    return shown_import(import_)
 
 
 @routes.operation("runImport")
@@ -353,7 +353,7 @@ def _finish(call: Call, import_: Document, table: Table, report: Report) -> None
     events.log(call.store, "import", "completed", import_["id"], attrs, bulk=True)
 
 
-def _shown(import_: Document) -> Document:
+def shown_import(import_: Document) -> Document:
     """An import as seen now: its outcome shows once the polls are used up."""
     seen = import_ | (import_["outcome"] if import_["has_run"] and import_["polls"] <= 0 else {})
     return {key: value for key, value in seen.items() if key not in _OWN_KEYS}

@@ -44,3 +44,11 @@ def titles(store: Store, ids: Iterable[str | None]) -> dict[str, str]:
 def user_names(store: Store) -> dict[str, str]:
     """The names of all users by id."""
     return {user["id"]: user["full_name"] for user in store.all("user")}
+
+
+def type_name(store: Store, piece: Document) -> str:
+    """The name of an entity type; one of several keys has none of its own, and is called after these."""
+    if piece["slice_name"]:
+        return str(piece["slice_name"])
+    keys = by_id(store, "key_field", piece["key_field_ids"])
+    return " and ".join(keys[id_]["field_name"] for id_ in piece["key_field_ids"] if id_ in keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -42,9 +42,13 @@ class Query:
 
     def replace(self, **members: str | int | None) -> str:
         """Give the query with these members instead of those of the same names; None leaves them out."""
-        kept = [(key, value) for key, value in self.pairs if key not in members and value]
-        kept += [(key, str(value)) for key, value in members.items() if value is not None]
-        return "?" + urlencode(kept)
+        added = [(key, str(value)) for key, value in members.items() if value is not None]
+        return self.with_members(added, without=tuple(members))
+
+    def with_members(self, added: Iterable[tuple[str, str]], without: Iterable[str]) -> str:
+        """Give the query without the members of these names, and with others behind the rest."""
+        left_out = set(without)
+        return "?" + urlencode([*((key, value) for key, value in self.pairs if key not in left_out), *added])
 
 
 @dataclass(frozen=True)
