@@ -83,7 +83,7 @@ def links_on(page: str, base: str) -> set[str]:
 
 
 def test_every_link_leads_to_a_page_and_names_stay_text_on_all_of_them(api: Api) -> None:
-    """From the first page on, all links of a workspace of hostile names are followed: none is broken, none is markup."""
+    """All links of a workspace of hostile names are followed from the first page on: none is broken, none is markup."""
     hostile_workspace(api)
     waiting, seen = ["/"], {"/", "/reference"}
     kinds = set()
