@@ -81,6 +81,7 @@ def sandbox(
                 "Warning: anybody who can reach this port can use the sandbox; its credentials are public.\n"
             )
         facts = {
+            "Pages": server.pages_url if not allow_remote else "for this machine only, not with --allow-remote",
             "API reference": server.reference_url,
             "Data": data_line(db, f"new, with the seed {seed}" if lab.is_new else "as it was, without a seed"),
             "Webhooks": redact_strictly(webhook) if webhook else "none, see --webhook",

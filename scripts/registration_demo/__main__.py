@@ -14,7 +14,7 @@ from kalbio import KaleidoscopeClient
 from kalbio.activities import Activity
 from kalbio.records import Record
 from kalbio.sandbox import Sandbox
-from kalbio.sandbox.server import serve
+from kalbio.sandbox.server import Server, serve
 from scripts.registration_demo.account import Account
 from scripts.registration_demo.registrar import Registrar, serving
 from scripts.registration_demo.table import FIELDS, KEY, RESULT_FIELDS, SPOILT, Row, read_drugs, results_file
@@ -31,6 +31,7 @@ def main() -> int:
     """Run the demo; 0 when every check held."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--db", metavar="FILE", help="keep the sandbox's state in this file (default: in memory)")
+    parser.add_argument("--keep", action="store_true", help="keep the sandbox running afterwards, to look around in it")
     arguments = parser.parse_args()
 
     account, registrar = Account(), Registrar()
@@ -44,9 +45,16 @@ def main() -> int:
     ):
         account.step("A sandbox of Kaleidoscope, and a registrar")
         account.say(f"sandbox    {server.url}   (state: {arguments.db or 'in memory'})")
+        if arguments.keep:
+            account.say(f"pages      {server.pages_url}   (everything it holds, to look around in)")
         account.say(f"reference  {server.reference_url}")
         account.say(f"registrar  {registrar.url.partition('?')[0]}")
         run(account, lab, registrar)
+        if arguments.keep:
+            show_pages(account, lab, server)
+            held = account.close()
+            account.wait_for_ctrl_c()
+            return 0 if held else 1
     return 0 if account.close() else 1
 
 
@@ -69,6 +77,27 @@ def run(account: Account, lab: KaleidoscopeClient, registrar: Registrar) -> None
     if repeated:
         account.check("things that a second run created", {}, dict(again - before))
     account.check("things of one name that exist twice", [], sorted(name for name, n in again.items() if n > 1))
+
+
+def show_pages(account: Account, lab: KaleidoscopeClient, server: Server) -> None:
+    """Say where to look at what was made."""
+    account.step("To look at")
+    experiment = lab.activities.get_activity_by_id(EXPERIMENT)
+    kind = lab.entity_types.get_type_exact_keys([KEY])
+    spoilt = lab.records.get_record_by_id({KEY: SPOILT})
+    assert experiment is not None
+    assert kind is not None
+    assert spoilt is not None
+    (registration, *_) = lab.registration.get_registration_files(experiment)
+    for what, path in (
+        ("everything", ""),
+        ("the compounds", f"browse/entities/{kind.id}"),
+        (SPOILT, f"browse/records/{spoilt.id}"),
+        ("the experiment", f"browse/activities/{experiment.id}"),
+        ("the registration", f"browse/registrations/{registration.id}"),
+        ("what happened", "browse/events"),
+    ):
+        account.say(f"{what:<17} {server.pages_url}{path}")
 
 
 def census(lab: KaleidoscopeClient) -> Counter[str]:

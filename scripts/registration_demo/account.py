@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -37,6 +39,12 @@ class Account:
     def check(self, what: str, expected: Any, found: Any) -> None:
         """Keep a check for the final table."""
         self._checks.append((what, expected, found))
+
+    def wait_for_ctrl_c(self) -> None:
+        """Wait until somebody presses it."""
+        self._console.print("\nThe sandbox keeps running. Ctrl-C stops it.")
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
     def close(self) -> bool:
         """Print the final table; True when every check held."""
