@@ -13,7 +13,7 @@ DOCTOR = ("jsonschema_rs", "yaml")
 """The modules that the extra `doctor` brings."""
 
 
-OPTIONAL = (*SANDBOX, *DOCTOR, "keyring", "nanoarrow", "openpyxl", "opentelemetry", "tqdm")
+OPTIONAL = (*SANDBOX, *DOCTOR, "dask", "keyring", "nanoarrow", "openpyxl", "opentelemetry", "tqdm")
 """The modules whose absence is told by a text that says what to install."""
 
 
@@ -48,6 +48,13 @@ def require_excel() -> None:
     """Raise ModuleNotFoundError, saying what to install, unless the package of the extra `excel` is there."""
     if find_spec("openpyxl") is None:
         raise ModuleNotFoundError(_how_to_install("Excel files need", "excel", "openpyxl"), name="openpyxl")
+
+
+def require_dask() -> None:
+    """Raise ModuleNotFoundError, saying what to install, unless the packages of the extra `dask` are there."""
+    for module in ("dask", "distributed", "pandas"):
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(_how_to_install("kalbio.dask needs", "dask", module), name=module)
 
 
 def require_progress() -> None:

@@ -152,6 +152,19 @@ def test_opentelemetry_names_its_missing_package() -> None:
     assert [way for way in ("there is no module 'opentelemetry'", *ways) if way not in run.stdout] == []
 
 
+def test_dask_names_its_missing_package() -> None:
+    """Without its package, `kalbio.dask` can be imported, and says what to install before anything is sent."""
+    run = without(
+        "distributed",
+        "from kalbio.dask import read_records\n"
+        "try:\n    read_records('Compound', fields=['Compound'])\nexcept ImportError as error:\n"
+        "    print(error.name, error)\n",
+    )
+
+    assert run.stderr == ""
+    assert run.stdout.startswith("distributed kalbio.dask needs the extra 'dask'")
+
+
 def test_the_packages_that_are_looked_for_are_those_of_the_extra() -> None:
     """The modules whose absence is told are those that the extra `sandbox` installs; click is for the command."""
     wanted = {re.split(r"[\[<>=!~ ;]", text)[0].lower() for text in PROJECT["optional-dependencies"]["sandbox"]}

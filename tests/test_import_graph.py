@@ -39,7 +39,7 @@ LAYERS = (
     ("services", "activities dashboards doctor exports files helpers imports records registration _requests"),
     ("the table of listings", "_listings"),
     ("the client", "client"),
-    ("what stands on the client", "__init__ aio _registrar webhooks testing cli otel pytest_plugin __main__"),
+    ("what stands on the client", "__init__ aio _registrar webhooks testing cli dask otel pytest_plugin __main__"),
 )
 RANKS = {name: rank for rank, (_, names) in enumerate(LAYERS) for name in names.split()}
 
@@ -196,7 +196,7 @@ def test_only_what_stands_on_the_client_imports_it() -> None:
     knowing = {
         layer_of(module) for module, others in graph().items() if others & {"kalbio.client", "kalbio.aio.client"}
     }
-    assert knowing <= {"__init__", "_registrar", "webhooks", "testing", "pytest_plugin", "cli"}
+    assert knowing <= {"__init__", "_registrar", "webhooks", "testing", "pytest_plugin", "cli", "dask"}
 
 
 def test_services_import_no_service() -> None:

@@ -1,0 +1,14 @@
+"""Records as Dask DataFrames, for who has more than one machine's worth of work. It needs the extra `dask`.
+
+Workers log in with what their own environment or profile says; no credentials are in a graph.
+"""
+
+from __future__ import annotations
+
+from kalbio.dask._reads import read_records, read_values
+
+__all__ = ["read_records", "read_values"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
