@@ -201,7 +201,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_links_lead_somewhere() -> None:
-    """Each relative link of a page leads to a file of the repository, and to a heading of it where it names one."""
+    """Each relative link leads to a file of the repository, and to a heading where it names one; others have a host."""
     for path in EVERY_PAGE:
         with row(path):
             text = path.read_text(encoding="utf-8")
@@ -210,6 +210,9 @@ def test_links_lead_somewhere() -> None:
                 *re.findall(r"<\w+ [^>]*src(?:set)?=\"([^\"]+)", text),
             ]:
                 if re.match(r"[a-z]+:", target):
+                    assert re.match(r"(https://[\w-]+(\.[\w-]+)+(/|$)|mailto:\S+@)", target), (
+                        f"{path.name} links to {target}"
+                    )
                     continue
                 file, _, anchor = target.partition("#")
                 linked = (path.parent / file).resolve() if file else path
