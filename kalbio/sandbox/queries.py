@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from kalbio._core.emulator.clock import from_micros
 from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.store import id_list
 from kalbio._core.emulator.strict_json import Document, Json, dumps
@@ -124,18 +123,27 @@ class Columns:
             " join record r on r.id = k.record_id where v.field_id = ?",
             field["id"],
         )
-        return {record_id: Cell(content, from_micros(created)) for record_id, content, created in rows}
+        return {record_id: Cell(content, created) for record_id, content, created in rows}
 
     def _data_cells(self, field: Document) -> dict[str, Cell]:
-        sql, parameters = "select record_id, content, created from value where field_id = ?", [field["id"]]
+        condition, parameters = self.scope
+        sql = f"select record_id, content, created from value where field_id = ?{condition} order by created"  # noqa: S608
+        newest = {row[0]: row for row in self._store.rows(sql, field["id"], *parameters)}
+        # All at once: there are many, and small.
+        contents = json.loads(f"[{','.join(row[1] for row in newest.values())}]")
+        return {i: Cell(content, created) for (i, _, created), content in zip(newest.values(), contents, strict=True)}
+
+    @property
+    def scope(self) -> tuple[str, list[str]]:
+        """Which values count: what to add to a condition on the table of values, and its parameters."""
+        condition, parameters = "", []
         if self._operation_id:
-            sql += " and operation_id = ?"
+            condition += " and operation_id = ?"
             parameters.append(self._operation_id)
         if self._view_id:
-            sql += " and (view_id is null or view_id = ?)"
+            condition += " and (view_id is null or view_id = ?)"
             parameters.append(self._view_id)
-        newest = {row[0]: row for row in self._store.rows(f"{sql} order by created", *parameters)}
-        return {i: Cell(json.loads(content), from_micros(created)) for i, content, created in newest.values()}
+        return condition, parameters
 
 
 def _text_hits(store: Store, text: str, columns: Columns) -> set[str]:
@@ -145,16 +153,22 @@ def _text_hits(store: Store, text: str, columns: Columns) -> set[str]:
     hits = {
         row[0]
         for row in store.rows(
-            "select k.record_id from record_key k join key_value v on v.id = k.key_value_id where holds(v.content)"
+            "select record_id from record_key where key_value_id in (select id from key_value where holds(content))"
         )
     }
     escaped = dumps(text)[1:-1].casefold()
     store.connection.create_function("holds", 1, lambda content: escaped in content.casefold(), deterministic=True)
-    for (field_id,) in store.rows("select distinct field_id from value where holds(content)"):
-        field = store.get("data_field", field_id)
-        if field is not None:
-            cells = columns.cells(field).items()
-            hits |= {i for i, cell in cells if any(needle in text.casefold() for text in texts_in(cell.content))}
+    condition, parameters = columns.scope
+    # Those that have it now: it may stand in a value that another one has replaced.
+    current = store.rows(
+        "with hit as materialized (select distinct record_id, field_id from value where holds(content))"  # noqa: S608
+        " select record_id, (select content from value v where v.record_id = hit.record_id"
+        f" and v.field_id = hit.field_id{condition} order by created desc limit 1) from hit",
+        *parameters,
+    )
+    for record_id, content in current:
+        if content is not None and any(needle in text.casefold() for text in texts_in(json.loads(content))):
+            hits.add(record_id)
     return hits
 
 

@@ -7,10 +7,9 @@ docs/sandbox.md; anything of another shape is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from kalbio._core.emulator.clock import to_micros
 from kalbio.sandbox.content import as_number, as_text, holds_text
@@ -23,12 +22,11 @@ class WrongProp(ValueError):
     """`filter_prop` has not the shape its rule takes."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """The current content of a field in one record."""
+class Cell(NamedTuple):
+    """The current content of a field in one record, and when it was written, in microseconds."""
 
     content: Json = None
-    updated: datetime | None = None
+    updated: int | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -62,7 +60,7 @@ def make_test(rule: str, prop: Json, field_type: str, now: datetime) -> Test:
     if rule == "is_between":
         return _between(prop, field_type)
     if rule == "is_last_updated_after":
-        limit = _moment(rule, prop)
+        limit = to_micros(_moment(rule, prop))
         return lambda cell: cell.updated is not None and cell.updated > limit
     if rule in _RELATIVE:
         return _relative(rule, prop, now)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from kalbio._core.emulator.clock import to_micros
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.search import RULES, Cell, WrongProp, make_test
@@ -15,7 +16,7 @@ _NOW = datetime(2026, 3, 11, 15, 30, tzinfo=UTC)
 
 
 def _holds(rule: str, prop: Json, content: Json, kind: str = "text") -> bool:
-    return make_test(rule, prop, kind, _NOW)(Cell(content, datetime(2026, 3, 1, tzinfo=UTC)))
+    return make_test(rule, prop, kind, _NOW)(Cell(content, to_micros(datetime(2026, 3, 1, tzinfo=UTC))))
 
 
 def test_the_rules_are_those_of_the_description() -> None:

@@ -13,7 +13,7 @@ from kalbio.sandbox.content import FILE_TYPES
 from kalbio.sandbox.contract import load_contract
 from kalbio.sandbox.pages.events import shown_events
 from kalbio.sandbox.pages.tables import rows_of
-from kalbio.sandbox.pages.visits import Pages, Visit, by_id, titles, user_names
+from kalbio.sandbox.pages.visits import Pages, Visit, by_id, newest_of, titles, user_names
 from kalbio.sandbox.store import Store
 
 pages = Pages()
@@ -41,11 +41,7 @@ def activities(visit: Visit) -> Page:
     where = " and ".join(conditions)
     total = store.rows(f"select count(*) from document where {where}", *given)[0][0]  # noqa: S608  fixed texts only
     part = paging(query, total)
-    rows = store.rows(
-        f"select body from document where {where} order by seq desc limit ? offset ?",  # noqa: S608
-        *(*given, part.size, part.offset),
-    )
-    found = [json.loads(body) for (body,) in rows]
+    found = newest_of(store, where, given, part.size, part.offset)
     counts = store.rows(
         "select operation_id, count(distinct record_id) from membership where operation_id in"
         " (select value from json_each(?)) group by operation_id",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from kalbio._core.emulator.pages import PREFIX
-from kalbio._core.emulator.pages.visits import Page, paging
+from kalbio._core.emulator.pages.visits import Page, Paging, Query, paging
 from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.sandbox import membership, views
@@ -43,27 +45,30 @@ def entity_type(visit: Visit) -> Page:
     piece = store.need("slice", visit.path["type_id"])
     keys = by_id(store, "key_field", piece["key_field_ids"])
     filled = fields_in_type(store, piece["id"])
-    tables = [view for view in store.all("view") if _is_choice(view, piece["id"])]
+    tables = _views(store, piece["id"])
     view = next((view for view in tables if view["id"] == query.get("view")), None)
-    filters, problem, ids = [], "", []
+    filters: list[Filter] = []
+    problem, ids, part = "", list[str](), paging(query, 0)
     try:
         filters = filters_of(query)
-        ids = _chosen(store, piece["id"], visit, filters, view)
+        ids, part = _chosen(store, piece["id"], query, filters, view)
     except Refusal as refusal:
         problem = refusal.message
-    part = paging(query, len(ids))
     fields = _columns(store, filled, view, filters, query.get("sort").removeprefix("-"))
     more = 0 if query.get("fields") == "all" or view else max(0, len(fields) - _WIDEST)
     fields = fields[: len(fields) - more]
-    known = {field["id"]: field["field_name"] for field in [*keys.values(), *store.all("data_field")]}
+    known = {**keys, **by_id(store, "data_field", [one.field_id for one in filters])}
     context = {
         "piece": piece,
         "keys": [keys[id_] for id_ in piece["key_field_ids"]],
         "fields": fields,
         "more": more,
-        "rows": rows_of(store, ids[part.offset : part.offset + part.size], fields),
+        "rows": rows_of(store, ids, fields),
         "paging": part,
-        "filters": [(known.get(one.field_id, one.field_id), one, _without(visit, n)) for n, one in enumerate(filters)],
+        "filters": [
+            (known[one.field_id]["field_name"] if one.field_id in known else one.field_id, one, _without(query, n))
+            for n, one in enumerate(filters)
+        ],
         "groups": GROUPS,
         "choices": [*keys.values(), *filled],
         "views": tables,
@@ -75,31 +80,43 @@ def entity_type(visit: Visit) -> Page:
     return Page("entity_type.html", type_name(store, piece), context, _CRUMBS, status)
 
 
-def _chosen(store: Store, slice_id: str, visit: Visit, filters: list[Filter], view: Document | None) -> list[str]:
-    """Ids of all records that meet the conditions, as the search of the API finds them; without a sort, by key."""
-    sort, text = visit.query.get("sort"), visit.query.get("search")
-    # by an index, which has nothing but what is asked for
-    by_keys = f"select id from record where {_THERE} order by identity"  # noqa: S608
-    if not (filters or sort or text):
-        ids = [row[0] for row in store.rows(by_keys, slice_id)]
-    else:
-        asked: Document = {"entity_slice_id": slice_id}
-        if filters:
-            asked["entity_field_filters"] = [one.condition() for one in filters]
-        if text:
-            asked["search_text"] = text
-        if sort:
-            asked["entity_field_sorts"] = [{"field_id": sort.removeprefix("-"), "descending": sort.startswith("-")}]
-        ids = select_records(store, asked, None, Columns(store))
-        if not sort:
-            found = set(ids)
-            ids = [id_ for (id_,) in store.rows(by_keys, slice_id) if id_ in found]
-    return membership.allowed_by(store, view, ids) if view else ids
+def _chosen(
+    store: Store, slice_id: str, query: Query, filters: list[Filter], view: Document | None
+) -> tuple[list[str], Paging]:
+    """Ids of the records on this page, of those that the search of the API finds; without a sort, by key."""
+    sort, text = query.get("sort"), query.get("search")
+    by_keys = f"select id from record where {_THERE} order by identity"  # noqa: S608  by an index
+    is_limited = view is not None and (view["record_set_ids_filter"] or view["record_ids_filter"])
+    if not (filters or sort or text or is_limited):
+        part = paging(query, store.rows(f"select count(*) from record where {_THERE}", slice_id)[0][0])  # noqa: S608
+        rows = store.rows(f"{by_keys} limit ? offset ?", slice_id, part.size, part.offset)
+        return [id_ for (id_,) in rows], part
+    asked: Document = {"entity_slice_id": slice_id}
+    if filters:
+        asked["entity_field_filters"] = [one.condition() for one in filters]
+    if text:
+        asked["search_text"] = text
+    if sort:
+        asked["entity_field_sorts"] = [{"field_id": sort.removeprefix("-"), "descending": sort.startswith("-")}]
+    ids = select_records(store, asked, None, Columns(store))
+    if not sort:
+        found = set(ids)
+        ids = [id_ for (id_,) in store.rows(by_keys, slice_id) if id_ in found]
+    if view is not None:
+        ids = membership.allowed_by(store, view, ids)
+    part = paging(query, len(ids))
+    return ids[part.offset : part.offset + part.size], part
 
 
-def _is_choice(view: Document, slice_id: str) -> bool:
-    """Whether a view is one of the workspace, and neither a table of an activity nor a template."""
-    return view["entity_slice_id"] == slice_id and not view["operation_ids"] and not view["is_template"]
+def _views(store: Store, slice_id: str) -> list[Document]:
+    """The views of an entity type that are neither tables of an activity nor templates."""
+    rows = store.rows(
+        "select body from document where kind = 'view' and parent is null"
+        " and json_extract(body, '$.entity_slice_id') = ? order by seq",
+        slice_id,
+    )
+    found = [json.loads(body) for (body,) in rows]
+    return [view for view in found if not (view["operation_ids"] or view["is_template"])]
 
 
 def _columns(
@@ -113,9 +130,9 @@ def _columns(
     return sorted(filled, key=lambda field: field["id"] not in named) if named - {""} else filled
 
 
-def _without(visit: Visit, number: int) -> str:
+def _without(query: Query, number: int) -> str:
     """The query without one of its conditions."""
-    kept = [one for n, one in enumerate(filters_of(visit.query)) if n != number]
+    kept = [one for n, one in enumerate(filters_of(query)) if n != number]
     names = ("field", "rule", "value")
     members = [pair for one in kept for pair in zip(names, (one.field_id, one.rule, one.text), strict=True)]
-    return visit.query.with_members(members, without=(*names, "page"))
+    return query.with_members(members, without=(*names, "page"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from kalbio._core.emulator.pages import PREFIX
 from kalbio._core.emulator.pages.visits import Page, paging
 from kalbio._core.emulator.store import id_list
 from kalbio._core.emulator.strict_json import Document
-from kalbio.sandbox.pages.visits import Pages, Visit, by_id, user_names
+from kalbio.sandbox.pages.visits import Pages, Visit, by_id, newest_of, user_names
 from kalbio.sandbox.store import Store
 
 pages = Pages()
@@ -37,14 +36,10 @@ class Event:
 def events(visit: Visit) -> Page:
     """What happened, newest first, of all things or of one type."""
     store, wanted = visit.store, visit.query.get("type")
-    # `+` keeps the index of kinds out: the newest events are found from the end
-    conditions = "+kind = 'event'" + (" and json_extract(body, '$.resource_type') = ?" if wanted else "")
-    given = (wanted,) if wanted else ()
-    counted = conditions.removeprefix("+")
-    total = store.rows(f"select count(*) from document where {counted}", *given)[0][0]  # noqa: S608  fixed texts only
-    part = paging(visit.query, total)
-    sql = f"select body from document where {conditions} order by seq desc limit ? offset ?"  # noqa: S608
-    found = [json.loads(body) for (body,) in store.rows(sql, *given, part.size, part.offset)]
+    condition = "kind = 'event'" + (" and json_extract(body, '$.resource_type') = ?" if wanted else "")
+    given = [wanted] if wanted else []
+    part = paging(visit.query, store.rows(f"select count(*) from document where {condition}", *given)[0][0])  # noqa: S608
+    found = newest_of(store, condition, given, part.size, part.offset)
     types = store.rows(
         "select distinct json_extract(body, '$.resource_type') from document where kind = 'event' order by 1"
     )

@@ -11,7 +11,7 @@ from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.store import id_list
 from kalbio._core.emulator.strict_json import Document, Json
 from kalbio.sandbox.contract import load_contract
-from kalbio.sandbox.pages.visits import Pages, Visit, titles, user_names
+from kalbio.sandbox.pages.visits import Pages, Visit, newest_of, titles, user_names
 
 pages = Pages()
 
@@ -27,8 +27,7 @@ def registrations(visit: Visit) -> Page:
     """Registrations, newest first, and the webhooks that were sent since the sandbox began."""
     store = visit.store
     part = paging(visit.query, store.rows(f"select count(*) from document where {_BOTH}")[0][0])  # noqa: S608
-    sql = f"select body from document where {_BOTH} order by seq desc limit ? offset ?"  # noqa: S608
-    found = [json.loads(body) for (body,) in store.rows(sql, part.size, part.offset)]
+    found = newest_of(store, _BOTH, [], part.size, part.offset)
     sent = list(enumerate(visit.emulator.webhook_log))[: -_WEBHOOKS_IN_LIST - 1 : -1]
     operations = [*(one["operation_id"] for one in found), *(one.payload.get("operation_id") for _, one in sent)]
     context = {

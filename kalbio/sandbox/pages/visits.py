@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kalbio._core.emulator.pages import visits
 from kalbio._core.emulator.store import id_list
@@ -21,8 +21,17 @@ def count(store: Store, kind: str) -> int:
 
 def newest(store: Store, kind: str, limit: int, offset: int = 0) -> list[Document]:
     """Documents of a kind, newest first."""
-    sql = "select body from document where kind = ? order by seq desc limit ? offset ?"
-    return [json.loads(body) for (body,) in store.rows(sql, kind, limit, offset)]
+    return newest_of(store, "kind = ?", [kind], limit, offset)
+
+
+def newest_of(store: Store, condition: str, given: Sequence[object], limit: int, offset: int) -> list[Document]:
+    """Documents that meet a condition, newest first. Bodies are read of these alone, however many there are before."""
+    rows = store.rows(
+        "select body from document where seq in (select seq from document"  # noqa: S608  conditions are fixed texts
+        f" where {condition} order by seq desc limit ? offset ?) order by seq desc",
+        *(*given, limit, offset),
+    )
+    return [json.loads(body) for (body,) in rows]
 
 
 def by_id(store: Store, kind: str, ids: Iterable[str | None]) -> dict[str, Document]:
