@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from kalbio._core.http.request_events import RequestEvent
     from kalbio._core.http.settings import Timeouts
     from kalbio._core.retry import RetryPolicy
-    from kalbio._model.errors import FieldTypeError, KalbioAPIError, KalbioError, KalbioResponseError
+    from kalbio._model.errors import FieldTypeError, KalbioAPIError, KalbioError, KalbioResponseError, MirrorError
     from kalbio._model.filters import F
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.client import KaleidoscopeClient
@@ -77,7 +77,7 @@ _HOMES = {
         "ValidationError",
         "WaitTimeoutError",
     ],
-    "kalbio._model.errors": ["FieldTypeError", "KalbioAPIError", "KalbioError", "KalbioResponseError"],
+    "kalbio._model.errors": ["FieldTypeError", "KalbioAPIError", "KalbioError", "KalbioResponseError", "MirrorError"],
     "kalbio.loading.errors": ["LoadRefusedError"],
     "kalbio._core.retry": ["RetryPolicy"],
     "kalbio._model.filters": ["F"],
@@ -108,6 +108,7 @@ __all__ = [  # noqa: RUF022  # clients first
     "KalbioError",
     "KalbioResponseError",
     "LoadRefusedError",
+    "MirrorError",
     "NotFoundError",
     "OutcomeError",
     "PermissionDeniedError",

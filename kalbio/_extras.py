@@ -12,8 +12,13 @@ SANDBOX = ("jinja2", "jsonschema_rs", "python_multipart", "re2", "swagger_ui", "
 DOCTOR = ("jsonschema_rs", "yaml")
 """The modules that the extra `doctor` brings."""
 
+MIRROR = ("duckdb", "pyarrow")
+"""The modules that the extra `mirror` brings."""
 
-OPTIONAL = (*SANDBOX, *DOCTOR, "dask", "keyring", "nanoarrow", "openpyxl", "opentelemetry", "tqdm")
+
+OPTIONAL = (
+    *SANDBOX, *DOCTOR, *MIRROR, "dask", "keyring", "nanoarrow", "openpyxl", "opentelemetry", "tqdm",
+)  # fmt: skip
 """The modules whose absence is told by a text that says what to install."""
 
 
@@ -55,6 +60,13 @@ def require_dask() -> None:
     for module in ("dask", "distributed", "pandas"):
         if find_spec(module) is None:
             raise ModuleNotFoundError(_how_to_install("kalbio.dask needs", "dask", module), name=module)
+
+
+def require_mirror() -> None:
+    """Raise ModuleNotFoundError, saying what to install, unless the packages of the extra `mirror` are there."""
+    for module in MIRROR:
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(_how_to_install("a mirror needs", "mirror", module), name=module)
 
 
 def require_progress() -> None:

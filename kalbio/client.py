@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest 876554285166)
+# Derived from kalbio/aio/client.py by scripts/regenerate; edit that file. (digest ae2a210daa6d)
 """The client: credentials, the connection, and one service for each noun of the platform."""
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from kalbio._core.sync.client_per_loop import ClientPerLoop
 from kalbio._core.sync.session import OnError, Session
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
+from kalbio._model.credentials import credential
 from kalbio._model.errors import KalbioAPIError, KalbioResponseError
 from kalbio._model.platform import KALEIDOSCOPE
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from kalbio._core.sync.auth import IdentityToken
     from kalbio._core.sync.retrying_client import RetryingClient
     from kalbio._directory import Directory
+    from kalbio._mirror import Mirrors
     from kalbio.activities import ActivitiesService
     from kalbio.dashboards import DashboardsService
     from kalbio.doctor import Doctor
@@ -240,8 +242,8 @@ class KaleidoscopeClient:
             on_request=on_request,
         )
         self._tokens = Tokens(
-            client_id=_credential("client_id", client_id, "KALEIDOSCOPE_API_CLIENT_ID"),
-            client_secret=_credential("client_secret", client_secret, "KALEIDOSCOPE_API_CLIENT_SECRET"),
+            client_id=credential("client_id", client_id, "KALEIDOSCOPE_API_CLIENT_ID"),
+            client_secret=credential("client_secret", client_secret, "KALEIDOSCOPE_API_CLIENT_SECRET"),
             clock=time.monotonic,
         )
         make = partial(_open, self._settings, self._tokens, iap_client_id)
@@ -325,6 +327,13 @@ class KaleidoscopeClient:
         from kalbio.labels import LabelsService
 
         return LabelsService(self)
+
+    @cached_property
+    def mirror(self) -> Mirrors:
+        """A local copy of the workspace, for SQL: `client.mirror("lab.duckdb").refresh()`."""
+        from kalbio._mirror import Mirrors
+
+        return Mirrors(self)
 
     @cached_property
     def programs(self) -> ProgramsService:
@@ -573,23 +582,6 @@ def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Retr
         )
 
     return RetryingClient(settings, make_auth)
-
-
-def _credential(name: str, given: str | None, variable: str) -> str:
-    value = given if given is not None else os.environ.get(variable)
-    if not value:
-        raise SettingError(f"{name} is missing: pass {name}=... or set the environment variable {variable}")
-    setting = name if given is not None else variable
-    # No error shows it: it is what nobody must see.
-    if not isinstance(value, str):
-        raise SettingError(f"{setting} must be text; got {type(value).__name__}")
-    if value != value.strip():
-        raise SettingError(f"{setting} has a line end or a space around it, perhaps from a file; strip() it")
-    if any(
-        character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff" for character in value
-    ):
-        raise SettingError(f"{setting} has characters that are not valid text")
-    return value
 
 
 def _base_url(given: str | None) -> tuple[str, Address]:

@@ -20,6 +20,7 @@ LAYERS = (
     ("what tells how the platform and its description differ", "diagnosis"),
     ("what a noun is without a network", "_model"),
     ("tables, as data", "tables"),
+    ("a mirror, as files", "mirror"),
     (
         "the error policy, listings, the directory",
         "_policy _progress _listing _record_cache _record_store _directory _service",
@@ -36,7 +37,7 @@ LAYERS = (
         "_resumable_writes _record_search _record_writes _staging _activity_tables _tables "
         "_load_journal _load_layout _load_state _load_parents _load_values _loads _upserts",
     ),
-    ("services", "activities dashboards doctor exports files helpers imports records registration _requests"),
+    ("services", "activities dashboards doctor exports files helpers imports records registration _mirror _requests"),
     ("the table of listings", "_listings"),
     ("the client", "client"),
     ("what stands on the client", "__init__ aio _registrar webhooks testing cli dask otel pytest_plugin __main__"),

@@ -17,7 +17,7 @@ from kalbio._core.objects.checks import (
 
 FLAGS = (
     "aggregate_scheduling", "avoid_weekends", "display_includes_operations", "display_includes_sub_records",
-    "extend_in_progress_items", "history", "include_sub_record_values", "include_sub_records",
+    "extend_in_progress_items", "full", "history", "include_sub_record_values", "include_sub_records",
     "is_archived", "is_complete", "is_readonly", "only_changed",
     "lookup_display_includes_sub_records", "overwrite", "propagate_to_instances", "replace_existing",
     "show_format_warning", "sort_descending", "stop_on_error", "use_cache", "verify",

@@ -28,3 +28,7 @@ class FieldTypeError(KalbioError, ValueError):
         self.found = found
         self.wanted = wanted
         super().__init__(f"data field {name!r} exists with the type {found!r}, not {wanted!r}")
+
+
+class MirrorError(KalbioError):
+    """A local mirror cannot be refreshed or read; the message says why, and what helps."""

@@ -30,6 +30,7 @@ from kalbio._core.http.settings import Settings, Timeouts
 from kalbio._core.retry import RetryPolicy
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
+from kalbio._model.credentials import credential
 from kalbio._model.errors import KalbioAPIError, KalbioResponseError
 from kalbio._model.platform import KALEIDOSCOPE
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from kalbio._core.aio.retrying_client import AsyncRetryingClient
     from kalbio._core.http.httpx_names import Request, Response
     from kalbio.aio._directory import Directory
+    from kalbio.aio._mirror import Mirrors
     from kalbio.aio.activities import ActivitiesService
     from kalbio.aio.dashboards import DashboardsService
     from kalbio.aio.doctor import AsyncDoctor
@@ -241,8 +243,8 @@ class AsyncKaleidoscopeClient:
             on_request=on_request,
         )
         self._tokens = Tokens(
-            client_id=_credential("client_id", client_id, "KALEIDOSCOPE_API_CLIENT_ID"),
-            client_secret=_credential("client_secret", client_secret, "KALEIDOSCOPE_API_CLIENT_SECRET"),
+            client_id=credential("client_id", client_id, "KALEIDOSCOPE_API_CLIENT_ID"),
+            client_secret=credential("client_secret", client_secret, "KALEIDOSCOPE_API_CLIENT_SECRET"),
             clock=time.monotonic,
         )
         make = partial(_open, self._settings, self._tokens, iap_client_id)
@@ -326,6 +328,13 @@ class AsyncKaleidoscopeClient:
         from kalbio.aio.labels import LabelsService
 
         return LabelsService(self)
+
+    @cached_property
+    def mirror(self) -> Mirrors:
+        """A local copy of the workspace, for SQL: `await client.mirror("lab.duckdb").refresh()`."""
+        from kalbio.aio._mirror import Mirrors
+
+        return Mirrors(self)
 
     @cached_property
     def programs(self) -> ProgramsService:
@@ -576,23 +585,6 @@ def _open(settings: Settings, tokens: Tokens, iap_client_id: str | None) -> Asyn
         )
 
     return AsyncRetryingClient(settings, make_auth)
-
-
-def _credential(name: str, given: str | None, variable: str) -> str:
-    value = given if given is not None else os.environ.get(variable)
-    if not value:
-        raise SettingError(f"{name} is missing: pass {name}=... or set the environment variable {variable}")
-    setting = name if given is not None else variable
-    # No error shows it: it is what nobody must see.
-    if not isinstance(value, str):
-        raise SettingError(f"{setting} must be text; got {type(value).__name__}")
-    if value != value.strip():
-        raise SettingError(f"{setting} has a line end or a space around it, perhaps from a file; strip() it")
-    if any(
-        character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff" for character in value
-    ):
-        raise SettingError(f"{setting} has characters that are not valid text")
-    return value
 
 
 def _base_url(given: str | None) -> tuple[str, Address]:

@@ -31,6 +31,7 @@ COMMANDS = {
     "files": Place("kalbio.cli.files", "files", "download and upload files"),
     "imports": Place("kalbio.cli.imports", "imports", "list, show and wait for imports"),
     "registration": Place("kalbio.cli.registration", "registration", "list and watch the registrations of an activity"),
+    "mirror": Place("kalbio.cli.mirror", "mirror", "keep a local copy of the workspace, for SQL"),
     "events": Place("kalbio.cli.events", "events", "list what happened in the workspace"),
     "raw": Place("kalbio.cli.raw", "raw", "call any operation of the API by its id"),
     "doctor": Place("kalbio.cli.doctor", "doctor", "find where the platform and its description differ"),

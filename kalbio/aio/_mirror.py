@@ -1,0 +1,305 @@
+"""A local mirror of the workspace: what has to be read for it, and when."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Any
+
+from kaleidoscope_api.api.activities import list_activities
+from kaleidoscope_api.api.entity_slices import list_entity_slices
+from kaleidoscope_api.api.fields import list_data_fields, list_key_fields
+from kaleidoscope_api.api.programs import list_programs
+from kaleidoscope_api.api.record_views import list_record_views
+from kaleidoscope_api.api.records import list_record_values, list_records, search_records
+from kaleidoscope_api.api.workspace import get_active_workspace, list_workspace_members
+
+from kalbio._core.aio.concurrency import in_thread, map_bounded, map_ordered
+from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.errors import NotFoundError, PermissionDeniedError
+from kalbio._core.http.responses import as_json, as_list
+from kalbio._core.http.url_chunks import chunk_for_url
+from kalbio._core.json import strict_json
+from kalbio._core.objects.checks import require_flag
+from kalbio._core.objects.listing import read_ids
+from kalbio._core.text.display import safe_repr
+from kalbio._core.text.progress import as_function
+from kalbio._extras import require_mirror
+from kalbio._model.bulk import RowProgress
+from kalbio._model.errors import MirrorError
+from kalbio.aio._directory import Client
+from kalbio.aio._policy import default_on_error, none
+from kalbio.aio._progress import with_progress
+from kalbio.aio._service import Service
+from kalbio.mirror import MirrorStatus, Refreshed
+
+_FLUSH = 40_000  # rows in memory
+_BATCH, _BATCH_WITH_HISTORY = 250, 25  # records
+_EVENTS = 500
+
+# The lists, with what asks for them; without fields and entity types there is nothing to mirror.
+_LISTS: Mapping[str, tuple[Any, ...]] = {
+    "entity_types": (list_entity_slices,),
+    "fields": (list_key_fields, list_data_fields),
+    "activities": (list_activities,),
+    "programs": (list_programs,),
+    "members": (list_workspace_members,),
+    "views": (list_record_views,),
+}
+_NEEDED = frozenset({"entity_types", "fields"})
+
+
+class AsyncMirror(Service):
+    """A local copy of the workspace, for SQL. `client.mirror(...)` makes it.
+
+    Attributes:
+        target: where it is kept.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        target: str | os.PathLike[str],
+        *,
+        history: bool,
+        overlap: timedelta,
+        full_every: timedelta | None,
+    ) -> None:
+        require_mirror()
+        from kalbio.mirror._targets import Target
+
+        super().__init__(client)
+        require_flag("history", history)
+        for name, span in (("overlap", overlap), ("full_every", full_every)):
+            if not isinstance(span, timedelta) and not (span is None and name == "full_every"):
+                raise ArgumentError(f"{name} must be a timedelta, such as timedelta(hours=1); got {safe_repr(span)}")
+            if span is not None and span < timedelta(0):
+                raise ArgumentError(f"{name} must not be negative; got {safe_repr(span)}")
+        self._place = Target(target)
+        self.target = str(self._place.path)
+        self._history = history
+        self._overlap = overlap
+        self._full_every = full_every
+
+    @default_on_error(none)
+    @with_progress("records")
+    async def refresh(self, *, full: bool = False, progress: RowProgress | bool | None = None) -> Refreshed:
+        """Bring the mirror up to date; make it where it is not there yet.
+
+        Reads what is new or has changed since the last refresh, and everything where that is due (`full_every`). Who
+        reads the mirror meanwhile sees the state before, and with the next connection the state after. A first copy
+        that breaks off is taken up again by the next call.
+
+        Args:
+            full: whether to read everything anew, which also finds what events and searches do not tell.
+            progress: True shows a bar; a function is called with the number of records that were read, and of all.
+
+        Returns:
+            What was done.
+
+        Raises:
+            MirrorError: another refresh is at work, or the target is something else than a mirror of this workspace.
+            KalbioAPIError: the server refused.
+
+        API operation: `listRecords`, `listRecordValues`, `searchRecords`, `listWorkspaceEvents`, and the lists.
+
+        Example:
+            >>> done = await client.mirror("lab.duckdb").refresh()
+            >>> print(done)
+        """
+        told = as_function(progress)
+        with await in_thread(self._place.lock):
+            began, settings, name = await self._workspace()
+            present = await in_thread(self._place.state)
+            if present is not None and present.get("workspace") != settings["workspace"]:
+                raise MirrorError(
+                    f"{self.target} is a mirror of the workspace {safe_repr(present.get('workspace_name'))}, not of"
+                    f" {safe_repr(name)}; choose another target, or delete it"
+                )
+            everything = full or self._is_due(present, settings, began)
+            store = await in_thread(partial(self._place.open, settings, full=everything))
+            try:
+                contents, not_permitted = await self._lists()
+                if not await in_thread(partial(store.use, contents)):
+                    # A field is read in another way from now on.
+                    await in_thread(store.abandon)
+                    everything = True
+                    await in_thread(self._place.discard)
+                    store = await in_thread(partial(self._place.open, settings, full=True))
+                    await in_thread(partial(store.use, contents))
+                state = await in_thread(store.state)
+                since = datetime.fromisoformat(state["since"]) if "since" in state else None
+                if since is None:
+                    await in_thread(partial(store.keep, since=began.isoformat(), full_at=began.isoformat()))
+                listed = await self._listed(contents.items["entity_types"])
+                await in_thread(partial(store.expect, listed))
+                changed = await in_thread(partial(store.note_members, contents.members_of_activities()))
+                if since is not None:
+                    changed += await self._changed(since - self._overlap, contents.items["fields"])
+                removed = await in_thread(partial(store.drop, changed))
+                read = await self._read(store, told)
+                await in_thread(
+                    partial(
+                        store.finish, contents, since=began.isoformat(), workspace_name=name,
+                        not_permitted=not_permitted,
+                    )
+                )  # fmt: skip
+                records = await in_thread(store.count)
+            except BaseException:
+                await in_thread(store.abandon)
+                raise
+            await in_thread(partial(self._place.publish, store))
+        return Refreshed(records, read, removed, everything, tuple(not_permitted))
+
+    def status(self) -> MirrorStatus:
+        """Return when the mirror was refreshed, what it holds, and what of it may be out of date. Sends nothing.
+
+        Raises:
+            MirrorError: there is no mirror.
+
+        Example:
+            >>> client.mirror("lab.duckdb").status().rows["Compound"]
+        """
+        from kalbio.mirror import status
+
+        return status(self._place.path)
+
+    def _is_due(self, present: Mapping[str, Any] | None, settings: Mapping[str, Any], now: datetime) -> bool:
+        """Whether everything has to be read."""
+        from kalbio.mirror._store import FORMAT
+
+        if present is None or present.get("format") != FORMAT:
+            return True
+        if any(present.get(key) != value for key, value in settings.items()):
+            return True
+        return self._full_every is not None and now - datetime.fromisoformat(present["full_at"]) >= self._full_every
+
+    async def _workspace(self) -> tuple[datetime, dict[str, Any], str | None]:
+        """Return what time it is for the server, what the mirror must be of, and the name of the workspace."""
+        now = datetime.now(UTC)
+        response = await self._session.call_or_none(get_active_workspace.build_request())
+        item = None if response is None else as_json(response)
+        known = item if isinstance(item, dict) else {}
+        with contextlib.suppress(TypeError, ValueError):  # no time, or one that nobody can read
+            now = parsedate_to_datetime("" if response is None else response.headers.get("date", "")).astimezone(UTC)
+        settings = {"workspace": known.get("id"), "history": self._history}
+        return now, settings, known.get("workspace_name")
+
+    async def _lists(self) -> tuple[Any, list[str]]:
+        """Return what the lists hold, and which of them may not be read."""
+        from kalbio.mirror._store import Contents
+
+        async def ask(name: str) -> list[Any] | None:
+            items: list[Any] = []
+            for operation in _LISTS[name]:
+                try:
+                    answer = await self._session.call(operation.build_request())
+                except (PermissionDeniedError, NotFoundError):
+                    if name in _NEEDED:
+                        raise
+                    return None
+                items += [item for item in as_list(answer) if isinstance(item, dict) and item.get("id") is not None]
+            return items
+
+        found = dict(zip(_LISTS, await map_bounded(ask, list(_LISTS), self._session.max_in_flight), strict=True))
+        missing = [name for name, items in found.items() if items is None]
+        return Contents({name: items or [] for name, items in found.items()}), missing
+
+    async def _listed(self, types: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+        """Return the entity types with the ids of their records."""
+
+        async def ask(item: Mapping[str, Any]) -> tuple[str, list[str]]:
+            return str(item["id"]), await self._search(entity_slice_id=str(item["id"]))
+
+        return await map_bounded(ask, list(types), self._session.max_in_flight)
+
+    async def _search(self, **conditions: Any) -> list[str]:
+        build: Any = search_records.build_request
+        response = await self._session.call_or_none(build(**conditions))
+        return [] if response is None else read_ids(response)
+
+    async def _changed(self, since: datetime, fields: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return records that may have changed: those with a newer value of any field, and those that events name."""
+
+        async def ask(field: Mapping[str, Any]) -> list[str]:
+            newer = {"field_id": str(field["id"]), "filter_type": "is_last_updated_after", "filter_prop": since}
+            return await self._search(entity_field_filters=strict_json.encode_text([newer]))
+
+        data_fields = [field for field in fields if not field.get("is_key")]
+        found = {one for ids in await map_bounded(ask, data_fields, self._session.max_in_flight) for one in ids}
+        with contextlib.suppress(PermissionDeniedError):  # searches tell most of it
+            client: Any = self._client
+            events = client.workspace.iter_events(resource_type="record", after_date=since, page_size=_EVENTS)
+            async with contextlib.aclosing(events):  # sync: with contextlib.closing(events):
+                async for event in events:
+                    if event.resource_id is not None:
+                        found.add(event.resource_id)
+        return list(found)
+
+    async def _read(self, store: Any, told: RowProgress | None) -> int:
+        """Read the records that the store lacks; return how many there were."""
+        total = await in_thread(store.missing)
+        overhead = self._session.target_length(list_records.build_request(record_ids=""))
+        size = _BATCH_WITH_HISTORY if self._history else _BATCH
+
+        def batches() -> Iterator[Sequence[str]]:
+            for start in range(0, total, 20 * size):
+                ids = store.missing_ids(start, 20 * size)
+                for part in chunk_for_url(ids, overhead=overhead, separator=",", max_count=size):
+                    yield ids[part]
+
+        async def ask(batch: Sequence[str]) -> tuple[Sequence[str], Any, dict[str, Any] | None]:
+            answer = await self._session.call(list_records.build_request(record_ids=",".join(batch)))
+            if not self._history:
+                return batch, answer, None
+            build = list_record_values.build_request
+            return batch, answer, {one: await self._session.call_or_none(build(one)) for one in batch}
+
+        done = 0
+        limit = self._session.max_in_flight
+        answers = map_ordered(ask, batches(), limit, ahead=limit)
+        # Closed with this call: what is under way must not wait for the garbage collector.
+        async with contextlib.aclosing(answers):  # sync: with contextlib.closing(answers):
+            async for batch, answer, histories in answers:
+                store.rows.add(answer, histories)
+                if len(store.rows) >= _FLUSH:
+                    await in_thread(store.flush)
+                done += len(batch)
+                if told is not None:
+                    told(done, total)
+        await in_thread(store.flush)
+        return done
+
+
+class Mirrors(Service):
+    """Local copies of the workspace (`client.mirror`)."""
+
+    def __call__(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        history: bool = True,
+        overlap: timedelta = timedelta(minutes=10),
+        full_every: timedelta | None = timedelta(days=7),
+    ) -> AsyncMirror:
+        """Return the local mirror of the workspace at a place, to refresh it. Sends nothing. Needs the extra `mirror`.
+
+        Args:
+            target: the path of a DuckDB file, which ends in `.duckdb`.
+            history: whether to keep all values that were ever written, with their authors, which takes one request
+                for each record that is read; else the newest of each field in each activity.
+            overlap: how far each refresh looks back behind the one before: longer than events come late.
+            full_every: how old the last full copy may be before a refresh reads everything anew; None for any age.
+
+        Raises:
+            ValueError: an argument cannot be used.
+
+        Example:
+            >>> mirror = client.mirror("lab.duckdb")
+            >>> done = await mirror.refresh()
+        """
+        return AsyncMirror(self._client, target, history=history, overlap=overlap, full_every=full_every)

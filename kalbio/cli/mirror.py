@@ -1,0 +1,86 @@
+"""`kalbio mirror`: a local copy of the workspace, for SQL."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import attrs
+import click
+
+from kalbio.cli.errors import FAILED, Stop
+from kalbio.cli.options import connect, connected, debuggable, printing, progress
+from kalbio.cli.output import Output
+
+_TARGET = click.argument("target", metavar="TARGET")
+
+
+@click.group()
+def mirror() -> None:
+    """Keep a local copy of the workspace, and ask it questions in SQL.
+
+    TARGET is the path of a DuckDB file, such as lab.duckdb.
+    """
+
+
+@mirror.command()
+@_TARGET
+@click.option("--full", is_flag=True, help="Read everything anew, not only what has changed.")
+@click.option("--no-history", is_flag=True, help="Keep the newest value of each field in each activity only, without "
+              "authors: many times fewer requests.")  # fmt: skip
+@connected
+@printing
+def sync(out: Output, target: str, full: bool, no_history: bool) -> None:
+    """Bring a mirror up to date; make it where it is not there yet."""
+    with connect() as client, progress("records") as advance:
+        done = client.mirror(target, history=not no_history).refresh(full=full, progress=advance)
+    if out.form == "text":
+        sys.stdout.write(f"{done}\n")
+    else:
+        out.object(attrs.asdict(done))
+
+
+@mirror.command()
+@_TARGET
+@click.argument("query")
+@debuggable
+@printing
+def sql(out: Output, target: str, query: str) -> None:
+    """Print what a query finds in a mirror. Nothing in the mirror can be changed."""
+    import duckdb
+
+    import kalbio.mirror
+
+    with kalbio.mirror.connect(target) as db:
+        try:
+            found = db.execute(query)
+            columns = [column[0] for column in found.description or ()]
+            rows = found.fetchall()
+        except duckdb.Error as error:
+            raise Stop(str(error), FAILED) from None
+    if len(set(columns)) < len(columns):
+        raise Stop("the result has two columns of one name; give them names of their own with AS", FAILED)
+    items: list[dict[str, Any]] = [dict(zip(columns, row, strict=True)) for row in rows]
+    out.rows(items, columns)
+
+
+@mirror.command()
+@_TARGET
+@debuggable
+@printing
+def status(out: Output, target: str) -> None:
+    """Say when a mirror was refreshed, and how many rows its tables have."""
+    import kalbio.mirror
+
+    found = kalbio.mirror.status(target)
+    if out.form == "csv":
+        out.rows([{"table": name, "rows": count} for name, count in found.rows.items()], ["table", "rows"])
+        return
+    told = attrs.asdict(found)
+    if out.form == "json":
+        out.object(told)
+        return
+    rows = told.pop("rows")
+    out.object(told)
+    sys.stdout.write("\n")
+    out.rows([{"table": name, "rows": count} for name, count in rows.items()], ["table", "rows"])

@@ -1,0 +1,61 @@
+"""A local mirror of a workspace, for SQL: `client.mirror("lab.duckdb").refresh()` makes it and keeps it up to date.
+
+Reading a mirror needs no network: `connect` opens it. Needs the extra `mirror`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from kalbio._extras import require_mirror
+from kalbio._model.errors import MirrorError
+from kalbio.mirror._reports import MirrorStatus, Refreshed
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+else:
+    DuckDBPyConnection = Any
+
+__all__ = ["MirrorError", "MirrorStatus", "Refreshed", "connect", "status"]
+
+
+def connect(target: str | os.PathLike[str]) -> DuckDBPyConnection:
+    """Open a mirror to read it, and return a connection of DuckDB.
+
+    It shows the state that the mirror has now, also after later refreshes. The mirror cannot be written to; tables and
+    views that you make are in memory.
+
+    Args:
+        target: where the mirror is.
+
+    Raises:
+        MirrorError: there is no mirror.
+
+    Example:
+        >>> with kalbio.mirror.connect("lab.duckdb") as db:
+        ...     rows = db.sql("select * from Compound limit 5").fetchall()
+    """
+    require_mirror()
+    from kalbio.mirror._queries import connect
+
+    return connect(target)
+
+
+def status(target: str | os.PathLike[str]) -> MirrorStatus:
+    """Return when a mirror was refreshed, what it holds, and what of it may be out of date.
+
+    Args:
+        target: where the mirror is.
+
+    Raises:
+        MirrorError: there is no mirror.
+
+    Example:
+        >>> kalbio.mirror.status("lab.duckdb").refreshed_at
+        datetime.datetime(...)
+    """
+    require_mirror()
+    from kalbio.mirror._queries import status
+
+    return status(target)

@@ -1,0 +1,52 @@
+"""Mirrors, read. No network."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import Any
+
+from kalbio._model.errors import MirrorError
+from kalbio.mirror._reports import MirrorStatus
+from kalbio.mirror._store import quoted
+from kalbio.mirror._targets import Target, as_text
+
+
+def connect(target: str | os.PathLike[str]) -> Any:
+    """Open a mirror to read it."""
+    import duckdb
+
+    place = Target(target)
+    _known(place)
+    # Attached, not opened: a file that is open already would be shared, and show the state it had then.
+    db = duckdb.connect()
+    db.execute(f"attach {as_text(place.store_path)} as mirror (read_only); use mirror; set TimeZone = 'UTC'")
+    return db
+
+
+def status(target: str | os.PathLike[str]) -> MirrorStatus:
+    """Return what is known of a mirror."""
+    place = Target(target)
+    state = _known(place)
+    with connect(target) as db:
+        names = [name for (name,) in db.execute(
+            "select view_name from duckdb_views() where schema_name = 'main' and database_name = 'mirror' order by 1"
+        ).fetchall()]  # fmt: skip
+        rows = {name: db.execute(f"select count(*) from main.{quoted(name)}").fetchall()[0][0] for name in names}
+    return MirrorStatus(
+        target=str(place.path),
+        workspace=state["workspace_name"] or state["workspace"] or "",
+        refreshed_at=datetime.fromisoformat(state["since"]),
+        full_at=datetime.fromisoformat(state["full_at"]),
+        history=state["history"],
+        rows=rows,
+        not_permitted=tuple(state["not_permitted"]),
+        unfinished=place.is_unfinished,
+    )
+
+
+def _known(place: Target) -> dict[str, Any]:
+    state = place.state()
+    if state is None:
+        raise MirrorError(f"There is no mirror {place.path}; kalbio mirror sync {place.path} makes it")
+    return state

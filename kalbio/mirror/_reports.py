@@ -1,0 +1,57 @@
+"""What is told of a mirror."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import attrs
+
+
+@attrs.frozen
+class Refreshed:
+    """What a refresh has done.
+
+    Attributes:
+        records: how many records the mirror has.
+        read: how many of them were read, because they are new or may have changed.
+        removed: how many were taken out.
+        full: whether everything was read anew.
+        not_permitted: tables that the credentials may not list; they are empty.
+    """
+
+    records: int
+    read: int
+    removed: int
+    full: bool
+    not_permitted: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        kind = "a full copy" if self.full else "what has changed"
+        text = f"{self.records} records; read {kind}: {self.read}, and took out {self.removed}"
+        return text + (f"; may not list {', '.join(self.not_permitted)}" if self.not_permitted else "")
+
+
+@attrs.frozen
+class MirrorStatus:
+    """What a mirror holds.
+
+    Attributes:
+        target: where it is.
+        workspace: the name of the workspace, or its id.
+        refreshed_at: when the last refresh began: what was written later is not in it.
+        full_at: when the last full copy began: what events and searches do not tell is as old as that.
+        history: whether `values` has all values that were ever written, with their authors.
+        rows: the tables, and the number of their rows.
+        not_permitted: tables that the credentials may not list; they are empty.
+        unfinished: whether a refresh has broken off; the next one goes on where it can.
+    """
+
+    target: str
+    workspace: str
+    refreshed_at: datetime
+    full_at: datetime
+    history: bool
+    rows: Mapping[str, int]
+    not_permitted: Sequence[str]
+    unfinished: bool

@@ -1,0 +1,507 @@
+"""The file behind a mirror: what was read, in compact tables, with views on top that show it by its names.
+
+What repeats is kept as a number, and names stand in one place, so that a rename changes no other row. Users see the
+views; the schema `store` is nobody's business but this module's.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from kalbio._core.objects.times import read_time
+from kalbio._core.text.display import printable
+from kalbio._model.content_reading import NUMBER, as_it_stands
+from kalbio._model.field_types import Form, form_of
+from kalbio._model.fields import EntityFieldData
+from kalbio.mirror import _catalog
+from kalbio.mirror._catalog import Listing, unique_names
+from kalbio.mirror._reading import Numbers, Rows, TypedRows
+from kalbio.tables import Column, make_column
+
+FORMAT = 1
+"""Changes with what is in the file: a mirror of another format is made anew."""
+
+_TIMES = frozenset({"created_at", "written_at"})
+
+SQL_TYPES = {
+    "string": "VARCHAR", "double": "DOUBLE", "bool": "BOOLEAN", "date32": "DATE", "list<string>": "VARCHAR[]",
+}  # fmt: skip
+"""The types of columns, by those that they have in Arrow."""
+
+_TABLES = """
+    create schema store;
+    create table store.state (key VARCHAR, value VARCHAR);
+    create table store.names (n INTEGER, id VARCHAR, name VARCHAR, is_number BOOLEAN, is_file BOOLEAN);
+    create table store.records (
+        n BIGINT, record_id VARCHAR, type INTEGER, name VARCHAR, created_at TIMESTAMPTZ, activity INTEGER
+    );
+    create table store.cells (
+        record BIGINT, field INTEGER, content VARCHAR, written_at TIMESTAMPTZ, activity INTEGER, place INTEGER,
+        author INTEGER
+    );
+    create table store.misfits (record BIGINT, field INTEGER, content VARCHAR);
+    create table store.activity_records (activity_id VARCHAR, record_id VARCHAR, table_id VARCHAR);
+"""
+
+_VIEWS = f"""
+    create or replace view main.records as
+        select r.record_id, t.name as entity_type, r.name, r.created_at, a.name as first_activity,
+            a.id as first_activity_id, t.id as entity_type_id
+        from store.records r
+        left join store.names t on t.n = r.type
+        left join store.names a on a.n = r.activity;
+    create or replace view main."values" as
+        select r.record_id, t.name as entity_type, r.name as record, f.name as field, c.content as value,
+            case when f.is_number and regexp_full_match(c.content, '\\s*{NUMBER}\\s*')
+                then try_cast(trim(c.content) as DOUBLE) end as number,
+            u.name as author, c.written_at, a.name as activity, p.name as table_name, f.id as field_id,
+            u.id as written_by, a.id as activity_id, p.id as table_id, t.id as entity_type_id
+        from store.cells c
+        join store.records r on r.n = c.record
+        left join store.names t on t.n = r.type
+        left join store.names f on f.n = c.field
+        left join store.names a on a.n = c.activity
+        left join store.names p on p.n = c.place
+        left join store.names u on u.n = c.author;
+    create or replace view main.files as
+        select file_id, file_name, record_id, record, field, activity, author, written_at
+        from (
+            select case when json_valid(value) then json_extract_string(value, '$.file_id') else value end as file_id,
+                case when json_valid(value) then json_extract_string(value, '$.file_name') end as file_name,
+                v.*
+            from main."values" v join store.names f on f.id = v.field_id
+            where f.is_file
+        )
+        where file_id <> '';
+    create or replace view main.activity_records as
+        select m.activity_id, a.title as activity, m.record_id, m.table_id from store.activity_records m
+        left join store.activities a on a.activity_id = m.activity_id;
+    create or replace view main.misfits as
+        select r.record_id, t.name as entity_type, r.name as record, f.name as field, m.content
+        from store.misfits m
+        join store.records r on r.n = m.record
+        left join store.names t on t.n = r.type
+        left join store.names f on f.n = m.field;
+"""
+
+
+@attrs.frozen
+class Contents:
+    """What the lists of a workspace hold, by table, and which records activities have."""
+
+    items: Mapping[str, Sequence[Mapping[str, Any]]]
+
+    def fields(self) -> dict[str, EntityFieldData]:
+        """Return the fields by id."""
+        return {str(item["id"]): EntityFieldData(dict(item)) for item in self.items["fields"]}
+
+    def members_of_activities(self) -> list[tuple[str, str, str | None]]:
+        """Return the records of activities: activity, record, and the table that it is on."""
+        found: list[tuple[str, str, str | None]] = []
+        for activity in self.items["activities"]:
+            own = str(activity["id"])
+            on_table: set[str] = set()
+            tables = activity.get("data_table_record_mapping")
+            for table, records in (tables if isinstance(tables, dict) else {}).items():
+                found += [(own, str(record), str(table)) for record in records or ()]
+                on_table.update(map(str, records or ()))
+            all_records = activity.get("all_record_ids")
+            for record in all_records if isinstance(all_records, list) else ():
+                if str(record) not in on_table:
+                    found.append((own, str(record), None))
+        return found
+
+
+class Store:
+    """An open file.
+
+    Args:
+        path: the file; one that is not there is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import duckdb
+
+        is_new = not path.exists()
+        # A quarter of what a first copy may take in all; what is larger goes to disk.
+        self._db = duckdb.connect(str(path), config={"memory_limit": "64MB", "threads": 2})
+        self._db.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
+        if is_new:
+            with self:
+                self._db.execute(_TABLES)
+        self._numbers = Numbers(dict(self._all("select id, n from store.names")))
+        following = self._one("select coalesce(max(n), 0) + 1 from store.records")
+        self.rows = Rows(self._numbers, following)
+        self._fields: dict[str, EntityFieldData] = {}
+        self._forms: dict[str, Form] = {}
+        self._typed: dict[str, set[str]] = {}
+        for table, column in self._all(
+            "select table_name, column_name from duckdb_columns() where schema_name = 'store'"
+            " and regexp_full_match(table_name, 't\\d+')"
+        ):
+            self._typed.setdefault(table, set()).add(column)
+
+    def __enter__(self) -> None:
+        self._db.execute("begin")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._db.execute("commit" if kind is None else "rollback")
+
+    def close(self) -> None:
+        """Write everything to the file, and close it."""
+        self._db.execute("checkpoint")
+        self._db.close()
+
+    def abandon(self) -> None:
+        """Close the file; what was committed stays."""
+        self._db.close()
+
+    # -- what it knows of itself ------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Return what is known of the mirror."""
+        return {key: json.loads(value) for key, value in self._all("select key, value from store.state")}
+
+    def keep(self, **state: Any) -> None:
+        """Keep something about the mirror, at once."""
+        with self:
+            self.set_state(**state)
+
+    def count(self) -> int:
+        """Return how many records there are."""
+        return int(self._one("select count(*) from store.records"))
+
+    def set_state(self, **state: Any) -> None:
+        """Keep something about the mirror."""
+        for key, value in state.items():
+            self._db.execute("delete from store.state where key = ?", [key])
+            self._db.execute("insert into store.state values (?, ?)", [key, json.dumps(value)])
+
+    # -- what is there, and what is not -----------------------------------------------------------------------------
+
+    def use(self, contents: Contents) -> bool:
+        """Read values by these fields from now on; whether what is stored was read in the same way."""
+        self._fields = contents.fields()
+        self._forms = {identifier: form_of(field) for identifier, field in self._fields.items()}
+        told = {identifier: form.name for identifier, form in self._forms.items()}
+        known = self.state().get("forms", told)
+        seen = [identifier for identifier in self._numbers.known if identifier in told or identifier in known]
+        fits = all(told.get(identifier) == known.get(identifier) for identifier in seen)
+        if fits:
+            with self:
+                self.set_state(forms=told)
+        return fits
+
+    def expect(self, listed: Iterable[tuple[str, Sequence[str]]]) -> None:
+        """Note which records there are: entity types with the ids of their records."""
+        import pyarrow
+
+        self._db.execute("create or replace temp table kalbio_listed (record_id VARCHAR, type INTEGER)")
+        for kind, ids in listed:
+            number = self._numbers.of(kind)
+            batch = pyarrow.table({"id": pyarrow.array(ids, pyarrow.string())})
+            self._insert(f"insert into kalbio_listed select id, {number} from kalbio_rows", batch)
+
+    def note_members(self, pairs: Sequence[tuple[str, str, str | None]]) -> list[str]:
+        """Note which records activities have; return those of which this has changed."""
+        import pyarrow
+
+        columns = list(zip(*pairs, strict=True)) or [(), (), ()]
+        names = ("activity_id", "record_id", "table_id")
+        batch = pyarrow.table(
+            {name: pyarrow.array(column, pyarrow.string()) for name, column in zip(names, columns, strict=True)}
+        )
+        self._insert("create or replace temp table kalbio_members as select * from kalbio_rows", batch)
+        changed = self._all(
+            "select distinct record_id from ((from kalbio_members except from store.activity_records) union all"
+            " (from store.activity_records except from kalbio_members))"
+        )
+        return [record for (record,) in changed]
+
+    def drop(self, changed: Sequence[str]) -> int:
+        """Take out what is gone, has moved to another entity type, or has changed; return how many are gone."""
+        import pyarrow
+
+        batch = pyarrow.table({"id": pyarrow.array(changed, pyarrow.string())})
+        self._insert(
+            "create or replace temp table kalbio_dropped as select n, r.record_id from store.records r"
+            " where record_id in (select id from kalbio_rows) or not exists"
+            " (select 1 from kalbio_listed l where l.record_id = r.record_id and l.type = r.type)",
+            batch,
+        )
+        if not self._one("select count(*) from kalbio_dropped"):
+            return 0
+        with self:
+            for table, column in (("records", "n"), ("cells", "record"), ("misfits", "record")):
+                self._db.execute(f"delete from store.{table} where {column} in (select n from kalbio_dropped)")
+            for table in self._typed:
+                self._db.execute(f"delete from store.{table} where record in (select n from kalbio_dropped)")
+        gone = (
+            "select count(*) from kalbio_dropped d where not exists"
+            " (select 1 from kalbio_listed l where l.record_id = d.record_id)"
+        )
+        return int(self._one(gone))
+
+    def missing(self) -> int:
+        """Return how many records are to be read."""
+        self._db.execute(
+            "create or replace temp table kalbio_missing as"
+            " select record_id, row_number() over (order by type, record_id) as place from kalbio_listed l"
+            " where not exists (select 1 from store.records r where r.record_id = l.record_id)"
+        )
+        return int(self._one("select count(*) from kalbio_missing"))
+
+    def missing_ids(self, start: int, count: int) -> list[str]:
+        """Return some of the ids of the records that are to be read."""
+        rows = self._all(
+            f"select record_id from kalbio_missing where place > {start} and place <= {start + count} order by place"
+        )
+        return [record_id for (record_id,) in rows]
+
+    # -- rows -------------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Store what was read."""
+        rows = self.rows
+        if not rows.records[0]:
+            return
+        with self:
+            self._name_new()
+            numbers, ids, types, names, times, activities = rows.records
+            self._append(
+                "records", n=numbers, record_id=ids, type=types, name=_texts(names), created_at=times,
+                activity=activities,
+            )  # fmt: skip
+            of_records, of_fields, contents, written, activities, tables, authors = rows.values
+            self._append(
+                "cells", record=of_records, field=of_fields, content=_texts(contents), written_at=written,
+                activity=activities, place=tables, author=authors,
+            )  # fmt: skip
+            for kind, typed in rows.typed.items():
+                self._append_typed(kind, typed)
+        rows.clear()
+
+    def _append_typed(self, kind: str, rows: TypedRows) -> None:
+        import pyarrow
+
+        table = self._typed_table(kind)
+        made: dict[str, Any] = {"record": rows.numbers, "record_id": rows.ids}
+        for field_id, contents in rows.columns().items():
+            form = self._forms.get(field_id)
+            if form is None:  # made since the fields were listed: the next refresh finds it
+                continue
+            values, misfits = make_column(Column(field_id, field_id, form), rows.ids, contents)
+            name = f"c{self._numbers.of(field_id)}"
+            if name not in self._typed[table]:
+                self._db.execute(f'alter table store.{table} add column "{name}" {SQL_TYPES[form.arrow]}')
+                self._typed[table].add(name)
+            made[name] = pyarrow.array(values, _arrow_type(form.arrow))
+            if misfits:
+                number_of = dict(zip(rows.ids, rows.numbers, strict=True))
+                number = self._numbers.of(field_id)
+                self._append(
+                    "misfits",
+                    record=pyarrow.array([number_of[misfit.record_id] for misfit in misfits], pyarrow.int64()),
+                    field=pyarrow.array([number] * len(misfits), pyarrow.int32()),
+                    content=[printable(as_it_stands(misfit.content)) for misfit in misfits],
+                )
+        self._name_new()
+        self._append(table, **made)
+
+    def _typed_table(self, kind: str) -> str:
+        table = f"t{self._numbers.of(kind)}"
+        if table not in self._typed:
+            self._db.execute(f"create table store.{table} (record BIGINT, record_id VARCHAR)")
+            self._typed[table] = {"record", "record_id"}
+        return table
+
+    def _append(self, table: str, **columns: Any) -> None:
+        """Add rows; times come as text, and are read where they are stored."""
+        import pyarrow
+
+        made = {}
+        for name, column in columns.items():
+            if isinstance(column, array):
+                kind = pyarrow.int64() if column.typecode == "q" else pyarrow.int32()
+                column = pyarrow.Array.from_buffers(kind, len(column), [None, pyarrow.py_buffer(column)])
+            elif isinstance(column, list):
+                column = pyarrow.array(column, pyarrow.string())
+            made[name] = column
+        batch = pyarrow.table(made)
+        for name in _TIMES & made.keys():
+            if self._insert(
+                f"select count(*) from kalbio_rows where {name} <> '' and try_cast({name} as TIMESTAMPTZ) is null",
+                batch,
+            ):
+                exact = pyarrow.array([_exact_time(value, name) for value in columns[name]], pyarrow.string())
+                batch = batch.set_column(batch.column_names.index(name), name, exact)
+        names = ", ".join(f'"{name}"' for name in made)
+        self._insert(f"insert into store.{table} ({names}) select {names} from kalbio_rows", batch)
+
+    def _name_new(self) -> None:
+        import pyarrow
+
+        fresh = self._numbers.fresh
+        if fresh:
+            batch = pyarrow.table(
+                {
+                    "n": pyarrow.array([self._numbers.known[one] for one in fresh], pyarrow.int32()),
+                    "id": pyarrow.array(map(printable, fresh), pyarrow.string()),
+                }
+            )
+            self._insert("insert into store.names select n, id, id, false, false from kalbio_rows", batch)
+            fresh.clear()
+
+    # -- names ------------------------------------------------------------------------------------------------------
+
+    def finish(self, contents: Contents, **state: Any) -> None:
+        """Store the lists and what is known of the mirror, and show everything by its present names."""
+        with self:
+            for listing in _catalog.LISTINGS:
+                self._keep_listing(listing, contents.items[listing.table])
+            self._db.execute("create or replace table store.activity_records as from kalbio_members")
+            types = self._names_of_types(contents)
+            for kind in types:
+                self._typed_table(kind)
+            self._keep_names(contents, types)
+            for (view,) in self._all(
+                "select view_name from duckdb_views() where schema_name = 'main' and not internal"
+            ):
+                self._db.execute(f"drop view main.{quoted(view)}")
+            for listing in _catalog.LISTINGS:
+                self._db.execute(f"create view main.{listing.table} as from store.{listing.table}")
+            # Types without a name have one here.
+            self._db.execute(
+                "create or replace view main.entity_types as select t.* replace (n.name as name)"
+                " from store.entity_types t join store.names n on n.id = t.entity_type_id"
+            )
+            self._db.execute(_VIEWS)
+            for kind, name in types.items():
+                self._show_type(kind, name, contents)
+            self.set_state(types=types, **state)
+
+    def _keep_listing(self, listing: Listing, items: Sequence[Mapping[str, Any]]) -> None:
+        import pyarrow
+
+        kinds = {"BOOLEAN": pyarrow.bool_(), "VARCHAR[]": pyarrow.list_(pyarrow.string())}
+        columns = _catalog.columns_of(listing, items)
+        batch = pyarrow.table(
+            {
+                member.column: pyarrow.array(column, kinds.get(member.type, pyarrow.string()))
+                for member, column in zip(listing.members, columns, strict=True)
+            }
+        )
+        cells = ", ".join(f"cast({member.column} as {member.type}) as {member.column}" for member in listing.members)
+        self._insert(f"create or replace table store.{listing.table} as select {cells} from kalbio_rows", batch)
+
+    def _names_of_types(self, contents: Contents) -> dict[str, str]:
+        keys = {field_id: field.field_name or field_id for field_id, field in self._fields.items()}
+        wanted = []
+        for item in contents.items["entity_types"]:
+            given = item.get("slice_name")
+            made = " + ".join(keys.get(str(key), str(key)) for key in item.get("key_field_ids") or ())
+            wanted.append((str(item["id"]), given if isinstance(given, str) and given else made))
+        return unique_names(wanted, _catalog.OWN_TABLES)
+
+    def _keep_names(self, contents: Contents, types: Mapping[str, str]) -> None:
+        """Store what every number stands for, and what that is called now."""
+        import pyarrow
+
+        called: dict[str, str] = {}
+        for listing in _catalog.LISTINGS:
+            places = {member.column: member.source for member in listing.members}
+            for item in contents.items[listing.table]:
+                name = item.get(places[listing.label]) or item.get("email")
+                if isinstance(name, str):
+                    called[str(item["id"])] = printable(name)
+        called.update(types)
+        known = self._numbers.known
+        forms = [self._forms.get(identifier) for identifier in known]
+        batch = pyarrow.table(
+            {
+                "n": pyarrow.array(known.values(), pyarrow.int32()),
+                "id": pyarrow.array(map(printable, known), pyarrow.string()),
+                "name": pyarrow.array([called.get(one, one) for one in known], pyarrow.string()),
+                "is_number": pyarrow.array([form is not None and form.python == "float" for form in forms]),
+                "is_file": pyarrow.array([form is not None and form.python == "FileValue" for form in forms]),
+            }
+        )
+        self._insert("create or replace table store.names as select * from kalbio_rows", batch)
+        self._numbers.fresh.clear()
+
+    def _show_type(self, kind: str, name: str, contents: Contents) -> None:
+        """Make the view of an entity type: its key fields, and the fields that one of its records has a value of."""
+        table = self._typed_table(kind)
+        item = next(item for item in contents.items["entity_types"] if str(item["id"]) == kind)
+        keys = set(map(str, item.get("key_field_ids") or ()))
+        known = self._numbers.known
+        there = [one for one in self._fields if one in known and f"c{known[one]}" in self._typed[table]]
+        counts = ", ".join(f"count(c{known[one]})" for one in there)
+        filled = self._all(f"select {counts} from store.{table}")[0] if there else ()
+        shown = {one for one, count in zip(there, filled, strict=True) if count} | keys
+        columns = [one for one in self._fields if one in shown]
+        columns.sort(key=lambda one: one not in keys)
+        names = unique_names([(one, self._fields[one].field_name or one) for one in columns], ["record_id"])
+        cells = ["record_id"]
+        for one in columns:
+            has_any = one in there
+            cells.append(f"{f'c{known[one]}' if has_any else 'cast(null as VARCHAR)'} as {quoted(names[one])}")
+        self._db.execute(f"create view main.{quoted(name)} as select {', '.join(cells)} from store.{table}")
+
+    # -- DuckDB -----------------------------------------------------------------------------------------------------
+
+    def _insert(self, statement: str, batch: Any) -> Any:
+        """Run a statement on a table in memory; return the first value of its result."""
+        self._db.register("kalbio_rows", batch)
+        try:
+            found = self._db.execute(statement).fetchall()  # all of it: nothing else runs before that
+            return found[0][0] if found else None
+        finally:
+            self._db.unregister("kalbio_rows")
+
+    def _all(self, query: str) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self._db.execute(query).fetchall()
+        return found
+
+    def _one(self, query: str) -> Any:
+        return self._all(query)[0][0]
+
+
+def quoted(name: str) -> str:
+    """Return a name as it stands in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _texts(column: list[str | None]) -> list[str | None]:
+    """Return texts that can be stored: half a pair of UTF-16 is shown as an escape."""
+    try:
+        "".join(filter(None, column)).encode()
+    except UnicodeEncodeError:
+        return [None if text is None else printable(text) for text in column]
+    return column
+
+
+def _exact_time(value: str | None, what: str) -> str | None:
+    moment = read_time(value, what)
+    return None if moment is None else moment.isoformat()
+
+
+_ARROW_TYPES: dict[str, Callable[[Any], Any]] = {
+    "string": lambda pa: pa.string(),
+    "double": lambda pa: pa.float64(),
+    "bool": lambda pa: pa.bool_(),
+    "date32": lambda pa: pa.date32(),
+    "list<string>": lambda pa: pa.list_(pa.string()),
+}
+
+
+def _arrow_type(name: str) -> Any:
+    import pyarrow
+
+    return _ARROW_TYPES[name](pyarrow)

@@ -1,0 +1,149 @@
+"""Where a mirror is kept: a new file is made beside the old one and takes its place when it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.files.file_locks import try_lock
+from kalbio._core.text.display import safe_repr
+from kalbio._model.errors import MirrorError
+from kalbio.mirror._store import FORMAT, Store
+
+SUFFIXES = (".duckdb", ".db")
+
+
+class Target:
+    """A place of a mirror.
+
+    Args:
+        target: a path that ends in `.duckdb`.
+
+    Attributes:
+        path: where it is.
+    """
+
+    def __init__(self, target: str | os.PathLike[str]) -> None:
+        if not isinstance(target, str | os.PathLike) or not os.fspath(target):
+            raise ArgumentError(f"target must be the path of a mirror, such as 'lab.duckdb'; got {safe_repr(target)}")
+        self.path = Path(os.fspath(target))
+        if self.path.suffix.casefold() not in SUFFIXES:
+            raise ArgumentError(f"target must end in .duckdb; got {safe_repr(os.fspath(target))}")
+        if self.path.is_dir():
+            raise ArgumentError(f"target is a folder: {safe_repr(os.fspath(target))}")
+
+    @property
+    def store_path(self) -> Path:
+        """The file with the store of what users see."""
+        return self.path
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a refresh is under way, or has broken off."""
+        return self._beside(".new").exists()
+
+    def _beside(self, ending: str) -> Path:
+        return self.store_path.with_name(f"{self.store_path.name}{ending}")
+
+    def lock(self) -> IO[bytes]:
+        """Keep other refreshes out until the file that this gives is closed. Raises MirrorError when one is at work."""
+        folder = self.store_path.parent
+        if not folder.is_dir():
+            raise ArgumentError(
+                f"There is no folder {safe_repr(os.fspath(folder))} to keep the mirror in; make it first"
+            )
+        opened = self._beside(".lock").open("ab")
+        if not try_lock(opened):
+            opened.close()
+            raise MirrorError(f"Another refresh of {self.path} is at work; wait until it has ended")
+        return opened
+
+    def state(self) -> dict[str, Any] | None:
+        """Return what is known of the mirror that is there, None where there is none.
+
+        Raises MirrorError where something else is there, which must not be replaced.
+        """
+        if not self.store_path.exists():
+            return None
+        import duckdb
+
+        try:
+            with duckdb.connect() as db:
+                db.execute(f"attach {as_text(self.store_path)} as mirror (read_only)")
+                rows = db.execute("select key, value from mirror.store.state").fetchall()
+        except duckdb.Error as error:
+            raise MirrorError(
+                f"{self.store_path} is no mirror of kalbio, or it is damaged: {error}. Choose another target; if it was"
+                " a mirror, delete it and refresh, which makes it anew"
+            ) from None
+        return {key: json.loads(value) for key, value in rows}
+
+    def open(self, settings: Mapping[str, Any], *, full: bool) -> Store:
+        """Open the file that is to take the place of the present one: what an earlier refresh has left, or a copy.
+
+        Args:
+            settings: what must be so of what was left.
+            full: whether to begin with nothing, unless an earlier such refresh broke off.
+        """
+        made = self._beside(".new")
+        left = _open(made) if full else None
+        if left is not None:
+            state = left.state()
+            if state.get("format") == FORMAT and all(state.get(key) == value for key, value in settings.items()):
+                return left
+            left.abandon()
+        self.discard()
+        if not full:
+            copy = self._beside(".copy")
+            shutil.copyfile(self.store_path, copy)
+            copy.replace(made)
+            return Store(made)
+        store = Store(made)
+        with store:
+            store.set_state(format=FORMAT, **settings)
+        return store
+
+    def discard(self) -> None:
+        """Throw away what is not finished."""
+        for ending in (".new", ".new.wal", ".copy"):
+            self._beside(ending).unlink(missing_ok=True)
+        shutil.rmtree(self._beside(".new.tmp"), ignore_errors=True)
+
+    def publish(self, store: Store) -> None:
+        """Let the new file take the place of the old one; who reads the old one goes on reading it."""
+        store.close()
+        made = self._beside(".new")
+        with made.open("rb+") as opened:
+            os.fsync(opened.fileno())
+        made.replace(self.store_path)
+        _sync_folder(self.store_path.parent)
+
+
+def as_text(path: Path) -> str:
+    """Return a path as it stands in SQL."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _open(path: Path) -> Store | None:
+    """Open a file that may be there; None where it is not, or is of no use."""
+    import duckdb
+
+    try:
+        return Store(path) if path.exists() else None
+    except duckdb.Error:  # torn, or of another version
+        return None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the rename survive a loss of power."""
+    if os.name == "posix":
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)

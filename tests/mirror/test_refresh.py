@@ -1,0 +1,99 @@
+"""`client.mirror(...).refresh()`: what is in a mirror, and what a refresh asks for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kalbio.mirror
+from kalbio import KalbioError, MirrorError
+from tests.conftest import Lab
+
+
+def mirror(lab: Lab, folder: Path, **settings: Any) -> Any:
+    """The mirror of a lab. Everything happens within seconds here, so that it looks back no further."""
+    return lab.api.mirror(folder / "lab.duckdb", **{"overlap": timedelta(0), **settings})
+
+
+def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    """What a query finds in that mirror."""
+    with kalbio.mirror.connect(folder / "lab.duckdb") as db:
+        found: list[tuple[Any, ...]] = db.sql(query).fetchall()
+        return found
+
+
+def compound(lab: Lab, key: str) -> Any:
+    """A record of the demo seed."""
+    return lab.world(lab.api.records.get_record_by_id({"Compound": key}))
+
+
+def test_a_mirror_has_the_tables_of_the_client(lab: Lab, tmp_path: Path) -> None:
+    """The table of an entity type has the columns, types and rows that `client.records.table` gives."""
+    lab.world(mirror(lab, tmp_path).refresh())
+    table = lab.world(lab.api.records.table("Compound"))
+    with kalbio.mirror.connect(tmp_path / "lab.duckdb") as db:
+        found = db.sql("select * from Compound")
+        assert found.columns == table.columns
+        assert [str(kind) for kind in found.types] == ["VARCHAR", "VARCHAR", "VARCHAR", "DOUBLE", "BOOLEAN"]
+        assert sorted(found.fetchall()) == sorted(tuple(row.values()) for row in table)
+
+
+def test_values_have_their_author_time_and_activity(lab: Lab, tmp_path: Path) -> None:
+    """The table of values has every value that was ever written, with who, when and where."""
+    record = compound(lab, "SBX-1")
+    lab.world(record.add_value("Potency (nM)", 3))
+    lab.world(mirror(lab, tmp_path).refresh())
+    found = rows(tmp_path, "select value, number, author, activity, written_at from values"
+                 " where record = 'SBX-1' and field = 'Potency (nM)' order by written_at")  # fmt: skip
+    history = lab.world(record.history("Potency (nM)"))
+    assert [row[:4] for row in found] == [
+        ("12.5", 12.5, "Sandbox Admin", "Kinase screen"), ("3", 3.0, "Sandbox Admin", None),
+    ]  # fmt: skip
+    assert [row[4] for row in found] == sorted(history["written_at"])
+
+
+def test_a_refresh_reads_what_has_changed(lab: Lab, tmp_path: Path) -> None:
+    """A refresh reads the record that was written to, and the record that is new, and no other."""
+    lab.world(mirror(lab, tmp_path).refresh())
+    lab.world(compound(lab, "SBX-1").add_value("Potency (nM)", 3))
+    lab.world(lab.api.records.get_or_create_record({"Compound": "SBX-6"}))
+    lab.exchanges.clear()
+    done = lab.world(mirror(lab, tmp_path).refresh())
+    assert (done.records, done.read, done.removed, done.full) == (6, 2, 0, False)
+    assert lab.operations().count("listRecordValues") == 2
+    assert rows(tmp_path, 'select Compound, "Potency (nM)" from Compound where Compound in (\'SBX-1\', \'SBX-6\')'
+                " order by 1") == [("SBX-1", 3.0), ("SBX-6", None)]  # fmt: skip
+    assert rows(tmp_path, "select count(*) from values where record = 'SBX-1'") == [(4,)]
+
+
+def test_a_reader_keeps_its_state(lab: Lab, tmp_path: Path) -> None:
+    """A connection shows the state it was opened at; one that is opened after the refresh shows the new one."""
+    lab.world(mirror(lab, tmp_path).refresh())
+    count = "select count(*) from records"
+    with kalbio.mirror.connect(tmp_path / "lab.duckdb") as before:
+        lab.world(lab.api.records.get_or_create_record({"Compound": "SBX-6"}))
+        lab.world(mirror(lab, tmp_path).refresh())
+        assert before.sql(count).fetchall() == [(5,)]
+        assert rows(tmp_path, count) == [(6,)]
+
+
+def test_something_else_is_not_replaced(lab: Lab, tmp_path: Path) -> None:
+    """A file that is no mirror is left as it is, and one that is the mirror of another workspace, too."""
+    import duckdb
+
+    with duckdb.connect(str(tmp_path / "lab.duckdb")) as db:
+        db.execute("create table mine as select 1 as one")
+    held = (tmp_path / "lab.duckdb").read_bytes()
+    with pytest.raises(MirrorError, match="no mirror of kalbio"):
+        lab.world(mirror(lab, tmp_path).refresh())
+    assert (tmp_path / "lab.duckdb").read_bytes() == held
+
+
+def test_reading_a_mirror_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
+    """Reading what is not there names the command that makes it, and makes nothing."""
+    with pytest.raises(KalbioError, match="kalbio mirror sync"):
+        kalbio.mirror.status(tmp_path / "lab.duckdb")
+    assert list(tmp_path.iterdir()) == []
