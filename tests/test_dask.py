@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import cloudpickle
-import dask
+import dask.dataframe
+import distributed
+import pandas
 import pytest
 from pandas.testing import assert_frame_equal
 
 import kalbio.dask
-from kalbio import F, IdentifierNotFoundError, KaleidoscopeClient, SettingError
+from kalbio import F, IdentifierNotFoundError, JournalError, KaleidoscopeClient, OutcomeError, SettingError
 from kalbio._model.field_types import FIELD_TYPES
 from kalbio.dask._connection import Connection, close_clients
 from kalbio.records import RecordsService
@@ -59,7 +63,7 @@ def client(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaleid
     close_clients()
 
 
-@pytest.mark.parametrize("partition_size", [1, 3, 100])
+@pytest.mark.parametrize("partition_size", [2, 100])
 @pytest.mark.parametrize(
     "given",
     [
@@ -215,3 +219,207 @@ def test_contradictions_are_refused(client: KaleidoscopeClient, given: dict[str,
     for read in (kalbio.dask.read_records, kalbio.dask.read_values):
         with pytest.raises(ValueError, match=told):
             read(**{"fields": ["Compound"], **given})
+
+
+# -- the way back -----------------------------------------------------------------------------------------------------
+
+
+def rows(name: str, count: int = 7) -> pandas.DataFrame:
+    """A table of records that are not there yet."""
+    numbers = range(count)
+    return pandas.DataFrame(
+        {
+            "Molecule": [f"{name}-{number}" for number in numbers],
+            "Count": [number + 0.5 for number in numbers],
+            "a multiselect": [["a", str(number)] for number in numbers],
+            "Remark": "not loaded",
+        }
+    )
+
+
+LOADED: dict[str, Any] = {"key": "Compound", "columns": {"Molecule": "Compound", "Remark": None}}
+
+
+def in_parts(frame: pandas.DataFrame, count: int = 3) -> Any:
+    """A Dask frame of it, whose lists stay lists."""
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dask.dataframe.from_pandas(frame, npartitions=count)
+
+
+def histories(client: KaleidoscopeClient, name: str, count: int = 7) -> list[list[Any]]:
+    """Every value of the records of a table."""
+    keys = [{"Compound": f"{name}-{number}"} for number in range(count)]
+    history = client.records.table(
+        ids=keys, fields=["Compound", "Count", "a multiselect"], types={"Count": str}, history=True
+    )
+    return sorted(map(list, zip(history["Compound"], history["field"], history["value"], strict=True)))
+
+
+def once(name: str, count: int = 7) -> list[list[Any]]:
+    """What these are where each was written once."""
+    counts = [[f"{name}-{number}", "Count", f"{number}.5"] for number in range(count)]
+    return sorted(counts + [[f"{name}-{number}", "a multiselect", f'["a","{number}"]'] for number in range(count)])
+
+
+def test_a_frame_is_loaded_once(client: KaleidoscopeClient, tmp_path: Path) -> None:
+    """A frame is loaded as one machine loads its table; again, with the folder or with another, it writes nothing."""
+    frame = in_parts(rows("once"))
+    report = kalbio.dask.upsert(frame, **LOADED, activity="Kinase screen", journal_dir=tmp_path / "a" / "journals")
+
+    assert (report.ok, report.records_made, report.counts, report.values_unchanged) == (True, 7, {"done": 14}, 0)
+    assert histories(client, "once") == once("once")
+    screened = client.records.table(activity="Kinase screen", fields=["Compound", "Count"])
+    assert dict(zip(screened["Compound"], screened["Count"], strict=True))["once-6"] == 6.5
+    for folder in ("a/journals", "b"):
+        report = kalbio.dask.upsert(frame, **LOADED, activity="Kinase screen", journal_dir=tmp_path / folder)
+        assert (report.ok, report.counts, report.values_unchanged) == (True, {}, 14)
+    assert histories(client, "once") == once("once")
+
+
+def test_what_cannot_be_loaded_is_told_with_its_partition(client: KaleidoscopeClient, tmp_path: Path) -> None:
+    """Of a partition with a refused cell nothing is sent, or all else; the other partitions are loaded."""
+    frame = rows("told", 4)
+    frame["Count"] = ["1", "2", "3", "about 4"]
+    report = kalbio.dask.upsert(in_parts(frame, 2), **LOADED, journal_dir=tmp_path / "a")
+    assert (report.ok, report.records_made, report.counts) == (False, 2, {"done": 4, "skipped": 3, "refused": 1})
+    table = report.to_pandas()
+    assert table[["partition", "row", "key", "column"]].to_numpy().tolist() == [[1, 1, "told-3", "Count"]]
+    with pytest.raises(OutcomeError, match=r"partition 1: row 1 .*'about 4'"):
+        report.raise_for_failures()
+    assert "  partition 1: row 1 (told-3), 'Count': 'about 4' is no number" in str(report)
+
+    report = kalbio.dask.upsert(in_parts(frame, 2), **LOADED, journal_dir=tmp_path / "b", on_error="continue")
+    assert (report.ok, report.counts, report.values_unchanged) == (False, {"done": 3, "refused": 1}, 4)
+
+
+def test_a_key_in_two_partitions_is_refused(client: KaleidoscopeClient, tmp_path: Path) -> None:
+    """Rows that two workers would load into one record, or into two that a person takes for one, are not sent."""
+    twice, twins = rows("twice", 4), rows("twins", 4)
+    twice.loc[3, "Molecule"] = "twice-0"
+    twins.loc[3, "Molecule"] = "TWINS-0 "
+    for frame, told in (
+        (
+            twice,
+            r"'twice-0' in partition 0 and 'twice-0' in partition 1; bring .* data.shuffle.*to_parquet",
+        ),
+        (twins, "'twins-0' in partition 0 and 'TWINS-0 ' in partition 1; spell them alike"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            kalbio.dask.upsert(in_parts(frame, 2), **LOADED, journal_dir=tmp_path / "journals")
+    assert client.records.search_records(where=F("Compound").starts_with("tw")) == []
+    assert not (tmp_path / "journals").exists()
+
+    report = kalbio.dask.upsert(in_parts(twins, 2), **LOADED, journal_dir=tmp_path, near_twins="create")
+    assert (report.ok, report.records_made) == (True, 4)
+
+
+def test_fields_are_made_once(client: KaleidoscopeClient, tmp_path: Path) -> None:
+    """Fields that are asked for are made before the partitions are loaded, of the types that are given."""
+    frame = rows("made").assign(Lot="0042")
+    report = kalbio.dask.upsert(in_parts(frame), **LOADED, create_fields={"Lot": "text"}, journal_dir=tmp_path)
+
+    assert report.ok
+    made = [field for field in client.entity_fields.get_data_fields(use_cache=False) if field.field_name == "Lot"]
+    assert [field.field_type for field in made] == ["text"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"data": [{"Molecule": "x"}]}, "takes a Dask DataFrame; got list"),
+        ({"near_twins": "yes"}, "near_twins must be"),
+        ({"on_error": "log"}, "on_error must be"),
+        ({"timeout": -1}, "timeout"),
+        ({"create_fields": True}, "create_fields must be a dict"),
+        (
+            {"key": "Batch", "columns": {"Molecule": "Batch", "Remark": None}},
+            "There is no record with these key fields",
+        ),
+        ({"columns": {"Molecule": "Compound"}}, "Columns that match no field: 'Remark'"),
+        ({"converters": {"Size": float}}, "'Size'"),
+        ({"activity": "No such"}, "No such"),
+    ],
+)
+def test_loads_that_make_no_sense_are_refused(
+    client: KaleidoscopeClient, tmp_path: Path, given: dict[str, Any], told: str
+) -> None:
+    """A load that cannot be right is refused before a partition is computed."""
+
+    def never(part: pandas.DataFrame) -> pandas.DataFrame:
+        raise AssertionError
+
+    frame = in_parts(rows("wrong")).map_partitions(never, meta=rows("wrong"))
+    with pytest.raises(ValueError, match=told):
+        kalbio.dask.upsert(**{"data": frame, **LOADED, "journal_dir": tmp_path / "journals", **given})
+    assert not (tmp_path / "journals").exists()
+
+
+def test_journals_are_of_one_load(client: KaleidoscopeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of another load, or one that a worker does not see, is refused: what was sent would be sent again."""
+    kalbio.dask.upsert(in_parts(rows("folder")), **LOADED, journal_dir=tmp_path / "a")
+    with pytest.raises(JournalError, match="are of a load of 3 partitions, and the frame has 2"):
+        kalbio.dask.upsert(in_parts(rows("folder"), 2), **LOADED, journal_dir=tmp_path / "a")
+    with pytest.raises(JournalError, match="belongs to other rows"):
+        kalbio.dask.upsert(in_parts(rows("other")), **LOADED, journal_dir=tmp_path / "a")
+    with pytest.raises(JournalError, match="has other files in it"):
+        kalbio.dask.upsert(in_parts(rows("other")), **LOADED, journal_dir=tmp_path)
+
+    def moved(part: pandas.DataFrame) -> pandas.DataFrame:
+        (tmp_path / "b" / "load.json").unlink(missing_ok=True)  # as on a machine that has a folder of its own there
+        return part
+
+    with pytest.raises(JournalError, match="This worker does not see the journals in"):
+        kalbio.dask.upsert(in_parts(rows("elsewhere")).map_partitions(moved), **LOADED, journal_dir=tmp_path / "b")
+    (tmp_path / "a" / "load.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(JournalError, match="is damaged"):
+        kalbio.dask.upsert(in_parts(rows("folder")), **LOADED, journal_dir=tmp_path / "a")
+
+
+# -- a cluster --------------------------------------------------------------------------------------------------------
+
+
+def die_once_written() -> None:
+    """Let this process be killed when it has sent its first partition, before the journal says that it is in."""
+    import os
+    import signal
+
+    from kalbio._core.bulk.journal import Journal
+
+    note, calls = Journal.note, [0]
+
+    def killed(self: Journal, notes: Any) -> None:
+        calls[0] += 1
+        if calls[0] == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        note(self, notes)
+
+    Journal.note = killed  # type: ignore[method-assign]
+
+
+def test_a_worker_is_killed_and_nothing_is_doubled(client: KaleidoscopeClient, tmp_path: Path) -> None:
+    """Of two workers one is killed between a write and its note: frame and histories are those of one machine."""
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            local_directory=tmp_path / "space",
+        ) as cluster,
+        distributed.Client(cluster) as workers,
+        dask.config.set(scheduler=workers),
+    ):
+        first = sorted(workers.run(os.getpid))[0]
+        workers.run(die_once_written, workers=[first])
+        before = {*workers.run(os.getpid).values()}
+        frame = in_parts(rows("killed"), 4)
+        report = kalbio.dask.upsert(frame, **LOADED, only_changed=False, journal_dir=tmp_path / "journals")
+        read = kalbio.dask.read_records(
+            where=F("Compound").starts_with("killed"), fields=FIELDS, partition_size=2
+        ).compute()
+        assert before - {*workers.run(os.getpid).values()}
+
+    assert report.ok
+    assert histories(client, "killed") == once("killed")
+    table = client.records.table(where=F("Compound").starts_with("killed"), fields=FIELDS)
+    assert_frame_equal(read, table.to_pandas())

@@ -5,9 +5,11 @@ Workers log in with what their own environment or profile says; no credentials a
 
 from __future__ import annotations
 
+from kalbio.dask._loads import upsert
 from kalbio.dask._reads import read_records, read_values
+from kalbio.dask._report import ClusterLoadReport, PartitionReport
 
-__all__ = ["read_records", "read_values"]
+__all__ = ["ClusterLoadReport", "PartitionReport", "read_records", "read_values", "upsert"]
 
 
 def __dir__() -> list[str]:
