@@ -44,6 +44,7 @@ def sandbox(
     with Sandbox(db, seed=seed, faults=faults) as lab, serve(lab, port) as server:
         lab.release_jobs(seconds_per_stage)
         facts = {
+            "Pages": server.pages_url,
             "Data": data_line(db, f"new, {seed}" if lab.is_new else "as it was"),
             "Faults": "  ".join(fault_specs) or "none, see --fault",
         }

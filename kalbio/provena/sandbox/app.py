@@ -19,6 +19,7 @@ from kalbio._core.emulator.emulator import Emulator
 from kalbio._core.emulator.faults import Fault
 from kalbio._core.emulator.ledger import Ledger
 from kalbio._core.emulator.messages import Request, Response
+from kalbio._core.emulator.pages import PageSource
 from kalbio._core.emulator.refusals import Code, Refusal
 from kalbio._core.emulator.strict_json import Document
 from kalbio.provena.sandbox import (
@@ -140,6 +141,7 @@ class Sandbox(Emulator[Store]):
             authenticator=identity.Users(store, routes.roles),
             conventions=_CONVENTIONS,
             faults=faults,
+            pages=_pages,
             clock=store.clock.now,
         )
         if is_new:
@@ -179,6 +181,11 @@ class Sandbox(Emulator[Store]):
             raise ValueError(f"seconds_per_stage is a number from 0 on; got {seconds_per_stage!r}")
         with self._writing():
             jobs.release(self.store, seconds_per_stage)
+            jobs.advance(self.store)
+
+    def advance_jobs(self) -> None:
+        """Take every job as far as it is due, which each request does as well."""
+        with self._writing():
             jobs.advance(self.store)
 
     @property
@@ -279,6 +286,12 @@ class Sandbox(Emulator[Store]):
         answer = super()._run(call)
         jobs.advance(self.store)
         return answer
+
+
+def _pages() -> PageSource:
+    from kalbio.provena.sandbox.pages import site  # Jinja2 is loaded for those who look at a page
+
+    return site()
 
 
 def _is_strange(operation: Operation, values: dict[str, str]) -> bool:

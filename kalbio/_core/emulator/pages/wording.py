@@ -68,10 +68,24 @@ def tone(state: str) -> str:
 
 _TONES = {
     **dict.fromkeys(
-        ("complete", "completed", "done", "delivered", "validated", "success", "successful", "true"), "good"
+        ("complete", "completed", "done", "delivered", "validated", "succeeded", "success", "successful", "true"),
+        "good",
     ),
     **dict.fromkeys(("failed", "failure", "error", "validation_failed", "blocked", "cancelled", "refused"), "bad"),
-    **dict.fromkeys(("pending", "submitted", "in progress", "in review", "created", "running", "waiting"), "busy"),
+    **dict.fromkeys(
+        (
+            "pending",
+            "submitted",
+            "in progress",
+            "in_progress",
+            "dequeued",
+            "in review",
+            "created",
+            "running",
+            "waiting",
+        ),
+        "busy",
+    ),
 }
 
 FILTERS: dict[str, Callable[..., str]] = {
