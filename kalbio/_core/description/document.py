@@ -120,7 +120,7 @@ class Description:
             node = target
         return node
 
-    def path_of(self, operation_id: str, **values: str) -> str:
+    def path_of(self, operation_id: str, /, **values: str) -> str:
         """The path of an operation, with its parameters filled in."""
         return self.by_id[operation_id].path.format(**values)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 from kalbio._core.emulator.messages import Delivery, Request
 from kalbio._core.emulator.pages import PREFIX
@@ -101,7 +102,7 @@ def send_again(visit: Visit) -> Redirect:
 
 def _carry_out(visit: Visit, operation_id: str, path: Document, body: Json) -> Document:
     """Carry out an operation by a request like any other, which meets the same checks and leaves the same traces."""
-    target = load_contract().path_of(operation_id, **path)
+    target = load_contract().path_of(operation_id, **{name: quote(value, safe="") for name, value in path.items()})
     headers = [
         ("content-type", "application/json"), ("x-kal-authorization", f"Bearer {visit.emulator.issue_token()}"),
     ]  # fmt: skip
