@@ -12,7 +12,7 @@ from typing import Protocol
 
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.server import serve
-from scripts.gallery import cells, terminal
+from scripts.gallery import cells, pages, terminal
 from scripts.gallery.steady import steady
 from scripts.notebooks import EXAMPLES
 
@@ -57,6 +57,11 @@ MAKERS: dict[str, Make] = {
     "potencies.svg": partial(cells.plot, "first_steps", 1),
     "curves.svg": partial(cells.plot, "screening_campaign", 1),
     "solubility.svg": partial(cells.plot, "structures", 1),
+    "overview.png": partial(pages.sandbox_page, pages.Workspace.overview, height=760),
+    "entity-type.png": partial(pages.sandbox_page, pages.Workspace.entity_type, height=760),
+    "record.png": partial(pages.sandbox_page, pages.Workspace.record, height=900),
+    "registration.png": partial(pages.sandbox_page, pages.Workspace.registration, height=900),
+    "request.png": partial(pages.sandbox_page, pages.Workspace.refused_request, height=900),
     "command-line.svg": commands(
         "kalbio records table Compound --where '\"Potency (nM)\" < 1000'",
         "cat registry-export.csv",
@@ -78,11 +83,12 @@ def main() -> None:
         parser.error(f"there is no picture {', '.join(sorted(unknown))}")
     warnings.simplefilter("error")
     options.to.mkdir(parents=True, exist_ok=True)
-    for name in wanted:
-        for dark in (False, True):
-            path = options.to / (Path(name).stem + ("-dark" if dark else "") + Path(name).suffix)
-            MAKERS[name](path, dark=dark)
-            print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+    with pages.kept:
+        for name in wanted:
+            for dark in (False, True):
+                path = options.to / (Path(name).stem + ("-dark" if dark else "") + Path(name).suffix)
+                MAKERS[name](path, dark=dark)
+                print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
