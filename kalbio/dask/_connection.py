@@ -14,6 +14,9 @@ from kalbio._core.errors import SettingError
 from kalbio._model.profiles import CREDENTIALS, VARIABLE
 from kalbio.client import KaleidoscopeClient
 
+LARGEST_ANSWER = 2**30
+"""Bytes: a search lists all ids of a frame in one answer, 39 bytes each, so this has room for 27 million records."""
+
 
 @attrs.frozen
 class Place:
@@ -69,7 +72,9 @@ def _connected(profile: str | None, max_in_flight: int) -> tuple[KaleidoscopeCli
     with fork_lock():
         if key not in _clients:
             # Whatever the environment says: what a worker only logs is missing in the result.
-            client = KaleidoscopeClient(profile=profile, max_in_flight=max_in_flight, on_error="raise")
+            client = KaleidoscopeClient(
+                profile=profile, max_in_flight=max_in_flight, max_answer_size=LARGEST_ANSWER, on_error="raise"
+            )
             try:
                 workspace = client.workspace.get_workspace()
             except BaseException:
