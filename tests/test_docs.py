@@ -234,6 +234,18 @@ def test_every_picture_is_made_and_shown() -> None:
     assert [path.name for path in PICTURES.iterdir() if path.stat().st_size > 150_000] == []
 
 
+def test_the_readme_compares_with_the_versions_that_are_here() -> None:
+    """The versions of other packages that the README names are those of the development environment."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Compared with")[2].partition("\n## ")[0]
+    pins = (ROOT / "scripts" / "constraints.txt").read_text(encoding="utf-8")
+    named = re.findall(r"(httpx|requests|openapi-python-client) (\d+\.\d+)", text)
+
+    assert len(named) >= 3
+    assert [
+        name for name, version in named if not re.search(rf"^{name}=={re.escape(version)}\b", pins, re.MULTILINE)
+    ] == []
+
+
 def test_modules_that_pages_name_are_there() -> None:
     """A path of a module, from the root, the package or the core, leads to a file."""
     root = Path(kalbio.__file__).parent.parent

@@ -62,6 +62,7 @@ MAKERS: dict[str, Make] = {
     "record.png": partial(pages.sandbox_page, pages.Workspace.record, height=900),
     "registration.png": partial(pages.sandbox_page, pages.Workspace.registration, height=900),
     "request.png": partial(pages.sandbox_page, pages.Workspace.refused_request, height=900),
+    "lineage.png": partial(pages.provena_page, pages.Study.run, height=860),
     "command-line.svg": commands(
         "kalbio records table Compound --where '\"Potency (nM)\" < 1000'",
         "cat registry-export.csv",

@@ -1,4 +1,4 @@
-"""Shows pages of the sandbox, with what the registration demo has left in it."""
+"""Shows pages of the sandboxes, with what the demos have left in them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from functools import cache
 from pathlib import Path
 
 from kalbio import KalbioError, KaleidoscopeClient
+from kalbio._core.emulator.server import serve
+from kalbio.provena import APIOverrides, ClientCredentialsFlow, Config, OfflineFlow, ProvenaClient
+from kalbio.provena.sandbox import Sandbox as ProvenaSandbox
 from kalbio.sandbox import Sandbox
-from kalbio.sandbox.server import serve
 from scripts.gallery.chromium import shoot
 from scripts.gallery.steady import steady
+from scripts.provena_demo.__main__ import Lab
+from scripts.provena_demo.__main__ import run as run_study
 from scripts.registration_demo.__main__ import EXPERIMENT, run
 from scripts.registration_demo.account import Account
 from scripts.registration_demo.registrar import Registrar, serving
 from scripts.registration_demo.table import KEY, SPOILT
 
 _WIDTH = 1180
-_PORT = 8321  # that of `kalbio sandbox`, which a page names
+_PORT, _PROVENA_PORT = 8321, 8322  # of the commands, which pages name
 
 
 class Workspace:
@@ -92,3 +96,42 @@ def _workspace() -> Workspace:
 def sandbox_page(where: Callable[[Workspace], str], to: Path, *, dark: bool, height: int) -> None:
     """Save a picture of a page, and of as much of it as this height shows."""
     shoot(where(_workspace()), to, dark=dark, width=_WIDTH, height=height)
+
+
+class Study:
+    """A stand-in for Provena that is served, after its demo.
+
+    Attributes:
+        pages: where its pages are.
+    """
+
+    def __init__(self, pages: str, client: ProvenaClient) -> None:
+        self.pages = pages
+        self._client = client
+
+    def run(self) -> str:
+        """A model run, with what it used and what it made."""
+        run = sorted(self._client.model_runs.list(), key=lambda item: str(item.display_name))[0]
+        return f"{self.pages}browse/items/{run.id.replace('/', '%2F')}"
+
+
+@cache
+def _study() -> Study:
+    """Run the demo of Provena, once for all pictures; it is served until the end."""
+    kept.enter_context(steady())
+    sandbox = kept.enter_context(ProvenaSandbox())
+    server = kept.enter_context(serve(sandbox, port=_PROVENA_PORT))
+    config = Config("sandbox.invalid", "sandbox", APIOverrides.at(server.url))
+    logins = [
+        *(OfflineFlow(config, "client-tools", sandbox.offline_token(name)) for name in ("alice", "bob")),
+        ClientCredentialsFlow(config, "admin", sandbox.client_secret),
+    ]
+    lab = Lab(*(kept.enter_context(ProvenaClient(login)) for login in logins))
+    with contextlib.redirect_stdout(io.StringIO()):
+        run_study(Account(), lab)
+    return Study(server.pages_url, lab.modeller)
+
+
+def provena_page(where: Callable[[Study], str], to: Path, *, dark: bool, height: int) -> None:
+    """Save a picture of a page of the stand-in, and of as much of it as this height shows."""
+    shoot(where(_study()), to, dark=dark, width=_WIDTH, height=height)
