@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Literal
 
 from kalbio._core.emulator.refusals import Refusal
@@ -232,19 +233,24 @@ def shown_records(store: Store, record_ids: Iterable[str], form: Form) -> list[D
 def _show_values(store: Store, shown: dict[str, Document], chosen: str, form: Form) -> None:
     """Add current values: those of the records themselves, and those of their sub-records under the id of these."""
     spell = microseconds if form == "list" else milliseconds
+    # In the order of the index, so that nothing has to be sorted: the newest first within a field.
+    own = store.rows(
+        "select record_id, id, record_id, field_id, operation_id, view_id, content, created from value"
+        " where record_id in (select value from json_each(?)) order by record_id desc, field_id desc, created desc",
+        chosen,
+    )
+    inherited = store.rows(
+        "select s.parent_id, v.id, v.record_id, v.field_id, v.operation_id, v.view_id, v.content, v.created"
+        " from sub_record s join record r on r.id = s.child_id join value v on v.record_id = s.child_id"
+        " where r.archived = 0 and s.parent_id in (select value from json_each(?)) order by v.created desc",
+        chosen,
+    )
+    times = {row[1]: row[-1] for row in chain(own, inherited)} if inherited else {}
     seen: set[tuple[str, ...]] = set()
     with_sub_records: dict[str, bool] = {}
     entries: list[Document] = []
     contents: list[str] = []
-    for shown_id, id_, record_id, field_id, operation_id, view_id, content, created in store.rows(
-        "with chosen as (select value as id from json_each(?)),"
-        " owner as (select id as shown_id, id as record_id from chosen"
-        " union select s.parent_id, s.child_id from sub_record s join record r on r.id = s.child_id"
-        " where r.archived = 0 and s.parent_id in (select id from chosen))"
-        " select o.shown_id, v.id, v.record_id, v.field_id, v.operation_id, v.view_id, v.content, v.created"
-        " from owner o join value v on v.record_id = o.record_id order by v.created desc",
-        chosen,
-    ):
+    for shown_id, id_, record_id, field_id, operation_id, view_id, content, created in chain(own, inherited):
         scope = (shown_id, record_id, field_id, operation_id, view_id)
         if scope in seen or shown_id not in shown:
             continue
@@ -263,7 +269,10 @@ def _show_values(store: Store, shown: dict[str, Document], chosen: str, form: Fo
             "record_id": record_id,
             "record_view_id": view_id,
         }
-        shown[shown_id]["record_values"].setdefault(field_id, []).append(entry)
+        values = shown[shown_id]["record_values"].setdefault(field_id, [])
+        values.append(entry)
+        if record_id != shown_id:
+            values.sort(key=lambda value: -times[value["id"]])
         entries.append(entry)
         contents.append(content)
     # All at once: there are many, and small.

@@ -35,10 +35,11 @@ create index record_key_value on record_key (key_value_id);
 create table sub_record (parent_id text not null, child_id text not null, primary key (parent_id, child_id))
     without rowid;
 
+-- with rowid: values of a record are mostly written together, and so they lie together when they are read
 create table value (
-    id text primary key, record_id text not null, field_id text not null, operation_id text, view_id text,
+    id text not null unique, record_id text not null, field_id text not null, operation_id text, view_id text,
     content text not null, created integer not null, created_by text not null, import_id text
-) without rowid;
+);
 create index value_record on value (record_id, field_id, created);
 create index value_field on value (field_id, created);
 
