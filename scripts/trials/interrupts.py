@@ -63,9 +63,12 @@ def run(
             sandbox.faults.add(fault)
         watch = _RequestTimes(sandbox)
         for number in range(count):
-            call = _call(client, records, number, draw)
+            begun = threading.Event()
+            call = _call(client, records, number, draw, begun)
+            if number % 8:  # else not before the first row is there, so that there is something to account for
+                begun.set()
             with nullcontext() if stops else _without_stop():
-                end, pressed = _interrupted(call, draw.random())
+                end, pressed = _interrupted(call, draw.random(), begun)
             ended = time.monotonic()
             slowest = max(slowest, ended - pressed)
             time.sleep(LOOK)
@@ -121,9 +124,13 @@ def _stuck_threads() -> int:
     return sum(thread.is_alive() for thread in threads)
 
 
-def _call(client: KaleidoscopeClient, records: list[Any], number: int, draw: Random) -> Callable[[], object]:
+def _call(
+    client: KaleidoscopeClient, records: list[Any], number: int, draw: Random, begun: threading.Event
+) -> Callable[[], object]:
     kinds: list[Callable[[], object]] = [
-        lambda: client.records.get_or_create_records([{"Compound": f"I-{number}-{row}"} for row in range(1000)]),
+        lambda: client.records.get_or_create_records(
+            [{"Compound": f"I-{number}-{row}"} for row in range(1000)], progress=lambda *_: begun.set()
+        ),
         lambda: client.records.add_values(
             [{"record": draw.choice(records), "field": "Comment", "content": str(row)} for row in range(3000)]
         ),
@@ -133,8 +140,8 @@ def _call(client: KaleidoscopeClient, records: list[Any], number: int, draw: Ran
     return kinds[number % 4]
 
 
-def _interrupted(call: Callable[[], object], delay: float) -> tuple[BaseException, float]:
-    """Make a call that lasts long, press Ctrl-C after a while, and return what it ended with and when that was.
+def _interrupted(call: Callable[[], object], delay: float, begun: threading.Event) -> tuple[BaseException, float]:
+    """Make a call that lasts long, press Ctrl-C a while after it has begun, and return what it ended with and when.
 
     Where the interpreter ignores exceptions, in callbacks of weak references and in `__del__`, it ignores this one too,
     and says so; then it is pressed again, as anybody would.
@@ -142,6 +149,7 @@ def _interrupted(call: Callable[[], object], delay: float) -> tuple[BaseExceptio
     main, pressed, over = threading.get_ident(), [0.0], threading.Event()
 
     def press() -> None:
+        begun.wait(60)
         over.wait(delay)
         while not over.is_set():
             ignored.clear()

@@ -346,6 +346,24 @@ def test_a_write_of_unknown_outcome_shows_its_body_without_secrets(core: Core) -
     assert "sandbox-token-access-1" not in str(caught.value)
 
 
+def test_chains_of_errors_hold_no_secret(core: Core) -> None:
+    """Libraries that send errors to another process, as Dask does, pickle causes and contexts too: without secrets."""
+    lost, odd = (
+        httpx.ReadTimeout("Bearer sandbox-token-access-1"),
+        httpx.LocalProtocolError(f"Illegal value {SECRET!r}"),
+    )
+    wires = {"lost": Wire(lost), "odd": Wire(odd), "echo": Wire(answer(200, b"<html>sandbox-token-access-1"))}
+    for name, wire in wires.items():
+        pipe = core.open(wire, retry=ONCE)
+        with pytest.raises(SDKError) as caught:
+            core.call(pipe, "POST" if name == "lost" else "GET", json={"note": f"my {SECRET}"}).json()
+        chain: list[BaseException] = [caught.value]
+        for error in chain:
+            chain += {one for one in (error.__cause__, error.__context__) if one is not None and one not in chain}
+        assert [part for part in map(repr, map(vars, chain)) if "sandbox-token" in part or SECRET in part] == []
+        assert [error for error in chain if "sandbox-token" in str(error) or SECRET in str(error)] == [], name
+
+
 def test_a_library_error_that_shows_a_header_does_not_spread_it(core: Core) -> None:
     """Some texts of the HTTP library quote what they could not send."""
     wire = Wire(httpx.LocalProtocolError("Illegal header value b'sandbox-token-access-1\\n'"))

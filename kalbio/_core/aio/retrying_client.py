@@ -227,6 +227,9 @@ class AsyncRetryingClient(AsyncClient):
         try:
             return await self._send_until_answered(request, stream=stream, auth=auth)
         except Exception as error:
+            if error.__suppress_context__:
+                # What tracebacks leave out may show a secret. Libraries that pickle whole chains would pass it on.
+                error.__context__ = error.__cause__
             if not self._is_ended or isinstance(error, OutcomeUnknownError | APIError | ResponseError):
                 raise
             # What breaks because the connections are closed under it can be anything.

@@ -24,7 +24,8 @@ def as_json(response: Response) -> Any:
     try:
         return lazy_json.decode(response.content)
     except (ValueError, RecursionError):
-        raise unusable(response, "the answer is not JSON") from None
+        error = unusable(response, "the answer is not JSON")
+    raise error  # here: there its context would be that of the decoder, which has the whole body
 
 
 def as_texts(response: Response) -> list[LazyObject] | None:

@@ -1,4 +1,4 @@
-# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest 0c74c09bd622)
+# Derived from kalbio/_core/aio/retrying_client.py by scripts/regenerate; edit that file. (digest a2b49ab40121)
 """The one way out: authentication, retries, redirects and typed errors around every request, raw or curated."""
 
 from __future__ import annotations
@@ -228,6 +228,9 @@ class RetryingClient(Client):
         try:
             return self._send_until_answered(request, stream=stream, auth=auth)
         except Exception as error:
+            if error.__suppress_context__:
+                # What tracebacks leave out may show a secret. Libraries that pickle whole chains would pass it on.
+                error.__context__ = error.__cause__
             if not self._is_ended or isinstance(error, OutcomeUnknownError | APIError | ResponseError):
                 raise
             # What breaks because the connections are closed under it can be anything.
