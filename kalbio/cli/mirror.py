@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 import attrs
 import click
 
-from kalbio.cli.errors import FAILED, Stop
+from kalbio.cli.errors import FAILED, WRONG_USE, Stop
 from kalbio.cli.options import connect, connected, debuggable, printing, progress
 from kalbio.cli.output import Output
 
@@ -46,22 +47,53 @@ def sync(out: Output, target: str, full: bool, no_history: bool) -> None:
 @debuggable
 @printing
 def sql(out: Output, target: str, query: str) -> None:
-    """Print what a query finds in a mirror. Nothing in the mirror can be changed."""
-    import duckdb
+    """Print what a query finds in a mirror. Nothing in the mirror can be changed.
 
+    Names with spaces or signs stand in double quotes, texts in single ones:
+    'select Compound from Compound where "Potency (nM)" < 100'.
+    'show tables' and 'describe Compound' tell what there is.
+    """
     import kalbio.mirror
 
     with kalbio.mirror.connect(target) as db:
+        import duckdb  # not before `connect`, which says what to install where it is not there
+
         try:
-            found = db.execute(query)
+            statements = db.extract_statements(query)
+            if not statements:
+                raise Stop("there is no query; give one, such as 'show tables'", WRONG_USE)
+            if any(_only_asks(statement) for statement in statements[:-1]):
+                raise Stop("there are several queries, and one at a time is printed; give them one by one", WRONG_USE)
+            for statement in statements:
+                found = db.execute(statement)
             columns = [column[0] for column in found.description or ()]
             rows = found.fetchall()
         except duckdb.Error as error:
-            raise Stop(str(error), FAILED) from None
+            raise Stop(_first_paragraph(error), FAILED, _cure(error)) from None
     if len(set(columns)) < len(columns):
         raise Stop("the result has two columns of one name; give them names of their own with AS", FAILED)
     items: list[dict[str, Any]] = [dict(zip(columns, row, strict=True)) for row in rows]
     out.rows(items, columns)
+
+
+def _only_asks(statement: Any) -> bool:
+    return [kind.name for kind in statement.expected_result_type] == ["QUERY_RESULT"]
+
+
+def _first_paragraph(error: Exception) -> str:
+    """Return what DuckDB says, without the drawing of the place below it, which needs lines of its own."""
+    text, _, place = str(error).partition("\n\n")
+    line = re.match(r"LINE (\d+):", place)
+    return " ".join(text.split("\n")) + (f" (line {line[1]})" if line is not None and line[1] != "1" else "")
+
+
+def _cure(error: Exception) -> str:
+    if type(error).__name__ in ("BinderException", "CatalogException", "ParserException"):
+        return (
+            "Names with spaces or signs stand in double quotes, texts in single ones; 'show tables' and 'describe"
+            " Compound' tell what there is."
+        )
+    return ""
 
 
 @mirror.command()

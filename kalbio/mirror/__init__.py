@@ -24,7 +24,7 @@ def connect(target: str | os.PathLike[str]) -> DuckDBPyConnection:
     """Open a mirror to read it, and return a connection of DuckDB.
 
     It shows the state that the mirror has now, also after later refreshes. The mirror cannot be written to; tables and
-    views that you make are in memory.
+    views of your own are made with `create temp table` and `create temp view`, and are gone with the connection.
 
     Args:
         target: where the mirror is.
