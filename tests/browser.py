@@ -29,7 +29,7 @@ HOSTS = {
     "@media (prefers-color-scheme: dark){.code{background:#1f1f1f;color:#cccccc}}",
 }
 
-_MEASURE = """
+CONTRAST = """
 const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
 const over = (top, below) => {
   const a = top.length > 3 ? top[3] : 1;
@@ -51,7 +51,6 @@ const seen = node => {
   for (let one = node; one; one = one.parentElement) opacity *= Number(getComputedStyle(one).opacity);
   return opacity;
 };
-for (const one of document.querySelectorAll("details")) one.open = true;
 const contrastOf = shown => {
 const contrasts = [];
 const walker = document.createTreeWalker(shown, NodeFilter.SHOW_TEXT);
@@ -65,6 +64,13 @@ while (walker.nextNode()) {
 }
 return contrasts.sort((a, b) => a[0] - b[0])[0];
 };
+"""
+"""Gives, by `contrastOf(element)`, the lowest contrast of a text in it, and the text."""
+
+_MEASURE = (
+    CONTRAST
+    + """
+for (const one of document.querySelectorAll("details")) one.open = true;
 const told = {};
 for (const shown of document.querySelectorAll("body > div")) {
   const all = [...shown.querySelectorAll("*")];
@@ -79,6 +85,7 @@ for (const shown of document.querySelectorAll("body > div")) {
 }
 document.body.dataset.told = JSON.stringify(told);
 """
+)
 
 
 def find() -> str:
