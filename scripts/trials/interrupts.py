@@ -65,7 +65,9 @@ def run(
         for number in range(count):
             begun = threading.Event()
             call = _call(client, records, number, draw, begun)
-            if number % 8:  # else not before the first row is there, so that there is something to account for
+            if (
+                number % 8 or not stops
+            ):  # else not before the first row is there, so that there is something to account for
                 begun.set()
             with nullcontext() if stops else _without_stop():
                 end, pressed = _interrupted(call, draw.random(), begun)
