@@ -61,3 +61,10 @@ def test_a_client_does_not_load_the_emulator_kit() -> None:
     loaded = modules_after("import kalbio.aio.client, kalbio.records; kalbio.KaleidoscopeClient('id', 'secret').raw")
 
     assert {name for name in loaded if name.startswith(("kalbio._core.emulator", "kalbio.sandbox"))} == set()
+
+
+def test_a_sandbox_does_not_load_its_pages() -> None:
+    """Jinja2 is loaded by whoever looks at the first page, and not with a sandbox."""
+    loaded = modules_after("from kalbio.sandbox import Sandbox; Sandbox(seed='empty').close()")
+
+    assert {name for name in loaded if name.startswith(("jinja2", "kalbio.sandbox.pages"))} == set()

@@ -18,6 +18,7 @@ Json = Any
 
 # an exponent of more digits is out of range in any case
 _NUMBER = re.compile(r"[ \t\r\n]*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?)[ \t\r\n]*")
+_SURELY_FINITE = 300
 # as a number is written: what has leading zeros or a sign too many is a code that happens to consist of digits
 _PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 
@@ -70,9 +71,11 @@ def as_number(content: Json) -> Decimal | None:
     if isinstance(content, bool) or not isinstance(content, int | float | str):
         return None
     found = _NUMBER.fullmatch(content if isinstance(content, str) else str(content))
-    if found is None or math.isinf(float(found[1])):
+    if found is None:
         return None
-    return Decimal(found[1])
+    number = Decimal(found[1])
+    # what has fewer digits before the point is no infinity
+    return None if number.adjusted() > _SURELY_FINITE and math.isinf(float(found[1])) else number
 
 
 def inferred_type(contents: Iterable[Json]) -> str:

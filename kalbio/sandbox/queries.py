@@ -159,11 +159,13 @@ def _text_hits(store: Store, text: str, columns: Columns) -> set[str]:
     escaped = dumps(text)[1:-1].casefold()
     store.connection.create_function("holds", 1, lambda content: escaped in content.casefold(), deterministic=True)
     condition, parameters = columns.scope
-    # Those that have it now: it may stand in a value that another one has replaced.
+    # Those that have it now: it may stand in a value that another one has replaced. All values are looked at, for which
+    # the table is read from one end to the other, hence `+`: by an index, each of them would be a look-up.
     current = store.rows(
-        "with hit as materialized (select distinct record_id, field_id from value where holds(content))"  # noqa: S608
-        " select record_id, (select content from value v where v.record_id = hit.record_id"
-        f" and v.field_id = hit.field_id{condition} order by created desc limit 1) from hit",
+        "with hit as materialized (select distinct +record_id as record_id, +field_id as field_id from value"  # noqa: S608
+        " not indexed where holds(content)) select record_id, (select content from value v"
+        f" where v.record_id = hit.record_id and v.field_id = hit.field_id{condition} order by created desc limit 1)"
+        " from hit",
         *parameters,
     )
     for record_id, content in current:

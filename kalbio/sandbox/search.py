@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from kalbio._core.emulator.clock import to_micros
@@ -74,21 +75,38 @@ def sort_ids(ids: Iterable[str], sorts: Iterable[tuple[Mapping[str, Cell], str, 
     """
     ordered = sorted(ids)
     for cells, field_type, descending in reversed(list(sorts)):
-        filled = [i for i in ordered if not cells.get(i, EMPTY).is_empty]
-        empty = [i for i in ordered if cells.get(i, EMPTY).is_empty]
-        keys = {i: _sort_key(cells[i].content, field_type) for i in filled}
-        filled.sort(key=keys.__getitem__, reverse=descending)
-        ordered = filled + empty
+        key = _sort_key(field_type)
+        filled, empty = [], []
+        for id_ in ordered:
+            cell = cells.get(id_)
+            if cell is None or cell.is_empty:
+                empty.append(id_)
+            else:
+                filled.append((key(cell.content), id_))
+        filled.sort(key=itemgetter(0), reverse=descending)
+        ordered = [id_ for _, id_ in filled] + empty
     return ordered
 
 
-def _sort_key(content: Json, field_type: str) -> tuple[int, Decimal, str]:
-    """What sorts a cell: text as text, whatever it looks like; what may be any JSON has its numbers first."""
+def _sort_key(field_type: str) -> Callable[[Json], tuple[int, Decimal | int | str]]:
+    """What sorts the cells of a field: text as text, whatever it looks like; what may be any JSON, numbers first."""
     if field_type == "date":
-        moment = parse(content)
-        return (0, Decimal(0) if moment is None else Decimal(to_micros(moment)), "")
-    number = None if holds_text(field_type) else as_number(content)
-    return (1, Decimal(0), as_text(content).casefold()) if number is None else (0, number, "")
+        return _moment_key
+    return _text_key if holds_text(field_type) else _number_key
+
+
+def _moment_key(content: Json) -> tuple[int, int]:
+    moment = parse(content)
+    return (0, 0 if moment is None else to_micros(moment))
+
+
+def _text_key(content: Json) -> tuple[int, str]:
+    return (1, as_text(content).casefold())
+
+
+def _number_key(content: Json) -> tuple[int, Decimal | str]:
+    number = as_number(content)
+    return (1, as_text(content).casefold()) if number is None else (0, number)
 
 
 # shapes

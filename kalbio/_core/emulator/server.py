@@ -29,8 +29,9 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _START_LIMIT = 10.0
 _LAST_PORT = 65_535
-# Pages have threads of their own: however many are asked for at once, no request of the API waits in line behind them.
-_PAGE_THREADS = 2
+# Pages have a thread of their own: however many are asked for at once, a request of the API waits for what one of them
+# reads, and never in line behind them. Two would take turns at the lock, and rendering is done one at a time anyway.
+_PAGE_THREADS = 1
 # The page holds a token: no other page may frame it, load it as something else, or find it in a cache.
 _PRIVATE_PAGE_HEADERS = (
     ("cache-control", "no-store"),
