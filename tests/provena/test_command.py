@@ -26,7 +26,7 @@ from tests.rows import row
 def test_the_command_serves_a_stand_in_that_the_environment_points_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the command prints is all that a client needs; Ctrl-C ends it, and the next one has what was written."""
+    """What the command prints is all that a client and a browser need; Ctrl-C ends it, its file stays."""
     command = [sys.executable, "-m", "kalbio", "provena", "sandbox", "--port", "0", "--db", str(tmp_path / "x.db")]
     command += ["--seed", "demo"]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what is in the background ignore it
@@ -45,6 +45,8 @@ def test_the_command_serves_a_stand_in_that_the_environment_points_at(
                 if number == 0:
                     client.organisations.create(display_name="Other group", name="Other group")
                 assert {one.display_name for one in client.organisations.list()} == {"Other group", "Reef group"}
+            (place,) = re.findall(r"^Pages: +(\S+)$", text, re.MULTILINE)
+            assert "Reef group" in httpx.get(f"{place}browse/items?subtype=ORGANISATION").text
             os.kill(process.pid, signal.SIGINT)
             rest, errors = process.communicate(timeout=20)
         assert (process.returncode, errors) == (0, "")

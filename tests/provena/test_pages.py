@@ -184,7 +184,17 @@ def test_jobs_go_on_while_somebody_looks() -> None:
             page = pages.read("/browse/jobs")
             with row(state):
                 assert re.findall(r'<span class="chip \w+">([^<]*)</span>', page) == [state]
-        assert rows_of(pages.read("/browse/jobs?status=FAILED")) == []
+        batch = pages.ask("/job-api/jobs/admin/launch", {**job, "request_batch_id": True})["batch_id"]
+        now += timedelta(seconds=10)
+        for query, number in (
+            ("status=FAILED", 0), ("status=SUCCEEDED", 1), ("username=alice", 2), ("username=bob", 0),
+            ("job_sub_type=SEND_EMAIL&status=PENDING", 1), (f"batch_id={batch}", 1),
+            (f"batch_id={batch}&status=SUCCEEDED", 0),
+        ):  # fmt: skip
+            with row(query):
+                page = pages.read(f"/browse/jobs?{query}")
+                assert len(rows_of(page)) == number
+                assert not number or f"of {number} job" in page
         page = pages.read(f"/browse/jobs/{session}")
         assert "a@example.org" in page
         assert "sandbox-token" not in page
