@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 from collections.abc import Hashable
 
 import attrs
 
-from kalbio._core.concurrency.forks import fork_lock
+from kalbio._core.concurrency.forks import call_in_child
 from kalbio._core.constants import MAX_IN_FLIGHT
 from kalbio._core.errors import SettingError
 from kalbio._model.profiles import CREDENTIALS, VARIABLE
@@ -62,6 +63,15 @@ class Connection:
 
 
 _clients: dict[Hashable, tuple[KaleidoscopeClient, Place]] = {}
+_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()  # another thread may have held it when this process was forked
+
+
+call_in_child(_renew_lock)
 
 
 def _connected(profile: str | None, max_in_flight: int) -> tuple[KaleidoscopeClient, Place]:
@@ -69,7 +79,7 @@ def _connected(profile: str | None, max_in_flight: int) -> tuple[KaleidoscopeCli
     # A digest, so that nothing that is ever shown has a secret in it.
     environment = hash(tuple(os.environ.get(name) for name in (*CREDENTIALS, VARIABLE)))
     key = (profile, max_in_flight, environment)
-    with fork_lock():
+    with _lock:
         if key not in _clients:
             # Whatever the environment says: what a worker only logs is missing in the result.
             client = KaleidoscopeClient(

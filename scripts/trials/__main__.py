@@ -21,6 +21,7 @@ from scripts.trials import (
     killed_downloads,
     killed_loads,
     killed_registrar,
+    killed_workers,
     large_files,
     leaks,
     many_callers,
@@ -115,6 +116,11 @@ def main() -> int:
             f"a load of {given.rows} rows killed ten times and run again: none lost, doubled, or out of order",
             lambda: killed_loads.run(given.rows, 10, given.seed),
             killed_loads.held,
+        ),
+        (
+            f"a Dask frame of {given.rows // 10} rows whose workers are killed five times: none lost or doubled",
+            lambda: killed_workers.run(given.rows // 10, 5, given.seed),
+            killed_workers.held,
         ),
         (
             f"a load of {given.rows // 4} rows whose journal meets ten full disks: none lost, doubled, or untold",
