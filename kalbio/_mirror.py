@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest 92d59587c75f)
+# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest 9c0ed61cbf4c)
 """A local mirror of the workspace: what has to be read for it, and when."""
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ class Mirror(Service):
             What was done.
 
         Raises:
-            MirrorError: another refresh is at work, or the target is something else than a mirror of this workspace.
+            MirrorError: another refresh is at work, the target is something else than a mirror of this workspace, or
+                it cannot be written.
             KalbioAPIError: the server refused.
 
         API operation: `listRecords`, `listRecordValues`, `searchRecords`, `listWorkspaceEvents`, and the lists.
@@ -113,7 +114,7 @@ class Mirror(Service):
             >>> print(done)
         """
         told = as_function(progress)
-        with in_thread(self._place.lock):
+        with self._place.causes(), in_thread(self._place.lock):
             began, settings, name = self._workspace()
             present = in_thread(self._place.state)
             if present is not None and present.get("workspace") != settings["workspace"]:

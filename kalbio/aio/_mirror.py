@@ -102,7 +102,8 @@ class AsyncMirror(Service):
             What was done.
 
         Raises:
-            MirrorError: another refresh is at work, or the target is something else than a mirror of this workspace.
+            MirrorError: another refresh is at work, the target is something else than a mirror of this workspace, or
+                it cannot be written.
             KalbioAPIError: the server refused.
 
         API operation: `listRecords`, `listRecordValues`, `searchRecords`, `listWorkspaceEvents`, and the lists.
@@ -112,7 +113,7 @@ class AsyncMirror(Service):
             >>> print(done)
         """
         told = as_function(progress)
-        with await in_thread(self._place.lock):
+        with self._place.causes(), await in_thread(self._place.lock):
             began, settings, name = await self._workspace()
             present = await in_thread(self._place.state)
             if present is not None and present.get("workspace") != settings["workspace"]:

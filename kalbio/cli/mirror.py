@@ -14,6 +14,10 @@ from kalbio.cli.options import connect, connected, debuggable, printing, progres
 from kalbio.cli.output import Output
 
 _TARGET = click.argument("target", metavar="TARGET")
+# A query comes from anywhere, and SQL of DuckDB can write files, read others, and fetch programs from the network.
+_CONFINED = "set enable_external_access = false; set lock_configuration = true"
+# The file of the mirror itself stays open to ATTACH, and so to be written to. MULTI is what PIVOT is made into.
+_ALLOWED = frozenset({"SELECT", "EXPLAIN", "PRAGMA", "CALL", "MULTI", "CREATE", "INSERT"})
 
 
 @click.group()
@@ -47,7 +51,7 @@ def sync(out: Output, target: str, full: bool, no_history: bool) -> None:
 @debuggable
 @printing
 def sql(out: Output, target: str, query: str) -> None:
-    """Print what a query finds in a mirror. Nothing in the mirror can be changed.
+    """Print what a query finds in a mirror. It changes no file, and reads no other one.
 
     Names with spaces or signs stand in double quotes, texts in single ones:
     'select Compound from Compound where "Potency (nM)" < 100'.
@@ -58,10 +62,15 @@ def sql(out: Output, target: str, query: str) -> None:
     with kalbio.mirror.connect(target) as db:
         import duckdb  # not before `connect`, which says what to install where it is not there
 
+        db.execute(_CONFINED)
         try:
             statements = db.extract_statements(query)
             if not statements:
                 raise Stop("there is no query; give one, such as 'show tables'", WRONG_USE)
+            for statement in statements:
+                if statement.type.name not in _ALLOWED:
+                    told = f"{statement.type.name} is not allowed here: a query changes no file, and reads no other one"
+                    raise Stop(told, WRONG_USE, "Use kalbio.mirror.connect(...) in Python.")
             if any(_only_asks(statement) for statement in statements[:-1]):
                 raise Stop("there are several queries, and one at a time is printed; give them one by one", WRONG_USE)
             for statement in statements:

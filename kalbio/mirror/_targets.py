@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,13 +35,23 @@ class Target:
         self.path = Path(os.fspath(target))
         if self.path.suffix.casefold() not in SUFFIXES:
             raise ArgumentError(f"target must end in .duckdb; got {safe_repr(os.fspath(target))}")
-        if self.path.is_dir():
+        if self.path.stem.casefold() == "store":
+            # DuckDB calls what is in a file after the file, and would not know which of the two is meant.
+            raise ArgumentError(
+                f"a mirror cannot be called {self.path.name}, as a schema in it is; choose another name"
+            )
+        try:
+            self._real = self.path.resolve()  # a link stays, and what it leads to is replaced
+            is_folder = self._real.is_dir()
+        except (OSError, ValueError, RuntimeError) as error:  # characters or a length that no path has, links in a ring
+            raise ArgumentError(f"target cannot be a path: {safe_repr(os.fspath(target))} ({error})") from None
+        if is_folder:
             raise ArgumentError(f"target is a folder: {safe_repr(os.fspath(target))}")
 
     @property
     def store_path(self) -> Path:
         """The file with the store of what users see."""
-        return self.path
+        return self._real
 
     @property
     def is_unfinished(self) -> bool:
@@ -49,6 +60,19 @@ class Target:
 
     def _beside(self, ending: str) -> Path:
         return self.store_path.with_name(f"{self.store_path.name}{ending}")
+
+    @contextlib.contextmanager
+    def causes(self) -> Iterator[None]:
+        """Raise MirrorError where the file or its folder cannot be read or written: it is full, or it may not be."""
+        import duckdb
+
+        try:
+            yield
+        except (ConnectionError, TimeoutError):  # of something else
+            raise
+        except (duckdb.Error, OSError) as error:
+            why = str(error).partition("\n")[0]
+            raise MirrorError(f"{self.path} could not be refreshed: {why}. What is there is as it was") from error
 
     def lock(self) -> IO[bytes]:
         """Keep other refreshes out until the file that this gives is closed. Raises MirrorError when one is at work."""
@@ -74,14 +98,16 @@ class Target:
 
         try:
             with duckdb.connect() as db:
-                db.execute(f"attach {as_text(self.store_path)} as mirror (read_only)")
+                db.execute(f"attach {as_text(self.store_path)} as mirror (read_only, type duckdb)")
                 rows = db.execute("select key, value from mirror.store.state").fetchall()
-        except duckdb.Error as error:
+            found = {key: json.loads(value) for key, value in rows}
+            _ = found["format"], found["workspace"]
+        except (duckdb.Error, ValueError, TypeError, KeyError) as error:  # what else may be in such a table
             raise MirrorError(
                 f"{self.store_path} is no mirror of kalbio, or it is damaged: {error}. Choose another target; if it was"
                 " a mirror, delete it and refresh, which makes it anew"
             ) from None
-        return {key: json.loads(value) for key, value in rows}
+        return found
 
     def open(self, settings: Mapping[str, Any], *, full: bool) -> Store:
         """Open the file that is to take the place of the present one: what an earlier refresh has left, or a copy.
@@ -94,7 +120,13 @@ class Target:
         left = _open(made) if full else None
         if left is not None:
             state = left.state()
-            if state.get("format") == FORMAT and all(state.get(key) == value for key, value in settings.items()):
+            # One with tables of types is a copy of a whole mirror, which a refresh of what has changed has left.
+            is_full = "types" not in state
+            if (
+                is_full
+                and state.get("format") == FORMAT
+                and all(state.get(key) == value for key, value in settings.items())
+            ):
                 return left
             left.abandon()
         self.discard()
