@@ -60,7 +60,7 @@ MAKERS: dict[str, Make] = {
     "overview.png": partial(pages.sandbox_page, pages.Workspace.overview, height=760),
     "entity-type.png": partial(pages.sandbox_page, pages.Workspace.entity_type, height=760),
     "record.png": partial(pages.sandbox_page, pages.Workspace.record, height=900),
-    "registration.png": partial(pages.sandbox_page, pages.Workspace.registration, height=900),
+    "registration.png": partial(pages.sandbox_page, pages.Workspace.registration, height=820),
     "request.png": partial(pages.sandbox_page, pages.Workspace.refused_request, height=900),
     "lineage.png": partial(pages.provena_page, pages.Study.run, height=860),
     "command-line.svg": commands(

@@ -23,7 +23,7 @@ from scripts.registration_demo.account import Account
 from scripts.registration_demo.registrar import Registrar, serving
 from scripts.registration_demo.table import KEY, SPOILT
 
-_WIDTH = 1180
+_WIDTH = 1260
 _PORT, _PROVENA_PORT = 8321, 8322  # of the commands, which pages name
 
 
