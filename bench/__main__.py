@@ -29,7 +29,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench import files, provena, provena_files, upserts
+from bench import files, mirror, provena, provena_files, upserts
 from bench.child import served
 from bench.contenders import NAMES, Apart, Contenders, Cost, connected
 from bench.memory import can_be_measured
@@ -275,6 +275,8 @@ def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
         yield from measure_files(rounds)
     if only in "upsert of 5,000 x 10":
         yield from upserts.run(500, 1) if quick else upserts.run(5000, rounds=3)
+    if only in "mirror":
+        yield from mirror.run(20_000, 2_000, 3) if quick else mirror.run(100_000, 5_000, max(rounds, 5))
     if only in "Provena":
         yield from provena.run(3 if quick else max(rounds, 9))
     if only in "Provena: upload and download of 1000 MB":

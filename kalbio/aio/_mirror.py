@@ -37,7 +37,7 @@ from kalbio.aio._progress import with_progress
 from kalbio.aio._service import Service
 from kalbio.mirror import MirrorStatus, Refreshed
 
-_FLUSH = 40_000  # rows in memory
+_FLUSH = 15_000  # rows in memory
 _BATCH, _BATCH_WITH_HISTORY = 250, 25  # records
 _EVENTS = 500
 
@@ -115,29 +115,21 @@ class AsyncMirror(Service):
         told = as_function(progress)
         with self._place.causes(), await in_thread(self._place.lock):
             began, settings, name = await self._workspace()
-            present = await in_thread(self._place.state)
-            if present is not None and present.get("workspace") != settings["workspace"]:
-                raise MirrorError(
-                    f"{self.target} is a mirror of the workspace {safe_repr(present.get('workspace_name'))}, not of"
-                    f" {safe_repr(name)}; choose another target, or delete it"
-                )
-            everything = full or self._is_due(present, settings, began)
-            store = await in_thread(partial(self._place.open, settings, full=everything))
+            store, everything = await in_thread(partial(self._open, settings, began, full, name))
             try:
                 contents, not_permitted = await self._lists()
                 if not await in_thread(partial(store.use, contents)):
                     # A field is read in another way from now on.
                     await in_thread(store.abandon)
-                    everything = True
                     await in_thread(self._place.discard)
-                    store = await in_thread(partial(self._place.open, settings, full=True))
+                    store, everything = await in_thread(partial(self._place.make, settings)), True
                     await in_thread(partial(store.use, contents))
                 state = await in_thread(store.state)
                 since = datetime.fromisoformat(state["since"]) if "since" in state else None
                 if since is None:
                     await in_thread(partial(store.keep, since=began.isoformat(), full_at=began.isoformat()))
-                listed = await self._listed(contents.items["entity_types"])
-                await in_thread(partial(store.expect, listed))
+                # Not kept: of a large workspace, these are many.
+                await in_thread(partial(store.expect, await self._listed(contents.items["entity_types"])))
                 changed = await in_thread(partial(store.note_members, contents.members_of_activities()))
                 if since is not None:
                     changed += await self._changed(since - self._overlap, contents.items["fields"])
@@ -169,25 +161,36 @@ class AsyncMirror(Service):
 
         return status(self._place.path)
 
-    def _is_due(self, present: Mapping[str, Any] | None, settings: Mapping[str, Any], now: datetime) -> bool:
-        """Whether everything has to be read."""
-        from kalbio.mirror._store import FORMAT
-
-        if present is None or present.get("format") != FORMAT:
-            return True
-        if any(present.get(key) != value for key, value in settings.items()):
-            return True
-        return self._full_every is not None and now - datetime.fromisoformat(present["full_at"]) >= self._full_every
+    def _open(self, settings: Mapping[str, Any], now: datetime, full: bool, name: str | None) -> tuple[Any, bool]:
+        """Return the file to work on, and whether everything has to be read."""
+        present = self._place.copy()
+        if present is not None:
+            state = present.state()
+            if state.get("workspace") != settings["workspace"]:
+                present.abandon()
+                self._place.discard()
+                raise MirrorError(
+                    f"{self.target} is a mirror of the workspace {safe_repr(state.get('workspace_name'))}, not of"
+                    f" {safe_repr(name)}; choose another target, or delete it"
+                )
+            age = now - datetime.fromisoformat(state["full_at"])
+            is_old = self._full_every is not None and age >= self._full_every
+            if not (full or is_old or any(state.get(key) != value for key, value in settings.items())):
+                return present, False
+            present.abandon()
+        return self._place.make(settings), True
 
     async def _workspace(self) -> tuple[datetime, dict[str, Any], str | None]:
         """Return what time it is for the server, what the mirror must be of, and the name of the workspace."""
+        from kalbio.mirror._store import FORMAT
+
         now = datetime.now(UTC)
         response = await self._session.call_or_none(get_active_workspace.build_request())
         item = None if response is None else as_json(response)
         known = item if isinstance(item, dict) else {}
         with contextlib.suppress(TypeError, ValueError):  # no time, or one that nobody can read
             now = parsedate_to_datetime("" if response is None else response.headers.get("date", "")).astimezone(UTC)
-        settings = {"workspace": known.get("id"), "history": self._history}
+        settings = {"format": FORMAT, "workspace": known.get("id"), "history": self._history}
         return now, settings, known.get("workspace_name")
 
     async def _lists(self) -> tuple[Any, list[str]]:

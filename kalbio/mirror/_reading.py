@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -47,57 +47,64 @@ _RECORDS = msgspec.json.Decoder(list[_Record])
 _VALUES = msgspec.json.Decoder(list[_Value])
 
 
-class Numbers:
+class Numbers(dict[str | None, int]):
     """Gives each id of a field, an activity, a table or a member a small number, and remembers which.
 
     What is repeated with every value costs four bytes then, not forty. 0 stands for none.
 
     Attributes:
-        known: the ids with their numbers.
         fresh: those that were given a number since they were taken out last.
     """
 
-    def __init__(self, known: Mapping[str, int]) -> None:
-        self.known = dict(known)
+    def __init__(self, known: Mapping[str | None, int]) -> None:
+        super().__init__(known)
+        self[None] = 0
         self.fresh: list[str] = []
 
-    def of(self, identifier: str | None) -> int:
-        """Return the number of an id."""
-        if identifier is None:
-            return 0
-        number = self.known.get(identifier)
-        if number is None:
-            number = self.known[identifier] = len(self.known) + 1
-            self.fresh.append(identifier)
+    def __missing__(self, identifier: str) -> int:
+        number = self[identifier] = len(self)
+        self.fresh.append(identifier)
         return number
 
 
 class TypedRows:
-    """The current contents of records of one entity type, by column."""
+    """The current contents of records of one entity type, by column.
+
+    Attributes:
+        numbers: the numbers of the records.
+        ids: their ids.
+    """
 
     def __init__(self) -> None:
         self.numbers = array("q")
         self.ids: list[str] = []
+        self._alike: dict[tuple[str, ...], tuple[array[int], list[str], list[list[Any]]]] = {}
         self._columns: dict[str, list[Any]] = {}
 
-    def add(self, number: int, record_id: str, contents: Iterable[tuple[str, Any]]) -> None:
-        """Add a record: field id and content of each field that it holds something of."""
-        place = len(self.ids)
-        self.numbers.append(number)
-        self.ids.append(record_id)
-        for field_id, content in contents:
-            column = self._columns.get(field_id)
-            if column is None:
-                column = self._columns[field_id] = [None] * place
-            elif len(column) < place:
-                column.extend([None] * (place - len(column)))
-            column.append(content)
+    def add(self, number: int, record_id: str, fields: tuple[str, ...], contents: list[Any]) -> None:
+        """Add a record: the fields that it holds something of, and the content of each."""
+        alike = self._alike.get(fields)
+        if alike is None:
+            alike = self._alike[fields] = (array("q"), [], [])
+        alike[0].append(number)
+        alike[1].append(record_id)
+        alike[2].append(contents)
 
     def columns(self) -> dict[str, list[Any]]:
-        """Return the contents by field id, each as long as there are records."""
-        for column in self._columns.values():
+        """Return the contents by field id, each as long as there are records, in the order of `numbers` and `ids`."""
+        columns = self._columns
+        for fields, (numbers, ids, rows) in self._alike.items():
+            place = len(self.ids)
+            for field_id, contents in zip(fields, zip(*rows, strict=True), strict=True):
+                column = columns.setdefault(field_id, [])
+                column.extend([None] * (place - len(column)))
+                column.extend(contents)
+            self.numbers.extend(numbers)
+            self.ids += ids
+        self._alike.clear()
+        for column in columns.values():
             column.extend([None] * (len(self.ids) - len(column)))
-        return self._columns
+        return columns
 
 
 class Rows:
@@ -109,23 +116,42 @@ class Rows:
 
     Attributes:
         records: number, id, entity type, name, time and first activity of each record, by column.
-        values: record, field, content, time, activity, table and author of each value, by column.
         typed: the current contents, by entity type.
     """
 
     def __init__(self, numbers: Numbers, next_record: int) -> None:
         self._numbers = numbers
-        self.next_record = next_record
+        self._next_record = next_record
         self.clear()
 
     def clear(self) -> None:
         """Forget what is stored by now."""
         self.records: tuple[Any, ...] = (array("q"), [], array("i"), [], [], array("i"))
-        self.values: tuple[Any, ...] = (array("q"), array("i"), [], [], array("i"), array("i"), array("i"))
         self.typed: dict[str, TypedRows] = {}
+        self._of_records, self._of_fields = array("q"), array("i")
+        self._alike: dict[tuple[str, ...], array[int]] = {}  # the numbers of fields that records have in common
+        self._values: list[Any] = []
 
     def __len__(self) -> int:
-        return len(self.values[0]) + len(self.records[0])
+        return len(self._values) + len(self.records[0])
+
+    def values(self) -> dict[str, Any]:
+        """Return the values by column; key values are among them."""
+        values, number_of = self._values, self._numbers.__getitem__
+        nobody = bytes(4 * len(values))
+        told = bool(values) and isinstance(values[-1], _Value)  # histories tell authors, and records do not
+        return {
+            "record": self._of_records,
+            "field": self._of_fields,
+            "content": [
+                content if type(content) is str or content is None else as_it_stands(content)
+                for content in [value.content for value in values]
+            ],
+            "written_at": [value.created_at for value in values],
+            "activity": array("i", map(number_of, [value.operation_id for value in values])),
+            "place": array("i", map(number_of, [value.record_view_id for value in values])),
+            "author": array("i", map(number_of, [value.created_by for value in values]) if told else nobody),
+        }
 
     def add(self, answer: Response, histories: Mapping[str, Response | None] | None) -> None:
         """Add an answer that lists records.
@@ -135,69 +161,70 @@ class Rows:
             histories: the answers with all values of each; without them, the values that the records themselves show
                 are taken: the newest of each field in each activity.
         """
-        number_of = self._numbers.of
+        number_of = self._numbers
         numbers, ids, types, names, times, activities = self.records
         for record in _read(answer, _RECORDS, _plain_record):
-            number, own = self.next_record, record.id
-            self.next_record += 1
+            number, own = self._next_record, record.id
+            self._next_record += 1
             kind = record.entity_slice_id or ""
             numbers.append(number)
             ids.append(own)
-            types.append(number_of(kind))
+            types.append(number_of[kind])
             names.append(record.record_identifier)
             times.append(record.created_at)
-            activities.append(number_of(record.initial_operation_id))
+            activities.append(number_of[record.initial_operation_id])
             typed = self.typed.get(kind)
             if typed is None:
                 typed = self.typed[kind] = TypedRows()
-            typed.add(number, own, self._current(record, number, shown=histories is None))
-            if histories is not None:
+            fields = tuple(record.record_values)
+            flat = _one_each(record)  # as a rule a field has one value
+            shown = None if flat is not None else _own(record)
+            if histories is None and flat is not None:
+                known = self._alike.get(fields)
+                if known is None:
+                    known = self._alike[fields] = array("i", [number_of[field_id] for field_id in fields])
+                self._of_fields.extend(known)
+                self._values += flat
+            elif histories is None:
+                for field_id, entries in zip(fields, shown or (), strict=True):
+                    self._of_fields.extend([number_of[field_id]] * len(entries))
+                    self._values += entries
+            else:
                 history = histories.get(own)
-                if history is not None:
-                    self._add_history(number, own, history)
+                for value in () if history is None else _read(history, _VALUES, _plain_value):
+                    if value.record_id is None or value.record_id == own:
+                        self._of_fields.append(number_of[value.field_id])
+                        self._values.append(value)
+            self._of_records.extend([number] * (len(self._values) - len(self._of_records)))
+            contents = [entry.content for entry in flat or ()] or [_current(entries, own) for entries in shown or ()]
+            typed.add(number, own, fields, contents)
 
-    def _current(self, record: _Record, number: int, *, shown: bool) -> list[tuple[str, Any]]:
-        """Return the current content of each field, and note the values that the record shows where that is wanted."""
-        own = record.id
-        found: list[tuple[str, Any]] = []
-        of_records, of_fields, contents, times, activities, tables, authors = self.values
-        number_of = self._numbers.of
-        for field_id, entries in record.record_values.items():
-            best: _Entry | None = None
-            for entry in entries:
-                owner = entry.record_id
-                if owner is not None:
-                    if owner != own:  # a value of a sub-record, which is a record of its own
-                        continue
-                    if shown:
-                        content = entry.content
-                        of_records.append(number)
-                        of_fields.append(number_of(field_id))
-                        contents.append(content if content is None or type(content) is str else as_it_stands(content))
-                        times.append(entry.created_at)
-                        activities.append(number_of(entry.operation_id))
-                        tables.append(number_of(entry.record_view_id))
-                        authors.append(0)
-                if best is None or _order(entry, own) > _order(best, own):
-                    best = entry
-            if best is not None and best.content is not None:
-                found.append((field_id, best.content))
-        return found
 
-    def _add_history(self, number: int, own: str, history: Response) -> None:
-        of_records, of_fields, contents, times, activities, tables, authors = self.values
-        number_of = self._numbers.of
-        for value in _read(history, _VALUES, _plain_value):
-            if value.record_id is not None and value.record_id != own:
-                continue
-            content = value.content
-            of_records.append(number)
-            of_fields.append(number_of(value.field_id))
-            contents.append(content if content is None or type(content) is str else as_it_stands(content))
-            times.append(value.created_at)
-            activities.append(number_of(value.operation_id))
-            tables.append(number_of(value.record_view_id))
-            authors.append(number_of(value.created_by))
+def _one_each(record: _Record) -> list[_Entry] | None:
+    """Return the entries of all fields where each has one, and it is the record's own; else None."""
+    try:
+        entries = [entry for (entry,) in record.record_values.values()]
+    except ValueError:
+        return None
+    return entries if {entry.record_id for entry in entries} <= {record.id, None} else None
+
+
+def _own(record: _Record) -> Iterable[list[_Entry]]:
+    """Return the entries of each field that are not of sub-records, which are records of their own."""
+    own = record.id
+    lists = list(record.record_values.values())
+    for entries in lists:
+        for entry in entries:
+            if entry.record_id != own and entry.record_id is not None:
+                return [[one for one in some if one.record_id is None or one.record_id == own] for some in lists]
+    return lists
+
+
+def _current(entries: Sequence[_Entry], own_id: str) -> Any:
+    """Return the newest content."""
+    if len(entries) == 1:
+        return entries[0].content
+    return max(entries, key=lambda entry: _order(entry, own_id)).content if entries else None
 
 
 def _order(entry: _Entry, own_id: str) -> Any:

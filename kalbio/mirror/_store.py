@@ -6,6 +6,7 @@ views; the schema `store` is nobody's business but this module's.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import msgspec
 
 from kalbio._core.objects.times import read_time
 from kalbio._core.text.display import printable
@@ -26,8 +28,6 @@ from kalbio.tables import Column, make_column
 
 FORMAT = 1
 """Changes with what is in the file: a mirror of another format is made anew."""
-
-_TIMES = frozenset({"created_at", "written_at"})
 
 SQL_TYPES = {
     "string": "VARCHAR", "double": "DOUBLE", "bool": "BOOLEAN", "date32": "DATE", "list<string>": "VARCHAR[]",
@@ -47,6 +47,7 @@ _TABLES = """
     );
     create table store.misfits (record BIGINT, field INTEGER, content VARCHAR);
     create table store.activity_records (activity_id VARCHAR, record_id VARCHAR, table_id VARCHAR);
+    create table store.memberships (activity_id VARCHAR, digest VARCHAR);
 """
 
 _VIEWS = f"""
@@ -101,21 +102,29 @@ class Contents:
         """Return the fields by id."""
         return {str(item["id"]): EntityFieldData(dict(item)) for item in self.items["fields"]}
 
-    def members_of_activities(self) -> list[tuple[str, str, str | None]]:
-        """Return the records of activities: activity, record, and the table that it is on."""
-        found: list[tuple[str, str, str | None]] = []
+    def digest(self) -> str:
+        """Return what tells whether the lists are as they were."""
+        return _digest([self.items[name] for name in sorted(self.items)])
+
+    def members_of_activities(self) -> dict[str, tuple[str, list[tuple[str, str, str | None]]]]:
+        """Return the records of each activity: what tells whether they are the same, and each with its table."""
+        found = {}
         for activity in self.items["activities"]:
             own = str(activity["id"])
+            tables, every = activity.get("data_table_record_mapping"), activity.get("all_record_ids")
             on_table: set[str] = set()
-            tables = activity.get("data_table_record_mapping")
+            pairs: list[tuple[str, str, str | None]] = []
             for table, records in (tables if isinstance(tables, dict) else {}).items():
-                found += [(own, str(record), str(table)) for record in records or ()]
+                pairs += [(own, str(record), str(table)) for record in records or ()]
                 on_table.update(map(str, records or ()))
-            all_records = activity.get("all_record_ids")
-            for record in all_records if isinstance(all_records, list) else ():
-                if str(record) not in on_table:
-                    found.append((own, str(record), None))
+            if isinstance(every, list):
+                pairs += [(own, record, None) for record in map(str, every) if record not in on_table]
+            found[own] = (_digest([tables, every]), pairs)
         return found
+
+
+def _digest(value: Any) -> str:
+    return hashlib.blake2b(msgspec.json.encode(value), digest_size=16).hexdigest()
 
 
 class Store:
@@ -128,9 +137,10 @@ class Store:
     def __init__(self, path: Path) -> None:
         import duckdb
 
+        self.path = path
         is_new = not path.exists()
-        # A quarter of what a first copy may take in all; what is larger goes to disk.
-        self._db = duckdb.connect(str(path), config={"memory_limit": "64MB", "threads": 2})
+        # A third of what a first copy may take in all; what is larger goes to disk.
+        self._db = duckdb.connect(str(path), config={"memory_limit": "48MB", "threads": 2})
         self._db.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
         if is_new:
             with self:
@@ -140,12 +150,17 @@ class Store:
         self.rows = Rows(self._numbers, following)
         self._fields: dict[str, EntityFieldData] = {}
         self._forms: dict[str, Form] = {}
-        self._typed: dict[str, set[str]] = {}
+        self._typed = self._typed_tables()
+
+    def _typed_tables(self) -> dict[str, set[str]]:
+        """Return the tables of entity types with their columns."""
+        found: dict[str, set[str]] = {}
         for table, column in self._all(
             "select table_name, column_name from duckdb_columns() where schema_name = 'store'"
             " and regexp_full_match(table_name, 't\\d+')"
         ):
-            self._typed.setdefault(table, set()).add(column)
+            found.setdefault(table, set()).add(column)
+        return found
 
     def __enter__(self) -> None:
         self._db.execute("begin")
@@ -191,8 +206,10 @@ class Store:
         self._forms = {identifier: form_of(field) for identifier, field in self._fields.items()}
         told = {identifier: form.name for identifier, form in self._forms.items()}
         known = self.state().get("forms", told)
-        seen = [identifier for identifier in self._numbers.known if identifier in told or identifier in known]
-        fits = all(told.get(identifier) == known.get(identifier) for identifier in seen)
+        seen = [identifier for identifier in self._numbers if identifier in told or identifier in known]
+        keys = [str(self._numbers[one]) for one, field in self._fields.items() if field.is_key]
+        self._key_fields = ", ".join(keys) or "-1"  # their values have no time and no author
+        fits = all(told.get(identifier) == known.get(identifier) for identifier in seen if identifier is not None)
         if fits:
             with self:
                 self.set_state(forms=told)
@@ -204,25 +221,36 @@ class Store:
 
         self._db.execute("create or replace temp table kalbio_listed (record_id VARCHAR, type INTEGER)")
         for kind, ids in listed:
-            number = self._numbers.of(kind)
+            number = self._numbers[kind]
             batch = pyarrow.table({"id": pyarrow.array(ids, pyarrow.string())})
             self._insert(f"insert into kalbio_listed select id, {number} from kalbio_rows", batch)
 
-    def note_members(self, pairs: Sequence[tuple[str, str, str | None]]) -> list[str]:
+    def note_members(self, members: Mapping[str, tuple[str, Sequence[tuple[str, str, str | None]]]]) -> list[str]:
         """Note which records activities have; return those of which this has changed."""
         import pyarrow
 
+        known = dict(self._all("from store.memberships"))
+        changed = [one for one in {*known, *members} if one not in members or members[one][0] != known.get(one)]
+        pairs = [pair for one in changed if one in members for pair in members[one][1]]
         columns = list(zip(*pairs, strict=True)) or [(), (), ()]
         names = ("activity_id", "record_id", "table_id")
         batch = pyarrow.table(
             {name: pyarrow.array(column, pyarrow.string()) for name, column in zip(names, columns, strict=True)}
         )
         self._insert("create or replace temp table kalbio_members as select * from kalbio_rows", batch)
-        changed = self._all(
-            "select distinct record_id from ((from kalbio_members except from store.activity_records) union all"
-            " (from store.activity_records except from kalbio_members))"
+        digests = [members[one][0] if one in members else None for one in changed]
+        batch = pyarrow.table(
+            {"id": pyarrow.array(changed, pyarrow.string()), "digest": pyarrow.array(digests, pyarrow.string())}
         )
-        return [record for (record,) in changed]
+        self._insert("create or replace temp table kalbio_changed as select * from kalbio_rows", batch)
+        if not known:  # of a first copy everything is new
+            return []
+        before = "(from store.activity_records where activity_id in (select id from kalbio_changed))"
+        found = self._all(
+            f"select distinct record_id from ((from kalbio_members except {before}) union all"
+            f" ({before} except from kalbio_members))"
+        )
+        return [record for (record,) in found]
 
     def drop(self, changed: Sequence[str]) -> int:
         """Take out what is gone, has moved to another entity type, or has changed; return how many are gone."""
@@ -235,9 +263,13 @@ class Store:
             " (select 1 from kalbio_listed l where l.record_id = r.record_id and l.type = r.type)",
             batch,
         )
-        if not self._one("select count(*) from kalbio_dropped"):
-            return 0
         with self:
+            for table in ("activity_records", "memberships"):
+                self._db.execute(f"delete from store.{table} where activity_id in (select id from kalbio_changed)")
+            self._db.execute("insert into store.activity_records from kalbio_members")
+            self._db.execute("insert into store.memberships from kalbio_changed where digest is not null")
+            if not self._one("select count(*) from kalbio_dropped"):
+                return 0
             for table, column in (("records", "n"), ("cells", "record"), ("misfits", "record")):
                 self._db.execute(f"delete from store.{table} where {column} in (select n from kalbio_dropped)")
             for table in self._typed:
@@ -268,60 +300,68 @@ class Store:
 
     def flush(self) -> None:
         """Store what was read."""
-        rows = self.rows
-        if not rows.records[0]:
+        import duckdb
+
+        if not self.rows.records[0]:
             return
+        try:
+            self._store_rows(lambda times: times)
+        except duckdb.ConversionException:  # a time in a spelling that DuckDB does not read
+            self._typed = self._typed_tables()
+            self._store_rows(lambda times: [_exact_time(text) for text in times])
+        self.rows.clear()
+
+    def _store_rows(self, read_times: Callable[[list[str | None]], list[str | None]]) -> None:
+        rows = self.rows
         with self:
-            self._name_new()
             numbers, ids, types, names, times, activities = rows.records
             self._append(
-                "records", n=numbers, record_id=ids, type=types, name=_texts(names), created_at=times,
+                "records", n=numbers, record_id=ids, type=types, name=_texts(names), created_at=read_times(times),
                 activity=activities,
             )  # fmt: skip
-            of_records, of_fields, contents, written, activities, tables, authors = rows.values
-            self._append(
-                "cells", record=of_records, field=of_fields, content=_texts(contents), written_at=written,
-                activity=activities, place=tables, author=authors,
-            )  # fmt: skip
+            values = rows.values()
+            values["content"], values["written_at"] = _texts(values["content"]), read_times(values["written_at"])
+            self._append("cells", where=f"field not in ({self._key_fields})", **values)
             for kind, typed in rows.typed.items():
                 self._append_typed(kind, typed)
-        rows.clear()
+            self._name_new()
+        self._numbers.fresh.clear()
 
     def _append_typed(self, kind: str, rows: TypedRows) -> None:
         import pyarrow
 
         table = self._typed_table(kind)
+        columns = rows.columns()
         made: dict[str, Any] = {"record": rows.numbers, "record_id": rows.ids}
-        for field_id, contents in rows.columns().items():
+        for field_id, contents in columns.items():
             form = self._forms.get(field_id)
             if form is None:  # made since the fields were listed: the next refresh finds it
                 continue
             values, misfits = make_column(Column(field_id, field_id, form), rows.ids, contents)
-            name = f"c{self._numbers.of(field_id)}"
+            name = f"c{self._numbers[field_id]}"
             if name not in self._typed[table]:
                 self._db.execute(f'alter table store.{table} add column "{name}" {SQL_TYPES[form.arrow]}')
                 self._typed[table].add(name)
             made[name] = pyarrow.array(values, _arrow_type(form.arrow))
             if misfits:
                 number_of = dict(zip(rows.ids, rows.numbers, strict=True))
-                number = self._numbers.of(field_id)
+                number = self._numbers[field_id]
                 self._append(
                     "misfits",
                     record=pyarrow.array([number_of[misfit.record_id] for misfit in misfits], pyarrow.int64()),
                     field=pyarrow.array([number] * len(misfits), pyarrow.int32()),
                     content=[printable(as_it_stands(misfit.content)) for misfit in misfits],
                 )
-        self._name_new()
         self._append(table, **made)
 
     def _typed_table(self, kind: str) -> str:
-        table = f"t{self._numbers.of(kind)}"
+        table = f"t{self._numbers[kind]}"
         if table not in self._typed:
             self._db.execute(f"create table store.{table} (record BIGINT, record_id VARCHAR)")
             self._typed[table] = {"record", "record_id"}
         return table
 
-    def _append(self, table: str, **columns: Any) -> None:
+    def _append(self, table: str, where: str = "true", **columns: Any) -> None:
         """Add rows; times come as text, and are read where they are stored."""
         import pyarrow
 
@@ -334,15 +374,8 @@ class Store:
                 column = pyarrow.array(column, pyarrow.string())
             made[name] = column
         batch = pyarrow.table(made)
-        for name in _TIMES & made.keys():
-            if self._insert(
-                f"select count(*) from kalbio_rows where {name} <> '' and try_cast({name} as TIMESTAMPTZ) is null",
-                batch,
-            ):
-                exact = pyarrow.array([_exact_time(value, name) for value in columns[name]], pyarrow.string())
-                batch = batch.set_column(batch.column_names.index(name), name, exact)
         names = ", ".join(f'"{name}"' for name in made)
-        self._insert(f"insert into store.{table} ({names}) select {names} from kalbio_rows", batch)
+        self._insert(f"insert into store.{table} ({names}) select {names} from kalbio_rows where {where}", batch)
 
     def _name_new(self) -> None:
         import pyarrow
@@ -351,40 +384,43 @@ class Store:
         if fresh:
             batch = pyarrow.table(
                 {
-                    "n": pyarrow.array([self._numbers.known[one] for one in fresh], pyarrow.int32()),
+                    "n": pyarrow.array([self._numbers[one] for one in fresh], pyarrow.int32()),
                     "id": pyarrow.array(map(printable, fresh), pyarrow.string()),
                 }
             )
             self._insert("insert into store.names select n, id, id, false, false from kalbio_rows", batch)
-            fresh.clear()
 
     # -- names ------------------------------------------------------------------------------------------------------
 
     def finish(self, contents: Contents, **state: Any) -> None:
         """Store the lists and what is known of the mirror, and show everything by its present names."""
+        types = self._names_of_types(contents)
         with self:
-            for listing in _catalog.LISTINGS:
-                self._keep_listing(listing, contents.items[listing.table])
-            self._db.execute("create or replace table store.activity_records as from kalbio_members")
-            types = self._names_of_types(contents)
             for kind in types:
                 self._typed_table(kind)
-            self._keep_names(contents, types)
-            for (view,) in self._all(
-                "select view_name from duckdb_views() where schema_name = 'main' and not internal"
-            ):
-                self._db.execute(f"drop view main.{quoted(view)}")
-            for listing in _catalog.LISTINGS:
-                self._db.execute(f"create view main.{listing.table} as from store.{listing.table}")
-            # Types without a name have one here.
-            self._db.execute(
-                "create or replace view main.entity_types as select t.* replace (n.name as name)"
-                " from store.entity_types t join store.names n on n.id = t.entity_type_id"
-            )
-            self._db.execute(_VIEWS)
-            for kind, name in types.items():
-                self._show_type(kind, name, contents)
-            self.set_state(types=types, **state)
+            columns = {kind: self._shown_columns(kind, contents) for kind in types}
+            stored = {kind: [self._column(kind, one) for one in shown] for kind, shown in columns.items()}
+            shown = _digest([contents.digest(), columns, stored, len(self._numbers)])
+            if shown != self.state().get("shown"):
+                self._show(contents, types, columns)
+            self.set_state(shown=shown, **state)
+
+    def _show(self, contents: Contents, types: Mapping[str, str], columns: Mapping[str, Sequence[str]]) -> None:
+        for listing in _catalog.LISTINGS:
+            self._keep_listing(listing, contents.items[listing.table])
+        self._keep_names(contents, types)
+        for (view,) in self._all("select view_name from duckdb_views() where schema_name = 'main' and not internal"):
+            self._db.execute(f"drop view main.{quoted(view)}")
+        for listing in _catalog.LISTINGS:
+            self._db.execute(f"create view main.{listing.table} as from store.{listing.table}")
+        # Types without a name have one here.
+        self._db.execute(
+            "create or replace view main.entity_types as select t.* replace (n.name as name)"
+            " from store.entity_types t join store.names n on n.id = t.entity_type_id"
+        )
+        self._db.execute(_VIEWS)
+        for kind, name in types.items():
+            self._show_type(kind, name, columns[kind])
 
     def _keep_listing(self, listing: Listing, items: Sequence[Mapping[str, Any]]) -> None:
         import pyarrow
@@ -421,11 +457,11 @@ class Store:
                 if isinstance(name, str):
                     called[str(item["id"])] = printable(name)
         called.update(types)
-        known = self._numbers.known
+        known = [identifier for identifier in self._numbers if identifier is not None]
         forms = [self._forms.get(identifier) for identifier in known]
         batch = pyarrow.table(
             {
-                "n": pyarrow.array(known.values(), pyarrow.int32()),
+                "n": pyarrow.array([self._numbers[one] for one in known], pyarrow.int32()),
                 "id": pyarrow.array(map(printable, known), pyarrow.string()),
                 "name": pyarrow.array([called.get(one, one) for one in known], pyarrow.string()),
                 "is_number": pyarrow.array([form is not None and form.python == "float" for form in forms]),
@@ -435,24 +471,28 @@ class Store:
         self._insert("create or replace table store.names as select * from kalbio_rows", batch)
         self._numbers.fresh.clear()
 
-    def _show_type(self, kind: str, name: str, contents: Contents) -> None:
-        """Make the view of an entity type: its key fields, and the fields that one of its records has a value of."""
+    def _shown_columns(self, kind: str, contents: Contents) -> list[str]:
+        """Return the fields of an entity type: its key fields, and those that one of its records has a value of."""
         table = self._typed_table(kind)
         item = next(item for item in contents.items["entity_types"] if str(item["id"]) == kind)
-        keys = set(map(str, item.get("key_field_ids") or ()))
-        known = self._numbers.known
-        there = [one for one in self._fields if one in known and f"c{known[one]}" in self._typed[table]]
-        counts = ", ".join(f"count(c{known[one]})" for one in there)
-        filled = self._all(f"select {counts} from store.{table}")[0] if there else ()
-        shown = {one for one, count in zip(there, filled, strict=True) if count} | keys
-        columns = [one for one in self._fields if one in shown]
-        columns.sort(key=lambda one: one not in keys)
+        keys = [one for one in self._fields if one in set(map(str, item.get("key_field_ids") or ()))]
+        others = [one for one in self._fields if one not in keys and self._column(kind, one) is not None]
+        counts = ", ".join(f"count({self._column(kind, one)})" for one in others)
+        filled = self._all(f"select {counts} from store.{table}")[0] if others else ()
+        return [*keys, *(one for one, count in zip(others, filled, strict=True) if count)]
+
+    def _column(self, kind: str, field_id: str) -> str | None:
+        """Return the column of a field, None where no record has had a value of it."""
+        number = self._numbers.get(field_id)
+        return f"c{number}" if f"c{number}" in self._typed[self._typed_table(kind)] else None
+
+    def _show_type(self, kind: str, name: str, columns: Sequence[str]) -> None:
         names = unique_names([(one, self._fields[one].field_name or one) for one in columns], ["record_id"])
-        cells = ["record_id"]
-        for one in columns:
-            has_any = one in there
-            cells.append(f"{f'c{known[one]}' if has_any else 'cast(null as VARCHAR)'} as {quoted(names[one])}")
-        self._db.execute(f"create view main.{quoted(name)} as select {', '.join(cells)} from store.{table}")
+        cells = [f"{self._column(kind, one) or 'cast(null as VARCHAR)'} as {quoted(names[one])}" for one in columns]
+        table = self._typed_table(kind)
+        self._db.execute(
+            f"create view main.{quoted(name)} as select {', '.join(['record_id', *cells])} from store.{table}"
+        )
 
     # -- DuckDB -----------------------------------------------------------------------------------------------------
 
@@ -487,8 +527,8 @@ def _texts(column: list[str | None]) -> list[str | None]:
     return column
 
 
-def _exact_time(value: str | None, what: str) -> str | None:
-    moment = read_time(value, what)
+def _exact_time(value: str | None) -> str | None:
+    moment = read_time(value, "a time of a record")
     return None if moment is None else moment.isoformat()
 
 

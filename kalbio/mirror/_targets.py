@@ -14,7 +14,7 @@ from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.files.file_locks import try_lock
 from kalbio._core.text.display import safe_repr
 from kalbio._model.errors import MirrorError
-from kalbio.mirror._store import FORMAT, Store
+from kalbio.mirror._store import Store
 
 SUFFIXES = (".duckdb", ".db")
 
@@ -56,7 +56,7 @@ class Target:
     @property
     def is_unfinished(self) -> bool:
         """Whether a refresh is under way, or has broken off."""
-        return self._beside(".new").exists()
+        return self._beside(".new").exists() or self._beside(".copy").exists()
 
     def _beside(self, ending: str) -> Path:
         return self.store_path.with_name(f"{self.store_path.name}{ending}")
@@ -103,56 +103,58 @@ class Target:
             found = {key: json.loads(value) for key, value in rows}
             _ = found["format"], found["workspace"]
         except (duckdb.Error, ValueError, TypeError, KeyError) as error:  # what else may be in such a table
-            raise MirrorError(
-                f"{self.store_path} is no mirror of kalbio, or it is damaged: {error}. Choose another target; if it was"
-                " a mirror, delete it and refresh, which makes it anew"
-            ) from None
+            raise self._no_mirror(error) from None
         return found
 
-    def open(self, settings: Mapping[str, Any], *, full: bool) -> Store:
-        """Open the file that is to take the place of the present one: what an earlier refresh has left, or a copy.
+    def _no_mirror(self, error: Exception) -> MirrorError:
+        return MirrorError(
+            f"{self.store_path} is no mirror of kalbio, or it is damaged: {error}. Choose another target; if it was a"
+            " mirror, delete it and refresh, which makes it anew"
+        )
 
-        Args:
-            settings: what must be so of what was left.
-            full: whether to begin with nothing, unless an earlier such refresh broke off.
+    def copy(self) -> Store | None:
+        """Return a copy of what is there, to be edited and published; None where there is nothing.
+
+        Raises MirrorError where something else is there, which must not be replaced.
         """
+        if self.state() is None:
+            return None
+        copy = self._beside(".copy")
+        self._remove(".copy")  # with the log of an earlier refresh, which would be applied to this copy
+        shutil.copyfile(self.store_path, copy)
+        return Store(copy)
+
+    def make(self, settings: Mapping[str, Any]) -> Store:
+        """Return a file to be filled and published: what a refresh with these settings has left, or a new one."""
         made = self._beside(".new")
-        left = _open(made) if full else None
+        left = _open(made)
         if left is not None:
             state = left.state()
-            # One with tables of types is a copy of a whole mirror, which a refresh of what has changed has left.
-            is_full = "types" not in state
-            if (
-                is_full
-                and state.get("format") == FORMAT
-                and all(state.get(key) == value for key, value in settings.items())
-            ):
+            if all(state.get(key) == value for key, value in settings.items()):
                 return left
             left.abandon()
         self.discard()
-        if not full:
-            copy = self._beside(".copy")
-            shutil.copyfile(self.store_path, copy)
-            copy.replace(made)
-            return Store(made)
         store = Store(made)
-        with store:
-            store.set_state(format=FORMAT, **settings)
+        store.keep(**settings)
         return store
 
     def discard(self) -> None:
         """Throw away what is not finished."""
-        for ending in (".new", ".new.wal", ".copy"):
-            self._beside(ending).unlink(missing_ok=True)
-        shutil.rmtree(self._beside(".new.tmp"), ignore_errors=True)
+        self._remove(".new")
+        self._remove(".copy")
+
+    def _remove(self, ending: str) -> None:
+        for more in ("", ".wal"):
+            self._beside(f"{ending}{more}").unlink(missing_ok=True)
+        shutil.rmtree(self._beside(f"{ending}.tmp"), ignore_errors=True)
 
     def publish(self, store: Store) -> None:
-        """Let the new file take the place of the old one; who reads the old one goes on reading it."""
+        """Let a file take the place of the old one; who reads the old one goes on reading it."""
         store.close()
-        made = self._beside(".new")
-        with made.open("rb+") as opened:
+        with store.path.open("rb+") as opened:
             os.fsync(opened.fileno())
-        made.replace(self.store_path)
+        store.path.replace(self.store_path)
+        self.discard()
         _sync_folder(self.store_path.parent)
 
 

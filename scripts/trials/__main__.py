@@ -20,6 +20,7 @@ from scripts.trials import (
     interrupts,
     killed_downloads,
     killed_loads,
+    killed_mirrors,
     killed_registrar,
     killed_workers,
     large_files,
@@ -73,6 +74,11 @@ def main() -> int:
         ),
         ("64 threads on one client: one login, no call refused", lambda: many_callers.threads(64, given.ends), once),
         ("500 tasks on one client: one login, no call refused", lambda: many_callers.tasks(500, given.ends), once),
+        (
+            "20 refreshes of a mirror killed: readers see whole copies, and the end is a fresh copy",
+            lambda: killed_mirrors.run(300, 20, given.seed),
+            killed_mirrors.held,
+        ),
         (
             "4 forked children and their parent, 200 reads each, sync and async: none wrong, none hangs",
             lambda: forked.run(4, 200),

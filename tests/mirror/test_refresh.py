@@ -97,3 +97,65 @@ def test_reading_a_mirror_that_is_not_there_says_how_to_make_it(tmp_path: Path) 
     with pytest.raises(KalbioError, match="kalbio mirror sync"):
         kalbio.mirror.status(tmp_path / "lab.duckdb")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_first_copy_that_broke_off_is_taken_up(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a broken first copy has stored is not read again, what changed since is; nothing shows before the end."""
+    for module in ("kalbio._mirror", "kalbio.aio._mirror"):
+        monkeypatch.setattr(f"{module}._FLUSH", 1)
+        monkeypatch.setattr(f"{module}._BATCH_WITH_HISTORY", 1)
+
+    def break_off(done: int, _: int | None) -> None:
+        if done == 3:
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        lab.world(mirror(lab, tmp_path).refresh(progress=break_off))
+    with pytest.raises(MirrorError, match="There is no mirror"):
+        kalbio.mirror.status(tmp_path / "lab.duckdb")
+    lab.world(compound(lab, "SBX-1").add_value("Potency (nM)", 3))
+    done = lab.world(mirror(lab, tmp_path).refresh())
+    assert done.full
+    assert done.read in (2, 3)  # with the record that was written to, if that was stored
+    assert rows(tmp_path, "select \"Potency (nM)\" from Compound where Compound = 'SBX-1'") == [(3.0,)]
+    assert rows(tmp_path, "select count(*) from values") == [(15,)]
+    assert not kalbio.mirror.status(tmp_path / "lab.duckdb").unfinished
+
+
+def test_a_full_copy_finds_what_nothing_tells(lab: Lab, tmp_path: Path) -> None:
+    """A refresh with full=True, or one of a mirror with another history, reads every record."""
+    lab.world(mirror(lab, tmp_path).refresh())
+    assert lab.world(mirror(lab, tmp_path).refresh()).read == 0
+    assert lab.world(mirror(lab, tmp_path).refresh(full=True)).read == 5
+    done = lab.world(mirror(lab, tmp_path, history=False).refresh())
+    assert (done.read, done.full) == (5, True)
+    assert rows(tmp_path, "select count(*), count(author) from values") == [(14, 0)]
+
+
+def test_a_list_that_may_not_be_read_is_told(lab: Lab, tmp_path: Path) -> None:
+    """Where the credentials may not list members, that table is empty, and the report and the status say so."""
+    lab.fail("listWorkspaceMembers", status=403)
+    assert lab.world(mirror(lab, tmp_path).refresh()).not_permitted == ("members",)
+    assert kalbio.mirror.status(tmp_path / "lab.duckdb").not_permitted == ("members",)
+    assert rows(tmp_path, "select count(*) from values where author <> written_by") == [(0,)]
+
+
+def test_two_refreshes_at_a_time_are_refused(lab: Lab, tmp_path: Path) -> None:
+    """While a refresh holds the mirror, another one ends with an error and changes nothing."""
+    from kalbio.mirror._targets import Target
+
+    with Target(tmp_path / "lab.duckdb").lock(), pytest.raises(MirrorError, match="Another refresh"):
+        lab.world(mirror(lab, tmp_path).refresh())
+
+
+@pytest.mark.parametrize(
+    ("target", "cure"), [("lab.csv", "must end in .duckdb"), ("", "must be the path"), ("a/b.duckdb", "no folder")]
+)
+def test_a_target_that_cannot_be_used_is_refused(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, cure: str
+) -> None:
+    """A target of another kind, or in a folder that is not there, is refused before anything is sent."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=cure):
+        lab.world(lab.api.mirror(target).refresh())
+    assert lab.operations() == []
