@@ -1,5 +1,10 @@
-// Renews the element with `data-live` (a number of seconds) from the page itself. Pages work without this file.
+// Shows in a narrow navigation where one is, and renews the element with `data-live` (a number of seconds) from the page
+// itself. Pages work without this file.
 "use strict";
+const current = document.querySelector("nav [aria-current='page']");
+const bar = current?.closest("nav");
+// Not `scrollIntoView`, from which on the keyboard would begin there.
+if (bar) bar.scrollLeft += current.getBoundingClientRect().left - bar.clientWidth / 3;
 const live = document.querySelector("[data-live]");
 const note = document.querySelector("[data-live-note]");
 if (live && note) {
