@@ -40,7 +40,8 @@ def keep(
 def reference(store: Store, content: Json) -> Document:
     """The full reference to a stored file that content names by `file_id`, or a 400."""
     file_id = content.get("file_id") if isinstance(content, dict) else None
-    rows = store.rows("select name, type, length(data) from file where id = ?", file_id)
+    is_text = isinstance(file_id, str)  # the database compares with nothing else
+    rows = store.rows("select name, type, length(data) from file where id = ?", file_id) if is_text else []
     if not rows:
         raise Refusal(400, 'content of a file field is `{"file_id": …}` of a file that was uploaded')
     name, kind, size = rows[0]

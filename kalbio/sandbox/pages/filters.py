@@ -69,11 +69,13 @@ def _parts(text: str) -> list[Json]:
     if text.lstrip().startswith("["):
         try:
             found = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refusal(400, f"{text[:60]!r} begins like a JSON list, and is none.") from None
         return list(found)
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _whole(text: str) -> Json:
+def _whole(text: Json) -> Json:
+    if not isinstance(text, str):
+        return text
     return int(text) if text.removeprefix("-").isdecimal() and len(text) < 10 else text

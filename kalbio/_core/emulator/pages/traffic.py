@@ -157,7 +157,7 @@ class Shown:
         if not isinstance(value, dict):
             return value
         return {
-            name: HIDDEN if isinstance(one, str | int | float | list) and self._is_secret(name) else self._hide(one)
+            name: HIDDEN if one is not None and self._is_secret(name) else self._hide(one)
             for name, one in value.items()
         }
 
