@@ -29,6 +29,12 @@ from kalbio.tables import Column, make_column
 FORMAT = 1
 """Changes with what is in the file: a mirror of another format is made anew."""
 
+_MEMORY = 48
+"""Megabytes that the database may use: a third of what a first copy may take in all. What is larger goes to disk."""
+
+_USUAL_FIELDS = 64
+"""So many fields need no more memory than that."""
+
 SQL_TYPES = {
     "string": "VARCHAR", "double": "DOUBLE", "bool": "BOOLEAN", "date32": "DATE", "list<string>": "VARCHAR[]",
 }  # fmt: skip
@@ -139,8 +145,7 @@ class Store:
 
         self.path = path
         is_new = not path.exists()
-        # A third of what a first copy may take in all; what is larger goes to disk.
-        self._db = duckdb.connect(str(path), config={"memory_limit": "48MB", "threads": 2})
+        self._db = duckdb.connect(str(path), config={"memory_limit": f"{_MEMORY}MB", "threads": 2})
         self._db.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
         if is_new:
             with self:
@@ -203,6 +208,9 @@ class Store:
     def use(self, contents: Contents) -> bool:
         """Read values by these fields from now on; whether what is stored was read in the same way."""
         self._fields = contents.fields()
+        if len(self._fields) > _USUAL_FIELDS:
+            # Wide tables take more: each column has blocks of its own in memory.
+            self._db.execute(f"set memory_limit = '{_MEMORY + (len(self._fields) - _USUAL_FIELDS) // 2}MB'")
         self._forms = {identifier: form_of(field) for identifier, field in self._fields.items()}
         told = {identifier: form.name for identifier, form in self._forms.items()}
         known = self.state().get("forms", told)

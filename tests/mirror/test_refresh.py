@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 import kalbio.mirror
 from kalbio import KalbioError, MirrorError
+from kalbio._model.fields import EntityFieldData
+from kalbio.mirror._store import Contents, Store
 from tests.conftest import Lab
 
 
@@ -138,6 +141,19 @@ def test_a_list_that_may_not_be_read_is_told(lab: Lab, tmp_path: Path) -> None:
     assert lab.world(mirror(lab, tmp_path).refresh()).not_permitted == ("members",)
     assert kalbio.mirror.status(tmp_path / "lab.duckdb").not_permitted == ("members",)
     assert rows(tmp_path, "select count(*) from values where author <> written_by") == [(0,)]
+
+
+def test_many_fields_get_more_memory(tmp_path: Path) -> None:
+    """What the database may use grows with the fields, since each column takes some of it."""
+    fields = {str(n): EntityFieldData({"id": str(n), "field_type": "text"}) for n in range(1000)}
+    store = Store(tmp_path / "lab.duckdb")
+    limits = []
+    for count in (10, 1000):
+        contents = SimpleNamespace(fields=lambda count=count: dict(list(fields.items())[:count]))
+        store.use(cast(Contents, contents))
+        limits.append(store._one("select current_setting('memory_limit')"))
+    store.close()
+    assert limits == ["45.7 MiB", "492.0 MiB"]
 
 
 def test_two_refreshes_at_a_time_are_refused(lab: Lab, tmp_path: Path) -> None:

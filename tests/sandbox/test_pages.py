@@ -268,8 +268,9 @@ def test_a_file_is_registered_and_its_webhook_sent_again_from_the_pages() -> Non
         assert (again.status, again.header("location")) == (303, path)
         assert len(heard) == 2
         assert heard[0] == heard[1]
-        away = send(sandbox, "/browse/webhooks/0/send", "back=https://example.org/")
-        assert away.header("location") == "/browse/registrations"
+        for elsewhere in ("https://example.org/", f"{path}%0d%0aX-Odd:%20y", f"{path}%C4%80", f"{path}/../../x"):
+            away = send(sandbox, "/browse/webhooks/0/send", f"back={elsewhere}")
+            assert away.header("location") == "/browse/registrations"
         assert send(sandbox, "/browse/webhooks/9/send", "").status == 404
 
 

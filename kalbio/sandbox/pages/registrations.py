@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from urllib.parse import quote
 
 from kalbio._core.emulator.messages import Delivery, Request
@@ -17,6 +18,7 @@ from kalbio.sandbox.pages.visits import Pages, Visit, newest_of, titles, user_na
 pages = Pages()
 
 _CRUMBS = (("Registrations", f"{PREFIX}/registrations"),)
+_BACK = re.compile(rf"{PREFIX}/registrations(?:/[\w-]+)?", re.ASCII)
 _BOTH = "kind in ('registration', 'submission')"
 _WEBHOOKS_IN_LIST = 50
 _LONGEST_LIST = 200
@@ -96,7 +98,7 @@ def send_again(visit: Visit) -> Redirect:
         raise Refusal(404, "There is no such webhook.")
     visit.emulator.send_webhook_again(int(number))
     back = visit.form.get("back")
-    is_ours = back == f"{PREFIX}/registrations" or back.startswith(f"{PREFIX}/registrations/")
+    is_ours = _BACK.fullmatch(back) is not None  # it becomes a header
     return Redirect(back if is_ours else f"{PREFIX}/registrations")
 
 
