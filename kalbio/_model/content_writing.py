@@ -190,7 +190,10 @@ def number_refusal(text: str) -> str:
     if unit is not None and text.isascii() and "_" in text:
         return "is no number: there is an underscore in it"
     if unit is not None and not unit[1][0].isdecimal():
-        return f"has more than a number; where it is a unit give the converter kalbio.reading.without_unit({unit[1]!r})"
+        return (
+            f"has more than a number; where {unit[1]!r} is the unit of the field give the converter"
+            f" kalbio.reading.without_unit({unit[1]!r}), and convert what has another one"
+        )
     if not text.isascii() and any(map(str.isdecimal, text)):
         return "has digits or signs that are none of ASCII; give a converter that makes a number of it"
     return "is no number; where it means that there is no value, give a converter that returns None for it"

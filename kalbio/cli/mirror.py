@@ -18,6 +18,8 @@ _TARGET = click.argument("target", metavar="TARGET")
 _CONFINED = "set enable_external_access = false; set lock_configuration = true"
 # The file of the mirror itself stays open to ATTACH, and so to be written to. MULTI is what PIVOT is made into.
 _ALLOWED = frozenset({"SELECT", "EXPLAIN", "PRAGMA", "CALL", "MULTI", "CREATE", "INSERT"})
+_READ_ONLY = "A mirror is only read: change the workspace, and bring the mirror up to date."
+_CURES = dict.fromkeys(("COPY", "EXPORT", "SET", "ATTACH"), "Use kalbio.mirror.connect(...) in Python.")
 
 
 @click.group()
@@ -70,7 +72,7 @@ def sql(out: Output, target: str, query: str) -> None:
             for statement in statements:
                 if statement.type.name not in _ALLOWED:
                     told = f"{statement.type.name} is not allowed here: a query changes no file, and reads no other one"
-                    raise Stop(told, WRONG_USE, "Use kalbio.mirror.connect(...) in Python.")
+                    raise Stop(told, WRONG_USE, _CURES.get(statement.type.name, _READ_ONLY))
             if any(_only_asks(statement) for statement in statements[:-1]):
                 raise Stop("there are several queries, and one at a time is printed; give them one by one", WRONG_USE)
             for statement in statements:

@@ -107,8 +107,9 @@ class Target:
         return found
 
     def _no_mirror(self, error: Exception) -> MirrorError:
+        reason = str(error).partition("\n")[0].rstrip(".")  # below it stands a query that nobody here has written
         return MirrorError(
-            f"{self.store_path} is no mirror of kalbio, or it is damaged: {error}. Choose another target; if it was a"
+            f"{self.store_path} is no mirror of kalbio, or it is damaged: {reason}. Choose another target; if it was a"
             " mirror, delete it and refresh, which makes it anew"
         )
 

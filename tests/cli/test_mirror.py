@@ -30,6 +30,8 @@ def test_a_query_reaches_nothing_but_the_mirror(shell: Shell, tmp_path: Path) ->
         for query in queries:
             with row(query):
                 assert "fault of kalbio" not in shell("mirror", "sql", target, query, code=code).err
+    assert "bring the mirror up to date" in shell("mirror", "sql", target, "delete from records", code=2).err
+    assert "in Python" in shell("mirror", "sql", target, not_allowed[1], code=2).err
     assert target.read_bytes() == mirrored
     assert set(tmp_path.iterdir()) == there
 

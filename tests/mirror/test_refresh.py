@@ -90,8 +90,9 @@ def test_something_else_is_not_replaced(lab: Lab, tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "lab.duckdb")) as db:
         db.execute("create table mine as select 1 as one")
     held = (tmp_path / "lab.duckdb").read_bytes()
-    with pytest.raises(MirrorError, match="no mirror of kalbio"):
+    with pytest.raises(MirrorError, match="no mirror of kalbio") as caught:
         lab.world(mirror(lab, tmp_path).refresh())
+    assert "LINE 1" not in str(caught.value)  # of a query that nobody has written
     assert (tmp_path / "lab.duckdb").read_bytes() == held
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -133,8 +133,9 @@ class Paging:
 
 
 def paging(query: Query, total: int, size: int = 50, name: str = "page") -> Paging:
-    """Which part of a list of `total` items the query asks for."""
-    return Paging(query.number(name, 1), size, total)
+    """Which part of a list of `total` items the query asks for: the last one where it asks for more than there are."""
+    asked = Paging(query.number(name, 1), size, total)
+    return replace(asked, page=min(asked.page, asked.last))
 
 
 class Pages(Generic[StateT]):
