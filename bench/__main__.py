@@ -329,7 +329,11 @@ def main() -> int:
     arguments = parser.parse_args()
 
     rounds = arguments.rounds or (3 if arguments.quick else 7)
-    results = list(run(rounds, quick=arguments.quick, only=arguments.only))
+    results: list[Figures] = []
+    for result in run(rounds, quick=arguments.quick, only=arguments.only):
+        results.append(result)
+        # All of it takes long: who stops it has what was measured so far.
+        print(f"{result['work']}: {result['ratio']:.3g}{result.get('unit', '')}", file=sys.stderr, flush=True)
     show(results, rounds)
     if arguments.json:
         about = {"python": platform.python_version(), "cores": os.cpu_count(), "httpx": version("httpx")}

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest 107a0a155c5d)
+# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest faa44b1957e8)
 """A local mirror of the workspace: what has to be read for it, and when."""
 
 from __future__ import annotations
@@ -133,7 +133,10 @@ class Mirror(Service):
                 in_thread(partial(store.expect, self._listed(contents.items["entity_types"])))
                 changed = in_thread(partial(store.note_members, contents.members_of_activities()))
                 if since is not None:
-                    changed += self._changed(since - self._overlap, contents.items["fields"])
+                    changed += self._with_newer_values(since - self._overlap, contents.items["fields"])
+                    told_of = self._in_events(since - self._overlap)
+                    changed += told_of or ()
+                    not_permitted += ["events"] if told_of is None else []
                 removed = in_thread(partial(store.drop, changed))
                 read = self._read(store, told)
                 in_thread(
@@ -227,22 +230,29 @@ class Mirror(Service):
         response = self._session.call_or_none(build(**conditions))
         return [] if response is None else read_ids(response)
 
-    def _changed(self, since: datetime, fields: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Return records that may have changed: those with a newer value of any field, and those that events name."""
+    def _with_newer_values(self, since: datetime, fields: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return records with a newer value of any field."""
 
         def ask(field: Mapping[str, Any]) -> list[str]:
             newer = {"field_id": str(field["id"]), "filter_type": "is_last_updated_after", "filter_prop": since}
             return self._search(entity_field_filters=strict_json.encode_text([newer]))
 
         data_fields = [field for field in fields if not field.get("is_key")]
-        found = {one for ids in map_bounded(ask, data_fields, self._session.max_in_flight) for one in ids}
-        with contextlib.suppress(PermissionDeniedError):  # searches tell most of it
-            client: Any = self._client
+        found = map_bounded(ask, data_fields, self._session.max_in_flight)
+        return list({one for ids in found for one in ids})
+
+    def _in_events(self, since: datetime) -> list[str] | None:
+        """Return records that events name; None where they may not be read."""
+        client: Any = self._client
+        found = set()
+        try:
             events = client.workspace.iter_events(resource_type="record", after_date=since, page_size=_EVENTS)
             with contextlib.closing(events):
                 for event in events:
                     if event.resource_id is not None:
                         found.add(event.resource_id)
+        except PermissionDeniedError:
+            return None
         return list(found)
 
     def _read(self, store: Any, told: RowProgress | None) -> int:

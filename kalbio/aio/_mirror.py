@@ -132,7 +132,10 @@ class AsyncMirror(Service):
                 await in_thread(partial(store.expect, await self._listed(contents.items["entity_types"])))
                 changed = await in_thread(partial(store.note_members, contents.members_of_activities()))
                 if since is not None:
-                    changed += await self._changed(since - self._overlap, contents.items["fields"])
+                    changed += await self._with_newer_values(since - self._overlap, contents.items["fields"])
+                    told_of = await self._in_events(since - self._overlap)
+                    changed += told_of or ()
+                    not_permitted += ["events"] if told_of is None else []
                 removed = await in_thread(partial(store.drop, changed))
                 read = await self._read(store, told)
                 await in_thread(
@@ -226,22 +229,29 @@ class AsyncMirror(Service):
         response = await self._session.call_or_none(build(**conditions))
         return [] if response is None else read_ids(response)
 
-    async def _changed(self, since: datetime, fields: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Return records that may have changed: those with a newer value of any field, and those that events name."""
+    async def _with_newer_values(self, since: datetime, fields: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return records with a newer value of any field."""
 
         async def ask(field: Mapping[str, Any]) -> list[str]:
             newer = {"field_id": str(field["id"]), "filter_type": "is_last_updated_after", "filter_prop": since}
             return await self._search(entity_field_filters=strict_json.encode_text([newer]))
 
         data_fields = [field for field in fields if not field.get("is_key")]
-        found = {one for ids in await map_bounded(ask, data_fields, self._session.max_in_flight) for one in ids}
-        with contextlib.suppress(PermissionDeniedError):  # searches tell most of it
-            client: Any = self._client
+        found = await map_bounded(ask, data_fields, self._session.max_in_flight)
+        return list({one for ids in found for one in ids})
+
+    async def _in_events(self, since: datetime) -> list[str] | None:
+        """Return records that events name; None where they may not be read."""
+        client: Any = self._client
+        found = set()
+        try:
             events = client.workspace.iter_events(resource_type="record", after_date=since, page_size=_EVENTS)
             async with contextlib.aclosing(events):  # sync: with contextlib.closing(events):
                 async for event in events:
                     if event.resource_id is not None:
                         found.add(event.resource_id)
+        except PermissionDeniedError:
+            return None
         return list(found)
 
     async def _read(self, store: Any, told: RowProgress | None) -> int:

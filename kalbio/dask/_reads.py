@@ -292,9 +292,7 @@ def _frame(
     meta = read((0, []))
     # Dask would turn lists into their text otherwise, and `str` into another dtype.
     with dask.config.set({"dataframe.convert-string": False}):
-        return from_map(
-            read, parts, meta=meta, divisions=tuple(divisions), label=f"kalbio-{label}", enforce_metadata=True
-        )
+        return from_map(read, parts, meta=meta, divisions=tuple(divisions), label=label, enforce_metadata=True)
 
 
 def _check_fit(table: Table) -> None:

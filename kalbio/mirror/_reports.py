@@ -17,7 +17,8 @@ class Refreshed:
         read: how many of them were read, because they are new or may have changed.
         removed: how many were taken out.
         full: whether everything was read anew.
-        not_permitted: tables that the credentials may not list; they are empty.
+        not_permitted: lists that the credentials may not read: their tables are empty; without `events`, what only
+            these tell is found by the next full copy.
     """
 
     records: int
@@ -27,9 +28,9 @@ class Refreshed:
     not_permitted: Sequence[str] = ()
 
     def __str__(self) -> str:
-        kind = "a full copy" if self.full else "what has changed"
-        text = f"{self.records} records; read {kind}: {self.read}, and took out {self.removed}"
-        return text + (f"; may not list {', '.join(self.not_permitted)}" if self.not_permitted else "")
+        kind = "a full copy" if self.full else "those that may have changed"
+        text = f"{self.records:,} records: {self.read:,} read ({kind}), {self.removed:,} taken out"
+        return text + (f"; may not read {', '.join(self.not_permitted)}" if self.not_permitted else "")
 
 
 @attrs.frozen
@@ -43,7 +44,8 @@ class MirrorStatus:
         full_at: when the last full copy began: what events and searches do not tell is as old as that.
         history: whether `values` has all values that were ever written, with their authors.
         rows: the tables, and the number of their rows.
-        not_permitted: tables that the credentials may not list; they are empty.
+        not_permitted: lists that the credentials may not read: their tables are empty; without `events`, what only
+            these tell is found by the next full copy.
         unfinished: whether a refresh has broken off; the next one goes on where it can.
     """
 

@@ -142,6 +142,8 @@ def test_a_list_that_may_not_be_read_is_told(lab: Lab, tmp_path: Path) -> None:
     assert lab.world(mirror(lab, tmp_path).refresh()).not_permitted == ("members",)
     assert kalbio.mirror.status(tmp_path / "lab.duckdb").not_permitted == ("members",)
     assert rows(tmp_path, "select count(*) from values where author <> written_by") == [(0,)]
+    lab.fail("listWorkspaceEvents", status=403)
+    assert lab.world(mirror(lab, tmp_path).refresh()).not_permitted == ("events",)
 
 
 def test_many_fields_get_more_memory(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ _LONGEST_QUERY = 80
 _LONGEST_REASON = 300
 _LONGEST_BODY = 2_000
 # What is kept of the last requests.
-_KEPT_REQUESTS = 200
+KEPT_REQUESTS = 200
 _KEPT_BODY = 64 * 1024
 _KEPT_TEXT = 2_000
 _KEPT_PROBLEMS = 20
@@ -111,7 +111,7 @@ class AccessLog:
     def keep(self) -> None:
         """Keep the last requests from now on: 200 of them, and 64 KB of each body."""
         if self._kept is None:
-            self._kept = deque(maxlen=_KEPT_REQUESTS)
+            self._kept = deque(maxlen=KEPT_REQUESTS)
 
     def entries(self) -> list[Entry]:
         """The requests that are kept, newest first."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kalbio._core.emulator import reference
-from kalbio._core.emulator.access_log import Entry
+from kalbio._core.emulator.access_log import KEPT_REQUESTS, Entry
 from kalbio._core.emulator.emulator import Emulator
 from kalbio._core.emulator.pages import PREFIX
 from kalbio._core.emulator.pages.traffic import Shown
@@ -51,7 +51,9 @@ def request(visit: Visit[Any]) -> Page:
     found = {str(entry.number): place for place, entry in enumerate(entries)}
     place = found.get(visit.path["number"])
     if place is None:
-        raise Refusal(404, "There is no such request any more: the last 200 are kept, until the sandbox ends.")
+        raise Refusal(
+            404, f"There is no such request any more: the last {KEPT_REQUESTS} are kept, until the sandbox ends."
+        )
     entry = entries[place]
     shown = _shown(visit.emulator, entry)
     context = {
