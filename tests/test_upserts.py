@@ -228,6 +228,8 @@ def test_duplicate_keys_are_merged_or_refused(lab: Lab) -> None:
     """Rows of one key that do not contradict each other are one record; those that do are all refused."""
     made = plan(lab, [{"Compound": "A", "logP": 1}, {"Compound": "A", "Note": "n", "logP": "1.0"}])
     assert (made.records_new, made.values_new, made.refused) == (1, 2, [])
+    merged = next(line for line in str(made).splitlines() if line.split()[0] == "merged")
+    assert merged.endswith("1 row into another one of the same key")
     made = plan(lab, [{"Compound": "A", "logP": 1}, {"Compound": "A", "logP": 2}])
     assert [cell.row for cell in made.refusals.duplicates] == [0, 1]
     assert "row 1, with other cells in 'logP'" in made.refused[0].reason

@@ -15,6 +15,7 @@ import pytest
 
 from kalbio import KaleidoscopeClient, RetryPolicy, Timeouts
 from kalbio._core.aio.limiter import AsyncLimiter, AsyncSlot
+from kalbio._core.errors import ClientClosedError
 from kalbio._core.sync.limiter import Limiter, Slot
 from kalbio.sandbox import Fault, Faults, Sandbox
 from kalbio.sandbox.server import serve
@@ -152,6 +153,27 @@ def test_first_come_first_served() -> None:
         return order
 
     assert asyncio.run(run()) == list(range(10))
+
+
+def test_who_waits_when_a_client_closes_is_told_at_once() -> None:
+    """Closing lets nobody in, and whoever waits for a turn hears of it instead of waiting on."""
+    limiter, told = Limiter(1), threading.Event()
+    limiter.acquire(Slot())
+
+    def wait() -> None:
+        with contextlib.suppress(ClientClosedError):
+            limiter.acquire(Slot(), 60)
+            return
+        told.set()
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    while not limiter._waiting:
+        time.sleep(0.001)
+    limiter.end()
+    assert told.wait(10)
+    with pytest.raises(ClientClosedError):
+        limiter.acquire(Slot())
 
 
 def test_a_place_is_given_back_once_however_often_it_is_given() -> None:

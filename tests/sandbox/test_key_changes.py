@@ -116,6 +116,22 @@ def test_replacing_keys_answers_another_view(lab: Lab) -> None:
     assert lab.api.record(Drug="A")["id"] != lab.a
 
 
+@pytest.mark.parametrize(("change", "kind"), [("add_key_field", "updated"), ("replace_key_fields", "created")])
+def test_a_change_of_keys_is_an_event_of_the_view(lab: Lab, change: str, kind: str) -> None:
+    """The event names the view that the records came from, the change of entity type, and the records that moved."""
+    more = {"new_key_field_name": "Lot"} if change == "add_key_field" else {"add_key_field_names": ["Lot"]}
+    keys = {} if change == "add_key_field" else {"Drug": "A"}
+    transfers = lab.moved(a=keys | {"Lot": "1"}, b=keys | {"Lot": "2"})
+
+    view = lab.api.put(f"{lab.path}/{change}", more | {"records_to_transfer": transfers})
+
+    events = [event for event in lab.api.read("/workspaces/events") if event["resource_id"] == view["id"]]
+    told = [event["event_attrs"] for event in events if event["event_type"] == f"record_view.{kind}"]
+    slices = {"field": "entity_slice_id", "old": lab.view["entity_slice_id"], "new": view["entity_slice_id"]}
+    seen = {"source_view_id": lab.view["id"], "changes": [slices], "record_ids": [lab.a, lab.b]}
+    assert [one for one in told if "source_view_id" in one] == [seen]
+
+
 def test_a_copy_has_columns_of_its_own(api: Api) -> None:
     """Columns get new ids, and rules on a removed key are dropped."""
     main = next(v for v in api.read("/record_views") if v["view_name"] == "Main" and not v["is_template"])
