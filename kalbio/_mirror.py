@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest faa44b1957e8)
+# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest 3b3a37039857)
 """A local mirror of the workspace: what has to be read for it, and when."""
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Mirror(Service):
             if span is not None and span < timedelta(0):
                 raise ArgumentError(f"{name} must not be negative; got {safe_repr(span)}")
         self._place = Target(target)
-        self.target = str(self._place.path)
+        self.target = self._place.given
         self._history = history
         self._overlap = overlap
         self._full_every = full_every
@@ -163,7 +163,7 @@ class Mirror(Service):
         """
         from kalbio.mirror import status
 
-        return status(self._place.path)
+        return status(self.target)
 
     def _open(self, settings: Mapping[str, Any], now: datetime, full: bool, name: str | None) -> tuple[Any, bool]:
         """Return the file to work on, and whether everything has to be read."""
@@ -304,7 +304,8 @@ class Mirrors(Service):
         """Return the local mirror of the workspace at a place, to refresh it. Sends nothing. Needs the extra `mirror`.
 
         Args:
-            target: the path of a DuckDB file, which ends in `.duckdb`.
+            target: the path of a DuckDB file, which ends in `.duckdb`, or that of a folder of Parquet, which ends in
+                `/` or `.parquet`.
             history: whether to keep all values that were ever written, with their authors, which takes one request
                 for each record that is read; else the newest of each field in each activity.
             overlap: how far each refresh looks back behind the one before: longer than events come late.

@@ -80,7 +80,7 @@ class AsyncMirror(Service):
             if span is not None and span < timedelta(0):
                 raise ArgumentError(f"{name} must not be negative; got {safe_repr(span)}")
         self._place = Target(target)
-        self.target = str(self._place.path)
+        self.target = self._place.given
         self._history = history
         self._overlap = overlap
         self._full_every = full_every
@@ -162,7 +162,7 @@ class AsyncMirror(Service):
         """
         from kalbio.mirror import status
 
-        return status(self._place.path)
+        return status(self.target)
 
     def _open(self, settings: Mapping[str, Any], now: datetime, full: bool, name: str | None) -> tuple[Any, bool]:
         """Return the file to work on, and whether everything has to be read."""
@@ -303,7 +303,8 @@ class Mirrors(Service):
         """Return the local mirror of the workspace at a place, to refresh it. Sends nothing. Needs the extra `mirror`.
 
         Args:
-            target: the path of a DuckDB file, which ends in `.duckdb`.
+            target: the path of a DuckDB file, which ends in `.duckdb`, or that of a folder of Parquet, which ends in
+                `/` or `.parquet`.
             history: whether to keep all values that were ever written, with their authors, which takes one request
                 for each record that is read; else the newest of each field in each activity.
             overlap: how far each refresh looks back behind the one before: longer than events come late.

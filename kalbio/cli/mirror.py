@@ -26,7 +26,7 @@ _CURES = dict.fromkeys(("COPY", "EXPORT", "SET", "ATTACH"), "Use kalbio.mirror.c
 def mirror() -> None:
     """Keep a local copy of the workspace, and ask it questions in SQL.
 
-    TARGET is the path of a DuckDB file, such as lab.duckdb.
+    TARGET is the path of a DuckDB file, such as lab.duckdb, or of a folder of Parquet, such as lab/.
     """
 
 

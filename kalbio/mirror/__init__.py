@@ -1,11 +1,13 @@
 """A local mirror of a workspace, for SQL: `client.mirror("lab.duckdb").refresh()` makes it and keeps it up to date.
 
-Reading a mirror needs no network: `connect` opens it. Needs the extra `mirror`.
+`client.mirror("lab/")` is a folder of Parquet. Reading a mirror needs no network: `connect` opens it. Needs the extra
+`mirror`.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalbio._extras import require_mirror
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 else:
     DuckDBPyConnection = Any
 
-__all__ = ["MirrorError", "MirrorStatus", "Refreshed", "connect", "status"]
+__all__ = ["MirrorError", "MirrorStatus", "Refreshed", "connect", "folder", "status"]
 
 
 def connect(target: str | os.PathLike[str]) -> DuckDBPyConnection:
@@ -59,3 +61,25 @@ def status(target: str | os.PathLike[str]) -> MirrorStatus:
     from kalbio.mirror._queries import status
 
     return status(target)
+
+
+def folder(target: str | os.PathLike[str]) -> Path:
+    """Return the folder with the Parquet files of the newest state of a mirror that is a folder of Parquet.
+
+    The files in it never change: what you read from it is of one state, also after a refresh. The next refresh that
+    changes something leaves it there, and the one after that removes it.
+
+    Args:
+        target: where the mirror is.
+
+    Raises:
+        ValueError: the target is a DuckDB file.
+        MirrorError: there is no mirror.
+
+    Example:
+        >>> compounds = pandas.read_parquet(kalbio.mirror.folder("lab/") / "Compound.parquet")
+    """
+    require_mirror()
+    from kalbio.mirror._queries import folder
+
+    return folder(target)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
 from kalbio._model.errors import MirrorError
 from kalbio.mirror._reports import MirrorStatus
-from kalbio.mirror._store import quoted
-from kalbio.mirror._targets import Target, as_text
+from kalbio.mirror._store import literal, quoted
+from kalbio.mirror._targets import Target
 
 
 def connect(target: str | os.PathLike[str]) -> Any:
@@ -20,7 +22,7 @@ def connect(target: str | os.PathLike[str]) -> Any:
     _known(place)
     # Attached, not opened: a file that is open already would be shared, and show the state it had then.
     db = duckdb.connect()
-    db.execute(f"attach {as_text(place.store_path)} as mirror (read_only); use mirror; set TimeZone = 'UTC'")
+    db.execute(f"attach {literal(str(place.store_path))} as mirror (read_only); use mirror; set TimeZone = 'UTC'")
     return db
 
 
@@ -34,19 +36,35 @@ def status(target: str | os.PathLike[str]) -> MirrorStatus:
         ).fetchall()]  # fmt: skip
         rows = {name: db.execute(f"select count(*) from main.{quoted(name)}").fetchall()[0][0] for name in names}
     return MirrorStatus(
-        target=str(place.path),
+        target=place.given,
         workspace=state["workspace_name"] or state["workspace"] or "",
         refreshed_at=datetime.fromisoformat(state["since"]),
         full_at=datetime.fromisoformat(state["full_at"]),
         history=state["history"],
         rows=rows,
         not_permitted=tuple(state["not_permitted"]),
-        unfinished=place.is_unfinished,
+        unfinished=place.is_unfinished or (place.parquet is not None and not place.parquet.shows(state["versions"])),
     )
+
+
+def folder(target: str | os.PathLike[str]) -> Path:
+    """Return the folder of the newest state."""
+    place = Target(target)
+    if place.parquet is None:
+        raise ArgumentError(f"{place.path} is a mirror in one file; give the folder of one of Parquet, such as 'lab/'")
+    _known(place)
+    newest = place.parquet.newest()
+    if newest is None:
+        raise _no_mirror(place)
+    return newest
 
 
 def _known(place: Target) -> dict[str, Any]:
     state = place.state()
     if state is None:
-        raise MirrorError(f"There is no mirror {place.path}; kalbio mirror sync {place.path} makes it")
+        raise _no_mirror(place)
     return state
+
+
+def _no_mirror(place: Target) -> MirrorError:
+    return MirrorError(f"There is no mirror {place.given}; kalbio mirror sync {place.given} makes it")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ from kalbio.mirror._catalog import Listing, unique_names
 from kalbio.mirror._reading import Numbers, Rows, TypedRows
 from kalbio.tables import Column, make_column
 
-FORMAT = 1
+FORMAT = 2
 """Changes with what is in the file: a mirror of another format is made anew."""
 
 _MEMORY = 48
@@ -39,6 +40,12 @@ SQL_TYPES = {
     "string": "VARCHAR", "double": "DOUBLE", "bool": "BOOLEAN", "date32": "DATE", "list<string>": "VARCHAR[]",
 }  # fmt: skip
 """The types of columns, by those that they have in Arrow."""
+
+_PARQUET = "format parquet, compression zstd, row_group_size 10240, row_group_size_bytes '4MB'"
+"""How a file of Parquet is written. A group of rows is held in memory; small groups leave room for the rest."""
+
+_OF_RECORDS = ("records", "files", "misfits")
+"""The tables that change with any record."""
 
 _TABLES = """
     create schema store;
@@ -129,6 +136,23 @@ class Contents:
         return found
 
 
+@attrs.frozen
+class Part:
+    """What one file of Parquet is made of.
+
+    Attributes:
+        group: `values` for the values of the records of one entity type, else `tables`.
+        name: the name of the table, or of the entity type.
+        query: what is in it.
+        version: changes with what is in it.
+    """
+
+    group: str
+    name: str
+    query: str
+    version: str
+
+
 def _digest(value: Any) -> str:
     return hashlib.blake2b(msgspec.json.encode(value), digest_size=16).hexdigest()
 
@@ -144,6 +168,7 @@ class Store:
         import duckdb
 
         self.path = path
+        self._memory = _MEMORY
         is_new = not path.exists()
         self._db = duckdb.connect(str(path), config={"memory_limit": f"{_MEMORY}MB", "threads": 2})
         self._db.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
@@ -156,6 +181,10 @@ class Store:
         self._fields: dict[str, EntityFieldData] = {}
         self._forms: dict[str, Form] = {}
         self._typed = self._typed_tables()
+        self._stored_names = len(self._numbers)
+        self._renamed = False
+        self._touched: set[int] = set()  # entity types of which this refresh has changed a record
+        self._parts: list[Part] = []
 
     def _typed_tables(self) -> dict[str, set[str]]:
         """Return the tables of entity types with their columns."""
@@ -210,7 +239,8 @@ class Store:
         self._fields = contents.fields()
         if len(self._fields) > _USUAL_FIELDS:
             # Wide tables take more: each column has blocks of its own in memory.
-            self._db.execute(f"set memory_limit = '{_MEMORY + (len(self._fields) - _USUAL_FIELDS) // 2}MB'")
+            self._memory = _MEMORY + (len(self._fields) - _USUAL_FIELDS) // 2
+            self._db.execute(f"set memory_limit = '{self._memory}MB'")
         self._forms = {identifier: form_of(field) for identifier, field in self._fields.items()}
         told = {identifier: form.name for identifier, form in self._forms.items()}
         known = self.state().get("forms", told)
@@ -266,7 +296,7 @@ class Store:
 
         batch = pyarrow.table({"id": pyarrow.array(changed, pyarrow.string())})
         self._insert(
-            "create or replace temp table kalbio_dropped as select n, r.record_id from store.records r"
+            "create or replace temp table kalbio_dropped as select n, r.record_id, r.type from store.records r"
             " where record_id in (select id from kalbio_rows) or not exists"
             " (select 1 from kalbio_listed l where l.record_id = r.record_id and l.type = r.type)",
             batch,
@@ -278,6 +308,7 @@ class Store:
             self._db.execute("insert into store.memberships from kalbio_changed where digest is not null")
             if not self._one("select count(*) from kalbio_dropped"):
                 return 0
+            self._touched |= {kind for (kind,) in self._all("select distinct type from kalbio_dropped")}
             for table, column in (("records", "n"), ("cells", "record"), ("misfits", "record")):
                 self._db.execute(f"delete from store.{table} where {column} in (select n from kalbio_dropped)")
             for table in self._typed:
@@ -330,6 +361,7 @@ class Store:
             values = rows.values()
             values["content"], values["written_at"] = _texts(values["content"]), read_times(values["written_at"])
             self._append("cells", where=f"field not in ({self._key_fields})", **values)
+            self._touched.update(types)
             for kind, typed in rows.typed.items():
                 self._append_typed(kind, typed)
             self._name_new()
@@ -411,7 +443,52 @@ class Store:
             shown = _digest([contents.digest(), columns, stored, len(self._numbers)])
             if shown != self.state().get("shown"):
                 self._show(contents, types, columns)
+            self._note_versions(contents, types, columns)
             self.set_state(shown=shown, **state)
+
+    def _note_versions(
+        self, contents: Contents, types: Mapping[str, str], columns: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Note what each file of Parquet would be made of, and which of them this refresh has changed."""
+        state, now = self.state(), secrets.token_hex(8)
+        ids = dict(self._all("select n, id from store.names where n in (select distinct type from store.records)"))
+        ids |= {self._numbers[kind]: kind for kind in types}
+        named = unique_names([*types.items(), *((one, one) for one in ids.values() if one not in types)])
+        before = state.get("rows_of_types", {})
+        rows = {str(n): now if n in self._touched else before.get(str(n), now) for n in sorted(ids)}
+        names = now if self._renamed else state.get("names", now)
+        lists, everything = contents.digest(), _digest([rows, names])
+        versions = {**dict.fromkeys(_catalog.OWN_TABLES, lists), **dict.fromkeys(_OF_RECORDS, everything)}
+        del versions["values"]
+        for kind, name in types.items():
+            called = [(one, self._column(kind, one), self._fields[one].field_name) for one in columns[kind]]
+            versions[name] = _digest([rows[str(self._numbers[kind])], called])
+        self._parts = [Part("tables", name, f"from main.{quoted(name)}", one) for name, one in versions.items()]
+        for n, kind in sorted(ids.items()):
+            query = f'from main."values" where entity_type_id = {literal(printable(kind))}'
+            self._parts.append(Part("values", named[kind], query, _digest([rows[str(n)], names])))
+        told: dict[str, dict[str, str]] = {"tables": {}, "values": {}}
+        for part in self._parts:
+            told[part.group][part.name] = part.version
+        self.set_state(rows_of_types=rows, names=names, versions=told)
+
+    def parts(self) -> Sequence[Part]:
+        """Return what a folder of Parquet has, after `finish`."""
+        return self._parts
+
+    def write_parquet(self, part: Part, path: Path) -> None:
+        """Write a file of Parquet; once one is written, nothing else is to be read."""
+        import duckdb
+
+        self._db.execute("set threads = 1")  # each has a group of rows of its own in memory
+        for memory in (self._memory * 2**n for n in range(5)):
+            self._db.execute(f"set memory_limit = '{memory}MB'")
+            try:
+                self._db.execute(f"copy ({part.query}) to {literal(str(path))} ({_PARQUET})")
+                return
+            except duckdb.OutOfMemoryException as error:  # of long texts a few rows need more
+                failed = error
+        raise failed
 
     def _show(self, contents: Contents, types: Mapping[str, str], columns: Mapping[str, Sequence[str]]) -> None:
         for listing in _catalog.LISTINGS:
@@ -476,6 +553,10 @@ class Store:
                 "is_file": pyarrow.array([form is not None and form.python == "FileValue" for form in forms]),
             }
         )
+        self._renamed = bool(self._insert(
+            "select count(*) from kalbio_rows k join store.names o on k.n = o.n"
+            f" where k.n < {self._stored_names} and k is distinct from o", batch,
+        ))  # fmt: skip
         self._insert("create or replace table store.names as select * from kalbio_rows", batch)
         self._numbers.fresh.clear()
 
@@ -519,6 +600,11 @@ class Store:
 
     def _one(self, query: str) -> Any:
         return self._all(query)[0][0]
+
+
+def literal(value: str) -> str:
+    """Return a text as it stands in SQL."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def quoted(name: str) -> str:

@@ -14,7 +14,8 @@ from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.files.file_locks import try_lock
 from kalbio._core.text.display import safe_repr
 from kalbio._model.errors import MirrorError
-from kalbio.mirror._store import Store
+from kalbio.mirror._parquet import ParquetFolder, sync
+from kalbio.mirror._store import Store, literal
 
 SUFFIXES = (".duckdb", ".db")
 
@@ -23,35 +24,46 @@ class Target:
     """A place of a mirror.
 
     Args:
-        target: a path that ends in `.duckdb`.
+        target: a path that ends in `.duckdb`, or that of a folder of Parquet.
 
     Attributes:
         path: where it is.
+        given: the same as it was given, with the / that makes it a folder.
+        parquet: the folder of Parquet, where it is one.
     """
 
     def __init__(self, target: str | os.PathLike[str]) -> None:
         if not isinstance(target, str | os.PathLike) or not os.fspath(target):
-            raise ArgumentError(f"target must be the path of a mirror, such as 'lab.duckdb'; got {safe_repr(target)}")
-        self.path = Path(os.fspath(target))
-        if self.path.suffix.casefold() not in SUFFIXES:
-            raise ArgumentError(f"target must end in .duckdb; got {safe_repr(os.fspath(target))}")
-        if self.path.stem.casefold() == "store":
+            raise ArgumentError(
+                f"target must be the path of a mirror, such as 'lab.duckdb' or 'lab/'; got {safe_repr(target)}"
+            )
+        self.given = given = os.fspath(target)
+        self.path = Path(given)
+        is_file = self.path.suffix.casefold() in SUFFIXES
+        if is_file and self.path.stem.casefold() == "store":
             # DuckDB calls what is in a file after the file, and would not know which of the two is meant.
             raise ArgumentError(
                 f"a mirror cannot be called {self.path.name}, as a schema in it is; choose another name"
             )
         try:
             self._real = self.path.resolve()  # a link stays, and what it leads to is replaced
-            is_folder = self._real.is_dir()
+            is_folder, is_there = self._real.is_dir(), self._real.exists()
         except (OSError, ValueError, RuntimeError) as error:  # characters or a length that no path has, links in a ring
-            raise ArgumentError(f"target cannot be a path: {safe_repr(os.fspath(target))} ({error})") from None
-        if is_folder:
-            raise ArgumentError(f"target is a folder: {safe_repr(os.fspath(target))}")
+            raise ArgumentError(f"target cannot be a path: {safe_repr(given)} ({error})") from None
+        if is_file and is_folder:
+            raise ArgumentError(f"target is a folder: {safe_repr(given)}; without .duckdb it would be one of Parquet")
+        if not is_file and is_there and not is_folder:
+            raise ArgumentError(f"target is a file that does not end in .duckdb: {safe_repr(given)}")
+        if not is_file and not is_folder and not _names_a_folder(given):
+            raise ArgumentError(
+                f"target must end in .duckdb, or in / for a folder of Parquet, such as 'lab/'; got {safe_repr(given)}"
+            )
+        self.parquet = None if is_file else ParquetFolder(self._real)
 
     @property
     def store_path(self) -> Path:
         """The file with the store of what users see."""
-        return self._real
+        return self._real if self.parquet is None else self.parquet.store_path
 
     @property
     def is_unfinished(self) -> bool:
@@ -76,11 +88,13 @@ class Target:
 
     def lock(self) -> IO[bytes]:
         """Keep other refreshes out until the file that this gives is closed. Raises MirrorError when one is at work."""
-        folder = self.store_path.parent
+        folder = self._real.parent
         if not folder.is_dir():
             raise ArgumentError(
                 f"There is no folder {safe_repr(os.fspath(folder))} to keep the mirror in; make it first"
             )
+        if self.parquet is not None:
+            self.parquet.make()
         opened = self._beside(".lock").open("ab")
         if not try_lock(opened):
             opened.close()
@@ -98,7 +112,7 @@ class Target:
 
         try:
             with duckdb.connect() as db:
-                db.execute(f"attach {as_text(self.store_path)} as mirror (read_only, type duckdb)")
+                db.execute(f"attach {literal(str(self.store_path))} as mirror (read_only, type duckdb)")
                 rows = db.execute("select key, value from mirror.store.state").fetchall()
             found = {key: json.loads(value) for key, value in rows}
             _ = found["format"], found["workspace"]
@@ -151,17 +165,25 @@ class Target:
 
     def publish(self, store: Store) -> None:
         """Let a file take the place of the old one; who reads the old one goes on reading it."""
-        store.close()
-        with store.path.open("rb+") as opened:
-            os.fsync(opened.fileno())
+        is_new = False
+        try:
+            if self.parquet is not None:
+                is_new = self.parquet.write(store)
+            store.close()
+        except BaseException:
+            store.abandon()
+            raise
+        sync(store.path)
         store.path.replace(self.store_path)
         self.discard()
-        _sync_folder(self.store_path.parent)
+        sync(self.store_path.parent)
+        if self.parquet is not None:
+            self.parquet.publish(is_new)
 
 
-def as_text(path: Path) -> str:
-    """Return a path as it stands in SQL."""
-    return "'" + str(path).replace("'", "''") + "'"
+def _names_a_folder(path: str) -> bool:
+    """Whether a path to nothing is meant to be that of a folder."""
+    return path.endswith(("/", os.sep)) or Path(path).suffix.casefold() in ("", ".parquet")
 
 
 def _open(path: Path) -> Store | None:
@@ -172,13 +194,3 @@ def _open(path: Path) -> Store | None:
         return Store(path) if path.exists() else None
     except duckdb.Error:  # torn, or of another version
         return None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Let the rename survive a loss of power."""
-    if os.name == "posix":
-        number = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)

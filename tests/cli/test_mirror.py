@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from tests.cli.conftest import Shell
 from tests.rows import row
 
@@ -46,3 +48,12 @@ def test_what_asks_is_answered(shell: Shell, tmp_path: Path) -> None:
     own = "create temp table own as select 1 as a; select a from own"
     assert shell("mirror", "sql", target, own, "--json").json == [{"a": 1}]
     shell("mirror", "sql", target, "pivot records on entity_type using count(*) group by name")
+
+
+def test_the_command_takes_a_folder(shell: Shell, tmp_path: Path) -> None:
+    """`kalbio mirror` makes a folder of Parquet, tells of it, and asks it questions as a DuckDB file."""
+    target = f"{tmp_path}/lab/"
+    shell("mirror", "sync", target, "--no-history")
+    assert len(pd.read_parquet(tmp_path / "lab" / "latest" / "Compound.parquet")) == 5
+    assert shell("mirror", "sql", target, "select count(*) as n from Compound", "--json").json == [{"n": 5}]
+    assert shell("mirror", "status", target, "--json").json["rows"]["Compound"] == 5
