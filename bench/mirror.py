@@ -11,7 +11,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -209,24 +211,31 @@ def _measure(url: str, http: httpx.Client, size: int, rounds: int, history: bool
     ]  # fmt: skip
 
 
-def _memory(url: str, http: httpx.Client, size: int) -> list[Figures]:
+def _memory(url: str, size: int, target: str) -> list[Figures]:
     if not can_be_measured():
         return []
+    # In a process of its own: what one copy has taken and given back, the next one would not be seen to take.
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        peak = pool.submit(_peak, url, size, target).result()
+    kind = "mirror" if target.endswith(".duckdb") else "mirror in Parquet"
+    title = f"{kind} of {size:,} records x 10 values: memory above start"
+    return [{"work": title, "ratio": peak, "limit": 150, "unit": " MB"}]
+
+
+def _peak(url: str, size: int, target: str) -> float | None:
     import duckdb  # noqa: F401  # loaded before it is measured
     import pyarrow.dataset  # noqa: F401
 
-    http.get("/bench/set", params={"size": size, "version": 0})
+    httpx.get(f"{url}/bench/set", params={"size": size, "version": 0})
     with tempfile.TemporaryDirectory() as folder, KaleidoscopeClient("bench", "bench", url) as client:
-        mirror = client.mirror(Path(folder) / "bench.duckdb", history=False)
-        peak = peak_above_start(mirror.refresh)
-    title = f"mirror of {size:,} records x 10 values: memory above start"
-    return [{"work": title, "ratio": peak, "limit": 150, "unit": " MB"}]
+        return peak_above_start(client.mirror(Path(folder) / target, history=False).refresh)
 
 
 def run(size: int, with_authors: int, rounds: int) -> Iterator[Figures]:
     """Measure a mirror of so many records, and one with authors, whose requests are many, of so many."""
     with served("bench.mirror") as url, httpx.Client(base_url=url, timeout=60) as http:
-        yield from _memory(url, http, size)
+        for target in ("bench.duckdb", "bench"):
+            yield from _memory(url, size, target)
         yield from _measure(url, http, size, rounds, history=False)
         yield from _measure(url, http, with_authors, rounds, history=True)
 

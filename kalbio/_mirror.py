@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest 3b3a37039857)
+# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest b7ad9d0ee763)
 """A local mirror of the workspace: what has to be read for it, and when."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kaleidoscope_api.api.records import list_record_values, list_records, searc
 from kaleidoscope_api.api.workspace import get_active_workspace, list_workspace_members
 
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.errors import NotFoundError, PermissionDeniedError
+from kalbio._core.errors import NotFoundError, PermissionDeniedError, TransportError
 from kalbio._core.http.responses import as_json, as_list
 from kalbio._core.http.url_chunks import chunk_for_url
 from kalbio._core.json import strict_json
@@ -32,15 +32,16 @@ from kalbio._core.text.progress import as_function
 from kalbio._directory import Client
 from kalbio._extras import require_mirror
 from kalbio._model.bulk import RowProgress
-from kalbio._model.errors import MirrorError
+from kalbio._model.errors import KalbioError, MirrorError
 from kalbio._policy import default_on_error, none
 from kalbio._progress import with_progress
 from kalbio._service import Service
-from kalbio.mirror import MirrorStatus, Refreshed
+from kalbio.mirror import FileOutcome, MirrorStatus, Refreshed
 
 _FLUSH = 15_000  # rows in memory
 _BATCH, _BATCH_WITH_HISTORY = 250, 25  # records
 _EVENTS = 500
+_UNANSWERED = 10  # downloads without an answer, one after the other: the server is gone, and each takes its retries
 
 # The lists, with what asks for them; without fields and entity types there is nothing to mirror.
 _LISTS: Mapping[str, tuple[Any, ...]] = {
@@ -69,12 +70,14 @@ class Mirror(Service):
         history: bool,
         overlap: timedelta,
         full_every: timedelta | None,
+        files: bool,
     ) -> None:
         require_mirror()
         from kalbio.mirror._targets import Target
 
         super().__init__(client)
         require_flag("history", history)
+        require_flag("files", files)
         for name, span in (("overlap", overlap), ("full_every", full_every)):
             if not isinstance(span, timedelta) and not (span is None and name == "full_every"):
                 raise ArgumentError(f"{name} must be a timedelta, such as timedelta(hours=1); got {safe_repr(span)}")
@@ -85,6 +88,7 @@ class Mirror(Service):
         self._history = history
         self._overlap = overlap
         self._full_every = full_every
+        self._files = files
 
     @default_on_error(none)
     @with_progress("records")
@@ -105,9 +109,10 @@ class Mirror(Service):
         Raises:
             MirrorError: another refresh is at work, the target is something else than a mirror of this workspace, or
                 it cannot be written.
-            KalbioAPIError: the server refused.
+            KalbioAPIError: the server refused. A file that cannot be downloaded raises nothing: the report tells.
 
-        API operation: `listRecords`, `listRecordValues`, `searchRecords`, `listWorkspaceEvents`, and the lists.
+        API operation: `listRecords`, `listRecordValues`, `searchRecords`, `listWorkspaceEvents`, and the lists;
+        `downloadFile` with `files`.
 
         Example:
             >>> done = client.mirror("lab.duckdb").refresh()
@@ -146,11 +151,14 @@ class Mirror(Service):
                     )
                 )  # fmt: skip
                 records = in_thread(store.count)
+                files = in_thread(store.files)
+                outcomes = self._download(files) if self._files else []
+                in_thread(lambda: store.keep_contents(self._place.files.present(files)))
             except BaseException:
                 in_thread(store.abandon)
                 raise
             in_thread(partial(self._place.publish, store))
-        return Refreshed(records, read, removed, everything, tuple(not_permitted))
+        return Refreshed(records, read, removed, everything, tuple(not_permitted), tuple(outcomes))
 
     def status(self) -> MirrorStatus:
         """Return when the mirror was refreshed, what it holds, and what of it may be out of date. Sends nothing.
@@ -289,6 +297,32 @@ class Mirror(Service):
         in_thread(store.flush)
         return done
 
+    def _download(self, files: Mapping[str, str | None]) -> list[FileOutcome]:
+        """Download the files whose content is not there; return what became of each of them."""
+        client: Any = self._client
+        there = in_thread(partial(self._place.files.present, files))
+        missing = [one for one in files.items() if one[0] not in there]
+        unanswered = 0
+
+        def ask(file: tuple[str, str | None]) -> FileOutcome:
+            nonlocal unanswered
+            file_id, name = file
+            if unanswered >= _UNANSWERED:
+                reason = "It was not tried, since no answer came to the downloads before it"
+                return FileOutcome(file_id, name, error=MirrorError(reason))
+            place = self._place.files.place(file_id, name)
+            try:
+                found = client.files.download_file(file_id, place.name, place.parent)
+            except (KalbioError, OSError) as error:
+                unanswered = unanswered + 1 if isinstance(error, TransportError) else 0
+                return FileOutcome(file_id, name, error=error)
+            unanswered = 0
+            if found is None:
+                return FileOutcome(file_id, name, error=MirrorError(f"There is no file {safe_repr(file_id)} any more"))
+            return FileOutcome(file_id, name, found)
+
+        return map_bounded(ask, missing, self._session.max_in_flight)
+
 
 class Mirrors(Service):
     """Local copies of the workspace (`client.mirror`)."""
@@ -300,6 +334,7 @@ class Mirrors(Service):
         history: bool = True,
         overlap: timedelta = timedelta(minutes=10),
         full_every: timedelta | None = timedelta(days=7),
+        files: bool = False,
     ) -> Mirror:
         """Return the local mirror of the workspace at a place, to refresh it. Sends nothing. Needs the extra `mirror`.
 
@@ -310,6 +345,8 @@ class Mirrors(Service):
                 for each record that is read; else the newest of each field in each activity.
             overlap: how far each refresh looks back behind the one before: longer than events come late.
             full_every: how old the last full copy may be before a refresh reads everything anew; None for any age.
+            files: whether refreshes download the contents of files, each once: into `lab.files` beside `lab.duckdb`,
+                or into `files` in a folder of Parquet.
 
         Raises:
             ValueError: an argument cannot be used.
@@ -318,4 +355,4 @@ class Mirrors(Service):
             >>> mirror = client.mirror("lab.duckdb")
             >>> done = mirror.refresh()
         """
-        return Mirror(self._client, target, history=history, overlap=overlap, full_every=full_every)
+        return Mirror(self._client, target, history=history, overlap=overlap, full_every=full_every, files=files)

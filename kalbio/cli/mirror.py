@@ -9,9 +9,11 @@ from typing import Any
 import attrs
 import click
 
+from kalbio._core.text.display import one_line
 from kalbio.cli.errors import FAILED, WRONG_USE, Stop
 from kalbio.cli.options import connect, connected, debuggable, printing, progress
 from kalbio.cli.output import Output
+from kalbio.mirror import FileOutcome
 
 _TARGET = click.argument("target", metavar="TARGET")
 # A query comes from anywhere, and SQL of DuckDB can write files, read others, and fetch programs from the network.
@@ -35,16 +37,28 @@ def mirror() -> None:
 @click.option("--full", is_flag=True, help="Read everything anew, not only what has changed.")
 @click.option("--no-history", is_flag=True, help="Keep the newest value of each field in each activity only, without "
               "authors: many times fewer requests.")  # fmt: skip
+@click.option("--files", is_flag=True, help="Download the contents of files, too, each once.")
 @connected
 @printing
-def sync(out: Output, target: str, full: bool, no_history: bool) -> None:
-    """Bring a mirror up to date; make it where it is not there yet."""
+def sync(out: Output, target: str, full: bool, no_history: bool, files: bool) -> int:
+    """Bring a mirror up to date; make it where it is not there yet.
+
+    With --files, the exit code is 1 when a file could not be downloaded; the mirror is up to date all the same.
+    """
     with connect() as client, progress("records") as advance:
-        done = client.mirror(target, history=not no_history).refresh(full=full, progress=advance)
+        done = client.mirror(target, history=not no_history, files=files).refresh(full=full, progress=advance)
+    failed = [one for one in done.files if one.error is not None]
     if out.form == "text":
         sys.stdout.write(f"{done}\n")
+        for one in failed:
+            sys.stdout.write(f"{one_line(one.name or one.file_id)}: {one_line(str(one.error))}\n")
     else:
-        out.object(attrs.asdict(done))
+        out.object({**attrs.asdict(done, recurse=False), "files": [_as_told(one) for one in done.files]})
+    return FAILED if failed else 0
+
+
+def _as_told(file: FileOutcome) -> dict[str, Any]:
+    return {**attrs.asdict(file, recurse=False), "error": None if file.error is None else one_line(str(file.error))}
 
 
 @mirror.command()

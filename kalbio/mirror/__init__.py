@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from kalbio._extras import require_mirror
 from kalbio._model.errors import MirrorError
-from kalbio.mirror._reports import MirrorStatus, Refreshed
+from kalbio.mirror._reports import FileOutcome, MirrorStatus, Refreshed
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 else:
     DuckDBPyConnection = Any
 
-__all__ = ["MirrorError", "MirrorStatus", "Refreshed", "connect", "folder", "status"]
+__all__ = ["FileOutcome", "MirrorError", "MirrorStatus", "Refreshed", "connect", "folder", "status"]
 
 
 def connect(target: str | os.PathLike[str]) -> DuckDBPyConnection:

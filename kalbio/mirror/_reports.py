@@ -9,6 +9,23 @@ import attrs
 
 
 @attrs.frozen
+class FileOutcome:
+    """What became of the download of one file.
+
+    Attributes:
+        file_id: its id.
+        name: its name, where it has one.
+        path: where its content is now; None when it could not be downloaded.
+        error: why not. The next refresh tries again.
+    """
+
+    file_id: str
+    name: str | None
+    path: str | None = None
+    error: Exception | None = None
+
+
+@attrs.frozen
 class Refreshed:
     """What a refresh has done.
 
@@ -19,6 +36,8 @@ class Refreshed:
         full: whether everything was read anew.
         not_permitted: lists that the credentials may not read: their tables are empty; without `events`, what only
             these tell is found by the next full copy.
+        files: the files that were downloaded, and those that could not be, with `files=True`; not those that were
+            there already.
     """
 
     records: int
@@ -26,11 +45,16 @@ class Refreshed:
     removed: int
     full: bool
     not_permitted: Sequence[str] = ()
+    files: Sequence[FileOutcome] = ()
 
     def __str__(self) -> str:
         kind = "a full copy" if self.full else "those that may have changed"
         text = f"{self.records:,} records: {self.read:,} read ({kind}), {self.removed:,} taken out"
-        return text + (f"; may not read {', '.join(self.not_permitted)}" if self.not_permitted else "")
+        text += f"; may not read {', '.join(self.not_permitted)}" if self.not_permitted else ""
+        failed = sum(one.error is not None for one in self.files)
+        came = len(self.files) - failed
+        text += f"; {came:,} file{'' if came == 1 else 's'} downloaded" if self.files else ""
+        return text + (f", {failed:,} not" if failed else "")
 
 
 @attrs.frozen

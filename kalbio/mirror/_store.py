@@ -61,6 +61,7 @@ _TABLES = """
     create table store.misfits (record BIGINT, field INTEGER, content VARCHAR);
     create table store.activity_records (activity_id VARCHAR, record_id VARCHAR, table_id VARCHAR);
     create table store.memberships (activity_id VARCHAR, digest VARCHAR);
+    create table store.contents (file_id VARCHAR, path VARCHAR);
 """
 
 _VIEWS = f"""
@@ -84,7 +85,7 @@ _VIEWS = f"""
         left join store.names p on p.n = c.place
         left join store.names u on u.n = c.author;
     create or replace view main.files as
-        select file_id, file_name, record_id, record, field, activity, author, written_at
+        select file_id, file_name, record_id, record, field, activity, author, written_at, c.path
         from (
             select case when json_valid(value) then json_extract_string(value, '$.file_id') else value end as file_id,
                 case when json_valid(value) then json_extract_string(value, '$.file_name') end as file_name,
@@ -92,6 +93,7 @@ _VIEWS = f"""
             from main."values" v join store.names f on f.id = v.field_id
             where f.is_file
         )
+        left join store.contents c using (file_id)
         where file_id <> '';
     create or replace view main.activity_records as
         select m.activity_id, a.title as activity, m.record_id, m.table_id from store.activity_records m
@@ -467,10 +469,30 @@ class Store:
         for n, kind in sorted(ids.items()):
             query = f'from main."values" where entity_type_id = {literal(printable(kind))}'
             self._parts.append(Part("values", named[kind], query, _digest([rows[str(n)], names])))
+        self.set_state(rows_of_types=rows, names=names, versions=self._versions())
+
+    def _versions(self) -> dict[str, dict[str, str]]:
         told: dict[str, dict[str, str]] = {"tables": {}, "values": {}}
         for part in self._parts:
             told[part.group][part.name] = part.version
-        self.set_state(rows_of_types=rows, names=names, versions=told)
+        return told
+
+    def files(self) -> dict[str, str | None]:
+        """Return the ids of the files that there are, with a name of each."""
+        return dict(self._all("select file_id, min(file_name) from main.files group by 1 order by 1"))
+
+    def keep_contents(self, paths: Mapping[str, str]) -> None:
+        """Store where the contents of files are, by their ids, after `finish`."""
+        import pyarrow
+
+        columns = {"file_id": list(paths), "path": list(paths.values())}
+        batch = pyarrow.table({name: pyarrow.array(column, pyarrow.string()) for name, column in columns.items()})
+        for place, part in enumerate(self._parts):
+            if (part.group, part.name) == ("tables", "files"):
+                self._parts[place] = attrs.evolve(part, version=_digest([part.version, sorted(paths.items())]))
+        with self:
+            self._insert("create or replace table store.contents as select * from kalbio_rows", batch)
+            self.set_state(versions=self._versions())
 
     def parts(self) -> Sequence[Part]:
         """Return what a folder of Parquet has, after `finish`."""

@@ -14,6 +14,7 @@ from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.files.file_locks import try_lock
 from kalbio._core.text.display import safe_repr
 from kalbio._model.errors import MirrorError
+from kalbio.mirror._contents import FilesFolder
 from kalbio.mirror._parquet import ParquetFolder, sync
 from kalbio.mirror._store import Store, literal
 
@@ -30,6 +31,7 @@ class Target:
         path: where it is.
         given: the same as it was given, with the / that makes it a folder.
         parquet: the folder of Parquet, where it is one.
+        files: the folder with the contents of files.
     """
 
     def __init__(self, target: str | os.PathLike[str]) -> None:
@@ -59,6 +61,7 @@ class Target:
                 f"target must end in .duckdb, or in / for a folder of Parquet, such as 'lab/'; got {safe_repr(given)}"
             )
         self.parquet = None if is_file else ParquetFolder(self._real)
+        self.files = FilesFolder(self._real.with_suffix(".files") if is_file else self._real / "files")
 
     @property
     def store_path(self) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kalbio.testing import Fault
 from tests.cli.conftest import Shell
 from tests.rows import row
 
@@ -57,3 +58,19 @@ def test_the_command_takes_a_folder(shell: Shell, tmp_path: Path) -> None:
     assert len(pd.read_parquet(tmp_path / "lab" / "latest" / "Compound.parquet")) == 5
     assert shell("mirror", "sql", target, "select count(*) as n from Compound", "--json").json == [{"n": 5}]
     assert shell("mirror", "status", target, "--json").json["rows"]["Compound"] == 5
+
+
+def test_contents_come_with_the_mirror(shell: Shell, tmp_path: Path) -> None:
+    """`--files` downloads contents; what fails is told with its reason, and the exit code is 1."""
+    (tmp_path / "nmr.txt").write_bytes(b"7.26")
+    record = ("--record", "Compound=SBX-1", "--field", "Spectrum")
+    shell("files", "put", tmp_path / "nmr.txt", *record)
+    target = tmp_path / "lab.duckdb"
+    shell.sandbox.faults.add(Fault("downloadFile", status=403))
+    report, reason = shell("mirror", "sync", target, "--files", code=1).out.splitlines()
+    assert report.endswith("0 files downloaded, 1 not")
+    assert reason.startswith("nmr.txt: ")
+    told = shell("mirror", "sync", target, "--files", "--json").json
+    assert [(one["name"], one["error"]) for one in told["files"]] == [("nmr.txt", None)]
+    (found,) = shell("mirror", "sql", target, "select path from files", "--json").json
+    assert (tmp_path / found["path"]).read_bytes() == b"7.26"
