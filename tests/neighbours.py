@@ -44,4 +44,12 @@ def _nothing_beside_the_checkout() -> Iterator[None]:
 
 
 _HEARD = Neighbours(ROOT.parent, ROOT, tempfile.gettempdir(), sys.prefix, sys.base_prefix, *filter(None, sys.path))
-sys.addaudithook(_HEARD.hear)
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    """Pass on what may open something: most events do not, and calling a method takes four times as long."""
+    if event == "open" or event == "os.listdir" or event == "os.scandir":
+        _HEARD.hear(event, arguments)
+
+
+sys.addaudithook(_hear)

@@ -11,3 +11,9 @@ from pathlib import Path
 def parsed(path: Path) -> ast.Module:
     """The syntax tree of a file; nobody may change it."""
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of the tree, as `ast.walk` finds them."""
+    return tuple(ast.walk(parsed(path)))

@@ -12,6 +12,7 @@ import re
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -559,6 +560,7 @@ def methods() -> Iterator[tuple[str, Any]]:
                     yield f"{name}.{attribute}", function
 
 
+@cache
 def parameters(function: Any) -> list[tuple[str, bool]]:
     """The names of the parameters, and whether each must be given; conditions count as parameters."""
     found: list[tuple[str, bool]] = []
@@ -604,6 +606,7 @@ READS = {
 }  # fmt: skip
 
 
+@cache
 def kind_of(method: str, parameter: str) -> Kind | None:
     """The kind of a parameter, None when the table does not know it."""
     name = method.replace("ResultTableTemplate.", "RecordView.").replace("iter_search", "search_records")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import kalbio._model
@@ -42,6 +43,7 @@ def attributes_of(cls: type) -> set[str]:
     return {value._name for base in cls.__mro__ for value in vars(base).values() if isinstance(value, Field)}
 
 
+@cache
 def curated() -> list[type[Resource]]:
     """Every class of objects that has such attributes.
 

@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from tests.sources import nodes
+
 ROOT = Path(__file__).parent.parent
 OPTIONAL = {
     "click", "dask", "duckdb", "google", "h2", "jsonschema_rs", "keyring", "nanoarrow", "numpy", "openpyxl",
@@ -22,7 +24,7 @@ OF_EXTRAS = {"sandbox", "emulator", "testing", "pytest_plugin"}
 def imported(path: Path) -> set[str]:
     """The packages that a module imports, wherever in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -33,7 +33,7 @@ from tests import browser
 from tests.conftest import Lab
 from tests.requirements.lists import LISTS
 from tests.requirements.test_caching import asked
-from tests.sources import parsed
+from tests.sources import nodes
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"
 HOSTILE = "<script>window.hacked=true</script><img src=x onerror='window.hacked=true'>\"'&\u202e</table></div>"
@@ -302,7 +302,7 @@ def test_wrong_arguments_are_told_by_one_kind_of_error() -> None:
     plain = {
         path.relative_to(root).as_posix()
         for path in root.rglob("*.py")
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Raise)
         and isinstance(node.exc, ast.Call)
         and isinstance(node.exc.func, ast.Name)

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import kalbio
-from tests.sources import parsed
+from tests.sources import nodes
 
 ROOT = Path(kalbio.__file__).parent
 WORLDS = ("kalbio.aio", "kalbio")
@@ -59,7 +59,7 @@ MODULES = {
 
 def imported(module: str) -> Iterator[tuple[str, str]]:
     """The modules that a module imports, anywhere in its text, and the names that it takes from them."""
-    for node in ast.walk(parsed(MODULES[module])):
+    for node in nodes(MODULES[module]):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -184,7 +184,7 @@ def test_nothing_else_has_heard_of_provena() -> None:
 def test_the_stand_in_for_provena_imports_nothing_of_its_client() -> None:
     """It stands beside the client, on the emulator kit and the description."""
     for path in sorted((ROOT / "provena/sandbox").glob("*.py")):
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             ours = [name for name in names if name.startswith(("kalbio", "provena_api", "kaleidoscope_api"))]
@@ -214,10 +214,10 @@ def test_services_import_no_service() -> None:
     assert {module for module, _ in knowing} == {"client"}
 
 
-def own_names(tree: ast.Module) -> set[str]:
+def own_names(path: Path) -> set[str]:
     """The names that a module defines: functions, classes, variables and attributes of its own objects."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -251,10 +251,10 @@ def test_private_members_stay_in_their_module() -> None:
 
 def private_members_of_others(module: str) -> set[str]:
     """What a module reads or sets of that kind, as its text says it."""
-    known = own_names(parsed(MODULES[module]))
+    known = own_names(MODULES[module])
     return {
         ast.unparse(node)
-        for node in ast.walk(parsed(MODULES[module]))
+        for node in nodes(MODULES[module])
         if isinstance(node, ast.Attribute)
         and node.attr.startswith("_")
         and not node.attr.startswith("__")

@@ -18,7 +18,7 @@ import pytest
 import kalbio
 from kalbio._model.platform import KALEIDOSCOPE
 from tests.rows import row
-from tests.sources import parsed
+from tests.sources import nodes
 
 FLOOR = Path(kalbio.__file__).parent / "_core"
 MODULES = sorted(FLOOR.rglob("*.py"))
@@ -84,6 +84,7 @@ def foreign() -> tuple[frozenset[str], frozenset[tuple[str, ...]]]:
     return frozenset(single), frozenset(row for row in rows if len(row) > 1 and " ".join(row) not in COMMON)
 
 
+@cache
 def found(text: str) -> set[str]:
     """What a text says that the floor must not say."""
     single, rows = foreign()
@@ -123,7 +124,7 @@ def test_the_floor_imports_no_generated_package() -> None:
     """Operations come with the platform, as an argument."""
     for path in MODULES:
         with row(path):
-            for node in ast.walk(parsed(path)):
+            for node in nodes(path):
                 modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
                 assert not any(module.split(".")[0].endswith("_api") for module in modules)
@@ -139,7 +140,7 @@ def test_no_text_of_the_floor_is_a_key_of_error_bodies() -> None:
         (path.name, node.value)
         for path in MODULES
         if "emulator" not in path.parts and "description" not in path.parts
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Constant) and node.value in keys
     }
     assert texts == set()

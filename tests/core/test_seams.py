@@ -10,7 +10,7 @@ from pathlib import Path
 from kaleidoscope_api.operations import OPERATIONS
 
 import kalbio
-from tests.sources import parsed
+from tests.sources import nodes
 
 PACKAGE = Path(kalbio.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
@@ -24,7 +24,7 @@ def name(path: Path) -> str:
 
 def imports(path: Path) -> Iterator[str]:
     """The modules that a module imports, wherever in its text."""
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -33,9 +33,8 @@ def imports(path: Path) -> Iterator[str]:
 
 def texts(path: Path) -> Iterator[str]:
     """The string literals of a module, parts of f-strings included, docstrings left out."""
-    tree = parsed(path)
-    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    docs = {id(node.value) for node in nodes(path) if isinstance(node, ast.Expr)}
+    for node in nodes(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
             yield node.value
 
