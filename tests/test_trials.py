@@ -1,9 +1,10 @@
-"""A short trial in every run of the tests; `scripts/reliability` runs the long ones."""
+"""A short trial in every run of the tests; `scripts/reliability` runs the long ones, and those that are to fail."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from bench import file_server, memory
 from kalbio import KaleidoscopeClient
 from kalbio._core.retry import decide
-from kalbio.sandbox import Fault
+from kalbio.testing import InProcess
 from scripts.trials import (
     cancelled_calls,
     doubled_answers,
@@ -69,24 +70,25 @@ def test_a_load_that_is_killed_goes_on() -> None:
     assert killed_loads.held(figures), figures
 
 
-def test_the_trial_notices_a_load_without_a_journal() -> None:
-    """A load that begins again after a kill doubles rows, and the trial counts them."""
-    assert killed_loads.run(100, 1, seed=1, journal=False)["doubled"] > 0
+def test_the_trial_counts_what_is_lost_doubled_or_out_of_order() -> None:
+    """A load that began again has doubled its rows, one that ended early lost some, one backwards is in disorder."""
+    with InProcess() as lab:
+        given = killed_loads.rows_to_load(lab.client, 12, Random(1))
+        wrong = {"lost": 0, "doubled": 0, "places out of order": 0}
+        lab.client.records.add_values(given[:9])
+        assert killed_loads.compared(lab.sandbox, given) == {**wrong, "lost": 3}
+        lab.client.records.add_values(given[9:])
+        assert killed_loads.compared(lab.sandbox, given) == wrong
+        assert killed_loads.compared(lab.sandbox, given[::-1])["places out of order"] > 0
+        lab.client.records.add_values(given[:5])
+        assert killed_loads.compared(lab.sandbox, given)["doubled"] == 5
 
 
 def test_a_load_whose_journal_meets_a_full_disk_goes_on() -> None:
-    """Of 400 rows none is lost, doubled or untold when the journal could not be written twice."""
-    figures = full_disks.run(400, 2, seed=1)
+    """Of 200 rows none is lost, doubled or untold when the journal could not be written twice."""
+    figures = full_disks.run(200, 2, seed=1)
 
     assert full_disks.held(figures), figures
-
-
-def test_the_trial_notices_a_journal_that_forgets() -> None:
-    """A journal as it was before the last run doubles rows, and the trial counts them."""
-    figures = full_disks.run(400, 2, seed=1, forgetful=True)
-
-    assert figures["doubled"] > 0
-    assert not full_disks.held(figures)
 
 
 def test_a_registrar_that_is_killed_loses_no_event() -> None:
@@ -94,11 +96,6 @@ def test_a_registrar_that_is_killed_loses_no_event() -> None:
     figures = killed_registrar.run(60, 2, seed=1)
 
     assert killed_registrar.held(figures), figures
-
-
-def test_the_trial_notices_a_registrar_that_reports_past_its_inbox() -> None:
-    """A handler that reports with the client alone reports again what is in, and the trial counts it."""
-    assert killed_registrar.run(45, 0, seed=1, careless=True)["reported although in"] > 0
 
 
 def test_files_go_up_and_down_whole_and_in_constant_memory() -> None:
@@ -133,22 +130,10 @@ def test_a_day_of_mishaps_leaks_no_secret() -> None:
     assert (figures["leaks"], figures["redirected requests"]) == (0, 2)
 
 
-@pytest.mark.parametrize(
-    "mutation",
-    [
-        "from kalbio._core.text import log_redaction; log_redaction.install = lambda: None\n",
-        "from kalbio._core import errors; errors.redact = lambda text, secrets=(): text\n",
-    ],
-)
-def test_the_trial_notices_a_client_that_leaks(mutation: str) -> None:
-    """A client whose logs or errors are not cleaned is caught."""
-    assert leaks.run(mutation)["leaks"] > 0
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_forked_children_read_what_they_ask_for() -> None:
-    """Of 600 reads by two children and their parent, sync and async, none is wrong and none hangs."""
-    figures = forked.run(2, 100)
+    """Of 300 reads by two children and their parent, sync and async, none is wrong and none hangs."""
+    figures = forked.run(2, 50)
 
     assert forked.held(figures), figures
 
@@ -178,7 +163,7 @@ def test_the_trial_notices_a_lost_wake_up(monkeypatch: pytest.MonkeyPatch) -> No
     """Loops that do not wake each other up hang, and the trial counts them."""
     monkeypatch.setattr("kalbio._core.aio.concurrency.Event.set", lambda event: setattr(event, "_is_set", True))
 
-    assert many_loops.run(120, patience=2)["hung"] > 0
+    assert many_loops.run(120, patience=1)["hung"] > 0
 
 
 def test_cancelled_calls_leave_nothing_taken() -> None:
@@ -192,6 +177,7 @@ def test_cancelled_calls_leave_nothing_taken() -> None:
 def test_the_trial_notices_connections_that_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that are not given back when a call is cancelled are counted."""
     monkeypatch.setattr("kalbio._core.aio.connections.AsyncConnections._discard", lambda *_: None)
+    monkeypatch.setattr(cancelled_calls, "PATIENCE", 0.5)
 
     figures = cancelled_calls.run(200, 1, compare=False)
 
@@ -215,14 +201,7 @@ def test_the_trial_notices_copies_that_are_taken_for_answers() -> None:
 
 
 def test_ctrl_c_ends_bulk_calls_and_nothing_is_sent_after_it() -> None:
-    """Of eight bulk calls that are interrupted each ends in time, with a true account, and leaves nothing stuck."""
-    figures = interrupts.run(8, seed=1)
+    """Four kinds of bulk calls that are interrupted end in time, with a true account, and leave nothing stuck."""
+    figures = interrupts.run(4, seed=1)
 
     assert interrupts.held(figures), figures
-
-
-def test_the_trial_notices_threads_that_do_not_stop() -> None:
-    """Threads that are not told that their call has ended go on sending, and the trial counts it."""
-    always = Fault("getOrCreateRecord", status=503, retry_after=0.1, times=None)  # each thread sends again and again
-
-    assert interrupts.run(1, seed=2, stops=False, faults=[always], retries=50)["sent after"] > 0

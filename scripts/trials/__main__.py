@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from scripts.trials import (
@@ -124,6 +125,11 @@ def main() -> int:
             killed_loads.held,
         ),
         (
+            "the same without a journal, and killed once: rows are doubled",
+            lambda: killed_loads.run(100, 1, given.seed, journal=False),
+            lambda figures: figures["doubled"] > 0,
+        ),
+        (
             f"a Dask frame of {given.rows // 10} rows whose workers are killed five times: none lost or doubled",
             lambda: killed_workers.run(given.rows // 10, 5, given.seed),
             killed_workers.held,
@@ -134,9 +140,19 @@ def main() -> int:
             full_disks.held,
         ),
         (
+            "the same with a journal that forgets its last run: rows are doubled",
+            lambda: full_disks.run(400, 2, given.seed, forgetful=True),
+            lambda figures: figures["doubled"] > 0 and not full_disks.held(figures),
+        ),
+        (
             f"{given.events} events for a registrar that is killed 20 times: none lost, no results reported twice",
             lambda: killed_registrar.run(given.events, 20, given.seed),
             killed_registrar.held,
+        ),
+        (
+            "45 events for one that reports past its inbox: results that are in are reported again",
+            lambda: killed_registrar.run(45, 0, given.seed, careless=True),
+            lambda figures: figures["reported although in"] > 0,
         ),
         (
             f"{given.megabytes} MB up and down: all bytes the same, peak memory above the start at most 4 MB",
@@ -147,6 +163,10 @@ def main() -> int:
             "a day of mishaps, all logs on: no secret in output, logs, errors, pickles, cassettes, redirects",
             leaks.run,
             lambda figures: figures["leaks"] == 0 and figures["redirected requests"] == 2,
+        ),
+        *(
+            (f"the same with {what}: it leaks", partial(leaks.run, mutation), lambda figures: figures["leaks"] > 0)
+            for what, mutation in leaks.CARELESS.items()
         ),
     ]
     failed = 0

@@ -107,6 +107,12 @@ with recorder("all", folder).use_cassette("day.yaml"), KaleidoscopeClient() as c
 print("END OF THE DAY", shown)
 """
 
+CARELESS = {
+    "logs that are not cleaned": "from kalbio._core.text import log_redaction; log_redaction.install = lambda: None\n",
+    "errors that are not cleaned": "from kalbio._core import errors; errors.redact = lambda text, secrets=(): text\n",
+}
+"""What to run first for a client that leaks, to see that the trial notices."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     """What both servers have in common: they note what comes."""

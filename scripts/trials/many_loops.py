@@ -64,8 +64,9 @@ def run(calls: int, loops: int = 3, patience: float = 30.0) -> dict[str, Any]:
         threads = [threading.Thread(target=go, args=(ids[place::loops],), daemon=True) for place in range(loops)]
         for thread in threads:
             thread.start()
+        until = time.monotonic() + patience
         for thread in threads:
-            thread.join(patience)
+            thread.join(max(0.0, until - time.monotonic()))
         hung = sum(thread.is_alive() for thread in threads)
         most = 0
         for record_id in ids[:50]:
