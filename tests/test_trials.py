@@ -73,7 +73,7 @@ def test_a_load_that_is_killed_goes_on() -> None:
 def test_the_trial_counts_what_is_lost_doubled_or_out_of_order() -> None:
     """A load that began again has doubled its rows, one that ended early lost some, one backwards is in disorder."""
     with InProcess() as lab:
-        given = killed_loads.rows_to_load(lab.client, 12, Random(1))
+        given: list[Any] = killed_loads.rows_to_load(lab.client, 12, Random(1))
         wrong = {"lost": 0, "doubled": 0, "places out of order": 0}
         lab.client.records.add_values(given[:9])
         assert killed_loads.compared(lab.sandbox, given) == {**wrong, "lost": 3}
