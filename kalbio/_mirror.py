@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest b7ad9d0ee763)
+# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest 4d5193f965b3)
 """A local mirror of the workspace: what has to be read for it, and when."""
 
 from __future__ import annotations
@@ -6,26 +6,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from kaleidoscope_api.api.activities import list_activities
-from kaleidoscope_api.api.entity_slices import list_entity_slices
-from kaleidoscope_api.api.fields import list_data_fields, list_key_fields
-from kaleidoscope_api.api.programs import list_programs
-from kaleidoscope_api.api.record_views import list_record_views
-from kaleidoscope_api.api.records import list_record_values, list_records, search_records
-from kaleidoscope_api.api.workspace import get_active_workspace, list_workspace_members
+from kaleidoscope_api.api.records import list_record_values, list_records
 
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.errors import NotFoundError, PermissionDeniedError, TransportError
-from kalbio._core.http.responses import as_json, as_list
+from kalbio._core.errors import TransportError
 from kalbio._core.http.url_chunks import chunk_for_url
-from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_flag
-from kalbio._core.objects.listing import read_ids
 from kalbio._core.sync.concurrency import in_thread, map_bounded, map_ordered
 from kalbio._core.text.display import safe_repr
 from kalbio._core.text.progress import as_function
@@ -36,23 +26,12 @@ from kalbio._model.errors import KalbioError, MirrorError
 from kalbio._policy import default_on_error, none
 from kalbio._progress import with_progress
 from kalbio._service import Service
+from kalbio._workspace_reads import in_events, read_lists, read_workspace, search_ids, with_newer_values
 from kalbio.mirror import FileOutcome, MirrorStatus, Refreshed
 
 _FLUSH = 15_000  # rows in memory
 _BATCH, _BATCH_WITH_HISTORY = 250, 25  # records
-_EVENTS = 500
 _UNANSWERED = 10  # downloads without an answer, one after the other: the server is gone, and each takes its retries
-
-# The lists, with what asks for them; without fields and entity types there is nothing to mirror.
-_LISTS: Mapping[str, tuple[Any, ...]] = {
-    "entity_types": (list_entity_slices,),
-    "fields": (list_key_fields, list_data_fields),
-    "activities": (list_activities,),
-    "programs": (list_programs,),
-    "members": (list_workspace_members,),
-    "views": (list_record_views,),
-}
-_NEEDED = frozenset({"entity_types", "fields"})
 
 
 class Mirror(Service):
@@ -118,12 +97,15 @@ class Mirror(Service):
             >>> done = client.mirror("lab.duckdb").refresh()
             >>> print(done)
         """
+        from kalbio.mirror._store import Contents
+
         told = as_function(progress)
         with self._place.causes(), in_thread(self._place.lock):
             began, settings, name = self._workspace()
             store, everything = in_thread(partial(self._open, settings, began, full, name))
             try:
-                contents, not_permitted = self._lists()
+                lists, not_permitted = read_lists(self._client)
+                contents = Contents(lists)
                 if not in_thread(partial(store.use, contents)):
                     # A field is read in another way from now on.
                     in_thread(store.abandon)
@@ -138,8 +120,9 @@ class Mirror(Service):
                 in_thread(partial(store.expect, self._listed(contents.items["entity_types"])))
                 changed = in_thread(partial(store.note_members, contents.members_of_activities()))
                 if since is not None:
-                    changed += self._with_newer_values(since - self._overlap, contents.items["fields"])
-                    told_of = self._in_events(since - self._overlap)
+                    fields = [str(field["id"]) for field in contents.items["fields"] if not field.get("is_key")]
+                    changed += with_newer_values(self._client, since - self._overlap, fields)
+                    told_of = in_events(self._client, since - self._overlap)
                     changed += told_of or ()
                     not_permitted += ["events"] if told_of is None else []
                 removed = in_thread(partial(store.drop, changed))
@@ -196,72 +179,17 @@ class Mirror(Service):
         """Return what time it is for the server, what the mirror must be of, and the name of the workspace."""
         from kalbio.mirror._store import FORMAT
 
-        now = datetime.now(UTC)
-        response = self._session.call_or_none(get_active_workspace.build_request())
-        item = None if response is None else as_json(response)
-        known = item if isinstance(item, dict) else {}
-        with contextlib.suppress(TypeError, ValueError):  # no time, or one that nobody can read
-            now = parsedate_to_datetime("" if response is None else response.headers.get("date", "")).astimezone(UTC)
+        now, known = read_workspace(self._client)
         settings = {"format": FORMAT, "workspace": known.get("id"), "history": self._history}
         return now, settings, known.get("workspace_name")
-
-    def _lists(self) -> tuple[Any, list[str]]:
-        """Return what the lists hold, and which of them may not be read."""
-        from kalbio.mirror._store import Contents
-
-        def ask(name: str) -> list[Any] | None:
-            items: list[Any] = []
-            for operation in _LISTS[name]:
-                try:
-                    answer = self._session.call(operation.build_request())
-                except (PermissionDeniedError, NotFoundError):
-                    if name in _NEEDED:
-                        raise
-                    return None
-                items += [item for item in as_list(answer) if isinstance(item, dict) and item.get("id") is not None]
-            return items
-
-        found = dict(zip(_LISTS, map_bounded(ask, list(_LISTS), self._session.max_in_flight), strict=True))
-        missing = [name for name, items in found.items() if items is None]
-        return Contents({name: items or [] for name, items in found.items()}), missing
 
     def _listed(self, types: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
         """Return the entity types with the ids of their records."""
 
         def ask(item: Mapping[str, Any]) -> tuple[str, list[str]]:
-            return str(item["id"]), self._search(entity_slice_id=str(item["id"]))
+            return str(item["id"]), search_ids(self._client, entity_slice_id=str(item["id"]))
 
         return map_bounded(ask, list(types), self._session.max_in_flight)
-
-    def _search(self, **conditions: Any) -> list[str]:
-        build: Any = search_records.build_request
-        response = self._session.call_or_none(build(**conditions))
-        return [] if response is None else read_ids(response)
-
-    def _with_newer_values(self, since: datetime, fields: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Return records with a newer value of any field."""
-
-        def ask(field: Mapping[str, Any]) -> list[str]:
-            newer = {"field_id": str(field["id"]), "filter_type": "is_last_updated_after", "filter_prop": since}
-            return self._search(entity_field_filters=strict_json.encode_text([newer]))
-
-        data_fields = [field for field in fields if not field.get("is_key")]
-        found = map_bounded(ask, data_fields, self._session.max_in_flight)
-        return list({one for ids in found for one in ids})
-
-    def _in_events(self, since: datetime) -> list[str] | None:
-        """Return records that events name; None where they may not be read."""
-        client: Any = self._client
-        found = set()
-        try:
-            events = client.workspace.iter_events(resource_type="record", after_date=since, page_size=_EVENTS)
-            with contextlib.closing(events):
-                for event in events:
-                    if event.resource_id is not None:
-                        found.add(event.resource_id)
-        except PermissionDeniedError:
-            return None
-        return list(found)
 
     def _read(self, store: Any, told: RowProgress | None) -> int:
         """Read the records that the store lacks; return how many there were."""

@@ -34,13 +34,13 @@ LAYERS = (
     ),
     (
         "what services are made of",
-        "_resumable_writes _record_search _record_writes _staging _activity_tables _tables "
+        "_workspace_reads _resumable_writes _record_search _record_writes _staging _activity_tables _tables "
         "_load_journal _load_layout _load_state _load_parents _load_values _loads _upserts",
     ),
     ("services", "activities dashboards doctor exports files helpers imports records registration _mirror _requests"),
     ("the table of listings", "_listings"),
     ("the client", "client"),
-    ("what stands on the client", "__init__ aio _registrar webhooks testing cli dask otel pytest_plugin __main__"),
+    ("what stands on the client", "__init__ aio _registrar webhooks testing cli dask dlt otel pytest_plugin __main__"),
 )
 RANKS = {name: rank for rank, (_, names) in enumerate(LAYERS) for name in names.split()}
 
@@ -197,7 +197,7 @@ def test_only_what_stands_on_the_client_imports_it() -> None:
     knowing = {
         layer_of(module) for module, others in graph().items() if others & {"kalbio.client", "kalbio.aio.client"}
     }
-    assert knowing <= {"__init__", "_registrar", "webhooks", "testing", "pytest_plugin", "cli", "dask"}
+    assert knowing <= {"__init__", "_registrar", "webhooks", "testing", "pytest_plugin", "cli", "dask", "dlt"}
 
 
 def test_services_import_no_service() -> None:
