@@ -17,7 +17,7 @@ MIRROR = ("duckdb", "pyarrow")
 
 
 OPTIONAL = (
-    *SANDBOX, *DOCTOR, *MIRROR, "dask", "keyring", "nanoarrow", "openpyxl", "opentelemetry", "tqdm",
+    *SANDBOX, *DOCTOR, *MIRROR, "dask", "dlt", "keyring", "nanoarrow", "openpyxl", "opentelemetry", "tqdm",
 )  # fmt: skip
 """The modules whose absence is told by a text that says what to install."""
 
@@ -60,6 +60,13 @@ def require_dask() -> None:
     for module in ("dask", "distributed", "pandas"):
         if find_spec(module) is None:
             raise ModuleNotFoundError(_how_to_install("kalbio.dask needs", "dask", module), name=module)
+
+
+def require_dlt() -> None:
+    """Raise ModuleNotFoundError, saying what to install, unless the packages of the extra `dlt` are there."""
+    for module in ("dlt", "pyarrow", "nanoarrow"):
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(_how_to_install("kalbio.dlt needs", "dlt", module), name=module)
 
 
 def require_mirror() -> None:

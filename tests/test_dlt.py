@@ -1,0 +1,185 @@
+"""A workspace loaded by dlt: equal to what the client reads, from run to run, whatever happens between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import dlt
+import duckdb
+import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+import kalbio.dlt
+from kalbio import KaleidoscopeClient
+from kalbio._model.content_reading import as_it_stands
+from kalbio.testing import InProcess
+
+NONE = timedelta(0)
+
+
+@pytest.fixture
+def lab() -> Iterator[InProcess]:
+    """A workspace of a few compounds."""
+    with InProcess() as made:
+        yield made
+
+
+class Warehouse:
+    """A pipeline into a DuckDB file, and what is in it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep everything below a folder."""
+        self.path = folder / "warehouse.duckdb"
+        self.folder = folder
+
+    def load(self, client: KaleidoscopeClient, **options: Any) -> dict[str, int]:
+        """Run a pipeline as of a new process; return how many rows were loaded into each table."""
+        pipeline = dlt.pipeline(
+            "lab", destination=dlt.destinations.duckdb(str(self.path)), dataset_name="lab", pipelines_dir=self.folder
+        )
+        pipeline.run(kalbio.dlt.workspace(client, **options))
+        counts = pipeline.last_trace.last_normalize_info.row_counts
+        return {name: count for name, count in counts.items() if not name.startswith("_dlt")}
+
+    def __call__(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            return connection.execute(f"set schema 'lab'; {query}").fetchall()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """A warehouse in a folder of its own, of which nobody is told."""
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.chdir(tmp_path)
+    return Warehouse(tmp_path)
+
+
+def shown(client: KaleidoscopeClient, *fields: str) -> list[tuple[Any, ...]]:
+    """What the client reads of the compounds."""
+    table = client.records.table("Compound", fields=list(fields))
+    return sorted(zip(table.record_ids, *(table[name] for name in fields), strict=True))
+
+
+def rows(warehouse: Warehouse, lab: InProcess, **columns: str) -> tuple[Any, Any]:
+    """The compounds in the warehouse, and those that the client reads: column to the name of its field."""
+    table = lab.client.records.table("Compound", fields=list(columns.values()))
+    read = sorted(zip(table.record_ids, *(table[name] for name in columns.values()), strict=True))
+    return warehouse(f"select record_id, {', '.join(columns)} from compound order by record_id"), read
+
+
+def history(warehouse: Warehouse, lab: InProcess) -> tuple[Any, Any]:
+    """The values in the warehouse, and those that the client reads."""
+    records = lab.client.records.get_records_by_ids(lab.client.records.search_records())
+    found = [(value.id, record.id, as_it_stands(value.content)) for record in records for value in record.get_values()]
+    return warehouse('select value_id, record_id, "value" from "values" order by 1'), sorted(found)
+
+
+def test_runs_load_what_has_changed_and_the_warehouse_equals_the_workspace(
+    lab: InProcess, warehouse: Warehouse
+) -> None:
+    """The first run loads all; a later one what has changed; fields that dlt writes alike have a column each."""
+    client = lab.client
+    columns = {"compound": "Compound", "potency_n_mx": "Potency (nM)", "soluble": "Soluble"}
+    assert warehouse.load(client, overlap=NONE)["compound"] == len(rows(warehouse, lab, **columns)[1])
+    there, read = rows(warehouse, lab, **columns)
+    assert there == read
+
+    again = warehouse.load(client, overlap=NONE)
+    assert again.keys() & {"compound", "values", "events"} == set()
+    field = client.entity_fields.get_or_create_data_field("Potency [nM]", "text")
+    record = client.records.get_or_create_record({"Compound": "SBX-1"})
+    record.add_value(field, "weak")
+    record.add_value("Potency (nM)", 77)
+    client.records.get_or_create_record({"Compound": "NEW-1"})
+    renamed = next(one for one in client.entity_fields.get_data_fields() if one.field_name == "Soluble")
+    renamed.update(field_name="In water")
+
+    assert warehouse.load(client, overlap=NONE)["compound"] == 2
+    columns |= {"soluble": "In water", f"potency_n_m_{field.id[:8]}": "Potency [nM]"}
+    there, read = rows(warehouse, lab, **columns)
+    assert there == read
+    there, read = history(warehouse, lab)
+    assert there == read
+    names = dict(warehouse("select field_id, name from fields"))
+    assert (names[renamed.id], len(warehouse("from records"))) == ("In water", len(client.records.search_records()))
+
+
+def test_a_run_that_broke_off_is_repeated_without_doubling(lab: InProcess, warehouse: Warehouse) -> None:
+    """After a run that failed in the middle, the next one loads all, each value once; a change of type is followed."""
+    lab.client.records.get_or_create_record({"Compound": "SBX-1"}).add_value("Potency (nM)", 77)
+    broken = lab.fail("listRecordValues", status=403, times=1)
+    with pytest.raises(PipelineStepFailed) as refused:
+        warehouse.load(lab.client, overlap=NONE, batch_size=2)
+    assert "403" in str(refused.value)
+    assert broken is not None
+
+    warehouse.load(lab.client, overlap=NONE, batch_size=2)
+    there, read = history(warehouse, lab)
+    assert there == read
+
+    store = lab.sandbox.store
+    field = next(one for one in store.all("data_field") if one["field_name"] == "Soluble")
+    store.put("data_field", field | {"field_type": "text"})
+    lab.client.clear_caches()
+    warehouse.load(lab.client, overlap=NONE)
+    there, read = rows(warehouse, lab, **{f"soluble_{field['id'][:8]}": "Soluble"})
+    assert there == read
+
+
+def test_types_are_those_of_the_fields(lab: InProcess, warehouse: Warehouse) -> None:
+    """Numbers, days, yes or no and lists arrive as such, and times with their zone."""
+    client = lab.client
+    made = {kind: client.entity_fields.get_or_create_data_field(f"A {kind}", kind) for kind in ("date", "multiselect")}
+    record = client.records.get_or_create_record({"Compound": "SBX-1"})
+    record.add_value(made["date"], date(2026, 1, 2))
+    record.add_value(made["multiselect"], ["a", "b"])
+
+    warehouse.load(client, entity_types=["Compound"], events=False)
+    kinds = "typeof(potency_n_mx), typeof(soluble), typeof(a_date), typeof(a_multiselect)"
+    found = warehouse(f"select {kinds}, a_date, a_multiselect from compound where compound = 'SBX-1'")
+    assert found == [("DOUBLE", "BOOLEAN", "DATE", "JSON", date(2026, 1, 2), '["a","b"]')]
+    (written_at,) = warehouse('select max(written_at) from "values"')[0]
+    assert written_at == max(value.created_at for value in record.get_values())
+    assert warehouse("select count(*) from duckdb_tables() where table_name = 'events'") == [(0,)]
+
+
+def test_nothing_secret_is_kept(lab: InProcess, warehouse: Warehouse) -> None:
+    """No file of the pipeline has a secret of the client in it, and another workspace is refused before it is read."""
+    warehouse.load(lab.client, entity_types=["Compound"], history=False, events=False)
+    kept = b"".join(path.read_bytes() for path in warehouse.folder.rglob("*") if path.is_file())
+    assert b"SBX-1" in kept
+    assert [secret for secret in (b"sandbox-secret", b"Bearer") if secret in kept] == []
+
+    with InProcess() as other:
+        other.sandbox.store.workspace_id = str(UUID(int=7))
+        with pytest.raises(PipelineStepFailed, match="give that one a pipeline of its own"):
+            warehouse.load(other.client, entity_types=["Compound"], history=False, events=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"overlap": 5}, "overlap must be a timedelta"),
+        ({"overlap": timedelta(-1)}, "overlap must be a timedelta"),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"history": "no"}, "history must be"),
+        ({"entity_types": ["Compond"]}, "Did you mean 'Compound'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(lab: InProcess, options: dict[str, Any], why: str) -> None:
+    """Arguments are checked when the source is made."""
+    with pytest.raises(ValueError, match=why):
+        kalbio.dlt.workspace(lab.client, **options)
+
+
+def test_a_client_that_only_logs_is_refused(lab: InProcess) -> None:
+    """What such a client leaves out, the warehouse would lack without a word."""
+    lab.client.on_error = "log"
+    with pytest.raises(ValueError, match="leaves out what fails"):
+        kalbio.dlt.workspace(lab.client)
