@@ -97,7 +97,7 @@ def workspace(
     `listRecordValues`, `listWorkspaceEvents`.
 
     Example:
-        >>> pipeline = dlt.pipeline("lab", destination="duckdb", dataset_name="lab")
+        >>> pipeline = dlt.pipeline("kaleidoscope", destination="duckdb", dataset_name="lab")
         >>> print(pipeline.run(kalbio.dlt.workspace(client)))
     """
     require_dlt()

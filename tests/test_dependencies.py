@@ -12,7 +12,7 @@ from tests.sources import nodes
 
 ROOT = Path(__file__).parent.parent
 OPTIONAL = {
-    "click", "dask", "duckdb", "google", "h2", "jsonschema_rs", "keyring", "nanoarrow", "numpy", "openpyxl",
+    "click", "dask", "dlt", "duckdb", "google", "h2", "jsonschema_rs", "keyring", "nanoarrow", "numpy", "openpyxl",
     "opentelemetry", "pandas", "polars", "pyarrow", "requests", "rich", "tqdm", "yaml",
 }  # fmt: skip
 """Imported where a setting or a call asks for it, and named in an error when it is not there."""

@@ -153,6 +153,8 @@ def test_the_blocks_of_a_page_run(path: Path, tmp_path: Path, monkeypatch: pytes
     """The blocks of a page run one after the other against a fresh sandbox, and give what the text says."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KALBIO_DEBUG", raising=False)  # what a page sets up ends with it
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     logger = logging.getLogger("kalbio")
     monkeypatch.setattr(logger, "handlers", list(logger.handlers))
     level = logger.level

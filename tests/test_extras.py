@@ -165,6 +165,18 @@ def test_dask_names_its_missing_package() -> None:
     assert run.stdout.startswith("distributed kalbio.dask needs the extra 'dask'")
 
 
+def test_dlt_names_its_missing_package() -> None:
+    """Without its package, `kalbio.dlt` can be imported, and says what to install before anything is sent."""
+    run = without(
+        "dlt",
+        "import kalbio.dlt\n"
+        "try:\n    kalbio.dlt.workspace(None)\nexcept ImportError as error:\n    print(error.name, error)\n",
+    )
+
+    assert run.stderr == ""
+    assert run.stdout.startswith("dlt kalbio.dlt needs the extra 'dlt'")
+
+
 def test_the_packages_that_are_looked_for_are_those_of_the_extra() -> None:
     """The modules whose absence is told are those that the extra `sandbox` installs; click is for the command."""
     wanted = {re.split(r"[\[<>=!~ ;]", text)[0].lower() for text in PROJECT["optional-dependencies"]["sandbox"]}
