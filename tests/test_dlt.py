@@ -48,7 +48,8 @@ class Warehouse:
     def __call__(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         with duckdb.connect(str(self.path), read_only=True) as connection:
-            return connection.execute(f"set schema 'lab'; {query}").fetchall()
+            found: list[tuple[Any, ...]] = connection.execute(f"set schema 'lab'; {query}").fetchall()
+            return found
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_types_are_those_of_the_fields(lab: InProcess, warehouse: Warehouse) -> 
     found = warehouse(f"select {kinds}, a_date, a_multiselect from compound where compound = 'SBX-1'")
     assert found == [("DOUBLE", "BOOLEAN", "DATE", "JSON", date(2026, 1, 2), '["a","b"]')]
     (written_at,) = warehouse('select max(written_at) from "values"')[0]
-    assert written_at == max(value.created_at for value in record.get_values())
+    assert written_at == max(value.created_at for value in record.get_values() if value.created_at is not None)
     assert warehouse("select count(*) from duckdb_tables() where table_name = 'events'") == [(0,)]
 
 
