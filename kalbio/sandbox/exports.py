@@ -14,7 +14,6 @@ from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.content import to_cell
 from kalbio.sandbox.files import disposition
 from kalbio.sandbox.queries import Columns, select_records
-from kalbio.sandbox.search import EMPTY
 
 routes = Routes()
 
@@ -38,13 +37,13 @@ def export_records_csv(call: Call) -> Answer:
         record_ids = membership.allowed_by(store, view, record_ids)
     chosen = [call.store.need("key_field", id_, status=400) for id_ in piece["key_field_ids"]]
     chosen += _data_fields(call, record_ids, columns)
-    cells = [columns.cells(field) for field in chosen]
+    contents = [columns.contents(field) for field in chosen]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([field["field_name"] for field in chosen])
     for record_id in record_ids:
-        row = zip(chosen, cells, strict=True)
-        writer.writerow([to_cell(field["field_type"], column.get(record_id, EMPTY).content) for field, column in row])
+        row = zip(chosen, contents, strict=True)
+        writer.writerow([to_cell(field["field_type"], of.get(record_id)) for field, of in row])
     # exactly text/csv: old clients discard the file when a charset follows
     headers = (("content-type", "text/csv"), ("content-disposition", disposition(query["filename"])))
     return Answer(text.getvalue().encode(), headers=headers)
@@ -67,7 +66,7 @@ def _data_fields(call: Call, record_ids: list[str], columns: Columns) -> list[Do
         sql = "select distinct field_id from value where record_id in (select value from json_each(?))"
         filled = {row[0] for row in store.rows(sql, id_list(record_ids))}
         fields = [field for field in store.all("data_field") if field["id"] in filled]
-        return [field for field in fields if not columns.cells(field).keys().isdisjoint(record_ids)]
+        return [field for field in fields if not columns.contents(field).keys().isdisjoint(record_ids)]
     if asked:
         unknown = set(asked) - {view_field["id"] for view_field in view_fields}
         if unknown:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.store import id_list
 from kalbio._core.emulator.strict_json import Document, Json, dumps
 from kalbio.sandbox.calls import Call, Routes
 from kalbio.sandbox.content import texts_in
-from kalbio.sandbox.search import EMPTY, Cell, WrongProp, make_test, sort_ids
+from kalbio.sandbox.search import LAST_UPDATED, WrongProp, make_test, sort_ids
 from kalbio.sandbox.store import Store
 
 routes = Routes()
@@ -68,12 +69,12 @@ def select_records(
             test = make_test(condition["filter_type"], condition.get("filter_prop"), field["field_type"], now)
         except WrongProp as error:
             raise Refusal(400, f"field {field['field_name']!r}: {error}") from None
-        cells = columns.cells(field)
-        found = [record_id for record_id in found if test(cells.get(record_id, EMPTY))]
+        of = (columns.times(field) if condition["filter_type"] == LAST_UPDATED else columns.contents(field)).get
+        found = [record_id for record_id in found if test(of(record_id))]
     sorts = [*query.get("entity_field_sorts", ()), *query.get("view_field_sorts", ())]
     if sorts:
         by = [(columns.field(sort), sort["descending"]) for sort in sorts]
-        found = sort_ids(found, [(columns.cells(field), field["field_type"], down) for field, down in by])
+        found = sort_ids(found, [(columns.contents(field), field["field_type"], down) for field, down in by])
     return found
 
 
@@ -89,7 +90,7 @@ class Columns:
         self._store = store
         self._operation_id = operation_id
         self._view_id = view_id
-        self._cells: dict[str, dict[str, Cell]] = {}
+        self._contents: dict[str, dict[str, Json]] = {}
 
     def field(self, condition: Document) -> Document:
         """The field a filter or sort is about: by field id, key field id, or the id of a view's column."""
@@ -111,27 +112,41 @@ class Columns:
                     return str(column["data_field_id"])
         raise Refusal(400, f"view field {view_field_id} does not exist or shows no data field")
 
-    def cells(self, field: Document) -> dict[str, Cell]:
-        """The filled cells of a field by record id."""
-        if field["id"] not in self._cells:
-            self._cells[field["id"]] = self._key_cells(field) if field["is_key"] else self._data_cells(field)
-        return self._cells[field["id"]]
+    def contents(self, field: Document) -> dict[str, Json]:
+        """What the cells of a field hold, by record id."""
+        if field["id"] not in self._contents:
+            self._contents[field["id"]] = self._key_contents(field) if field["is_key"] else self._data_contents(field)
+        return self._contents[field["id"]]
 
-    def _key_cells(self, field: Document) -> dict[str, Cell]:
-        rows = self._store.rows(
-            "select k.record_id, v.content, r.created from key_value v join record_key k on k.key_value_id = v.id"
-            " join record r on r.id = k.record_id where v.field_id = ?",
-            field["id"],
-        )
-        return {record_id: Cell(content, created) for record_id, content, created in rows}
-
-    def _data_cells(self, field: Document) -> dict[str, Cell]:
+    def times(self, field: Document) -> dict[str, int]:
+        """When the cells of a field were written, by record id, in microseconds: those of a key with the record."""
+        if field["is_key"]:
+            sql = (
+                "select r.id, r.created from key_value v join record_key k on k.key_value_id = v.id"
+                " join record r on r.id = k.record_id where v.field_id = ?"
+            )
+            return self._by_record(sql, field["id"])
         condition, parameters = self.scope
-        sql = f"select record_id, content, created from value where field_id = ?{condition} order by created"  # noqa: S608
-        newest = {row[0]: row for row in self._store.rows(sql, field["id"], *parameters)}
+        sql = f"select record_id, created from value where field_id = ?{condition} order by created"  # noqa: S608
+        return self._by_record(sql, field["id"], *parameters)
+
+    def _key_contents(self, field: Document) -> dict[str, Json]:
+        sql = (
+            "select k.record_id, v.content from key_value v join record_key k on k.key_value_id = v.id"
+            " where v.field_id = ?"
+        )
+        return self._by_record(sql, field["id"])
+
+    def _data_contents(self, field: Document) -> dict[str, Json]:
+        condition, parameters = self.scope
+        sql = f"select record_id, content from value where field_id = ?{condition} order by created"  # noqa: S608
+        newest = self._by_record(sql, field["id"], *parameters)
         # All at once: there are many, and small.
-        contents = json.loads(f"[{','.join(row[1] for row in newest.values())}]")
-        return {i: Cell(content, created) for (i, _, created), content in zip(newest.values(), contents, strict=True)}
+        return dict(zip(newest, json.loads(f"[{','.join(newest.values())}]"), strict=True))
+
+    def _by_record(self, sql: str, *parameters: str) -> dict[str, Any]:
+        """Two columns as a dictionary, in which the last row of a record counts: made without a list of all rows."""
+        return dict(self._store.connection.execute(sql, parameters))
 
     @property
     def scope(self) -> tuple[str, list[str]]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from operator import itemgetter
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
 from kalbio._core.emulator.clock import to_micros
 from kalbio.sandbox.content import as_number, as_text, holds_text
@@ -23,20 +23,15 @@ class WrongProp(ValueError):
     """`filter_prop` has not the shape its rule takes."""
 
 
-class Cell(NamedTuple):
-    """The current content of a field in one record, and when it was written, in microseconds."""
-
-    content: Json = None
-    updated: int | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Null, empty text and empty lists count as no value."""
-        return self.content is None or self.content == "" or self.content == []
+Test = Callable[[Json], bool]
+"""Whether the content of a cell meets a condition; None where there is none."""
+LAST_UPDATED = "is_last_updated_after"
+"""The rule whose test takes when a cell was written, in microseconds, and not its content."""
 
 
-EMPTY = Cell()
-Test = Callable[[Cell], bool]
+def is_empty(content: Json) -> bool:
+    """Null, empty text and empty lists count as no value."""
+    return content is None or content == "" or content == []
 
 
 def make_test(rule: str, prop: Json, field_type: str, now: datetime) -> Test:
@@ -50,8 +45,8 @@ def make_test(rule: str, prop: Json, field_type: str, now: datetime) -> Test:
     if rule in ("is_equal", "is_not_equal"):
         same = _equal_to(_scalar(rule, prop), field_type)
         if rule == "is_equal":
-            return lambda cell: not cell.is_empty and same(cell.content)
-        return lambda cell: cell.is_empty or not same(cell.content)
+            return lambda content: not is_empty(content) and same(content)
+        return lambda content: is_empty(content) or not same(content)
     if rule in _LIST_RULES:
         return _list_test(_LIST_RULES[rule], _scalars(rule, prop), field_type)
     if rule in _NUMBER_RULES:
@@ -60,53 +55,60 @@ def make_test(rule: str, prop: Json, field_type: str, now: datetime) -> Test:
         return _moment_test(rule, _moment(rule, prop))
     if rule == "is_between":
         return _between(prop, field_type)
-    if rule == "is_last_updated_after":
+    if rule == LAST_UPDATED:
         limit = to_micros(_moment(rule, prop))
-        return lambda cell: cell.updated is not None and cell.updated > limit
+        return lambda written: written is not None and written > limit
     if rule in _RELATIVE:
         return _relative(rule, prop, now)
     raise WrongProp(f"filter_type {rule!r} is unknown")
 
 
-def sort_ids(ids: Iterable[str], sorts: Iterable[tuple[Mapping[str, Cell], str, bool]]) -> list[str]:
-    """Ids by several columns (cells, type of the field, whether descending), the first being the most important.
+def sort_ids(ids: Iterable[str], sorts: Iterable[tuple[Mapping[str, Json], str, bool]]) -> list[str]:
+    """Ids by several columns (contents, type of the field, whether descending), the first being the most important.
 
     Empty cells come last, ties go by id.
     """
     ordered = sorted(ids)
-    for cells, field_type, descending in reversed(list(sorts)):
+    for contents, field_type, descending in reversed(list(sorts)):
         key = _sort_key(field_type)
-        filled, empty = [], []
+        numbers: dict[str, Decimal | int] = {}
+        texts: dict[str, str] = {}
+        empty: list[str] = []
         for id_ in ordered:
-            cell = cells.get(id_)
-            if cell is None or cell.is_empty:
+            content = contents.get(id_)
+            if is_empty(content):
                 empty.append(id_)
+            elif isinstance(found := key(content), str):
+                texts[id_] = found
             else:
-                filled.append((key(cell.content), id_))
-        filled.sort(key=itemgetter(0), reverse=descending)
-        ordered = [id_ for _, id_ in filled] + empty
+                numbers[id_] = found
+        parts = [
+            sorted(numbers, key=numbers.__getitem__, reverse=descending),
+            sorted(texts, key=texts.__getitem__, reverse=descending),
+        ]
+        ordered = [*chain(*(reversed(parts) if descending else parts)), *empty]
     return ordered
 
 
-def _sort_key(field_type: str) -> Callable[[Json], tuple[int, Decimal | int | str]]:
+def _sort_key(field_type: str) -> Callable[[Json], Decimal | int | str]:
     """What sorts the cells of a field: text as text, whatever it looks like; what may be any JSON, numbers first."""
     if field_type == "date":
         return _moment_key
     return _text_key if holds_text(field_type) else _number_key
 
 
-def _moment_key(content: Json) -> tuple[int, int]:
+def _moment_key(content: Json) -> int:
     moment = parse(content)
-    return (0, 0 if moment is None else to_micros(moment))
+    return 0 if moment is None else to_micros(moment)
 
 
-def _text_key(content: Json) -> tuple[int, str]:
-    return (1, as_text(content).casefold())
+def _text_key(content: Json) -> str:
+    return as_text(content).casefold()
 
 
-def _number_key(content: Json) -> tuple[int, Decimal | str]:
+def _number_key(content: Json) -> Decimal | str:
     number = as_number(content)
-    return (1, as_text(content).casefold()) if number is None else (0, number)
+    return as_text(content).casefold() if number is None else number
 
 
 # shapes
@@ -173,10 +175,10 @@ def _items(content: Json) -> list[Json]:
 def _text_test(holds: Callable[[str, str], bool], wanted: Json, *, negate: bool) -> Test:
     needle = as_text(wanted).casefold()
 
-    def test(cell: Cell) -> bool:
-        if cell.is_empty:
+    def test(content: Json) -> bool:
+        if is_empty(content):
             return negate
-        found = any(holds(as_text(item).casefold(), needle) for item in _items(cell.content))
+        found = any(holds(as_text(item).casefold(), needle) for item in _items(content))
         return found != negate
 
     return test
@@ -185,8 +187,8 @@ def _text_test(holds: Callable[[str, str], bool], wanted: Json, *, negate: bool)
 def _list_test(decide: Callable[[set[int], int, int], bool], wanted: list[Json], field_type: str) -> Test:
     same = [_equal_to(item, field_type) for item in wanted]
 
-    def test(cell: Cell) -> bool:
-        items = [] if cell.is_empty else _items(cell.content)
+    def test(content: Json) -> bool:
+        items = [] if is_empty(content) else _items(content)
         hits = {n for n, one in enumerate(same) if any(one(item) for item in items)}
         known = sum(any(one(item) for one in same) for item in items)
         return decide(hits, len(same), len(items) - known)
@@ -195,16 +197,16 @@ def _list_test(decide: Callable[[set[int], int, int], bool], wanted: list[Json],
 
 
 def _number_test(compare: Callable[[Decimal, Decimal], bool], limit: Decimal) -> Test:
-    def test(cell: Cell) -> bool:
-        number = as_number(cell.content)
+    def test(content: Json) -> bool:
+        number = as_number(content)
         return number is not None and compare(number, limit)
 
     return test
 
 
 def _moment_test(rule: str, limit: datetime) -> Test:
-    def test(cell: Cell) -> bool:
-        moment = parse(cell.content)
+    def test(content: Json) -> bool:
+        moment = parse(content)
         return moment is not None and (moment < limit if rule == "is_before" else moment > limit)
 
     return test
@@ -218,8 +220,8 @@ def _between(prop: Json, field_type: str) -> Test:
         if low is not None and high is not None:
             first, last = low, high
 
-            def number_test(cell: Cell) -> bool:
-                number = as_number(cell.content)
+            def number_test(content: Json) -> bool:
+                number = as_number(content)
                 return number is not None and first <= number <= last
 
             return number_test
@@ -230,8 +232,8 @@ def _between(prop: Json, field_type: str) -> Test:
 def _span(begin: datetime | None, end: datetime | None) -> Test:
     """From `begin` on and before `end`."""
 
-    def test(cell: Cell) -> bool:
-        moment = parse(cell.content)
+    def test(content: Json) -> bool:
+        moment = parse(content)
         return moment is not None and (begin is None or moment >= begin) and (end is None or moment < end)
 
     return test
@@ -272,8 +274,8 @@ def _period(unit: str, offset: int) -> Callable[[datetime], Test]:
 
 
 _NO_PROP: dict[str, Callable[[datetime], Test]] = {
-    "is_set": lambda now: lambda cell: not cell.is_empty,
-    "is_empty": lambda now: lambda cell: cell.is_empty,
+    "is_set": lambda now: lambda content: not is_empty(content),
+    "is_empty": lambda now: lambda content: is_empty(content),
     "is_last_week": _period("week", -1),
     "is_this_week": _period("week", 0),
     "is_next_week": _period("week", 1),

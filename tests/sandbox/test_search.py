@@ -7,7 +7,7 @@ import pytest
 from kalbio._core.emulator.clock import to_micros
 from kalbio.sandbox import Sandbox
 from kalbio.sandbox.contract import load_contract
-from kalbio.sandbox.search import RULES, Cell, WrongProp, make_test
+from kalbio.sandbox.search import LAST_UPDATED, RULES, WrongProp, make_test
 from tests.rows import row
 from tests.sandbox.wire import Api, Json
 
@@ -16,7 +16,8 @@ _NOW = datetime(2026, 3, 11, 15, 30, tzinfo=UTC)
 
 
 def _holds(rule: str, prop: Json, content: Json, kind: str = "text") -> bool:
-    return make_test(rule, prop, kind, _NOW)(Cell(content, to_micros(datetime(2026, 3, 1, tzinfo=UTC))))
+    written = to_micros(datetime(2026, 3, 1, tzinfo=UTC))
+    return make_test(rule, prop, kind, _NOW)(written if rule == LAST_UPDATED else content)
 
 
 def test_the_rules_are_those_of_the_description() -> None:
