@@ -132,6 +132,7 @@ class Sandbox(Emulator[Store]):
             json_limit=json_limit,
             upload_limit=upload_limit,
             lenient_uploads=lenient_uploads,
+            secrets=(client_secret,),
         )
 
     def meet(self, request: Request) -> Outcome:

@@ -22,9 +22,9 @@ def api() -> Iterator[Api]:
         yield Api(sandbox)
 
 
-def newest(api: Api) -> str:
+def newest(sandbox: Sandbox) -> str:
     """The page of the newest request."""
-    return text_of(look(api.sandbox, f"/browse/requests/{api.sandbox.access_log.entries()[0].number}"))
+    return text_of(look(sandbox, f"/browse/requests/{sandbox.access_log.entries()[0].number}"))
 
 
 def listed(api: Api, query: str = "") -> list[str]:
@@ -59,7 +59,7 @@ def test_the_list_is_filtered_by_operation_and_outcome(api: Api) -> None:
 def test_a_page_says_which_rule_refused_a_request(api: Api) -> None:
     """With the place in the body as a pointer; names are text, and a fault says whether the request was carried out."""
     api.call("POST", "/programs", {"title": [1], HOSTILE: 2})
-    page = newest(api)
+    page = newest(api.sandbox)
     for text in ("invalid_body", "<code>body/title</code>", "<code>type</code>", "&lt;img src=x onerror="):
         assert text in page
     assert "<img" not in page
@@ -68,13 +68,13 @@ def test_a_page_says_which_rule_refused_a_request(api: Api) -> None:
     api.sandbox.faults.add(Fault("createProgram", status=504, after=True))
     headers = [("x-kal-authorization", f"Bearer {api.token}"), ("content-type", "application/json")]
     api.sandbox.handle_with_faults(Request("POST", "/programs", headers, b'{"title": "P"}'))
-    page = newest(api)
+    page = newest(api.sandbox)
     assert "status=504" in page
     assert "The request was carried out." in page
     assert "{\n  &#34;title&#34;: &#34;P&#34;\n}" in page
 
     registration(api)
-    page = newest(api)
+    page = newest(api.sandbox)
     assert "registration_submitted" in page
     assert ">delivered</span>" in page
 
@@ -92,6 +92,9 @@ def test_no_page_shows_a_secret(api: Api) -> None:
         ("/auth/oauth/token", [("content-type", form)], f"grant_type=seen&client_secret={secret.replace(' ', '+')}"),
         ("/programs", [("content-type", json)], deep + "}"),
         ("/programs", [("content-type", json)], f'{{"note": "seen", "tokens": {{"id_token": ["{secret}"]}}}}'),
+        ("/programs", [("content-type", json)], f'{{"note": "seen", "tokens": ["{secret}", "{secret}"]}}'),
+        ("/programs", [("content-type", json)], f'{{"note": "seen", "accessKeys": ["a]", "{secret}"], "b": '),
+        ("/programs?seen=1&tokens=" + quoted, [], ""),
         ("/programs", [("content-type", json)], deep),
         ("/programs", [("content-type", json)], deep + ' "' + "x" * 70_000),
         ("/programs", [("content-type", "text/plain")], f'seen "access_token":\n"{secret}"'),
@@ -99,16 +102,33 @@ def test_no_page_shows_a_secret(api: Api) -> None:
     ):
         with row((target, body[:80])):
             api.sandbox.handle(Request("POST", target, headers, body.encode()))
-            page = newest(api)
+            page = newest(api.sandbox)
             assert "seen" in page
             assert "[hidden]" in page
             assert "hunter2" not in page
             assert "hunter2" not in text_of(look(api.sandbox, "/browse/requests"))
 
     api.login()
-    page = newest(api)
+    page = newest(api.sandbox)
     assert "access_token&#34;: &#34;[hidden]&#34;" in page
     assert "sandbox-" not in page.replace("sandbox-id", "")
+
+
+def test_the_secret_of_a_login_is_shown_nowhere() -> None:
+    """A sandbox knows its own secret, and hides it where nothing says what it is: bare in a list, or in a path."""
+    with Sandbox(client_secret="violet horse") as sandbox:
+        sandbox.access_log.keep()
+        for target, body in (
+            ("/programs", b'["seen", "violet horse", {"note": "it is violet horse"}]'),
+            ("/programs/violet%20horse?note=violet+horse&seen=1", b""),
+            ("/programs", b"seen violet horse"),
+        ):
+            with row(target, body):
+                sandbox.handle(Request("POST", target, [], body))
+                page = newest(sandbox)
+                assert "seen" in page
+                assert "[hidden]" in page
+                assert "violet" not in page
 
 
 def test_what_is_no_text_is_told_by_its_size(api: Api) -> None:
@@ -121,6 +141,6 @@ def test_what_is_no_text_is_told_by_its_size(api: Api) -> None:
     ):
         with row(kind, body[:20]):
             api.sandbox.handle(Request("POST", "/programs", [("content-type", kind)] if kind else [], body))
-            page = newest(api)
+            page = newest(api.sandbox)
             assert told in page
             assert "seen" not in page

@@ -12,6 +12,7 @@ import logging
 import re
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kalbio._core.emulator.faults import Fault
@@ -277,9 +278,9 @@ def _shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
 
 
-def without_secrets(text: str) -> str:
-    """A text without what is, or may be, a secret."""
-    return _MARKED.sub(HIDDEN, redact_strictly(text))
+def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """A text without these secrets, and without what else is, or may be, one."""
+    return _MARKED.sub(HIDDEN, redact_strictly(text, secrets))
 
 
 def _hidden(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -89,6 +89,7 @@ class Emulator(Generic[StateT]):
         clock_skew: shifts the Date header of the answers by so many seconds.
         json_limit, upload_limit: the largest bodies it takes, in bytes.
         lenient_uploads: take multipart bodies that are sent as something else, as some clients do.
+        secrets: the secrets that clients log in with, which no page shows.
 
     Attributes:
         store: what the handlers act on. Hold `lock` to look at it while others send requests.
@@ -115,6 +116,7 @@ class Emulator(Generic[StateT]):
         json_limit: int = 32 * _MIB,
         upload_limit: int = 512 * _MIB,
         lenient_uploads: bool = False,
+        secrets: Collection[str] = (),
     ) -> None:
         check_body_limits(json_limit, upload_limit)
         if not abs(clock_skew) <= _LARGEST_SKEW:
@@ -130,6 +132,7 @@ class Emulator(Generic[StateT]):
         self.faults = faults
         self.reference = reference
         self.pages = pages
+        self.secrets = secrets
         self.clock_skew = clock_skew
         self.base_url = IN_PROCESS_URL
         self.lock = threading.RLock()

@@ -19,11 +19,14 @@ _JSON_MEMBER = re.compile(rf'("(?:{_KEYS})"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNOR
 _QUOTED_JSON_MEMBER = re.compile(rf'((?<!\\)\\+"(?:{_KEYS})\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
 _SIGNED = r"[\w-]{0,20}signature|x-amz-security-token"  # of links: who has one can open it
 _FORM_MEMBER = re.compile(rf"(\b(?:{_FIXED}|{_SIGNED})|{_AUTHORIZATION})=[^&\s\"']*", re.IGNORECASE)
-_WORDS = r"[\w-]*(?:credentials?|passphrase|password|private_?key|secret|signature|token)"
+_WORDS = r"[\w-]*(?:credential|passphrase|password|(?:access|api|private)_?key|secret|signature|token)s?"
 _SECRET_NAME = re.compile(rf"{_KEYS}|{_SIGNED}|{_WORDS}", re.IGNORECASE)
 _SECRET_PARAMETER = re.compile(r"[\w-]*(?:key|sig)", re.IGNORECASE)
 _LIKELY_PARAMETER = re.compile(rf"((?:^|[?&])(?:{_WORDS}|[\w-]*(?:key|sig))=)[^&\s\"']+", re.IGNORECASE)
 _LIKELY_MEMBER = re.compile(rf'("{_WORDS}"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
+_LIKELY_LIST = re.compile(
+    rf'("(?:{_AUTHORIZATION}|{_WORDS})"\s*:\s*)\[(?:\s*"(?:[^"\\]|\\.)*"?\s*,?)+\]?', re.IGNORECASE
+)
 _QUOTED_LIKELY_MEMBER = re.compile(rf'((?<!\\)\\+"{_WORDS}\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
 _LOGIN_IN_LINK = re.compile(r"(//)[^/?#@\s\"']+@")
 # The letters of a short secret are in ordinary words, which must stay readable: it is hidden where it stands alone.
@@ -59,6 +62,7 @@ def redact_strictly(text: str, secrets: Iterable[str] = ()) -> str:
     text = _LIKELY_PARAMETER.sub(rf"\1{HIDDEN}", text)
     text = _LOGIN_IN_LINK.sub(rf"\1{HIDDEN}@", text)
     text = _LIKELY_MEMBER.sub(rf'\1"{HIDDEN}"', text)
+    text = _LIKELY_LIST.sub(rf'\1"{HIDDEN}"', text)
     return _QUOTED_LIKELY_MEMBER.sub(rf"\1{HIDDEN}", text)
 
 

@@ -143,6 +143,7 @@ class Sandbox(Emulator[Store]):
             faults=faults,
             pages=_pages,
             clock=store.clock.now,
+            secrets=(client_secret,),
         )
         if is_new:
             # not by `handle`, which would log it

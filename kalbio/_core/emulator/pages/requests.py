@@ -67,7 +67,7 @@ def request(visit: Visit[Any]) -> Page:
 
 
 def _shown(emulator: Emulator[Any], entry: Entry) -> Shown:
-    return Shown(entry, emulator.conventions.credential_headers, emulator.contract.secret_names)
+    return Shown(entry, emulator.conventions.credential_headers, emulator.contract.secret_names, emulator.secrets)
 
 
 def _came_to(entry: Entry, outcome: str) -> bool:

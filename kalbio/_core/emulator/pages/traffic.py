@@ -40,17 +40,25 @@ class Shown:
         entry: the request.
         credential_headers: names of headers that are hidden, in lower case.
         secret_names: names of members and parameters that are hidden, in lower case.
+        secrets: texts that are hidden wherever they stand.
     """
 
-    def __init__(self, entry: Entry, credential_headers: Collection[str], secret_names: Collection[str]) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        credential_headers: Collection[str],
+        secret_names: Collection[str],
+        secrets: Collection[str] = (),
+    ) -> None:
         self.entry = entry
         self._credential_headers = credential_headers
         self._secret_names = secret_names
+        self._secrets = secrets
 
     @property
     def path(self) -> str:
         """The path that was asked for."""
-        return _line(self.entry.target.partition("?")[0])
+        return self._line(self.entry.target.partition("?")[0])
 
     @property
     def query(self) -> Pairs:
@@ -81,13 +89,13 @@ class Shown:
     def reason(self) -> str | None:
         """Why it went wrong, in words."""
         reason = self.entry.reason or self.entry.note
-        return None if reason is None else _line(reason)
+        return None if reason is None else self._line(reason)
 
     @property
     def problems(self) -> list[tuple[str, str, str, str]]:
         """What is wrong with the request: where, as a pointer, what, the rule, and what the rule allows."""
         return [
-            (_pointer(one), _line(one.message), one.rule, "" if one.expected is None else _dumped(one.expected))
+            (_pointer(one), self._line(one.message), one.rule, "" if one.expected is None else _dumped(one.expected))
             for one in self.entry.problems
         ]
 
@@ -105,7 +113,7 @@ class Shown:
 
     def plain(self, text: str) -> str:
         """A text of somebody else, such as the error of a receiver."""
-        return _line(text)
+        return self._line(text)
 
     def payload(self, value: Any) -> str:
         """The payload of a webhook."""
@@ -117,13 +125,13 @@ class Shown:
     def _header(self, name: str, value: str) -> str:
         name = name.lower()
         if name in _OPEN_HEADERS or not (name in self._credential_headers or _SECRET_HEADER.fullmatch(name)):
-            return _line(value)
+            return self._line(value)
         scheme = _SCHEME.match(value)
         return f"{scheme[0]} {HIDDEN}" if scheme else HIDDEN
 
     def _pairs(self, text: str) -> Pairs:
         return [
-            (one_line(name), HIDDEN if value and self._is_secret(name, of_parameter=True) else _line(value))
+            (one_line(name), HIDDEN if value and self._is_secret(name, of_parameter=True) else self._line(value))
             for name, value in parse_qsl(text, keep_blank_values=True, errors="replace")
         ]
 
@@ -141,14 +149,14 @@ class Shown:
         if shown_kind.lower() == _FORM:
             return Body(size, shown_kind, pairs=self._pairs(text), is_cut=message.is_cut)
         try:
-            text = self._json(json.loads(text)) if "json" in kind or not kind else _lines(text)
+            text = self._json(json.loads(text)) if "json" in kind or not kind else self._lines(text)
         except (ValueError, RecursionError):  # it is no JSON, or its end was not kept
             # An escape could hide the name of a secret.
-            text = _lines(_ESCAPED.sub(lambda match: chr(int(match[1], 16)), text))
+            text = self._lines(_ESCAPED.sub(lambda match: chr(int(match[1], 16)), text))
         return Body(size, shown_kind, text, is_cut=message.is_cut)
 
     def _json(self, value: Any) -> str:
-        return _lines(json.dumps(self._hide(value), indent=2, ensure_ascii=False))
+        return self._lines(json.dumps(self._hide(value), indent=2, ensure_ascii=False))
 
     def _hide(self, value: Any) -> Any:
         """JSON without the values of members that are named as secrets are."""
@@ -161,6 +169,13 @@ class Shown:
             for name, one in value.items()
         }
 
+    def _line(self, text: str) -> str:
+        return one_line(without_secrets(text, self._secrets))
+
+    def _lines(self, text: str) -> str:
+        shown = without_secrets(text, self._secrets)
+        return "\n".join(map(one_line, shown.replace("\r\n", "\n").expandtabs(4).split("\n")))
+
     def _is_secret(self, name: str, *, of_parameter: bool = False) -> bool:
         return name.lower() in self._secret_names or names_secret(name, of_parameter=of_parameter)
 
@@ -172,11 +187,3 @@ def _pointer(problem: Problem) -> str:
 
 def _dumped(value: Any) -> str:
     return ", ".join(map(_dumped, value)) if isinstance(value, list) else json.dumps(value, ensure_ascii=False)
-
-
-def _line(text: str) -> str:
-    return one_line(without_secrets(text))
-
-
-def _lines(text: str) -> str:
-    return "\n".join(map(one_line, without_secrets(text).replace("\r\n", "\n").expandtabs(4).split("\n")))
