@@ -184,6 +184,29 @@ def test_a_page_beyond_the_end_is_the_last_one(api: Api) -> None:
             assert "No records" not in rows
 
 
+def test_an_event_names_the_field_of_a_value(api: Api) -> None:
+    """With its content, or that it was emptied; another event of the same record has none."""
+    record, field = api.record(Name="N1")["id"], api.field(HOSTILE)
+    for content in ("by hand", None):
+        api.value(record, field, content)
+
+    page = text_of(look(api.sandbox, "/browse/events?type=record"))
+
+    details = [unescape(re.sub(r"<[^>]*>", "", found)) for found in re.findall(r"<div>(.*?)</div>", page)]
+    assert details[:2] == [f"{HOSTILE}: emptied", f"{HOSTILE}: by hand"]
+
+
+def test_a_type_without_events_is_told_from_a_workspace_without_any(bare: Api) -> None:
+    """The page says that there are none of this type, which types there are, and how to see them all."""
+    assert "Nothing has happened yet" in text_of(look(bare.sandbox, "/browse/events"))
+    assert "There are no events of the type “zz”." in text_of(look(bare.sandbox, "/browse/events?type=zz"))
+
+    bare.record(Name="N1")
+    page = text_of(look(bare.sandbox, "/browse/events?type=zz"))
+    assert "There are no events of the type “zz”, but of key field, record." in page
+    assert '<a href="/browse/events">Show all events</a>' in page
+
+
 def test_a_record_shows_its_history(api: Api) -> None:
     """Each value is there with its field, its activity and its author; a field has a list of its own."""
     record, field = api.record(Name="N1")["id"], api.field("Weight", "number")

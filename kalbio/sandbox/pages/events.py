@@ -30,6 +30,8 @@ class Event:
     """What the thing is called; its id, where it has no name or is gone."""
     path: str
     """Its page, or nothing."""
+    field: str
+    """The name of the field that a value was written to, or nothing."""
 
 
 @pages.get(f"{PREFIX}/events")
@@ -57,9 +59,14 @@ def shown_events(store: Store, found: list[Document]) -> list[Event]:
             things[id_] = (name, f"{PREFIX}/{path}{id_}" if path[-1] in "=#" else f"{PREFIX}/{path}/{id_}")
     sql = "select id, identifier from record where archived = 0 and id in (select value from json_each(?))"
     things |= {id_: (name, f"{PREFIX}/records/{id_}") for id_, name in store.rows(sql, id_list(ids))}
+    written = [event["event_attrs"].get("field_id") for event in found]
+    fields = {id_: field["field_name"] for id_, field in by_id(store, "data_field", written).items()}
     return [
         Event(
-            event, names.get(event["event_user_id"], ""), *things.get(event["resource_id"], (event["resource_id"], ""))
+            event,
+            names.get(event["event_user_id"], ""),
+            *things.get(event["resource_id"], (event["resource_id"], "")),
+            "" if field_id is None else fields.get(field_id, field_id),
         )
-        for event in found
+        for event, field_id in zip(found, written, strict=True)
     ]
