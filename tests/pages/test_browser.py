@@ -206,6 +206,20 @@ def test_pages_fit_a_phone_and_can_be_read_in_the_dark(window: Callable[..., Win
                         assert told["contrast"][0] >= 4.5, told["contrast"]
 
 
+def test_a_record_fits_a_window_of_900_pixels(window: Callable[..., Window]) -> None:
+    """All columns of its values and of their history are seen at once, however large the picture of a structure is."""
+    with lab() as (api, url):
+        record = api.record(Compound="Z-1")["id"]
+        activity = api.experiment("Kinase screen", "Assay results registration")
+        api.attach(activity["id"], record)
+        api.value(record, api.field("Structure", "smiles-string"), "CCN(CC)CC", operation_id=activity["id"])
+        page = window(url, viewport={"width": 900, "height": 800}).open(f"/browse/records/{record}")
+        for name in ("Values", "History"):
+            with row(name):
+                table = page.get_by_role("region", name=name)
+                assert table.evaluate("one => one.scrollWidth - one.clientWidth") == 0
+
+
 def test_the_keyboard_is_enough(window: Callable[..., Window]) -> None:
     """The first key leads past the navigation, and whatever has the focus shows it."""
     with lab() as (_, url):
