@@ -325,7 +325,7 @@ def main() -> int:
     )
     parser.add_argument("--only", default="", metavar="TEXT", help="only workloads with this text in their name")
     parser.add_argument("--json", metavar="FILE", help="write the figures to a file")
-    parser.add_argument("--picture", metavar="FILE", help="draw the ratios as SVG")
+    parser.add_argument("--picture", metavar="FILE", help="draw the ratios as SVG, and for dark pages in FILE-dark")
     arguments = parser.parse_args()
 
     rounds = arguments.rounds or (3 if arguments.quick else 7)
@@ -339,9 +339,10 @@ def main() -> int:
         about = {"python": platform.python_version(), "cores": os.cpu_count(), "httpx": version("httpx")}
         Path(arguments.json).write_text(json.dumps({**about, "rounds": rounds, "figures": results}, indent=2))
     if arguments.picture:
-        Path(arguments.picture).write_text(
-            draw([result for result in results if "unit" not in result and result["limit"] is not None])
-        )
+        picture = Path(arguments.picture)
+        ratios = [result for result in results if "unit" not in result and result["limit"] is not None]
+        picture.write_text(draw(ratios))
+        picture.with_stem(f"{picture.stem}-dark").write_text(draw(ratios, dark=True))
     over = [result for result in results if above(result)]
     for result in over:
         print(f"above its limit: {result['work']}: {result['ratio']:.3g} > {result['limit']:.3g}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from kalbio._core.emulator.refusals import Refusal
 from kalbio._core.emulator.store import id_list
@@ -26,9 +26,16 @@ def search_records(call: Call) -> list[str]:
 
 
 def select_records(
-    store: Store, query: Mapping[str, Json], identifier_ids: list[str] | None, columns: Columns
+    store: Store,
+    query: Mapping[str, Json],
+    identifier_ids: list[str] | None,
+    columns: Columns,
+    order: Literal["id", "identity"] = "id",
 ) -> list[str]:
-    """Ids of the records a search or an export is about, judged by these columns. Drafts never are."""
+    """Ids of the records a search or an export is about, judged by these columns. Drafts never are.
+
+    They come as the query sorts them, and in this order where it does not: by id, or by their keys.
+    """
     conditions, parameters = ["draft_of is null", "archived = 0"], []
     for name, kind, condition in (
         ("entity_slice_id", "slice", "slice_id = ?"),
@@ -57,7 +64,7 @@ def select_records(
         )
         parameters.append(id_list(identifier_ids))
     where = " and ".join(conditions)
-    rows = store.rows(f"select id from record where {where} order by id", *parameters)  # noqa: S608  fixed texts only
+    rows = store.rows(f"select id from record where {where} order by {order}", *parameters)  # noqa: S608  fixed texts only
     found = [row[0] for row in rows]
     if query.get("search_text"):
         hits = _text_hits(store, query["search_text"], columns)

@@ -153,6 +153,9 @@ def test_a_table_shows_what_the_search_finds(api: Api) -> None:
     by_key = [one for n in (1, 2) for one in rows_on(api, f"/browse/entities/{kind}?page={n}")]
     assert by_key == api.read("/records/search", entity_slice_id=kind, entity_field_sorts=[
         {"field_id": ids["Name"], "descending": False}])  # fmt: skip
+    narrowed = set(api.read("/records/search", entity_slice_id=kind, entity_field_filters=[condition]))
+    page = rows_on(api, f"/browse/entities/{kind}?field={number}&rule=is_less_than&value=60")
+    assert page == [one for one in by_key if one in narrowed][:50]
 
 
 def test_a_table_tells_what_is_wrong_with_a_condition(api: Api) -> None:

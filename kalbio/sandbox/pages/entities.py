@@ -85,11 +85,11 @@ def _chosen(
 ) -> tuple[list[str], Paging]:
     """Ids of the records on this page, of those that the search of the API finds; without a sort, by key."""
     sort, text = query.get("sort"), query.get("search")
-    by_keys = f"select id from record where {_THERE} order by identity"  # noqa: S608  by an index
     is_limited = view is not None and (view["record_set_ids_filter"] or view["record_ids_filter"])
     if not (filters or sort or text or is_limited):
         part = paging(query, store.rows(f"select count(*) from record where {_THERE}", slice_id)[0][0])  # noqa: S608
-        rows = store.rows(f"{by_keys} limit ? offset ?", slice_id, part.size, part.offset)
+        by_keys = f"select id from record where {_THERE} order by identity limit ? offset ?"  # noqa: S608  by an index
+        rows = store.rows(by_keys, slice_id, part.size, part.offset)
         return [id_ for (id_,) in rows], part
     asked: Document = {"entity_slice_id": slice_id}
     if filters:
@@ -98,10 +98,7 @@ def _chosen(
         asked["search_text"] = text
     if sort:
         asked["entity_field_sorts"] = [{"field_id": sort.removeprefix("-"), "descending": sort.startswith("-")}]
-    ids = select_records(store, asked, None, Columns(store))
-    if not sort:
-        found = set(ids)
-        ids = [id_ for (id_,) in store.rows(by_keys, slice_id) if id_ in found]
+    ids = select_records(store, asked, None, Columns(store), order="identity")
     if view is not None:
         ids = membership.allowed_by(store, view, ids)
     part = paging(query, len(ids))
