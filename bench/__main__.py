@@ -276,7 +276,7 @@ def run(rounds: int, *, quick: bool, only: str) -> Iterator[Figures]:
     if only in "upsert of 5,000 x 10":
         yield from upserts.run(500, 1) if quick else upserts.run(5000, rounds=3)
     if only in "mirror":
-        yield from mirror.run(20_000, 2_000, 3) if quick else mirror.run(100_000, 5_000, max(rounds, 5))
+        yield from mirror.run(20_000, 2_000, 3) if quick else mirror.run(100_000, 100_000, 3)
     if only in "Provena":
         yield from provena.run(3 if quick else max(rounds, 9))
     if only in "Provena: upload and download of 1000 MB":

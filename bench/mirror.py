@@ -32,6 +32,7 @@ FIELDS = [made_id("field", n) for n in range(len(TYPES))]
 NAMES = [f"Field {n}" for n in range(len(TYPES))]
 ACTIVITIES = [made_id("operation", n) for n in range(3)]
 KEY, KIND, MEMBER = made_id("key field", 0), made_id("slice", 0), made_id("member", 0)
+_AUTHORS = " with authors"
 Figures = dict[str, Any]
 
 
@@ -181,7 +182,7 @@ def _fetch(client: KaleidoscopeClient, history: bool) -> None:
 
 
 def _measure(url: str, http: httpx.Client, size: int, rounds: int, history: bool) -> list[Figures]:
-    title = f"mirror of {size:,} records x 10 values{' with authors' if history else ''}"
+    title = f"mirror of {size:,} records x 10 values{_AUTHORS * history}"
     times: dict[str, list[float]] = {"fetch": [], "first": [], "refresh": []}
     with tempfile.TemporaryDirectory() as folder, KaleidoscopeClient("bench", "bench", url) as client:
         path = Path(folder) / "bench.duckdb"
@@ -207,35 +208,36 @@ def _measure(url: str, http: httpx.Client, size: int, rounds: int, history: bool
         {"work": f"{title}: first copy / fetching", "ratio": first, "limit": 1.3,
          "ours": medians["first"], "raw": medians["fetch"]},
         {"work": f"{title}: refresh after 1 % changed, of the first", "ratio": later,
-         "limit": 5 if rounds >= 5 else None, "unit": " %", "ours": medians["refresh"], "raw": medians["first"]},
+         "limit": 5 if size >= RECORDS else None, "unit": " %", "ours": medians["refresh"], "raw": medians["first"]},
     ]  # fmt: skip
 
 
-def _memory(url: str, size: int, target: str) -> list[Figures]:
+def _memory(url: str, size: int, target: str, *, history: bool) -> list[Figures]:
     if not can_be_measured():
         return []
     # In a process of its own: what one copy has taken and given back, the next one would not be seen to take.
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        peak = pool.submit(_peak, url, size, target).result()
+        peak = pool.submit(_peak, url, size, target, history).result()
     kind = "mirror" if target.endswith(".duckdb") else "mirror in Parquet"
-    title = f"{kind} of {size:,} records x 10 values: memory above start"
+    title = f"{kind} of {size:,} records x 10 values{_AUTHORS * history}: memory above start"
     return [{"work": title, "ratio": peak, "limit": 150, "unit": " MB"}]
 
 
-def _peak(url: str, size: int, target: str) -> float | None:
+def _peak(url: str, size: int, target: str, history: bool) -> float | None:
     import duckdb  # noqa: F401  # loaded before it is measured
     import pyarrow.dataset  # noqa: F401
 
     httpx.get(f"{url}/bench/set", params={"size": size, "version": 0})
     with tempfile.TemporaryDirectory() as folder, KaleidoscopeClient("bench", "bench", url) as client:
-        return peak_above_start(client.mirror(Path(folder) / target, history=False).refresh)
+        return peak_above_start(client.mirror(Path(folder) / target, history=history).refresh)
 
 
 def run(size: int, with_authors: int, rounds: int) -> Iterator[Figures]:
     """Measure a mirror of so many records, and one with authors, whose requests are many, of so many."""
     with served("bench.mirror") as url, httpx.Client(base_url=url, timeout=60) as http:
         for target in ("bench.duckdb", "bench"):
-            yield from _memory(url, size, target)
+            yield from _memory(url, size, target, history=False)
+        yield from _memory(url, with_authors, "bench.duckdb", history=True)
         yield from _measure(url, http, size, rounds, history=False)
         yield from _measure(url, http, with_authors, rounds, history=True)
 
