@@ -95,8 +95,11 @@ def test_records_that_do_not_join_are_told(lab: Lab, fault: Any, joined: int, co
     assert members(lab) == 2
 
 
-def test_a_record_that_has_not_joined_is_not_done_in_the_journal(lab: Lab, tmp_path: Path) -> None:
+def test_a_record_that_has_not_joined_is_not_done_in_the_journal(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Run again with its journal, a load adds the records to the program that it could not add at first."""
+    monkeypatch.setattr("kalbio._core.bulk.journal.JOURNAL_REST", 0.0)
     lab.fail("pushImportByFieldId", reset=True)
     rows = [{"Compound": "U-0", "logP": 0.5}, {"Compound": "U-1", "Tags": "a"}]
     for ok in (False, True):

@@ -21,6 +21,7 @@ from kalbio.provena import (
     OfflineFlow,
     ProvenaClient,
 )
+from kalbio.provena._verified import LOOKS
 from kalbio.provena.sandbox import Sandbox
 from tests.conftest import World
 
@@ -118,8 +119,12 @@ def config_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
 
 
 @pytest.fixture
-def lab(world: World) -> Iterator[Lab]:
-    """A stand-in and its client."""
+def lab(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A stand-in and its client, which looks as often as ever, and sooner, for what became of something."""
+    for module in ("kalbio.provena", "kalbio.provena.aio"):
+        monkeypatch.setattr(f"{module}._verified.LOOKS", tuple(pause / 50 for pause in LOOKS))
+        monkeypatch.setattr(f"{module}._lost_jobs._PAUSE", 0.02)
+        monkeypatch.setattr(f"{module}._dataset_files._FIRST_WAIT", 0.01)
     made = Lab(world)
     yield made
     made.close()
