@@ -113,7 +113,7 @@ def filled(lab: Lab, rows: list[dict[str, Any]]) -> list[str]:
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=5,
+    max_examples=3,
     phases=[Phase.generate],  # what fails is shown as it is: to make it smaller takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
