@@ -60,11 +60,11 @@ class BulkResult(Sequence[RowOutcome[T]]):
         return len(self._outcomes)
 
     @overload
-    def __getitem__(self, place: SupportsIndex) -> RowOutcome[T]: ...
+    def __getitem__(self, index: SupportsIndex) -> RowOutcome[T]: ...
     @overload
-    def __getitem__(self, place: slice) -> tuple[RowOutcome[T], ...]: ...
-    def __getitem__(self, place: SupportsIndex | slice) -> RowOutcome[T] | tuple[RowOutcome[T], ...]:
-        return self._outcomes[place]
+    def __getitem__(self, index: slice) -> tuple[RowOutcome[T], ...]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> RowOutcome[T] | tuple[RowOutcome[T], ...]:
+        return self._outcomes[index]
 
     def __iter__(self) -> Iterator[RowOutcome[T]]:
         return iter(self._outcomes)

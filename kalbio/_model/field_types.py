@@ -188,7 +188,7 @@ def read_content(form: Form, content: Any) -> Any:
 
 
 def read_column(form: Form, contents: Sequence[Any]) -> tuple[list[Any], list[int]]:
-    """Return the values of contents, None where there is none, and the places of those that do not fit."""
+    """Return the values of contents, None where there is none, and the positions of those that do not fit."""
     if form.read is TEXT.read:
         if all(type(content) is str or content is None for content in contents):
             return list(contents), []
@@ -199,12 +199,12 @@ def read_column(form: Form, contents: Sequence[Any]) -> tuple[list[Any], list[in
     misfits: list[int] = []
     found: list[Any] = []
     read = form.read
-    for place, content in enumerate(contents):
+    for position, content in enumerate(contents):
         try:
             found.append(None if content is None else read(content))
         except MisfitError:
             found.append(None)
-            misfits.append(place)
+            misfits.append(position)
     return found, misfits
 
 

@@ -273,7 +273,7 @@ class F:
 
     def is_last_updated_after(self, time: Time) -> Where:
         """Its value was written after this moment, whatever it is."""
-        check_moment(f"The moment of {self._place(Rule.IS_LAST_UPDATED_AFTER)}", time)
+        check_moment(f"The moment of {self._call(Rule.IS_LAST_UPDATED_AFTER)}", time)
         return self._rule(Rule.IS_LAST_UPDATED_AFTER, strict_json.plain(time))
 
     def is_before_relative_day(self, days: int) -> Where:
@@ -362,42 +362,42 @@ class F:
     def _rule(self, rule: Rule, prop: Any) -> Where:
         return Where([{"field_id": self._field, "filter_type": rule.value, "filter_prop": prop}])
 
-    def _place(self, rule: str) -> str:
+    def _call(self, rule: str) -> str:
         return f"{self!r}.{spelling(rule)}()"
 
     def _single(self, rule: Rule, value: Any) -> Any:
         """Return what one value is sent as. Raises ValueError for none, and for several."""
         if value is None:
-            raise ArgumentError(f"{self._place(rule)} cannot compare with None; write {self!r}.is_empty() or .is_set()")
+            raise ArgumentError(f"{self._call(rule)} cannot compare with None; write {self!r}.is_empty() or .is_set()")
         if isinstance(value, Resource):
             return value.id
         if isinstance(value, F | Where):
-            raise ArgumentError(f"{self._place(rule)} compares with a value, not with {safe_repr(value)}")
-        sent = strict_json.plain(value, self._place(rule))
+            raise ArgumentError(f"{self._call(rule)} compares with a value, not with {safe_repr(value)}")
+        sent = strict_json.plain(value, self._call(rule))
         if not isinstance(sent, str | int | float | bool):
             raise ArgumentError(
-                f"{self._place(rule)} compares with one text, number, date or boolean; got {safe_repr(value)}"
+                f"{self._call(rule)} compares with one text, number, date or boolean; got {safe_repr(value)}"
             )
         return sent
 
     def _several(self, rule: Rule, values: Any) -> list[Any]:
         """Return what a list is sent as. Raises ValueError where it is none, or empty."""
         if not is_list(values):
-            raise ArgumentError(f"{self._place(rule)} takes a list; got {safe_repr(values)}")
+            raise ArgumentError(f"{self._call(rule)} takes a list; got {safe_repr(values)}")
         sent = [self._single(rule, value) for value in values]
         if not sent:
             raise ArgumentError(
-                f"{self._place(rule)} was given an empty list, which says nothing about a value; leave the condition"
+                f"{self._call(rule)} was given an empty list, which says nothing about a value; leave the condition"
                 f" out, or do not search"
             )
         return sent
 
     def _number(self, rule: Rule, number: Any) -> Any:
-        sent = None if isinstance(number, F | Where | Resource) else strict_json.plain(number, self._place(rule))
+        sent = None if isinstance(number, F | Where | Resource) else strict_json.plain(number, self._call(rule))
         if isinstance(number, Decimal) or (isinstance(sent, int | float) and not isinstance(sent, bool)):
             return sent
         raise ArgumentError(
-            f"{self._place(rule)} compares with a number; got {safe_repr(number)}{self._number_cure(rule, number)}"
+            f"{self._call(rule)} compares with a number; got {safe_repr(number)}{self._number_cure(rule, number)}"
         )
 
     def _number_cure(self, rule: Rule, given: Any) -> str:
@@ -412,23 +412,23 @@ class F:
         return "; for text there are ==, contains(), starts_with() and is_in()"
 
     def _time(self, rule: str, time: Any) -> Any:
-        check_day(f"The day of {self._place(rule)}", time)
-        return strict_json.plain(time, self._place(rule))
+        check_day(f"The day of {self._call(rule)}", time)
+        return strict_json.plain(time, self._call(rule))
 
     def _check_order(self, rule: Rule, ends: Sequence[Any], is_reversed: bool) -> None:
         """Raise ValueError for a range that nothing can be in."""
         if is_reversed:
             first, last = map(safe_repr, ends)
             raise ArgumentError(
-                f"{self._place(rule)} goes from {first} to {last}, and nothing is between them; write"
+                f"{self._call(rule)} goes from {first} to {last}, and nothing is between them; write"
                 f" {self!r}.{rule.value}({last}, {first})"
             )
 
     def _offset(self, rule: Rule, number: Any) -> int:
-        sent = number if isinstance(number, bool | F | Where) else strict_json.plain(number, self._place(rule))
+        sent = number if isinstance(number, bool | F | Where) else strict_json.plain(number, self._call(rule))
         if isinstance(sent, bool) or not isinstance(sent, int):
             raise ArgumentError(
-                f"{self._place(rule)} takes a whole number, counted from now: 0 is this one, -1 the one before;"
+                f"{self._call(rule)} takes a whole number, counted from now: 0 is this one, -1 the one before;"
                 f" got {safe_repr(number)}"
             )
         return sent
@@ -550,19 +550,19 @@ def as_sorts(name: str, sorts: Any) -> Any:
     return [_sort(f"{name}[{index}]", sort) for index, sort in enumerate(sorts)]
 
 
-def _sort(place: str, sort: Any) -> Any:
+def _sort(argument: str, sort: Any) -> Any:
     if isinstance(sort, F):
         return sort.ascending()
     if isinstance(sort, Resource):
         return F(sort).ascending()
     if isinstance(sort, Where):
-        raise ArgumentError(f"{place} is a condition, not an order: {sort!r}")
+        raise ArgumentError(f"{argument} is a condition, not an order: {sort!r}")
     if not isinstance(sort, str):
         return sort
     field = sort.removeprefix("-")
     if not field.strip():
         raise ArgumentError(
-            f"{place} names no field: {safe_repr(sort)}; write its name, with a '-' before it to sort down"
+            f"{argument} names no field: {safe_repr(sort)}; write its name, with a '-' before it to sort down"
         )
     return F(field).descending() if field != sort else F(field).ascending()
 

@@ -141,10 +141,8 @@ def _refuse_length(length: int, lists: Sequence[_List], is_sorted: bool) -> None
     longest = lists[0] if lists else None
     what = ""
     if longest is not None:
-        place = longest.argument if longest.index is None else f"{longest.argument}[{longest.index}] ({longest.rule})"
-        what = (
-            f" The longest part is {place} with {len(longest.values)} values, from {safe_repr(longest.values[0])} on."
-        )
+        part = longest.argument if longest.index is None else f"{longest.argument}[{longest.index}] ({longest.rule})"
+        what = f" The longest part is {part} with {len(longest.values)} values, from {safe_repr(longest.values[0])} on."
     cure = " Without an order it could be asked in parts." if is_sorted else " Ask in parts, each with some of them."
     raise ArgumentError(
         f"The conditions are too long for a URL: {length} bytes, of {LONGEST_TARGET} at most.{what}{cure}"

@@ -158,7 +158,7 @@ def _has_decimals(rows: Rows, name: str) -> bool:
 @lru_cache(maxsize=32)
 def _row_type(names: tuple[str, ...], floats: frozenset[str]) -> Any:
     """Return the type of a list of rows with these columns. Raises ValueError for names that have to be escaped."""
-    members = [f"c{place}" for place in range(len(names))]
+    members = [f"c{number}" for number in range(len(names))]
     kinds = [str | int | bool | _Finite | None if name in floats else str | int | bool | None for name in names]
     row = msgspec.defstruct(
         "Row",

@@ -103,9 +103,9 @@ def entries_of(state: Mapping[str, Any] | LazyObject, field_id: str) -> list[Val
     ]
 
 
-def entry_at(state: LazyObject, field_id: str, place: int) -> dict[str, Any]:
+def entry_at(state: LazyObject, field_id: str, position: int) -> dict[str, Any]:
     """Return a value of a record as JSON; the entries of the field are all objects."""
-    found: dict[str, Any] = values_of(lazy_json.decode_object(state))[field_id][place]
+    found: dict[str, Any] = values_of(lazy_json.decode_object(state))[field_id][position]
     return found
 
 

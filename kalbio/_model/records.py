@@ -85,7 +85,7 @@ class RecordValue(Resource):
     A value that a record shows is kept as text, but for what is read most; what else is asked for decodes it.
     """
 
-    __slots__ = ("_content", "_created_at", "_json", "_place", "_source")
+    __slots__ = ("_content", "_created_at", "_json", "_position", "_source")
     _columns = ("field_id", "operation_id", "record_view_id", "created_by", "created_at")
 
     # Of a value that is still text: what was decoded of it, and where the rest is. There are many such values, so
@@ -93,7 +93,7 @@ class RecordValue(Resource):
     _content: Any
     _created_at: datetime | None
     _source: tuple[LazyObject, str, Owner | None]
-    _place: int
+    _position: int
     _json: dict[str, Any] | None
 
     content: Field[Any] = _Content("The value: numbers come as text, booleans as booleans.")
@@ -116,13 +116,13 @@ class RecordValue(Resource):
         values: dict[str, list[RecordValue]] = {}
         for field_id, entries in shown.items():
             found, source = [], (record, field_id, client)
-            for place, entry in enumerate(entries):
+            for position, entry in enumerate(entries):
                 self = new(cls)
                 content = entry.content
                 self._content = content if type(content) is str else fixed(content)
                 self._created_at = entry.created_at
                 self._source = source
-                self._place = place
+                self._position = position
                 found.append(self)
             values[field_id] = FixedList(found)
         return FixedDict(values)
@@ -145,7 +145,7 @@ class RecordValue(Resource):
         known = self._json
         if known is None:
             record, field_id, _ = self._source
-            known = self._json = entry_at(record, field_id, self._place)
+            known = self._json = entry_at(record, field_id, self._position)
         return known
 
     @_raw.setter
@@ -284,15 +284,15 @@ def content_by_ids(record: RecordData, field_id: Any, activity_id: Any) -> Any:
     known, own_id, state = record._contents, record.id, record._state
     field = field_id.lower()
     operation = None if activity_id is None else activity_id.lower()
-    place = field_id if activity_id is None else (field_id, activity_id)
+    key = field_id if activity_id is None else (field_id, activity_id)
     if isinstance(state, LazyObject) and is_read_widely(state):
         everywhere = _ALL if operation is None else (_ALL, operation)
         if everywhere not in known:
             known[everywhere] = _read_all(known, state, operation)
-            if place in known:
-                return known[place]
+            if key in known:
+                return known[key]
         if known[everywhere] and field == field_id:  # what is not there has no value
-            known[place] = None
+            known[key] = None
             return None
     try:
         entries = entries_of(state, field)
@@ -302,7 +302,7 @@ def content_by_ids(record: RecordData, field_id: Any, activity_id: Any) -> Any:
     content = None if entry is None else entry.content
     if isinstance(content, dict | list):
         return UNDECIDED
-    known[place] = content
+    known[key] = content
     if operation is not None:
         # Who reads one activity often reads the others next.
         for other, item in contents_by_operation(entries, own_id).items():

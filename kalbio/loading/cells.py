@@ -76,9 +76,9 @@ def cells_table(cells: Iterable[LoadCell]) -> Table:
     """Return cells as a table."""
     listed = list(cells)
     contents: list[list[Any]] = [[getattr(cell, name) for cell in listed] for name in _COLUMNS]
-    for place, name in enumerate(_COLUMNS):
+    for position, name in enumerate(_COLUMNS):
         if name in ("old", "new"):
-            contents[place] = list(map(_as_text, contents[place]))
+            contents[position] = list(map(_as_text, contents[position]))
     columns = [Column(name, None, WHOLE if name == "row" else STANDING) for name in _COLUMNS]
     # A record that is not there yet has no id.
     ids: list[Any] = [cell.record_id for cell in listed]

@@ -193,8 +193,8 @@ def rows_to_load(
         for one in rows_of_key:
             refusals.duplicates.append(one.refused(_clash(one, rows_of_key, columns)))
     rows_made = list(made.values())
-    for place, one in enumerate(rows_made):
-        one.number = place
+    for number, one in enumerate(rows_made):
+        one.number = number
     return rows_made, sum(map(len, merged.values()))
 
 
@@ -258,7 +258,7 @@ def compare(
     rows: Sequence[PlannedRow], current: Current, columns: Mapping[str, EntityFieldData], *, only_changed: bool
 ) -> None:
     """Note in each row which record it is, and which of its cells are to be written."""
-    fields = [(name, form_of(field), place) for place, (name, field) in enumerate(columns.items())]
+    fields = [(name, form_of(field), position) for position, (name, field) in enumerate(columns.items())]
     for row in rows:
         found = current.get(row.key)
         if found is None:
@@ -266,10 +266,10 @@ def compare(
             continue
         row.record_id, contents = found
         row.write, row.old = [], {}
-        for name, form, place in fields:
+        for name, form, position in fields:
             if name not in row.given:
                 continue
-            old = contents[place]
+            old = contents[position]
             if old is None:
                 row.write.append(name)
             elif not only_changed or not is_same(form, old, row.given[name]):
@@ -336,7 +336,7 @@ def split_conflicts(
     """Take out of the rows what is not as the plan saw it; return these cells, and how many are as given by now."""
     conflicts: list[LoadCell] = []
     there = 0
-    places = {name: place for place, name in enumerate(columns)}
+    positions = {name: position for position, name in enumerate(columns)}
     for row in rows:
         found = current.get(row.key)
         if row.record_id is not None and (found is None or found[0] != row.record_id):
@@ -351,7 +351,7 @@ def split_conflicts(
         row.record_id, contents = found
         kept: list[str] = []
         for name in row.write:
-            now, seen, form = contents[places[name]], row.old.get(name), form_of(columns[name])
+            now, seen, form = contents[positions[name]], row.old.get(name), form_of(columns[name])
             if _is_as_seen(form, now, seen):
                 kept.append(name)
                 if now is not None:

@@ -24,10 +24,10 @@ _REMOVED = "was made by an earlier run of this load, and is not there any more; 
 _OPEN = "may be on its way still: {}; run the load again later, with the same journal"
 
 
-def row_digest(row: PlannedRow, place: Sequence[str | None]) -> bytes:
+def row_digest(row: PlannedRow, target: Sequence[str | None]) -> bytes:
     """Return the digest of a row and of where it goes, by which a journal knows it."""
     given = {name: row.shown(name) for name in sorted(row.given)}
-    return digest(strict_json.encode([place, row.key, given]))
+    return digest(strict_json.encode([target, row.key, given]))
 
 
 def before_text(row: PlannedRow) -> str:
@@ -52,7 +52,7 @@ def settle(
         still_open: why it cannot be told whether what was sent is in by now; None where it can.
     """
     left: list[LoadCell] = []
-    places = {name: place for place, name in enumerate(columns)}
+    positions = {name: position for position, name in enumerate(columns)}
     for row in rows:
         entry = entries.get(row.number)
         if entry is None:
@@ -61,7 +61,7 @@ def settle(
         before = json.loads(entry.before or "{}")
         kept: list[str] = []
         for name in row.write:
-            now = None if found is None else found[1][places[name]]
+            now = None if found is None else found[1][positions[name]]
             if entry.state == "done":
                 left.append(_left(row, name, now, "conflict", _CHANGED.format(_shown(now))))
             elif still_open is not None:

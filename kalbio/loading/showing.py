@@ -84,8 +84,8 @@ def grouped(cells: Iterable[LoadCell]) -> list[LoadCell | Group]:
     for cell in cells:
         # A reason that tells what stands in the cell is the same one in all of a column.
         reason = cell.reason if cell.column is None else _VARYING.sub("#", cell.reason)
-        place = (cell.status, cell.column, reason)
-        group = found.setdefault(place, [])
+        key = (cell.status, cell.column, reason)
+        group = found.setdefault(key, [])
         if isinstance(group, Group):
             group.count += 1
             if len(group.rows) <= _ROWS:
@@ -93,7 +93,7 @@ def grouped(cells: Iterable[LoadCell]) -> list[LoadCell | Group]:
             continue
         group.append(cell)
         if len(group) > _ALONE:
-            found[place] = Group(group[0], [one.row for one in group], len(group))
+            found[key] = Group(group[0], [one.row for one in group], len(group))
     shown: list[LoadCell | Group] = []
     for group in found.values():
         shown += [group] if isinstance(group, Group) else group

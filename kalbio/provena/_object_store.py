@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_object_store.py by scripts/regenerate; edit that file. (digest 7c8bb020e97e)
+# Derived from kalbio/provena/aio/_object_store.py by scripts/regenerate; edit that file. (digest cc8ab103dcab)
 """Requests to the object store that has the files of datasets: signed anew for each try, with keys that are renewed."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kalbio._core.sync.concurrency import Lock
 from kalbio._core.text.log_redaction import RedactedHeaders
 from kalbio._version import __version__
 from kalbio.provena._model.credentials import Credentials
-from kalbio.provena._model.dataset_files import Place, in_region, pieces
+from kalbio.provena._model.dataset_files import StoreFolder, in_region, pieces
 
 if TYPE_CHECKING:
     from kalbio._core.sync.client_per_loop import ClientPerLoop
@@ -31,7 +31,7 @@ _OF_KEYS = frozenset({b"ExpiredToken", b"InvalidToken", b"InvalidAccessKeyId", b
 _CLOCK = frozenset({b"RequestTimeTooSkewed", b"RequestExpired"})
 _DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
-_KEYS, _DIGEST, _PLACE = "object_keys", "object_digest", "object_place"
+_KEYS, _DIGEST, _FOLDER = "object_keys", "object_digest", "object_folder"
 
 
 def _meaning(status: int, body: bytes) -> int:
@@ -104,21 +104,21 @@ class Signing(Auth):
         if ring is None:
             yield request
             return
-        place: Place = request.extensions[_PLACE]
+        folder: StoreFolder = request.extensions[_FOLDER]
         keys = ring.current()
         for last in (False, False, True):
-            self._sign(request, keys, place.region)
+            self._sign(request, keys, folder.region)
             self._secrets.extend(one for one in ring.secrets() if one not in self._secrets)
             response = yield request
             if last or response.status_code < 300:
                 return
             region = response.headers.get("x-amz-bucket-region")
-            if region and region != place.region:
-                place.region = region
-                moved = in_region(place.base, region)
-                if moved != place.base:
-                    request.url = URL(str(request.url).replace(place.base, moved, 1))
-                    place.base = moved
+            if region and region != folder.region:
+                folder.region = region
+                moved = in_region(folder.base, region)
+                if moved != folder.base:
+                    request.url = URL(str(request.url).replace(folder.base, moved, 1))
+                    folder.base = moved
                 continue
             if response.status_code not in (400, 403):
                 return
@@ -179,9 +179,9 @@ class Slice(SyncByteStream):
 class ObjectStore:
     """The files of one dataset, as the object store has them."""
 
-    def __init__(self, http_clients: ClientPerLoop, place: Place, ring: KeyRing | None) -> None:
+    def __init__(self, http_clients: ClientPerLoop, folder: StoreFolder, ring: KeyRing | None) -> None:
         self._http_clients = http_clients
-        self.place = place
+        self.folder = folder
         self._ring = ring
 
     def call(
@@ -199,9 +199,9 @@ class ObjectStore:
         """Send a request for an object, or about the bucket."""
         http = self._http_clients.current()
         text = query_text(query or {})
-        base = self.place.base
+        base = self.folder.base
         url = f"{base.partition('//')[0]}//{base.partition('//')[2].partition('/')[0]}"
-        url += quoted(self.place.path_of(key)) + (f"?{text}" if text else "")
+        url += quoted(self.folder.path_of(key)) + (f"?{text}" if text else "")
         given = dict(headers or {})
         sent = {**given, "Accept-Encoding": "identity"}
         request = http.build_request(method, url, headers=sent, content=body)
@@ -210,7 +210,7 @@ class ObjectStore:
             request.extensions["replayable"] = True
             given.pop("content-length")  # nothing on the way may change it, and not every store signs it
         request.extensions.update(
-            idempotent=idempotent, object_headers=given, **{_DIGEST: digest, _PLACE: self.place, _KEYS: self._ring}
+            idempotent=idempotent, object_headers=given, **{_DIGEST: digest, _FOLDER: self.folder, _KEYS: self._ring}
         )
         return http.send(request, stream=stream)
 

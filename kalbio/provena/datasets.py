@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 358c466479aa)
+# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest cf25d40d7577)
 """Datasets: their metadata, the credentials and links for their files."""
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from kalbio.provena._model.dataset_files import (
     chosen,
     counting,
     find_local,
+    folder_from_link,
+    folder_from_setting,
     local_paths,
     location,
-    place_from_link,
-    place_from_setting,
 )
 from kalbio.provena._model.dataset_metadata import as_metadata, covers
 from kalbio.provena._model.references import OF_METADATA
@@ -564,15 +564,15 @@ class DatasetsService(RegistryService[Dataset]):
         item = self.need(self.resolve_now(dataset) if writes else dataset)
         s3 = item.to_dict().get("s3")
         if self._endpoint is not None:
-            place = place_from_setting(self._endpoint, s3)
+            folder = folder_from_setting(self._endpoint, s3)
         else:
             location(s3)  # what has no files has no link to one
             try:
-                place = place_from_link(self.link(item.id, METADATA_FILE, expires_in=60), s3, METADATA_FILE)
+                folder = folder_from_link(self.link(item.id, METADATA_FILE, expires_in=60), s3, METADATA_FILE)
             except (PermissionDeniedError, NotFoundError):  # one may be let to write files, and not to read them
-                place = place_from_setting("https://s3.amazonaws.com", s3)
+                folder = folder_from_setting("https://s3.amazonaws.com", s3)
         credentials = self.write_credentials if writes else self.read_credentials
-        return ObjectStore(self._store_clients, place, KeyRing(partial(credentials, item.id)))
+        return ObjectStore(self._store_clients, folder, KeyRing(partial(credentials, item.id)))
 
     def _credentials(self, operation: Any, dataset: Identifier, console: bool) -> Credentials:
         body = CredentialsRequest(

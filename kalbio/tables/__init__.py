@@ -306,12 +306,12 @@ def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[An
     Half a pair of UTF-16, which neither files nor Arrow can hold, is shown as an escape, and does not fit.
     """
     form = column.form
-    values, places = read_column(form, contents)
+    values, misfits = read_column(form, contents)
     if form.arrow == "int64":
-        for place, value in enumerate(values):
+        for row, value in enumerate(values):
             if value is not None and not -(2**63) <= value < 2**63:
-                values[place] = None
-                places.append(place)
+                values[row] = None
+                misfits.append(row)
     if form.python == "FileValue":
         values = [None if value is None else str(value["file_id"]) for value in values]
     elif form.is_json:
@@ -321,14 +321,14 @@ def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[An
             for value in values
         ]
     if form.shows_anything and form.python != "Decimal":
-        for place in places:
-            values[place] = as_it_stands(contents[place])
+        for row in misfits:
+            values[row] = as_it_stands(contents[row])
     if form.arrow in ("string", "list<string>") and form.python != "Decimal":
-        for place, value in enumerate(values):
+        for row, value in enumerate(values):
             if value and value != (shown := _printable(value)):
-                values[place] = shown
-                places.append(place)
-    return values, [Misfit(record_ids[place], column.name, contents[place]) for place in sorted(set(places))]
+                values[row] = shown
+                misfits.append(row)
+    return values, [Misfit(record_ids[row], column.name, contents[row]) for row in sorted(set(misfits))]
 
 
 def _printable(value: Any) -> Any:

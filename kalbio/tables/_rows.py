@@ -61,7 +61,7 @@ class RowReader:
         self._view = record_view_id
         self._sub_records = include_sub_records
         self.hidden: set[str] = set()
-        names = [f"f{place}" for place in range(len(field_ids))]
+        names = [f"f{number}" for number in range(len(field_ids))]
         values = msgspec.defstruct(
             "Values",
             [(name, list[_Entry], []) for name in names],

@@ -17,7 +17,7 @@ from kalbio._core.errors import APIError, ConnectionFailedError, PermissionDenie
 from kalbio.provena import APIOverrides, ClientCredentialsFlow, Config
 from kalbio.provena._dataset_files import _Part
 from kalbio.provena._model import dataset_files
-from kalbio.provena._model.dataset_files import place_from_link
+from kalbio.provena._model.dataset_files import folder_from_link
 from kalbio.provena.sandbox import objects
 from tests.provena.conftest import URL, Lab
 from tests.provena.datasets import client_of, dataset, person
@@ -526,12 +526,12 @@ def test_the_address_of_the_store_is_read_from_a_link() -> None:
     )
     for link, base, bucket, region in cases:
         with row(link):
-            place = place_from_link(link, s3, "metadata.json")
-            assert (place.base, place.bucket, place.region) == (base, bucket, region)
+            folder = folder_from_link(link, s3, "metadata.json")
+            assert (folder.base, folder.bucket, folder.region) == (base, bucket, region)
             before = base.partition("//")[2].partition("/")[1:]
-            assert place.path_of("k") == "".join(before) + (f"/{bucket}/k" if bucket else "/k")
+            assert folder.path_of("k") == "".join(before) + (f"/{bucket}/k" if bucket else "/k")
     with pytest.raises(ValueError, match="does not have the place"):
-        place_from_link("https://elsewhere.example.org/x", s3, "metadata.json")
+        folder_from_link("https://elsewhere.example.org/x", s3, "metadata.json")
 
 
 def test_the_store_says_in_which_region_it_is(lab: Lab) -> None:

@@ -85,7 +85,7 @@ class Transfers:
 
 
 @attrs.define
-class Place:
+class StoreFolder:
     """Where the files of a dataset are.
 
     Attributes:
@@ -106,7 +106,7 @@ class Place:
         return f"{before}/{self.bucket}/{key}" if self.bucket else f"{before}/{key}"
 
 
-def place_from_link(link: str, s3: Any, file: str) -> Place:
+def folder_from_link(link: str, s3: Any, file: str) -> StoreFolder:
     """Return where the files of a dataset are, given a link to one of them. Raises ValueError for one elsewhere."""
     bucket, prefix = location(s3)
     parts = urlsplit(link)
@@ -114,16 +114,18 @@ def place_from_link(link: str, s3: Any, file: str) -> Place:
     for end, named in ((f"/{bucket}/{key}", bucket), (f"/{key}", "")):
         if path.endswith(end):
             before = quoted(path.removesuffix(end))
-            return Place(f"{parts.scheme}://{parts.netloc}{before}", named, prefix, region_of(parts.hostname or ""))
+            return StoreFolder(
+                f"{parts.scheme}://{parts.netloc}{before}", named, prefix, region_of(parts.hostname or "")
+            )
     raise ArgumentError("the link to a file of the dataset does not have the place of the dataset in it")
 
 
-def place_from_setting(address: str, s3: Any) -> Place:
+def folder_from_setting(address: str, s3: Any) -> StoreFolder:
     """Return where the files of a dataset are, given the address of the object store."""
     bucket, prefix = location(s3)
     base = address.replace("{bucket}", bucket)
     region = region_of(urlsplit(base).hostname or "")
-    return Place(base.rstrip("/"), "" if "{bucket}" in address else bucket, prefix, region)
+    return StoreFolder(base.rstrip("/"), "" if "{bucket}" in address else bucket, prefix, region)
 
 
 def location(s3: Any) -> tuple[str, str]:

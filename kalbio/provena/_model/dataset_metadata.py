@@ -39,31 +39,31 @@ def as_metadata(metadata: Any) -> dict[str, Any]:
     return read
 
 
-def _part(given: Any, place: str) -> Any:
+def _part(given: Any, path: str) -> Any:
     import provena_api.models
 
     if not isinstance(given, Mapping):
-        raise ArgumentTypeError(f"{place or 'metadata'} must be an object with members; got {safe_repr(given)}")
+        raise ArgumentTypeError(f"{path or 'metadata'} must be an object with members; got {safe_repr(given)}")
     # A model has an underscore behind names that Python has as well.
-    fields = {one.name.rstrip("_"): one for one in attrs.fields(getattr(provena_api.models, _PARTS[place])) if one.init}
+    fields = {one.name.rstrip("_"): one for one in attrs.fields(getattr(provena_api.models, _PARTS[path])) if one.init}
     read = {}
     for name, value in given.items():
         if name not in fields:
-            where = f" in {place}" if place else ""
+            where = f" in {path}" if path else ""
             raise ArgumentTypeError(
                 f"the metadata of a dataset have no member {name!r}{where}.{did_you_mean(name, fields)}"
             )
-        inner = f"{place}.{name}" if place else name
+        inner = f"{path}.{name}" if path else name
         read[name] = _part(value, inner) if inner in _PARTS and value is not None else _value(value, inner)
     missing = [name for name, one in fields.items() if one.default is attrs.NOTHING and given.get(name) is None]
     if missing:
-        raise ArgumentTypeError(f"the metadata of a dataset need {', '.join(missing)} in {place or 'them'}")
+        raise ArgumentTypeError(f"the metadata of a dataset need {', '.join(missing)} in {path or 'them'}")
     return read
 
 
-def _value(value: Any, place: str) -> Any:
+def _value(value: Any, path: str) -> Any:
     if isinstance(value, str) and not value:
-        raise ArgumentError(f"{place} must not be empty: leave it out where there is nothing to say")
+        raise ArgumentError(f"{path} must not be empty: leave it out where there is nothing to say")
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
     return value

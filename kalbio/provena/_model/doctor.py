@@ -92,11 +92,11 @@ def _at(answers: Answers, operation: str, *steps: str | int) -> Any:
     return value
 
 
-def _texts(*places: tuple[str | int, ...]) -> Callable[[Answers], str | None]:
-    """Finds the first text at one of these places: an operation, and the steps in its answer."""
+def _texts(*paths: tuple[str | int, ...]) -> Callable[[Answers], str | None]:
+    """Finds the first text at one of these paths: an operation, and the steps in its answer."""
 
     def find(answers: Answers) -> str | None:
-        found = (_at(answers, str(place[0]), *place[1:]) for place in places)
+        found = (_at(answers, str(path[0]), *path[1:]) for path in paths)
         return next((text for text in found if isinstance(text, str) and text), None)
 
     return find

@@ -35,7 +35,7 @@ class Arrow(NamedTuple):
 def draw(boxes: Collection[Box], arrows: Collection[Arrow], *, start: str) -> str:
     """Draw boxes and arrows; that of the start has a thicker edge."""
     columns = _columns([box.id for box in boxes], arrows)
-    places = {
+    points = {
         id: (x * (_WIDTH + _GAP_X), y * (_HEIGHT + _GAP_Y))
         for x, column in enumerate(columns)
         for y, id in enumerate(column)
@@ -48,10 +48,10 @@ def draw(boxes: Collection[Box], arrows: Collection[Arrow], *, start: str) -> st
         "<title>lineage</title>",
     ]
     for type, source, target in arrows:
-        if source in places and target in places:
-            parts.append(_line(type, places[source], places[target]))
+        if source in points and target in points:
+            parts.append(_line(type, points[source], points[target]))
     for id, first, second, category in boxes:
-        x, y = places[id]
+        x, y = points[id]
         colour = _COLOURS.get(category, "#888888")
         stroke = 2.5 if id == start else 1
         radius = _HEIGHT // 2 if category == "AGENT" else 5

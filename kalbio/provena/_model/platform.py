@@ -128,10 +128,10 @@ def _problem(problem: Any) -> str:
     """Return what is wrong with one member, under the name that the caller knows: that in the body."""
     if not isinstance(problem, dict) or not isinstance(problem.get("loc"), list) or "msg" not in problem:
         return str(problem)
-    place = [str(one) for one in problem["loc"]]
-    if place[:1] == ["body"] and len(place) > 1:
-        place = place[1:]
-    return f"{'.'.join(place)}: {problem['msg']}"
+    where = [str(one) for one in problem["loc"]]
+    if where[:1] == ["body"] and len(where) > 1:
+        where = where[1:]
+    return f"{'.'.join(where)}: {problem['msg']}"
 
 
 def _failed_status(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:

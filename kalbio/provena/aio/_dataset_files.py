@@ -51,7 +51,7 @@ _NAMED = 5
 
 async def list_files(store: AsyncObjectStore, below: str = "") -> list[DatasetFile]:
     """Read which files there are, in the order of their paths."""
-    query = {"list-type": "2", "prefix": f"{store.place.prefix}{below}", "encoding-type": "url"}
+    query = {"list-type": "2", "prefix": f"{store.folder.prefix}{below}", "encoding-type": "url"}
     found: list[DatasetFile] = []
     pages = PageKeys()
     token: str | None = ""
@@ -59,7 +59,7 @@ async def list_files(store: AsyncObjectStore, below: str = "") -> list[DatasetFi
         more = {"continuation-token": token} if token else {}
         response = await store.call("GET", query={**query, **more})
         try:
-            page, following = read_page(response.content, store.place.prefix)
+            page, following = read_page(response.content, store.folder.prefix)
         except ValueError as error:
             raise unusable(response, str(error)) from None
         found, token = found + page, pages.following(following)
@@ -102,7 +102,7 @@ async def _send(
             return False
     whole, each = await in_thread(partial(digests, one.file, slices))
     headers = {"content-type": content_type_of(one.file.name), "x-amz-meta-sha256": whole}
-    key = f"{store.place.prefix}{one.path}"
+    key = f"{store.folder.prefix}{one.path}"
     if len(slices) == 1:
         body = Slice(one.file, 0, one.size, tell)
         sent = {**headers, "content-length": str(one.size)}
@@ -336,12 +336,12 @@ async def _fill(store: AsyncObjectStore, file: DatasetFile, part: _Part, at_a_ti
 
     await map_bounded(fetch_slice, part.left, at_a_time)
     if not part.left and file.size:
-        key = f"{store.place.prefix}{file.path}"
+        key = f"{store.folder.prefix}{file.path}"
         told.update((await store.call("HEAD", key, headers={"if-match": f'"{file.etag}"'})).headers)
     wrong = await in_thread(partial(_find_wrong, file, part.path, told))
     if wrong is not None:
         part.forget()
-        raise ResponseError("GET", store.place.path_of(f"{store.place.prefix}{file.path}"), b"", wrong)
+        raise ResponseError("GET", store.folder.path_of(f"{store.folder.prefix}{file.path}"), b"", wrong)
 
 
 async def _fetch_slice(
@@ -374,7 +374,7 @@ async def _fetch_slice(
 async def _ask(store: AsyncObjectStore, file: DatasetFile, begin: int, end: int) -> Any:
     headers = {"range": f"bytes={begin}-{end - 1}", "if-match": f'"{file.etag}"'}
     try:
-        response = await store.call("GET", f"{store.place.prefix}{file.path}", headers=headers, stream=True)
+        response = await store.call("GET", f"{store.folder.prefix}{file.path}", headers=headers, stream=True)
     except APIError as error:
         if error.status_code == 412:
             error.add_note(f"{safe_repr(file.path)} was changed while it was downloaded: download it once more")
