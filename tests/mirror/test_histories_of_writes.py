@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import kalbio.mirror
 from kalbio.testing import InProcess
+from tests.rows import row
 
 FIELDS = ("Potency (nM)", "SMILES", "Soluble")
 CONTENTS: dict[str, list[Any]] = {"Potency (nM)": [7, 0.5], "SMILES": ["C", "CC"], "Soluble": [True, False]}
@@ -99,6 +100,38 @@ def move(lab: InProcess, number: int) -> None:
 
 
 WRITES: list[Callable[[InProcess, int], None]] = [write_value, load, put_on, take_off, add_field, rename, move]
+
+
+def rename_field(lab: InProcess) -> None:
+    """Give a field that has values another name, and do nothing else."""
+    field = next(one for one in lab.client.entity_fields.get_data_fields() if one.field_name == "SMILES")
+    field.update(field_name="Structure")
+
+
+ALONE: list[Callable[[InProcess], object]] = [
+    lambda lab: _record(lab, 8),  # a new record
+    lambda lab: move(lab, 0),
+    rename_field,
+    lambda lab: add_field(lab, 1),
+    lambda lab: put_on(lab, 4),
+    lambda lab: lab.client.activities.get_activity_by_id("Kinase screen").update(title="Another screen"),
+    lambda lab: lab.fail("searchRecords", body=b"[]", times=100),  # all records are gone, or may not be read any more
+]
+
+
+def test_the_files_follow_every_kind_of_change() -> None:
+    """After any one change, the Parquet files have what SQL shows: none is kept that should have been written."""
+    with tempfile.TemporaryDirectory() as folder, InProcess() as lab:
+        path = Path(folder) / "lab"
+        mirror = lab.client.mirror(path, history=False, overlap=timedelta(0))
+        mirror.refresh()
+        for number, change in enumerate(ALONE):
+            with row(number):
+                before = kalbio.mirror.folder(path)
+                change(lab)
+                mirror.refresh()
+                assert kalbio.mirror.folder(path) != before
+                assert files(kalbio.mirror.folder(path)) == contents(path)
 
 
 @settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.generate])

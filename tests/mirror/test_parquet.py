@@ -115,7 +115,7 @@ def test_whatever_breaks_off_leaves_a_whole_state(
     refresh(client, tmp_path)
     latest = tmp_path / "lab" / "latest"
     places: list[tuple[type, str]] = [
-        (Store, "write_parquet"), (Target, "discard"), (ParquetFolder, "_link"), (ParquetFolder, "_remove")
+        (Store, "write_parquet"), (Target, "discard"), (ParquetFolder, "_link"), (Store, "close")
     ]  # fmt: skip
     for number, (kind, name) in enumerate(places):
         with row(name):

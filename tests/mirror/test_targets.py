@@ -91,6 +91,8 @@ def test_what_the_disk_refuses_is_an_error_of_the_mirror(
         with pytest.raises(MirrorError, match="No space left"):
             lab.world(mirror.refresh())
     assert mirror.status().rows["records"] == 5
+    lab.world(mirror.refresh())
+    assert not mirror.status().unfinished
 
     (tmp_path / "other.duckdb.lock").mkdir()
     with pytest.raises(MirrorError, match=r"other\.duckdb could not be refreshed"):
