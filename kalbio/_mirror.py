@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest 4d5193f965b3)
+# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest dc28029205f4)
 """A local mirror of the workspace: what has to be read for it, and when."""
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ class Mirror(Service):
                         not_permitted=not_permitted,
                     )
                 )  # fmt: skip
+                del contents  # of a large workspace, these are many, too
                 records = in_thread(store.count)
                 files = in_thread(store.files)
                 outcomes = self._download(files) if self._files else []

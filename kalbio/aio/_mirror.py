@@ -132,6 +132,7 @@ class AsyncMirror(Service):
                         not_permitted=not_permitted,
                     )
                 )  # fmt: skip
+                del contents  # of a large workspace, these are many, too
                 records = await in_thread(store.count)
                 files = await in_thread(store.files)
                 outcomes = await self._download(files) if self._files else []

@@ -30,8 +30,8 @@ from kalbio.tables import Column, make_column
 FORMAT = 2
 """Changes with what is in the file: a mirror of another format is made anew."""
 
-_MEMORY = 48
-"""Megabytes that the database may use: a third of what a first copy may take in all. What is larger goes to disk."""
+_MEMORY = 44
+"""Megabytes that the database may use: less than a third of what a first copy may take. What is larger goes to disk."""
 
 _USUAL_FIELDS = 64
 """So many fields need no more memory than that."""
@@ -64,6 +64,26 @@ _TABLES = """
     create table store.contents (file_id VARCHAR, path VARCHAR);
 """
 
+_FILE_ID = "case when json_valid(value) then json_extract_string(value, '$.file_id') else value end"
+_FILE_NAME = "case when json_valid(value) then json_extract_string(value, '$.file_name') end"
+
+
+def _values(entity_type: str, entity_type_id: str) -> str:
+    """Return the query of all values, up to the joins; of one entity type, its name and id are the same in each row."""
+    return f"""
+        select r.record_id, {entity_type} as entity_type, r.name as record, f.name as field, c.content as value,
+            case when f.is_number and regexp_full_match(c.content, '\\s*{NUMBER}\\s*')
+                then try_cast(trim(c.content) as DOUBLE) end as number,
+            u.name as author, c.written_at, a.name as activity, p.name as table_name, f.id as field_id,
+            u.id as written_by, a.id as activity_id, p.id as table_id, {entity_type_id} as entity_type_id
+        from store.cells c
+        join store.records r on r.n = c.record
+        left join store.names f on f.n = c.field
+        left join store.names a on a.n = c.activity
+        left join store.names p on p.n = c.place
+        left join store.names u on u.n = c.author"""
+
+
 _VIEWS = f"""
     create or replace view main.records as
         select r.record_id, t.name as entity_type, r.name, r.created_at, a.name as first_activity,
@@ -72,24 +92,12 @@ _VIEWS = f"""
         left join store.names t on t.n = r.type
         left join store.names a on a.n = r.activity;
     create or replace view main."values" as
-        select r.record_id, t.name as entity_type, r.name as record, f.name as field, c.content as value,
-            case when f.is_number and regexp_full_match(c.content, '\\s*{NUMBER}\\s*')
-                then try_cast(trim(c.content) as DOUBLE) end as number,
-            u.name as author, c.written_at, a.name as activity, p.name as table_name, f.id as field_id,
-            u.id as written_by, a.id as activity_id, p.id as table_id, t.id as entity_type_id
-        from store.cells c
-        join store.records r on r.n = c.record
-        left join store.names t on t.n = r.type
-        left join store.names f on f.n = c.field
-        left join store.names a on a.n = c.activity
-        left join store.names p on p.n = c.place
-        left join store.names u on u.n = c.author;
+        {_values("t.name", "t.id")}
+        left join store.names t on t.n = r.type;
     create or replace view main.files as
         select file_id, file_name, record_id, record, field, activity, author, written_at, c.path
         from (
-            select case when json_valid(value) then json_extract_string(value, '$.file_id') else value end as file_id,
-                case when json_valid(value) then json_extract_string(value, '$.file_name') end as file_name,
-                v.*
+            select {_FILE_ID} as file_id, {_FILE_NAME} as file_name, v.*
             from main."values" v join store.names f on f.id = v.field_id
             where f.is_file
         )
@@ -467,7 +475,8 @@ class Store:
             versions[name] = _digest([rows[str(self._numbers[kind])], called])
         self._parts = [Part("tables", name, f"from main.{quoted(name)}", one) for name, one in versions.items()]
         for n, kind in sorted(ids.items()):
-            query = f'from main."values" where entity_type_id = {literal(printable(kind))}'
+            shown = [literal(one) for one in (types.get(kind, printable(kind)), printable(kind))]
+            query = f"{_values(*shown)} where r.type = {n}"  # with less in memory than the view
             self._parts.append(Part("values", named[kind], query, _digest([rows[str(n)], names])))
         self.set_state(rows_of_types=rows, names=names, versions=self._versions())
 
@@ -479,7 +488,13 @@ class Store:
 
     def files(self) -> dict[str, str | None]:
         """Return the ids of the files that there are, with a name of each."""
-        return dict(self._all("select file_id, min(file_name) from main.files group by 1 order by 1"))
+        # Not from the view, which knows more of each and takes more memory.
+        return dict(
+            self._all(
+                f"select {_FILE_ID} as file_id, min({_FILE_NAME}) from (select content as value from store.cells"
+                " where field in (select n from store.names where is_file)) where file_id <> '' group by 1 order by 1"
+            )
+        )
 
     def keep_contents(self, paths: Mapping[str, str]) -> None:
         """Store where the contents of files are, by their ids, after `finish`."""
@@ -503,6 +518,8 @@ class Store:
         import duckdb
 
         self._db.execute("set threads = 1")  # each has a group of rows of its own in memory
+        for table in ("listed", "members", "changed", "dropped", "missing"):
+            self._db.execute(f"drop table if exists temp.kalbio_{table}")
         for memory in (self._memory * 2**n for n in range(5)):
             self._db.execute(f"set memory_limit = '{memory}MB'")
             try:
