@@ -520,6 +520,7 @@ class Store:
         self._db.execute("set threads = 1")  # each has a group of rows of its own in memory
         for table in ("listed", "members", "changed", "dropped", "missing"):
             self._db.execute(f"drop table if exists temp.kalbio_{table}")
+        self._db.execute("checkpoint")  # what was changed and is not in the file yet is held in memory
         for memory in (self._memory * 2**n for n in range(5)):
             self._db.execute(f"set memory_limit = '{memory}MB'")
             try:
