@@ -30,8 +30,8 @@ from kalbio.tables import Column, make_column
 FORMAT = 2
 """Changes with what is in the file: a mirror of another format is made anew."""
 
-_MEMORY = 44
-"""Megabytes that the database may use: less than a third of what a first copy may take. What is larger goes to disk."""
+_MEMORY = 40
+"""Megabytes that the database may use: about a quarter of what a first copy may take. What is larger goes to disk."""
 
 _USUAL_FIELDS = 64
 """So many fields need no more memory than that."""

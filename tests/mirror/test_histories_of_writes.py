@@ -114,7 +114,7 @@ ALONE: list[Callable[[InProcess], object]] = [
     rename_field,
     lambda lab: add_field(lab, 1),
     lambda lab: put_on(lab, 4),
-    lambda lab: lab.client.activities.get_activity_by_id("Kinase screen").update(title="Another screen"),
+    lambda lab: _screen(lab).update(title="Another screen"),
     lambda lab: lab.fail("searchRecords", body=b"[]", times=100),  # all records are gone, or may not be read any more
 ]
 

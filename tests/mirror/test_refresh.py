@@ -156,7 +156,7 @@ def test_many_fields_get_more_memory(tmp_path: Path) -> None:
         store.use(cast(Contents, contents))
         limits.append(store._one("select current_setting('memory_limit')"))
     store.close()
-    assert limits == ["41.9 MiB", "488.2 MiB"]
+    assert limits == ["38.1 MiB", "484.4 MiB"]
 
 
 def test_two_refreshes_at_a_time_are_refused(lab: Lab, tmp_path: Path) -> None:
