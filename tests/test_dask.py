@@ -193,7 +193,7 @@ def test_another_workspace_is_refused(client: KaleidoscopeClient, monkeypatch: p
             frame.compute()
         here = Connection.here(None, None)
         with pytest.raises(SettingError, match=told):
-            attrs.evolve(here, place=attrs.evolve(here.place, workspace_id=UUID)).client()
+            attrs.evolve(here, workspace=attrs.evolve(here.workspace, workspace_id=UUID)).client()
         close_clients()
 
 

@@ -12,37 +12,41 @@ import click
 
 from kalbio._version import __version__
 from kalbio.cli.errors import DONE, EXIT_CODES, FAILED, STOPPED, WRONG_USE, told
-from kalbio.cli.lazy import LazyGroup, Place
+from kalbio.cli.lazy import LazyCommand, LazyGroup
 from kalbio.cli.options import Run
 
 _COMPLETE = "_KALBIO_COMPLETE"
 
 
 COMMANDS = {
-    "login": Place("kalbio.cli.login", "login", "keep url and credentials in a profile"),
-    "logout": Place("kalbio.cli.login", "logout", "remove a profile"),
-    "whoami": Place("kalbio.cli.login", "whoami", "say which workspace and which credentials are in use"),
-    "fields": Place("kalbio.cli.listings", "fields", "list the fields"),
-    "types": Place("kalbio.cli.listings", "types", "list the entity types"),
-    "programs": Place("kalbio.cli.listings", "programs", "list the programs"),
-    "views": Place("kalbio.cli.listings", "views", "list the record views"),
-    "activities": Place("kalbio.cli.activities", "activities", "list activities, show one and its records"),
-    "records": Place("kalbio.cli.records", "records", "read, search, load and export records"),
-    "files": Place("kalbio.cli.files", "files", "download and upload files"),
-    "imports": Place("kalbio.cli.imports", "imports", "list, show and wait for imports"),
-    "registration": Place("kalbio.cli.registration", "registration", "list and watch the registrations of an activity"),
-    "mirror": Place("kalbio.cli.mirror", "mirror", "keep a local copy of the workspace, for SQL"),
-    "events": Place("kalbio.cli.events", "events", "list what happened in the workspace"),
-    "raw": Place("kalbio.cli.raw", "raw", "call any operation of the API by its id"),
-    "doctor": Place("kalbio.cli.doctor", "doctor", "find where the platform and its description differ"),
-    "sandbox": Place("kalbio.cli.sandbox", "sandbox", "run a local emulator of the API"),
-    "inbox": Place("kalbio.cli.inbox", "inbox", "see and decide about the events that a registrar has received"),
-    "provena": Place("kalbio.cli.provena", "provena", "work with Provena, the provenance system"),
-    "completion": Place("kalbio.cli.completion", "completion", "print the script that completes commands in a shell"),
+    "login": LazyCommand("kalbio.cli.login", "login", "keep url and credentials in a profile"),
+    "logout": LazyCommand("kalbio.cli.login", "logout", "remove a profile"),
+    "whoami": LazyCommand("kalbio.cli.login", "whoami", "say which workspace and which credentials are in use"),
+    "fields": LazyCommand("kalbio.cli.listings", "fields", "list the fields"),
+    "types": LazyCommand("kalbio.cli.listings", "types", "list the entity types"),
+    "programs": LazyCommand("kalbio.cli.listings", "programs", "list the programs"),
+    "views": LazyCommand("kalbio.cli.listings", "views", "list the record views"),
+    "activities": LazyCommand("kalbio.cli.activities", "activities", "list activities, show one and its records"),
+    "records": LazyCommand("kalbio.cli.records", "records", "read, search, load and export records"),
+    "files": LazyCommand("kalbio.cli.files", "files", "download and upload files"),
+    "imports": LazyCommand("kalbio.cli.imports", "imports", "list, show and wait for imports"),
+    "registration": LazyCommand(
+        "kalbio.cli.registration", "registration", "list and watch the registrations of an activity"
+    ),
+    "mirror": LazyCommand("kalbio.cli.mirror", "mirror", "keep a local copy of the workspace, for SQL"),
+    "events": LazyCommand("kalbio.cli.events", "events", "list what happened in the workspace"),
+    "raw": LazyCommand("kalbio.cli.raw", "raw", "call any operation of the API by its id"),
+    "doctor": LazyCommand("kalbio.cli.doctor", "doctor", "find where the platform and its description differ"),
+    "sandbox": LazyCommand("kalbio.cli.sandbox", "sandbox", "run a local emulator of the API"),
+    "inbox": LazyCommand("kalbio.cli.inbox", "inbox", "see and decide about the events that a registrar has received"),
+    "provena": LazyCommand("kalbio.cli.provena", "provena", "work with Provena, the provenance system"),
+    "completion": LazyCommand(
+        "kalbio.cli.completion", "completion", "print the script that completes commands in a shell"
+    ),
 }
 
 
-@click.group(cls=LazyGroup, places=COMMANDS, epilog=EXIT_CODES)
+@click.group(cls=LazyGroup, lazy_commands=COMMANDS, epilog=EXIT_CODES)
 @click.version_option(__version__, message="%(version)s")
 def kalbio() -> None:
     """Work with the Kaleidoscope R&D platform from the shell."""

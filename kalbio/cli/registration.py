@@ -77,9 +77,9 @@ def watch(out: Output, activity: str, interval: float, timeout: float | None) ->
         while True:
             rows = list(_all(client, activity))
             for row in rows:
-                place, state = (row["kind"], str(row["id"])), (row["status"], row["message"], row["errors"])
-                if seen.get(place) != state:
-                    seen[place] = state
+                key, state = (row["kind"], str(row["id"])), (row["status"], row["message"], row["errors"])
+                if seen.get(key) != state:
+                    seen[key] = state
                     told = {name: row[name] for name in _COLUMNS}
                     line = as_json(told) if out.form == "json" else "  ".join(filter(None, map(shown, told.values())))
                     sys.stdout.write(f"{line}\n")

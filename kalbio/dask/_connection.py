@@ -20,7 +20,7 @@ LARGEST_ANSWER = 2**30
 
 
 @attrs.frozen
-class Place:
+class WorkspaceAddress:
     """A workspace, and the address that it is read from: a copy of it may be at another one."""
 
     url: str
@@ -37,12 +37,12 @@ class Connection:
     Attributes:
         profile: the profile that every process has, None for its environment variables.
         max_in_flight: requests that one process has under way at a time.
-        place: what all of them must read.
+        workspace: what all of them must read.
     """
 
     profile: str | None
     max_in_flight: int
-    place: Place
+    workspace: WorkspaceAddress
 
     @classmethod
     def here(cls, profile: str | None, max_in_flight: int | None) -> Connection:
@@ -52,17 +52,17 @@ class Connection:
 
     def client(self) -> KaleidoscopeClient:
         """Return the client of this process. Raises SettingError where it is connected to something else."""
-        client, place = _connected(self.profile, self.max_in_flight)
-        if place != self.place:
+        client, workspace = _connected(self.profile, self.max_in_flight)
+        if workspace != self.workspace:
             # The ids of one workspace name nothing in another one: its records would be missing without a word.
             raise SettingError(
-                f"This process is connected to {place}, and the one that made the frame to {self.place}; give both the "
-                f"same profile, or the same environment variables {', '.join(CREDENTIALS)}"
+                f"This process is connected to {workspace}, and the one that made the frame to {self.workspace}; give "
+                f"both the same profile, or the same environment variables {', '.join(CREDENTIALS)}"
             )
         return client
 
 
-_clients: dict[Hashable, tuple[KaleidoscopeClient, Place]] = {}
+_clients: dict[Hashable, tuple[KaleidoscopeClient, WorkspaceAddress]] = {}
 _lock = threading.Lock()
 
 
@@ -74,7 +74,7 @@ def _renew_lock() -> None:
 call_in_child(_renew_lock)
 
 
-def _connected(profile: str | None, max_in_flight: int) -> tuple[KaleidoscopeClient, Place]:
+def _connected(profile: str | None, max_in_flight: int) -> tuple[KaleidoscopeClient, WorkspaceAddress]:
     """Return the client of this process and where it is connected to; all tasks of the process share them."""
     # A digest, so that nothing that is ever shown has a secret in it.
     environment = hash(tuple(os.environ.get(name) for name in (*CREDENTIALS, VARIABLE)))
@@ -91,7 +91,7 @@ def _connected(profile: str | None, max_in_flight: int) -> tuple[KaleidoscopeCli
                 client.close()
                 raise
             workspace_id = None if workspace is None else workspace.id
-            _clients[key] = client, Place(client.session.settings.base_url, workspace_id)
+            _clients[key] = client, WorkspaceAddress(client.session.settings.base_url, workspace_id)
         return _clients[key]
 
 

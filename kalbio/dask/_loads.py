@@ -290,18 +290,18 @@ def _check_keys(parts: Sequence[Any], keys: _Keys) -> None:
         return
     some = set(sorted(twice)[:_NAMED])
     named = dask.compute(*(dask.delayed(keys.among, pure=False)(part, some) for part in parts))
-    places: dict[int, list[tuple[str, int]]] = {}
-    for place, known in enumerate(named):
+    found_in: dict[int, list[tuple[str, int]]] = {}
+    for partition, known in enumerate(named):
         for number, one in known.items():
-            places.setdefault(number, []).append((key_shown(one), place))
+            found_in.setdefault(number, []).append((key_shown(one), partition))
     shown = "; ".join(
-        " and ".join(f"{safe_repr(key)} in partition {place}" for key, place in of_one[:_NAMED])
-        for of_one in places.values()
+        " and ".join(f"{safe_repr(key)} in partition {partition}" for key, partition in of_one[:_NAMED])
+        for of_one in found_in.values()
     )
     more = f"; and {len(twice) - len(some):,} more" if len(twice) > len(some) else ""
     shuffle = f"data.shuffle(on={list(keys.fields)!r}).to_parquet(...)"
     cure = f"bring their rows together with {shuffle} and load that, or leave all but one of them out"
-    if any(len({key for key, _ in of_one}) > 1 for of_one in places.values()):
+    if any(len({key for key, _ in of_one}) > 1 for of_one in found_in.values()):
         cure = "spell them alike, or give near_twins='create'; " + cure
     raise ArgumentError(
         "Nothing was sent, because there are keys in several partitions, which would be loaded at the same time: "

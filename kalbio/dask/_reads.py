@@ -89,7 +89,9 @@ class _Records:
             frame.index = pandas.RangeIndex(start, start + len(ids))
         else:  # some are gone by now; the others keep their places
             there = {*frame["record_id"]}
-            frame.index = pandas.Index([start + place for place, one in enumerate(ids) if one in there], dtype="int64")
+            frame.index = pandas.Index(
+                [start + position for position, one in enumerate(ids) if one in there], dtype="int64"
+            )
         return frame if columns is None else frame[list(columns)]
 
 

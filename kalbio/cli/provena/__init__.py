@@ -5,25 +5,25 @@ from __future__ import annotations
 import click
 
 from kalbio.cli.errors import EXIT_CODES
-from kalbio.cli.lazy import LazyGroup, Place
+from kalbio.cli.lazy import LazyCommand, LazyGroup
 
 _HERE = "kalbio.cli.provena"
 
 COMMANDS = {
-    "login": Place(f"{_HERE}.login", "login", "log in to an installation, and keep the login"),
-    "logout": Place(f"{_HERE}.login", "logout", "remove a login"),
-    "whoami": Place(f"{_HERE}.login", "whoami", "say which user and which installation are in use"),
-    "link": Place(f"{_HERE}.login", "link", "link yourself to your person in the registry"),
-    "items": Place(f"{_HERE}.items", "items", "list, show and create items of the registry"),
-    "search": Place(f"{_HERE}.items", "search", "find items by words"),
-    "datasets": Place(f"{_HERE}.datasets", "datasets", "list and mint datasets, download and upload their files"),
-    "jobs": Place(f"{_HERE}.jobs", "jobs", "list, show and wait for jobs"),
-    "lineage": Place(f"{_HERE}.lineage", "lineage", "print what an item came from, or what came of it"),
-    "doctor": Place(f"{_HERE}.doctor", "doctor", "find where an installation and its description differ"),
-    "sandbox": Place(f"{_HERE}.sandbox", "sandbox", "run a local stand-in for an installation"),
+    "login": LazyCommand(f"{_HERE}.login", "login", "log in to an installation, and keep the login"),
+    "logout": LazyCommand(f"{_HERE}.login", "logout", "remove a login"),
+    "whoami": LazyCommand(f"{_HERE}.login", "whoami", "say which user and which installation are in use"),
+    "link": LazyCommand(f"{_HERE}.login", "link", "link yourself to your person in the registry"),
+    "items": LazyCommand(f"{_HERE}.items", "items", "list, show and create items of the registry"),
+    "search": LazyCommand(f"{_HERE}.items", "search", "find items by words"),
+    "datasets": LazyCommand(f"{_HERE}.datasets", "datasets", "list and mint datasets, download and upload their files"),
+    "jobs": LazyCommand(f"{_HERE}.jobs", "jobs", "list, show and wait for jobs"),
+    "lineage": LazyCommand(f"{_HERE}.lineage", "lineage", "print what an item came from, or what came of it"),
+    "doctor": LazyCommand(f"{_HERE}.doctor", "doctor", "find where an installation and its description differ"),
+    "sandbox": LazyCommand(f"{_HERE}.sandbox", "sandbox", "run a local stand-in for an installation"),
 }
 
 
-@click.group(cls=LazyGroup, places=COMMANDS, epilog=EXIT_CODES)
+@click.group(cls=LazyGroup, lazy_commands=COMMANDS, epilog=EXIT_CODES)
 def provena() -> None:
     """Work with Provena, the provenance system, from the shell."""
