@@ -73,6 +73,8 @@ def workspace(
     and the records of the entity type are read again. Two fields whose names dlt writes alike get two columns, the
     second with a part of the field's id.
 
+    A source can be run again; it has the entity types that there were when it was made.
+
     The credentials stay in the client: nothing of them is in the source, in the state, or in what is loaded.
 
     Args:
@@ -122,6 +124,7 @@ def workspace(
 
     def add(name: str, read: Callable[..., Iterator[Any]], *arguments: Any, key: str | None = None) -> None:
         def rows() -> Iterator[Any]:  # a function of its own for each: dlt writes on it
+            reading.begin()
             yield from read(*arguments)
 
         how: Any = (
@@ -159,18 +162,37 @@ class _Reading:
         self._normalized = normalized
         self._overlap = overlap
         self._batch_size = batch_size
+        self._run: object = None
+        self._forget()
+
+    def _forget(self) -> None:
         self._lists: tuple[dict[str, list[Mapping[str, Any]]], list[str]] | None = None
         self._began: tuple[datetime, Mapping[str, Any]] | None = None
         self._changed: dict[datetime, set[str]] = {}
         self._ids: dict[str, list[str]] = {}
 
+    def begin(self) -> None:
+        """Forget what an earlier run has read, when the same source is run again."""
+        from dlt import current
+        from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+
+        run: object
+        try:
+            run = current.load_package_state()["load_id"]
+        except CurrentLoadPackageStateNotAvailable:  # looked at without a pipeline
+            run = object()
+        if run != self._run:
+            self._run = run
+            self._forget()
+
     def choose(self, wanted: Iterable[EntityTypeIdentifier] | None) -> dict[str, str]:
         """Return the entity types, by id, with the names of their tables."""
         directory = self._client.directory
         chosen = None if wanted is None else set(directory[ENTITY_TYPES].require_ids(list(wanted)))
-        keys = {str(item["id"]): str(item.get("field_name") or item["id"]) for item in self._items("fields")}
+        fields = (field.to_dict() for field in self._client.entity_fields.get_key_fields())
+        keys = {str(item["id"]): str(item.get("field_name") or item["id"]) for item in fields}
         called = {}
-        for item in self._items("entity_types"):
+        for item in (one.to_dict() for one in self._client.entity_types.get_types()):
             made = " + ".join(keys.get(str(key), str(key)) for key in item.get("key_field_ids") or ())
             called[str(item["id"])] = str(item.get("slice_name") or made or item["id"])
         # Of all, so that the choice changes no name.
@@ -219,6 +241,11 @@ class _Reading:
     def typed(self, entity_type: str) -> Iterator[Any]:
         """Yield the records of an entity type that have changed, with their current values."""
         state, began = self._state()
+        if state.setdefault("entity_type", entity_type) != entity_type:
+            raise ArgumentError(
+                f"this table has held another entity type, {state['entity_type']}, before the two were renamed: load "
+                f'the tables of both anew, with refresh="drop_resources"'
+            )
         known: dict[str, dict[str, str]] = state.setdefault("columns", {})
         forms = {field.id: field.field_type for field in self._client.entity_fields.get_data_fields()}
         retyped = [one for one, column in known.items() if one in forms and column["type"] != forms[one]]
@@ -246,7 +273,8 @@ class _Reading:
     def values(self, types: Sequence[str]) -> Iterator[Any]:
         """Yield every value of the records that have changed."""
         state, began = self._state()
-        ids = [one for entity_type in types for one in self._changed_ids(entity_type, state.get("since"))]
+        since: dict[str, str] = state.setdefault("since", {})  # of each entity type: not all are chosen each time
+        ids = [one for entity_type in types for one in self._changed_ids(entity_type, since.get(entity_type))]
         session = self._client.session
 
         def ask(record_id: str) -> list[Any]:
@@ -278,7 +306,7 @@ class _Reading:
                 ),
                 "value_id",
             )
-        state["since"] = began
+        since.update(dict.fromkeys(types, began))
 
     def events(self) -> Iterator[Any]:
         """Yield what has happened."""
@@ -305,9 +333,7 @@ class _Reading:
         """Return what dlt keeps for a resource, and the time that the next run goes on from."""
         from dlt import current
 
-        if self._began is None:
-            self._began = read_workspace(self._client)
-        moment, item = self._began
+        moment, item = self._begun()
         state: dict[str, Any] = current.resource_state()
         identifier = str(item.get("id"))
         if state.setdefault("workspace", identifier) != identifier:
@@ -316,6 +342,11 @@ class _Reading:
                 f"{safe_repr(item.get('workspace_name'))} ({identifier}): give that one a pipeline of its own"
             )
         return state, moment.isoformat()
+
+    def _begun(self) -> tuple[datetime, Mapping[str, Any]]:
+        if self._began is None:
+            self._began = read_workspace(self._client)
+        return self._began
 
     def _changed_ids(self, entity_type: str, since: str | None) -> list[str]:
         """Return the records of a type that have changed since then; all of them where that is not known."""
@@ -330,6 +361,7 @@ class _Reading:
         return [one for one in ids if one in self._changed[moment]]
 
     def _ids_of(self, entity_type: str) -> list[str]:
+        self._begun()  # before the ids: what is made after these is for the next run
         if entity_type not in self._ids:
             self._ids[entity_type] = search_ids(self._client, entity_slice_id=entity_type)
         return self._ids[entity_type]

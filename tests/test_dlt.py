@@ -37,11 +37,15 @@ class Warehouse:
         self.folder = folder
 
     def load(self, client: KaleidoscopeClient, **options: Any) -> dict[str, int]:
+        """Load a workspace; return how many rows were loaded into each table."""
+        return self.run(kalbio.dlt.workspace(client, **options))
+
+    def run(self, source: Any, **options: Any) -> dict[str, int]:
         """Run a pipeline as of a new process; return how many rows were loaded into each table."""
         pipeline = dlt.pipeline(
             "lab", destination=dlt.destinations.duckdb(str(self.path)), dataset_name="lab", pipelines_dir=self.folder
         )
-        pipeline.run(kalbio.dlt.workspace(client, **options))
+        pipeline.run(source, **options)
         counts = pipeline.last_trace.last_normalize_info.row_counts
         return {name: count for name, count in counts.items() if not name.startswith("_dlt")}
 
@@ -131,6 +135,35 @@ def test_a_run_that_broke_off_is_repeated_without_doubling(lab: InProcess, wareh
     warehouse.load(lab.client, overlap=NONE)
     there, read = rows(warehouse, lab, **{f"soluble_{field['id'][:8]}": "Soluble"})
     assert there == read
+
+
+def test_a_source_can_be_run_again_and_more_types_can_be_chosen(lab: InProcess, warehouse: Warehouse) -> None:
+    """A type chosen later is loaded from its beginning, and a source that is kept finds what is new in each run."""
+    few, all_types = (
+        kalbio.dlt.workspace(lab.client, entity_types=chosen, overlap=NONE).with_resources("values")
+        for chosen in ([], None)
+    )
+    assert warehouse.run(few) == {}
+    for _ in range(2):
+        warehouse.run(all_types)
+        there, read = history(warehouse, lab)
+        assert there == read
+        lab.client.records.get_or_create_record({"Compound": "SBX-1"}).add_value("Potency (nM)", 77)
+
+
+def test_types_that_swap_names_do_not_share_a_table(lab: InProcess, warehouse: Warehouse) -> None:
+    """A table whose name another entity type has got is refused, with the way to load it anew."""
+    warehouse.run(kalbio.dlt.workspace(lab.client).with_resources("compound"))
+    store = lab.sandbox.store
+    for item in list(store.all("slice")):
+        store.put("slice", item | {"slice_name": "Sample" if item["slice_name"] == "Compound" else "Compound"})
+    lab.client.clear_caches()
+    source = kalbio.dlt.workspace(lab.client).with_resources("compound")
+    with pytest.raises(PipelineStepFailed, match=r"held another entity type.*drop_resources"):
+        warehouse.run(source)
+    warehouse.run(source, refresh="drop_resources")
+    tables = "select count(*) from duckdb_tables() where schema_name = 'lab' and table_name = 'compound'"
+    assert (warehouse(tables), lab.client.records.table("Compound").record_ids) == ([(0,)], [])
 
 
 def test_types_are_those_of_the_fields(lab: InProcess, warehouse: Warehouse) -> None:
