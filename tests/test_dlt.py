@@ -139,13 +139,11 @@ def test_a_run_that_broke_off_is_repeated_without_doubling(lab: InProcess, wareh
 
 def test_a_source_can_be_run_again_and_more_types_can_be_chosen(lab: InProcess, warehouse: Warehouse) -> None:
     """A type chosen later is loaded from its beginning, and a source that is kept finds what is new in each run."""
-    few, all_types = (
-        kalbio.dlt.workspace(lab.client, entity_types=chosen, overlap=NONE).with_resources("values")
-        for chosen in ([], None)
-    )
-    assert warehouse.run(few) == {}
+    none = kalbio.dlt.workspace(lab.client, entity_types=[], overlap=NONE).with_resources("values")
+    assert warehouse.run(none) == {}
+    source = kalbio.dlt.workspace(lab.client, overlap=NONE).with_resources("values")
     for _ in range(2):
-        warehouse.run(all_types)
+        warehouse.run(source)
         there, read = history(warehouse, lab)
         assert there == read
         lab.client.records.get_or_create_record({"Compound": "SBX-1"}).add_value("Potency (nM)", 77)
