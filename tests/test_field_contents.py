@@ -120,8 +120,13 @@ NUMBERS_REFUSED = [
     ("1,5", "decimal_comma"), ("-0,25", "decimal_comma"), ("NA", "returns None"), ("n.d.", "returns None"),
     ("-", "no number"),
     ("nan", "returns None"), ("inf", "no number"), ("1_000", "underscore"), ("٣", "ASCII"), ("５", "ASCII"),
-    ("1e400", "beyond"), ("9" * 400, "beyond"), (10**400, "beyond"), ("0x10", "more than a number"),
+    ("1e400", "beyond"), ("9" * 400, "beyond"), (10**400, "beyond"),
     ("1/2", "number"), ("1.2.3", "no number"), ("€5", "ASCII"),
+    ("1,2 µM", r"comma.*decimal_comma\(kalbio.reading.without_unit\('µM'\)\(cell\)\)"),
+    ("98,5 %", r"decimal_comma\(kalbio.reading.without_unit\('%'\)"), ("1.234,5", "give the converter .*decimal_comma"),
+    ("1,234 nM", "decimal_comma.*or kalbio.reading.grouped_digits in place"),
+    ("5±1", "'±1' behind it; give a converter that says which number"), ("5 (n=2)", r"'\(n=2\)' behind it"),
+    ("0x10", "no number as in 16"), ("5 mg/kg", r"without_unit\('mg/kg'\)"), ("5 h⁻¹", "without_unit"),
 ]  # fmt: skip
 REFUSED: dict[str, list[tuple[Any, str]]] = {
     "text": [
@@ -140,7 +145,10 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
         (datetime(2026, 3, 1, 9, tzinfo=UTC), r"value\.date\(\)"), (datetime(2026, 3, 1, tzinfo=BERLIN), "time of day"),
         (datetime(2026, 3, 1, 9), "zone"), (True, "yes or no"), ("2026-03-01T00:00:00+01:00", "time of day"),
         ("2026-03-01 soon", "no day"), (pd.Timestamp("2026-03-01", tz="UTC") + pd.Timedelta(1), "time of day"),
-        (["2026-03-01"], "list"),
+        (["2026-03-01"], "list"), ("2/3/2026", "which: .*'%m/%d/%Y'.*'%d/%m/%Y'"), ("2/13/2026", "text, '%m/%d/%Y'"),
+        ("13/2/2026", "text, '%d/%m/%Y'"), ("46056", r"2026-02-03 in Excel.*date\(1899, 12, 30\)"),
+        (46056, "2026-02-03 in Excel"), ("2026-02-30", "calendar has none"), ("31.02.2026", "calendar has none"),
+        ("20260301", "%Y%m%d"), ("2026-060", "%Y-%j"), ("1 March 2026", "%d %B %Y"), ("soon", "returns None"),
     ],
     "multiselect": [([["a"]], "list of lists"), ({"a": 1}, "several things"), ([math.inf], "finite")],
     "record-reference": [("CPD-1", "no id of a record"), (5, "no id"), ([ID], "no id"), ({"id": ID}, "several things")],
@@ -307,6 +315,8 @@ CONVERTED: list[tuple[Any, Any, Any]] = [
     (grouped_digits, "1,234 567", "1,234 567"), (grouped_digits, "1,5", "1,5"), (grouped_digits, 5, 5),
     (unicode_minus, "−5", "-5"), (unicode_minus, " –5", "-5"), (unicode_minus, "5−3", "5−3"), (unicode_minus, "", ""),
     (unicode_minus, None, None), (without_unit("nM"), "1.2 nM", "1.2"), (without_unit("nM"), "1.2nM ", "1.2"),
+    (without_unit("\N{GREEK SMALL LETTER MU}M"), "1.2 \N{MICRO SIGN}M", "1.2"),
+    (without_unit("\N{MICRO SIGN}M"), "1.2 \N{GREEK SMALL LETTER MU}M ", "1.2"),
     (without_unit("nM"), "1.2 µM", "1.2 µM"), (without_unit("%"), "95%", "95"), (without_unit("nM"), 5, 5),
 ]  # fmt: skip
 

@@ -142,6 +142,21 @@ def test_refused_cells_stop_a_load_before_anything_is_sent(lab: Lab) -> None:
     assert [(cell.row, cell.column) for cell in caught.value.plan.refused] == [(2, "logP")]
 
 
+@pytest.mark.parametrize(("cell", "reason"), [
+    ("1.2 µM", "is in 'µM', and the name of the field says 'nM'; give a converter that makes it a number in the unit of"
+               " the field"),
+    ("1,2 µM", "is in 'µM', has a decimal comma, and the name of the field says 'nM'; give a converter that makes it a"
+               " number in the unit of the field"),
+    ("1.2 nM", "has more than a number; where 'nM' is the unit of the field give the converter"
+               " kalbio.reading.without_unit('nM'), and convert what has another one"),
+])  # fmt: skip
+def test_a_unit_that_is_not_that_of_the_field_is_told(lab: Lab, cell: str, reason: str) -> None:
+    """Where the name of a field has another unit than a cell, nobody is told to take the unit of the cell away."""
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Potency (nM)", "number"))
+    made = plan(lab, [{"Compound": "U-1", "Potency (nM)": cell}])
+    assert [one.reason for one in made.refused] == [reason]
+
+
 def test_the_rest_is_loaded_when_asked_for(lab: Lab) -> None:
     """With on_error="continue" everything but the refused cell is written, and the report is not ok."""
     rows = table()

@@ -20,6 +20,7 @@ import attrs
 
 from kalbio._core.json.strict_json import is_midnight, plain
 from kalbio._core.objects.uuids import is_uuid
+from kalbio._model.cell_refusals import counted_day, day_refusal, number_refusal
 from kalbio._model.content_reading import (
     NUMBER,
     MisfitError,
@@ -40,15 +41,6 @@ _LONGEST_SURE = 200
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _IS_NUMBER = re.compile(NUMBER)
 _ANY_EXPONENT = re.compile(rf"{NUMBER}[0-9]*")
-
-MINUS_SIGNS = ("\N{MINUS SIGN}", "\N{EN DASH}", "\N{EM DASH}", "\N{SMALL HYPHEN-MINUS}", "\N{FULLWIDTH HYPHEN-MINUS}")
-"""What stands for a minus sign in text that people or programs for people have set."""
-
-_COMPARISON = re.compile(r"[<>=~\u2248\u2264\u2265\u00b1]")
-_GROUPS = re.compile(r"[+-]?[0-9]{1,3}(?:[,'\u2019\s][0-9]{3})+(?:\.[0-9]+)?")
-_ONE_GROUP = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
-_WITH_UNIT = re.compile(rf"{NUMBER}\s*(?![0-9.,])(\S.*)", re.DOTALL)
 _DAY_AND_MORE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
 
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
@@ -143,13 +135,13 @@ def write_number(cell: Any) -> Any:
     return _in_range(_digits(plain))
 
 
-def _number_in(text: str, refusal: Callable[[str], str]) -> Any:
+def _number_in(text: str, refusal: Callable[[str], CellError]) -> Any:
     text = text.strip()
     if not text:
         return MISSING
     if _ANY_EXPONENT.fullmatch(text):
         return _in_range(text)
-    raise CellError(refusal(text))
+    raise refusal(text)
 
 
 def _in_range(text: str) -> str:
@@ -166,37 +158,6 @@ def _kind_of(plain: Any) -> str:
     if isinstance(plain, date):
         return "a time" if isinstance(plain, datetime) else "a date"
     return "text" if isinstance(plain, str) else "a number"
-
-
-def number_refusal(text: str) -> str:
-    """Return what is wrong with text that is no number, and the cure."""
-    if _COMPARISON.match(text):
-        return (
-            "has a comparison, which a field of numbers does not keep; load it into a field of the type"
-            " qualified-number, or give a converter that says which number is meant"
-        )
-    if text[0] in MINUS_SIGNS and _IS_NUMBER.fullmatch(f"-{text[1:].lstrip()}"):
-        return "begins with a minus sign that is none of ASCII; give the converter kalbio.reading.unicode_minus"
-    if _ONE_GROUP.fullmatch(text):
-        return (
-            "may have a decimal comma or digits in groups; give the converter kalbio.reading.decimal_comma or"
-            " kalbio.reading.grouped_digits"
-        )
-    if _GROUPS.fullmatch(text):
-        return "has its digits in groups; give the converter kalbio.reading.grouped_digits"
-    if _DECIMAL_COMMA.fullmatch(text):
-        return "has a decimal comma; give the converter kalbio.reading.decimal_comma"
-    unit = _WITH_UNIT.fullmatch(text)
-    if unit is not None and text.isascii() and "_" in text:
-        return "is no number: there is an underscore in it"
-    if unit is not None and not unit[1][0].isdecimal():
-        return (
-            f"has more than a number; where {unit[1]!r} is the unit of the field give the converter"
-            f" kalbio.reading.without_unit({unit[1]!r}), and convert what has another one"
-        )
-    if not text.isascii() and any(map(str.isdecimal, text)):
-        return "has digits or signs that are none of ASCII; give a converter that makes a number of it"
-    return "is no number; where it means that there is no value, give a converter that returns None for it"
 
 
 def same_number(old: Any, new: Any) -> bool:
@@ -232,12 +193,12 @@ def write_qualified(cell: Any) -> Any:
     return text if qualified_number(text) is not None else _number_in(text, _qualified_refusal)
 
 
-def _qualified_refusal(text: str) -> str:
+def _qualified_refusal(text: str) -> CellError:
     rest = text.lstrip("<>=~\u2248\u2264\u2265\u00b1 ")
     if rest == text:
         return number_refusal(text)
     if not rest or _IS_NUMBER.fullmatch(rest):
-        return "is no comparison with a number, such as '>10'"
+        return CellError("is no comparison with a number, such as '>10'")
     return number_refusal(rest)
 
 
@@ -290,7 +251,10 @@ def write_day(cell: Any) -> Any:
     if isinstance(plain, date):
         return plain.isoformat()
     if not isinstance(plain, str):
-        raise CellError(f"is {_kind_of(plain)}, and the field takes a day; give a date, or a converter that makes one")
+        counted = counted_day(plain) if isinstance(plain, int | float) and not isinstance(plain, bool) else None
+        raise CellError(
+            counted or f"is {_kind_of(plain)}, and the field takes a day; give a date, or a converter that makes one"
+        )
     text = plain.strip()
     if not text:
         return MISSING
@@ -302,9 +266,7 @@ def write_day(cell: Any) -> Any:
             raise CellError(
                 "is no day, or has a time of day, which the field does not keep; give a converter that makes it a day"
             ) from None
-    raise CellError(
-        "is no day as in 2026-03-01; give a converter, such as lambda text: datetime.strptime(text, '%d.%m.%Y').date()"
-    )
+    raise day_refusal(text)
 
 
 def same_day(old: Any, new: Any) -> bool:

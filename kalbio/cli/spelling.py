@@ -55,6 +55,16 @@ def _strip(found: re.Match[str]) -> str:
     return f"--convert {shlex.quote(f'{column}=strip')}"
 
 
+def _unit_and_form(found: re.Match[str]) -> str:
+    form, other = found[1].replace("_", "-"), ", or grouped-digits in place of decimal-comma" if found[3] else ""
+    unit = shlex.quote(f"COLUMN=without-unit:{ast.literal_eval(found[2])}")
+    return f"give --convert {unit} --convert COLUMN={form}{other}"
+
+
+def _day(form: str) -> str:
+    return shlex.quote(f"COLUMN=day:{ast.literal_eval(form)}")
+
+
 def _option(name: str) -> Callable[[re.Match[str]], str]:
     return lambda found: f"--{name} {shlex.quote(ast.literal_eval(found[1]))}"
 
@@ -72,6 +82,12 @@ _PATTERNS: list[tuple[str, _Typed]] = [
     (r"\bcreate_fields\b", "--create-fields"),
     (r'\bnear_twins="create"', "--near-twins create"),
     (rf"\bconverters=\{{(column|{_TEXT}): str\.strip\}}", _strip),
+    (
+        r"\bgive the converter lambda cell: kalbio\.reading\.(decimal_comma|grouped_digits)"
+        rf"\(kalbio\.reading\.without_unit\(({_TEXT})\)\(cell\)\)"
+        r"(, or kalbio\.reading\.grouped_digits in place of kalbio\.reading\.decimal_comma)?",
+        _unit_and_form,
+    ),
     (
         rf"\bgive the converter kalbio\.reading\.without_unit\(({_TEXT})\)",
         lambda found: f"give --convert {shlex.quote(f'COLUMN=without-unit:{ast.literal_eval(found[1])}')}",
@@ -92,9 +108,15 @@ _PATTERNS: list[tuple[str, _Typed]] = [
         "give --convert COLUMN=yes:1 --convert COLUMN=no:0 with your words",
     ),
     (
-        r"\bgive a converter, such as lambda text: datetime\.strptime\(text, '%d\.%m\.%Y'\)\.date\(\)",
-        "give --convert COLUMN=day:%d.%m.%Y with your form of a day",
+        rf"\bgive a converter that says which: lambda text: datetime\.strptime\(text, ({_TEXT})\)\.date\(\),"
+        rf" or with ({_TEXT})",
+        lambda found: f"give --convert {_day(found[1])} or --convert {_day(found[2])}",
     ),
+    (
+        rf"\bgive a converter, such as lambda text: datetime\.strptime\(text, ({_TEXT})\)\.date\(\)",
+        lambda found: f"give --convert {_day(found[1])}",
+    ),
+    (r", or give the converter lambda cell: date\(1899, 12, 30\) \+ timedelta\(days=int\(cell\)\)", " there"),
     (r"\bconverters names a column\b", "--convert names a column"),
     (r"\bcolumns names a column\b", "--column names a column"),
     (r"\bgive a converter that returns None for it", "give --convert COLUMN=none:TEXT with its text"),

@@ -9,6 +9,7 @@ import attrs
 
 from kalbio._core.errors import IdentifierError
 from kalbio._core.text.display import safe_repr
+from kalbio._model.cell_refusals import UnitError
 from kalbio._model.cells import column_types
 from kalbio._model.content_writing import FileToUpload, same_json
 from kalbio._model.field_types import TEXT, Form, form_of
@@ -169,7 +170,7 @@ def rows_to_load(
                 if isinstance(content, FileToUpload):
                     content.check()
             except CellError as error:
-                refusals.cells.append(_refused(number, key, name, row[name], str(error)))
+                refusals.cells.append(_refused(number, key, name, row[name], _reason(error, columns.get(name))))
                 continue
             if content is not MISSING and name in columns:
                 given[name] = content
@@ -196,6 +197,12 @@ def rows_to_load(
     for number, one in enumerate(rows_made):
         one.number = number
     return rows_made, sum(map(len, merged.values()))
+
+
+def _reason(error: CellError, field: EntityFieldData | None) -> str:
+    if field is not None and isinstance(error, UnitError):
+        return error.in_field(field.field_name or "")
+    return str(error)
 
 
 def _refused(number: int, key: Key | None, column: str, value: Any, reason: str) -> LoadCell:

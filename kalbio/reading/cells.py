@@ -10,7 +10,7 @@ import attrs
 
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
-from kalbio._model.content_writing import MINUS_SIGNS
+from kalbio._model.cell_refusals import MINUS_SIGNS, one_micro
 from kalbio._model.errors import KalbioError
 from kalbio._model.plain_cells import CellError
 
@@ -108,6 +108,8 @@ def unicode_minus(text: Any) -> Any:
 def without_unit(unit: str) -> Callable[[Any], Any]:
     """Return a converter for `read_rows` that takes this unit away from the end of a cell, and no other.
 
+    The two signs for micro, µ (U+00B5) and μ (U+03BC), count as one.
+
     Example:
         >>> without_unit("nM")("1.2 nM")
         '1.2'
@@ -117,6 +119,6 @@ def without_unit(unit: str) -> Callable[[Any], Any]:
 
     def convert(text: Any) -> Any:
         stripped = text.rstrip() if isinstance(text, str) else ""
-        return stripped.removesuffix(unit).rstrip() if stripped.endswith(unit) else text
+        return stripped[: -len(unit)].rstrip() if one_micro(stripped).endswith(one_micro(unit)) else text
 
     return convert

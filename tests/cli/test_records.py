@@ -18,7 +18,9 @@ import pytest
 from kalbio import KaleidoscopeClient
 from kalbio._core.emulator.messages import Request
 from kalbio._core.errors import APIError, OutcomeUnknownError, ResponseError, SettingError
+from kalbio._model.cell_refusals import day_refusal, number_refusal
 from kalbio.cli import errors
+from kalbio.cli.spelling import as_typed
 from tests.cli.conftest import Shell
 
 
@@ -271,6 +273,17 @@ def test_only_words_of_the_client_become_options(recwarn: pytest.WarningsRecorde
     for text in (r"encoding='\user'", r"encoding='\d'", r"columns={'\x': field}", r"create_fields={'\N': 'a'}"):
         assert errors.told(SettingError(text))[0] == f"kalbio: {text.replace('create_fields', '--create-fields')}\n"
     assert len(recwarn) == 0
+
+
+def test_cures_for_cells_are_options() -> None:
+    """Cures that are functions in Python are told as options of the shell, for days and for numbers with units."""
+    refused = ("2/3/2026", "46056")
+    days = [as_typed(str(day_refusal(text))) for text in refused]
+    numbers = [as_typed(str(number_refusal(text))) for text in ("1,234 mg", "98,5 %")]
+    assert "give --convert COLUMN=day:%m/%d/%Y or --convert COLUMN=day:%d/%m/%Y" in days[0]
+    assert days[1].endswith("format its column as dates there")
+    assert "--convert COLUMN=without-unit:mg --convert COLUMN=decimal-comma, or grouped-digits in place" in numbers[0]
+    assert "--convert COLUMN=without-unit:% --convert COLUMN=decimal-comma, and" in numbers[1]
 
 
 def test_cells_are_converted_as_the_cures_say(shell: Shell, tmp_path: Path) -> None:
