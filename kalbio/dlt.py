@@ -178,7 +178,7 @@ class _Reading:
 
         run: object
         try:
-            run = current.load_package_state()["load_id"]
+            run = current.load_package_state().get("load_id")
         except CurrentLoadPackageStateNotAvailable:  # looked at without a pipeline
             run = object()
         if run != self._run:
