@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 9a459447735e)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 4dcf5e63b75c)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -250,7 +250,8 @@ class WritableRecord(RecordData):
             >>> value = record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
         client = self._require_client()
-        with open_upload(file_name, file_data, file_type, as_function(progress)) as file:
+        field = getattr(field_id, "field_name", field_id)
+        with open_upload(file_name, file_data, file_type, as_function(progress), field=field) as file:
             scope = scope_of(client, field_id, activity_id, record_view_id)
             return upload(client, self, file, scope)
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_store.py by scripts/regenerate; edit that file. (digest 1e7d83e18c5d)
+# Derived from kalbio/aio/_record_store.py by scripts/regenerate; edit that file. (digest 38c9c4e9ef7c)
 """The records of a client: looked up by id or by key values, cached, and read many at a time."""
 
 from __future__ import annotations
@@ -280,7 +280,7 @@ class RecordStore(Generic[R]):
 
 def record_id_of(identifier: Any) -> str:
     """Return the id that a record is named by, or raise."""
-    found = as_id(identifier, "record", RecordData)
+    found = as_id(identifier, "record", RecordData, others='its id, key values such as {"Compound": "SBX-1"}')
     if found is None:
         raise IdentifierNotFoundError(
             "record", identifier, hint='A record is named by its id (a uuid) or by key values: {"key field": "value"}.'

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest a439ddf23466)
+# Derived from kalbio/aio/files.py by scripts/regenerate; edit that file. (digest 1ef9c7a5b1a6)
 """Files: downloads of what was uploaded."""
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from kaleidoscope_api.api.activities import download_activity_file
 from kaleidoscope_api.api.files import download_file
 
 from kalbio._activity import ACTIVITIES
-from kalbio._core.errors import IdentifierError
 from kalbio._core.files.filenames import safe_name
 from kalbio._core.objects.identifiers import plain_id
 from kalbio._core.sync.downloads import (
@@ -24,12 +23,12 @@ from kalbio._core.sync.downloads import (
     save,
     save_into,
 )
-from kalbio._core.text.display import safe_repr
 from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model.activities import ActivityIdentifier
 from kalbio._policy import default_on_error, end_on_error, none
 from kalbio._progress import iter_with_progress, with_progress
 from kalbio._service import Service
+from kalbio._typed_values import FileValue
 
 if TYPE_CHECKING:
     from kalbio._core.http.httpx_names import Response
@@ -44,7 +43,7 @@ class FilesService(Service):
     @with_progress(BYTES)
     def download_file(
         self,
-        file_id: str,
+        file_id: str | FileValue,
         filename: str | None = None,
         destination: str | Path | None = None,
         activity_id: ActivityIdentifier | None = None,
@@ -56,7 +55,7 @@ class FilesService(Service):
         """Save a file.
 
         Args:
-            file_id: its id, from a webhook or from the content of a file field.
+            file_id: its id, from a webhook, or the value of a file field: `record["Spectrum"]`.
             filename: name to save it under; only its last component counts. By default the id.
             destination: directory to save in, created if need be; by default the current one.
             activity_id: the activity it belongs to: object, id, or title.
@@ -96,7 +95,7 @@ class FilesService(Service):
     @with_progress(BYTES)
     def write_file(
         self,
-        file_id: str,
+        file_id: str | FileValue,
         file: BinaryIO,
         activity_id: ActivityIdentifier | None = None,
         *,
@@ -106,7 +105,7 @@ class FilesService(Service):
         """Write a file into one that is open, from where it stands.
 
         Args:
-            file_id: its id.
+            file_id: its id, or the value of a file field: `record["Spectrum"]`.
             file: opened for writing bytes. A failure leaves what was written until then in it.
             activity_id: the activity it belongs to: object, id, or title.
             progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
@@ -138,7 +137,7 @@ class FilesService(Service):
     @with_progress(BYTES)
     def read_file(
         self,
-        file_id: str,
+        file_id: str | FileValue,
         activity_id: ActivityIdentifier | None = None,
         *,
         progress: DownloadProgress | bool | None = None,
@@ -147,7 +146,7 @@ class FilesService(Service):
         """Return the bytes of a file, None when there is no such file on the server, or `file_id` is None.
 
         Args:
-            file_id: its id.
+            file_id: its id, or the value of a file field: `record["Spectrum"]`.
             activity_id: the activity it belongs to: object, id, or title.
             progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
@@ -174,7 +173,7 @@ class FilesService(Service):
     @iter_with_progress(BYTES)
     def iter_file(
         self,
-        file_id: str,
+        file_id: str | FileValue,
         activity_id: ActivityIdentifier | None = None,
         *,
         progress: DownloadProgress | bool | None = None,
@@ -185,7 +184,7 @@ class FilesService(Service):
         The connection is given back when the iterator ends or is closed.
 
         Args:
-            file_id: its id.
+            file_id: its id, or the value of a file field: `record["Spectrum"]`.
             activity_id: the activity it belongs to: object, id, or title.
             progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits; checked behind the last piece.
@@ -224,7 +223,9 @@ class FilesService(Service):
 
 
 def _id_of(file_id: Any) -> str:
+    if isinstance(file_id, FileValue):
+        return plain_id(file_id.id, "file")
     content = getattr(file_id, "content", file_id)
     if isinstance(content, Mapping) and "file_id" in content:  # the value of a field, or of a property, is at hand
-        raise IdentifierError("file", file_id, f"A file is named by its id: give {safe_repr(content)}['file_id'].")
+        return plain_id(content["file_id"], "file")
     return plain_id(file_id, "file")

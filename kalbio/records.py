@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest bcf012eaa47a)
+# Derived from kalbio/aio/records.py by scripts/regenerate; edit that file. (digest 38a1d3463b82)
 """Records: rows of entities such as compounds and samples, and the values written on them."""
 
 from __future__ import annotations
@@ -301,7 +301,8 @@ class RecordsService(TableReads, Upserts):
             ...     {"Compound": "CPD-1"}, "Spectrum", "nmr.txt", b"1 2 3", "text/plain"
             ... )
         """
-        with open_upload(file_name, file_data, file_type, as_function(progress)) as file:
+        field = getattr(field_id, "field_name", field_id)
+        with open_upload(file_name, file_data, file_type, as_function(progress), field=field) as file:
             scope = scope_of(self._client, field_id, activity_id, None)
             record: Record | None
             if isinstance(record_id, Record):

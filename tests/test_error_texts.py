@@ -22,6 +22,7 @@ from kalbio import (
     SettingError,
     ValidationError,
 )
+from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio.aio import helpers as async_helpers
 from kalbio.sandbox import Fault, Sandbox
 from kalbio.sandbox.server import serve
@@ -158,13 +159,41 @@ def test_a_condition_that_is_misspelt_gets_the_close_one(lab: Lab) -> None:
     assert lab.operations() == []
 
 
-def test_a_file_is_named_by_the_id_in_its_value(lab: Lab) -> None:
-    """The content of a value, and the value itself, are told where the id stands."""
+def test_the_value_of_a_file_field_names_its_file(lab: Lab) -> None:
+    """The value, its content, and what the record gives for it are taken where the id of a file is."""
     record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
     value = lab.world(record.update_field_file("Spectrum", "nmr.txt", b"7.26\n"))
-    for given in (value, value.content):
-        with pytest.raises(IdentifierError, match=r"\['file_id'\]"):
-            lab.world(lab.api.files.read_file(given))
+    for given in (value, value.content, record["Spectrum"], value.content["file_id"]):
+        assert lab.world(lab.api.files.read_file(given)) == b"7.26\n"
+
+
+@pytest.mark.parametrize("given", [None, b"abc", ["nmr.txt"]])
+def test_what_is_no_file_to_upload_is_told_with_its_field(lab: Lab, given: Any) -> None:
+    """What stands where a path should names the field and what is wanted, and nothing is sent."""
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    before = len(lab.exchanges)
+    with pytest.raises(ArgumentTypeError, match="file_name for 'Spectrum' must be the path of a file, or a name with"):
+        lab.world(record.update_field_file("Spectrum", given))
+    assert len(lab.exchanges) == before
+
+
+@pytest.mark.parametrize("given", [["SBX-1"], 5, None])
+def test_what_names_no_record_is_told_what_does(lab: Lab, given: Any) -> None:
+    """A record has no name: its id, its key values and the object name it."""
+    experiment = lab.world(lab.api.activities.get_activities())[0]
+    wanted = r'its id, key values such as \{"Compound": "SBX-1"\} or a Record object'
+    with pytest.raises(IdentifierError, match=wanted):
+        lab.world(experiment.add_records([given]))
+
+
+def test_a_value_in_an_activity_without_the_record_says_to_add_it(lab: Lab) -> None:
+    """The server names two ids; the cure says what to call."""
+    record = lab.world(lab.api.records.get_or_create_record({"Compound": "NEW-1"}))
+    with pytest.raises(
+        ValidationError, match=r"Add the record to the activity first: experiment\.add_records"
+    ) as raised:
+        lab.world(record.add_value("Soluble", True, activity_id="Kinase screen"))
+    assert "add_records([record])" in raised.value.cure
 
 
 def test_a_file_open_for_reading_takes_no_download(lab: Lab, tmp_path: Path) -> None:

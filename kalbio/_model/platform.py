@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,8 +36,19 @@ def _read_error(body: Any) -> ErrorBody:
         None if code is None else str(code),
         None if message is None else str(message),
         details,
+        _cure_of(message),
         says_all=_says_all(body),
     )
+
+
+_NOT_IN_ACTIVITY = re.compile(r"record \S+ is not in operation \S+")
+
+
+def _cure_of(message: Any) -> str:
+    """Return what to do about a refusal where its class cannot say it as well; empty where it can."""
+    if isinstance(message, str) and _NOT_IN_ACTIVITY.search(message):
+        return "Add the record to the activity first: experiment.add_records([record])."
+    return ""
 
 
 _AROUND = {"statusCode", "code", "error", "message"}

@@ -249,7 +249,8 @@ class WritableRecord(RecordData):
             >>> value = await record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain")
         """
         client = self._require_client()
-        with open_upload(file_name, file_data, file_type, as_function(progress)) as file:
+        field = getattr(field_id, "field_name", field_id)
+        with open_upload(file_name, file_data, file_type, as_function(progress), field=field) as file:
             scope = await scope_of(client, field_id, activity_id, record_view_id)
             return await upload(client, self, file, scope)
 

@@ -283,7 +283,7 @@ class RecordStore(Generic[R]):
 
 def record_id_of(identifier: Any) -> str:
     """Return the id that a record is named by, or raise."""
-    found = as_id(identifier, "record", RecordData)
+    found = as_id(identifier, "record", RecordData, others='its id, key values such as {"Compound": "SBX-1"}')
     if found is None:
         raise IdentifierNotFoundError(
             "record", identifier, hint='A record is named by its id (a uuid) or by key values: {"key field": "value"}.'

@@ -19,16 +19,15 @@ from kalbio._core.aio.downloads import (
     save,
     save_into,
 )
-from kalbio._core.errors import IdentifierError
 from kalbio._core.files.filenames import safe_name
 from kalbio._core.objects.identifiers import plain_id
-from kalbio._core.text.display import safe_repr
 from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model.activities import ActivityIdentifier
 from kalbio.aio._activity import ACTIVITIES
 from kalbio.aio._policy import default_on_error, end_on_error, none
 from kalbio.aio._progress import iter_with_progress, with_progress
 from kalbio.aio._service import Service
+from kalbio.aio._typed_values import FileValue
 
 if TYPE_CHECKING:
     from kalbio._core.http.httpx_names import Response
@@ -43,7 +42,7 @@ class FilesService(Service):
     @with_progress(BYTES)
     async def download_file(
         self,
-        file_id: str,
+        file_id: str | FileValue,
         filename: str | None = None,
         destination: str | Path | None = None,
         activity_id: ActivityIdentifier | None = None,
@@ -55,7 +54,7 @@ class FilesService(Service):
         """Save a file.
 
         Args:
-            file_id: its id, from a webhook or from the content of a file field.
+            file_id: its id, from a webhook, or the value of a file field: `record["Spectrum"]`.
             filename: name to save it under; only its last component counts. By default the id.
             destination: directory to save in, created if need be; by default the current one.
             activity_id: the activity it belongs to: object, id, or title.
@@ -95,7 +94,7 @@ class FilesService(Service):
     @with_progress(BYTES)
     async def write_file(
         self,
-        file_id: str,
+        file_id: str | FileValue,
         file: BinaryIO,
         activity_id: ActivityIdentifier | None = None,
         *,
@@ -105,7 +104,7 @@ class FilesService(Service):
         """Write a file into one that is open, from where it stands.
 
         Args:
-            file_id: its id.
+            file_id: its id, or the value of a file field: `record["Spectrum"]`.
             file: opened for writing bytes. A failure leaves what was written until then in it.
             activity_id: the activity it belongs to: object, id, or title.
             progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
@@ -139,7 +138,7 @@ class FilesService(Service):
     @with_progress(BYTES)
     async def read_file(
         self,
-        file_id: str,
+        file_id: str | FileValue,
         activity_id: ActivityIdentifier | None = None,
         *,
         progress: DownloadProgress | bool | None = None,
@@ -148,7 +147,7 @@ class FilesService(Service):
         """Return the bytes of a file, None when there is no such file on the server, or `file_id` is None.
 
         Args:
-            file_id: its id.
+            file_id: its id, or the value of a file field: `record["Spectrum"]`.
             activity_id: the activity it belongs to: object, id, or title.
             progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits.
@@ -175,7 +174,7 @@ class FilesService(Service):
     @iter_with_progress(BYTES)
     async def iter_file(
         self,
-        file_id: str,
+        file_id: str | FileValue,
         activity_id: ActivityIdentifier | None = None,
         *,
         progress: DownloadProgress | bool | None = None,
@@ -186,7 +185,7 @@ class FilesService(Service):
         The connection is given back when the iterator ends or is closed.
 
         Args:
-            file_id: its id.
+            file_id: its id, or the value of a file field: `record["Spectrum"]`.
             activity_id: the activity it belongs to: object, id, or title.
             progress: True shows a bar; a function is called with the bytes received so far, and those in all (or None).
             sha256: checksum that the file must have, 64 hexadecimal digits; checked behind the last piece.
@@ -225,7 +224,9 @@ class FilesService(Service):
 
 
 def _id_of(file_id: Any) -> str:
+    if isinstance(file_id, FileValue):
+        return plain_id(file_id.id, "file")
     content = getattr(file_id, "content", file_id)
     if isinstance(content, Mapping) and "file_id" in content:  # the value of a field, or of a property, is at hand
-        raise IdentifierError("file", file_id, f"A file is named by its id: give {safe_repr(content)}['file_id'].")
+        return plain_id(content["file_id"], "file")
     return plain_id(file_id, "file")

@@ -302,7 +302,8 @@ class RecordsService(TableReads, Upserts):
             ...     {"Compound": "CPD-1"}, "Spectrum", "nmr.txt", b"1 2 3", "text/plain"
             ... )
         """
-        with open_upload(file_name, file_data, file_type, as_function(progress)) as file:
+        field = getattr(field_id, "field_name", field_id)
+        with open_upload(file_name, file_data, file_type, as_function(progress), field=field) as file:
             scope = await scope_of(self._client, field_id, activity_id, None)
             record: Record | None
             if isinstance(record_id, Record):

@@ -239,10 +239,12 @@ class Table:
                 `kalbio.reading.decimal_comma`.
 
         Raises:
-            ValueError: an argument is none of these, or a text has no form in the encoding; nothing was written.
+            ValueError: an argument is none of these, the name is that of another kind of file (`.xlsx`), or a text has
+                no form in the encoding; nothing was written.
         """
-        from kalbio.tables._files import write_csv
+        from kalbio.tables._files import check_name, write_csv
 
+        check_name(path, "to_csv")
         write_csv(Path(path), self.columns, self._forms(), self._all_contents(), separator, encoding, decimal)
         return os.fspath(path)
 
@@ -254,10 +256,12 @@ class Table:
         March 1900. An existing file is replaced.
 
         Raises:
-            ValueError: a text has no form in a cell of Excel, or there are too many rows; nothing was written.
+            ValueError: the name is that of another kind of file (`.csv`), a text has no form in a cell of Excel, or
+                there are too many rows; nothing was written.
         """
-        from kalbio.tables._files import write_excel
+        from kalbio.tables._files import check_name, write_excel
 
+        check_name(path, "to_excel")
         write_excel(Path(path), self.columns, self._forms(), self._all_contents())
         return os.fspath(path)
 
@@ -271,7 +275,13 @@ class Table:
         """Write the table as a Parquet file, and return its path.
 
         Needs the extra `tables` and pyarrow or polars, whichever is there. An existing file is replaced.
+
+        Raises:
+            ValueError: the name is that of another kind of file (`.csv`); nothing was written.
         """
+        from kalbio.tables._files import check_name
+
+        check_name(path, "to_parquet")
         if find_spec("pyarrow") is not None:
             import pyarrow.parquet
 

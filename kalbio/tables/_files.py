@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from collections.abc import Sequence
 from datetime import date
@@ -23,6 +24,23 @@ _FIRST_DAY = date(1900, 3, 1)  # the calendar of Excel has a 29th of February 19
 _SURE_WHOLE = 10**15
 _HALF = re.compile("[\ud800-\udfff]")
 _NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
+
+_WRITTEN_BY = {
+    ".csv": "to_csv", ".tsv": "to_csv", ".xlsx": "to_excel", ".xlsm": "to_excel", ".xls": "to_excel",
+    ".parquet": "to_parquet",
+}  # fmt: skip
+
+
+def check_name(path: str | os.PathLike[str], method: str) -> None:
+    """Raise ValueError where a name is that of another kind of file than the method writes: nobody could open it."""
+    suffix = Path(path).suffix.lower()
+    other = _WRITTEN_BY.get(suffix, method)
+    if other != method:
+        own = next(name for name, one in _WRITTEN_BY.items() if one == method)
+        raise ArgumentError(
+            f"{method}() writes no {suffix} file; got {safe_repr(os.fspath(path))}: call {other}() for it, or give a"
+            f" name that ends in {own}"
+        )
 
 
 def as_cells(form: Form, values: Sequence[Any]) -> Sequence[Any]:

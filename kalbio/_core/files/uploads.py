@@ -16,6 +16,7 @@ from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.errors import AuthenticationError, RateLimitError, ServerError, TransportError
 from kalbio._core.generated import File
 from kalbio._core.http.content_types import content_type_of
+from kalbio._core.text.display import safe_repr
 
 # Also keeps line ends out of the header of the part.
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;[\x20-\x7e]*)?", re.ASCII)
@@ -36,12 +37,21 @@ def open_upload(
     file_data: FileData | None,
     file_type: str | None,
     progress: UploadProgress | None = None,
+    *,
+    field: str | None = None,
 ) -> Iterator[File]:
     """Open what is to be uploaded, and close what was opened here. `progress` is called for each piece that is sent.
 
     Without `file_data`, `file_name` is a path. Without `file_type` it follows from the name. An upload begins where an
-    opened file stands; when it fails, the file stands there again, so that the caller can try once more.
+    opened file stands; when it fails, the file stands there again, so that the caller can try once more. `field` is
+    what the errors call the field that it is for.
     """
+    if file_data is None and not isinstance(file_name, str | os.PathLike):
+        for_field = f" for {safe_repr(field)}" if field else ""
+        raise ArgumentTypeError(
+            f"file_name{for_field} must be the path of a file, or a name with the bytes behind it: "
+            f"'nmr.txt', b'1 2 3'; got {safe_repr(file_name)}"
+        )
     path = file_name if file_data is None else file_data
     name = Path(file_name).name if file_data is None or isinstance(file_name, os.PathLike) else file_name
     kind = file_type

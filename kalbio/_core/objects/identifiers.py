@@ -52,24 +52,26 @@ class Identified:
     id: str
 
 
-def as_id(value: Any, kind: str, accepted: Accepted) -> str | None:
+def as_id(value: Any, kind: str, accepted: Accepted, *, others: str = "its id, its name") -> str | None:
     """Return the id when `value` is one, or an object of the right type; None when it is a name.
 
-    Raises IdentifierError for anything that can be neither.
+    Raises IdentifierError for anything that can be neither; `others` says what may be given besides an object.
     """
     if isinstance(value, str):
         if UUID_TEXT.fullmatch(value):
             return value.lower()
         if not value.strip():
             raise IdentifierError(
-                kind, value, f"An empty text ({safe_repr(value)}) names no {kind}; give its id or its name."
+                kind,
+                value,
+                f"An empty text ({safe_repr(value)}) names no {kind}; give {others.replace(', ', ' or ', 1)}.",
             )
         return None
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, accepted) and value.id:
         return value.id
-    raise IdentifierError(kind, value, _refusal(value, kind, accepted, "its id, its name"))
+    raise IdentifierError(kind, value, _refusal(value, kind, accepted, others))
 
 
 def _refusal(value: Any, kind: str, accepted: Accepted, others: str) -> str:
