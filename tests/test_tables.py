@@ -874,9 +874,7 @@ def test_a_column_is_given_as_the_type_that_is_named(lab: Lab) -> None:
     ("to_csv", "a.xlsx", "to_excel"), ("to_csv", "a.parquet", "to_parquet"), ("to_excel", "a.CSV", "to_csv"),
     ("to_parquet", "a.csv", "to_csv"),
 ])  # fmt: skip
-def test_a_name_of_another_kind_of_file_is_refused(
-    lab: Lab, tmp_path: Path, method: str, name: str, right: str
-) -> None:
+def test_a_name_of_another_kind_is_refused(lab: Lab, tmp_path: Path, method: str, name: str, right: str) -> None:
     """Nothing is written under a name that says the file is of another kind, and the right call is named."""
     found = lab.world(lab.api.records.table("Compound"))
     with pytest.raises(ValueError, match=rf"call {right}\(\) for it"):

@@ -38,7 +38,7 @@ def open_upload(
     file_type: str | None,
     progress: UploadProgress | None = None,
     *,
-    field: str | None = None,
+    field: object = None,
 ) -> Iterator[File]:
     """Open what is to be uploaded, and close what was opened here. `progress` is called for each piece that is sent.
 
@@ -47,7 +47,7 @@ def open_upload(
     what the errors call the field that it is for.
     """
     if file_data is None and not isinstance(file_name, str | os.PathLike):
-        for_field = f" for {safe_repr(field)}" if field else ""
+        for_field = f" for {safe_repr(field)}" if field is not None else ""
         raise ArgumentTypeError(
             f"file_name{for_field} must be the path of a file, or a name with the bytes behind it: "
             f"'nmr.txt', b'1 2 3'; got {safe_repr(file_name)}"
