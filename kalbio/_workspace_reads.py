@@ -1,10 +1,10 @@
-# Derived from kalbio/aio/_workspace_reads.py by scripts/regenerate; edit that file. (digest e921b6d69507)
+# Derived from kalbio/aio/_workspace_reads.py by scripts/regenerate; edit that file. (digest 9d8b31c81735)
 """What copies of a workspace read: its lists, and which records have changed since a moment."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,6 +21,7 @@ from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_json, as_list
 from kalbio._core.json import strict_json
 from kalbio._core.objects.listing import read_ids
+from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.sync.concurrency import map_bounded
 from kalbio._directory import Client
 
@@ -87,15 +88,27 @@ def with_newer_values(client: Client, since: datetime, field_ids: Iterable[str])
 
 
 def in_events(client: Client, since: datetime) -> set[str] | None:
-    """Return the ids of records that events since then name; None where events may not be read."""
+    """Return the ids that events since then name, of records among others; None where events may not be read.
+
+    A record that was taken out of an activity and put back has lost its values there, and only the details of an event
+    of the activity say so. What these look like is known for few types, so every id in them counts.
+    """
     workspace: Any = client
-    found = set()
+    found: set[str] = set()
     try:
-        events = workspace.workspace.iter_events(resource_type="record", after_date=since, page_size=_EVENTS)
+        events = workspace.workspace.iter_events(after_date=since, page_size=_EVENTS)
         with contextlib.closing(events):
             for event in events:
-                if event.resource_id is not None:
-                    found.add(event.resource_id)
+                found.update(_ids([event.resource_id, event.event_attrs]))
     except PermissionDeniedError:
         return None
     return found
+
+
+def _ids(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if is_uuid(value):
+            yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _ids(item)

@@ -134,12 +134,13 @@ def test_the_files_follow_every_kind_of_change() -> None:
                 assert files(kalbio.mirror.folder(path)) == contents(path)
 
 
-@settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=3, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 @given(
     st.lists(st.lists(st.tuples(st.sampled_from(WRITES), st.integers(0, 60)), max_size=6), min_size=1, max_size=3),
     st.booleans(),
 )
 @example([[(move, 50)], [(take_off, 0), (load, 3)]], False)  # an entity type gets its first record
+@example([[(take_off, 0), (put_on, 1), (put_on, 2)]], False)  # a record that is put back has lost its values there
 def test_a_refreshed_mirror_is_a_fresh_copy(steps: list[Any], history: bool) -> None:
     """After any writes and refreshes, a mirror and its Parquet files show what a full copy shows."""
     with tempfile.TemporaryDirectory() as folder, InProcess() as lab:
