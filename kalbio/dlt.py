@@ -184,9 +184,12 @@ class _Reading:
         if run != self._run:
             self._run = run
             self._forget()
+            self._client.entity_fields.clear_caches()  # others may have made or changed fields since
 
     def choose(self, wanted: Iterable[EntityTypeIdentifier] | None) -> dict[str, str]:
         """Return the entity types, by id, with the names of their tables."""
+        self._client.entity_types.clear_caches()
+        self._client.entity_fields.clear_caches()
         directory = self._client.directory
         chosen = None if wanted is None else set(directory[ENTITY_TYPES].require_ids(list(wanted)))
         fields = (field.to_dict() for field in self._client.entity_fields.get_key_fields())
@@ -321,7 +324,7 @@ class _Reading:
                     yield _event_rows(batch)
                     batch = []
         except PermissionDeniedError:
-            _LOGGER.warning("the credentials may not read events: new records without a value are found by full loads")
+            _LOGGER.warning("the credentials may not read events: the table stays as it is")
             return
         if batch:
             yield _event_rows(batch)
@@ -357,7 +360,12 @@ class _Reading:
         if moment not in self._changed:
             fields = [str(field["id"]) for field in self._items("fields") if not field.get("is_key")]
             self._changed[moment] = with_newer_values(self._client, moment, fields)
-            self._changed[moment] |= in_events(self._client, moment) or set()
+            told_of = in_events(self._client, moment)
+            if told_of is None:
+                _LOGGER.warning(
+                    "the credentials may not read events: new records without a value are found by full loads"
+                )
+            self._changed[moment] |= told_of or set()
         return [one for one in ids if one in self._changed[moment]]
 
     def _ids_of(self, entity_type: str) -> list[str]:
@@ -380,6 +388,8 @@ class _Reading:
         found: dict[str, str] = {}
         for identifier, name in wanted:
             own = name if name.strip() else identifier
+            if self._normalized(own).startswith("_dlt"):  # dlt has columns and tables of its own of such names
+                own = self._normalized(own)[1:]
             others = (f"{own} {identifier} {number}" for number in count(2))
             spellings = map(self._normalized, chain((own, f"{own} {identifier[:8]}", f"{own} {identifier}"), others))
             found[identifier] = next(spelling for spelling in spellings if spelling not in seen)

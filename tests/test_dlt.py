@@ -164,6 +164,47 @@ def test_types_that_swap_names_do_not_share_a_table(lab: InProcess, warehouse: W
     assert (warehouse(tables), lab.client.records.table("Compound").record_ids) == ([(0,)], [])
 
 
+def test_a_client_that_was_open_for_long_finds_what_others_made(lab: InProcess, warehouse: Warehouse) -> None:
+    """Fields and entity types that others have made since the client read its lists are loaded, fields in a run."""
+    source = kalbio.dlt.workspace(lab.client, events=False, history=False, overlap=NONE)
+    warehouse.run(source)
+    lab.client.records.table("Compound")
+    with InProcess(lab.sandbox).client as other:
+        field = other.entity_fields.get_or_create_data_field("Made elsewhere", "number")
+        other.records.get_or_create_record({"Compound": "SBX-1"}).add_value(field, 5)
+        other.entity_fields.get_or_create_key_field("Plate")
+        other.records.get_or_create_record({"Plate": "P-1"})
+    warehouse.run(source)
+    assert warehouse("select made_elsewhere from compound where compound = 'SBX-1'") == [(5.0,)]
+    warehouse.load(lab.client, events=False, history=False, overlap=NONE)
+    assert warehouse("select plate from plate") == [("P-1",)]
+
+
+def test_runs_tell_what_they_cannot_know_without_events(
+    lab: InProcess, warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where events may not be read, a run that needs them warns, even one that has no table of events."""
+    load: dict[str, Any] = {"entity_types": ["Compound"], "events": False, "history": False}
+    warehouse.load(lab.client, **load)
+    lab.fail("listWorkspaceEvents", status=403)
+    warehouse.load(lab.client, **load)
+    told = [one.getMessage() for one in caplog.records if one.name == "kalbio.dlt"]
+    assert told == ["the credentials may not read events: new records without a value are found by full loads"]
+
+
+def test_names_of_dlt_itself_are_not_taken(lab: InProcess, warehouse: Warehouse) -> None:
+    """Fields called as columns that dlt writes for itself, or as the key of the table, get columns of other names."""
+    record = lab.client.records.get_or_create_record({"Compound": "SBX-1"})
+    for name in ("_dlt_id", "_dlt_load_id", "Record ID"):
+        record.add_value(lab.client.entity_fields.get_or_create_data_field(name, "text"), name)
+    warehouse.load(lab.client, entity_types=["Compound"], events=False, history=False)
+    found = warehouse("select dlt_id, dlt_load_id, columns('record_id_.*') from compound where compound = 'SBX-1'")
+    assert found == [("_dlt_id", "_dlt_load_id", "Record ID")]
+    assert warehouse(
+        "select count(*) from duckdb_columns() where table_name = 'compound' and column_name = '_dlt_id'"
+    ) == [(0,)]
+
+
 def test_types_are_those_of_the_fields(lab: InProcess, warehouse: Warehouse) -> None:
     """Numbers, days, yes or no and lists arrive as such, and times with their zone."""
     client = lab.client
