@@ -152,9 +152,9 @@ def test_one_in_the_place_of_a_list_is_told_the_list(lab: Lab) -> None:
 def test_a_condition_that_is_misspelt_gets_the_close_one(lab: Lab) -> None:
     """Otherwise all of them are listed. Nothing is sent."""
     for value in ("Compound", None):  # None too: what is not known cannot mean "not given"
-        with pytest.raises(TypeError, match=r"no condition 'entity_slice'\. Did you mean 'entity_slice_id'"):
+        with pytest.raises(TypeError, match=r"no condition entity_slice\. Did you mean entity_slice_id="):
             lab.world(lab.api.records.search_records(entity_slice=value))
-    with pytest.raises(TypeError, match=r"no condition 'person'\. It has page, page_size"):
+    with pytest.raises(TypeError, match=r"no condition person; it takes page, page_size"):
         lab.world(lab.api.workspace.get_events(person=None))
     assert lab.operations() == []
 
@@ -276,3 +276,29 @@ def test_a_filter_rule_that_sounds_like_none_names_the_list(lab: Lab) -> None:
     condition = {"field_id": "Potency (nM)", "filter_type": "<", "filter_prop": 1}
     with pytest.raises(ValueError, match=r"no filter rule '<'\. FilterRuleTypeEnum has them all"):
         lab.world(lab.api.records.search_records(entity_field_filters=[condition]))
+
+
+@pytest.mark.parametrize(("call", "told"), [
+    (lambda api, it: it.add_value("Soluble", True, activity="Kinase screen"),
+     r"^add_value\(\) has no argument activity\. Did you mean activity_id=\.\.\.\?$"),
+    (lambda api, it: it.update_field_file("Spectrum", "a.txt", b"1", activity="Kinase screen"),
+     r"Did you mean activity_id=\.\.\.\?"),
+    (lambda api, it: api.records.search_records(activity="Kinase screen"), r"Did you mean operation_id=\.\.\.\?"),
+    (lambda api, it: api.records.search_records(entity_type="Compound"), r"Did you mean entity_slice_id=\.\.\.\?"),
+    (lambda api, it: api.records.table("Compound", filters=[]), r"Did you mean where=\.\.\.\?"),
+    (lambda api, it: api.programs.get_programs(colour="red"), r"has no argument colour; it takes use_cache"),
+])  # fmt: skip
+def test_an_argument_of_another_method_is_told_by_its_name_here(lab: Lab, call: Any, told: str) -> None:
+    """An argument that is called otherwise in this method is told with its name, and nothing is sent."""
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    before = len(lab.exchanges)
+    with pytest.raises(ArgumentTypeError, match=told):
+        lab.world(call(lab.api, record))
+    assert len(lab.exchanges) == before
+
+
+def test_an_activity_has_the_arguments_that_its_table_takes(lab: Lab) -> None:
+    """The table of an activity takes no type: the error lists what it takes."""
+    experiment = lab.world(lab.api.activities.get_activities())[0]
+    with pytest.raises(ArgumentTypeError, match=r"table\(\) has no argument entity_type; it takes fields, where"):
+        lab.world(experiment.table(entity_type="Compound"))

@@ -65,3 +65,14 @@ OLDER_NAMES = {
     "program_id": "program",
 }
 """What newer methods call the arguments of the documented ones; they take both."""
+
+SYNONYMS: dict[str, list[str]] = {
+    name: [old for old, new in OLDER_NAMES.items() if new == name] for name in dict.fromkeys(OLDER_NAMES.values())
+}
+"""What documented methods call the arguments of the newer ones, for who takes the one for the other."""
+SYNONYMS |= {
+    "filters": ["where", "entity_field_filters"],
+    "where": ["entity_field_filters"],
+    "record": ["record_id"],
+    "field": ["field_id"],
+}

@@ -16,13 +16,11 @@ from contextvars import ContextVar, Token
 from typing import Any, TypeVar
 
 from kalbio._core.aio.session import AsyncSession
-from kalbio._core.argument_errors import ArgumentTypeError
 from kalbio._core.concurrency.on_demand import mark_like
 from kalbio._core.errors import AuthenticationError, ClientClosedError, OutcomeUnknownError, TransportError
-from kalbio._core.objects.checks import argument_checker, renamed
-from kalbio._core.objects.identifiers import close_matches
+from kalbio._core.objects.checks import argument_checker, renamed, unknown_argument
 from kalbio._core.text.display import one_line
-from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE, OLDER_NAMES
+from kalbio._model.arguments import CHECKS, CLEARED_BY_NONE, OLDER_NAMES, SYNONYMS
 from kalbio._model.bulk import BulkResult
 from kalbio._model.errors import KalbioAPIError, KalbioError
 
@@ -65,7 +63,7 @@ def default_on_error(
     """
 
     def decorate(method: Method) -> Method:
-        check = argument_checker(method, CHECKS, CLEARED_BY_NONE)
+        check = argument_checker(method, CHECKS, CLEARED_BY_NONE, SYNONYMS)
         position = 0 if skip_when_none is None else list(inspect.signature(method).parameters).index(skip_when_none) - 1
 
         @functools.wraps(method)
@@ -113,7 +111,7 @@ def default_on_error(
 def end_on_error(method: Method) -> Method:
     """Mark an iterator that ends when it fails and the client was made with `on_error="log"`."""
 
-    check = argument_checker(method, CHECKS, CLEARED_BY_NONE)
+    check = argument_checker(method, CHECKS, CLEARED_BY_NONE, SYNONYMS)
 
     @functools.wraps(method)
     async def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -201,9 +199,7 @@ def takes_older_names(method: Method) -> Method:
     def inspect_call(_: object, arguments: dict[str, Any]) -> None:
         for name in arguments.keys() - set(known):
             if name not in older:
-                close = close_matches(name, [*known, *older])
-                hint = f". Did you mean {' or '.join(close)}?" if close else f"; it takes {', '.join(known)}"
-                raise ArgumentTypeError(f"{method.__name__}() has no argument {name}{hint}")
+                raise unknown_argument(method.__name__, name, known, SYNONYMS)
             newer = older[name]
             arguments[newer] = renamed(name, arguments.pop(name), newer, arguments.get(newer))
 

@@ -24,6 +24,7 @@ from kalbio._core.objects.listing import (
 from kalbio._core.text.progress import BYTES, as_function
 from kalbio._model import constants, staleness
 from kalbio._model.activities import ActivityIdentifier
+from kalbio._model.arguments import SYNONYMS
 from kalbio._model.bulk import BulkResult, RowOutcome
 from kalbio._model.enums import FilterRuleTypeEnum
 from kalbio._model.field_types import ContentTypeWarning
@@ -241,7 +242,7 @@ class RecordsService(TableReads, Upserts):
                     yield record
 
     async def _search(self, name: str, params: Mapping[str, Any]) -> list[str]:
-        query = conditions(name, params, SearchRecordsQuery.__annotations__)
+        query = conditions(name, params, SearchRecordsQuery.__annotations__, SYNONYMS)
         if "record_set_id" in query:
             older, newer = query.pop("record_set_id"), query.get("record_set_ids")
             query["record_set_ids"] = renamed("record_set_id", older, "record_set_ids", newer)

@@ -10,7 +10,7 @@ from typing import Any
 from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.generated import UNSET
 from kalbio._core.json.array_scalars import plain_value
-from kalbio._core.objects.identifiers import did_you_mean
+from kalbio._core.objects.identifiers import close_matches
 from kalbio._core.objects.lists import is_list
 from kalbio._core.text.display import safe_repr
 
@@ -63,12 +63,28 @@ def require_whole_number(name: str, value: Any, least: int) -> int:
     return value
 
 
-def conditions(name: str, params: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+Synonyms = Mapping[str, Collection[str]]
+"""What an argument may be called elsewhere, by its name."""
+
+
+def unknown_argument(
+    name: str, unknown: str, known: Collection[str], synonyms: Synonyms, kind: str = "argument"
+) -> ArgumentTypeError:
+    """Return the error for an argument that a method lacks, with what it is called there or what it takes."""
+    same = [one for one in synonyms.get(unknown, ()) if one in known]
+    close = same or close_matches(unknown, known)
+    names = " or ".join(f"{one}=..." for one in close)
+    cure = f". Did you mean {names}?" if close else f"; it takes {', '.join(known) or 'none'}"
+    return ArgumentTypeError(f"{name}() has no {kind} {unknown}{cure}")
+
+
+def conditions(
+    name: str, params: Mapping[str, Any], known: Iterable[str], synonyms: Synonyms | None = None
+) -> dict[str, Any]:
     """Return the conditions that are given: those that are not None. Raises TypeError for one that `name` lacks."""
     known = list(known)
     for unknown in sorted(set(params) - set(known)):
-        cure = did_you_mean(unknown, known) or f" It has {', '.join(known)}."
-        raise ArgumentTypeError(f"{name}() has no condition {unknown!r}.{cure}")
+        raise unknown_argument(name, unknown, known, synonyms or {}, "condition")
     return {condition: value for condition, value in params.items() if value is not None}
 
 
@@ -151,16 +167,24 @@ def callback_or_flag(name: str, value: Any) -> None:
 
 
 def argument_checker(
-    method: Callable[..., Any], checks: Mapping[str, Check], cleared_by_none: Collection[str]
+    method: Callable[..., Any],
+    checks: Mapping[str, Check],
+    cleared_by_none: Collection[str],
+    synonyms: Synonyms | None = None,
 ) -> Callable[[tuple[Any, ...], Mapping[str, Any]], None]:
-    """Return a function that checks what a method is called with. It raises ValueError before anything is done.
+    """Return a function that checks what a method is called with, before anything is done.
+
+    It raises ValueError, and TypeError for an argument that the method lacks.
 
     Args:
         method: the method. The default of an argument is always accepted.
         checks: the name of an argument to its check; others have checks of their own, where they are used.
         cleared_by_none: arguments with the default UNSET that may also be None.
+        synonyms: what arguments are called elsewhere, for those that the method lacks.
     """
     parameters = list(inspect.signature(method).parameters.values())[1:]
+    takes_any = any(item.kind is item.VAR_KEYWORD for item in parameters)
+    names = {item.name: None for item in parameters if item.kind is not item.VAR_POSITIONAL}
     checked = [
         (position, item.name, checks[item.name], item.default)
         for position, item in enumerate(parameters)
@@ -168,6 +192,9 @@ def argument_checker(
     ]
 
     def check(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
+        if keywords and not takes_any and not keywords.keys() <= names.keys():
+            unknown = next(name for name in keywords if name not in names)
+            raise unknown_argument(method.__name__, unknown, names, synonyms or {})
         for position, name, check_one, default in checked:
             value = args[position] if position < len(args) else keywords.get(name, default)
             if value is default or value is UNSET:
