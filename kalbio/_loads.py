@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 2516dd92fd67)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 4a0cdddc7198)
 """Writes what a plan says: by imports where they can carry it, else value by value; and reads it back."""
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ class Load:
     def report(self) -> LoadReport:
         """Return what became of all of it so far."""
         left = [*self._outside, *self._left]
-        return LoadReport([loaded for _, loaded in self._pairs], left, self._unchanged, self._imports, self._notes)
+        rows = [loaded for _, loaded in self._pairs]
+        return LoadReport(rows, left, self._unchanged, self._imports, self._notes, self._layout.place)
 
     def run(self) -> LoadReport:
         """Write, and return what became of it."""

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 197a4340f5b2)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 6ec50bf8a7df)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from kalbio._typed_values import OlderScopeNames, TableIdentifier, field_of
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier
 from kalbio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
 from kalbio.programs import ProgramIdentifier
-from kalbio.tables import ID, MOMENT, Column, Misfit, Table, make_column
+from kalbio.tables import ID, MOMENT, Column, Misfit, Table, make_column, warn_of_misfits
 from kalbio.tables._rows import RowReader, columns_from
 
 Types: TypeAlias = Mapping[str, type[float] | type[int] | type[Decimal] | type[str]]
@@ -124,7 +124,8 @@ class TableReads(Service):
                 an id that none has is left out.
             search_text: free text.
             limit: most rows.
-            types: field to `int`, `Decimal` or `str`, to read it as that.
+            types: field to `int`, `Decimal` or `str`, to read it as that. What is no such number has no value in the
+                table, and a `ContentTypeWarning` tells how many there are.
             include_sub_records: whether values of sub-records count too, so that the newest of all is the current one.
                 With `history`, they have rows with a `sub_record_id`.
             history: one row for each value that was ever written, with field, activity, author and time; takes one
@@ -156,7 +157,9 @@ class TableReads(Service):
         told = as_function(progress)
         parts = [part for part in self._parts(plan, 250, None if history else told)]
         whole = _joined(plan, parts)
-        return self._history(plan, whole, include_sub_records, told) if history else whole
+        found = self._history(plan, whole, include_sub_records, told) if history else whole
+        warn_of_misfits(found)
+        return found
 
     @takes_older_names
     @end_on_error
@@ -196,7 +199,8 @@ class TableReads(Service):
             ids: these records, in this order: ids, objects, or key-field dicts.
             search_text: free text.
             limit: most rows.
-            types: field to `int`, `Decimal` or `str`, to read it as that.
+            types: field to `int`, `Decimal` or `str`, to read it as that. What is no such number has no value in the
+                table, and a `ContentTypeWarning` tells how many there are.
             include_sub_records: whether values of sub-records count too, so that the newest of all is the current one.
             batch_size: most rows of a part; parts are cut by the length of the URL as well.
             progress: True shows a bar; a function is called with the number of records that were read, and of all.
@@ -225,8 +229,10 @@ class TableReads(Service):
             include_sub_records,
         )  # fmt: skip
         parts = self._parts(plan, batch_size, as_function(progress))
+        told: set[str] = set()
         with contextlib.closing(parts):
             for part in parts:
+                told |= warn_of_misfits(part, told)
                 yield part
 
     def _plan(

@@ -27,6 +27,7 @@ from kalbio._core.emulator.calls import UploadedFile
 from kalbio._model import field_types
 from kalbio._model.field_types import FIELD_TYPES
 from kalbio.reading import decimal_comma, read_rows
+from kalbio.records import ContentTypeWarning
 from kalbio.sandbox import files, values
 from kalbio.tables import Misfit, Table
 from kalbio.tables._rows import RowReader
@@ -651,7 +652,8 @@ def test_numbers_are_read_as_asked(lab: Lab) -> None:
         )
         return found
 
-    whole = read(int)
+    with pytest.warns(ContentTypeWarning, match=r"2 contents do not fit the column 'Count', which you read as int"):
+        whole = read(int)
     assert whole["Count"] == [7, 2**60 + 1, None, None, None]
     assert [misfit.content for misfit in whole.misfits] == ["0.50", str(2**70)]
     assert list(whole.to_pandas()["Count"])[:2] == [7, 2**60 + 1]
@@ -844,6 +846,23 @@ def test_two_fields_of_one_name_are_refused(lab: Lab) -> None:
     with pytest.raises(AmbiguousIdentifierError):
         lab.world(lab.api.records.table("Compound", fields=["Compound"]))
     assert lab.world(lab.api.records.table(ids=[record], fields=[field]))["Compound"] == ["x"]
+
+
+def test_contents_that_a_type_has_no_room_for_are_told(lab: Lab) -> None:
+    """Where numbers do not fit the type that was asked for, a warning at the line of the caller names the cure."""
+    asked: dict[str, Any] = {"fields": ["Compound", "Potency (nM)"], "types": {"Potency (nM)": int}}
+    asked["sorts"] = ["Compound"]
+    for read, given in ((lab.api.records.table, {}), (lab.api.records.table, {"history": True})):
+        with pytest.warns(ContentTypeWarning, match=r"first: '12\.5' of the record .*float.*str.*misfits") as told:
+            lab.world(read("Compound", **asked, **given))
+        assert len(told) == 1
+        if lab.world.kind == "sync":
+            assert told[0].filename == __file__
+    with pytest.warns(ContentTypeWarning, match="1 content does not fit") as told:
+        assert len(read_batches(lab, "Compound", **asked, batch_size=1)) > 2
+    assert len(told) == 1
+    whole = lab.world(lab.api.records.table("Compound", **{**asked, "types": {"Potency (nM)": Decimal}}))
+    assert whole["Potency (nM)"][0] == Decimal("12.5")
 
 
 def test_the_time_of_a_history_is_an_instant(lab: Lab) -> None:

@@ -862,3 +862,32 @@ def test_a_table_says_its_activity_or_what_is_wrong(lab: Lab) -> None:
     with pytest.raises(ValueError, match="belongs to no activity"):
         plan(lab, table(), table=first)
     assert writes(lab)[-1] == "addRecordValue"
+
+
+def test_an_activity_that_holds_no_records_is_refused_by_the_plan(lab: Lab) -> None:
+    """A project or a task, by title, object or known id, is no place to write in, and the plan says so before."""
+    project = lab.world(lab.api.activities.get_activity_by_id("Lead optimisation"))
+    before = writes(lab)
+    for activity in ("Lead optimisation", project, project.id):
+        with pytest.raises(ValueError, match=r"'Lead optimisation' is a project, which holds no records.*experiment"):
+            plan(lab, [{"Compound": "SBX-5", "Potency (nM)": 5}], activity=activity)
+    assert writes(lab) == before
+
+
+def test_plans_and_reports_say_where_values_go(lab: Lab) -> None:
+    """Plan and report name the activity that is written in, or say that it is none, also when they are kept."""
+    rows = [{"Compound": "SBX-1", "Potency (nM)": 77}]
+    for activity, told in (("Kinase screen", "in the activity 'Kinase screen'"), (None, "in no activity")):
+        made = plan(lab, rows, activity=activity)
+        report = apply(lab, made)
+        for shown in (made, report):
+            assert f"{told}\n" in f"{shown}\n"
+            assert "in no activity" in shown._repr_html_() or "Kinase screen" in shown._repr_html_()
+        assert report.place.endswith(told)
+
+
+def test_a_key_field_that_is_no_key_is_named_at_once(lab: Lab) -> None:
+    """A column that is a key field outside of `key` gets the cure that works, with `create_fields` as well."""
+    for given in ({"create_fields": True}, {"columns": {"Batch": "Batch"}}):
+        with pytest.raises(ValueError, match=r"'Batch' is the key field 'Batch'.*name it in key, or leave the column"):
+            plan(lab, [{"Compound": "SBX-1", "Batch": "x"}], **given)

@@ -116,10 +116,7 @@ async def column_fields(
             )
             continue
         if field.is_key:
-            raise ArgumentError(
-                f"The column {safe_repr(name)} is the key field {safe_repr(field.field_name)}, whose values are not "
-                f"written: name it in key, or leave the column out with columns={{{safe_repr(name)}: None}}"
-            )
+            raise _not_written(name, field.field_name)
         if name in types and field.id and field.field_type != types[name]:
             raise FieldTypeError(field.field_name or name, field.id, str(field.field_type), types[name])
         found.columns[name] = field
@@ -243,6 +240,8 @@ async def _new_fields(
     for column in lacking:
         name = renamed.get(column, column)
         twin = twins.get(folded([name]))
+        if twin == name and keys.find(name) is not None:
+            raise _not_written(column, name)
         if twin is not None:
             raise IdentifierError(
                 "data field",
@@ -253,6 +252,13 @@ async def _new_fields(
         twins[folded([name])] = name
     inferred = types_for(rows.rows, [name for name in lacking if name not in types])
     return {name: kind for name in lacking if (kind := types.get(name) or inferred.get(name)) is not None}
+
+
+def _not_written(column: str, key_field: str | None) -> ArgumentError:
+    return ArgumentError(
+        f"The column {safe_repr(column)} is the key field {safe_repr(key_field)}, whose values are not written: name "
+        f"it in key, or leave the column out with columns={{{safe_repr(column)}: None}}"
+    )
 
 
 def _number_notes(rows: Rows, made: Mapping[str, str], types: Mapping[str, str]) -> list[str]:

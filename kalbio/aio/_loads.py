@@ -91,7 +91,8 @@ class Load:
     def report(self) -> LoadReport:
         """Return what became of all of it so far."""
         left = [*self._outside, *self._left]
-        return LoadReport([loaded for _, loaded in self._pairs], left, self._unchanged, self._imports, self._notes)
+        rows = [loaded for _, loaded in self._pairs]
+        return LoadReport(rows, left, self._unchanged, self._imports, self._notes, self._layout.place)
 
     async def run(self) -> LoadReport:
         """Write, and return what became of it."""

@@ -10,12 +10,14 @@ import attrs
 
 from kalbio._core.aio.waiting import check_times
 from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.objects.identifiers import as_id
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.text.display import safe_repr
 from kalbio._core.text.progress import as_function
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowProgress
+from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
 from kalbio._model.records import RecordValue
 from kalbio._model.views import RecordViewData
 from kalbio.aio._activity_tables import activity_of, find_table
@@ -195,7 +197,8 @@ class Upserts(BulkWrites):
         Raises:
             IdentifierNotFoundError: columns match no field, or there is no such key field, activity or program.
             AmbiguousIdentifierError: several entity types have these key fields.
-            ValueError: the table as a whole cannot be read, or an argument names what it does not have.
+            ValueError: the table as a whole cannot be read, an argument names what it does not have, or the activity is
+                of a type that holds no records.
             KalbioAPIError: the server refused.
 
         API operation: `listDataFields`, `listKeyFields`, `listEntitySlices`, `searchRecords`, and `listRecords` for
@@ -213,7 +216,7 @@ class Upserts(BulkWrites):
             return self._made(UpsertPlan(Layout({}, {}, {}, None, None, None, only_changed), [], Refusals(), 0))
         rows = read_cells(data, sheet=sheet, separator=separator, encoding=encoding, converters=converters, nested=True)
         fields = await column_fields(self._directory, rows, key, columns, create_fields)
-        activity_id, view = await self._place(activity, table)
+        activity_id, view, place = await self._place(activity, table)
         kind = entity_type if entity_type is not None or view is None else view.entity_slice_id
         layout = Layout(
             fields.keys,
@@ -224,6 +227,7 @@ class Upserts(BulkWrites):
             None if program is None else await self._directory[PROGRAMS].require_id(program),
             only_changed,
             None if view is None else view.id,
+            place,
         )
         refusals = Refusals()
         planned, merged = rows_to_load(rows, layout.keys, layout.columns, refusals, fields.fieldless)
@@ -265,17 +269,48 @@ class Upserts(BulkWrites):
 
     async def _place(
         self, activity: ActivityIdentifier | None, table: TableIdentifier | None
-    ) -> tuple[str | None, RecordViewData | None]:
-        """Return the activity and the table to write in."""
+    ) -> tuple[str | None, RecordViewData | None, str]:
+        """Return the activity and the table to write in, and where that is, in words."""
         if table is None:
-            return (None if activity is None else await self._directory[_ACTIVITIES].require_id(activity)), None
+            if activity is None:
+                return None, None, "on the records themselves, in no activity"
+            activity_id, named = await self._activity(activity)
+            return activity_id, None, f"in the activity {safe_repr(named)}"
         view = await find_table(self._directory, table)
         found = await activity_of(self._directory, view, activity)
         if found is None:
             raise ArgumentError(
                 f"The table {safe_repr(str(view))} belongs to no activity, so it has no values of its own"
             )
-        return found.id, view
+        return found.id, view, f"in the table {safe_repr(str(view))} of the activity {safe_repr(found.title)}"
+
+    async def _activity(self, activity: ActivityIdentifier) -> tuple[str, str]:
+        """Return the id and the title of an activity to write in. Raises where it is one that holds no records.
+
+        Of an id alone it is only told when the activities are known: listing them would be a request more.
+        """
+        listing = self._directory[_ACTIVITIES]
+        activity_id = as_id(activity, "activity", ActivityData)
+        found: ActivityData | None
+        if isinstance(activity, ActivityData):
+            found = activity
+        elif activity_id is not None:
+            known = listing.peek()
+            found = None if known is None else known.by_id(activity_id)
+        else:
+            found = await listing.get(activity)
+            if found is None:
+                raise (await listing.catalog()).not_found(activity)
+            activity_id = found.id
+        title = activity_id if found is None or found.title is None else found.title
+        kind = None if found is None else found.activity_type
+        if kind in ACTIVITY_TYPE_TO_LABEL and kind not in ("experiment", "cycle"):
+            raise ArgumentError(
+                f"The activity {safe_repr(title)} is a {ACTIVITY_TYPE_TO_LABEL[kind].lower()}, which holds no records, "
+                "so nothing can be written in it: name an experiment or a cycle, or leave activity out to write on the "
+                "records themselves"
+            )
+        return str(activity_id), str(title)
 
     def _made(self, plan: UpsertPlan) -> UpsertPlan:
         plan._client, plan._service = self._client, self

@@ -41,6 +41,7 @@ class Layout:
         program: the id of the program that the records join.
         only_changed: whether only what differs is written.
         table: the id of the table of the activity to write in, None for the activity itself.
+        place: where values are written, in words.
     """
 
     keys: Mapping[str, EntityFieldData]
@@ -51,6 +52,7 @@ class Layout:
     program: str | None
     only_changed: bool
     table: str | None = None
+    place: str = ""
 
     def with_fields(self, made: Mapping[str, EntityFieldData]) -> Layout:
         """Return the same where these fields are there by now, by column."""
@@ -189,6 +191,8 @@ class PlannedLoad:
             ),
             ("refused", self.refused_text),
         ]
+        if self.layout.place:  # None as activity may be a title that was not found
+            lines.append(("written", self.layout.place))
         joining = sum(row.joins for row in self.rows)
         if joining:
             lines.append(("joining", f"{counted(joining, 'record')} that are not yet in the activity or the program"))

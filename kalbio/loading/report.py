@@ -86,6 +86,7 @@ class LoadReport:
     Attributes:
         values_unchanged: how many cells said what is there already.
         notes: what the plan has noted, e.g. columns that are not loaded.
+        place: where values were written, in words.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class LoadReport:
         values_unchanged: int = 0,
         import_ids: Iterable[str] = (),
         notes: Iterable[str] = (),
+        place: str = "",
     ) -> None:
         """Make a report; users get it from a load."""
         self._sent = rows is not None
@@ -103,6 +105,7 @@ class LoadReport:
         self.values_unchanged = values_unchanged
         self._imports = list(import_ids)
         self.notes = tuple(notes)
+        self.place = place
 
     def __iter__(self) -> Iterator[LoadCell]:
         """Yield the cells that were to be written or were refused."""
@@ -208,6 +211,7 @@ class LoadReport:
             "values_unchanged": self.values_unchanged,
             "import_ids": self._imports,
             "notes": list(self.notes),
+            "place": self.place,
         }
         Path(path).write_bytes(strict_json.encode(document))
 
@@ -228,6 +232,7 @@ class LoadReport:
                 document["values_unchanged"],
                 document["import_ids"],
                 document.get("notes", ()),
+                document.get("place", ""),
             )
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise ArgumentError(f"{os.fspath(path)} is no report of a load: {error}") from error
@@ -250,6 +255,8 @@ class LoadReport:
             ("records", f"{self.records_made:,} made, {rows:,} changed"),
             ("values", f"{self._values_written():,} written, {self.values_unchanged:,} unchanged"),
         ]
+        if self.place:
+            lines.append(("written", self.place))
         lines += [(status, amount(self._of(status))) for status in _IN_ORDER[:-1] if status in counts]
         if self._imports:
             lines.append(("imports", ", ".join(self._imports)))

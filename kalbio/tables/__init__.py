@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import sys
+import warnings
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from importlib.util import find_spec
@@ -23,7 +25,7 @@ from kalbio._core.text.display import printable, safe_repr
 from kalbio._core.text.html_tables import html_table
 from kalbio._extras import require_module
 from kalbio._model.content_reading import as_it_stands, qualified_number
-from kalbio._model.field_types import QUALIFIED, STANDING, Form, read_column
+from kalbio._model.field_types import EXACT, QUALIFIED, STANDING, WHOLE, ContentTypeWarning, Form, read_column
 
 if TYPE_CHECKING:
     import pandas
@@ -339,6 +341,38 @@ def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[An
                 values[row] = shown
                 misfits.append(row)
     return values, [Misfit(record_ids[row], column.name, contents[row]) for row in sorted(set(misfits))]
+
+
+def warn_of_misfits(table: Table, told: Collection[str] = ()) -> set[str]:
+    """Warn of contents that do not fit a type that the caller asked for, and return the names of their columns.
+
+    They have no value in the table, though the field has one. Columns that are in `told` are left out.
+    """
+    odd: dict[str, list[Misfit]] = {}
+    # Only `types` makes columns of these: what does not fit the field itself was there before somebody asked.
+    asked = {column.name: column.form for column in table.fields if column.form in (WHOLE, EXACT)}
+    for misfit in table.misfits:
+        if misfit.column in asked and misfit.column not in told:
+            odd.setdefault(misfit.column, []).append(misfit)
+    for name, misfits in odd.items():
+        count = "1 content does" if len(misfits) == 1 else f"{len(misfits):,} contents do"
+        first = misfits[0]
+        warnings.warn(
+            f"{count} not fit the column {safe_repr(name)}, which you read as {asked[name].python}, and the table has "
+            f"no value there; the first: {safe_repr(first.content)} of the record {first.record_id}. Read the field as "
+            "float, which it is without types, or as str for the text as it stands; table.misfits has all of them",
+            ContentTypeWarning,
+            stacklevel=_level_of_the_caller(),
+        )
+    return set(odd)
+
+
+def _level_of_the_caller() -> int:
+    """Return the stack level of the first line outside of this package, for who calls `warnings.warn` one level up."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "kalbio":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _printable(value: Any) -> Any:
