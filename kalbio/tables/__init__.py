@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
-import sys
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
@@ -369,8 +369,12 @@ def warn_of_misfits(table: Table, told: Collection[str] = ()) -> set[str]:
 
 def _level_of_the_caller() -> int:
     """Return the stack level of the first line outside of this package, for who calls `warnings.warn` one level up."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "kalbio":
+    frame, level = inspect.currentframe(), 0
+    while (
+        frame is not None
+        and frame.f_back is not None
+        and str(frame.f_globals.get("__name__")).partition(".")[0] == "kalbio"
+    ):
         frame, level = frame.f_back, level + 1
     return level
 
