@@ -226,7 +226,12 @@ def _between(prop: Json, field_type: str) -> Test:
 
             return number_test
     begin, end = _moment("is_between", prop[0]), _moment("is_between", prop[1])
-    return _span(begin, end + timedelta(microseconds=1))
+
+    def moment_test(content: Json) -> bool:
+        moment = parse(content)
+        return moment is not None and begin <= moment <= end
+
+    return moment_test
 
 
 def _span(begin: datetime | None, end: datetime | None) -> Test:

@@ -305,3 +305,10 @@ def test_a_list_in_place_of_text_is_refused_by_name(bare: Api) -> None:
         assert (answer.status, f"field 'Note': {rule}" in answer.json()["message"]) == (400, True)
     answer = bare.get("/records/search", record_set_ids='["a"]')
     assert (answer.status, "record_set_ids takes ids" in answer.json()["message"]) == (400, True)
+
+
+def test_a_span_may_end_with_the_calendar() -> None:
+    """The last instant that can be written is the end of a span like any other."""
+    whole = ["0001-01-01", "9999-12-31T23:59:59.999999Z"]
+    assert _holds("is_between", whole, "2026-03-01", "date")
+    assert _holds("is_between", whole, whole[1], "date")

@@ -24,8 +24,15 @@ _SECRET_NAME = re.compile(rf"{_KEYS}|{_SIGNED}|{_WORDS}", re.IGNORECASE)
 _SECRET_PARAMETER = re.compile(r"[\w-]*(?:key|sig)", re.IGNORECASE)
 _LIKELY_PARAMETER = re.compile(rf"((?:^|[?&])(?:{_WORDS}|[\w-]*(?:key|sig))=)[^&\s\"']+", re.IGNORECASE)
 _LIKELY_MEMBER = re.compile(rf'("{_WORDS}"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
+# Texts in it may come after numbers or nothing, and stand in lists of their own.
+_ITEMS = r'(?:[\s,\w.+-]|"(?:[^"\\]|\\.)*"?)*\]?'
 _LIKELY_LIST = re.compile(
-    rf'("(?:{_AUTHORIZATION}|{_WORDS})"\s*:\s*)\[(?:\s*"(?:[^"\\]|\\.)*"?\s*,?)+\]?', re.IGNORECASE
+    rf'("(?:{_AUTHORIZATION}|{_WORDS})"\s*:\s*)\[(?=[\s,\w.+\[-]*"){_ITEMS}(?:[\s,\]]*\[{_ITEMS})*(?:\s*\])*',
+    re.IGNORECASE,
+)
+_QUOTED_LIKELY_LIST = re.compile(
+    rf'((?<!\\)\\+"(?:{_AUTHORIZATION}|{_WORDS})\\+"\s*:\s*)\[(?=[\s,\w.+\[-]*\\+")(?:\\+"[^"\\]*(?:\\+")?|[\s,\w.+\[-])*\]*',
+    re.IGNORECASE,
 )
 _QUOTED_LIKELY_MEMBER = re.compile(rf'((?<!\\)\\+"{_WORDS}\\+"\s*:\s*\\+")[^"\\]*', re.IGNORECASE)
 _LOGIN_IN_LINK = re.compile(r"(//)[^/?#@\s\"']+@")
@@ -63,6 +70,7 @@ def redact_strictly(text: str, secrets: Iterable[str] = ()) -> str:
     text = _LOGIN_IN_LINK.sub(rf"\1{HIDDEN}@", text)
     text = _LIKELY_MEMBER.sub(rf'\1"{HIDDEN}"', text)
     text = _LIKELY_LIST.sub(rf'\1"{HIDDEN}"', text)
+    text = _QUOTED_LIKELY_LIST.sub(rf"\1{HIDDEN}", text)
     return _QUOTED_LIKELY_MEMBER.sub(rf"\1{HIDDEN}", text)
 
 
