@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -499,3 +500,14 @@ def test_a_list_that_cannot_be_parted_is_named(lab: Lab, world: World, tmp_path:
         assert text in str(refusal.value)
         assert "long name of a compound 0000" in str(refusal.value)
     assert {"searchRecords", "exportRecordsCsv"} & set(lab.operations()) == set()
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("between", "Did you mean is_between?"), ("isin", "Did you mean is_in?"), ("isnull", "Did you mean is_empty?"),
+    ("contain", "Did you mean contains or does_not_contain?"), ("colour_of", "It has is_set, is_empty"),
+])  # fmt: skip
+def test_rules_of_other_libraries_are_told_by_their_names_here(name: str, told: str) -> None:
+    """A rule that there is not is an AttributeError with the one that is meant, or all of them."""
+    with pytest.raises(AttributeError, match=re.escape(f"F has no rule {name}. {told}")):
+        getattr(F("logP"), name)
+    assert not hasattr(F("logP"), "__array__")

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, NoReturn, NotRequired, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, NoReturn, NotRequired, TypeAlias, TypedDict
 from uuid import UUID
 
 from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.json import strict_json
+from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.lists import is_list
 from kalbio._core.objects.resource import Resource
 from kalbio._core.objects.times import check_day, check_moment, parse_timestamp
@@ -103,6 +104,14 @@ class Where:
         return " & ".join(f"({shown_condition(condition)})" for condition in self._conditions) or "Where()"
 
 
+_ELSEWHERE = {
+    "between": "is_between", "isin": "is_in", "isnull": "is_empty", "isna": "is_empty", "notnull": "is_set",
+    "notna": "is_set", "startswith": "starts_with", "endswith": "ends_with", "eq": "==", "ne": "!=", "lt": "<",
+    "le": "<=", "gt": ">", "ge": ">=",
+}  # fmt: skip
+"""What the rules are called in other libraries."""
+
+
 class F:
     """A field to compare: object, id, or name. Comparisons give conditions, to be joined with `&`.
 
@@ -119,6 +128,16 @@ class F:
         if not isinstance(field, Resource) and not (isinstance(field, str) and field.strip()):
             raise ArgumentError(f"F() takes a field: its name, its id or the object; got {safe_repr(field)}")
         self._field = field
+
+    if not TYPE_CHECKING:  # type checkers shall refuse what is not here
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            same = _ELSEWHERE.get(name)
+            rules = [rule for rule in vars(F) if not rule.startswith("_")]
+            cure = f" Did you mean {same}?" if same else did_you_mean(name, rules).replace("'", "")
+            raise AttributeError(f"F has no rule {name}.{cure or ' It has ' + ', '.join(rules) + '.'}")
 
     # -- filled or not, equal or not
 

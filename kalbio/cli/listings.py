@@ -30,6 +30,7 @@ def types(out: Output) -> None:
         found = client.entity_types.get_types()
         print_objects(
             out, found, ["slice_name", "key_fields", "id"],
+            slice_name=lambda item: item.slice_name or " + ".join(names.get(key, key) for key in item.key_field_ids),
             key_fields=lambda item: [names.get(key, key) for key in item.key_field_ids],
         )  # fmt: skip
 

@@ -58,6 +58,9 @@ _NO_RULES = {"ascending", "descending"}
 _RULES = sorted(name for name in vars(F) if not name.startswith("_") and name not in _NO_RULES)
 
 
+_QUOTED_NAME = '; a name with blanks or signs stands in quotes: "Potency (nM)" < 100'
+
+
 class _Token(NamedTuple):
     kind: str
     text: str
@@ -95,7 +98,9 @@ class _Reader:
                 what = (
                     "a quote that is never closed" if self._text[position] in "'\"" else safe_repr(self._text[position])
                 )
-                self._refuse(f"there is {what}", position)
+                # A sign behind a word, not in a value, is most often one of the name of a field.
+                is_named = bool(tokens) and tokens[-1].kind == "word" and len(tokens) == 1
+                self._refuse(f"there is {what}{_QUOTED_NAME if is_named else ''}", position)
             if match.lastgroup != "space":
                 tokens.append(_Token(str(match.lastgroup), match[0], position))
             position = match.end()
@@ -149,6 +154,7 @@ class _Reader:
             return found
         if self._is("not", "~"):
             self._refuse("the API has no 'not'; write the opposite rule: != for ==, not in for in, is empty for is set")
+        named = self._token
         field = self._field()
         token = self._token
         if token.kind == "sign" and token.text in _COMPARISONS:
@@ -170,9 +176,10 @@ class _Reader:
             return self._made(token, lambda: _WORDS[token.text](field, self._value()))
         if self._take_if("."):
             return self._method(field)
+        goes_on = (named.kind == "word" and token.kind in ("word", "number")) or token.text in ("(", "[")
         self._refuse(
             f"a comparison is missing{self._found()}: ==, !=, <, <=, >, >=, in [...], is set, is empty, contains, "
-            "or a method of F such as .is_between(1, 5)"
+            f"or a method of F such as .is_between(1, 5){_QUOTED_NAME if goes_on else ''}"
         )
 
     def _field(self) -> F:

@@ -60,4 +60,4 @@ def type_name(store: Store, piece: Document) -> str:
     if piece["slice_name"]:
         return str(piece["slice_name"])
     keys = by_id(store, "key_field", piece["key_field_ids"])
-    return " and ".join(keys[id_]["field_name"] for id_ in piece["key_field_ids"] if id_ in keys)
+    return " + ".join(keys[id_]["field_name"] for id_ in piece["key_field_ids"] if id_ in keys)
