@@ -91,7 +91,8 @@ class _Reader:
         return found
 
     def _cut(self) -> list[_Token]:
-        tokens, position = [], 0
+        tokens: list[_Token] = []
+        position = 0
         while position < len(self._text):
             match = _TOKEN.match(self._text, position)
             if match is None:
