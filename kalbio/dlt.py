@@ -17,11 +17,10 @@ from kaleidoscope_api.api.records import list_record_values
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import PermissionDeniedError
 from kalbio._core.http.responses import as_list
-from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_flag, require_whole_number
 from kalbio._core.objects.times import read_time
 from kalbio._core.sync.concurrency import map_ordered
-from kalbio._core.text.display import safe_repr
+from kalbio._core.text.display import printable, safe_repr
 from kalbio._extras import require_dlt
 from kalbio._model.content_reading import as_it_stands
 from kalbio._workspace_reads import in_events, read_lists, read_workspace, search_ids, with_newer_values
@@ -426,7 +425,7 @@ def _event_rows(events: Sequence[Any]) -> Any:
                 "event_id": ([str(item["id"]) for item in items], "string"),
                 **{name: ([_text(item.get(name)) for item in items], "string") for name in names},
                 "created_at": (_moments([item.get("created_at") for item in items]), "timestamp"),
-                "details": ([strict_json.encode_text(item.get("event_attrs")) for item in items], "string"),
+                "details": ([printable(as_it_stands(item.get("event_attrs"))) for item in items], "string"),
             }
         ),
         "event_id",
@@ -438,4 +437,4 @@ def _moments(texts: Sequence[Any]) -> list[datetime | None]:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else as_it_stands(value)
+    return None if value is None else printable(as_it_stands(value))

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import dlt
 import duckdb
+import httpx
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
@@ -203,6 +204,24 @@ def test_names_of_dlt_itself_are_not_taken(lab: InProcess, warehouse: Warehouse)
     assert warehouse(
         "select count(*) from duckdb_columns() where table_name = 'compound' and column_name = '_dlt_id'"
     ) == [(0,)]
+
+
+def test_text_that_no_encoding_carries_is_loaded(lab: InProcess, warehouse: Warehouse) -> None:
+    """Half a pair of UTF-16 in a value or an event is loaded as its escape, as the client shows it in tables."""
+    lab.client.records.get_or_create_record({"Compound": "SBX-1"}).add_value("Comment", "half a pair")
+
+    class Halves(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            answer = lab.transport.handle_request(request)
+            content = answer.read().replace(b"half a pair", b"\\ud800")
+            return httpx.Response(answer.status_code, content=content, headers={"content-type": "application/json"})
+
+    settings = lab.sandbox.settings
+    with KaleidoscopeClient(
+        settings.client_id, settings.client_secret, url=lab.sandbox.base_url, transport=Halves()
+    ) as client:
+        warehouse.load(client, entity_types=["Compound"])
+    assert warehouse('select distinct "value" from "values" where "value" like \'%ud800%\'') == [("\\ud800",)]
 
 
 def test_types_are_those_of_the_fields(lab: InProcess, warehouse: Warehouse) -> None:
