@@ -259,8 +259,8 @@ class _Reading:
             if table.misfits:
                 first = table.misfits[0]
                 _LOGGER.warning(
-                    "%d contents do not fit the type of their field, and are empty in the table; the table `values` has"
-                    " them. The first: %s of the record %s, field %s",
+                    "%d contents do not fit the type of their field, and are empty in the table; `values` has them,"
+                    " unless history=False leaves it out. The first: %s of the record %s, field %s",
                     len(table.misfits), safe_repr(first.content), first.record_id, safe_repr(first.column),
                 )  # fmt: skip
             taken = {"record_id", *(column["name"] for column in known.values()), *state.get("retired", ())}
