@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 56ebef2c4f36)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest c760ce6a84f8)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import attrs
 
 from kalbio._activity_tables import activity_of, find_table
 from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.errors import IdentifierNotFoundError, NotFoundError
 from kalbio._core.objects.identifiers import as_id
 from kalbio._core.objects.resource import NoClientError
 from kalbio._core.sync.waiting import check_times
@@ -203,7 +204,8 @@ class Upserts(BulkWrites):
             KalbioAPIError: the server refused.
 
         API operation: `listDataFields`, `listKeyFields`, `listEntitySlices`, `searchRecords`, and `listRecords` for
-        some 200 records; `identifyRecords` where the type has many more records than the table.
+        some 200 records; `identifyRecords` where the type has many more records than the table. For an activity
+        `listActivities`, or `getActivity` of an id, where it is not known yet.
 
         Example:
             >>> rows = [{"Compound": "CPD-1", "Purity (%)": 99.2}]
@@ -286,32 +288,33 @@ class Upserts(BulkWrites):
         return found.id, view, f"in the table {safe_repr(str(view))} of the activity {safe_repr(found.title)}"
 
     def _activity(self, activity: ActivityIdentifier) -> tuple[str, str]:
-        """Return the id and the title of an activity to write in. Raises where it is one that holds no records.
-
-        Of an id alone it is only told when the activities are known: listing them would be a request more.
-        """
+        """Return the id and the title of an activity to write in. Raises where it is not there or holds no records."""
         listing = self._directory[_ACTIVITIES]
         activity_id = as_id(activity, "activity", ActivityData)
         found: ActivityData | None
         if isinstance(activity, ActivityData):
             found = activity
-        elif activity_id is not None:
-            known = listing.peek()
-            found = None if known is None else known.by_id(activity_id)
-        else:
+        elif activity_id is None:
             found = listing.get(activity)
             if found is None:
                 raise (listing.catalog()).not_found(activity)
-            activity_id = found.id
-        title = activity_id if found is None or found.title is None else found.title
-        kind = None if found is None else found.activity_type
+        else:
+            known = listing.cached()
+            found = None if known is None else known.by_id(activity_id)
+            if found is None:
+                try:
+                    found = ActivityData(listing.read_one(activity_id))
+                except NotFoundError:
+                    raise IdentifierNotFoundError("activity", activity_id) from None
+        title = found.id if found.title is None else found.title
+        kind = found.activity_type
         if kind in ACTIVITY_TYPE_TO_LABEL and kind not in ("experiment", "cycle"):
             raise ArgumentError(
                 f"The activity {safe_repr(title)} is a {ACTIVITY_TYPE_TO_LABEL[kind].lower()}, which holds no records, "
                 "so nothing can be written in it: name an experiment or a cycle, or leave activity out to write on the "
                 "records themselves"
             )
-        return str(activity_id), str(title)
+        return found.id, str(title)
 
     def _made(self, plan: UpsertPlan) -> UpsertPlan:
         plan._client, plan._service = self._client, self

@@ -874,6 +874,30 @@ def test_an_activity_that_holds_no_records_is_refused_by_the_plan(lab: Lab) -> N
     assert writes(lab) == before
 
 
+def test_an_activity_that_is_not_there_is_refused_by_its_id(lab: Lab) -> None:
+    """The id of no activity is refused by plan and load with the id named, before anything is written."""
+    rows, nothing = [{"Compound": "SBX-5", "Potency (nM)": 5}], "00000000-0000-4000-8000-000000000000"
+    for load in (plan, upsert):
+        with pytest.raises(IdentifierNotFoundError, match=f"There is no activity '{nothing}'"):
+            load(lab, rows, activity=nothing)
+    assert "searchRecords" not in lab.operations()
+    assert writes(lab) == []
+
+
+def test_the_id_of_an_activity_is_looked_up_once_at_most(lab: Lab) -> None:
+    """An id takes one request where the activities are not known, none where they are, and the plan has its title."""
+    rows = [{"Compound": "SBX-5", "Potency (nM)": 5}]
+    activity = lab.world(lab.api.activities.get_activity_by_id("Kinase screen")).id
+    lab.api.clear_caches()
+    lab.exchanges.clear()
+    assert "in the activity 'Kinase screen'" in str(plan(lab, rows, activity=activity))
+    assert [name for name in lab.operations() if "Activit" in name] == ["getActivity"]
+    lab.world(lab.api.activities.get_activities())
+    lab.exchanges.clear()
+    plan(lab, rows, activity=activity)
+    assert [name for name in lab.operations() if "Activit" in name] == []
+
+
 def test_plans_and_reports_say_where_values_go(lab: Lab) -> None:
     """Plan and report name the activity that is written in, or say that it is none, also when they are kept."""
     rows = [{"Compound": "SBX-1", "Potency (nM)": 77}]
