@@ -415,6 +415,37 @@ def test_an_upload_is_sent_whole_though_all_is_well_early(caller: Caller, whole:
             assert caller.count == 0
 
 
+def test_what_of_an_upload_is_left_when_all_is_well_is_sent(caller: Caller) -> None:
+    """A call does not end while the rest of its body waits in the event loop, which may be about to end."""
+    if caller.world.kind == "sync":
+        pytest.skip("a thread gives all to the system at once")
+
+    def serve(peer: Peer) -> None:
+        peer.socket.recv(1_000)
+        peer.send(answer(b"yes"))
+        go_on.set()
+        given.wait(0.5)  # the system takes no more meanwhile
+        data = b""
+        while piece := peer.socket.recv(1_000_000):
+            data = data[-4:] + piece
+            if data.endswith(b"0\r\n\r\n"):
+                arrived.set()
+                break
+
+    async def pieces() -> Any:
+        yield b"x" * 70_000
+        assert go_on.wait(5)
+        (connection,) = caller.transport.connections._busy
+        while not connection._transport.get_write_buffer_size():
+            yield b"x" * 70_000
+        asyncio.get_running_loop().call_later(0.05, given.set)
+
+    go_on, given, arrived = threading.Event(), threading.Event(), threading.Event()
+    with raw_server(serve) as server:
+        assert caller(server.url, "POST", content=pieces()).text == "yes"
+        assert arrived.wait(5)
+
+
 def test_a_request_that_cannot_be_written_is_not_begun(caller: Caller) -> None:
     """The server hears nothing of it, and the connection can be used."""
     with raw_server(echo) as server:

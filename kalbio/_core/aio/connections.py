@@ -182,7 +182,10 @@ class AsyncConnection(asyncio.Protocol):
             if head[0] < 300:
                 raise
             return head
-        return await self._head(limits) if head is None else head
+        head = await self._head(limits) if head is None else head
+        if head[0] < 300 and self._transport.get_write_buffer_size():
+            await self._flush(limits)
+        return head
 
     async def piece(self, limits: Limits) -> bytes:
         """Return the next piece of the answer's body, nothing at its end."""
@@ -255,6 +258,16 @@ class AsyncConnection(asyncio.Protocol):
         if self._ended is not None:
             raise WriteError(self._ended)
         self._transport.write(data)
+        await self._until_writable(limits)
+
+    async def _flush(self, limits: Limits) -> None:
+        """Wait until the system has taken all: who says early that all is well gets the rest all the same."""
+        assert self._transport is not None
+        self._transport.set_write_buffer_limits(0)  # pauses while anything is left
+        await self._until_writable(limits)
+        self._transport.set_write_buffer_limits()
+
+    async def _until_writable(self, limits: Limits) -> None:
         while self._full:
             await self._wait(limits, "write", WriteTimeout)
             if self._ended is not None:
