@@ -1,9 +1,9 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest c760ce6a84f8)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 4cade41657ef)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypedDict, Unpack
 
@@ -55,7 +55,8 @@ from kalbio.loading.report import LoadReport
 from kalbio.loading.resuming import settle
 from kalbio.loading.showing import records_shown
 from kalbio.programs import PROGRAMS, ProgramIdentifier
-from kalbio.reading.rows import Converter, read_cells
+from kalbio.reading.cells import Converters
+from kalbio.reading.rows import read_cells
 
 _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 
@@ -158,7 +159,7 @@ class Upserts(BulkWrites):
         only_changed: bool = True,
         create_fields: NewFields = False,
         near_twins: NearTwins = "refuse",
-        converters: Mapping[str, Converter] | None = None,
+        converters: Converters | None = None,
         sheet: str | None = None,
         separator: str | None = None,
         encoding: str | None = None,
@@ -186,7 +187,8 @@ class Upserts(BulkWrites):
                 types: `{"Lot": "text"}`.
             near_twins: "refuse" holds back rows that would make a record whose key differs from another one in case,
                 blanks, hyphens or Unicode form only; "create" makes them.
-            converters: column to function: what a cell is to become, as in `read_rows`.
+            converters: column to what its cells are to become: a function, a name such as "decimal-comma", or a list of
+                these, as in `kalbio.reading.read_rows`.
             sheet: the sheet of an Excel file.
             separator: the character between the cells of a text file.
             encoding: the encoding of a text file.
@@ -336,7 +338,7 @@ class Upserts(BulkWrites):
         only_changed: bool = True,
         create_fields: NewFields = False,
         near_twins: NearTwins = "refuse",
-        converters: Mapping[str, Converter] | None = None,
+        converters: Converters | None = None,
         sheet: str | None = None,
         separator: str | None = None,
         encoding: str | None = None,

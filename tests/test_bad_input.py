@@ -223,7 +223,9 @@ BY_NAME: dict[str, Kind] = {
     "create_fields": Kind(
         lambda _: False, lambda _: [*[item for item in WRONG_MAPS if item is not True], None, {"Compound": "text"}]
     ),
-    "converters": Kind(lambda _: None, lambda _: [*WRONG_MAPS, {"Compound": 5}]),
+    "converters": Kind(
+        lambda _: None, lambda _: [*WRONG_MAPS, {"Compound": 5}, {"Compound": "text"}, {"Compound": [5]}]
+    ),
     "near_twins": choice("refuse"),
     "on_error": choice("stop"),
     **dict.fromkeys(

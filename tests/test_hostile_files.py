@@ -138,8 +138,20 @@ TEXT: dict[str, Case] = {
     "a converter that is none": (
         ".csv",
         b"a\n1\n",
-        {"converters": {"a": "int"}},
+        {"converters": {"a": 5}},
         r"converters\['a'\] must be a function",
+    ),
+    "a name of no converter": (
+        ".csv",
+        b"a\n1\n",
+        {"converters": {"a": ["strip", "decimal_comma"]}},
+        r"converters\['a'\]: there is no converter 'decimal_comma'. Did you mean 'decimal-comma'\?.*none:n/a",
+    ),
+    "a converter without its text": (
+        ".csv",
+        b"a\n1\n",
+        {"converters": {"a": "without-unit"}},
+        "the converter without-unit is written 'without-unit:nM'",
     ),
     "a converter that fails": (".csv", b"a\nx\n", {"converters": {"a": int}}, {(2, "a"): "ValueError"}),
 }

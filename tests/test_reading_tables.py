@@ -28,7 +28,7 @@ from openpyxl.styles import Border, Side
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from kalbio.reading import RefusedCellsError, decimal_comma, read_rows
+from kalbio.reading import RefusedCellsError, decimal_comma, read_rows, without_unit
 from kalbio.testing import InProcess
 
 TRICKY = [
@@ -511,6 +511,33 @@ def test_decimal_commas_are_read_when_asked() -> None:
         RefusedCellsError, match=r"row 0, column 'v': '1.234' has a point and no comma, so that it may be"
     ):
         read_rows({"v": ["1.234"]}, converters={"v": decimal_comma})
+
+
+def test_converters_follow_each_other() -> None:
+    """Functions and names of one column are called in order, with what the one before made, until it is no value."""
+    seen: list[Any] = []
+
+    def note(cell: Any) -> Any:
+        seen.append(cell)
+        return cell
+
+    rows = read_rows(
+        {
+            "Mass": [" 1,5 mg", "n/a", " ", None],
+            "Hit": ["ja", "nein", "?", None],
+            "Day": ["31.01.2026", "-", "1", None],
+        },
+        converters={
+            "Mass": ("strip", "none:n/a", note, without_unit("mg"), "decimal-comma"),
+            "Hit": ["yes:ja", "no:nein"],
+            "Day": ["none:-", "day:%d.%m.%Y"],
+        },
+    )
+    assert list(rows) == [{"Mass": "1.5", "Hit": True, "Day": date(2026, 1, 31)}, {"Hit": False},
+                          {"Hit": "?", "Day": "1"}, {}]  # fmt: skip
+    assert seen == ["1,5 mg"]
+    with pytest.raises(RefusedCellsError, match=r"row 0, column 'v': 'a' makes its converter raise ValueError"):
+        read_rows({"v": ["a"]}, converters={"v": ["strip", float, "decimal-comma"]})
 
 
 def test_rows_go_into_an_import(tmp_path: Path) -> None:

@@ -469,9 +469,10 @@ def test_a_file_is_loaded_as_it_stands(lab: Lab, tmp_path: Path) -> None:
     """Of a CSV file the lines are the numbers of the rows, and the types of the fields say what cells mean."""
     path = tmp_path / "load.csv"
     path.write_text("Compound;Note;logP\n0042;1E5;2,5\nU-1;NA;n.d.\n", encoding="utf-8")
-    converters = {"logP": decimal_comma}
+    converters: dict[str, Any] = {"logP": decimal_comma}
     made = plan(lab, path, converters=converters)
     assert [(cell.row, cell.column) for cell in made.refused] == [(3, "logP")]
+    assert not plan(lab, path, converters={"logP": [decimal_comma, "none:n.d."]}).refused
     assert upsert(lab, str(path), converters=converters, on_error="continue").counts == {"refused": 1, "done": 3}
     assert histories(lab, "0042") == {"Note": ["1E5"], "logP": ["2.5"]}
 

@@ -49,8 +49,8 @@ class UnitError(CellError):
         else:
             what, reader, other = self._form
             has = (
-                f"{what}, and {unit!r} behind the number; where that is the unit of the field give the converter"
-                f" lambda cell: {reader}({converter}(cell))"
+                f"{what}, and {unit!r} behind the number; where that is the unit of the field give the converters"
+                f" [{converter}, {reader}]"
             )
             has += f", or {other} in place of {reader}" if other else ""
         super().__init__(f"has {has}, and convert what has another one")

@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -24,7 +23,6 @@ from kalbio.cli.spelling import as_typed
 if TYPE_CHECKING:
     from kalbio.client import KaleidoscopeClient
     from kalbio.loading import LoadCell, LoadReport, PlannedLoad
-    from kalbio.reading.rows import Converter
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _NAMED = 5
@@ -234,38 +232,6 @@ def export(out: Output, entity_type: str, file: Path, where: Sequence[str], forc
 
 
 _OF_ANY_TYPE = ""
-_TAKES_TEXT = ("without-unit", "none", "yes", "no", "day")
-_HOW: Mapping[str, Callable[[str], Converter]] = {
-    "decimal-comma": lambda _: _reading().decimal_comma,
-    "grouped-digits": lambda _: _reading().grouped_digits,
-    "unicode-minus": lambda _: _reading().unicode_minus,
-    "strip": lambda _: lambda cell: cell.strip() if isinstance(cell, str) else cell,
-    "without-unit": lambda unit: _reading().without_unit(unit),
-    "none": lambda text: lambda cell: None if str(cell) == text else cell,
-    "yes": lambda text: lambda cell: True if str(cell) == text else cell,
-    "no": lambda text: lambda cell: False if str(cell) == text else cell,
-    "day": lambda form: partial(_day, form),
-}
-"""How the cells of a column may be changed, by what one types."""
-
-
-def _day(form: str, cell: Any) -> Any:
-    """Return the day that a text of this form is; anything else stays, for the field to refuse."""
-    from datetime import datetime
-
-    if not isinstance(cell, str):
-        return cell
-    try:
-        return datetime.strptime(cell.strip(), form).date()
-    except ValueError:
-        return cell
-
-
-def _reading() -> Any:
-    """Return what reads tables, which no other command needs."""
-    from kalbio import reading
-
-    return reading
 
 
 class _Load(click.Command):
@@ -454,23 +420,18 @@ def _new_fields(given: Sequence[str]) -> bool | dict[str, str]:
     return {column: kind for column, _, kind in types}
 
 
-def _converters(given: Sequence[str]) -> dict[str, Converter]:
-    """Return column to what converts its cells; several of one column follow each other."""
-    chains: dict[str, list[Converter]] = {}
+def _converters(given: Sequence[str]) -> dict[str, list[str]]:
+    """Return column to the names of what converts its cells; several of one column follow each other."""
+    from kalbio.reading.cells import converter_named
+
+    chains: dict[str, list[str]] = {}
     for text in given:
         column, sign, how = text.partition("=")
-        name, _, about = how.partition(":")
-        if not sign or not column or name not in _HOW or bool(about) != (name in _TAKES_TEXT):
-            raise click.UsageError(
-                f"--convert takes COLUMN=HOW, where HOW is {', '.join(_HOW)}; the last {len(_TAKES_TEXT)} with a "
-                f"text: without-unit:nM, none:n/a, yes:1, no:0, day:%d.%m.%Y; got {text!r}."
-            )
-        chains.setdefault(column, []).append(_HOW[name](about))
-    return {column: partial(_one_by_one, chain) for column, chain in chains.items()}
-
-
-def _one_by_one(chain: Sequence[Converter], cell: Any) -> Any:
-    for convert in chain:
-        if cell is not None:
-            cell = convert(cell)
-    return cell
+        if not sign or not column:
+            raise click.UsageError(f"--convert takes COLUMN=HOW, such as logP=decimal-comma; got {text!r}.")
+        try:
+            converter_named(how)
+        except ValueError as error:
+            raise click.UsageError(f"--convert {text}: {error}.") from None
+        chains.setdefault(column, []).append(how)
+    return chains

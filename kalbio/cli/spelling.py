@@ -56,8 +56,8 @@ def _strip(found: re.Match[str]) -> str:
 
 
 def _unit_and_form(found: re.Match[str]) -> str:
-    form, other = found[1].replace("_", "-"), ", or grouped-digits in place of decimal-comma" if found[3] else ""
-    unit = shlex.quote(f"COLUMN=without-unit:{ast.literal_eval(found[2])}")
+    form, other = found[2].replace("_", "-"), ", or grouped-digits in place of decimal-comma" if found[3] else ""
+    unit = shlex.quote(f"COLUMN=without-unit:{ast.literal_eval(found[1])}")
     return f"give --convert {unit} --convert COLUMN={form}{other}"
 
 
@@ -83,8 +83,8 @@ _PATTERNS: list[tuple[str, _Typed]] = [
     (r'\bnear_twins="create"', "--near-twins create"),
     (rf"\bconverters=\{{(column|{_TEXT}): str\.strip\}}", _strip),
     (
-        r"\bgive the converter lambda cell: kalbio\.reading\.(decimal_comma|grouped_digits)"
-        rf"\(kalbio\.reading\.without_unit\(({_TEXT})\)\(cell\)\)"
+        rf"\bgive the converters \[kalbio\.reading\.without_unit\(({_TEXT})\),"
+        r" kalbio\.reading\.(decimal_comma|grouped_digits)\]"
         r"(, or kalbio\.reading\.grouped_digits in place of kalbio\.reading\.decimal_comma)?",
         _unit_and_form,
     ),

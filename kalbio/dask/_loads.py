@@ -32,7 +32,8 @@ from kalbio.loading.errors import LoadRefusedError
 from kalbio.loading.near_twins import folded
 from kalbio.loading.planning import Refusals, rows_to_load
 from kalbio.programs import PROGRAMS, ProgramIdentifier
-from kalbio.reading.rows import Converter, read_cells
+from kalbio.reading.cells import Converters
+from kalbio.reading.rows import read_cells
 
 if TYPE_CHECKING:
     import dask.dataframe
@@ -60,7 +61,7 @@ class _Keys:
     """
 
     fields: Mapping[str, str]
-    converters: Mapping[str, Converter]
+    converters: Converters
     fold: bool
 
     def digests(self, part: pandas.DataFrame) -> Any:
@@ -149,7 +150,7 @@ def upsert(
     only_changed: bool = True,
     create_fields: Mapping[str, str] | None = None,
     near_twins: Literal["refuse", "create"] = "refuse",
-    converters: Mapping[str, Converter] | None = None,
+    converters: Converters | None = None,
     on_error: Literal["stop", "continue"] = "stop",
     timeout: float = 300.0,
     profile: str | None = None,
@@ -176,7 +177,7 @@ def upsert(
         create_fields: column to the type of the field that is made for it, once, before anything is loaded.
         near_twins: "refuse" refuses keys that differ in case, blanks, hyphens or Unicode form only; "create" makes
             records of them.
-        converters: column to function: what a cell is to become, as in `client.records.upsert`.
+        converters: column to what its cells are to become, as in `client.records.upsert`.
         on_error: "stop" sends nothing of a partition that has a cell or a row that cannot be loaded, and ends it after
             its first import in which something failed; "continue" loads the rest. Other partitions are loaded.
         timeout: longest time to wait for an import, in seconds.
@@ -269,7 +270,7 @@ def _fields(
     key: Key,
     columns: Columns | None,
     create_fields: Mapping[str, str],
-    converters: Mapping[str, Converter] | None,
+    converters: Converters | None,
 ) -> ColumnFields:
     """Return the fields of the columns, of which nothing but the names is known yet."""
     import pandas

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeAlias
 
 import attrs
 
 from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
 from kalbio._model.cell_refusals import MINUS_SIGNS, one_micro
 from kalbio._model.errors import KalbioError
 from kalbio._model.plain_cells import CellError
+
+Converter: TypeAlias = Callable[[Any], Any]
+"""What a cell is to become."""
+
+Converters: TypeAlias = Mapping[str, Converter | str | Sequence[Converter | str]]
+"""Column to a function, a name such as "decimal-comma", or several of them, one after the other."""
 
 _SHOWN = 5
 _COMMA = re.compile(r"[ ]*([+-]?)([0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),([0-9]+)((?:[eE][+-]?[0-9]+)?)[ ]*")
@@ -122,3 +131,70 @@ def without_unit(unit: str) -> Callable[[Any], Any]:
         return stripped[: -len(unit)].rstrip() if one_micro(stripped).endswith(one_micro(unit)) else text
 
     return convert
+
+
+def converters_of(name: str, given: Any) -> tuple[Converter, ...]:
+    """Return the functions that convert the cells of a column, in order. Raises ValueError where it is none."""
+    several = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+    found: list[Converter] = []
+    for one in given if several else [given]:
+        if isinstance(one, str):
+            try:
+                found.append(converter_named(one))
+            except ArgumentError as error:
+                raise ArgumentError(f"converters[{safe_repr(name)}]: {error}; a function is given as it is") from None
+        elif callable(one):
+            found.append(one)
+        else:
+            raise ArgumentError(
+                f"converters[{safe_repr(name)}] must be a function of a cell, the name of a converter, or a list of"
+                f" these; got {safe_repr(one)}"
+            )
+    return tuple(found)
+
+
+def converter_named(text: str) -> Converter:
+    """Return the converter of a name, such as "decimal-comma" or "without-unit:nM". Raises ValueError where none is."""
+    name, sign, about = text.partition(":")
+    if name not in _NAMED:
+        known = [f"{one}:{_OF_TEXT[one]}" if one in _OF_TEXT else one for one in _NAMED]
+        raise ArgumentError(
+            f"there is no converter {safe_repr(name)}.{did_you_mean(name, list(_NAMED))} These are {', '.join(known)}"
+        )
+    if bool(about) != (name in _OF_TEXT) or (sign and not about):
+        written = f"{name}:{_OF_TEXT[name]}" if name in _OF_TEXT else name
+        raise ArgumentError(f"the converter {name} is written {safe_repr(written)}; got {safe_repr(text)}")
+    return _NAMED[name](about)
+
+
+def _strip(cell: Any) -> Any:
+    return cell.strip() if isinstance(cell, str) else cell
+
+
+def _meaning(text: str, value: Any, cell: Any) -> Any:
+    return value if str(cell) == text else cell
+
+
+def _day(form: str, cell: Any) -> Any:
+    """Return the day that a text of this form is; anything else stays, for the field to refuse."""
+    if not isinstance(cell, str):
+        return cell
+    try:
+        return datetime.strptime(cell.strip(), form).date()
+    except ValueError:
+        return cell
+
+
+_NAMED: Mapping[str, Callable[[str], Converter]] = {
+    "decimal-comma": lambda _: decimal_comma,
+    "grouped-digits": lambda _: grouped_digits,
+    "unicode-minus": lambda _: unicode_minus,
+    "strip": lambda _: _strip,
+    "without-unit": without_unit,
+    "none": lambda text: partial(_meaning, text, None),
+    "yes": lambda text: partial(_meaning, text, True),
+    "no": lambda text: partial(_meaning, text, False),
+    "day": lambda form: partial(_day, form),
+}
+_OF_TEXT = {"without-unit": "nM", "none": "n/a", "yes": "1", "no": "0", "day": "%d.%m.%Y"}
+"""Those that are written with a text behind a colon, each with an example."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, overload
@@ -19,11 +19,10 @@ from kalbio._model.plain_cells import MISSING, CellError, plain_cell
 from kalbio._table_files.doubtful import Doubtful
 from kalbio._table_files.excel import from_xlsx
 from kalbio._table_files.text import from_delimited, from_json_lines
-from kalbio.reading.cells import RefusedCell, RefusedCellsError
+from kalbio.reading.cells import Converter, Converters, RefusedCell, RefusedCellsError, converters_of
 from kalbio.reading.frames import from_columns, from_frame
 from kalbio.tables import Table
 
-Converter = Callable[[Any], Any]
 _INF = float("inf")
 Numbered = Iterable[tuple[int, Sequence[Any]]]
 """Rows with their numbers, each with a cell for every column."""
@@ -78,7 +77,7 @@ def read_rows(
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
-    converters: Mapping[str, Converter] | None = None,
+    converters: Converters | None = None,
     columns: Mapping[Any, str | None] | None = None,
 ) -> Rows:
     """Read a table of any kind into rows for `push_data`, every cell as it stands.
@@ -94,8 +93,11 @@ def read_rows(
         separator: the character between the cells of a text file, where it cannot be told from the file; a first
             line `sep=;`, as Excel knows it, tells it.
         encoding: the encoding of a text file that is neither UTF-8 nor begins with a mark, e.g. "cp1252".
-        converters: column to function: what a cell is to become, e.g. `{"logP": decimal_comma}`. It is not called for
-            cells without a value. Columns are named as in the table.
+        converters: column to what its cells are to become: a function such as `decimal_comma`, a name such as
+            "decimal-comma" or "without-unit:nM", or a list of these, one after the other. They are not called for cells
+            without a value. Columns are named as in the table. The names are `decimal-comma`, `grouped-digits`,
+            `unicode-minus`, `strip`, `without-unit:UNIT`, `day:FORM` such as `day:%d.%m.%Y`, and `none:TEXT`,
+            `yes:TEXT`, `no:TEXT` for a text that means that.
         columns: column of the table to the name that it gets, where that is another: `{"Molecule": "Compound"}`; None
             leaves a column out.
 
@@ -123,7 +125,7 @@ def read_cells(
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
-    converters: Mapping[str, Converter] | None = None,
+    converters: Converters | None = None,
     columns: Mapping[Any, str | None] | None = None,
     nested: bool = False,
 ) -> Rows:
@@ -143,7 +145,7 @@ def read_cells(
             # Most cells are plain already, and there are many of them.
             kind = type(value)
             if (
-                convert is None
+                not convert
                 and name
                 and (
                     (kind is str and value and value.isascii())
@@ -205,13 +207,11 @@ def _names(found: Sequence[Any], columns: Mapping[Any, str | None]) -> list[str 
     return names
 
 
-def _converts(found: Sequence[Any], converters: Mapping[str, Converter]) -> list[Converter | None]:
-    """Return the converter of each column, None where it has none."""
+def _converts(found: Sequence[Any], converters: Converters) -> list[tuple[Converter, ...]]:
+    """Return the converters of each column."""
     _check_known("converters", converters, found)
-    for name, convert in converters.items():
-        if not callable(convert):
-            raise ArgumentError(f"converters[{safe_repr(name)}] must be a function of a cell; got {safe_repr(convert)}")
-    return [converters.get(name) for name in found]
+    read = {name: converters_of(name, given) for name, given in converters.items()}
+    return [read.get(name, ()) for name in found]
 
 
 def _check_known(argument: str, given: Iterable[Any], found: Sequence[Any]) -> None:
@@ -222,25 +222,25 @@ def _check_known(argument: str, given: Iterable[Any], found: Sequence[Any]) -> N
             raise ArgumentError(f"{argument} names a column {safe_repr(name)} that the table does not have.{hint}")
 
 
-def _cell(value: Any, convert: Converter | None, nested: bool) -> Any:
+def _cell(value: Any, converters: Sequence[Converter], nested: bool) -> Any:
     if isinstance(value, Doubtful):
-        if convert is None:
+        if not converters:
             raise CellError(value.reason)
         value = value.value
-    if convert is None:
-        return _plain(value, nested)
-    try:
-        cell = _plain(value, nested)
-    except CellError:  # what it is to become is for the converter to say
-        cell = value
-    if cell is MISSING:
-        return cell
-    try:
-        return _plain(convert(cell), nested)
-    except CellError:
-        raise
-    except Exception as error:
-        raise CellError(f"makes its converter raise {type(error).__name__}: {error}") from None
+    for convert in converters:
+        try:
+            cell = _plain(value, nested)
+        except CellError:  # what it is to become is for the converter to say
+            cell = value
+        if cell is MISSING:
+            return cell
+        try:
+            value = convert(cell)
+        except CellError:
+            raise
+        except Exception as error:
+            raise CellError(f"makes its converter raise {type(error).__name__}: {error}") from None
+    return _plain(value, nested)
 
 
 def _plain(value: Any, nested: bool) -> Any:
