@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest 721dc1479f34)
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest d663f7c2c483)
 """The directory of a client: it finds a thing of any kind by its id, its name, or the object."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 
+from kalbio._core.objects.listing import Listing
 from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.session import Session
 from kalbio._listing import CachedListing, Kind
@@ -73,9 +74,11 @@ class Source(Generic[R]):
         kind: the kind.
         request: builds the request that lists all.
         make: makes an object of its JSON.
-        name: the member that says what a thing is called.
+        name: the member that says what a thing is called; a property where the JSON does not say it all.
         accepted: the class of objects that stand for their ids.
         one: builds the request that reads the one with an id, where the API has such a call.
+        finish: tells the objects of a listing what they are called, where that takes other listings; whether cached
+            ones will do is its second argument.
     """
 
     kind: Kind[R]
@@ -84,6 +87,7 @@ class Source(Generic[R]):
     name: str
     accepted: type[Resource]
     one: Callable[[str], Mapping[str, Any]] | None = None
+    finish: Callable[[Listing[R], bool], None] | None = None
 
 
 class Directory:
@@ -107,6 +111,7 @@ class Directory:
                 source.name,
                 source.accepted,
                 source.one,
+                source.finish,
             )
             for source in sources
         }

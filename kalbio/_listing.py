@@ -1,10 +1,11 @@
-# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 501eb530b95f)
+# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 7e7da68e01d8)
 """A cached listing of one kind of things, which finds them by id or by exact name."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -40,12 +41,14 @@ class _Loaded(Generic[R]):
     Many a script needs the id of one activity by its title, where thousands are listed.
     """
 
-    def __init__(self, kind: str, response: Any, read: Callable[[Any], Listing[R]], name: str) -> None:
+    def __init__(
+        self, kind: str, response: Any, read: Callable[[Any], Listing[R]], name: str, *, of_objects: bool
+    ) -> None:
         self._kind = kind
         self._response = response
         self._read = read
         self._name = name
-        self._names = read_names(response, name)
+        self._names = None if of_objects else read_names(response, name)
         self._ids = dict(self._names or ())
         if self._names is None:  # what is wrong with it is said now
             _ = self.listing
@@ -89,6 +92,7 @@ class CachedListing(Generic[R]):
         name: str,
         accepted: type[Resource],
         one: Callable[[str], Mapping[str, Any]] | None = None,
+        finish: Callable[[Listing[R], bool], None] | None = None,
     ) -> None:
         self._session = session
         self._kind = kind.name
@@ -97,16 +101,21 @@ class CachedListing(Generic[R]):
         self._name = name
         self._accepted = accepted
         self._one = one
+        self._finish = finish
         # Whether the server reads single objects; not every one does, so the first answer decides.
         self._reads_one: bool | None = None
         self._cache: Cache[str, _Loaded[R]] = Cache(size=1, ttl=constants.LISTING_TTL)
         session.remember(kind.name, lambda _: self.drop())
 
-    def _load(self) -> _Loaded[R]:
-        return _Loaded(self._kind, self._session.call(self._request()), self.adopt, self._name)
+    def _load(self, use_cache: bool) -> _Loaded[R]:
+        response = self._session.call(self._request())
+        loaded = _Loaded(self._kind, response, self.adopt, self._name, of_objects=self._finish is not None)
+        if self._finish is not None:
+            self._finish(loaded.listing, use_cache)
+        return loaded
 
     def _loaded(self, *, use_cache: bool = True) -> _Loaded[R]:
-        return self._cache.get("all", self._load, fresh=not self._session.caching(use_cache))
+        return self._cache.get("all", partial(self._load, use_cache), fresh=not self._session.caching(use_cache))
 
     def adopt(self, response: Any) -> Listing[R]:
         """Make objects of an answer that lists some."""

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_listings.py by scripts/regenerate; edit that file. (digest aeaf3e2e20a4)
+# Derived from kalbio/aio/_listings.py by scripts/regenerate; edit that file. (digest 9cbf4e7b40b7)
 """Where things of each kind are listed: the table for the directory of a client."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
 from kalbio.dashboards import DASHBOARDS, Dashboard
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, KeyField
-from kalbio.entity_types import ENTITY_TYPES, EntityType
+from kalbio.entity_types import ENTITY_TYPES, EntityType, name_by_key_fields
 from kalbio.labels import LABELS, Label
 from kalbio.programs import PROGRAMS, Program
 from kalbio.property_fields import PROPERTY_FIELDS, PropertyField
@@ -51,7 +51,14 @@ SOURCES: tuple[Source[Any], ...] = (
     Source(DASHBOARDS, list_dashboards.build_request, Dashboard, "dashboard_name", Dashboard),
     Source(KEY_FIELDS, list_key_fields.build_request, KeyField, "field_name", KeyField),
     Source(DATA_FIELDS, list_data_fields.build_request, DataField, "field_name", DataField),
-    Source(ENTITY_TYPES, list_entity_slices.build_request, EntityType, "slice_name", EntityType),
+    Source(
+        ENTITY_TYPES,
+        list_entity_slices.build_request,
+        EntityType,
+        "shown_name",
+        EntityType,
+        finish=name_by_key_fields,
+    ),
     Source(LABELS, list_activity_labels.build_request, Label, "label_name", Label),
     Source(PROGRAMS, list_programs.build_request, Program, "title", Program),
     Source(
@@ -82,7 +89,7 @@ def make_directory(client: Client) -> Directory:
     def made(request: Mapping[str, Any] | None) -> None:
         """Forget the types when a record may have brought its own into being."""
         keys = None if request is None else staleness.key_made(request)
-        known = types.cached()
+        known = types.peek()
         if keys is None or known is None or not any(set(kind.key_field_ids) == set(keys) for kind in known.items):
             types.drop()
 

@@ -191,14 +191,9 @@ class _Reading:
         self._client.entity_fields.clear_caches()
         directory = self._client.directory
         chosen = None if wanted is None else set(directory[ENTITY_TYPES].require_ids(list(wanted)))
-        fields = (field.to_dict() for field in self._client.entity_fields.get_key_fields())
-        keys = {str(item["id"]): str(item.get("field_name") or item["id"]) for item in fields}
-        called = {}
-        for item in (one.to_dict() for one in self._client.entity_types.get_types()):
-            made = " + ".join(keys.get(str(key), str(key)) for key in item.get("key_field_ids") or ())
-            called[str(item["id"])] = str(item.get("slice_name") or made or item["id"])
         # Of all, so that the choice changes no name.
-        names = self._names(called.items(), [*OWN_TABLES, "events"])
+        called = [(kind.id, kind.shown_name) for kind in self._client.entity_types.get_types()]
+        names = self._names(called, [*OWN_TABLES, "events"])
         return {identifier: name for identifier, name in names.items() if chosen is None or identifier in chosen}
 
     # -- resources --------------------------------------------------------------------------------------------------

@@ -1,18 +1,20 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 483bc3ca65bc)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest c41f1bb1236e)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 from kaleidoscope_api.api.records import search_records
 
+from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_ids
 from kalbio._directory import Client
 from kalbio._listing import Kind
 from kalbio._model import staleness
-from kalbio._model.fields import EntityTypeData
+from kalbio._model.fields import EntityTypeData, name_of_type
 from kalbio._policy import default_on_error, none
 from kalbio._service import Service
 from kalbio.entity_fields import KEY_FIELDS, EntityFieldIdentifier
@@ -23,16 +25,25 @@ __all__ = ["EntityType", "EntityTypeIdentifier", "EntityTypesService"]
 class EntityType(EntityTypeData):
     """A class of records: those whose keys are values of the same set of key fields."""
 
-    __slots__ = ()
+    __slots__ = ("_of_key_fields",)
     _client: Client | None
 
-    def _label(self) -> str | None:
-        if self.slice_name or self._client is None:
-            return self.slice_name
-        # A type that arose from a combination of key fields has no name; their names are known without a request.
-        keys = self._client.directory[KEY_FIELDS].peek()
-        names = [] if keys is None else [field.field_name for field in keys.items if field.id in self.key_field_ids]
-        return " + ".join(filter(None, names)) or None
+    def __init__(self, raw: dict[str, Any] | None = None, client: Client | None = None, /, **members: Any) -> None:
+        super().__init__(raw, client, **members)
+        self._of_key_fields = ""
+
+    @property
+    def shown_name(self) -> str:
+        """What it is called: its name; a type of several key fields has none, and is called by theirs.
+
+        Such a name, "Compound + Batch", has the key fields in the order in which the workspace lists them. It is as
+        good as a name wherever an entity type is asked for. Empty on a type without a name that did not come in a list
+        of types.
+        """
+        return self.slice_name or self._of_key_fields
+
+    def _text(self) -> str:
+        return self.shown_name or super()._text()
 
     @default_on_error(list)
     def get_record_ids(self) -> list[str]:
@@ -53,9 +64,23 @@ class EntityType(EntityTypeData):
 
 
 EntityTypeIdentifier: TypeAlias = EntityType | str
-"""An entity type, its id, or its name."""
+"""An entity type, its id, or its name; one of several key fields is called "Compound + Batch" after them."""
 
 ENTITY_TYPES: Kind[EntityType] = Kind(staleness.ENTITY_TYPE)
+
+
+def name_by_key_fields(kinds: Iterable[EntityType], use_cache: bool) -> None:
+    """Call the types without a name after their key fields, which are listed when there are such types."""
+    unnamed = [kind for kind in kinds if not kind.slice_name]
+    if not unnamed:
+        return
+    try:
+        fields = unnamed[0]._require_client().directory[KEY_FIELDS].all(use_cache=use_cache)
+    except (PermissionDeniedError, NotFoundError):
+        return  # the types can be used by their ids all the same
+    names = {field.id: field.field_name or field.id for field in fields}
+    for kind in unnamed:
+        kind._of_key_fields = name_of_type(kind.slice_name, kind.key_field_ids, names)
 
 
 class EntityTypesService(Service):
@@ -81,7 +106,7 @@ class EntityTypesService(Service):
 
         Example:
             >>> for kind in client.entity_types.get_types():
-            ...     print(kind.slice_name)
+            ...     print(kind.shown_name)
         """
         return self._types.all(use_cache=use_cache)
 
@@ -90,7 +115,8 @@ class EntityTypesService(Service):
         """Return the entity type of this exact name, None when there is none.
 
         Args:
-            name: the exact name, the id, or the entity type itself.
+            name: the exact name, as "Compound" or, of a type of several key fields, "Compound + Batch"; the id, or the
+                entity type itself.
 
         Raises:
             AmbiguousIdentifierError: several types have this name.

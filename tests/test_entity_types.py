@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.altered import query_of
+from kalbio import AmbiguousIdentifierError, IdentifierNotFoundError
+from tests.altered import alter, query_of
 from tests.conftest import Lab, World
+from tests.demo import NOWHERE
+from tests.rows import row
 
 
 def test_types_are_found_by_their_key_fields(lab: Lab, world: World) -> None:
@@ -35,7 +39,7 @@ def test_types_are_found_by_name(lab: Lab, world: World) -> None:
     lab.client.records.get_or_create_record({"Plate": "P1"})
     before = len(lab.operations())
     assert world(lab.api.entity_types.get_type_exact_keys(["Plate"])) is not None
-    assert lab.operations()[before:] == ["listKeyFields", "listEntitySlices"]
+    assert lab.operations()[before:] == ["listKeyFields", "listEntitySlices", "listKeyFields"]
 
 
 def test_the_records_of_a_type(lab: Lab, world: World) -> None:
@@ -62,16 +66,87 @@ def test_bad_input_is_refused(lab: Lab, world: World, call: Any) -> None:
         world(call(lab.api.entity_types))
 
 
-def test_a_type_of_several_keys_is_called_by_them(lab: Lab, world: World) -> None:
-    """A type without a name shows its key fields where they are known already; no request is made for that."""
-    record = world(lab.api.records.get_or_create_record({"Compound": "SBX-1", "Batch": "9"}))
-    kind = next(item for item in world(lab.api.entity_types.get_types()) if item.id == record.entity_slice_id)
-    kind = type(kind)({**kind.to_dict(), "slice_name": None}, lab.api)
+@pytest.fixture
+def pair(lab: Lab) -> str:
+    """The id of the type of compounds and batches, which has no name of its own."""
+    kind = lab.client.entity_types.get_type_exact_keys(["Compound", "Batch"])
+    assert kind is not None
+    assert kind.slice_name == ""
+    return kind.id
+
+
+def test_a_type_of_several_keys_is_called_by_them(lab: Lab, world: World, pair: str) -> None:
+    """A listed type without a name is shown by its key fields, in the order of these, wherever it stands."""
+    kinds = world(lab.api.entity_types.get_types())
+    kind = next(item for item in kinds if item.id == pair)
     names = [field.field_name for field in world(lab.api.entity_fields.get_key_fields())]
-    before = len(lab.exchanges)
-    assert {"Compound", "Batch"} <= set(names)
-    shown = " + ".join(name for name in names if name in ("Compound", "Batch"))
-    assert repr(kind) == f"<EntityType '{shown}' {kind.id[:8]}>"
+    assert names.index("Compound") < names.index("Batch")
     lab.api.clear_caches()
-    assert repr(kind) == f"<EntityType {kind.id[:8]}>"
+    before = len(lab.exchanges)
+    assert (str(kind), kind.shown_name) == ("Compound + Batch", "Compound + Batch")
+    assert repr(kind) == f"<EntityType 'Compound + Batch' {pair[:8]}>"
+    assert "Compound + Batch" in kinds._repr_html_()
     assert len(lab.exchanges) == before
+    unlisted = type(kind)(kind.to_dict(), lab.api)
+    assert (unlisted.shown_name, str(unlisted)) == ("", f"EntityType {pair[:8]}")
+
+
+def test_a_shown_name_names_the_type(lab: Lab, world: World, pair: str, tmp_path: Path) -> None:
+    """Wherever a type is accepted by its name, that of its key fields is accepted, and its id is sent."""
+    records, shown = lab.api.records, "Compound + Batch"
+    rows = [{"Compound": "SBX-1", "Batch": "B-77", "Comment": "x"}]
+    calls = {
+        "get_type_by_name": lambda: lab.api.entity_types.get_type_by_name(shown),
+        "search_records": lambda: records.search_records(entity_slice_id=shown),
+        "table": lambda: records.table(shown),
+        "plan_upsert": lambda: records.plan_upsert(rows, key=["Compound", "Batch"], entity_type=shown),
+        "upsert": lambda: records.upsert(rows, key=["Compound", "Batch"], entity_type=shown),
+        "pull_data": lambda: lab.api.exports.pull_data("batches.csv", shown, tmp_path),
+        "create_template": lambda: lab.api.result_table_templates.create_template(
+            entity_slice_id=shown, data_field_ids=["Comment"], view_name="Batches"
+        ),
+    }
+    for name, call in calls.items():
+        with row(name):
+            lab.api.clear_caches()
+            before = len(lab.exchanges)
+            result = world(call())
+            asked = [item for item in lab.exchanges[before:] if pair in item.target or pair.encode() in item.body]
+            assert asked or result.id == pair
+
+
+def test_a_name_of_its_own_and_the_same_of_its_keys_is_ambiguous(lab: Lab, world: World, pair: str) -> None:
+    """A name that one type has and another shows raises with the ids of both, before anything is sent."""
+    other = NOWHERE
+    alter(lab, "listEntitySlices", lambda items: [{**items[0], "id": other, "slice_name": "Compound + Batch"}, *items])
+    before = len(lab.operations())
+    with pytest.raises(AmbiguousIdentifierError) as caught:
+        world(lab.api.records.search_records(entity_slice_id="Compound + Batch"))
+    assert set(caught.value.candidates) == {other, pair}
+    assert "searchRecords" not in lab.operations()[before:]
+
+
+def test_an_unknown_type_is_told_with_the_shown_names(lab: Lab, world: World, pair: str) -> None:
+    """A name that comes close, or has the key fields in another order, is told the one that is shown."""
+    for name in ("Compound + Batches", "compound + batch", "Batch + Compound"):
+        with row(name), pytest.raises(IdentifierNotFoundError, match="Did you mean") as caught:
+            world(lab.api.records.table(name))
+        assert caught.value.suggestions[0] == "Compound + Batch"
+
+
+def test_a_renamed_key_field_renames_the_type(lab: Lab, world: World, pair: str) -> None:
+    """The shown name follows a key field that was renamed, by this client or elsewhere."""
+    types = lab.api.entity_types
+    assert world(types.get_type_by_name("Compound + Batch")).id == pair
+    world(world(lab.api.entity_fields.get_key_field_by_id("Batch")).update(field_name="Lot"))
+    assert world(types.get_type_by_name("Compound + Batch")) is None
+    assert world(types.get_type_by_name("Compound + Lot")).id == pair
+    lab.client.entity_fields.get_key_field_by_id("Lot").update(field_name="Charge")
+    assert world(types.get_type_by_name("Compound + Charge")).id == pair
+
+
+def test_types_are_listed_where_key_fields_may_not_be(lab: Lab, world: World, pair: str) -> None:
+    """Credentials that may not list key fields get the types all the same, those without a name by their ids."""
+    lab.fail("listKeyFields", status=403)
+    kind = next(item for item in world(lab.api.entity_types.get_types()) if item.id == pair)
+    assert str(kind) == f"EntityType {pair[:8]}"

@@ -74,6 +74,7 @@ def test_close_matches_ignore_case_and_come_nearest_first() -> None:
     assert close_matches("assay", ["Assay results registration", "Assays of proteins"]) == [
         "Assay results registration"
     ]
+    assert close_matches("batch + compound", ["Compound", "Compound + Batch"]) == ["Compound + Batch", "Compound"]
     assert close_matches(" ", [" x", "Potency"]) == []
     assert close_matches("zzz", ["Potency"]) == []
     assert close_matches(5, ["Potency"]) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from kalbio._core.objects.resource import (
     Resource,
     enum_text,
@@ -49,3 +51,18 @@ class EntityTypeData(Resource):
 
     def _text(self) -> str:
         return self.slice_name or super()._text()
+
+
+def name_of_type(slice_name: str | None, key_field_ids: Collection[str], key_fields: Mapping[str, str]) -> str:
+    """Return what people call an entity type: its name, else those of its key fields; empty when it has neither.
+
+    The order of `key_field_ids` means nothing, so the key fields come in the order in which the workspace lists them.
+
+    Args:
+        slice_name: the name of its own.
+        key_field_ids: the ids of its key fields.
+        key_fields: the names of the key fields of the workspace by their ids, in the order of its list.
+    """
+    known = [name for identifier, name in key_fields.items() if identifier in key_field_ids]
+    unknown = [identifier for identifier in key_field_ids if identifier not in key_fields]
+    return slice_name or " + ".join([*known, *unknown])

@@ -107,7 +107,8 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "addRecordValue": _VALUE,
         "uploadRecordValueFile": _VALUE,
         "getOrCreateKeyField": _change(KEY_FIELD),
-        "updateKeyField": _change(KEY_FIELD),
+        # Types without a name are called after their key fields.
+        "updateKeyField": _change(KEY_FIELD, field_name=frozenset({ENTITY_TYPE})),
         "getOrCreateDataField": _change(DATA_FIELD),
         "updateDataField": _change(DATA_FIELD),
         # Records move to other types, which may be new; their rows in the tables of activities go along.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 
 from kalbio._core.aio.session import AsyncSession
+from kalbio._core.objects.listing import Listing
 from kalbio._core.objects.resource import Resource
 from kalbio._model import staleness
 from kalbio._model.bulk import RowProgress
@@ -72,9 +73,11 @@ class Source(Generic[R]):
         kind: the kind.
         request: builds the request that lists all.
         make: makes an object of its JSON.
-        name: the member that says what a thing is called.
+        name: the member that says what a thing is called; a property where the JSON does not say it all.
         accepted: the class of objects that stand for their ids.
         one: builds the request that reads the one with an id, where the API has such a call.
+        finish: tells the objects of a listing what they are called, where that takes other listings; whether cached
+            ones will do is its second argument.
     """
 
     kind: Kind[R]
@@ -83,6 +86,7 @@ class Source(Generic[R]):
     name: str
     accepted: type[Resource]
     one: Callable[[str], Mapping[str, Any]] | None = None
+    finish: Callable[[Listing[R], bool], Awaitable[None]] | None = None
 
 
 class Directory:
@@ -106,6 +110,7 @@ class Directory:
                 source.name,
                 source.accepted,
                 source.one,
+                source.finish,
             )
             for source in sources
         }

@@ -30,7 +30,7 @@ def types(out: Output) -> None:
         found = client.entity_types.get_types()
         print_objects(
             out, found, ["slice_name", "key_fields", "id"],
-            slice_name=lambda item: item.slice_name or " + ".join(names.get(key, key) for key in item.key_field_ids),
+            slice_name=lambda item: item.shown_name,
             key_fields=lambda item: [names.get(key, key) for key in item.key_field_ids],
         )  # fmt: skip
 
@@ -50,7 +50,7 @@ def programs(out: Output) -> None:
 def views(out: Output) -> None:
     """List the record views: tables of records."""
     with connect() as client:
-        names = {kind.id: kind.slice_name or kind.id for kind in client.entity_types.get_types()}
+        names = {kind.id: str(kind) for kind in client.entity_types.get_types()}
         print_objects(
             out, client.record_views.get_record_views(), ["view_name", "entity_type", "id"],
             entity_type=lambda view: names.get(view.entity_slice_id, view.entity_slice_id),

@@ -21,7 +21,7 @@ from kalbio._core.objects.times import read_time
 from kalbio._core.text.display import printable
 from kalbio._model.content_reading import NUMBER, as_it_stands
 from kalbio._model.field_types import Form, form_of
-from kalbio._model.fields import EntityFieldData
+from kalbio._model.fields import EntityFieldData, EntityTypeData, name_of_type
 from kalbio.mirror import _catalog
 from kalbio.mirror._catalog import Listing, unique_names
 from kalbio.mirror._reading import Numbers, Rows, TypedRows
@@ -563,11 +563,8 @@ class Store:
 
     def _names_of_types(self, contents: Contents) -> dict[str, str]:
         keys = {field_id: field.field_name or field_id for field_id, field in self._fields.items()}
-        wanted = []
-        for item in contents.items["entity_types"]:
-            given = item.get("slice_name")
-            made = " + ".join(keys.get(str(key), str(key)) for key in item.get("key_field_ids") or ())
-            wanted.append((str(item["id"]), given if isinstance(given, str) and given else made))
+        kinds = map(EntityTypeData, map(dict, contents.items["entity_types"]))
+        wanted = [(kind.id, name_of_type(kind.slice_name, kind.key_field_ids, keys)) for kind in kinds]
         return unique_names(wanted, _catalog.OWN_TABLES)
 
     def _keep_names(self, contents: Contents, types: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kalbio.sandbox import Fault
+from kalbio.testing import InProcess
 from tests.cli.conftest import Shell
 
 KALBIO = [sys.executable, "-m", "kalbio"]
@@ -131,6 +132,20 @@ def test_listings_are_printed_in_each_form(shell: Shell, tmp_path: Path) -> None
         assert shell(command, "--csv").out.count("\n") == 1 + len(whole)
     assert shell("whoami", "--json").json["workspace"] == "Sandbox"
     assert "Sandbox" in shell("whoami").out
+
+
+def test_types_of_several_keys_are_shown_and_taken_by_these(shell: Shell) -> None:
+    """Types and views show a type without a name by its key fields, and a command takes it by that."""
+    shown = "Compound + Batch"
+    with InProcess(shell.sandbox).client as client:
+        client.records.get_or_create_record({"Compound": "SBX-1", "Batch": "B-9"})
+        kind = client.entity_types.get_type_by_name(shown)
+        assert kind is not None
+        view = client.record_views.get_record_views()[0]
+    shell.sandbox.store.put("view", {**view.to_dict(), "entity_slice_id": kind.id})
+    for command in ("types", "views"):
+        assert shown in shell(command).out
+    assert "B-9" in shell("records", "table", shown, "--csv").out
 
 
 def test_nothing_is_an_empty_list(shell: Shell) -> None:

@@ -143,6 +143,7 @@ LOOKED_UP: dict[str, tuple[str, Any, list[Any]]] = {
 def test_r002_what_was_made_after_the_listing_is_found(world: World, kind: str) -> None:
     """A miss in a cached listing is looked up in one fresh listing, by id as by name; a true miss costs no more."""
     operation, fill, look_ups = LOOKED_UP[kind]
+    cost = [operation, *(["listKeyFields"] if kind == "entity type" else [])]  # some types are called after their keys
     for look_up in look_ups:
         lab = Lab(world, retries=0)
         made: list[Any] = []
@@ -157,11 +158,11 @@ def test_r002_what_was_made_after_the_listing_is_found(world: World, kind: str) 
         found = world(look_up(lab.api, made[0]))
         found = found[0] if isinstance(found, list) else found
         assert found.id == made[0]["id"]
-        assert lab.operations()[before:] == [operation]
+        assert lab.operations()[before:] == cost
     before = len(lab.operations())
     unknown = {name: [NOWHERE] if isinstance(value, list) else NOWHERE for name, value in made[0].items()}
     assert not world(look_up(lab.api, unknown))
-    assert lab.operations()[before:] == [operation]
+    assert lab.operations()[before:] == cost
 
 
 @pytest.mark.parametrize("policy", ["raise", "log"])

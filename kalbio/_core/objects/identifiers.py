@@ -170,7 +170,7 @@ def did_you_mean(given: Any, known: Iterable[str]) -> str:
 
 
 def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:
-    """Return up to three names that look like what was given, else ones that begin with its words.
+    """Return up to three names: with the same words, then ones that look alike, else ones that begin with it.
 
     Case does not matter.
     """
@@ -180,7 +180,9 @@ def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:
     for name in dict.fromkeys(str.__str__(name) for name in names):  # members of an enumeration as plain text
         folded.setdefault(name.casefold().strip(), []).append(name)
     given = identifier.casefold().strip()
-    close = difflib.get_close_matches(given, folded, n=3, cutoff=0.6)
+    words = sorted(given.split())
+    close = [key for key in folded if words and sorted(key.split()) == words]
+    close += [key for key in difflib.get_close_matches(given, folded, n=3, cutoff=0.6) if key not in close]
     if not close and given:
         begun = re.compile(rf"{re.escape(given)}(?!\w)")
         close = [key for key in folded if begun.match(key)]
