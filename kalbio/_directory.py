@@ -1,9 +1,10 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest d663f7c2c483)
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest ad3968f80878)
 """The directory of a client: it finds a thing of any kind by its id, its name, or the object."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
@@ -78,7 +79,7 @@ class Source(Generic[R]):
         accepted: the class of objects that stand for their ids.
         one: builds the request that reads the one with an id, where the API has such a call.
         finish: tells the objects of a listing what they are called, where that takes other listings; whether cached
-            ones will do is its second argument.
+            ones will do is its last argument.
     """
 
     kind: Kind[R]
@@ -87,7 +88,7 @@ class Source(Generic[R]):
     name: str
     accepted: type[Resource]
     one: Callable[[str], Mapping[str, Any]] | None = None
-    finish: Callable[[Listing[R], bool], None] | None = None
+    finish: Callable[[Client, Listing[R], bool], None] | None = None
 
 
 class Directory:
@@ -111,7 +112,7 @@ class Directory:
                 source.name,
                 source.accepted,
                 source.one,
-                source.finish,
+                None if source.finish is None else partial(source.finish, client),
             )
             for source in sources
         }

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest c41f1bb1236e)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 3c4e69e103f7)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ EntityTypeIdentifier: TypeAlias = EntityType | str
 ENTITY_TYPES: Kind[EntityType] = Kind(staleness.ENTITY_TYPE)
 
 
-def name_by_key_fields(kinds: Iterable[EntityType], use_cache: bool) -> None:
+def name_by_key_fields(client: Client, kinds: Iterable[EntityType], use_cache: bool) -> None:
     """Call the types without a name after their key fields, which are listed when there are such types."""
     unnamed = [kind for kind in kinds if not kind.slice_name]
     if not unnamed:
         return
     try:
-        fields = unnamed[0]._require_client().directory[KEY_FIELDS].all(use_cache=use_cache)
+        fields = client.directory[KEY_FIELDS].all(use_cache=use_cache)
     except (PermissionDeniedError, NotFoundError):
         return  # the types can be used by their ids all the same
     names = {field.id: field.field_name or field.id for field in fields}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_a_shown_name_names_the_type(lab: Lab, world: World, pair: str, tmp_path
     """Wherever a type is accepted by its name, that of its key fields is accepted, and its id is sent."""
     records, shown = lab.api.records, "Compound + Batch"
     rows = [{"Compound": "SBX-1", "Batch": "B-77", "Comment": "x"}]
-    calls = {
+    calls: dict[str, Callable[[], Any]] = {
         "get_type_by_name": lambda: lab.api.entity_types.get_type_by_name(shown),
         "search_records": lambda: records.search_records(entity_slice_id=shown),
         "table": lambda: records.table(shown),
@@ -141,7 +142,9 @@ def test_a_renamed_key_field_renames_the_type(lab: Lab, world: World, pair: str)
     world(world(lab.api.entity_fields.get_key_field_by_id("Batch")).update(field_name="Lot"))
     assert world(types.get_type_by_name("Compound + Batch")) is None
     assert world(types.get_type_by_name("Compound + Lot")).id == pair
-    lab.client.entity_fields.get_key_field_by_id("Lot").update(field_name="Charge")
+    lot = lab.client.entity_fields.get_key_field_by_id("Lot")
+    assert lot is not None
+    lot.update(field_name="Charge")
     assert world(types.get_type_by_name("Compound + Charge")).id == pair
 
 

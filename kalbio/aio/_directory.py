@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
@@ -77,7 +78,7 @@ class Source(Generic[R]):
         accepted: the class of objects that stand for their ids.
         one: builds the request that reads the one with an id, where the API has such a call.
         finish: tells the objects of a listing what they are called, where that takes other listings; whether cached
-            ones will do is its second argument.
+            ones will do is its last argument.
     """
 
     kind: Kind[R]
@@ -86,7 +87,7 @@ class Source(Generic[R]):
     name: str
     accepted: type[Resource]
     one: Callable[[str], Mapping[str, Any]] | None = None
-    finish: Callable[[Listing[R], bool], Awaitable[None]] | None = None
+    finish: Callable[[Client, Listing[R], bool], Awaitable[None]] | None = None
 
 
 class Directory:
@@ -110,7 +111,7 @@ class Directory:
                 source.name,
                 source.accepted,
                 source.one,
-                source.finish,
+                None if source.finish is None else partial(source.finish, client),
             )
             for source in sources
         }

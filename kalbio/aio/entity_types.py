@@ -68,13 +68,13 @@ EntityTypeIdentifier: TypeAlias = EntityType | str
 ENTITY_TYPES: Kind[EntityType] = Kind(staleness.ENTITY_TYPE)
 
 
-async def name_by_key_fields(kinds: Iterable[EntityType], use_cache: bool) -> None:
+async def name_by_key_fields(client: Client, kinds: Iterable[EntityType], use_cache: bool) -> None:
     """Call the types without a name after their key fields, which are listed when there are such types."""
     unnamed = [kind for kind in kinds if not kind.slice_name]
     if not unnamed:
         return
     try:
-        fields = await unnamed[0]._require_client().directory[KEY_FIELDS].all(use_cache=use_cache)
+        fields = await client.directory[KEY_FIELDS].all(use_cache=use_cache)
     except (PermissionDeniedError, NotFoundError):
         return  # the types can be used by their ids all the same
     names = {field.id: field.field_name or field.id for field in fields}
