@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 4cade41657ef)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest d9b177d2e22c)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -163,6 +163,7 @@ class Upserts(BulkWrites):
         sheet: str | None = None,
         separator: str | None = None,
         encoding: str | None = None,
+        skip_rows: int = 0,
         **older: Unpack[OlderNames],
     ) -> UpsertPlan:
         """Tell what `upsert` would do with a table: what is new, what has changed, and what cannot be loaded.
@@ -192,6 +193,7 @@ class Upserts(BulkWrites):
             sheet: the sheet of an Excel file.
             separator: the character between the cells of a text file.
             encoding: the encoding of a text file.
+            skip_rows: how many lines of a text file, or rows of a sheet, stand above the names of the columns.
             **older: the older names of arguments: `entity_slice_id`, `operation_id`, `activity_id`, `record_view_id`,
                 `program_id`.
 
@@ -219,7 +221,10 @@ class Upserts(BulkWrites):
         if isinstance(data, list | tuple) and not data:
             # A list without rows has no columns either; there is nothing to load.
             return self._made(UpsertPlan(Layout({}, {}, {}, None, None, None, only_changed), [], Refusals(), 0))
-        rows = read_cells(data, sheet=sheet, separator=separator, encoding=encoding, converters=converters, nested=True)
+        rows = read_cells(
+            data, sheet=sheet, separator=separator, encoding=encoding, skip_rows=skip_rows, converters=converters,
+            nested=True,
+        )  # fmt: skip
         fields = column_fields(self._directory, rows, key, columns, create_fields)
         activity_id, view, place = self._place(activity, table)
         kind = entity_type if entity_type is not None or view is None else view.entity_slice_id
@@ -342,6 +347,7 @@ class Upserts(BulkWrites):
         sheet: str | None = None,
         separator: str | None = None,
         encoding: str | None = None,
+        skip_rows: int = 0,
         on_error: OnError = "stop",
         journal: str | Path | None = None,
         progress: RowProgress | bool | None = None,
@@ -367,6 +373,7 @@ class Upserts(BulkWrites):
             sheet: as in `plan_upsert`.
             separator: as in `plan_upsert`.
             encoding: as in `plan_upsert`.
+            skip_rows: as in `plan_upsert`.
             on_error: "stop" sends nothing when a cell or a row cannot be loaded, and ends the load after the first
                 import in which something failed; "continue" loads the rest.
             journal: path of a file that keeps what became of each record. To continue a load that was killed, run it
@@ -403,7 +410,7 @@ class Upserts(BulkWrites):
         plan = self.plan_upsert(
             data, key, entity_type=entity_type, columns=columns, activity=activity, table=table, program=program,
             only_changed=only_changed, create_fields=create_fields, near_twins=near_twins, converters=converters,
-            sheet=sheet, separator=separator, encoding=encoding,
+            sheet=sheet, separator=separator, encoding=encoding, skip_rows=skip_rows,
         )  # fmt: skip
         if stop and plan.refused:
             raise LoadRefusedError(plan)

@@ -55,6 +55,7 @@ from tests.bad_inputs import (
     RECORD,
     SECONDS,
     TEXT,
+    WRONG_NUMBERS,
     Kind,
     Things,
     by_id,
@@ -226,6 +227,7 @@ BY_NAME: dict[str, Kind] = {
     "converters": Kind(
         lambda _: None, lambda _: [*WRONG_MAPS, {"Compound": 5}, {"Compound": "text"}, {"Compound": [5]}]
     ),
+    "skip_rows": Kind(lambda _: 0, lambda _: [*WRONG_NUMBERS, 10**5000]),
     "near_twins": choice("refuse"),
     "on_error": choice("stop"),
     **dict.fromkeys(

@@ -123,8 +123,36 @@ TEXT: dict[str, Case] = {
     "a name of hard blanks is none": (".csv", "a,\xa0\n1,2\n".encode(), {}, "'2' stands in a column without a name"),
     "two columns of one name": (".csv", b"a,a\n1,2\n", {}, "Two columns are called 'a'"),
     "names that differ in blanks": (".csv", b"a , a\n1,2\n", {}, [{"a ": "1", " a": "2"}]),
-    "a line before the names": (".csv", b"# plate 7\na;b\n1;2\n", {}, "'# plate 7'.*remove what stands before"),
-    "a line before names with commas": (".csv", b"plate 7\na,b\n1,2\n", {}, "'plate 7'.*remove what stands before"),
+    "a line before the names": (".csv", b"# plate 7\na;b\n1;2\n", {}, "'# plate 7'.*give skip_rows=1, which"),
+    "a line before names with commas": (".csv", b"plate 7\na,b\n1,2\n", {}, "'plate 7'.*give skip_rows=1, which"),
+    "blank lines before a line before the names": (".csv", b"\n\nplate 7\n\na,b\n1,2\n", {}, "give skip_rows=4, which"),
+    "lines above, left out": (".csv", b'"x" y;\n\na,b\n1,2\n', {"skip_rows": 1}, AB),
+    "lines above and a blank one, left out": (".csv", b'"x" y;\r\n\r\na,b\r\n1,2\r\n', {"skip_rows": 2}, AB),
+    "lines above with an open quote, in an old Mac": (".csv", b'"\ra;b\r1;2\r', {"skip_rows": 1}, AB),
+    "lines above, which keep the numbers of lines": (
+        ".csv",
+        b"x\n\na,b\n1,2\n3\n",
+        {"skip_rows": 2},
+        "line 5: 1 cells, where the header has 2",
+    ),
+    "a named separator is a line too": (".csv", b"sep=;\nx,y,z\na;b\n1;2\n", {"skip_rows": 2}, AB),
+    "lines above of fewer cells are asked about": (
+        ".csv",
+        b"Date,2026-01-31\nBy,A\n\na,b,c\n1,2,3\n",
+        {},
+        "line 4: 3 cells, where the header has 2.*stand in line 4, give skip_rows=3$",
+    ),
+    "lines above with other separators are asked about": (
+        ".csv",
+        b"Date;1,5\na,b,c\n1,2,3\n4,5,6\n",
+        {},
+        "what separates the cells cannot be told.*stand in line 2, give skip_rows=1$",
+    ),
+    "a long row is no table below others": (".csv", b"a,b\n1,2\n3,4,5\n", {}, "in double quotes$"),
+    "more lines left out than there are": (".csv", b"a\n1", {"skip_rows": 2}, "has 2 lines; skip_rows=2 leaves none"),
+    "all lines left out": (".csv", b"a\n1\n", {"skip_rows": 2}, "is empty below line 2"),
+    "rows of no file left out": (".jsonl", b'{"a": 1}', {"skip_rows": 1}, "skip_rows is for text files and Excel"),
+    "a part of a line left out": (".csv", b"a\n", {"skip_rows": 1.5}, "skip_rows must be a whole number"),
     "one column": (".csv", b"a\nx\ny\n", {}, [{"a": "x"}, {"a": "y"}]),
     "one column, semicolons in some lines": (".csv", b"a\nx; y\nz\n", {}, [{"a": "x; y"}, {"a": "z"}]),
     "a file of Excel called .csv": (".csv", b"PK\x03\x04\x14\0", {}, "call it .xlsx"),
@@ -224,6 +252,14 @@ def hidden(book: Any, alone: bool = False) -> None:
         book.worksheets[0].delete_rows(1, 5)
 
 
+def with_rows_above(book: Any) -> None:
+    """Put a title over both columns, a formula and an empty row above the table."""
+    first = book.worksheets[0]
+    first.insert_rows(1, 3)
+    first["A1"], first["A2"] = "Reader 7", "=NOW()"
+    first.merge_cells("A1:B1")
+
+
 def set_cell(place: str, value: Any) -> Callable[[Any], None]:
     """Set a cell of the first sheet."""
     return lambda book: book.worksheets[0].__setitem__(place, value)
@@ -297,6 +333,19 @@ EXCEL: dict[str, Case] = {
         {(2, "v"): "error of the sheet", (3, "v"): "error of the sheet", (4, "v"): "formula without a result"},
     ),
     "text that begins as a formula": (".xlsx", sheet("x", change=text_of_formula), {}, rows_of("=1+1")),
+    "rows above, left out with their merged cells and formulas": (
+        ".xlsx",
+        sheet(1, 2, change=with_rows_above),
+        {"skip_rows": 3},
+        [{"k": "K2", "v": 1}, {"k": "K3", "v": 2}],
+    ),
+    "rows above that are not told": (
+        ".xlsx",
+        sheet(1, change=with_rows_above),
+        {},
+        "cells are merged, A1:B1.*skip_rows=N",
+    ),
+    "all rows left out": (".xlsx", sheet(1), {"skip_rows": 2}, "has nothing in the sheet below row 2"),
     "merged cells": (
         ".xlsx",
         sheet(1, 2, change=lambda book: book.worksheets[0].merge_cells("B2:B3")),

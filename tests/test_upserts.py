@@ -785,8 +785,17 @@ def test_lines_of_separators_alone_are_no_rows(lab: Lab, tmp_path: Path) -> None
     made = plan(lab, path)
     assert (made.refused, made.records_new) == ([], 2)
     path.write_text("Plate 7;\nCompound;logP\nU-0;1\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="remove what stands above the names of the columns"):
+    with pytest.raises(ValueError, match="give skip_rows=N where N lines stand above the names of the columns"):
         plan(lab, path)
+
+
+def test_lines_above_a_table_are_left_out(lab: Lab, tmp_path: Path) -> None:
+    """Plan and load do not look at what an instrument writes above its table, and rows keep their line numbers."""
+    path = tmp_path / "run.csv"
+    path.write_text('Reader 7, "A\n\nDate;2026-01-31;10:00\n\nCompound;logP\nU-0;1\nU-1;x\n', encoding="utf-8")
+    assert [(cell.row, cell.column) for cell in plan(lab, path, skip_rows=4).refused] == [(7, "logP")]
+    assert upsert(lab, path, skip_rows=4, on_error="continue").counts == {"refused": 1, "done": 1}
+    assert histories(lab, "U-0") == {"logP": ["1"]}
 
 
 def test_cures_fit_the_cells(lab: Lab) -> None:

@@ -24,7 +24,7 @@ FLAGS = (
 )  # fmt: skip
 WHOLE_NUMBERS = (
     "batch_size", "duration", "initial_counter_value", "limit", "page", "page_size", "position_index",
-    "serial_format_padding",
+    "serial_format_padding", "skip_rows",
 )  # fmt: skip
 TEXTS = (
     "category_name", "completed_behavior", "display_aggregation_type", "encoding", "error_message", "external_id",

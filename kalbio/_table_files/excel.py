@@ -26,19 +26,27 @@ _FORMULA = re.compile(rb"<(\w+:)?f[\s/>]")
 _FIRST_DAY = datetime(1900, 3, 1)  # the calendar of Excel has a 29th of February 1900, and times of day are before it
 
 
-def from_xlsx(path: Path, sheet: str | None) -> tuple[list[Any], Iterator[tuple[int, Sequence[Any]]]]:
-    """Return the header and the numbered rows of a sheet; its first row that is not empty has the names."""
+def from_xlsx(
+    path: Path, sheet: str | None, skip_rows: int = 0
+) -> tuple[list[Any], Iterator[tuple[int, Sequence[Any]]]]:
+    """Return the header and the numbered rows of a sheet.
+
+    So many rows at its top are not looked at; the first one below them that is not empty has the names.
+    """
     require_excel()
-    rows = _rows(path, sheet)
+    rows = _rows(path, sheet, skip_rows)
     if not rows:
-        raise ArgumentError(f"{path.name!r} has nothing in the sheet: the first row has the names of the columns")
+        below = f" below row {skip_rows}" if skip_rows else ""
+        raise ArgumentError(
+            f"{path.name!r} has nothing in the sheet{below}: the first row has the names of the columns"
+        )
     (_, head), *rest = rows
     width = max(max(cells) for _, cells in rows) + 1
     header = [head.get(place) for place in range(width)]
     return header, ((number, [cells.get(place) for place in range(width)]) for number, cells in rest)
 
 
-def _rows(path: Path, sheet: str | None) -> list[tuple[int, dict[int, Any]]]:
+def _rows(path: Path, sheet: str | None, skip_rows: int) -> list[tuple[int, dict[int, Any]]]:
     """Return the rows that are not empty, each with its number and its cells by their place."""
     book = _load(path, data_only=True)
     sheets = {read.title: read for read in book.worksheets}
@@ -66,14 +74,16 @@ def _rows(path: Path, sheet: str | None) -> list[tuple[int, dict[int, Any]]]:
         raise ArgumentError(f"{path.name!r} {few}; give sheet={options}")
     if not filled:
         return []
-    merged = sorted(str(area) for area in sheets[filled[0]].merged_cells.ranges)
+    merged = sorted(str(area) for area in sheets[filled[0]].merged_cells.ranges if area.max_row > skip_rows)
     if merged:
         raise ArgumentError(
-            f"{path.name!r}: cells are merged, {merged[0]}; it is not said which of them have the value"
+            f"{path.name!r}: cells are merged, {merged[0]}; it is not said which of them have the value;"
+            " where they stand above the names of the columns, give skip_rows=N for N rows"
         )
     rows: dict[int, dict[int, Any]] = {}
     for (row, column), value in sorted(found[filled[0]].items(), key=lambda item: item[0]):
-        rows.setdefault(row, {})[column - 1] = value
+        if row > skip_rows:
+            rows.setdefault(row, {})[column - 1] = value
     return list(rows.items())
 
 

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ _ONE_BYTE = frozenset({"cp1252", "iso8859-1", "iso8859-15", "mac-roman", "cp437"
 _NAMED = re.compile(r"""\s*"?sep=([^"\r\n])"?[ ]*(?=[\r\n])""", re.IGNORECASE)
 _FIRST_LINE = re.compile(r"""[\r\n]*(?:[^"\r\n]|"[^"]*")*""")
 _SEPARATORS = {",": "','", ";": "';'", "\t": r"'\t'", "|": "'|'"}
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def decoded(path: Path, encoding: str | None) -> str:
@@ -77,8 +79,13 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def from_delimited(path: Path, separator: str | None, encoding: str | None) -> tuple[list[Any], Iterator[Any]]:
-    """Return the header and the numbered rows of separated values, every cell as its text."""
+def from_delimited(
+    path: Path, separator: str | None, encoding: str | None, skip_rows: int = 0
+) -> tuple[list[Any], Iterator[Any]]:
+    """Return the header and the numbered rows of separated values, every cell as its text.
+
+    So many lines at the beginning are not looked at; the first one behind them that is not blank has the names.
+    """
     text = decoded(path, encoding)
     if separator is not None and (not isinstance(separator, str) or len(separator) != 1 or separator in '\r\n"'):
         raise ArgumentError(f"separator must be one letter, as ';' or a tab; got {safe_repr(separator)}")
@@ -86,17 +93,49 @@ def from_delimited(path: Path, separator: str | None, encoding: str | None) -> t
     if named is not None:
         separator = separator or named[1]
         text = text[named.end() :]  # from the end of that line on, so that lines keep their numbers
+    if skip_rows:
+        text = _without_first(path, text, skip_rows)
     lines = _parsed(path, text, separator) if separator else _parsed_as_told(path, text)
     if not lines:
-        raise ArgumentError(f"{path.name!r} is empty: the first line has the names of the columns")
+        below = f" below line {skip_rows}" if skip_rows else ""
+        raise ArgumentError(f"{path.name!r} is empty{below}: the first line has the names of the columns")
     (_, header), *rest = lines
     for number, cells in rest:
         if len(cells) != len(header):
             raise ArgumentError(
                 f"{path.name!r}, line {number}: {len(cells)} cells, where the header has {len(header)}; a cell with a"
-                " separator or a line break in it stands in double quotes"
+                f" separator or a line break in it stands in double quotes{_cure_of_lines_above(text)}"
             )
     return [*header], iter(rest)
+
+
+def _without_first(path: Path, text: str, count: int) -> str:
+    """Return a text with so many lines emptied, so that the others keep their numbers."""
+    ends = islice(_LINE_END.finditer(text), min(count, len(text) + 1))
+    places = [found.end() for found in ends]
+    if len(places) < count:
+        some = "1 line" if not places else f"{len(places) + 1} lines"
+        raise ArgumentError(f"{path.name!r} has {some}; skip_rows={safe_repr(count)} leaves none of them")
+    return "\n" * count + text[places[-1] :]
+
+
+def _cure_of_lines_above(text: str) -> str:
+    """Return how many lines stand above a table, as a cure: the lines of the table have as many separators as its last.
+
+    Empty where that cannot be told.
+    """
+    lines = _LINE_END.split(text.rstrip("\r\n"))
+    found: dict[int, None] = {}
+    for separator in _SEPARATORS:
+        width, first = lines[-1].count(separator), len(lines)
+        while width and first and lines[first - 1].count(separator) == width:
+            first -= 1
+        if width and 0 < first < len(lines) - 1 and any(lines[:first]):
+            found[first] = None
+    if len(found) != 1:
+        return ""
+    (first,) = found
+    return f"; where the names of the columns stand in line {first + 1}, give skip_rows={first}"
 
 
 def _parsed(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[str]]]:
@@ -148,10 +187,10 @@ def _parsed_as_told(path: Path, text: str) -> list[tuple[int, Sequence[str]]]:
         rest = [",".join(cells) for _, cells in lines[1:]]
         if not there and rest and any(all(separator in line for line in rest) for separator in _SEPARATORS):
             free = next((shown for separator, shown in _SEPARATORS.items() if separator not in text), "...")
+            skip = f"skip_rows={lines[1][0] - 1}, which leaves out what stands above the names of the columns"
             raise ArgumentError(
                 f"{path.name!r}: the first line, {safe_repr(head.strip())}, has one name, and all other lines look like"
-                f" several cells; remove what stands before the names of the columns, or give separator={free} if the"
-                " table has one column"
+                f" several cells; give {skip}, or separator={free} if the table has one column"
             )
         return lines
     fitting: dict[str, list[tuple[int, Sequence[str]]]] = {}
@@ -166,7 +205,9 @@ def _parsed_as_told(path: Path, text: str) -> list[tuple[int, Sequence[str]]]:
     if len(fitting) == 1:
         return next(iter(fitting.values()))
     options = " or ".join(_SEPARATORS[separator] for separator in fitting or there)
-    raise ArgumentError(f"{path.name!r}: what separates the cells cannot be told; give separator={options}")
+    raise ArgumentError(
+        f"{path.name!r}: what separates the cells cannot be told; give separator={options}{_cure_of_lines_above(text)}"
+    )
 
 
 def from_json_lines(path: Path) -> Iterator[dict[str, Any]]:

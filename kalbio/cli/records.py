@@ -278,6 +278,8 @@ class _Load(click.Command):
 @click.option("--sheet", metavar="NAME", help="The sheet of an Excel file.")
 @click.option("--separator", metavar="CHAR", help="The character between the cells of a text file.")
 @click.option("--encoding", metavar="NAME", help="The encoding of a text file.")
+@click.option("--skip-rows", type=click.IntRange(0), metavar="N", help="How many lines of a text file, or rows of a "
+              "sheet, stand above the names of the columns.")  # fmt: skip
 @click.option("--timeout", type=float, default=300.0, show_default=True, metavar="S", help="Longest time to wait for "
               "an import, in seconds.")  # fmt: skip
 @connected

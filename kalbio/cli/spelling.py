@@ -124,6 +124,8 @@ _PATTERNS: list[tuple[str, _Typed]] = [
     (r"\bseparator='\\t'", r"--separator $'\\t'"),
     (rf"\bseparator=({_TEXT})", _option("separator")),
     (rf"\bsheet=({_TEXT})", _option("sheet")),
+    (r"\bskip_rows=(N|[0-9]+)", r"--skip-rows \1"),
+    (r"\bskip_rows is for\b", "--skip-rows is for"),
     (rf"\bclient\.entity_fields\.get_or_create_key_field\(({_TEXT})\)", _new_key_field),
     # Records
     (rf"(?<=There is no record )({_KEYS})", _pairs("")),

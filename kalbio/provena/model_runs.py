@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest df19abef3127)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 16cb1bf19ba4)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -210,6 +210,7 @@ class ModelRunsService(RegistryService[ModelRun]):
         sheet: str | None = None,
         separator: str | None = None,
         encoding: str | None = None,
+        skip_rows: int = 0,
         on_invalid: Literal["raise", "skip"] = "raise",
         journal: str | os.PathLike[str] | None = None,
         batch_size: int = BATCH,
@@ -229,6 +230,7 @@ class ModelRunsService(RegistryService[ModelRun]):
             sheet: the sheet of an Excel file, where there are several.
             separator: the character between the cells of a text file, where it cannot be told from the file.
             encoding: the encoding of a text file that is not UTF-8, such as "cp1252".
+            skip_rows: how many lines of a text file, or rows of a sheet, stand above the names of the columns.
             on_invalid: "skip" registers the other rows when some are refused here.
             journal: path of a file that keeps what became of each row. To go on with a load that was killed, run it
                 again with the same rows and the same file: no run is registered twice. Rows that were refused or failed
@@ -256,11 +258,12 @@ class ModelRunsService(RegistryService[ModelRun]):
         """
         require_one_of("on_invalid", on_invalid, ("raise", "skip"))
         require_whole("batch_size", batch_size, 1)
+        require_whole("skip_rows", skip_rows, 0)
         check_times(1, timeout)
         require_progress(progress)
         if journal is not None:
             require_path("journal", journal)
-        table = in_thread(partial(read_table, rows, sheet, separator, encoding))
+        table = in_thread(partial(read_table, rows, sheet, separator, encoding, skip_rows))
         records, details = self._read(table, workflow_template)
         if details and on_invalid == "raise":
             raise RunsRefusedError(details)

@@ -11,7 +11,7 @@ from typing import Any, overload
 import attrs
 
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.objects.checks import require_text
+from kalbio._core.objects.checks import require_text, require_whole_number
 from kalbio._core.objects.identifiers import close_matches
 from kalbio._core.text.display import safe_repr
 from kalbio._core.text.html_tables import html_table
@@ -77,6 +77,7 @@ def read_rows(
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
+    skip_rows: int = 0,
     converters: Converters | None = None,
     columns: Mapping[Any, str | None] | None = None,
 ) -> Rows:
@@ -93,6 +94,8 @@ def read_rows(
         separator: the character between the cells of a text file, where it cannot be told from the file; a first
             line `sep=;`, as Excel knows it, tells it.
         encoding: the encoding of a text file that is neither UTF-8 nor begins with a mark, e.g. "cp1252".
+        skip_rows: how many lines of a text file, or rows of a sheet, stand above the table; blank ones count too. The
+            first one below them that is not blank has the names of the columns.
         converters: column to what its cells are to become: a function such as `decimal_comma`, a name such as
             "decimal-comma" or "without-unit:nM", or a list of these, one after the other. They are not called for cells
             without a value. Columns are named as in the table. The names are `decimal-comma`, `grouped-digits`,
@@ -112,7 +115,13 @@ def read_rows(
         [{'Compound': 'CPD-1', 'logP': 2.5}, {'Compound': 'CPD-2'}]
     """
     rows = read_cells(
-        source, sheet=sheet, separator=separator, encoding=encoding, converters=converters, columns=columns
+        source,
+        sheet=sheet,
+        separator=separator,
+        encoding=encoding,
+        skip_rows=skip_rows,
+        converters=converters,
+        columns=columns,
     )
     if rows.refused:
         raise RefusedCellsError(rows.refused)
@@ -125,6 +134,7 @@ def read_cells(
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
+    skip_rows: int = 0,
     converters: Converters | None = None,
     columns: Mapping[Any, str | None] | None = None,
     nested: bool = False,
@@ -133,7 +143,7 @@ def read_cells(
 
     With `nested`, lists and dicts are left as they are, for the field to say whether it takes them.
     """
-    found, numbered = _table(source, sheet, separator, encoding)
+    found, numbered = _table(source, sheet, separator, encoding, require_whole_number("skip_rows", skip_rows, 0))
     names = _names(found, columns or {})
     converts = _converts(found, converters or {})
     rows: list[dict[str, Any]] = []
@@ -166,7 +176,7 @@ def read_cells(
             if cell is not MISSING:
                 if not name:
                     above = (
-                        ", and remove what stands above the names of the columns, if anything does"
+                        ", or give skip_rows=N where N lines stand above the names of the columns"
                         if isinstance(source, str | os.PathLike)
                         else ""
                     )
@@ -249,9 +259,15 @@ def _plain(value: Any, nested: bool) -> Any:
     return plain_cell(value)
 
 
-def _table(source: Any, sheet: str | None, separator: str | None, encoding: str | None) -> tuple[list[Any], Numbered]:
+def _table(
+    source: Any, sheet: str | None, separator: str | None, encoding: str | None, skip_rows: int
+) -> tuple[list[Any], Numbered]:
     if isinstance(source, str | os.PathLike):
-        return _file(Path(source), sheet, separator, encoding)
+        return _file(Path(source), sheet, separator, encoding, skip_rows)
+    options = {"sheet": sheet, "separator": separator, "encoding": encoding, "skip_rows": skip_rows or None}
+    for name, given in options.items():
+        if given is not None:
+            raise ArgumentError(f"{name} is for files, and the table is no path of one: {safe_repr(source)}")
     if isinstance(source, Table):
         # Without the ids: they are no field, and pushed they would make one.
         return [column.name for column in source.fields], enumerate(zip(*source.contents, strict=True))
@@ -268,19 +284,23 @@ def _table(source: Any, sheet: str | None, separator: str | None, encoding: str 
     return _records(source)
 
 
-def _file(path: Path, sheet: str | None, separator: str | None, encoding: str | None) -> tuple[list[Any], Numbered]:
+def _file(
+    path: Path, sheet: str | None, separator: str | None, encoding: str | None, skip_rows: int
+) -> tuple[list[Any], Numbered]:
     kind = path.suffix.lower()
     if sheet is not None and kind not in (".xlsx", ".xlsm"):
         raise ArgumentError(f"sheet is for Excel files; {path.name!r} has no sheets")
     if kind in (".csv", ".txt", ".tsv", ".tab"):
         separator = separator or ("\t" if kind in (".tsv", ".tab") else None)
-        return from_delimited(path, separator, encoding)
+        return from_delimited(path, separator, encoding, skip_rows)
     if separator is not None or encoding is not None:
         raise ArgumentError(f"separator and encoding are for text files; {path.name!r} is none")
+    if kind in (".xlsx", ".xlsm"):
+        return from_xlsx(path, None if sheet is None else require_text("sheet", sheet), skip_rows)
+    if skip_rows:
+        raise ArgumentError(f"skip_rows is for text files and Excel files; {path.name!r} is none")
     if kind in (".jsonl", ".ndjson"):
         return _records(from_json_lines(path), first=1)
-    if kind in (".xlsx", ".xlsm"):
-        return from_xlsx(path, None if sheet is None else require_text("sheet", sheet))
     if kind in (".parquet", ".pq"):
         frame = from_frame(path)
         assert frame is not None

@@ -262,6 +262,17 @@ def test_cures_are_what_one_types(shell: Shell, tmp_path: Path) -> None:
         assert re.search(r"client\.|kalbio\.[a-z]|\bErrno|\b[a-z_]+=[\[{'\"A-Z]", told) is None, told
 
 
+def test_lines_above_a_table_are_skipped(shell: Shell, tmp_path: Path) -> None:
+    """What stands above the names of columns is told with the option that leaves it out, and left out by it."""
+    file = tmp_path / "run.csv"
+    file.write_text("Reader 7\nCompound,Dose\nNEW-1,1\n", encoding="utf-8")
+    command = ("records", "load", file, "--key", "Compound", "--plan", "--json", "--create-fields")
+    assert "give --skip-rows 1, which" in shell(*command, code=2).err
+    assert shell(*command, "--skip-rows", "1").json["values"]["new"] == 1
+    file = file.rename(file.with_suffix(".jsonl"))
+    assert "--skip-rows is for" in shell(*command[:2], file, *command[3:], "--skip-rows", "1", code=2).err
+
+
 def test_only_words_of_the_client_become_options(recwarn: pytest.WarningsRecorder) -> None:
     """What a server says is printed as it came, and so is what looks like a text of Python and is none."""
     words = "b has encoding='x', overwrite=True"

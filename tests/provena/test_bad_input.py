@@ -46,6 +46,7 @@ BY_NAME: dict[str, tuple[Any, list[Any]]] = {
     "validate_record": (True, FLAG), "required_only": (True, FLAG), "copy_files": (False, FLAG),
     "limit": (1, COUNT), "page_size": (10, COUNT), "history_id": (0, COUNT), "index": (1, COUNT), "count": (1, COUNT),
     "at_a_time": (1, COUNT), "depth": (1, COUNT), "expires_in": (60, COUNT), "batch_size": (5, COUNT),
+    "skip_rows": (0, COUNT),
     "timeout": (1.0, SECONDS), "interval": (1.0, SECONDS),
     "record_type": ("ALL", CHOICE), "sort": ("DISPLAY_NAME", CHOICE), "mode": ("ADD_ONLY", CHOICE),
     "state": ("DENIED_PENDING_DELETION", CHOICE), "value_type": ("URL", CHOICE), "on_failure": ("raise", CHOICE),

@@ -59,32 +59,35 @@ class RunTable:
     workflow_template: str | None
 
 
-def read_table(source: Any, sheet: str | None, separator: str | None, encoding: str | None) -> RunTable:
+def read_table(
+    source: Any, sheet: str | None, separator: str | None, encoding: str | None, skip_rows: int = 0
+) -> RunTable:
     """Return the rows of a frame of pandas or polars, of a list, or of a file.
 
     Raises ValueError for what is no table, and OSError for a file that cannot be read.
     """
     if isinstance(source, str | os.PathLike):
-        return _read_file(Path(source), sheet, separator, encoding)
-    for name, given in (("sheet", sheet), ("separator", separator), ("encoding", encoding)):
+        return _read_file(Path(source), sheet, separator, encoding, skip_rows)
+    options = {"sheet": sheet, "separator": separator, "encoding": encoding, "skip_rows": skip_rows or None}
+    for name, given in options.items():
         if given is not None:
             raise ArgumentError(f"{name} is for files; rows is no path of one")
     rows = list(_rows_of(source))
     return RunTable(rows, [f"rows[{number}]" for number in range(len(rows))], None)
 
 
-def _read_file(path: Path, sheet: str | None, separator: str | None, encoding: str | None) -> RunTable:
+def _read_file(path: Path, sheet: str | None, separator: str | None, encoding: str | None, skip_rows: int) -> RunTable:
     kind = path.suffix.lower()
     if kind in _TEXT:
         if sheet is not None:
             raise ArgumentError(f"sheet is for Excel files; {path.name!r} has no sheets")
         separator = separator or ("\t" if kind in (".tsv", ".tab") else None)
-        heads, numbered = from_delimited(path, separator, encoding)
+        heads, numbered = from_delimited(path, separator, encoding, skip_rows)
         noun = "line"
     elif kind in _EXCEL:
         if separator is not None or encoding is not None:
             raise ArgumentError(f"separator and encoding are for text files; {path.name!r} is none")
-        heads, numbered = from_xlsx(path, None if sheet is None else require_text("sheet", sheet))
+        heads, numbered = from_xlsx(path, None if sheet is None else require_text("sheet", sheet), skip_rows)
         noun = "row"
     else:
         cure = "; save it as .xlsx" if kind in (".xls", ".xlsb", ".ods") else ""
