@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_workspace_reads.py by scripts/regenerate; edit that file. (digest 9d8b31c81735)
+# Derived from kalbio/aio/_workspace_reads.py by scripts/regenerate; edit that file. (digest fd309736da32)
 """What copies of a workspace read: its lists, and which records have changed since a moment."""
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from kaleidoscope_api.api.workspace import get_active_workspace, list_workspace_
 from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_json, as_list
 from kalbio._core.json import strict_json
+from kalbio._core.json.lazy_json import is_id
 from kalbio._core.objects.listing import read_ids
 from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.sync.concurrency import map_bounded
@@ -61,7 +62,12 @@ def read_lists(client: Client) -> tuple[dict[str, list[Mapping[str, Any]]], list
                 if name in _NEEDED:
                     raise
                 return None
-            items += [item for item in as_list(answer) if isinstance(item, dict) and item.get("id") is not None]
+            given = as_list(answer)
+            whole = [item for item in given if isinstance(item, dict) and is_id(item.get("id"))]
+            if len(whole) < len(given):
+                text = "left out %d items of the list %s that are not objects or have no id"
+                client.session.logger.warning(text, len(given) - len(whole), name)
+            items += whole
         return items
 
     found = dict(zip(_LISTS, map_bounded(ask, list(_LISTS), client.session.max_in_flight), strict=True))

@@ -17,17 +17,17 @@ from kaleidoscope_api.api.records import list_record_values
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import PermissionDeniedError
 from kalbio._core.http.responses import as_list
+from kalbio._core.json.lazy_json import is_id
 from kalbio._core.objects.checks import require_flag, require_whole_number
 from kalbio._core.objects.times import read_time
 from kalbio._core.sync.concurrency import map_ordered
 from kalbio._core.text.display import printable, safe_repr
 from kalbio._extras import require_dlt
 from kalbio._model.content_reading import as_it_stands
+from kalbio._model.workspace_lists import LISTINGS, columns_of, members_of
 from kalbio._workspace_reads import in_events, read_lists, read_workspace, search_ids, with_newer_values
 from kalbio.client import KaleidoscopeClient
 from kalbio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
-from kalbio.mirror._catalog import LISTINGS, OWN_TABLES, columns_of
-from kalbio.mirror._store import Contents
 
 if TYPE_CHECKING:
     import dlt.extract
@@ -40,6 +40,7 @@ else:
 __all__ = ["workspace"]
 
 _EVENTS = 500
+_OWN_TABLES = (*(listing.table for listing in LISTINGS), "activity_records", "records", "values", "events")
 _LOGGER = logging.getLogger("kalbio.dlt")
 
 
@@ -193,7 +194,7 @@ class _Reading:
         chosen = None if wanted is None else set(directory[ENTITY_TYPES].require_ids(list(wanted)))
         # Of all, so that the choice changes no name.
         called = [(kind.id, kind.shown_name) for kind in self._client.entity_types.get_types()]
-        names = self._names(called, [*OWN_TABLES, "events"])
+        names = self._names(called, _OWN_TABLES)
         return {identifier: name for identifier, name in names.items() if chosen is None or identifier in chosen}
 
     # -- resources --------------------------------------------------------------------------------------------------
@@ -216,8 +217,8 @@ class _Reading:
     def memberships(self) -> Iterator[Any]:
         """Yield which records activities have, on which of their tables."""
         lists, _ = self._read_lists()
-        members = Contents(lists).members_of_activities().values()
-        columns = list(zip(*(pair for _, pairs in members for pair in pairs), strict=True)) or [(), (), ()]
+        members = (one for activity in lists["activities"] for one in members_of(activity))
+        columns = list(zip(*members, strict=True)) or [(), (), ()]
         names = ("activity_id", "record_id", "table_id")
         yield _arrow({name: (column, "string") for name, column in zip(names, columns, strict=True)})
 
@@ -277,8 +278,14 @@ class _Reading:
         def ask(record_id: str) -> list[Any]:
             response = session.call_or_none(list_record_values.build_request(record_id))
             items = [] if response is None else as_list(response)
+            whole = [item for item in items if isinstance(item, dict) and is_id(item.get("id"))]
+            if len(whole) < len(items):
+                _LOGGER.warning(
+                    "%d values of the record %s have no id, which `values` is merged by, and are left out",
+                    len(items) - len(whole), record_id,
+                )  # fmt: skip
             # The values of sub-records may be among those of a record.
-            return [item for item in items if str(item.get("record_id") or record_id) == record_id]
+            return [item for item in whole if str(item.get("record_id") or record_id) == record_id]
 
         for start in range(0, len(ids), self._batch_size):
             part = ids[start : start + self._batch_size]

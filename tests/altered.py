@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx
 
+from kalbio.testing import InProcess
 from tests.conftest import Lab
 
 
-def alter(lab: Lab, operation: str, change: Callable[[Any], Any], *, status: int | None = None) -> None:
+def alter(lab: InProcess, operation: str, change: Callable[[Any], Any], *, status: int | None = None) -> None:
     """Let every answer to an operation pass through `change`, which gets the decoded body and gives a new one.
 
     What it gives is sent as JSON; bytes are sent as they are. The sandbox has carried out the request by then.

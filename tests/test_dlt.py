@@ -18,6 +18,7 @@ import kalbio.dlt
 from kalbio import KaleidoscopeClient
 from kalbio._model.content_reading import as_it_stands
 from kalbio.testing import InProcess
+from tests.altered import alter
 
 NONE = timedelta(0)
 
@@ -222,6 +223,23 @@ def test_text_that_no_encoding_carries_is_loaded(lab: InProcess, warehouse: Ware
     ) as client:
         warehouse.load(client, entity_types=["Compound"])
     assert warehouse('select distinct "value" from "values" where "value" like \'%ud800%\'') == [("\\ud800",)]
+
+
+def test_what_has_no_id_is_left_out_and_told(
+    lab: InProcess, warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Values, events and programs without an id are left out with a warning, and all others are loaded."""
+    lab.client.records.get_or_create_record({"Compound": "SBX-1"}).add_value("Comment", "whole")
+    for operation in ("listRecordValues", "listWorkspaceEvents", "listPrograms"):
+        alter(lab, operation, lambda items: [{**items[0], "id": None}, "nothing", *items[1:]] if items else items)
+    warehouse.load(lab.client, entity_types=["Compound"])
+    store = lab.sandbox.store
+    assert len(warehouse("from programs")) == len(store.all("program")) - 1
+    assert warehouse("from events")
+    assert warehouse('from "values"')
+    told = "\n".join(one.getMessage() for one in caplog.records)
+    for part in ("2 values of the record", "skipped 2 items of a list", "left out 2 items of the list programs"):
+        assert part in told
 
 
 def test_types_are_those_of_the_fields(lab: InProcess, warehouse: Warehouse) -> None:

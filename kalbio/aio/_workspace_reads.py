@@ -20,6 +20,7 @@ from kalbio._core.aio.concurrency import map_bounded
 from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.http.responses import as_json, as_list
 from kalbio._core.json import strict_json
+from kalbio._core.json.lazy_json import is_id
 from kalbio._core.objects.listing import read_ids
 from kalbio._core.objects.uuids import is_uuid
 from kalbio.aio._directory import Client
@@ -60,7 +61,12 @@ async def read_lists(client: Client) -> tuple[dict[str, list[Mapping[str, Any]]]
                 if name in _NEEDED:
                     raise
                 return None
-            items += [item for item in as_list(answer) if isinstance(item, dict) and item.get("id") is not None]
+            given = as_list(answer)
+            whole = [item for item in given if isinstance(item, dict) and is_id(item.get("id"))]
+            if len(whole) < len(given):
+                text = "left out %d items of the list %s that are not objects or have no id"
+                client.session.logger.warning(text, len(given) - len(whole), name)
+            items += whole
         return items
 
     found = dict(zip(_LISTS, await map_bounded(ask, list(_LISTS), client.session.max_in_flight), strict=True))

@@ -22,8 +22,8 @@ from kalbio._core.text.display import printable
 from kalbio._model.content_reading import NUMBER, as_it_stands
 from kalbio._model.field_types import Form, form_of
 from kalbio._model.fields import EntityFieldData, EntityTypeData, name_of_type
-from kalbio.mirror import _catalog
-from kalbio.mirror._catalog import Listing, unique_names
+from kalbio._model.workspace_lists import LISTINGS, Listing, columns_of, members_of
+from kalbio.mirror._names import OWN_TABLES, unique_names
 from kalbio.mirror._reading import Numbers, Rows, TypedRows
 from kalbio.tables import Column, make_column
 
@@ -131,19 +131,13 @@ class Contents:
 
     def members_of_activities(self) -> dict[str, tuple[str, list[tuple[str, str, str | None]]]]:
         """Return the records of each activity: what tells whether they are the same, and each with its table."""
-        found = {}
-        for activity in self.items["activities"]:
-            own = str(activity["id"])
-            tables, every = activity.get("data_table_record_mapping"), activity.get("all_record_ids")
-            on_table: set[str] = set()
-            pairs: list[tuple[str, str, str | None]] = []
-            for table, records in (tables if isinstance(tables, dict) else {}).items():
-                pairs += [(own, str(record), str(table)) for record in records or ()]
-                on_table.update(map(str, records or ()))
-            if isinstance(every, list):
-                pairs += [(own, record, None) for record in map(str, every) if record not in on_table]
-            found[own] = (_digest([tables, every]), pairs)
-        return found
+        return {
+            str(one["id"]): (
+                _digest([one.get("data_table_record_mapping"), one.get("all_record_ids")]),
+                members_of(one),
+            )
+            for one in self.items["activities"]
+        }
 
 
 @attrs.frozen
@@ -468,7 +462,7 @@ class Store:
         rows = {str(n): now if n in self._touched else before.get(str(n), now) for n in sorted(ids)}
         names = now if self._renamed else state.get("names", now)
         lists, everything = contents.digest(), _digest([rows, names])
-        versions = {**dict.fromkeys(_catalog.OWN_TABLES, lists), **dict.fromkeys(_OF_RECORDS, everything)}
+        versions = {**dict.fromkeys(OWN_TABLES, lists), **dict.fromkeys(_OF_RECORDS, everything)}
         del versions["values"]
         for kind, name in types.items():
             called = [(one, self._column(kind, one), self._fields[one].field_name) for one in columns[kind]]
@@ -531,12 +525,12 @@ class Store:
         raise failed
 
     def _show(self, contents: Contents, types: Mapping[str, str], columns: Mapping[str, Sequence[str]]) -> None:
-        for listing in _catalog.LISTINGS:
+        for listing in LISTINGS:
             self._keep_listing(listing, contents.items[listing.table])
         self._keep_names(contents, types)
         for (view,) in self._all("select view_name from duckdb_views() where schema_name = 'main' and not internal"):
             self._db.execute(f"drop view main.{quoted(view)}")
-        for listing in _catalog.LISTINGS:
+        for listing in LISTINGS:
             self._db.execute(f"create view main.{listing.table} as from store.{listing.table}")
         # Types without a name have one here.
         self._db.execute(
@@ -551,7 +545,7 @@ class Store:
         import pyarrow
 
         kinds = {"BOOLEAN": pyarrow.bool_(), "VARCHAR[]": pyarrow.list_(pyarrow.string())}
-        columns = _catalog.columns_of(listing, items)
+        columns = columns_of(listing, items)
         batch = pyarrow.table(
             {
                 member.column: pyarrow.array(column, kinds.get(member.type, pyarrow.string()))
@@ -565,14 +559,14 @@ class Store:
         keys = {field_id: field.field_name or field_id for field_id, field in self._fields.items()}
         kinds = map(EntityTypeData, map(dict, contents.items["entity_types"]))
         wanted = [(kind.id, name_of_type(kind.slice_name, kind.key_field_ids, keys)) for kind in kinds]
-        return unique_names(wanted, _catalog.OWN_TABLES)
+        return unique_names(wanted, OWN_TABLES)
 
     def _keep_names(self, contents: Contents, types: Mapping[str, str]) -> None:
         """Store what every number stands for, and what that is called now."""
         import pyarrow
 
         called: dict[str, str] = {}
-        for listing in _catalog.LISTINGS:
+        for listing in LISTINGS:
             places = {member.column: member.source for member in listing.members}
             for item in contents.items[listing.table]:
                 name = item.get(places[listing.label]) or item.get("email")

@@ -1,4 +1,4 @@
-"""What a mirror keeps of the lists of a workspace: one table for each, one column for each member worth asking for."""
+"""What copies of a workspace keep of its lists: a table for each, with a column for each member worth asking for."""
 
 from __future__ import annotations
 
@@ -65,8 +65,6 @@ VIEWS = _listing(
 )  # fmt: skip
 
 LISTINGS = (ENTITY_TYPES, FIELDS, ACTIVITIES, PROGRAMS, MEMBERS, VIEWS)
-OWN_TABLES = (*(listing.table for listing in LISTINGS), "records", "values", "files", "activity_records", "misfits")
-"""The tables that every mirror has; an entity type of such a name gets another one."""
 
 
 def columns_of(listing: Listing, items: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
@@ -86,25 +84,19 @@ _CELLS: dict[str, Callable[[Any], Any]] = {
     "VARCHAR": _text,
     "VARCHAR[]": _texts,
     "BOOLEAN": lambda value: value if isinstance(value, bool) else None,
-    "TIMESTAMPTZ": _text,  # DuckDB reads it
+    "TIMESTAMPTZ": _text,  # whoever takes it reads it
 }
 
 
-def unique_names(wanted: Sequence[tuple[str, str]], taken: Sequence[str] = ()) -> dict[str, str]:
-    """Return id to name; names that differ in case only count as equal, and later ones get a part of their id.
-
-    Args:
-        wanted: ids with the names that they should have, the first come first.
-        taken: names that are not to be had.
-    """
-    seen = {name.casefold() for name in taken}
-    found: dict[str, str] = {}
-    for identifier, name in wanted:
-        chosen = printable(name) or identifier
-        if chosen.casefold() in seen:
-            chosen = f"{chosen} ({identifier[:8]})"
-        if chosen.casefold() in seen:
-            chosen = f"{printable(name)} ({identifier})"
-        seen.add(chosen.casefold())
-        found[identifier] = chosen
+def members_of(activity: Mapping[str, Any]) -> list[tuple[str, str, str | None]]:
+    """Return the records of an activity: its id, that of the record, and that of the table or None."""
+    own = str(activity["id"])
+    tables, every = activity.get("data_table_record_mapping"), activity.get("all_record_ids")
+    on_table: set[str] = set()
+    found: list[tuple[str, str, str | None]] = []
+    for table, records in (tables if isinstance(tables, dict) else {}).items():
+        found += [(own, str(record), str(table)) for record in records or ()]
+        on_table.update(map(str, records or ()))
+    if isinstance(every, list):
+        found += [(own, record, None) for record in map(str, every) if record not in on_table]
     return found
