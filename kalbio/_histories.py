@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_histories.py by scripts/regenerate; edit that file. (digest 4bb8e21345b7)
+# Derived from kalbio/aio/_histories.py by scripts/regenerate; edit that file. (digest 232b8602e554)
 """The history of the values of a record, where a write is looked for."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Scope: TypeAlias = tuple[str, str | None, str | None]
 """What a write is aimed at: the ids of the field, the activity and the table."""
 
 NOTHING = ""
-"""Stands for a place where there is no value."""
+"""Stands for the id of a value where there is none."""
 
 
 def read_history(client: Client, record_id: str) -> list[dict[str, Any]]:
@@ -29,5 +29,5 @@ def read_history(client: Client, record_id: str) -> list[dict[str, Any]]:
 
 
 def known_before(history: Sequence[Mapping[str, Any]], before: str, record_id: str, scope: Scope) -> set[str] | None:
-    """Return the ids of the values that were at a place already, None when the history does not tell them."""
+    """Return the ids of the values that the scope of a write had before, None when the history does not tell them."""
     return set() if before == NOTHING else ids_until(history, before, record_id, *scope[:2])

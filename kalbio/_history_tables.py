@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_history_tables.py by scripts/regenerate; edit that file. (digest ce2398f6a085)
+# Derived from kalbio/aio/_history_tables.py by scripts/regenerate; edit that file. (digest 8702ef58bbc7)
 """The history of a record as a table: what was written, by whom, when and where, with the names of all of these."""
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def read_history_table(
     record_ids = [record_id] * len(found)
     values, misfits = make_column(value, record_ids, [item.get("content") for _, _, item in found])
     standing = [Column(name, None, STANDING) for name in ("field", *_NAMES, *_IDS)]
-    author, *places = standing[1:]
-    columns = [standing[0], value, author, Column("written_at", None, MOMENT), *places]
+    author, *scopes = standing[1:]
+    columns = [standing[0], value, author, Column("written_at", None, MOMENT), *scopes]
     return Table(columns, record_ids, [field_names, values, others[0], moments, *others[1:]], misfits)
 
 

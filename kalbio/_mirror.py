@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest dc28029205f4)
+# Derived from kalbio/aio/_mirror.py by scripts/regenerate; edit that file. (digest 38b968e965bc)
 """A local mirror of the workspace: what has to be read for it, and when."""
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Mirror(Service):
                 raise ArgumentError(f"{name} must be a timedelta, such as timedelta(hours=1); got {safe_repr(span)}")
             if span is not None and span < timedelta(0):
                 raise ArgumentError(f"{name} must not be negative; got {safe_repr(span)}")
-        self._place = Target(target)
-        self.target = self._place.given
+        self._target = Target(target)
+        self.target = self._target.given
         self._history = history
         self._overlap = overlap
         self._full_every = full_every
@@ -100,7 +100,7 @@ class Mirror(Service):
         from kalbio.mirror._store import Contents
 
         told = as_function(progress)
-        with self._place.causes(), in_thread(self._place.lock):
+        with self._target.causes(), in_thread(self._target.lock):
             began, settings, name = self._workspace()
             store, everything = in_thread(partial(self._open, settings, began, full, name))
             try:
@@ -109,8 +109,8 @@ class Mirror(Service):
                 if not in_thread(partial(store.use, contents)):
                     # A field is read in another way from now on.
                     in_thread(store.abandon)
-                    in_thread(self._place.discard)
-                    store, everything = in_thread(partial(self._place.make, settings)), True
+                    in_thread(self._target.discard)
+                    store, everything = in_thread(partial(self._target.make, settings)), True
                     in_thread(partial(store.use, contents))
                 state = in_thread(store.state)
                 since = datetime.fromisoformat(state["since"]) if "since" in state else None
@@ -137,11 +137,11 @@ class Mirror(Service):
                 records = in_thread(store.count)
                 files = in_thread(store.files)
                 outcomes = self._download(files) if self._files else []
-                in_thread(lambda: store.keep_contents(self._place.files.present(files)))
+                in_thread(lambda: store.keep_contents(self._target.files.present(files)))
             except BaseException:
                 in_thread(store.abandon)
                 raise
-            in_thread(partial(self._place.publish, store))
+            in_thread(partial(self._target.publish, store))
         return Refreshed(records, read, removed, everything, tuple(not_permitted), tuple(outcomes))
 
     def status(self) -> MirrorStatus:
@@ -159,12 +159,12 @@ class Mirror(Service):
 
     def _open(self, settings: Mapping[str, Any], now: datetime, full: bool, name: str | None) -> tuple[Any, bool]:
         """Return the file to work on, and whether everything has to be read."""
-        present = self._place.copy()
+        present = self._target.copy()
         if present is not None:
             state = present.state()
             if state.get("workspace") != settings["workspace"]:
                 present.abandon()
-                self._place.discard()
+                self._target.discard()
                 raise MirrorError(
                     f"{self.target} is a mirror of the workspace {safe_repr(state.get('workspace_name'))}, not of"
                     f" {safe_repr(name)}; choose another target, or delete it"
@@ -174,7 +174,7 @@ class Mirror(Service):
             if not (full or is_old or any(state.get(key) != value for key, value in settings.items())):
                 return present, False
             present.abandon()
-        return self._place.make(settings), True
+        return self._target.make(settings), True
 
     def _workspace(self) -> tuple[datetime, dict[str, Any], str | None]:
         """Return what time it is for the server, what the mirror must be of, and the name of the workspace."""
@@ -229,7 +229,7 @@ class Mirror(Service):
     def _download(self, files: Mapping[str, str | None]) -> list[FileOutcome]:
         """Download the files whose content is not there; return what became of each of them."""
         client: Any = self._client
-        there = in_thread(partial(self._place.files.present, files))
+        there = in_thread(partial(self._target.files.present, files))
         missing = [one for one in files.items() if one[0] not in there]
         unanswered = 0
 
@@ -239,9 +239,9 @@ class Mirror(Service):
             if unanswered >= _UNANSWERED:
                 reason = "It was not tried, since no answer came to the downloads before it"
                 return FileOutcome(file_id, name, error=MirrorError(reason))
-            place = self._place.files.place(file_id, name)
+            path = self._target.files.path_of(file_id, name)
             try:
-                found = client.files.download_file(file_id, place.name, place.parent)
+                found = client.files.download_file(file_id, path.name, path.parent)
             except (KalbioError, OSError) as error:
                 unanswered = unanswered + 1 if isinstance(error, TransportError) else 0
                 return FileOutcome(file_id, name, error=error)
@@ -265,7 +265,7 @@ class Mirrors(Service):
         full_every: timedelta | None = timedelta(days=7),
         files: bool = False,
     ) -> Mirror:
-        """Return the local mirror of the workspace at a place, to refresh it. Sends nothing. Needs the extra `mirror`.
+        """Return the local mirror of the workspace at a path, to refresh it. Sends nothing. Needs the extra `mirror`.
 
         Args:
             target: the path of a DuckDB file, which ends in `.duckdb`, or that of a folder of Parquet, which ends in

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 4dcf5e63b75c)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 500594a16857)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class WritableRecord(RecordData):
     def _write(
         self, client: Client, scope: Scope, content: Any, *, verify: bool = False, before: str | None = None
     ) -> RecordValue | None:
-        """Write a value at a place that is resolved already. `before` is the current value there, where it is known."""
+        """Write a value, given the ids of its scope. `before` is the current value there, where it is known."""
         from kaleidoscope_api.models import AddRecordValueBody
 
         field, operation, view = scope
@@ -444,7 +444,7 @@ def _wait_to_repeat(client: Client, error: OutcomeUnknownError, attempt: int, el
 def write_value(
     client: Client, record: WritableRecord, scope: Scope, content: Any, *, verify: bool, before: str | None
 ) -> RecordValue | None:
-    """Write a value at a place that is resolved already. `before` is the current value there, where it is known."""
+    """Write a value, given the ids of its scope. `before` is the current value there, where it is known."""
     return record._write(client, scope, content, verify=verify, before=before)
 
 
@@ -454,7 +454,7 @@ def show_value(record: WritableRecord, field: str, value: RecordValue) -> None:
 
 
 def upload(client: Client, record: WritableRecord, file: File, scope: Scope) -> RecordValue | None:
-    """Write a file as a value at a place that is resolved already."""
+    """Write a file as a value, given the ids of its scope."""
     from kaleidoscope_api.models import RecordValueFileTarget, UploadRecordValueFileBody
     from kaleidoscope_api.types import UNSET
 

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest f957c9f04a9b)
+# Derived from kalbio/aio/_resumable_writes.py by scripts/regenerate; edit that file. (digest 1823545a3fc8)
 """Bulk writes that continue after a kill, and how their values are told from those that were there before."""
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class ValueReconciler:
         self._journal = journal
 
     def before(self, rows: Sequence[Write]) -> list[str | None]:
-        """Return the id of the current value at the place of each row, NOTHING for none, None where that is open."""
+        """Return the id of the current value that each row writes over, NOTHING for none, None where that is open."""
         records = self._read([record_id for record_id, _, _ in rows])
         return [_current_id(records.get(record_id), scope) for record_id, scope, _ in rows]
 
@@ -252,7 +252,7 @@ class ValueReconciler:
 
 
 def _current_id(raw: Mapping[str, Any] | None, scope: Scope) -> str | None:
-    """Return the id of the current value of a place, NOTHING where there is none, None where it cannot be told."""
+    """Return the id of the current value within a scope, NOTHING where there is none, None where it cannot be told."""
     if raw is None:
         return None
     try:

@@ -33,7 +33,7 @@ READS = {operation.id for operation in load_description().operations if operatio
 
 def differences(report: Report) -> list[tuple[str, str, str]]:
     """What a report has found, in short."""
-    return [(one.kind, one.place, one.seen) for one in report.findings]
+    return [(one.kind, one.location, one.seen) for one in report.findings]
 
 
 def called(report: Report) -> set[str]:
@@ -588,7 +588,7 @@ def test_the_command_reports_recordings(tmp_path: Path, capsys: pytest.CaptureFi
 
     assert code == 1
     assert capsys.readouterr().out.splitlines()[0].endswith("(1 of 85 operations called).")
-    assert json.loads(data.read_text(encoding="utf-8"))["findings"][0]["place"]
+    assert json.loads(data.read_text(encoding="utf-8"))["findings"][0]["location"]
     assert re.search(r"<h1>.*differences? from the description", page.read_text(encoding="utf-8"))
 
 

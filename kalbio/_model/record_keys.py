@@ -85,7 +85,7 @@ def match_identified(asked: Sequence[KeyValues], answered: Sequence[R | None]) -
     """Assign the records that came for a look-up by key values to what was asked for.
 
     The records are matched by their key values, so a server that leaves misses out is understood as well as one that
-    keeps their places with None.
+    keeps their positions with None.
     """
     if len(answered) == len(asked) and all(map(is_named, answered, asked)):
         return list(answered)  # as a rule; it takes less than reading the whole key of each
@@ -93,7 +93,7 @@ def match_identified(asked: Sequence[KeyValues], answered: Sequence[R | None]) -
     by_key = {key: record for key, record in zip(own_keys, answered, strict=True) if key is not None}
     result = [by_key.get(key_of(key_values)) for key_values in asked]
     if len(answered) == len(asked):
-        # A record that does not show its key values, or shows them in another spelling, is told by its place.
+        # A record that does not show its key values, or shows them in another spelling, is told by its position.
         claimed = {record.id for record in result if record is not None}
         for index, record in enumerate(answered):
             if result[index] is None and record is not None and record.id not in claimed:

@@ -42,12 +42,12 @@ def from_xlsx(
         )
     (_, head), *rest = rows
     width = max(max(cells) for _, cells in rows) + 1
-    header = [head.get(place) for place in range(width)]
-    return header, ((number, [cells.get(place) for place in range(width)]) for number, cells in rest)
+    header = [head.get(column) for column in range(width)]
+    return header, ((number, [cells.get(column) for column in range(width)]) for number, cells in rest)
 
 
 def _rows(path: Path, sheet: str | None, skip_rows: int) -> list[tuple[int, dict[int, Any]]]:
-    """Return the rows that are not empty, each with its number and its cells by their place."""
+    """Return the rows that are not empty, each with its number and its cells by their column."""
     book = _load(path, data_only=True)
     sheets = {read.title: read for read in book.worksheets}
     if sheet is not None and sheet not in sheets:

@@ -111,12 +111,12 @@ def from_delimited(
 
 def _without_first(path: Path, text: str, count: int) -> str:
     """Return a text with so many lines emptied, so that the others keep their numbers."""
-    ends = islice(_LINE_END.finditer(text), min(count, len(text) + 1))
-    places = [found.end() for found in ends]
-    if len(places) < count:
-        some = "1 line" if not places else f"{len(places) + 1} lines"
+    found = islice(_LINE_END.finditer(text), min(count, len(text) + 1))
+    ends = [one.end() for one in found]
+    if len(ends) < count:
+        some = "1 line" if not ends else f"{len(ends) + 1} lines"
         raise ArgumentError(f"{path.name!r} has {some}; skip_rows={safe_repr(count)} leaves none of them")
-    return "\n" * count + text[places[-1] :]
+    return "\n" * count + text[ends[-1] :]
 
 
 def _cure_of_lines_above(text: str) -> str:

@@ -15,7 +15,7 @@ Scope: TypeAlias = tuple[str, str | None, str | None]
 """What a write is aimed at: the ids of the field, the activity and the table."""
 
 NOTHING = ""
-"""Stands for a place where there is no value."""
+"""Stands for the id of a value where there is none."""
 
 
 async def read_history(client: Client, record_id: str) -> list[dict[str, Any]]:
@@ -28,5 +28,5 @@ async def read_history(client: Client, record_id: str) -> list[dict[str, Any]]:
 
 
 def known_before(history: Sequence[Mapping[str, Any]], before: str, record_id: str, scope: Scope) -> set[str] | None:
-    """Return the ids of the values that were at a place already, None when the history does not tell them."""
+    """Return the ids of the values that the scope of a write had before, None when the history does not tell them."""
     return set() if before == NOTHING else ids_until(history, before, record_id, *scope[:2])

@@ -60,8 +60,8 @@ async def read_history_table(
     record_ids = [record_id] * len(found)
     values, misfits = make_column(value, record_ids, [item.get("content") for _, _, item in found])
     standing = [Column(name, None, STANDING) for name in ("field", *_NAMES, *_IDS)]
-    author, *places = standing[1:]
-    columns = [standing[0], value, author, Column("written_at", None, MOMENT), *places]
+    author, *scopes = standing[1:]
+    columns = [standing[0], value, author, Column("written_at", None, MOMENT), *scopes]
     return Table(columns, record_ids, [field_names, values, others[0], moments, *others[1:]], misfits)
 
 

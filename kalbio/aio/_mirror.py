@@ -61,8 +61,8 @@ class AsyncMirror(Service):
                 raise ArgumentError(f"{name} must be a timedelta, such as timedelta(hours=1); got {safe_repr(span)}")
             if span is not None and span < timedelta(0):
                 raise ArgumentError(f"{name} must not be negative; got {safe_repr(span)}")
-        self._place = Target(target)
-        self.target = self._place.given
+        self._target = Target(target)
+        self.target = self._target.given
         self._history = history
         self._overlap = overlap
         self._full_every = full_every
@@ -99,7 +99,7 @@ class AsyncMirror(Service):
         from kalbio.mirror._store import Contents
 
         told = as_function(progress)
-        with self._place.causes(), await in_thread(self._place.lock):
+        with self._target.causes(), await in_thread(self._target.lock):
             began, settings, name = await self._workspace()
             store, everything = await in_thread(partial(self._open, settings, began, full, name))
             try:
@@ -108,8 +108,8 @@ class AsyncMirror(Service):
                 if not await in_thread(partial(store.use, contents)):
                     # A field is read in another way from now on.
                     await in_thread(store.abandon)
-                    await in_thread(self._place.discard)
-                    store, everything = await in_thread(partial(self._place.make, settings)), True
+                    await in_thread(self._target.discard)
+                    store, everything = await in_thread(partial(self._target.make, settings)), True
                     await in_thread(partial(store.use, contents))
                 state = await in_thread(store.state)
                 since = datetime.fromisoformat(state["since"]) if "since" in state else None
@@ -136,11 +136,11 @@ class AsyncMirror(Service):
                 records = await in_thread(store.count)
                 files = await in_thread(store.files)
                 outcomes = await self._download(files) if self._files else []
-                await in_thread(lambda: store.keep_contents(self._place.files.present(files)))
+                await in_thread(lambda: store.keep_contents(self._target.files.present(files)))
             except BaseException:
                 await in_thread(store.abandon)
                 raise
-            await in_thread(partial(self._place.publish, store))
+            await in_thread(partial(self._target.publish, store))
         return Refreshed(records, read, removed, everything, tuple(not_permitted), tuple(outcomes))
 
     def status(self) -> MirrorStatus:
@@ -158,12 +158,12 @@ class AsyncMirror(Service):
 
     def _open(self, settings: Mapping[str, Any], now: datetime, full: bool, name: str | None) -> tuple[Any, bool]:
         """Return the file to work on, and whether everything has to be read."""
-        present = self._place.copy()
+        present = self._target.copy()
         if present is not None:
             state = present.state()
             if state.get("workspace") != settings["workspace"]:
                 present.abandon()
-                self._place.discard()
+                self._target.discard()
                 raise MirrorError(
                     f"{self.target} is a mirror of the workspace {safe_repr(state.get('workspace_name'))}, not of"
                     f" {safe_repr(name)}; choose another target, or delete it"
@@ -173,7 +173,7 @@ class AsyncMirror(Service):
             if not (full or is_old or any(state.get(key) != value for key, value in settings.items())):
                 return present, False
             present.abandon()
-        return self._place.make(settings), True
+        return self._target.make(settings), True
 
     async def _workspace(self) -> tuple[datetime, dict[str, Any], str | None]:
         """Return what time it is for the server, what the mirror must be of, and the name of the workspace."""
@@ -228,7 +228,7 @@ class AsyncMirror(Service):
     async def _download(self, files: Mapping[str, str | None]) -> list[FileOutcome]:
         """Download the files whose content is not there; return what became of each of them."""
         client: Any = self._client
-        there = await in_thread(partial(self._place.files.present, files))
+        there = await in_thread(partial(self._target.files.present, files))
         missing = [one for one in files.items() if one[0] not in there]
         unanswered = 0
 
@@ -238,9 +238,9 @@ class AsyncMirror(Service):
             if unanswered >= _UNANSWERED:
                 reason = "It was not tried, since no answer came to the downloads before it"
                 return FileOutcome(file_id, name, error=MirrorError(reason))
-            place = self._place.files.place(file_id, name)
+            path = self._target.files.path_of(file_id, name)
             try:
-                found = await client.files.download_file(file_id, place.name, place.parent)
+                found = await client.files.download_file(file_id, path.name, path.parent)
             except (KalbioError, OSError) as error:
                 unanswered = unanswered + 1 if isinstance(error, TransportError) else 0
                 return FileOutcome(file_id, name, error=error)
@@ -264,7 +264,7 @@ class Mirrors(Service):
         full_every: timedelta | None = timedelta(days=7),
         files: bool = False,
     ) -> AsyncMirror:
-        """Return the local mirror of the workspace at a place, to refresh it. Sends nothing. Needs the extra `mirror`.
+        """Return the local mirror of the workspace at a path, to refresh it. Sends nothing. Needs the extra `mirror`.
 
         Args:
             target: the path of a DuckDB file, which ends in `.duckdb`, or that of a folder of Parquet, which ends in

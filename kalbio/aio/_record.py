@@ -113,7 +113,7 @@ class WritableRecord(RecordData):
     async def _write(
         self, client: Client, scope: Scope, content: Any, *, verify: bool = False, before: str | None = None
     ) -> RecordValue | None:
-        """Write a value at a place that is resolved already. `before` is the current value there, where it is known."""
+        """Write a value, given the ids of its scope. `before` is the current value there, where it is known."""
         from kaleidoscope_api.models import AddRecordValueBody
 
         field, operation, view = scope
@@ -443,7 +443,7 @@ def _wait_to_repeat(client: Client, error: OutcomeUnknownError, attempt: int, el
 async def write_value(
     client: Client, record: WritableRecord, scope: Scope, content: Any, *, verify: bool, before: str | None
 ) -> RecordValue | None:
-    """Write a value at a place that is resolved already. `before` is the current value there, where it is known."""
+    """Write a value, given the ids of its scope. `before` is the current value there, where it is known."""
     return await record._write(client, scope, content, verify=verify, before=before)
 
 
@@ -453,7 +453,7 @@ def show_value(record: WritableRecord, field: str, value: RecordValue) -> None:
 
 
 async def upload(client: Client, record: WritableRecord, file: File, scope: Scope) -> RecordValue | None:
-    """Write a file as a value at a place that is resolved already."""
+    """Write a file as a value, given the ids of its scope."""
     from kaleidoscope_api.models import RecordValueFileTarget, UploadRecordValueFileBody
     from kaleidoscope_api.types import UNSET
 

@@ -47,14 +47,14 @@ def html_of_record(record: RecordData, client: Client | None) -> str:
         for field_id, entry in [*keys, *data][:_MOST]
     ]
     heads = ["field", "value", "in", "written"]
-    used = [place for place in range(len(heads)) if place < 2 or any(row[place] for row in rows)]
+    used = [column for column in range(len(heads)) if column < 2 or any(row[column] for row in rows)]
     count = len(keys) + len(data)
     ids = ((f"field {name}", field_id) for field_id, name in names.items() if name != field_id)
     return html_table(
         f"{type(record).__name__} {record}",
-        [[row[place] for place in used] for row in rows],
+        [[row[column] for column in used] for row in rows],
         count,
-        heads=[heads[place] for place in used],
+        heads=[heads[column] for column in used],
         hint="record.to_row() has all of them." if count > _MOST else _names_hint(names),
         folded=[("record", record.id), *ids],
         limit=_MOST,
@@ -140,15 +140,15 @@ def _text(field: EntityFieldData | None, content: Any) -> str:
 
 def _where(record: RecordData, client: Client | None, entry: ValueEntry) -> str:
     """Return where a value was written: the activity, and the table or the sub-record."""
-    places = []
+    parts = []
     for member, kind in (("operation_id", "activity"), ("record_view_id", "table")):
         identifier = getattr(entry, member)
         if identifier is not None:
             known = None if client is None else client.directory.shown_name(member, str(identifier))
-            places.append(known or f"{kind} {str(identifier)[:8]}…")
+            parts.append(known or f"{kind} {str(identifier)[:8]}…")
     if entry.record_id is not None and str(entry.record_id) != record.id:
-        places.append(f"sub-record {str(entry.record_id)[:8]}…")
-    return ", ".join(places)
+        parts.append(f"sub-record {str(entry.record_id)[:8]}…")
+    return ", ".join(parts)
 
 
 def _written(entry: ValueEntry) -> Order:

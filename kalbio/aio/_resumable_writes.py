@@ -189,7 +189,7 @@ class ValueReconciler:
         self._journal = journal
 
     async def before(self, rows: Sequence[Write]) -> list[str | None]:
-        """Return the id of the current value at the place of each row, NOTHING for none, None where that is open."""
+        """Return the id of the current value that each row writes over, NOTHING for none, None where that is open."""
         records = await self._read([record_id for record_id, _, _ in rows])
         return [_current_id(records.get(record_id), scope) for record_id, scope, _ in rows]
 
@@ -255,7 +255,7 @@ class ValueReconciler:
 
 
 def _current_id(raw: Mapping[str, Any] | None, scope: Scope) -> str | None:
-    """Return the id of the current value of a place, NOTHING where there is none, None where it cannot be told."""
+    """Return the id of the current value within a scope, NOTHING where there is none, None where it cannot be told."""
     if raw is None:
         return None
     try:

@@ -470,8 +470,8 @@ class TableReads(Service):
         _check_names(keys, (ID, *(column.name for column in (*own_columns, value, *after))))
         made = columns_from(rows, len(before) + len(after))
         values, misfits = make_column(value, ids, contents)
-        place = len(before)
-        return Table([*before, value, *after], ids, [*made[:place], values, *made[place:]], misfits)
+        position = len(before)
+        return Table([*before, value, *after], ids, [*made[:position], values, *made[position:]], misfits)
 
     async def _with_sub_records(self, owners: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
         """Return the records, each followed by its sub-records."""
@@ -531,9 +531,9 @@ def _joined(plan: _Plan, parts: Sequence[Table]) -> Table:
     contents: list[list[Any]] = []
     misfits = [misfit for part in parts for misfit in part.misfits]
     told = {misfit.column for misfit in misfits}
-    for place, column in enumerate(plan.columns):
-        values = [value for part in parts for value in part.contents[place]]
-        stays = plan.given or place < plan.keys or column.name in told
+    for position, column in enumerate(plan.columns):
+        values = [value for part in parts for value in part.contents[position]]
+        stays = plan.given or position < plan.keys or column.name in told
         if stays or any(value is not None for value in values):
             columns.append(column)
             contents.append(values)

@@ -106,9 +106,9 @@ def _only_asks(statement: Any) -> bool:
 
 
 def _first_paragraph(error: Exception) -> str:
-    """Return what DuckDB says, without the drawing of the place below it, which needs lines of its own."""
-    text, _, place = str(error).partition("\n\n")
-    line = re.match(r"LINE (\d+):", place)
+    """Return what DuckDB says, without the excerpt of the statement below it, which needs lines of its own."""
+    text, _, excerpt = str(error).partition("\n\n")
+    line = re.match(r"LINE (\d+):", excerpt)
     return " ".join(text.split("\n")) + (f" (line {line[1]})" if line is not None and line[1] != "1" else "")
 
 

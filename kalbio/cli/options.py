@@ -114,8 +114,8 @@ def login_in_use() -> Login:
     if profile is None:
         url, client_id, _ = (os.environ.get(variable) for variable in CREDENTIALS)
         return Login(url or PROD_API_URL, client_id, None, "the environment")
-    place = "the keyring" if profile.store == "keyring" else str(Profiles().path)
-    return Login(profile.url, profile.client_id, profile.name, f"{origin}, in {place}")
+    store = "the keyring" if profile.store == "keyring" else str(Profiles().path)
+    return Login(profile.url, profile.client_id, profile.name, f"{origin}, in {store}")
 
 
 def connect() -> KaleidoscopeClient:

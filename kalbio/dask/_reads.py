@@ -39,7 +39,7 @@ else:
 _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 
 Part: TypeAlias = tuple[int, Sequence[str]]
-"""The records of a partition: the place of the first one among all, and their ids."""
+"""The records of a partition: the position of the first one among all, and their ids."""
 
 
 @attrs.frozen
@@ -87,7 +87,7 @@ class _Records:
         frame = self.query.read(ids, columns).to_pandas()
         if len(frame) == len(ids):
             frame.index = pandas.RangeIndex(start, start + len(ids))
-        else:  # some are gone by now; the others keep their places
+        else:  # some are gone by now; the others keep their positions
             there = {*frame["record_id"]}
             frame.index = pandas.Index(
                 [start + position for position, one in enumerate(ids) if one in there], dtype="int64"
@@ -126,7 +126,7 @@ def read_records(
 
     It equals `client.records.table(...).to_pandas()` with the same arguments: columns, dtypes, values and index. Which
     records are in it is decided now, by one search; what they hold is read whenever a partition is computed. A record
-    that is gone by then is left out, and the others keep their places in the index.
+    that is gone by then is left out, and the others keep their positions in the index.
 
     Args:
         entity_type: records of this type: object, id, or name.

@@ -161,9 +161,9 @@ def _arguments(description: Description, operation: Operation, answers: Answers,
 
 
 def _call(operation: Operation, arguments: Mapping[str, str], *, is_probe: bool = False) -> Call:
-    places = _required(operation) | dict.fromkeys(operation.parameters_in("query"), "query")
-    path = {name: value for name, value in arguments.items() if places[name] == "path"}
-    query = {name: value for name, value in arguments.items() if places[name] == "query"}
+    locations = _required(operation) | dict.fromkeys(operation.parameters_in("query"), "query")
+    path = {name: value for name, value in arguments.items() if locations[name] == "path"}
+    query = {name: value for name, value in arguments.items() if locations[name] == "query"}
     return Call(operation.id, path, _FEW.get(operation.id, {}) | query, is_probe=is_probe)
 
 

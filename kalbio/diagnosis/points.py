@@ -1,6 +1,6 @@
 """The open points of the description (`x-unconfirmed`), and what answers say about each.
 
-A point is named after its place: `Record.record_identifier`, `searchRecords?limit`, `parameter page`. Members of
+A point is named after its location: `Record.record_identifier`, `searchRecords?limit`, `parameter page`. Members of
 answers are judged by whether and how they came; everything else has an entry in `QUESTIONS` or in `NOT_TESTED`.
 """
 
@@ -54,8 +54,8 @@ def _marked(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
         for name, inner in node.items():
             yield from _marked(inner, (*path, name))
     elif isinstance(node, list):
-        for place, inner in enumerate(node):
-            yield from _marked(inner, (*path, str(place)))
+        for index, inner in enumerate(node):
+            yield from _marked(inner, (*path, str(index)))
 
 
 def _name(description: Description, path: tuple[str, ...]) -> str:
@@ -186,8 +186,10 @@ def _export_layout(seen: Examination) -> Said:
     for one in seen.of("exportRecordsCsv"):
         head = next(csv.reader(one.body.decode("utf-8", "replace").splitlines()), None) if one.is_good else None
         if head:
-            places = [place for place, name in enumerate(head) if name in keys]
-            leading = "key fields first" if places == list(range(len(places))) and places else "key fields elsewhere"
+            positions = [position for position, name in enumerate(head) if name in keys]
+            leading = (
+                "key fields first" if positions == list(range(len(positions))) and positions else "key fields elsewhere"
+            )
             rest = [name for name in head if name not in keys]
             by_name = "by name" if rest == sorted(rest, key=str.casefold) else "in another order than by name"
             return "answered", f"{about(len(head))} columns, {leading}, the others {by_name}"
@@ -464,7 +466,7 @@ def how_tested(point: Point) -> str:
 def judge(examination: Examination) -> list[Verdict]:
     """What the answers say about each open point."""
     found = []
-    broken = {one.place: one.expected for one in examination.findings() if one.level == "wrong"}
+    broken = {one.location: one.expected for one in examination.findings() if one.level == "wrong"}
     for point in points(examination.description):
         if point.name in NOT_TESTED:
             said: Said = ("not tested", NOT_TESTED[point.name])

@@ -20,7 +20,7 @@ class FilesFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def place(self, file_id: str, name: str | None) -> Path:
+    def path_of(self, file_id: str, name: str | None) -> Path:
         """Return where the content of a file is, or will be."""
         folder = file_id if re.fullmatch(r"[0-9a-z-]{8,64}", file_id) else _digest(file_id)
         return self._path / folder / safe_name(name, file_id)
@@ -29,9 +29,9 @@ class FilesFolder:
         """Return those of these files, named by their ids, whose content is there, with the path from the mirror on."""
         if not self._path.is_dir():
             return {}
-        places = {file_id: self.place(file_id, name) for file_id, name in files.items()}
+        paths = {file_id: self.path_of(file_id, name) for file_id, name in files.items()}
         root = self._path.parent
-        return {file_id: place.relative_to(root).as_posix() for file_id, place in places.items() if place.is_file()}
+        return {file_id: path.relative_to(root).as_posix() for file_id, path in paths.items() if path.is_file()}
 
 
 def _digest(text: str) -> str:

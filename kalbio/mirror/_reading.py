@@ -94,10 +94,10 @@ class TypedRows:
         """Return the contents by field id, each as long as there are records, in the order of `numbers` and `ids`."""
         columns = self._columns
         for fields, (numbers, ids, rows) in self._alike.items():
-            place = len(self.ids)
+            row = len(self.ids)
             for field_id, contents in zip(fields, zip(*rows, strict=True), strict=True):
                 column = columns.setdefault(field_id, [])
-                column.extend([None] * (place - len(column)))
+                column.extend([None] * (row - len(column)))
                 column.extend(contents)
             self.numbers.extend(numbers)
             self.ids += ids
@@ -149,7 +149,7 @@ class Rows:
             ],
             "written_at": [value.created_at for value in values],
             "activity": array("i", map(number_of, [value.operation_id for value in values])),
-            "place": array("i", map(number_of, [value.record_view_id for value in values])),
+            "on_table": array("i", map(number_of, [value.record_view_id for value in values])),
             "author": array("i", map(number_of, [value.created_by for value in values]) if told else nobody),
         }
 

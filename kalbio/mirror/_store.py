@@ -27,7 +27,7 @@ from kalbio.mirror._names import OWN_TABLES, unique_names
 from kalbio.mirror._reading import Numbers, Rows, TypedRows
 from kalbio.tables import Column, make_column
 
-FORMAT = 2
+FORMAT = 3
 """Changes with what is in the file: a mirror of another format is made anew."""
 
 _MEMORY = 40
@@ -55,7 +55,7 @@ _TABLES = """
         n BIGINT, record_id VARCHAR, type INTEGER, name VARCHAR, created_at TIMESTAMPTZ, activity INTEGER
     );
     create table store.cells (
-        record BIGINT, field INTEGER, content VARCHAR, written_at TIMESTAMPTZ, activity INTEGER, place INTEGER,
+        record BIGINT, field INTEGER, content VARCHAR, written_at TIMESTAMPTZ, activity INTEGER, on_table INTEGER,
         author INTEGER
     );
     create table store.misfits (record BIGINT, field INTEGER, content VARCHAR);
@@ -80,7 +80,7 @@ def _values(entity_type: str, entity_type_id: str) -> str:
         join store.records r on r.n = c.record
         left join store.names f on f.n = c.field
         left join store.names a on a.n = c.activity
-        left join store.names p on p.n = c.place
+        left join store.names p on p.n = c.on_table
         left join store.names u on u.n = c.author"""
 
 
@@ -327,7 +327,7 @@ class Store:
         """Return how many records are to be read."""
         self._db.execute(
             "create or replace temp table kalbio_missing as"
-            " select record_id, row_number() over (order by type, record_id) as place from kalbio_listed l"
+            " select record_id, row_number() over (order by type, record_id) as number from kalbio_listed l"
             " where not exists (select 1 from store.records r where r.record_id = l.record_id)"
         )
         return int(self._one("select count(*) from kalbio_missing"))
@@ -335,7 +335,7 @@ class Store:
     def missing_ids(self, start: int, count: int) -> list[str]:
         """Return some of the ids of the records that are to be read."""
         rows = self._all(
-            f"select record_id from kalbio_missing where place > {start} and place <= {start + count} order by place"
+            f"select record_id from kalbio_missing where number > {start} and number <= {start + count} order by number"
         )
         return [record_id for (record_id,) in rows]
 
@@ -496,9 +496,9 @@ class Store:
 
         columns = {"file_id": list(paths), "path": list(paths.values())}
         batch = pyarrow.table({name: pyarrow.array(column, pyarrow.string()) for name, column in columns.items()})
-        for place, part in enumerate(self._parts):
+        for index, part in enumerate(self._parts):
             if (part.group, part.name) == ("tables", "files"):
-                self._parts[place] = attrs.evolve(part, version=_digest([part.version, sorted(paths.items())]))
+                self._parts[index] = attrs.evolve(part, version=_digest([part.version, sorted(paths.items())]))
         with self:
             self._insert("create or replace table store.contents as select * from kalbio_rows", batch)
             self.set_state(versions=self._versions())
@@ -567,9 +567,9 @@ class Store:
 
         called: dict[str, str] = {}
         for listing in LISTINGS:
-            places = {member.column: member.source for member in listing.members}
+            sources = {member.column: member.source for member in listing.members}
             for item in contents.items[listing.table]:
-                name = item.get(places[listing.label]) or item.get("email")
+                name = item.get(sources[listing.label]) or item.get("email")
                 if isinstance(name, str):
                     called[str(item["id"])] = printable(name)
         called.update(types)

@@ -22,7 +22,7 @@ SUFFIXES = (".duckdb", ".db")
 
 
 class Target:
-    """A place of a mirror.
+    """Where a mirror is kept.
 
     Args:
         target: a path that ends in `.duckdb`, or that of a folder of Parquet.

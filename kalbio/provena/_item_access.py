@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 7ec3ed3a8181)
+# Derived from kalbio/provena/aio/_item_access.py by scripts/regenerate; edit that file. (digest 5aa1f60f8444)
 """Who may do what with the items of one subtype."""
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class AccessCalls(Items[ItemT]):
             ['metadata-read']
         """
         require_action(self.subtype, "auth_evaluate")
-        request = registry_item_auth_evaluate.build_request(*self._place(), id=self.own_or_unreadable(identifier))
+        request = registry_item_auth_evaluate.build_request(*self._segments(), id=self.own_or_unreadable(identifier))
         response = self.client.session.call(request)
         return frozenset(texts_in(response, as_object(response), "roles"))
 
@@ -59,7 +59,7 @@ class AccessCalls(Items[ItemT]):
             ['metadata-read', 'metadata-write', 'admin']
         """
         require_action(self.subtype, "auth_roles")
-        response = self.client.session.call(registry_item_auth_roles.build_request(*self._place()))
+        response = self.client.session.call(registry_item_auth_roles.build_request(*self._segments()))
         return [Role.of(one) for one in objects_in(response, as_object(response), "roles")]
 
     def access(self, identifier: Identifier) -> ItemAccess:
@@ -127,7 +127,7 @@ class AccessCalls(Items[ItemT]):
             before.groups if for_groups is None else for_groups,
         )
         body: Any = AccessSettings.from_dict(wanted.to_dict())
-        request = registry_item_auth_configuration_put.build_request(*self._place(), id=id, body=body)
+        request = registry_item_auth_configuration_put.build_request(*self._segments(), id=id, body=body)
 
         def look() -> bool | None:
             return True if self._access(id) == wanted else None
@@ -153,7 +153,7 @@ class AccessCalls(Items[ItemT]):
         return found
 
     def _access(self, id: str) -> ItemAccess:
-        request = registry_item_auth_configuration_get.build_request(*self._place(), id=id)
+        request = registry_item_auth_configuration_get.build_request(*self._segments(), id=id)
         response = self.client.session.call(request)
         try:
             return ItemAccess.of(as_object(response))

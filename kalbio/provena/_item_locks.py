@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest df23f3633474)
+# Derived from kalbio/provena/aio/_item_locks.py by scripts/regenerate; edit that file. (digest 11bae1bb695b)
 """Locks of the items of one subtype."""
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class LockCalls(Items[ItemT]):
         require_action(self.subtype, "locks_lock")
         require_text("reason", reason)
         id = self.own(identifier)
-        request = registry_item_locks_lock.build_request(*self._place(), body=LockChangeRequest(id=id, reason=reason))
+        request = registry_item_locks_lock.build_request(
+            *self._segments(), body=LockChangeRequest(id=id, reason=reason)
+        )
         self._change_lock(request, "LOCK", id, reason, verify)
 
     def unlock(self, identifier: Identifier, reason: str, *, verify: bool = False) -> None:
@@ -70,7 +72,9 @@ class LockCalls(Items[ItemT]):
         require_action(self.subtype, "locks_unlock")
         require_text("reason", reason)
         id = self.own(identifier)
-        request = registry_item_locks_unlock.build_request(*self._place(), body=LockChangeRequest(id=id, reason=reason))
+        request = registry_item_locks_unlock.build_request(
+            *self._segments(), body=LockChangeRequest(id=id, reason=reason)
+        )
         self._change_lock(request, "UNLOCK", id, reason, verify)
 
     def _change_lock(self, request: dict[str, Any], action: str, id: str, reason: str, verify: Any) -> None:
@@ -116,7 +120,7 @@ class LockCalls(Items[ItemT]):
             False
         """
         require_action(self.subtype, "locks_locked")
-        request = registry_item_locks_locked.build_request(*self._place(), id=self.own(identifier))
+        request = registry_item_locks_locked.build_request(*self._segments(), id=self.own(identifier))
         response = self.client.session.call(request)
         locked = as_object(response).get("locked")
         if not isinstance(locked, bool):
@@ -134,6 +138,6 @@ class LockCalls(Items[ItemT]):
             [('LOCK', 'under review'), ('UNLOCK', 'reviewed')]
         """
         require_action(self.subtype, "locks_history")
-        request = registry_item_locks_history.build_request(*self._place(), id=self.own(identifier))
+        request = registry_item_locks_history.build_request(*self._segments(), id=self.own(identifier))
         response = self.client.session.call(request)
         return [LockEvent(one) for one in objects_in(response, as_object(response), "history")]

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest cf25d40d7577)
+# Derived from kalbio/provena/aio/datasets.py by scripts/regenerate; edit that file. (digest 76b22cdbd203)
 """Datasets: their metadata, the credentials and links for their files."""
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ from kalbio.provena._service import (
 )
 from kalbio.provena._verified import sent_or_found
 from kalbio.provena.items import Dataset
-from kalbio.provena.registry import RegistryService, changes_since, place_among_versions
+from kalbio.provena.registry import RegistryService, changes_since, neighbouring_version
 
 if TYPE_CHECKING:
     from kalbio.provena._object_store import ObjectStore
@@ -467,10 +467,10 @@ class DatasetsService(RegistryService[Dataset]):
             raise ArgumentTypeError(f"paths must be paths in the dataset; got {safe_repr(paths)}")
         store = self._store(dataset, writes=False)
         files = chosen(list_files(store), paths)
-        places = local_paths(files, target)
+        targets = local_paths(files, target)
         with counting(progress, "download", sum(one.size for one in files)) as tell:
-            fetch(store, [(one, places[one.path]) for one in files], overwrite, at_a_time, tell)
-        return [places[one.path] for one in files]
+            fetch(store, [(one, targets[one.path]) for one in files], overwrite, at_a_time, tell)
+        return [targets[one.path] for one in files]
 
     def copy_files(
         self,
@@ -505,7 +505,7 @@ class DatasetsService(RegistryService[Dataset]):
         require_progress(progress)
         if source is None:
             found = self.need(dataset)
-            source = place_among_versions(found, "previous_version")
+            source = neighbouring_version(found, "previous_version")
             if source is None:
                 raise ArgumentError(f"{found.id} is the first version: name the dataset that has the files")
         old, new = self._store(source, writes=False), self._store(dataset, writes=True)

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/jobs.py by scripts/regenerate; edit that file. (digest 27095da15113)
+# Derived from kalbio/provena/aio/jobs.py by scripts/regenerate; edit that file. (digest 8fb5ae29a54c)
 """The jobs of the caller, and for administrators those of everybody."""
 
 from __future__ import annotations
@@ -150,9 +150,9 @@ class JobsService(Service):
             require_whole("limit", limit, 0)
         require_whole("page_size", page_size, 1, LARGEST_PAGE)
 
-        def read(place: dict[str, Any]) -> tuple[Any, Any]:
-            request = build(body=kind.from_dict({**members, **place}))
-            answer = page_of(self._client.session.call(request), place.get("pagination_key"), "jobs")
+        def read(page: dict[str, Any]) -> tuple[Any, Any]:
+            request = build(body=kind.from_dict({**members, **page}))
+            answer = page_of(self._client.session.call(request), page.get("pagination_key"), "jobs")
             return [self._kind(row, self._client) for row in rows_of(answer)], answer.get("pagination_key")
 
         return JobPages(read, limit, page_size)

@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 16cb1bf19ba4)
+# Derived from kalbio/provena/aio/model_runs.py by scripts/regenerate; edit that file. (digest 83df930bd052)
 """Model runs: registered, changed, linked to studies, and read from CSV files."""
 
 from __future__ import annotations
@@ -307,8 +307,8 @@ class ModelRunsService(RegistryService[ModelRun]):
             made = reader.gather(record, faults)
             if not faults:
                 records[number] = made
-            place = table.places[number]
-            problems += [RunProblem(number, place, part, str(error)) for part, error in faults.found]
+            location = table.locations[number]
+            problems += [RunProblem(number, location, part, str(error)) for part, error in faults.found]
         return records, problems
 
     # -- CSV ----------------------------------------------------------------------------------------------------------

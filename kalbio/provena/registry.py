@@ -1,4 +1,4 @@
-# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 231ad36238cf)
+# Derived from kalbio/provena/aio/registry.py by scripts/regenerate; edit that file. (digest 6b240c8c86f4)
 """The registry: one service for each subtype, all of one class."""
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             return new[0] if len(new) == 1 else None
 
         sent = sent_or_found(
-            self.client, registry_item_create.build_request(*self._place(), body=body), look if verify else None
+            self.client, registry_item_create.build_request(*self._segments(), body=body), look if verify else None
         )
         if isinstance(sent, RegistryItem):
             return sent
@@ -112,7 +112,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             new = self._newer(before, "SEED_ONLY")
             return new[0] if len(new) == 1 else None
 
-        request = registry_item_seed.build_request(*self._place())
+        request = registry_item_seed.build_request(*self._segments())
         response = sent_or_found(self.client, request, look if verify else None)
         if isinstance(response, RegistryItem):
             return response
@@ -162,7 +162,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         self._check_members(data)
         body = GenericDomainInfo.from_dict(data)
         why = UNSET if reason is None else reason
-        request = registry_item_update.build_request(*self._place(), id=item.id, reason=why, body=body)
+        request = registry_item_update.build_request(*self._segments(), id=item.id, reason=why, body=body)
 
         def look() -> ItemT | None:
             now = self.need(item.id)
@@ -202,7 +202,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         require_text("reason", reason)
         id = self.own(identifier)
         body = ItemRevertRequest(id=id, history_id=history_id, reason=reason)
-        request = registry_item_revert.build_request(*self._place(), body=body)
+        request = registry_item_revert.build_request(*self._segments(), body=body)
         before = self.need(id) if require_flag("verify", verify) else None
         sent = sent_or_found(self.client, request, self._reverted(before, history_id, reason))
         return sent if isinstance(sent, RegistryItem) else self._read_back(self._unread(id))
@@ -239,7 +239,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             following = self._next_of(old)
             return None if following in (None, before) else self.need(str(following))
 
-        request = registry_item_version.build_request(*self._place(), body=LockChangeRequest(id=old, reason=reason))
+        request = registry_item_version.build_request(*self._segments(), body=LockChangeRequest(id=old, reason=reason))
         sent = sent_or_found(self.client, request, look if verify else None)
         if isinstance(sent, RegistryItem):
             return sent
@@ -262,10 +262,10 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         """
         found = [self.need(identifier)]
         seen = {found[0].id}
-        for member, place in (("previous_version", 0), ("next_version", -1)):
-            while (id := place_among_versions(found[place], member)) is not None and id not in seen:
+        for member, end in (("previous_version", 0), ("next_version", -1)):
+            while (id := neighbouring_version(found[end], member)) is not None and id not in seen:
                 seen.add(id)
-                found.insert(0 if place == 0 else len(found), self.need(id))
+                found.insert(0 if end == 0 else len(found), self.need(id))
         return found
 
     def validate(self, **members: Any) -> None:
@@ -285,7 +285,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         self._check_members(members)
         members = self._with_handles(members)
         body = GenericDomainInfo.from_dict(members)
-        self.client.session.call(registry_item_validate.build_request(*self._place(), body=body))
+        self.client.session.call(registry_item_validate.build_request(*self._segments(), body=body))
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the data of the subtype.
@@ -295,13 +295,13 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             'OrganisationDomainInfo'
         """
         require_action(self.subtype, "schema")
-        response = self.client.session.call(registry_item_schema.build_request(*self._place()))
+        response = self.client.session.call(registry_item_schema.build_request(*self._segments()))
         return dict(object_in(response, as_object(response), "json_schema"))
 
     def ui_schema(self) -> dict[str, Any]:
         """Return how a form for the data of the subtype is to be shown."""
         require_action(self.subtype, "ui_schema")
-        response = self.client.session.call(registry_item_ui_schema.build_request(*self._place()))
+        response = self.client.session.call(registry_item_ui_schema.build_request(*self._segments()))
         return dict(object_in(response, as_object(response), "ui_schema"))
 
     def delete(self, identifier: Identifier, *, verify: bool = False) -> None:
@@ -324,7 +324,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         """
         require_action(self.subtype, "delete")
         id = self.own(identifier)
-        request = registry_item_delete.build_request(*self._place(), id=id)
+        request = registry_item_delete.build_request(*self._segments(), id=id)
 
         def look() -> bool | None:
             try:
@@ -374,7 +374,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         return [item for item in items if wanted.items() <= _bare(self._data(item)).items()]
 
     def _next_of(self, id: str) -> str | None:
-        return place_among_versions(self.need(id), "next_version")
+        return neighbouring_version(self.need(id), "next_version")
 
     def _read_back(self, item: ItemT) -> ItemT:
         """Read an item after a write that succeeded; what is known of it where that fails."""
@@ -418,7 +418,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             raise ArgumentTypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}, {lacks}")
 
 
-def place_among_versions(item: RegistryItem, member: str) -> str | None:
+def neighbouring_version(item: RegistryItem, member: str) -> str | None:
     """Return the handle of the version before an item, or after it; None when there is none.
 
     Raises ResponseError when the item tells something else there.

@@ -34,7 +34,7 @@ class RefusedCell:
     """A cell that has no form a field could take.
 
     Attributes:
-        row: where its row stands: the line of a text file, the row of a sheet, the place in a list from 0 on.
+        row: where its row stands: the line of a text file, the row of a sheet, the position in a list from 0 on.
         column: its column.
         value: what stands there.
         reason: what is wrong, and the cure.

@@ -39,8 +39,10 @@ def from_frame(source: Any) -> tuple[list[Any], Iterable[tuple[int, Sequence[Any
         names, columns = _arrow(source)
     else:
         return None
-    kept = [place for place, name in enumerate(names) if not _is_unnamed_index(name, columns[place])]
-    return [names[place] for place in kept], enumerate(zip(*(columns[place] for place in kept), strict=True))
+    kept = [position for position, name in enumerate(names) if not _is_unnamed_index(name, columns[position])]
+    return [names[position] for position in kept], enumerate(
+        zip(*(columns[position] for position in kept), strict=True)
+    )
 
 
 def from_columns(source: Mapping[Any, Any]) -> dict[Any, list[Any]]:
@@ -109,7 +111,7 @@ def _pandas(frame: Any) -> tuple[list[Any], list[list[Any]]]:
             f" {safe_repr(frame.index[0])}; give frame.rename_axis('Compound') where it is a column, else"
             " frame.reset_index(drop=True)"
         )
-    return list(frame.columns), [_pandas_column(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    return list(frame.columns), [_pandas_column(frame.iloc[:, position]) for position in range(frame.shape[1])]
 
 
 def _pandas_column(column: Any) -> list[Any]:

@@ -198,7 +198,7 @@ def _names(found: Sequence[Any], columns: Mapping[Any, str | None]) -> list[str 
                 f"columns[{safe_repr(old)}] must be its new name, or None to leave it out; got {safe_repr(new)}"
             )
     names: list[str | None] = []
-    for place, old in enumerate(found, 1):
+    for number, old in enumerate(found, 1):
         name = columns.get(old, old)
         if name is None and old in columns:
             names.append(None)
@@ -208,7 +208,7 @@ def _names(found: Sequence[Any], columns: Mapping[Any, str | None]) -> list[str 
             continue
         if not isinstance(name, str):
             shown = safe_repr(name.value if isinstance(name, Doubtful) else name)
-            raise ArgumentError(f"The name of column {place} is {shown}, which is no text; name it, or give columns=")
+            raise ArgumentError(f"The name of column {number} is {shown}, which is no text; name it, or give columns=")
         if name in names:
             raise ArgumentError(f"Two columns are called {safe_repr(name)}; rename one of them")
         names.append(name)

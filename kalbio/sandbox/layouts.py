@@ -16,7 +16,7 @@ def placements(definition: Document, view_id: str) -> list[Document]:
 
 
 def add_placement(store: Store, definition: Document, view_id: str, position: int | None) -> Document:
-    """Give a table a place: at a position, those from there on move down, or at the end."""
+    """Place a table: at a position, those from there on move down, or at the end."""
     layout = definition["content_layout"]
     item: Document = {
         "id": store.new_id(),
@@ -34,7 +34,7 @@ def add_placement(store: Store, definition: Document, view_id: str, position: in
 
 
 def remove_placements(definition: Document, layout_ids: set[str]) -> None:
-    """Take places out of the layout, and forget the settings that point at them."""
+    """Take placements out of the layout, and forget the settings that point at them."""
     definition["content_layout"] = [item for item in definition["content_layout"] if item["id"] not in layout_ids]
     _renumber(definition)
     for key in _LAYOUT_SETTINGS:

@@ -312,7 +312,7 @@ def _definition_property(store: Store, definition: Document, field: Document, co
 
 
 def _result_table(store: Store, name: str, piece: Document, columns: list[str], key: str) -> tuple[Document, Document]:
-    """A template and its place in a content layout."""
+    """A template and its placement in a content layout."""
     table = views.add_view(store, name, piece["id"], columns, is_template=True, id=seed_id("view", key))
     placement = {
         "id": seed_id("place", key),

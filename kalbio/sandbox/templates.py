@@ -103,7 +103,7 @@ def duplicate_record_view_template(call: Call) -> Document:
 
 @routes.operation("promoteRecordView")
 def promote_record_view(call: Call) -> Document:
-    """Replace a table of an operation by one that is made from a new template, with the same rows at the same place."""
+    """Replace a table of an operation by one that is made from a new template, with the same rows and position."""
     store, body = call.store, call.body
     definition = _need_definition(call, body["operation_definition_id"])
     view = _need_plain_view(call, body["source_view_id"])
@@ -216,7 +216,7 @@ def _is_linked(definition: Document, template: Document) -> bool:
 
 
 def _link(store: Store, template: Document, definition: Document, position: int | None) -> Document:
-    """Give a template a place in a definition, and the operations a table; gives the template after that."""
+    """Place a template in a definition, and the operations a table; gives the template after that."""
     layouts.add_placement(store, definition, template["id"], position)
     store.put("definition", definition)
     linked = list(dict.fromkeys([*template["operation_definition_ids"], definition["id"]]))
@@ -228,7 +228,7 @@ def _link(store: Store, template: Document, definition: Document, position: int 
 
 
 def _sever(store: Store, template: Document, definition: Document, *, staging: bool = True) -> Document:
-    """End a link: places, settings and the tables made for it; gives the template after that."""
+    """End a link: placements, settings and the tables made for it; gives the template after that."""
     layouts.remove_placements(definition, {item["id"] for item in layouts.placements(definition, template["id"])})
     layouts.replace_references(definition, template["id"], None)
     for activity in _instances(store, definition):

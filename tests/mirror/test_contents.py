@@ -97,13 +97,13 @@ def test_no_name_of_a_file_leaves_its_folder(tmp_path: Path) -> None:
     """Ids and names of any form give a place in the folder of that file, and no two files have the same folder."""
     files = FilesFolder(tmp_path / "files")
     ids = ["../x", "a/b", "..", "", "CON", "A" * 40, "a" * 40, "a" * 300, "a\0b", "\ud800", "6f1c0d5e-0000-4000-8000-0"]
-    assert len({str(files.place(one, "x").parent).casefold() for one in ids}) == len(ids)
+    assert len({str(files.path_of(one, "x").parent).casefold() for one in ids}) == len(ids)
     for one in ids:
         for name in ("../../x", "a/b", "CON", "", None, "x" * 300, "a\0b"):
             with row(repr((one, name))):
-                place = files.place(one, name)
-                assert place.parent.parent == tmp_path / "files"
-                assert place.name == safe_name(name, one)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.touch()
-                assert place.resolve().is_relative_to((tmp_path / "files").resolve())
+                path = files.path_of(one, name)
+                assert path.parent.parent == tmp_path / "files"
+                assert path.name == safe_name(name, one)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+                assert path.resolve().is_relative_to((tmp_path / "files").resolve())

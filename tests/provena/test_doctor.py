@@ -81,7 +81,7 @@ def test_the_stand_in_breaks_nothing_and_every_read_is_called(lab: Lab) -> None:
     """Each operation that reads was called, for each subtype, or is left out on purpose; no answer breaks anything."""
     filled(lab)
     report = examine(lab)
-    assert [(one.kind, one.place, one.seen) for one in report.findings if one.level != "absent"] == []
+    assert [(one.kind, one.location, one.seen) for one in report.findings if one.level != "absent"] == []
     left = {one.operation for one in report.operations if not one.calls}
     reads = {one.id for one in load_description().operations if one.reads}
     assert {one for one in left & reads if not one.partition(" ")[0].endswith(LEFT_OUT)} == set()
@@ -93,7 +93,7 @@ def test_who_may_little_and_an_empty_registry_are_no_differences(lab: Lab) -> No
     """A refusal for want of a role, and a kind of which there is nothing, say nothing against the installation."""
     client = lab.connect(OfflineFlow(lab.config, "tests", lab.sandbox.offline_token("carol")), retries=0)
     report = lab(client.doctor())
-    assert [(one.kind, one.place, one.seen) for one in report.findings if one.level != "absent"] == []
+    assert [(one.kind, one.location, one.seen) for one in report.findings if one.level != "absent"] == []
     (fetch,) = (one for one in report.operations if one.operation == "registryItemFetch MODEL")
     assert (fetch.calls, fetch.reason) == (0, "there is nothing of the kind, or you may not see it")
 
@@ -127,7 +127,7 @@ def test_a_lie_is_found_and_named(lab: Lab, lie: Lie, expected: tuple[str, str, 
     """What an installation answers against its description is in the report, under the name of the subtype."""
     filled(lab)
     report = examine(lab, lie)
-    found = [(one.kind, one.place, one.seen) for one in report.findings if one.level != "absent"]
+    found = [(one.kind, one.location, one.seen) for one in report.findings if one.level != "absent"]
     assert expected in found
     assert report.exit_code == 1
 

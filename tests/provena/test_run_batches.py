@@ -194,8 +194,8 @@ def test_a_file_becomes_runs(lab: Lab, scene: Scene, tmp_path: Path, kind: str) 
     assert [one.display_name for one in outcomes.registered] == ["Run one", "Run two"]
 
 
-@pytest.mark.parametrize(("kind", "place"), [(".csv", "line 3"), (".xlsx", "row 3")])
-def test_all_that_is_wrong_with_a_row_is_told(lab: Lab, scene: Scene, tmp_path: Path, kind: str, place: str) -> None:
+@pytest.mark.parametrize(("kind", "location"), [(".csv", "line 3"), (".xlsx", "row 3")])
+def test_all_that_is_wrong_with_a_row_is_told(lab: Lab, scene: Scene, tmp_path: Path, kind: str, location: str) -> None:
     """With where the row stands and the column of each, not the first of it; the other rows have their outcomes."""
     wrong = {
         "description": " ",
@@ -207,9 +207,11 @@ def test_all_that_is_wrong_with_a_row_is_told(lab: Lab, scene: Scene, tmp_path: 
         "study": "Reef studi",
     }
     path = as_file(tmp_path, kind, [row("good"), row("bad", **wrong)])
-    with pytest.raises(RunsRefusedError, match=f"1 row cannot be registered; {place}: ") as caught:
+    with pytest.raises(RunsRefusedError, match=f"1 row cannot be registered; {location}: ") as caught:
         lab(lab.api.model_runs.register_batch(str(path), workflow_template="Coral workflow"))
-    assert {(one.row, one.place, one.column) for one in caught.value.details} == {(1, place, name) for name in wrong}
+    assert {(one.row, one.location, one.column) for one in caught.value.details} == {
+        (1, location, name) for name in wrong
+    }
     assert len(caught.value.details) == len(wrong)
     for text in (
         "description is missing",

@@ -44,14 +44,14 @@ class Violation:
 
     Attributes:
         kind: `status`, `content type`, `body`, or the keyword of the schema: `type`, `required`, `format`...
-        place: members and places of items, from the answer down.
+        location: members and indices of items, from the answer down.
         value: what stands there.
         member: the member that is missing, where `kind` is `required`.
         message: says it all, in words that may show what stands there.
     """
 
     kind: str
-    place: tuple[Step, ...]
+    location: tuple[Step, ...]
     value: Any = field(repr=False)
     member: str
     message: str = field(repr=False)
@@ -105,11 +105,13 @@ class AnswerChecks:
 def _meant(error: Any) -> Iterator[Any]:
     """Yield what is wrong with the one form that a value was meant to have; the error itself where several could be."""
     forms: list[list[Any]] = getattr(error.kind, "context", [])
-    place = list(error.instance_path)
+    location = list(error.instance_path)
     fitting = [
         form
         for form in forms
-        if not any(list(one.instance_path) == place and next(reversed(one.schema_path), "") == "type" for one in form)
+        if not any(
+            list(one.instance_path) == location and next(reversed(one.schema_path), "") == "type" for one in form
+        )
     ]
     if len(fitting) != 1:
         yield error

@@ -60,10 +60,12 @@ class Survey:
         """Look through an answer."""
         self._look(operation, operation, schema, value)
 
-    def locate(self, operation: str, schema: Document, place: Sequence[str | int], value: Any) -> tuple[str, Document]:
+    def locate(
+        self, operation: str, schema: Document, location: Sequence[str | int], value: Any
+    ) -> tuple[str, Document]:
         """The name of a place in an answer, from the innermost schema that has one, and the schema that holds there."""
         name = operation
-        for step in place:
+        for step in location:
             named, branch = self._branch(schema, value)
             name = named or name
             if isinstance(step, int):

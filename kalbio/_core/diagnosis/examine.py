@@ -108,7 +108,7 @@ class Examination:
             self._note("unknown", "order", operation.id, _ordered(order), "another order", operation)
 
     def _note_violation(self, operation: Operation, schema: Document, data: Any, violation: Violation) -> None:
-        name, at = self.survey.locate(operation.id, schema, violation.place, data)
+        name, at = self.survey.locate(operation.id, schema, violation.location, data)
         expected, seen = _words(self.survey, at), shape(violation.value)
         kind = "type" if violation.kind in ("type", "anyOf", "oneOf") else violation.kind
         if kind == "type" and violation.value is None:
@@ -120,8 +120,8 @@ class Examination:
             seen = form_of_time(violation.value) if isinstance(violation.value, str) else seen
         self._note("wrong", kind, name, expected, seen, operation)
 
-    def _note(self, level: str, kind: str, place: str, expected: str, seen: str, operation: Operation) -> None:
-        found = self._found.setdefault((level, kind, place, expected, seen), _Found())
+    def _note(self, level: str, kind: str, location: str, expected: str, seen: str, operation: Operation) -> None:
+        found = self._found.setdefault((level, kind, location, expected, seen), _Found())
         found.operations.add(operation.id)
         found.times += 1
 
@@ -130,14 +130,14 @@ class Examination:
     def findings(self) -> list[Finding]:
         """The differences, those that matter most first."""
         found = [
-            Finding(level, kind, place, expected, seen, tuple(sorted(one.operations)), about(one.times))
-            for (level, kind, place, expected, seen), one in self._found.items()
+            Finding(level, kind, location, expected, seen, tuple(sorted(one.operations)), about(one.times))
+            for (level, kind, location, expected, seen), one in self._found.items()
         ]
         found += self._of_members()
         found += self._of_unknown_members()
         found += self._also(self)
         levels = list(LEVELS)
-        return sorted(found, key=lambda one: (levels.index(one.level), one.kind, one.place, one.seen))
+        return sorted(found, key=lambda one: (levels.index(one.level), one.kind, one.location, one.seen))
 
     def _of_members(self) -> list[Finding]:
         open_points = self._open_members
@@ -177,8 +177,8 @@ class Examination:
 
     def _of_unknown_members(self) -> list[Finding]:
         found = []
-        for (place, member), seen in self.survey.unknown.items():
-            name = f"{place}.{member}" if member else f"{place}: a member whose name may be data"
+        for (location, member), seen in self.survey.unknown.items():
+            name = f"{location}.{member}" if member else f"{location}: a member whose name may be data"
             shapes = " or ".join(sorted(seen.shapes)[:4])
             where = tuple(sorted(seen.operations))
             found.append(Finding("unknown", "unknown member", name, "not there", shapes, where, about(seen.count)))

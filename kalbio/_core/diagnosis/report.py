@@ -44,7 +44,7 @@ class Finding:
     Attributes:
         level: `wrong`, `unknown` or `absent`, see `LEVELS`.
         kind: what differs, such as `type`, `unknown member` or `order`.
-        place: the schema and its member, or the operation.
+        location: the schema and its member, or the operation.
         expected: what the description says.
         seen: what came, as a shape.
         operations: where it was seen.
@@ -53,7 +53,7 @@ class Finding:
 
     level: str
     kind: str
-    place: str
+    location: str
     expected: str
     seen: str
     operations: tuple[str, ...]
@@ -172,7 +172,7 @@ class Report:
         """Yield what the answers say: where none came there is nothing to say about any point or operation."""
         for level, meaning in LEVELS.items():
             rows = [
-                (one.kind, one.place, one.expected, one.seen, one.times, _few(one.operations))
+                (one.kind, one.location, one.expected, one.seen, one.times, _few(one.operations))
                 for one in self.findings
                 if one.level == level
             ]
@@ -269,7 +269,7 @@ def _few(names: Sequence[str]) -> str:
 def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     lines = [[str(cell) for cell in row] for row in (heads, *rows)]
     # the last column may be long, and needs no room behind it
-    widths = [max(len(line[place]) for line in lines) for place in range(len(heads) - 1)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads) - 1)]
     return "\n".join(
         "  " + "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
         for line in lines

@@ -47,7 +47,7 @@ class RequestLog:
         self, settings: Settings, operations: Mapping[str, OperationInfo], secrets: Callable[[], tuple[str, ...]]
     ) -> None:
         self._platform = settings.platform
-        self._places = settings.base_urls
+        self._base_urls = settings.base_urls
         self._listener = settings.on_request
         self._logger = settings.platform.logger
         self._operations = operations
@@ -136,7 +136,7 @@ class RequestLog:
         )
 
     def _route(self, operation: OperationInfo) -> str:
-        if operation.tag not in self._places:
+        if operation.tag not in self._base_urls:
             return operation.path
         return operation.path.removeprefix(self._platform.path_prefixes.get(operation.tag, ""))
 

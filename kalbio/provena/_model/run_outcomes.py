@@ -53,7 +53,7 @@ class RunsRefusedError(SDKError, ValueError):
 
     Attributes:
         problems: what is wrong, by the numbers of the rows, from 0: all of it, one after the other.
-        details: the same as a list of `RunProblem`, with row, place, column and text.
+        details: the same as a list of `RunProblem`, with row, location, column and text.
     """
 
     cure = 'Mend them, or register the others with on_invalid="skip".'
@@ -61,8 +61,8 @@ class RunsRefusedError(SDKError, ValueError):
     def __init__(self, details: Iterable[RunProblem]) -> None:
         self.details = list(details)
         self.problems = texts_of(self.details)
-        places = {one.row: one.place for one in self.details}
-        lines = [f"{places[row]}: {one_line(text)}" for row, text in list(self.problems.items())[:_SHOWN]]
+        locations = {one.row: one.location for one in self.details}
+        lines = [f"{locations[row]}: {one_line(text)}" for row, text in list(self.problems.items())[:_SHOWN]]
         more = len(self.problems) - len(lines)
         rest = [f"and {more} more" if more > 0 else ""]
         count = "1 row" if len(self.problems) == 1 else f"{len(self.problems)} rows"
@@ -72,7 +72,7 @@ class RunsRefusedError(SDKError, ValueError):
         return type(self), (self.details,)
 
     def _repr_html_(self) -> str:
-        rows = [(one.place, one.column, one.text) for one in self.details]
+        rows = [(one.location, one.column, one.text) for one in self.details]
         return html_table(str(self), rows, len(rows), heads=("row", "column", "problem"), hint=self.cure)
 
 

@@ -29,13 +29,13 @@ class RunProblem:
 
     Attributes:
         row: its number, from 0.
-        place: where it stands, in words: "line 3" of a text file, "row 3" of a sheet, "rows[0]" of a list.
+        location: where it stands, in words: "line 3" of a text file, "row 3" of a sheet, "rows[0]" of a list.
         column: the column, or the part of the record.
         text: what is wrong, and the cure.
     """
 
     row: int
-    place: str
+    location: str
     column: str
     text: str
 
@@ -50,12 +50,12 @@ class RunTable:
 
     Attributes:
         rows: the rows: dicts of column to cell, or records.
-        places: where each stands, in words.
+        locations: where each stands, in words.
         workflow_template: the handle of the workflow template, where a CSV file of the servers names it.
     """
 
     rows: Sequence[Any]
-    places: Sequence[str]
+    locations: Sequence[str]
     workflow_template: str | None
 
 
@@ -104,7 +104,7 @@ def _read_file(path: Path, sheet: str | None, separator: str | None, encoding: s
             f"{path.name!r} names several workflow templates, {', '.join(map(safe_repr, named))}, in the heads of its "
             "columns; keep the column of one"
         )
-    rows, places = [], []
+    rows, locations = [], []
     for number, cells in numbered:
         for head, cell in zip(heads, cells, strict=True):
             if head in (None, "") and cell not in (None, ""):
@@ -112,8 +112,8 @@ def _read_file(path: Path, sheet: str | None, separator: str | None, encoding: s
                     f"{path.name!r}, {noun} {number}: {safe_repr(cell)} stands in a column without a name; name it"
                 )
         rows.append({head: cell for head, cell in zip(heads, cells, strict=True) if head not in (None, "")})
-        places.append(f"{noun} {number}")
-    return RunTable(rows, places, named[0] if named else None)
+        locations.append(f"{noun} {number}")
+    return RunTable(rows, locations, named[0] if named else None)
 
 
 def _rows_of(table: Any) -> Iterable[Any]:

@@ -46,7 +46,9 @@ class AccessCalls(Items[ItemT]):
             ['metadata-read']
         """
         require_action(self.subtype, "auth_evaluate")
-        request = registry_item_auth_evaluate.build_request(*self._place(), id=await self.own_or_unreadable(identifier))
+        request = registry_item_auth_evaluate.build_request(
+            *self._segments(), id=await self.own_or_unreadable(identifier)
+        )
         response = await self.client.session.call(request)
         return frozenset(texts_in(response, as_object(response), "roles"))
 
@@ -58,7 +60,7 @@ class AccessCalls(Items[ItemT]):
             ['metadata-read', 'metadata-write', 'admin']
         """
         require_action(self.subtype, "auth_roles")
-        response = await self.client.session.call(registry_item_auth_roles.build_request(*self._place()))
+        response = await self.client.session.call(registry_item_auth_roles.build_request(*self._segments()))
         return [Role.of(one) for one in objects_in(response, as_object(response), "roles")]
 
     async def access(self, identifier: Identifier) -> ItemAccess:
@@ -126,7 +128,7 @@ class AccessCalls(Items[ItemT]):
             before.groups if for_groups is None else for_groups,
         )
         body: Any = AccessSettings.from_dict(wanted.to_dict())
-        request = registry_item_auth_configuration_put.build_request(*self._place(), id=id, body=body)
+        request = registry_item_auth_configuration_put.build_request(*self._segments(), id=id, body=body)
 
         async def look() -> bool | None:
             return True if await self._access(id) == wanted else None
@@ -154,7 +156,7 @@ class AccessCalls(Items[ItemT]):
         return found
 
     async def _access(self, id: str) -> ItemAccess:
-        request = registry_item_auth_configuration_get.build_request(*self._place(), id=id)
+        request = registry_item_auth_configuration_get.build_request(*self._segments(), id=id)
         response = await self.client.session.call(request)
         try:
             return ItemAccess.of(as_object(response))

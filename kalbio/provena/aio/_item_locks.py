@@ -48,7 +48,9 @@ class LockCalls(Items[ItemT]):
         require_action(self.subtype, "locks_lock")
         require_text("reason", reason)
         id = await self.own(identifier)
-        request = registry_item_locks_lock.build_request(*self._place(), body=LockChangeRequest(id=id, reason=reason))
+        request = registry_item_locks_lock.build_request(
+            *self._segments(), body=LockChangeRequest(id=id, reason=reason)
+        )
         await self._change_lock(request, "LOCK", id, reason, verify)
 
     async def unlock(self, identifier: Identifier, reason: str, *, verify: bool = False) -> None:
@@ -69,7 +71,9 @@ class LockCalls(Items[ItemT]):
         require_action(self.subtype, "locks_unlock")
         require_text("reason", reason)
         id = await self.own(identifier)
-        request = registry_item_locks_unlock.build_request(*self._place(), body=LockChangeRequest(id=id, reason=reason))
+        request = registry_item_locks_unlock.build_request(
+            *self._segments(), body=LockChangeRequest(id=id, reason=reason)
+        )
         await self._change_lock(request, "UNLOCK", id, reason, verify)
 
     async def _change_lock(self, request: dict[str, Any], action: str, id: str, reason: str, verify: Any) -> None:
@@ -115,7 +119,7 @@ class LockCalls(Items[ItemT]):
             False
         """
         require_action(self.subtype, "locks_locked")
-        request = registry_item_locks_locked.build_request(*self._place(), id=await self.own(identifier))
+        request = registry_item_locks_locked.build_request(*self._segments(), id=await self.own(identifier))
         response = await self.client.session.call(request)
         locked = as_object(response).get("locked")
         if not isinstance(locked, bool):
@@ -133,6 +137,6 @@ class LockCalls(Items[ItemT]):
             [('LOCK', 'under review'), ('UNLOCK', 'reviewed')]
         """
         require_action(self.subtype, "locks_history")
-        request = registry_item_locks_history.build_request(*self._place(), id=await self.own(identifier))
+        request = registry_item_locks_history.build_request(*self._segments(), id=await self.own(identifier))
         response = await self.client.session.call(request)
         return [LockEvent(one) for one in objects_in(response, as_object(response), "history")]

@@ -190,7 +190,7 @@ class Items(Generic[ItemT]):
     async def page(self, request: dict[str, Any], key: Any) -> dict[str, Any]:
         """Read one page: the request is not changed."""
         body = SubtypeListRequest.from_dict(request if key is None else {**request, "pagination_key": key})
-        built = registry_item_list.build_request(*self._place(), body=body)
+        built = registry_item_list.build_request(*self._segments(), body=body)
         return page_of(await self.client.session.call(built), key, *ITEMS)
 
     async def count(self, *, record_type: RecordType = "COMPLETE_ONLY") -> int:
@@ -225,11 +225,11 @@ class Items(Generic[ItemT]):
     def _forget(self, after: Any) -> None:
         self._catalog = None
 
-    def _place(self) -> tuple[RegistryCategorySegment, RegistrySubtypeSegment]:
+    def _segments(self) -> tuple[RegistryCategorySegment, RegistrySubtypeSegment]:
         return RegistryCategorySegment(self.subtype.category), RegistrySubtypeSegment(self.subtype.segment)
 
     def _fetch(self, id: str) -> dict[str, Any]:
-        return registry_item_fetch.build_request(*self._place(), id=id, seed_allowed=True)
+        return registry_item_fetch.build_request(*self._segments(), id=id, seed_allowed=True)
 
     def check(self, identifier: Any) -> None:
         """Raise IdentifierError for what can be neither a handle nor a name nor an object of this subtype."""

@@ -59,7 +59,7 @@ from kalbio.provena.aio._service import (
 )
 from kalbio.provena.aio._verified import sent_or_found
 from kalbio.provena.aio.items import Dataset
-from kalbio.provena.aio.registry import RegistryService, changes_since, place_among_versions
+from kalbio.provena.aio.registry import RegistryService, changes_since, neighbouring_version
 
 if TYPE_CHECKING:
     from kalbio.provena.aio._object_store import AsyncObjectStore
@@ -470,10 +470,10 @@ class DatasetsService(RegistryService[Dataset]):
             raise ArgumentTypeError(f"paths must be paths in the dataset; got {safe_repr(paths)}")
         store = await self._store(dataset, writes=False)
         files = chosen(await list_files(store), paths)
-        places = local_paths(files, target)
+        targets = local_paths(files, target)
         with counting(progress, "download", sum(one.size for one in files)) as tell:
-            await fetch(store, [(one, places[one.path]) for one in files], overwrite, at_a_time, tell)
-        return [places[one.path] for one in files]
+            await fetch(store, [(one, targets[one.path]) for one in files], overwrite, at_a_time, tell)
+        return [targets[one.path] for one in files]
 
     async def copy_files(
         self,
@@ -508,7 +508,7 @@ class DatasetsService(RegistryService[Dataset]):
         require_progress(progress)
         if source is None:
             found = await self.need(dataset)
-            source = place_among_versions(found, "previous_version")
+            source = neighbouring_version(found, "previous_version")
             if source is None:
                 raise ArgumentError(f"{found.id} is the first version: name the dataset that has the files")
         old, new = await self._store(source, writes=False), await self._store(dataset, writes=True)

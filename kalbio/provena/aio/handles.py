@@ -117,7 +117,7 @@ class HandlesService(Service):
         """
         body = AddValueIndexRequest(
             id=_id_of(handle),
-            index=_place(index),
+            index=_checked_index(index),
             value_type=_type_of(value_type),
             value=require_text("value", value),
         )
@@ -137,7 +137,7 @@ class HandlesService(Service):
         Example:
             >>> await client.handles.modify_by_index("10378.1/1451860", 1, "https://data.example.org/reef-2")
         """
-        body = ModifyRequest(id=_id_of(handle), index=_place(index), value=require_text("value", value))
+        body = ModifyRequest(id=_id_of(handle), index=_checked_index(index), value=require_text("value", value))
         return await self._call(handle_modify_by_index.build_request(body=body))
 
     async def remove_by_index(self, handle: str | Resource, index: int, *, verify: bool = False) -> Handle:
@@ -154,7 +154,7 @@ class HandlesService(Service):
         Example:
             >>> await client.handles.remove_by_index("10378.1/1451860", 5)
         """
-        body = RemoveRequest(id=_id_of(handle), index=_place(index))
+        body = RemoveRequest(id=_id_of(handle), index=_checked_index(index))
         return await self._changed(handle_remove_by_index.build_request(body=body), body.id, verify)
 
     async def _changed(self, request: dict[str, Any], id: str, verify: Any) -> Handle:
@@ -195,6 +195,6 @@ def _type_of(value_type: Any) -> ValueType:
     return ValueType(value_type)
 
 
-def _place(index: Any) -> int:
+def _checked_index(index: Any) -> int:
     require_whole("index", index, 1)
     return int(index)

@@ -149,9 +149,9 @@ class JobsService(Service):
             require_whole("limit", limit, 0)
         require_whole("page_size", page_size, 1, LARGEST_PAGE)
 
-        async def read(place: dict[str, Any]) -> tuple[Any, Any]:
-            request = build(body=kind.from_dict({**members, **place}))
-            answer = page_of(await self._client.session.call(request), place.get("pagination_key"), "jobs")
+        async def read(page: dict[str, Any]) -> tuple[Any, Any]:
+            request = build(body=kind.from_dict({**members, **page}))
+            answer = page_of(await self._client.session.call(request), page.get("pagination_key"), "jobs")
             return [self._kind(row, self._client) for row in rows_of(answer)], answer.get("pagination_key")
 
         return JobPages(read, limit, page_size)

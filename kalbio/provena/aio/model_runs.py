@@ -306,8 +306,8 @@ class ModelRunsService(RegistryService[ModelRun]):
             made = await reader.gather(record, faults)
             if not faults:
                 records[number] = made
-            place = table.places[number]
-            problems += [RunProblem(number, place, part, str(error)) for part, error in faults.found]
+            location = table.locations[number]
+            problems += [RunProblem(number, location, part, str(error)) for part, error in faults.found]
         return records, problems
 
     # -- CSV ----------------------------------------------------------------------------------------------------------

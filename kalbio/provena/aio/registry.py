@@ -84,7 +84,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             return new[0] if len(new) == 1 else None
 
         sent = await sent_or_found(
-            self.client, registry_item_create.build_request(*self._place(), body=body), look if verify else None
+            self.client, registry_item_create.build_request(*self._segments(), body=body), look if verify else None
         )
         if isinstance(sent, RegistryItem):
             return sent
@@ -111,7 +111,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             new = await self._newer(before, "SEED_ONLY")
             return new[0] if len(new) == 1 else None
 
-        request = registry_item_seed.build_request(*self._place())
+        request = registry_item_seed.build_request(*self._segments())
         response = await sent_or_found(self.client, request, look if verify else None)
         if isinstance(response, RegistryItem):
             return response
@@ -161,7 +161,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         self._check_members(data)
         body = GenericDomainInfo.from_dict(data)
         why = UNSET if reason is None else reason
-        request = registry_item_update.build_request(*self._place(), id=item.id, reason=why, body=body)
+        request = registry_item_update.build_request(*self._segments(), id=item.id, reason=why, body=body)
 
         async def look() -> ItemT | None:
             now = await self.need(item.id)
@@ -201,7 +201,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         require_text("reason", reason)
         id = await self.own(identifier)
         body = ItemRevertRequest(id=id, history_id=history_id, reason=reason)
-        request = registry_item_revert.build_request(*self._place(), body=body)
+        request = registry_item_revert.build_request(*self._segments(), body=body)
         before = await self.need(id) if require_flag("verify", verify) else None
         sent = await sent_or_found(self.client, request, self._reverted(before, history_id, reason))
         return sent if isinstance(sent, RegistryItem) else await self._read_back(self._unread(id))
@@ -238,7 +238,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             following = await self._next_of(old)
             return None if following in (None, before) else await self.need(str(following))
 
-        request = registry_item_version.build_request(*self._place(), body=LockChangeRequest(id=old, reason=reason))
+        request = registry_item_version.build_request(*self._segments(), body=LockChangeRequest(id=old, reason=reason))
         sent = await sent_or_found(self.client, request, look if verify else None)
         if isinstance(sent, RegistryItem):
             return sent
@@ -261,10 +261,10 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         """
         found = [await self.need(identifier)]
         seen = {found[0].id}
-        for member, place in (("previous_version", 0), ("next_version", -1)):
-            while (id := place_among_versions(found[place], member)) is not None and id not in seen:
+        for member, end in (("previous_version", 0), ("next_version", -1)):
+            while (id := neighbouring_version(found[end], member)) is not None and id not in seen:
                 seen.add(id)
-                found.insert(0 if place == 0 else len(found), await self.need(id))
+                found.insert(0 if end == 0 else len(found), await self.need(id))
         return found
 
     async def validate(self, **members: Any) -> None:
@@ -284,7 +284,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         self._check_members(members)
         members = await self._with_handles(members)
         body = GenericDomainInfo.from_dict(members)
-        await self.client.session.call(registry_item_validate.build_request(*self._place(), body=body))
+        await self.client.session.call(registry_item_validate.build_request(*self._segments(), body=body))
 
     async def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the data of the subtype.
@@ -294,13 +294,13 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             'OrganisationDomainInfo'
         """
         require_action(self.subtype, "schema")
-        response = await self.client.session.call(registry_item_schema.build_request(*self._place()))
+        response = await self.client.session.call(registry_item_schema.build_request(*self._segments()))
         return dict(object_in(response, as_object(response), "json_schema"))
 
     async def ui_schema(self) -> dict[str, Any]:
         """Return how a form for the data of the subtype is to be shown."""
         require_action(self.subtype, "ui_schema")
-        response = await self.client.session.call(registry_item_ui_schema.build_request(*self._place()))
+        response = await self.client.session.call(registry_item_ui_schema.build_request(*self._segments()))
         return dict(object_in(response, as_object(response), "ui_schema"))
 
     async def delete(self, identifier: Identifier, *, verify: bool = False) -> None:
@@ -323,7 +323,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         """
         require_action(self.subtype, "delete")
         id = await self.own(identifier)
-        request = registry_item_delete.build_request(*self._place(), id=id)
+        request = registry_item_delete.build_request(*self._segments(), id=id)
 
         async def look() -> bool | None:
             try:
@@ -375,7 +375,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
         return [item for item in items if wanted.items() <= _bare(self._data(item)).items()]
 
     async def _next_of(self, id: str) -> str | None:
-        return place_among_versions(await self.need(id), "next_version")
+        return neighbouring_version(await self.need(id), "next_version")
 
     async def _read_back(self, item: ItemT) -> ItemT:
         """Read an item after a write that succeeded; what is known of it where that fails."""
@@ -419,7 +419,7 @@ class RegistryService(AccessCalls[ItemT], LockCalls[ItemT]):
             raise ArgumentTypeError(f"{self.subtype.a_noun} needs {', '.join(missing)}, {lacks}")
 
 
-def place_among_versions(item: RegistryItem, member: str) -> str | None:
+def neighbouring_version(item: RegistryItem, member: str) -> str | None:
     """Return the handle of the version before an item, or after it; None when there is none.
 
     Raises ResponseError when the item tells something else there.

@@ -243,11 +243,11 @@ class Sandbox(Emulator[Store]):
         if route is None and request.path.startswith(s3.PREFIX):
             with self._writing():
                 return s3.answer(self.store, request)
-        if route is None and (place := self._place_without_slash(request)) is not None:
-            return Response(307, (("location", place),), b"")
+        if route is None and (target := self._target_without_slash(request)) is not None:
+            return Response(307, (("location", target),), b"")
         return super()._carry_out(request, route, fault)
 
-    def _place_without_slash(self, request: Request) -> str | None:
+    def _target_without_slash(self, request: Request) -> str | None:
         """Where a request leads whose path has a slash too many at its end."""
         path, mark, query = request.target.partition("?")
         shorter = path.removesuffix("/")

@@ -52,7 +52,7 @@ _REFERENCES = (
 
 def require_form(metadata: Document) -> None:
     """Refuse metadata that do not have the form of those of a dataset."""
-    problems = tuple(Problem(("body", *place), text, rule) for place, text, rule in _find_wrong(metadata))
+    problems = tuple(Problem(("body", *location), text, rule) for location, text, rule in _find_wrong(metadata))
     if problems:
         raise Refusal(422, "the metadata are wrong", code=Code.INVALID_BODY, problems=problems)
 
@@ -87,13 +87,13 @@ def _find_wrong(metadata: Document) -> _Found:
     yield from _find_strange(metadata, _schema(_FORM), ())
     info = metadata["dataset_info"]
     access = info["access_info"]
-    place: tuple[str | int, ...] = ("dataset_info", "access_info", "__root__")
+    location: tuple[str | int, ...] = ("dataset_info", "access_info", "__root__")
     for member, noun in (("uri", "a URI for external access"), ("description", "a description of external access")):
         given = access.get(member) is not None
         if access.get("reposited", True) and given:
-            yield place, f"Cannot provide {noun} if data is reposited in the Data Store.", "value_error"
+            yield location, f"Cannot provide {noun} if data is reposited in the Data Store.", "value_error"
         elif not access.get("reposited", True) and not given:
-            yield place, f"Must provide {noun} if data is not reposited in the Data Store.", "value_error"
+            yield location, f"Must provide {noun} if data is not reposited in the Data Store.", "value_error"
     for member in ("created_date", "published_date"):
         yield from _find_wrong_date(info[member], ("dataset_info", member))
     if not _URL.match(info["license"]):
@@ -109,40 +109,40 @@ def _find_wrong(metadata: Document) -> _Found:
         yield from _find_wrong_duration(duration)
 
 
-def _find_wrong_date(given: Document, place: tuple[str | int, ...]) -> _Found:
+def _find_wrong_date(given: Document, location: tuple[str | int, ...]) -> _Found:
     relevant, value = given.get("relevant", False), given.get("value")
     if value is not None and _day(value) is None:
-        yield (*place, "value"), "invalid date format", "value_error.date"
+        yield (*location, "value"), "invalid date format", "value_error.date"
     elif relevant and value is None:
-        yield (*place, "__root__"), "Must provide a date if the relevant field is set to True.", "value_error"
+        yield (*location, "__root__"), "Must provide a date if the relevant field is set to True.", "value_error"
     elif not relevant and value is not None:
-        yield (*place, "__root__"), "Cannot provide a date if the relevant field is set to False.", "value_error"
+        yield (*location, "__root__"), "Cannot provide a date if the relevant field is set to False.", "value_error"
 
 
 def _find_wrong_duration(duration: Document) -> _Found:
-    place = ("dataset_info", "temporal_info", "duration")
+    location = ("dataset_info", "temporal_info", "duration")
     ends = [_day(duration[name]) for name in ("begin_date", "end_date")]
     for name, day in zip(("begin_date", "end_date"), ends, strict=True):
         if day is None:
-            yield (*place, name), "invalid date format", "value_error.date"
+            yield (*location, name), "invalid date format", "value_error.date"
     begin, end = ends
     if begin is not None and end is not None and begin > end:
-        yield (*place, "__root__"), "The begin date must not be after the end date.", "value_error"
+        yield (*location, "__root__"), "The begin date must not be after the end date.", "value_error"
 
 
-def _find_strange(value: Json, schema: Document, place: tuple[str | int, ...]) -> _Found:
+def _find_strange(value: Json, schema: Document, location: tuple[str | int, ...]) -> _Found:
     """Members that the form does not have, and texts that are empty."""
     if value == "":
-        yield place, "ensure this value has at least 1 characters", "value_error.any_str.min_length"
+        yield location, "ensure this value has at least 1 characters", "value_error.any_str.min_length"
     elif isinstance(value, list):
         for index, one in enumerate(value):
-            yield from _find_strange(one, {}, (*place, index))
+            yield from _find_strange(one, {}, (*location, index))
     elif isinstance(value, dict) and (known := schema.get("properties")):
         for name, one in value.items():
             if name not in known:
-                yield (*place, name), "extra fields not permitted", "value_error.extra"
+                yield (*location, name), "extra fields not permitted", "value_error.extra"
             else:
-                yield from _find_strange(one, _resolved(known[name]), (*place, name))
+                yield from _find_strange(one, _resolved(known[name]), (*location, name))
 
 
 def _completed(value: Json, schema: Document) -> Any:
@@ -202,12 +202,12 @@ def _find_wrong_values(metadata: Document) -> Iterator[str]:
     if created is not None and published is not None and published < created:
         yield "The published date cannot be before the creation date."
     for member in ("coverage", "extent"):
-        place = (info.get("spatial_info") or {}).get(member)
-        if place is not None and not _is_place(place):
+        geometry = (info.get("spatial_info") or {}).get(member)
+        if geometry is not None and not _is_geometry(geometry):
             yield f"Invalid spatial {member}: it must be SRID=<number>;<WKT>, with a known reference system."
 
 
-def _is_place(text: str) -> bool:
+def _is_geometry(text: str) -> bool:
     found = _EWKT.fullmatch(text.strip())
     return found is not None and int(found[1]) in _SPATIAL_SYSTEMS
 

@@ -45,9 +45,9 @@ def both(query: Refusal, body: Refusal) -> Refusal:
 
 
 def _problems(refusal: Refusal) -> tuple[Problem, ...]:
-    place = _NOT_GIVEN.get(refusal.code)
-    if place is not None:
-        return (Problem(place, "field required", "value_error.missing"),)
+    location = _NOT_GIVEN.get(refusal.code)
+    if location is not None:
+        return (Problem(location, "field required", "value_error.missing"),)
     return refusal.problems or (Problem(("body",), refusal.message, "value_error"),)
 
 

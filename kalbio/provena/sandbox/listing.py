@@ -150,10 +150,10 @@ def _cut(call: Call, partition: str, value: str) -> tuple[list[Document], Docume
         index = f" indexed by item_{member}{'_of' if partition == 'item_subtype' else ''}"
     order, beyond = ("asc", ">") if ascending else ("desc", "<")
 
-    def take(number: int, place: str = "", *where: Any) -> list[Document]:
+    def take(number: int, beyond_key: str = "", *where: Any) -> list[Document]:
         rows = call.store.rows(
             f"select body from document{index} "  # noqa: S608  names of ours
-            f"where kind = '{ITEM}' and {path} is not null{conditions}{place} "
+            f"where kind = '{ITEM}' and {path} is not null{conditions}{beyond_key} "
             f"order by {path} {order}, id {order} limit ?",
             *values, *where, number,
         )  # fmt: skip

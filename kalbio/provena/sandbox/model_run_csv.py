@@ -170,10 +170,10 @@ def convert(call: Call) -> Document:
     made: list[Document] = []
     known: list[str] = []
     invalid = "The provided workflow template contained a dataset id {} which was invalid, error: {}."
-    places = [header.index(head) for head in workflow.header] if header != workflow.header else range(len(header))
+    positions = [header.index(head) for head in workflow.header] if header != workflow.header else range(len(header))
     for cells in rows[1:]:
         filled = [*cells, *[""] * (len(header) - len(cells))]
-        row = [filled[place] for place in places]
+        row = [filled[position] for position in positions]
         if job_id := row[-len(_STATUS)]:
             known.append(job_id)
         else:

@@ -20,7 +20,9 @@ _LODGED = "Updating item to mark completion of provenance lodge."
 def require_well_formed(records: list[tuple[tuple[str | int, ...], Document]]) -> None:
     """Refuse records that no template could make right; each comes with the way to it in the request."""
     problems = [
-        Problem((*place, *where), text, "value_error") for place, record in records for where, text in _faults(record)
+        Problem((*location, *where), text, "value_error")
+        for location, record in records
+        for where, text in _faults(record)
     ]
     if problems:
         raise Refusal(422, "the record is wrong", code=Code.INVALID_BODY, problems=tuple(problems))

@@ -89,9 +89,9 @@ def _require_access(call: _Call) -> None:
         _require_link(call)
         return
     keys = _keys(call)
-    place = call.key or call.query.get("prefix", "")
+    asked = call.key or call.query.get("prefix", "")
     writes = call.request.method not in ("GET", "HEAD")
-    if not place.startswith(keys["prefix"]) or (writes and not keys["writes"]):
+    if not asked.startswith(keys["prefix"]) or (writes and not keys["writes"]):
         raise _Refused(403, "AccessDenied", "Access Denied")
     told = call.header("x-amz-content-sha256")
     if told != "UNSIGNED-PAYLOAD" and told != hashlib.sha256(call.request.body).hexdigest():

@@ -103,8 +103,8 @@ class _Gardener:
         objects.put_text(self._store, f"{self._store.need(ITEM, id)['s3']['path']}data.csv", text)
         return id
 
-    def _create(self, place: str, username: str = "alice", **data: Json) -> str:
-        answer = self._ask(username, "POST", f"/registry-api/registry/{place}/create", data)
+    def _create(self, path: str, username: str = "alice", **data: Json) -> str:
+        answer = self._ask(username, "POST", f"/registry-api/registry/{path}/create", data)
         id: str = answer["created_item"]["id"]
         return id
 

@@ -25,9 +25,9 @@ def read_data(subtype: str, body: Document) -> Document:
     data = dict(body)
     if isinstance(data.get("user_metadata"), dict):
         data["user_metadata"] = {name: _as_text(value) for name, value in data["user_metadata"].items()}
-    problems = [Problem(("body", *place), text, rule) for place, text, rule in find_wrong_data(subtype, data)]
+    problems = [Problem(("body", *location), text, rule) for location, text, rule in find_wrong_data(subtype, data)]
     if not problems:
-        problems = [Problem(("body", *place), text, rule) for place, text, rule in _find_wrong_values(data)]
+        problems = [Problem(("body", *location), text, rule) for location, text, rule in _find_wrong_values(data)]
     if problems:
         raise Refusal(422, "the data are wrong", code=Code.INVALID_BODY, problems=tuple(problems))
     return data

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from kalbio._core.emulator.pages import HOME, PREFIX, requests
-from kalbio._core.emulator.pages.site import Place, Site
+from kalbio._core.emulator.pages.site import Link, Site
 from kalbio.sandbox.content import as_text
 from kalbio.sandbox.pages import (
     activities,
@@ -27,17 +27,17 @@ from kalbio.sandbox.store import Store
 
 _NAVIGATION = (
     ("Workspace", (
-        Place("Overview", HOME), Place("Programs", f"{PREFIX}/programs"), Place("Activities", f"{PREFIX}/activities"),
+        Link("Overview", HOME), Link("Programs", f"{PREFIX}/programs"), Link("Activities", f"{PREFIX}/activities"),
     )),
     ("Data", (
-        Place("Entity types", f"{PREFIX}/entities"), Place("Fields", f"{PREFIX}/fields"),
-        Place("Imports", f"{PREFIX}/imports"),
+        Link("Entity types", f"{PREFIX}/entities"), Link("Fields", f"{PREFIX}/fields"),
+        Link("Imports", f"{PREFIX}/imports"),
     )),
     ("What happens", (
-        Place("Registrations", f"{PREFIX}/registrations"), Place("Events", f"{PREFIX}/events"),
+        Link("Registrations", f"{PREFIX}/registrations"), Link("Events", f"{PREFIX}/events"),
     )),
-    ("People", (Place("Users", f"{PREFIX}/users"),)),
-    ("API", (Place("Last requests", requests.PLACE), Place("Reference", "/reference"))),
+    ("People", (Link("Users", f"{PREFIX}/users"),)),
+    ("API", (Link("Last requests", requests.PATH), Link("Reference", "/reference"))),
 )  # fmt: skip
 _MODULES = (
     activities, entities, events, fields, files, imports, overview, people, programs, records, registrations,

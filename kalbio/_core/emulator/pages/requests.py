@@ -15,7 +15,7 @@ from kalbio._core.emulator.refusals import Refusal
 
 pages: Pages[Any] = Pages()
 
-PLACE = f"{PREFIX}/requests"
+PATH = f"{PREFIX}/requests"
 _OUTCOMES: dict[str, Callable[[Entry], bool]] = {
     "refused": lambda entry: (entry.status or 0) >= 400,
     "fault": lambda entry: entry.fault is not None,
@@ -23,7 +23,7 @@ _OUTCOMES: dict[str, Callable[[Entry], bool]] = {
 }
 
 
-@pages.get(PLACE, locked=False)
+@pages.get(PATH, locked=False)
 def last_requests(visit: Visit[Any]) -> Page:
     """The last requests, newest first, by operation and outcome."""
     emulator, query = visit.emulator, visit.query
@@ -44,26 +44,26 @@ def last_requests(visit: Visit[Any]) -> Page:
     return Page("requests.html", "Last requests", context)
 
 
-@pages.get(PLACE + "/{number}", locked=False)
+@pages.get(PATH + "/{number}", locked=False)
 def request(visit: Visit[Any]) -> Page:
     """One of them, with all that is known of it."""
     entries = visit.emulator.access_log.entries()
-    found = {str(entry.number): place for place, entry in enumerate(entries)}
-    place = found.get(visit.path["number"])
-    if place is None:
+    found = {str(entry.number): position for position, entry in enumerate(entries)}
+    position = found.get(visit.path["number"])
+    if position is None:
         raise Refusal(
             404, f"There is no such request any more: the last {KEPT_REQUESTS} are kept, until the sandbox ends."
         )
-    entry = entries[place]
+    entry = entries[position]
     shown = _shown(visit.emulator, entry)
     context = {
         "shown": shown,
         "entry": entry,
-        "newer": entries[place - 1].number if place else None,
-        "older": entries[place + 1].number if place + 1 < len(entries) else None,
+        "newer": entries[position - 1].number if position else None,
+        "older": entries[position + 1].number if position + 1 < len(entries) else None,
         "reference": _reference(visit.emulator, entry.operation),
     }
-    return Page("request.html", f"{entry.method} {shown.path}", context, (("Last requests", PLACE),))
+    return Page("request.html", f"{entry.method} {shown.path}", context, (("Last requests", PATH),))
 
 
 def _shown(emulator: Emulator[Any], entry: Entry) -> Shown:

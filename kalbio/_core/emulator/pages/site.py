@@ -43,7 +43,7 @@ _INERT = ("content-security-policy", "default-src 'none'; style-src 'unsafe-inli
 
 
 @dataclass(frozen=True)
-class Place:
+class Link:
     """An entry of the navigation."""
 
     title: str
@@ -56,7 +56,7 @@ class Site(Generic[StateT]):
     Args:
         name: what runs, such as `Sandbox`.
         templates: the directory of the templates; those of the kit, such as `base.html`, are found as well.
-        navigation: the groups of the navigation: their titles and places.
+        navigation: the groups of the navigation: their titles and links.
         pages: the functions that give the pages.
         context: what every template may use.
     """
@@ -65,11 +65,11 @@ class Site(Generic[StateT]):
         self,
         name: str,
         templates: Path,
-        navigation: Sequence[tuple[str, Sequence[Place]]],
+        navigation: Sequence[tuple[str, Sequence[Link]]],
         pages: Sequence[Pages[StateT]],
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        self._places = [place for _, places in navigation for place in places]
+        self._links = [link for _, links in navigation for link in links]
         loader = jinja2.FileSystemLoader([templates, _HERE / "templates"])
         self._environment = jinja2.Environment(
             loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -133,7 +133,7 @@ class Site(Generic[StateT]):
 
     def _here(self, path: str) -> str:
         """The entry of the navigation that a page belongs to."""
-        found = [place.path for place in self._places if path == place.path or path.startswith(place.path + "/")]
+        found = [link.path for link in self._links if path == link.path or path.startswith(link.path + "/")]
         return max(found, key=len, default=HOME if path == HOME else "")
 
 

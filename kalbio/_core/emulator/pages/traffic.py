@@ -181,8 +181,8 @@ class Shown:
 
 
 def _pointer(problem: Problem) -> str:
-    place, *steps = problem.location or ("",)
-    return one_line("".join((str(place), *(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps))))
+    part, *steps = problem.location or ("",)
+    return one_line("".join((str(part), *(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps))))
 
 
 def _dumped(value: Any) -> str:

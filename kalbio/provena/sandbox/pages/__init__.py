@@ -6,18 +6,18 @@ from functools import cache
 from pathlib import Path
 
 from kalbio._core.emulator.pages import PREFIX, requests
-from kalbio._core.emulator.pages.site import Place, Site
+from kalbio._core.emulator.pages.site import Link, Site
 from kalbio.provena.sandbox.pages import datasets, items, jobs, overview, people
 from kalbio.provena.sandbox.store import Store
 
 _NAVIGATION = (
     (
         "Registry",
-        (Place("Overview", "/"), Place("Items", f"{PREFIX}/items"), Place("Datasets", f"{PREFIX}/datasets")),
+        (Link("Overview", "/"), Link("Items", f"{PREFIX}/items"), Link("Datasets", f"{PREFIX}/datasets")),
     ),
-    ("Work", (Place("Jobs", f"{PREFIX}/jobs"), Place("Mail", f"{PREFIX}/mail"))),
-    ("People", (Place("Users and groups", f"{PREFIX}/users"),)),
-    ("API", (Place("Last requests", requests.PLACE),)),
+    ("Work", (Link("Jobs", f"{PREFIX}/jobs"), Link("Mail", f"{PREFIX}/mail"))),
+    ("People", (Link("Users and groups", f"{PREFIX}/users"),)),
+    ("API", (Link("Last requests", requests.PATH),)),
 )
 _MODULES = (overview, items, datasets, jobs, people)
 

@@ -53,8 +53,8 @@ def download(visit: Visit) -> Download:
     """A file of a dataset."""
     store, path = visit.store, visit.path["path"]
     item = store.get(ITEM, visit.path["id"])
-    place = member_of(item, "s3", "path") if item is not None else None
-    found = objects.find(store, f"{place}{path}") if isinstance(place, str) else None
+    prefix = member_of(item, "s3", "path") if item is not None else None
+    found = objects.find(store, f"{prefix}{path}") if isinstance(prefix, str) else None
     if found is None:
         raise Refusal(404, "There is no such file.")
     return Download(path.rpartition("/")[2] or path, store.folder.read(found["content"], 0, found["size"]))
@@ -62,8 +62,8 @@ def download(visit: Visit) -> Download:
 
 def files_of(store: Store, item: Document) -> list[dict[str, Any]]:
     """The files of a dataset, the first 500 of them."""
-    place = member_of(item, "s3", "path")
-    if not isinstance(place, str):
+    prefix = member_of(item, "s3", "path")
+    if not isinstance(prefix, str):
         return []
     return [
         {
@@ -72,20 +72,20 @@ def files_of(store: Store, item: Document) -> list[dict[str, Any]]:
             "size": one["size"],
             "modified": micros(one["modified"]),
         }
-        for one in objects.keys(store, place, "", _MOST_FILES)
-        for path in [one["id"].removeprefix(place)]
+        for one in objects.keys(store, prefix, "", _MOST_FILES)
+        for path in [one["id"].removeprefix(prefix)]
     ]
 
 
 def _row(store: Store, item: Document) -> dict[str, Any]:
-    place = member_of(item, "s3", "path")
+    prefix = member_of(item, "s3", "path")
     number = size = 0
-    if isinstance(place, str):
+    if isinstance(prefix, str):
         sql = (
             "select count(*), coalesce(sum(json_extract(body, '$.size')), 0) from document"
             " where kind = ? and id >= ? and id < ?"
         )
-        ((number, size),) = store.rows(sql, objects.OBJECT, place, place + "\U0010ffff")
+        ((number, size),) = store.rows(sql, objects.OBJECT, prefix, prefix + "\U0010ffff")
     return {
         "name": item.get("display_name") or item["id"],
         "path": item_path(item["id"]),

@@ -132,9 +132,9 @@ def _history(item: Document) -> list[dict[str, Any]]:
     """The entries of the history, newest first, with the members that differ from the entry before."""
     entries = (item.get("history") or [])[: _MOST_ENTRIES + 1]
     told = []
-    for place, entry in enumerate(entries[:_MOST_ENTRIES]):
+    for position, entry in enumerate(entries[:_MOST_ENTRIES]):
         new = entry.get("item") or {}
-        old = entries[place + 1].get("item") or {} if place + 1 < len(entries) else None
+        old = entries[position + 1].get("item") or {} if position + 1 < len(entries) else None
         changed = [] if old is None else sorted(one for one in {*new, *old} if new.get(one) != old.get(one))
         told.append({**entry, "at": micros(entry.get("timestamp")), "changed": changed, "is_first": old is None})
     return told

@@ -69,7 +69,9 @@ def all_jobs(visit: Visit) -> Page:
         "paging": part,
         "chosen": chosen,
         "choices": {
-            name: sorted({key[place] for key in counts}) for place, name in enumerate(_COUNTED) if name != "status"
+            name: sorted({key[position] for key in counts})
+            for position, name in enumerate(_COUNTED)
+            if name != "status"
         },
         "counts": _by_status(counts),
     }

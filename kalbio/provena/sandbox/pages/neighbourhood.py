@@ -117,7 +117,7 @@ def _short(name: str) -> str:
 
 
 def _draw(told: Neighbourhood, boxes: dict[str, Box], links: list[Link]) -> None:
-    """Give each item a place: a column to the right of all its causes, and a row near what it is linked to."""
+    """Lay the items out: each in a column to the right of all its causes, and in a row near what it is linked to."""
     column = _columns(boxes, links)
     rows: list[list[Box]] = [[] for _ in range(max(column.values()) + 1)]
     for box in boxes.values():
@@ -127,9 +127,9 @@ def _draw(told: Neighbourhood, boxes: dict[str, Box], links: list[Link]) -> None
     for link in links:
         left, right = sorted((link.target, link.source), key=column.__getitem__)
         chain = [boxes[left]]
-        for place in range(column[left] + 1, column[right]):
+        for number in range(column[left] + 1, column[right]):
             chain.append(Box("", height=_THIN))
-            rows[place].append(chain[-1])
+            rows[number].append(chain[-1])
         chain.append(boxes[right])
         pairs += pairwise(chain)
         chains.append((link, chain if left == link.target else chain[::-1]))
@@ -137,10 +137,10 @@ def _draw(told: Neighbourhood, boxes: dict[str, Box], links: list[Link]) -> None
     heights = [sum(box.height + _DOWN for box in one) - _DOWN for one in rows]
     told.height = max(heights) + 2 * _MARGIN
     told.width = len(rows) * (_WIDTH + _ACROSS) - _ACROSS + 2 * _MARGIN
-    for place, (one, height) in enumerate(zip(rows, heights, strict=True)):
+    for number, (one, height) in enumerate(zip(rows, heights, strict=True)):
         y = (told.height - height) / 2
         for box in one:
-            box.x, box.y = _MARGIN + place * (_WIDTH + _ACROSS), y
+            box.x, box.y = _MARGIN + number * (_WIDTH + _ACROSS), y
             y += box.height + _DOWN
     told.boxes = [box for one in rows for box in one if box.id]
     told.lines = [
@@ -184,17 +184,19 @@ def _untangle(rows: list[list[Box]], pairs: list[tuple[Box, Box]]) -> None:
     for left, right in pairs:
         beside.setdefault(id(left), []).append(right)
         beside.setdefault(id(right), []).append(left)
-    column = {id(box): place for place, one in enumerate(rows) for box in one}
+    column = {id(box): number for number, one in enumerate(rows) for box in one}
     for sweep in range(_SWEEPS):
         step = 1 if sweep % 2 == 0 else -1
-        places = {id(box): place / max(1, len(one)) for one in rows for place, box in enumerate(one)}
+        positions = {id(box): position / max(1, len(one)) for one in rows for position, box in enumerate(one)}
         for number in range(len(rows))[::step]:
             middles = {}
             for box in rows[number]:
-                near = [places[id(other)] for other in beside.get(id(box), []) if column[id(other)] == number - step]
-                middles[id(box)] = sum(near) / len(near) if near else places[id(box)]
+                near = [positions[id(other)] for other in beside.get(id(box), []) if column[id(other)] == number - step]
+                middles[id(box)] = sum(near) / len(near) if near else positions[id(box)]
             rows[number].sort(key=lambda box: middles[id(box)])
-            places.update({id(box): place / max(1, len(rows[number])) for place, box in enumerate(rows[number])})
+            positions.update(
+                {id(box): position / max(1, len(rows[number])) for position, box in enumerate(rows[number])}
+            )
 
 
 def _curve(chain: list[Box]) -> str:
