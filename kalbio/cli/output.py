@@ -86,7 +86,7 @@ def print_objects(out: Output, items: Iterable[Resource], columns: Sequence[str]
 
 
 def print_table(out: Output, table: Table, names: Mapping[str, Mapping[str, str]] | None = None) -> None:
-    """Print a table; people see the ids last, and what `names` has by column in place of an id.
+    """Print a table; people see the ids of records last, and what `names` has by column in place of other ids.
 
     What does not fit the types of the fields is counted.
     """
@@ -94,11 +94,17 @@ def print_table(out: Output, table: Table, names: Mapping[str, Mapping[str, str]
     rows: Iterable[Mapping[str, Any]] = table
     if out.form == "text" and names:
         rows = (
-            {**row, **{name: known.get(str(row[name]), row[name]) for name, known in names.items()}} for row in table
+            {**row, **{_named(name): known.get(str(row[name]), row[name]) for name, known in names.items()}}
+            for row in table
         )
+        columns = [_named(name) if name in names else name for name in columns]
     out.rows(rows, columns if out.form == "csv" else [*columns[1:], columns[0]])
     if table.misfits:
         sys.stderr.write(f"kalbio: {len(table.misfits)} contents do not fit the type of their field\n")
+
+
+def _named(column: str) -> str:
+    return column.removesuffix("_id")
 
 
 def as_json(value: Any, indent: int | None = None) -> str:

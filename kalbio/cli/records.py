@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -23,6 +23,7 @@ from kalbio.cli.spelling import as_typed
 if TYPE_CHECKING:
     from kalbio.client import KaleidoscopeClient
     from kalbio.loading import LoadCell, LoadReport, PlannedLoad
+    from kalbio.tables import Table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _NAMED = 5
@@ -57,13 +58,20 @@ def no_record(client: KaleidoscopeClient, wanted: Sequence[str | dict[str, str]]
     return Stop(f"there is no record {_as_words(key)}.{close}".removesuffix("."), code)
 
 
-def _names_of_users(client: KaleidoscopeClient, ids: Iterable[object]) -> dict[str, str]:
-    """Return the names of users, for people; none where the credentials may not list them."""
-    try:
-        found = client.workspace.get_members_by_ids(list(dict.fromkeys(str(one) for one in ids if one is not None)))
-    except APIError:
-        return {}
-    return {user.id: user.full_name for user in found if user.full_name}
+def _names_of_ids(client: KaleidoscopeClient, history: Table) -> dict[str, dict[str, str]]:
+    """Return by column of a history what its ids are called, for people; none that the credentials may not list."""
+    listed: dict[str, tuple[Callable[[], Iterable[Any]], str]] = {
+        "written_by": (client.workspace.get_members, "full_name"),
+        "activity_id": (client.activities.get_activities, "title"),
+        "table_id": (client.record_views.get_record_views, "view_name"),
+    }
+    names: dict[str, dict[str, str]] = {}
+    for column, (listing, name) in listed.items():
+        names[column] = {}
+        if any(one is not None for one in history[column]):
+            with suppress(APIError):
+                names[column] = {thing.id: getattr(thing, name) for thing in listing() if getattr(thing, name)}
+    return names
 
 
 def _as_words(key: Mapping[str, object]) -> str:
@@ -197,6 +205,8 @@ def table(out: Output, entity_type: str | None, where: Sequence[str], table_: st
 def history(out: Output, key: Sequence[str], **conditions: Any) -> None:
     """Print every value that was ever written on records, with its activity, author and time.
 
+    People see the names of authors, activities and tables; --json and --csv have their ids.
+
     KEY is an id, or FIELD=VALUE for each key field of one record.
     """
     wanted = record_key(key)
@@ -208,8 +218,8 @@ def history(out: Output, key: Sequence[str], **conditions: Any) -> None:
             if error.identifier == wanted[0] and not isinstance(wanted[0], str):
                 raise no_record(client, wanted, WRONG_USE) from None
             raise
-        names = _names_of_users(client, found["written_by"]) if out.form == "text" else {}
-    print_table(out, found, {"written_by": names})
+        names = _names_of_ids(client, found) if out.form == "text" else {}
+    print_table(out, found, names)
 
 
 @records.command()

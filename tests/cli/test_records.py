@@ -99,6 +99,29 @@ def test_a_history_has_every_value(shell: Shell) -> None:
     assert (str(user.full_name) in text, user.id in text) == (True, False)  # programs get the id
 
 
+def test_people_see_the_names_of_places_in_a_history(shell: Shell) -> None:
+    """A history has the titles of activities and the names of tables for people, their ids for programs."""
+    with KaleidoscopeClient() as client:
+        record = client.records.get_or_create_record({"Compound": "SBX-1"})
+        activity = client.activities.get_activity_by_id("Kinase screen")
+        assert activity is not None
+        table = next(
+            view for view in client.record_views.get_record_views() if activity.id in (view.operation_ids or [])
+        )
+        record.add_value("Purity (%)", 91, activity)
+        record.add_value("Purity (%)", 92, activity, table.id)
+    command = ("records", "history", "Compound=SBX-1", "--field", "Purity (%)")
+    text = shell(*command).out
+    heads, *lines = text.splitlines()
+    assert [line[heads.index("activity") :][:14].strip() for line in lines] == ["Kinase screen"] * 2
+    assert lines[0][heads.index("table ") :].startswith(f"{table.view_name} ")
+    assert activity.id not in text
+    assert table.id not in text
+    rows = shell(*command, "--json").json
+    assert {row["activity_id"] for row in rows} == {activity.id}
+    assert table.id in {row["table_id"] for row in rows}
+
+
 def test_an_export_is_a_file(shell: Shell, tmp_path: Path) -> None:
     """The export of the platform is saved where one says, and replaces nothing unless one says so."""
     target = tmp_path / "out.csv"
