@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_history_tables.py by scripts/regenerate; edit that file. (digest 8702ef58bbc7)
+# Derived from kalbio/aio/_history_tables.py by scripts/regenerate; edit that file. (digest 623c22b4952b)
 """The history of a record as a table: what was written, by whom, when and where, with the names of all of these."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kalbio._model.activities import ActivityData
 from kalbio._model.field_types import STANDING, form_of
 from kalbio._model.fields import EntityFieldData
 from kalbio.record_views import RECORD_VIEWS
-from kalbio.tables import MOMENT, Column, Table, make_column
+from kalbio.tables import MOMENT, Column, Table, make_column, names_of_files
 from kalbio.tables._rows import RowReader, columns_from
 from kalbio.workspace import USERS
 
@@ -59,11 +59,13 @@ def read_history_table(
     forms = {form_of(field) for field in fields}
     value = Column("value", None, forms.pop() if len(forms) == 1 else STANDING)
     record_ids = [record_id] * len(found)
-    values, misfits = make_column(value, record_ids, [item.get("content") for _, _, item in found])
+    contents = [item.get("content") for _, _, item in found]
+    values, misfits = make_column(value, record_ids, contents)
     standing = [Column(name, None, STANDING) for name in ("field", *_NAMES, *_IDS)]
     author, *scopes = standing[1:]
     columns = [standing[0], value, author, Column("written_at", None, MOMENT), *scopes]
-    return Table(columns, record_ids, [field_names, values, others[0], moments, *others[1:]], misfits)
+    files = names_of_files([value], [contents])
+    return Table(columns, record_ids, [field_names, values, others[0], moments, *others[1:]], misfits, files)
 
 
 def _names(listing: CachedListing[Any], ids: Collection[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 5ca6e35486a3)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 78e07562b015)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from kalbio._typed_values import OlderScopeNames, TableIdentifier, field_of
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier
 from kalbio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
 from kalbio.programs import ProgramIdentifier
-from kalbio.tables import ID, MOMENT, Column, Misfit, Table, make_column, warn_of_misfits
+from kalbio.tables import ID, MOMENT, Column, Misfit, Table, make_column, names_of_files, warn_of_misfits
 from kalbio.tables._rows import RowReader, columns_from
 
 Types: TypeAlias = Mapping[str, type[float] | type[int] | type[Decimal] | type[str]]
@@ -468,7 +468,8 @@ class TableReads(Service):
         made = columns_from(rows, len(before) + len(after))
         values, misfits = make_column(value, ids, contents)
         position = len(before)
-        return Table([*before, value, *after], ids, [*made[:position], values, *made[position:]], misfits)
+        files = names_of_files([value], [contents])
+        return Table([*before, value, *after], ids, [*made[:position], values, *made[position:]], misfits, files)
 
     def _with_sub_records(self, owners: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
         """Return the records, each followed by its sub-records."""
@@ -518,7 +519,7 @@ def _part(plan: _Plan, batch: Sequence[str], found: Mapping[str, Sequence[Any]])
         made, odd = make_column(column, ids, values)
         columns.append(made)
         misfits += odd
-    return Table(plan.columns, ids, columns, misfits)
+    return Table(plan.columns, ids, columns, misfits, names_of_files(plan.columns, contents))
 
 
 def _joined(plan: _Plan, parts: Sequence[Table]) -> Table:
@@ -535,4 +536,5 @@ def _joined(plan: _Plan, parts: Sequence[Table]) -> Table:
             columns.append(column)
             contents.append(values)
     _check_names(columns)
-    return Table(columns, ids, contents, misfits)
+    files = {known: name for part in parts for known, name in part.file_names.items()}
+    return Table(columns, ids, contents, misfits, files)

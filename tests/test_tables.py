@@ -434,6 +434,27 @@ def everything(lab: Lab, count: int = 40) -> list[str]:
     return ids
 
 
+def test_a_notebook_shows_the_names_of_files(lab: Lab) -> None:
+    """A column of files shows names where the server gave them, and little where not; data are the ids, and nothing
+    more is asked."""
+    field = lab.sandbox.store.need("data_field", lab.client.entity_fields.get_or_create_data_field("Scan", "file").id)
+    one, other = (lab.client.records.get_or_create_record({"Compound": f"F-{name}"}) for name in "12")
+    file = files.keep(lab.sandbox.store, UploadedFile("a<b>.txt", "text/plain", b"x"))
+    file_id = file["file_id"]
+    for record, content in ((one, file), (other, UUID)):
+        values.write(lab.sandbox.store, record.id, field, content)
+    found = lab.world(lab.api.records.table(ids=[one.id, other.id], fields=["Compound", "Scan"]))
+    history = lab.world(lab.api.records.table(ids=[one.id], fields=["Scan"], history=True))
+    asked = len(lab.exchanges)
+    for shown in (found, found[:1], history):
+        assert shown.file_names == {file_id: "a<b>.txt"}
+        assert "<td>a&lt;b&gt;.txt</td>" in shown._repr_html_()
+        assert file_id not in shown._repr_html_()
+    assert f"<td>file {UUID[:8]}…</td>" in found._repr_html_()
+    assert found["Scan"] == [file_id, UUID]
+    assert len(lab.exchanges) == asked
+
+
 def test_a_table_says_what_records_say(lab: Lab) -> None:
     """For every type of field, a cell of the table is the value of the record; files and links are their ids."""
     ids = everything(lab)

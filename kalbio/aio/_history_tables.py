@@ -18,7 +18,7 @@ from kalbio.aio._directory import Client
 from kalbio.aio._listing import CachedListing, Kind
 from kalbio.aio.record_views import RECORD_VIEWS
 from kalbio.aio.workspace import USERS
-from kalbio.tables import MOMENT, Column, Table, make_column
+from kalbio.tables import MOMENT, Column, Table, make_column, names_of_files
 from kalbio.tables._rows import RowReader, columns_from
 
 _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
@@ -58,11 +58,13 @@ async def read_history_table(
     forms = {form_of(field) for field in fields}
     value = Column("value", None, forms.pop() if len(forms) == 1 else STANDING)
     record_ids = [record_id] * len(found)
-    values, misfits = make_column(value, record_ids, [item.get("content") for _, _, item in found])
+    contents = [item.get("content") for _, _, item in found]
+    values, misfits = make_column(value, record_ids, contents)
     standing = [Column(name, None, STANDING) for name in ("field", *_NAMES, *_IDS)]
     author, *scopes = standing[1:]
     columns = [standing[0], value, author, Column("written_at", None, MOMENT), *scopes]
-    return Table(columns, record_ids, [field_names, values, others[0], moments, *others[1:]], misfits)
+    files = names_of_files([value], [contents])
+    return Table(columns, record_ids, [field_names, values, others[0], moments, *others[1:]], misfits, files)
 
 
 async def _names(listing: CachedListing[Any], ids: Collection[str]) -> dict[str, str]:

@@ -40,7 +40,7 @@ from kalbio.aio._typed_values import OlderScopeNames, TableIdentifier, field_of
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier
 from kalbio.aio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
 from kalbio.aio.programs import ProgramIdentifier
-from kalbio.tables import ID, MOMENT, Column, Misfit, Table, make_column, warn_of_misfits
+from kalbio.tables import ID, MOMENT, Column, Misfit, Table, make_column, names_of_files, warn_of_misfits
 from kalbio.tables._rows import RowReader, columns_from
 
 Types: TypeAlias = Mapping[str, type[float] | type[int] | type[Decimal] | type[str]]
@@ -471,7 +471,8 @@ class TableReads(Service):
         made = columns_from(rows, len(before) + len(after))
         values, misfits = make_column(value, ids, contents)
         position = len(before)
-        return Table([*before, value, *after], ids, [*made[:position], values, *made[position:]], misfits)
+        files = names_of_files([value], [contents])
+        return Table([*before, value, *after], ids, [*made[:position], values, *made[position:]], misfits, files)
 
     async def _with_sub_records(self, owners: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
         """Return the records, each followed by its sub-records."""
@@ -521,7 +522,7 @@ def _part(plan: _Plan, batch: Sequence[str], found: Mapping[str, Sequence[Any]])
         made, odd = make_column(column, ids, values)
         columns.append(made)
         misfits += odd
-    return Table(plan.columns, ids, columns, misfits)
+    return Table(plan.columns, ids, columns, misfits, names_of_files(plan.columns, contents))
 
 
 def _joined(plan: _Plan, parts: Sequence[Table]) -> Table:
@@ -538,4 +539,5 @@ def _joined(plan: _Plan, parts: Sequence[Table]) -> Table:
             columns.append(column)
             contents.append(values)
     _check_names(columns)
-    return Table(columns, ids, contents, misfits)
+    files = {known: name for part in parts for known, name in part.file_names.items()}
+    return Table(columns, ids, contents, misfits, files)

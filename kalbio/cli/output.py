@@ -86,25 +86,23 @@ def print_objects(out: Output, items: Iterable[Resource], columns: Sequence[str]
 
 
 def print_table(out: Output, table: Table, names: Mapping[str, Mapping[str, str]] | None = None) -> None:
-    """Print a table; people see the ids of records last, and what `names` has by column in place of other ids.
+    """Print a table; people see the ids of records last, and names in place of other ids: of files, and by column.
 
     What does not fit the types of the fields is counted.
     """
     columns = table.columns
     rows: Iterable[Mapping[str, Any]] = table
-    if out.form == "text" and names:
+    if out.form == "text":
+        heads = {name: name.removesuffix("_id") for name in names or {}}
+        shown_as = {**{column.name: table.file_names for column in table.fields if column.is_file}, **(names or {})}
         rows = (
-            {**row, **{_named(name): known.get(str(row[name]), row[name]) for name, known in names.items()}}
+            {**row, **{heads.get(name, name): known.get(str(row[name]), row[name]) for name, known in shown_as.items()}}
             for row in table
         )
-        columns = [_named(name) if name in names else name for name in columns]
+        columns = [heads.get(name, name) for name in columns]
     out.rows(rows, columns if out.form == "csv" else [*columns[1:], columns[0]])
     if table.misfits:
         sys.stderr.write(f"kalbio: {len(table.misfits)} contents do not fit the type of their field\n")
-
-
-def _named(column: str) -> str:
-    return column.removesuffix("_id")
 
 
 def as_json(value: Any, indent: int | None = None) -> str:

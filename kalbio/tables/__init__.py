@@ -9,7 +9,7 @@ import inspect
 import json
 import os
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from importlib.util import find_spec
@@ -21,6 +21,7 @@ import attrs
 
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.identifiers import did_you_mean
+from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.text.display import printable, safe_repr
 from kalbio._core.text.html_tables import html_table
 from kalbio._extras import require_module
@@ -75,6 +76,11 @@ class Column:
     form: Form
 
     @property
+    def is_file(self) -> bool:
+        """Whether its values are the ids of files."""
+        return self.form.python == "FileValue"
+
+    @property
     def python(self) -> str:
         """The type that its values have in Python."""
         return "str" if self.form.python in ("FileValue", "RecordLink", "any JSON") else self.form.python
@@ -100,10 +106,11 @@ class Table:
 
     The first column, `record_id`, has the ids. `misfits` lists the contents that do not fit the type of their field:
     columns of text show them as they stand, others have no value there. `contents` has the values of the columns that
-    are fields, in their order.
+    are fields, in their order. A column of files has their ids; `file_names` has the names that the server gave with
+    them, by id, which is what a notebook shows.
     """
 
-    __slots__ = ("__weakref__", "_columns", "contents", "misfits", "record_ids")
+    __slots__ = ("__weakref__", "_columns", "contents", "file_names", "misfits", "record_ids")
 
     def __init__(
         self,
@@ -111,12 +118,14 @@ class Table:
         record_ids: Sequence[str],
         contents: Sequence[Sequence[Any]],
         misfits: Sequence[Misfit] = (),
+        file_names: Mapping[str, str] | None = None,
     ) -> None:
         """Make a table of columns of values; users get it from a client."""
         self._columns = tuple(columns)
         self.contents = tuple(contents)
         self.record_ids = list(record_ids)
         self.misfits = list(misfits)
+        self.file_names = dict(file_names or {})
 
     @property
     def columns(self) -> list[str]:
@@ -147,7 +156,7 @@ class Table:
             ids = self.record_ids[column]
             kept = set(ids)
             misfits = [misfit for misfit in self.misfits if misfit.record_id in kept]
-            return Table(self._columns, ids, [values[column] for values in self.contents], misfits)
+            return Table(self._columns, ids, [values[column] for values in self.contents], misfits, self.file_names)
         if column == ID:
             return list(self.record_ids)
         for known, values in zip(self._columns, self.contents, strict=True):
@@ -298,14 +307,24 @@ class Table:
         return f"<Table of {_counted(len(self))}: {', '.join(self.columns)}>"
 
     def _repr_html_(self) -> str:
-        names, ids, *columns = self.columns, [f"{name[:8]}…" for name in self.record_ids[:SHOWN]], *self.contents
+        names, ids = self.columns, [f"{name[:8]}…" for name in self.record_ids[:SHOWN]]
+        columns = [
+            [self._file_shown(value) for value in values[:SHOWN]] if column.is_file else values[:SHOWN]
+            for column, values in zip(self._columns, self.contents, strict=True)
+        ]
         # The ids last: they are for programs.
-        rows = [*zip(*(column[:SHOWN] for column in columns), ids, strict=True)]
+        rows = [*zip(*columns, ids, strict=True)]
         more = f", the first {SHOWN}" if len(self) > SHOWN else ""
         odd = f", {len(self.misfits)} contents do not fit: see .misfits" if self.misfits else ""
         hint = "table[20:40] has further rows, to_pandas() and to_rows() have all." if more else ""
         heads = [*names[1:], names[0]]
         return html_table(f"{_counted(len(self))}{more}{odd}", rows, len(rows), heads=heads, hint=hint)
+
+    def _file_shown(self, file_id: Any) -> str | None:
+        if not isinstance(file_id, str):
+            return None
+        name = self.file_names.get(file_id)
+        return name if name is not None or not is_uuid(file_id) else f"file {file_id[:8]}…"
 
 
 def _counted(count: int) -> str:
@@ -324,7 +343,7 @@ def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[An
             if value is not None and not -(2**63) <= value < 2**63:
                 values[row] = None
                 misfits.append(row)
-    if form.python == "FileValue":
+    if column.is_file:
         values = [None if value is None else str(value["file_id"]) for value in values]
     elif form.is_json:
         numbers = form is QUALIFIED  # there `10` and `"10"` say the same
@@ -341,6 +360,13 @@ def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[An
                 values[row] = shown
                 misfits.append(row)
     return values, [Misfit(record_ids[row], column.name, contents[row]) for row in sorted(set(misfits))]
+
+
+def names_of_files(columns: Sequence[Column], contents: Sequence[Sequence[Any]]) -> dict[str, str]:
+    """Return the names of files by their ids, as far as the contents of columns of files have them."""
+    held = (content for column, rows in zip(columns, contents, strict=True) if column.is_file for content in rows)
+    found = ((content.get("file_id"), content.get("file_name")) for content in held if isinstance(content, Mapping))
+    return {known: name for known, name in found if isinstance(known, str) and isinstance(name, str) and name}
 
 
 def warn_of_misfits(table: Table, told: Collection[str] = ()) -> set[str]:

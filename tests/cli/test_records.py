@@ -122,6 +122,18 @@ def test_people_see_the_names_of_places_in_a_history(shell: Shell) -> None:
     assert table.id in {row["table_id"] for row in rows}
 
 
+def test_people_see_the_names_of_files(shell: Shell) -> None:
+    """A column of files has their names for people, their ids for programs."""
+    with KaleidoscopeClient() as client:
+        client.entity_fields.get_or_create_data_field("Scan_id", "file")
+        client.records.get_or_create_record({"Compound": "SBX-1"}).update_field_file("Scan_id", "nmr.txt", b"x")
+    command = ("records", "table", "Compound", "--where", 'Compound == "SBX-1"', "--field", "Scan_id")
+    text = shell(*command).out.splitlines()
+    assert [line.split()[0] for line in text] == ["Scan_id", "nmr.txt"]
+    (row,) = shell(*command, "--json").json
+    assert len(row["Scan_id"]) == len(row["record_id"])
+
+
 def test_an_export_is_a_file(shell: Shell, tmp_path: Path) -> None:
     """The export of the platform is saved where one says, and replaces nothing unless one says so."""
     target = tmp_path / "out.csv"
