@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_load_values.py by scripts/regenerate; edit that file. (digest 4e1b2c6594b9)
+# Derived from kalbio/aio/_load_values.py by scripts/regenerate; edit that file. (digest 52c0513d898b)
 """The values of a load that no import can carry: each is written by itself, and files are uploaded."""
 
 from __future__ import annotations
@@ -80,10 +80,11 @@ def leave_out_same_files(
         return _is_same_file(client, there, row.given[name])
 
     found = map_bounded(is_there, maybe, client.session.max_in_flight)
-    for (row, name, _), same in zip(maybe, found, strict=True):
+    for (row, name, there), same in zip(maybe, found, strict=True):
         if same:
             row.write.remove(name)
             row.old.pop(name, None)
+            row.same_files = {**row.same_files, name: there}
     return sum(found)
 
 

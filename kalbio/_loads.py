@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 4a0cdddc7198)
+# Derived from kalbio/aio/_loads.py by scripts/regenerate; edit that file. (digest 7dadefa775b3)
 """Writes what a plan says: by imports where they can carry it, else value by value; and reads it back."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from kaleidoscope_api.api.imports import push_import_by_field_id
 from kalbio._core.bulk.rows import OUTCOME_UNKNOWN
 from kalbio._core.errors import OutcomeError
 from kalbio._core.http.responses import as_object, unusable
-from kalbio._core.text.display import safe_repr
+from kalbio._core.text.display import LIMIT, one_line, safe_repr
 from kalbio._load_journal import LoadJournal, WithImports
 from kalbio._load_layout import entity_type_of
 from kalbio._load_state import StateReader
@@ -37,6 +37,7 @@ Pair: TypeAlias = tuple[PlannedRow, LoadedRow]
 """What is to become of a record, and what became of it."""
 
 _BEFORE_IT = "was not sent, because something before it failed"
+_STOPPED = "was not sent, because the load was stopped"
 _UNDER_WAY = "was being written when the load was interrupted; plan again, which reads what is there"
 
 
@@ -114,9 +115,18 @@ class Load:
                 if self._stop_on_error and self._has_failed(batch):
                     break
         except BaseException as end:
+            if not isinstance(end, Exception):
+                self._tell_stopped()
             _attach(end, self.report())
             raise
         return self.report()
+
+    def _tell_stopped(self) -> None:
+        """Tell of what was not sent that the load was stopped: nothing has failed."""
+        for _, loaded in self._pairs:
+            if loaded.reason == _BEFORE_IT:
+                loaded.reason = _STOPPED
+            loaded.told.update({name: (s, _STOPPED) for name, (s, why) in loaded.told.items() if why == _BEFORE_IT})
 
     def _make_fields(self) -> None:
         made: dict[str, EntityFieldData] = {}
@@ -269,7 +279,7 @@ class Load:
                 loaded.status, loaded.reason = status, reason
             for name in missing:
                 own = [error for error in why if error.field_id == columns[name].id]
-                cell_reason = f"was refused: {own[0].conflict_type}" if own else reason
+                cell_reason = f"was refused: {_why(own[0])}" if own else reason
                 if (status, cell_reason) != (loaded.status, loaded.reason):
                     loaded.told[name] = (status, cell_reason)
 
@@ -382,12 +392,18 @@ def _outcome(why: Sequence[ImportValidationError], open_reason: str) -> tuple[st
         first = why[0]
         return (
             "failed",
-            f"was left out with its row: {safe_repr(first.field_name)} = {safe_repr(first.value)} "
-            f"({first.conflict_type})",
+            f"was left out with its row: {safe_repr(first.field_name)} = {safe_repr(first.value)} ({_why(first)})",
         )
     if open_reason:
         return ("failed" if open_reason.startswith("was not") else "unknown"), open_reason
     return "unknown", "was sent, is not there, and the import does not say why; plan again, which reads what is there"
+
+
+def _why(error: ImportValidationError) -> str:
+    """Return why an import has left out a row; some servers say more than the description of the API knows."""
+    details = error.raw.get("error_details")
+    kind = error.conflict_type or "the import does not say why"
+    return f"{kind}: {one_line(details[:LIMIT])}" if details and isinstance(details, str) else kind
 
 
 def _errors_by_record(errors: Sequence[ImportValidationError]) -> Callable[[Key], list[ImportValidationError]]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest b3c54fc2dc6a)
+# Derived from kalbio/aio/_policy.py by scripts/regenerate; edit that file. (digest 20afef1dbdab)
 """Wraps every public method: its plain arguments are checked, and errors follow the error policy.
 
 With `on_error="log"`, the older policy, an error is logged; methods return a default value, and iterators end. This
@@ -67,6 +67,9 @@ def default_on_error(
         check = argument_checker(method, CHECKS, CLEARED_BY_NONE, SYNONYMS)
         position = 0 if skip_when_none is None else list(inspect.signature(method).parameters).index(skip_when_none) - 1
 
+        def is_load(kwargs: Mapping[str, Any]) -> bool:
+            return bulk_keyword is not None and kwargs.get(bulk_keyword) is not None
+
         @functools.wraps(method)
         def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
             session = None if self._client is None else self._client.session
@@ -86,21 +89,26 @@ def default_on_error(
                 except KalbioError as error:
                     _check_failure(session, error)
                     raise
+                except BaseException as end:
+                    _note_nothing_sent(end, BulkResult if is_load(kwargs) else default)
+                    raise
             token = _logging.set(session)
             try:
                 positional, named = _isolate_callbacks(args, kwargs)
                 return method(self, *positional, **named)
             except KalbioError as error:
                 _check_failure(session, error)
-                is_load = bulk_keyword is not None and kwargs.get(bulk_keyword) is not None
-                if reraise_if(error) and not is_load:
+                if reraise_if(error) and not is_load(kwargs):
                     raise
                 _log(self, method, error)
                 # A load that broke off in the middle has sent rows.
                 outcome = getattr(error, "outcome", None)
                 if isinstance(outcome, BulkResult) or (outcome is not None and type(outcome) is type(default())):
                     return outcome
-                return BulkResult() if is_load else default()
+                return BulkResult() if is_load(kwargs) else default()
+            except BaseException as end:
+                _note_nothing_sent(end, BulkResult if is_load(kwargs) else default)
+                raise
             finally:
                 _restore(token)
 
@@ -261,6 +269,20 @@ def _check_failure(session: Session | None, error: KalbioError) -> None:
         raise error
     if isinstance(error, TransportError) and session is not None and session.http_clients.is_closed:
         raise ClientClosedError from error
+
+
+def _note_nothing_sent(end: BaseException, default: Callable[[], Any]) -> None:
+    """Attach an empty outcome to what stops a load before it has sent anything; a load that has begun attaches its own.
+
+    An error that ends a call there says by itself that nothing was done.
+    """
+    if isinstance(end, Exception) or getattr(end, "outcome", None) is not None:
+        return
+    outcome = default()
+    if hasattr(outcome, "raise_for_failures"):  # the outcome of a load
+        with contextlib.suppress(AttributeError):  # an exception of somebody else's may not take it
+            end.outcome = outcome  # type: ignore[attr-defined]
+            end.add_note("Nothing was sent; the `outcome` of this exception is empty.")
 
 
 def _log(owner: Any, method: Callable[..., Any], error: KalbioError) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kalbio import IdentifierNotFoundError, OutcomeError
+from kalbio.records import BulkResult, RowOutcome
 from tests.altered import replace
 from tests.conftest import Lab, World
 
@@ -198,3 +199,8 @@ def test_a_call_that_was_only_logged_does_not_look_done(world: World) -> None:
         result.raise_for_failures()
     assert world(lab.api.records.add_values([])).ok
     lab.close()
+
+
+def test_one_row_is_counted_in_the_singular() -> None:
+    """The text of a result of one row says "1 row"."""
+    assert str(BulkResult([RowOutcome(0, "done")])) == "1 row: 1 done"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kalbio import FieldTypeError
+from kalbio import FieldTypeError, OutcomeError
 from kalbio._core.bulk.journal import Journal
 from kalbio._loads import _errors_by_record
 from kalbio._model.imports import ImportValidationError
@@ -267,3 +267,112 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, rows: str) -> None:
     (tmp_path / "report.json").write_text(f'{{"format": "kalbio load report 1", {rest}, "rows": {rows}}}')
     with pytest.raises(ValueError, match=r"report\.json is no report of a load"):
         LoadReport.load(tmp_path / "report.json")
+
+
+def test_cells_that_were_unchanged_and_are_changed_since_are_conflicts(lab: Lab) -> None:
+    """A cell that the plan found unchanged is told as a conflict where it says something else by now, and stays."""
+    made = plan(lab, [{**row, "Tags": "new"} for row in table(1)] + table(2)[1:])
+    first, second = (lab.world(lab.api.records.get_record_by_id({"Compound": f"U-{n}"})) for n in range(2))
+    lab.world(first.add_value("logP", 44))
+    lab.world(second.add_value("Note", "theirs"))
+    lab.world(second.add_value("logP", "1.50"))  # the same number
+    writes(lab)
+    report = apply(lab, made)
+    assert [(cell.key, cell.column, cell.old, cell.new) for cell in report.conflicts] == [
+        ("U-0", "logP", "44", "0.5"), ("U-1", "Note", "theirs", "note 1"),
+    ]  # fmt: skip
+    assert report.conflicts[0].reason.startswith("was not written: the field holds '44' by now, the plan saw '0.5'")
+    assert (report.ok, report.counts, report.values_unchanged) == (False, {"conflict": 2, "done": 1}, 2)
+    assert writes(lab) == ["addRecordValue"]
+    assert (made.values_unchanged, made.records_unchanged) == (4, 1)
+
+
+def test_unchanged_records_that_are_gone_since_the_plan_are_conflicts(lab: Lab) -> None:
+    """Of a record that is not there any more nothing is as the table says, though the plan found it unchanged."""
+    made = plan(lab, [*table(1), {"Compound": "U-1"}])
+    archive(lab, "U-0", "U-1")
+    report = apply(lab, made)
+    assert [(cell.key, cell.column) for cell in report.conflicts] == [("U-0", "Note"), ("U-0", "logP"), ("U-1", None)]
+    assert (report.values_unchanged, writes(lab)) == (0, [])
+
+
+def test_an_unchanged_file_that_is_replaced_since_the_plan_is_a_conflict(lab: Lab, tmp_path: Path) -> None:
+    """Of a file that was there the bytes are compared again only where another file took its place."""
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Spectrum", "file"))
+    file = tmp_path / "nmr.txt"
+    file.write_bytes(b"1 2 3")
+    rows = [{"Compound": "U-0", "Spectrum": file}]
+    upsert(lab, rows)
+    made = plan(lab, rows)
+    lab.exchanges.clear()
+    assert (apply(lab, made).values_unchanged, "readFile" in lab.operations()) == (1, False)
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "U-0"}))
+    lab.world(record.update_field_file("Spectrum", "nmr.txt", b"1 2 3"))
+    assert (apply(lab, made).ok, apply(lab, made).values_unchanged) == (True, 1)
+    lab.world(record.update_field_file("Spectrum", "nmr.txt", b"3 2 1"))
+    report = apply(lab, made)
+    assert ([cell.column for cell in report.conflicts], report.values_unchanged) == (["Spectrum"], 0)
+
+
+def test_an_apply_asks_no_more_than_its_plan(lab: Lab) -> None:
+    """Looking whether unchanged cells have changed takes the requests that reading again takes."""
+    rows = table(2)
+    plan(lab, rows)  # the fields are known from now on
+    lab.exchanges.clear()
+    made = plan(lab, rows)
+    asked = lab.operations()
+    lab.exchanges.clear()
+    assert (apply(lab, made).values_unchanged, lab.operations()) == (4, asked)
+
+
+def test_a_record_of_which_nothing_was_written_has_not_changed(lab: Lab) -> None:
+    """The report counts records as changed of which a cell was written, and says all that the import says."""
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Parent", "record-reference"))
+    rows: list[Any] = [{"Compound": "U-0", "Parent": "00000000-0000-0000-0000-000000000000"}]
+    report = upsert(lab, [*rows, {"Compound": "U-1", "Note": "new"}])
+    assert "records  0 made, 1 changed" in str(report)
+    reason = report.failed[0].reason
+    assert reason.startswith("was refused: invalid_format: ")
+    assert "record" in reason
+
+
+def test_what_was_not_sent_when_a_load_is_stopped_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After Ctrl-C what is left was not sent because the load was stopped; after an error, because that came."""
+    monkeypatch.setattr("kalbio._model.constants.IMPORT_ROWS", 2)
+    for error, reason in ((KeyboardInterrupt, "the load was stopped"), (OSError, "something before it failed")):
+
+        def stop(*_: int, error: type[BaseException] = error) -> None:
+            raise error
+
+        with pytest.raises(error) as caught:
+            upsert(lab, [{"Compound": f"{error.__name__}-{n}", "Tags": "a"} for n in range(4)], progress=stop)
+        skipped = caught.value.outcome.skipped  # type: ignore[attr-defined]
+        assert {cell.reason for cell in skipped} == {f"was not sent, because {reason}"}
+
+
+@pytest.mark.parametrize("call", ["upsert", "apply", "add_values", "get_or_create_records", "push_data"])
+def test_a_load_that_is_stopped_before_anything_is_sent_has_an_empty_outcome(
+    lab: Lab, tmp_path: Path, call: str
+) -> None:
+    """Ctrl-C while a load looks up what it needs leaves an outcome that says that nothing was sent, and saves."""
+    made = plan(lab, table(3))
+    lab.api.clear_caches()
+
+    def stop(_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    lab.sandbox.handle_with_faults = stop  # type: ignore[method-assign,assignment]
+    records, lot = lab.api.records, [{"record": {"Compound": "U-0"}, "field": "Note", "content": "a"}]
+    with pytest.raises(KeyboardInterrupt) as caught:
+        lab.world({
+            "upsert": lambda: records.upsert(table(3), "Compound"),
+            "apply": lambda: made.apply(),
+            "add_values": lambda: records.add_values(lot),
+            "get_or_create_records": lambda: records.get_or_create_records([{"Compound": "U-9"}]),
+            "push_data": lambda: lab.api.imports.push_data(["Compound"], table(1), batch_size=1),
+        }[call]())  # fmt: skip
+    outcome = caught.value.outcome  # type: ignore[attr-defined]
+    assert (outcome.ok, len(outcome)) == (False, 0)
+    outcome.save(tmp_path / ("report.json" if call in ("upsert", "apply") else "rows.csv"))
+    with pytest.raises(OutcomeError, match="sent"):
+        outcome.raise_for_failures()

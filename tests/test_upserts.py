@@ -364,7 +364,7 @@ def test_of_a_type_with_many_records_those_of_the_table_are_read(lab: Lab, monke
     assert "identifyRecords" in lab.operations()
     assert "listRecords" not in lab.operations()
     assert [(cell.key, cell.column, cell.old) for cell in made] == [("U-3", "Note", "note 3"), ("U-x", "logP", None)]
-    assert "by the usual spellings of the new keys only" in str(made)
+    assert "Only common other spellings of the new keys were looked up" in str(made)
     twins = plan(lab, [{"Compound": name} for name in ("u-7", " U-8", "U -9", "U\N{EN DASH}4")])
     assert [cell.row for cell in twins.refusals.near_twins] == [0, 1, 2, 3]
     report = apply(lab, made)
@@ -388,7 +388,7 @@ def test_rows_that_the_platform_leaves_out_are_failed(lab: Lab) -> None:
     report = upsert(lab, [*table(2), {"Compound": "X-1", "logP": 1, "Note": "n"}])
     assert report.counts == {"failed": 2, "done": 4}
     assert report.records_made == 2
-    assert "left out with its row: 'Compound' = 'X-1' (invalid_format)" in report.failed[0].reason
+    assert "left out with its row: 'Compound' = 'X-1' (invalid_format: key field" in report.failed[0].reason
     with pytest.raises(OutcomeError, match=r"2 failed, 4 done; the first one: row 2 \(X-1\), 'Note'"):
         report.raise_for_failures()
 

@@ -49,7 +49,8 @@ class RowOutcome(Generic[T]):
 class BulkResult(Sequence[RowOutcome[T]]):
     """The outcome of every row, in the order in which the rows were given.
 
-    With `on_error="log"`, a call that fails before any row was sent returns a result without rows that is not `ok`.
+    A call that is interrupted before any row was sent, or fails there with `on_error="log"`, gives a result without
+    rows that is not `ok`.
     """
 
     def __init__(self, outcomes: Sequence[RowOutcome[T]] | None = None) -> None:
@@ -110,7 +111,7 @@ class BulkResult(Sequence[RowOutcome[T]]):
     def raise_for_failures(self) -> None:
         """Raise OutcomeError, whose `outcome` is this result, unless every row was written."""
         if not self._sent:
-            raise OutcomeError("no row was sent, see the log", self)
+            raise OutcomeError("no row was sent; the error says why, or the log", self)
         if not self.ok:
             first = next(outcome for outcome in self._outcomes if outcome.status != "done")
             raise OutcomeError(f"{self}; the first one: row {first.index}: {first.error or first.status}", self)
@@ -126,7 +127,9 @@ class BulkResult(Sequence[RowOutcome[T]]):
 
     def __str__(self) -> str:
         counts = ((name, len(self._of(name))) for name in ("done", "failed", "unknown", "skipped"))
-        return f"{len(self)} rows: " + (", ".join(f"{n} {name}" for name, n in counts if n) or "none")
+        return f"{len(self)} row{'' if len(self) == 1 else 's'}: " + (
+            ", ".join(f"{n} {name}" for name, n in counts if n) or "none"
+        )
 
     def __repr__(self) -> str:
         return f"<BulkResult {self}>"

@@ -79,10 +79,11 @@ async def leave_out_same_files(
         return await _is_same_file(client, there, row.given[name])
 
     found = await map_bounded(is_there, maybe, client.session.max_in_flight)
-    for (row, name, _), same in zip(maybe, found, strict=True):
+    for (row, name, there), same in zip(maybe, found, strict=True):
         if same:
             row.write.remove(name)
             row.old.pop(name, None)
+            row.same_files = {**row.same_files, name: there}
     return sum(found)
 
 

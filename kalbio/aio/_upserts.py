@@ -48,6 +48,7 @@ from kalbio.loading.planning import (
     hold_back_near_twins,
     leave_out_empty,
     odd_key_notes,
+    rows_to_apply,
     rows_to_load,
     split_conflicts,
 )
@@ -101,9 +102,10 @@ class UpsertPlan(PlannedLoad):
     ) -> LoadReport:
         """Write what the plan says, and nothing else.
 
-        What the records hold is read again first. A cell that somebody has written since the plan is a conflict, and is
-        left alone, unless it says by now what was to be written. What the plan refuses is not written, and records that
-        are not there any more are not made again. Nor is a record made beside a near-twin that came since the plan.
+        What the records hold is read again first. A cell that somebody has changed since the plan, also one that the
+        plan found unchanged, is a conflict and is left alone, unless it says by now what the table says. What the plan
+        refuses is not written, and records that are not there any more are not made again. Nor is a record made beside
+        a near-twin that came since the plan.
 
         Args:
             on_error: "stop" ends the load after the first import in which something failed; "continue" goes on.
@@ -255,8 +257,8 @@ class Upserts(BulkWrites):
             others = [other for key in new for other in spellings(key)][:_SPELLINGS]
             known.update((await self._reader(layout).of_keys(others)) if others else ())
             notes.append(
-                f"the type has {len(state.known):,} records; near-twins among them were looked for by the usual "
-                "spellings of the new keys only"
+                f"the type has {len(state.known):,} records. Only common other spellings of the new keys were looked "
+                "up; unusual ones may have been missed"
             )
         kept = hold_back_near_twins(planned, known, refusals)
         for parents in await parents_of(self._client, layout, planned):
@@ -440,12 +442,15 @@ class Upserts(BulkWrites):
             if kept is not None:
                 await kept.begin(plan.all_rows, plan.layout, timeout)
             layout, known, left, unchanged = plan.layout, plan.known, plan.refused, plan.values_unchanged
-            # A plan that is applied may be looked at afterwards, and applied again.
-            rows = [row.copy() if again else row for row in plan.rows if row.is_to_write]
+            rows = [row for row in plan.rows if row.is_to_write]
             if again or (kept is not None and kept.entries):
                 layout = await self._with_made_fields(layout)
-                state = await self._state(layout, [row.key for row in rows])
+                state = await self._state(layout, [row.key for row in (plan.rows if again else rows)])
                 known = frozenset(state.known)
+                if again:
+                    # The plan itself stays as it is: it may be looked at afterwards, and applied again.
+                    rows, changed = rows_to_apply(plan.rows, state.records, layout.columns)
+                    unchanged -= changed
                 joining = [row for row in rows if row.joins or row.record_id is None]
                 begun = [row for row in rows if kept is not None and row.number in kept.entries]
                 there = sum(len(row.write) for row in begun)

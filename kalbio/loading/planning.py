@@ -44,6 +44,7 @@ class PlannedRow:
         joins: whether the record is to join the activity or the program of the load.
         held: whether it must not be written now, whatever there is to write.
         is_cut: whether cells of it are refused.
+        same_files: columns of files that are there already, with what their fields held.
     """
 
     number: int
@@ -56,6 +57,7 @@ class PlannedRow:
     joins: bool = False
     held: bool = False
     is_cut: bool = False
+    same_files: Mapping[str, Any] = {}
 
     @property
     def is_to_write(self) -> bool:
@@ -74,6 +76,8 @@ class PlannedRow:
             dict(self.old),
             self.joins,
             self.held,
+            self.is_cut,
+            self.same_files,
         )
 
     def shown(self, name: str) -> Any:
@@ -244,7 +248,7 @@ def _clash(one: PlannedRow, rows: Sequence[PlannedRow], columns: Mapping[str, En
     others = ", ".join(str(other.row) for other in rows if other is not one)
     names = dict.fromkeys(name for other in rows if other is not one for name in _contradicts(one, other, columns))
     about = f" in {', '.join(map(safe_repr, names))}" if names else ""
-    return f"has the key of row {others}, with other cells{about}; keep one of them"
+    return f"has the key of row {others}, with other cells{about}; keep one of them, or give their mean"
 
 
 def is_same(form: Form, old: Any, new: Any) -> bool:
@@ -335,6 +339,38 @@ def odd_key_notes(rows: Sequence[PlannedRow], names: Sequence[str]) -> list[str]
         f"{cures.get(kind, 'or give a converter that replaces them')}"
         for kind, odd in found.items()
     ]
+
+
+def rows_to_apply(
+    rows: Sequence[PlannedRow], current: Current, columns: Mapping[str, EntityFieldData]
+) -> tuple[list[PlannedRow], int]:
+    """Return copies of the rows that have something to write, or cells that are not as they were any more.
+
+    A cell that the plan found unchanged, and that somebody has changed since, is to be written again, over what the
+    plan saw: `split_conflicts` then tells it. Returns how many these are as well.
+    """
+    fields = [(name, form_of(field), position) for position, (name, field) in enumerate(columns.items())]
+    found: list[PlannedRow] = []
+    count = 0
+    for row in rows:
+        there = current.get(row.key) if row.record_id is not None else None
+        is_gone = row.record_id is not None and (there is None or there[0] != row.record_id)
+        changed: dict[str, Any] = {}
+        for name, form, position in fields:
+            if row.record_id is None or name not in row.given or name in row.write:
+                continue
+            # Nothing is kept of what the plan saw: it was what the table says.
+            seen = row.same_files.get(name, row.given[name])
+            now = None if is_gone or there is None else there[1][position]
+            if now is None or not is_same(form, now, seen):
+                changed[name] = seen
+        if row.is_to_write or changed or is_gone:
+            copy = row.copy()
+            copy.write += changed
+            copy.old.update(changed)
+            found.append(copy)
+            count += len(changed)
+    return found, count
 
 
 def split_conflicts(

@@ -32,6 +32,7 @@ else:
 _FORMAT = "kalbio load report 1"
 _IN_ORDER = ("failed", "unknown", "conflict", "skipped", "refused", "done")
 _SHOWN = 20
+_NOT_SENT = "nothing was sent; the error says why, or the log"
 
 
 @attrs.define(eq=False)
@@ -67,6 +68,12 @@ class LoadedRow:
             status, reason = self.told.get(name, (self.status, self.reason))
             yield LoadCell(self.row, self.key, name, status, self.old.get(name), new, reason, self.record_id)
 
+    @property
+    def is_done_somewhere(self) -> bool:
+        """Whether anything of the record was written."""
+        rest = not self.new or len(self.told) < len(self.new)
+        return (rest and self.status == "done") or any(status == "done" for status, _ in self.told.values())
+
     def count(self, counts: Counter[str]) -> None:
         """Add the cells to the counts of each status."""
         counts[self.status] += max(1, len(self.new)) - len(self.told)
@@ -80,8 +87,8 @@ class LoadReport:
     Iterate over it for every cell that was to be written or was refused; a record that is new and has no cell counts as
     one. The status of a cell is "done": it was read back as given; "failed": it was refused, and is not there;
     "unknown": it was sent, and is not there or cannot be read; "conflict": somebody else has written there since the
-    plan, so it was left alone; "skipped": it was not sent, because something before it failed; "refused": it cannot be
-    written as it stands.
+    plan, so it was left alone; "skipped": it was not sent, because something before it failed or the load was stopped;
+    "refused": it cannot be written as it stands.
 
     Attributes:
         values_unchanged: how many cells said what is there already.
@@ -140,7 +147,7 @@ class LoadReport:
 
     @property
     def skipped(self) -> list[LoadCell]:
-        """The cells that were not sent, because something before them failed."""
+        """The cells that were not sent, because something before them failed or the load was stopped."""
         return self._of("skipped")
 
     @property
@@ -185,7 +192,7 @@ class LoadReport:
     def raise_for_failures(self) -> None:
         """Raise OutcomeError, whose `outcome` is this report, unless everything that was given is there."""
         if not self._sent:
-            raise OutcomeError("nothing was sent, see the log", self)
+            raise OutcomeError(_NOT_SENT, self)
         if not self.ok:
             first = next(self._attention())
             raise OutcomeError(f"{self._headline()}; the first one: {first} ({first.status})", self)
@@ -244,13 +251,13 @@ class LoadReport:
 
     def _headline(self) -> str:
         if not self._sent:
-            return "Load: nothing was sent, see the log"
+            return f"Load: {_NOT_SENT}"
         counts = ", ".join(f"{number:,} {status}" for status, number in self.counts.items())
         return f"Load: {counts or 'nothing to write'}"
 
     def _summary(self) -> list[tuple[str, str]]:
         counts = self.counts
-        rows = sum(row.status == "done" and not row.is_new for row in self._rows)
+        rows = sum(row.is_done_somewhere and not row.is_new for row in self._rows)
         lines = [
             ("records", f"{self.records_made:,} made, {rows:,} changed"),
             ("values", f"{self._values_written():,} written, {self.values_unchanged:,} unchanged"),
