@@ -1,10 +1,10 @@
-# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 7e7da68e01d8)
+# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 2f3eb049a57e)
 """A cached listing of one kind of things, which finds them by id or by exact name."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -52,6 +52,11 @@ class _Loaded(Generic[R]):
         self._ids = dict(self._names or ())
         if self._names is None:  # what is wrong with it is said now
             _ = self.listing
+
+    @property
+    def names(self) -> Sequence[tuple[str, str]]:
+        """What its items are called, with their ids; nothing where one has no readable name or id."""
+        return self._names or ()
 
     @cached_property
     def listing(self) -> Listing[R]:
@@ -105,6 +110,7 @@ class CachedListing(Generic[R]):
         # Whether the server reads single objects; not every one does, so the first answer decides.
         self._reads_one: bool | None = None
         self._cache: Cache[str, _Loaded[R]] = Cache(size=1, ttl=constants.LISTING_TTL)
+        self._last_names: Sequence[tuple[str, str]] = ()
         session.remember(kind.name, lambda _: self.drop())
 
     def _load(self, use_cache: bool) -> _Loaded[R]:
@@ -112,6 +118,7 @@ class CachedListing(Generic[R]):
         loaded = _Loaded(self._kind, response, self.adopt, self._name, of_objects=self._finish is not None)
         if self._finish is not None:
             self._finish(loaded.listing, use_cache)
+        self._last_names = loaded.names
         return loaded
 
     def _loaded(self, *, use_cache: bool = True) -> _Loaded[R]:
@@ -143,6 +150,11 @@ class CachedListing(Generic[R]):
         """Return the index when it is there, for what is shown: also of a closed client, and outside an event loop."""
         entry = self._cache.peek("all")
         return None if entry is None else entry.catalog
+
+    @property
+    def names_read(self) -> list[str]:
+        """The names as they were read last, however long ago, for what must not ask: completion."""
+        return [name for name, _ in self._last_names]
 
     def shown_name(self, identifier: str) -> str | None:
         """Return the name of what has this id, None where that is not known without a request."""

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 48c1f01fb597)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 17a300ffe886)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -272,6 +272,10 @@ class ReadableRecord(WritableRecord):
         value: FieldValue = typed(client, self, known, form_of(known), None if entry is None else entry.content)
         return value
 
+    def _ipython_key_completions_(self) -> list[str]:
+        # Tab sends nothing: these are the names that were read before, for whatever reason.
+        return [] if self._client is None else field_names_read(self._client.directory)
+
     def __contains__(self, name: object) -> bool:
         # It would have to ask which fields there are, and members of the JSON have names too.
         raise ArgumentTypeError(
@@ -522,6 +526,11 @@ def known_field(directory: Directory, identifier: EntityFieldIdentifier) -> Enti
     if found is None:
         raise _unknown(data, keys, identifier)
     return found
+
+
+def field_names_read(directory: Directory) -> list[str]:
+    """Return the names of the fields as they were read last, key fields first, without a request."""
+    return list(dict.fromkeys([*directory[KEY_FIELDS].names_read, *directory[DATA_FIELDS].names_read]))
 
 
 def fields_held(directory: Directory, ids: Iterable[str]) -> list[EntityFieldData]:

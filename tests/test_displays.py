@@ -221,8 +221,8 @@ def test_wide_tables_have_a_bound() -> None:
 
 
 @pytest.fixture
-def cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Runs a cell in IPython, and returns what a person at the terminal sees of it."""
+def ipython(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A shell of IPython, as it comes."""
     pytest.importorskip("IPython", reason="needs IPython")
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
@@ -233,12 +233,18 @@ def cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     make: Any = InteractiveShell
     shell = make(config=settings)
     shell.colors = "nocolor"
+    return shell
+
+
+@pytest.fixture
+def cell(ipython: Any) -> Callable[..., str]:
+    """Runs a cell in IPython, and returns what a person at the terminal sees of it."""
 
     def run(*code: str, **names: Any) -> str:
-        shell.user_ns.update(names)
+        ipython.user_ns.update(names)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            shell.run_cell("\n".join(code))
+            ipython.run_cell("\n".join(code))
         return printed.getvalue()
 
     return run
@@ -420,6 +426,54 @@ def test_names_stay_text(told: dict[str, dict[str, Any]]) -> None:
     }  # fmt: skip
     assert "<script>window.hacked=true</script>" in seen["text"]
     assert "\\u202e" in seen["text"]
+
+
+@pytest.fixture
+def completed(ipython: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """What Tab offers at the end of a line in IPython, which is also the names of files and of its own commands."""
+    jedi = pytest.importorskip("jedi", reason="needs jedi, which comes with IPython")
+    monkeypatch.setattr(jedi.settings, "cache_directory", str(tmp_path))
+    from IPython.core.completer import provisionalcompleter
+
+    def complete(code: str, **names: Any) -> list[str]:
+        ipython.user_ns.update(names)
+        with provisionalcompleter():
+            return [item.text.rstrip('"') for item in ipython.Completer.completions(code, len(code))]
+
+    return complete
+
+
+def test_tab_completes_the_names_of_fields(lab: Lab, completed: Callable[..., list[str]]) -> None:
+    """Behind `record["` and `table["` Tab in IPython offers the names of fields and columns, and sends nothing."""
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    lab.world(record.value("Potency (nM)"))
+    table = lab.world(lab.api.records.table(ids=[record], fields=["Compound", "Potency (nM)"]))
+    lab.api.clear_caches()  # as time does
+    asked = len(lab.exchanges)
+    names: dict[str, Any] = {"record": record, "table": table, "row": next(iter(table)), "rows": table.to_rows()}
+    for code, more in (
+        ('record["', "SMILES"),
+        ('table["', "record_id"),
+        ('row["', "record_id"),
+        ('rows[0]["', "record_id"),
+    ):
+        assert {"Potency (nM)", "Compound", more} <= set(completed(code, **names)), code
+    assert completed('record["Pot') == ["Potency (nM)"]
+    assert len(lab.exchanges) == asked
+
+
+def test_tab_asks_for_no_field(lab: Lab, completed: Callable[..., list[str]]) -> None:
+    """Where the fields were never read, and without a client, Tab offers none rather than to send a request."""
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    fresh = Lab(lab.world, lab.sandbox)
+    try:
+        alike = lab.world(fresh.api.records.get_record_by_id(record.id))
+        asked = len(fresh.exchanges)
+        for known in (alike, type(record)(record.to_dict())):
+            assert not {"Compound", "Potency (nM)"} & set(completed('record["', record=known))
+        assert len(fresh.exchanges) == asked
+    finally:
+        fresh.close()
 
 
 def test_tab_lists_the_members(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

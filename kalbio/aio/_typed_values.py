@@ -271,6 +271,10 @@ class ReadableRecord(WritableRecord):
         value: FieldValue = typed(client, self, known, form_of(known), None if entry is None else entry.content)
         return value
 
+    def _ipython_key_completions_(self) -> list[str]:
+        # Tab sends nothing: these are the names that were read before, for whatever reason.
+        return [] if self._client is None else field_names_read(self._client.directory)
+
     def __contains__(self, name: object) -> bool:
         # It would have to ask which fields there are, and members of the JSON have names too.
         raise ArgumentTypeError(
@@ -521,6 +525,11 @@ def known_field(directory: Directory, identifier: EntityFieldIdentifier) -> Enti
     if found is None:
         raise _unknown(data, keys, identifier)
     return found
+
+
+def field_names_read(directory: Directory) -> list[str]:
+    """Return the names of the fields as they were read last, key fields first, without a request."""
+    return list(dict.fromkeys([*directory[KEY_FIELDS].names_read, *directory[DATA_FIELDS].names_read]))
 
 
 async def fields_held(directory: Directory, ids: Iterable[str]) -> list[EntityFieldData]:

@@ -167,6 +167,9 @@ class Table:
             cure = " For a row write table.to_rows()[...]; for some rows, table[:10]."
         raise KeyError(f"The table has no column {safe_repr(column)}.{cure}")
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.columns
+
     def __iter__(self) -> Iterator[dict[str, Cell]]:
         """Yield the rows as dicts, ids included."""
         names = self.columns
