@@ -24,6 +24,7 @@ _WITH_MORE = re.compile(rf"({_WRITTEN})\s*(?![0-9.,])(\S.*)", re.DOTALL)
 _MICRO = ("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}")
 _WORD = r"(?:°?[^\W\d_]+(?:\^?[-\u2212]?[1-9]|\u207b?[\u00b9\u00b2\u00b3])?|[°%\u2030])"
 _UNIT = re.compile(rf"{_WORD}(?:(?:\s*[/\u00b7*]\s*|\s){_WORD})*")
+_CURRENCY = re.compile(r"[$\xa2-\xa5\u20a0-\u20bf]")
 _UNIT_OF_FIELD = re.compile(r".*[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*", re.DOTALL)
 
 _DAY_FORMS = (
@@ -57,12 +58,12 @@ class UnitError(CellError):
 
     def in_field(self, name: str) -> str:
         """Return the text for a field of this name, which may end with a unit in brackets."""
-        found = _UNIT_OF_FIELD.fullmatch(name)
-        if found is None or not _UNIT.fullmatch(found[1]) or one_micro(found[1]) == one_micro(self._unit):
+        own = unit_of_field(name)
+        if own is None or one_micro(own) == one_micro(self._unit):
             return str(self)
         also = "" if self._form is None else f", has {self._form[0]}"
         return (
-            f"is in {self._unit!r}{also}, and the name of the field says {found[1]!r}; give a converter that makes it a"
+            f"is in {self._unit!r}{also}, and the name of the field says {own!r}; give a converter that makes it a"
             f" number in the unit of the field"
         )
 
@@ -70,6 +71,12 @@ class UnitError(CellError):
 def one_micro(unit: str) -> str:
     """Return a unit with one of the two signs for micro, which look the same."""
     return unit.replace(*_MICRO)
+
+
+def unit_of_field(name: str) -> str | None:
+    """Return the unit that stands in brackets at the end of the name of a field, None where there is none."""
+    found = _UNIT_OF_FIELD.fullmatch(name)
+    return None if found is None or not (_UNIT.fullmatch(found[1]) or _CURRENCY.fullmatch(found[1])) else found[1]
 
 
 def number_refusal(text: str) -> CellError:

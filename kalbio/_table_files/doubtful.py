@@ -14,7 +14,9 @@ class Doubtful:
     Attributes:
         value: what it holds.
         reason: why it is refused.
+        unit: what shows beside the number that it holds; where that is the unit of the field, it is not doubtful.
     """
 
     value: Any
     reason: str
+    unit: str | None = None

@@ -14,14 +14,11 @@ from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 from kalbio._extras import require_excel
 from kalbio._table_files.doubtful import Doubtful
+from kalbio._table_files.number_formats import doubt
 
 # Formats of East Asia that have a number and no text, and show a date; openpyxl has no name for them.
 _DATES = frozenset({*range(27, 37), *range(50, 59)})
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
-_SCALED = re.compile(r"[0#?],+(?:\.|$)")  # a thousand times as much for each comma that stands between no digits
-# As 000-00-0, and "CPD-"0: what shows is a code, where blanks are groups of digits and text behind a unit.
-_MARKED = re.compile(r"""[0#?](?:"[^"]*[^"\s'][^"]*"|\\[^\s']|-)+[0#?]""")
-_BEGUN = re.compile(r"""[^0#?G]*(?:"[^"]*[^\W\d_][^"]*"|\\[^\W\d_])[^0#?G]*(?:[0#?]|General)""")
 _FORMULA = re.compile(rb"<(\w+:)?f[\s/>]")
 _FIRST_DAY = datetime(1900, 3, 1)  # the calendar of Excel has a 29th of February 1900, and times of day are before it
 
@@ -144,7 +141,8 @@ def _value(cell: Any, epoch: datetime) -> Any:
     if cell.data_type == "e":
         return Doubtful(value, "is an error of the sheet")
     if isinstance(value, str):
-        return _unescaped(value) if "_x" in value else value
+        text = _unescaped(value) if "_x" in value else value
+        return doubt(text, cell.number_format) or text
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -167,18 +165,7 @@ def _number(value: int | float, cell: Any, epoch: datetime) -> Any:
         return _moment(from_excel(value, epoch), epoch)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
-    shown = _shown(cell)
-    if "%" in shown:
-        percent = f"{value * 100:.15g}%"
-        return Doubtful(value, f"shows as {percent} and holds {value}; give a converter that says which is meant")
-    own = cell.number_format.split(";")[0]
-    if _SCALED.search(shown) or _MARKED.search(own) or _BEGUN.match(own):
-        code = safe_repr(cell.number_format)
-        return Doubtful(value, f"shows something else because of its format {code}; change that, or give a converter")
-    if isinstance(value, int) and set(shown) == {"0"} and len(str(abs(value))) < len(shown):
-        text = f"{value:0{len(shown)}}"
-        return Doubtful(value, f"shows as {text} and holds {value}; make it text in the sheet, or give a converter")
-    return value
+    return doubt(value, cell.number_format) or value
 
 
 def _shown(cell: Any) -> str:

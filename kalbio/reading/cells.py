@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, TypeAlias
 
 import attrs
@@ -13,9 +12,10 @@ import attrs
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
-from kalbio._model.cell_refusals import MINUS_SIGNS, one_micro
+from kalbio._model.cell_refusals import MINUS_SIGNS, one_micro, unit_of_field
 from kalbio._model.errors import KalbioError
 from kalbio._model.plain_cells import CellError
+from kalbio._table_files.doubtful import Doubtful
 
 Converter: TypeAlias = Callable[[Any], Any]
 """What a cell is to become."""
@@ -117,7 +117,8 @@ def unicode_minus(text: Any) -> Any:
 def without_unit(unit: str) -> Callable[[Any], Any]:
     """Return a converter for `read_rows` that takes this unit away from the end of a cell, and no other.
 
-    The two signs for micro, µ (U+00B5) and μ (U+03BC), count as one.
+    The two signs for micro, µ (U+00B5) and μ (U+03BC), count as one. In Excel the unit may also be in the format of a
+    number.
 
     Example:
         >>> without_unit("nM")("1.2 nM")
@@ -125,12 +126,52 @@ def without_unit(unit: str) -> Callable[[Any], Any]:
     """
     if not isinstance(unit, str) or not unit.strip():
         raise ArgumentError(f"unit must be text such as 'nM'; got {safe_repr(unit)}")
+    return _WithoutUnit(unit)
 
-    def convert(text: Any) -> Any:
+
+@attrs.frozen
+class _WithoutUnit:
+    unit: str
+
+    def __call__(self, text: Any) -> Any:
         stripped = text.rstrip() if isinstance(text, str) else ""
-        return stripped[: -len(unit)].rstrip() if one_micro(stripped).endswith(one_micro(unit)) else text
+        if not one_micro(stripped).endswith(one_micro(self.unit)):
+            return text
+        return stripped[: -len(self.unit)].rstrip()
 
-    return convert
+    def means(self, unit: str) -> bool:
+        """Whether this is the unit."""
+        return one_micro(self.unit.strip()) == one_micro(unit)
+
+
+def decided(cell: Doubtful, name: str | None, converters: Sequence[Converter]) -> Any:
+    """Return what a doubtful cell holds, where the name of its field or a converter says that it is meant.
+
+    Raises CellError where they do not.
+    """
+    if cell.unit is not None:
+        own = unit_of_field(name or "")
+        if own is not None and one_micro(own) == one_micro(cell.unit):
+            return cell.value
+        if any(isinstance(convert, _WithoutUnit) and convert.means(cell.unit) for convert in converters):
+            return cell.value
+    if all(map(_is_for_text, converters)):
+        raise CellError(cell.reason + _cure_of_unit(cell.unit, name))
+    return cell.value
+
+
+def _cure_of_unit(unit: str | None, name: str | None) -> str:
+    if unit is None:
+        return ""
+    own = unit_of_field(name or "")
+    if own is not None:
+        return f"; the name of the field says {safe_repr(own)}"
+    return f"; where {unit!r} is the unit of the field give the converter kalbio.reading.without_unit({unit!r})"
+
+
+def _is_for_text(convert: Converter) -> bool:
+    """Whether a converter is one of those here, which say nothing of a number: they are for text."""
+    return isinstance(convert, _WithoutUnit) or getattr(convert, "__module__", None) == __name__
 
 
 def converters_of(name: str, given: Any) -> tuple[Converter, ...]:
@@ -191,10 +232,10 @@ _NAMED: Mapping[str, Callable[[str], Converter]] = {
     "unicode-minus": lambda _: unicode_minus,
     "strip": lambda _: _strip,
     "without-unit": without_unit,
-    "none": lambda text: partial(_meaning, text, None),
-    "yes": lambda text: partial(_meaning, text, True),
-    "no": lambda text: partial(_meaning, text, False),
-    "day": lambda form: partial(_day, form),
+    "none": lambda text: lambda cell: _meaning(text, None, cell),
+    "yes": lambda text: lambda cell: _meaning(text, True, cell),
+    "no": lambda text: lambda cell: _meaning(text, False, cell),
+    "day": lambda form: lambda cell: _day(form, cell),
 }
 _OF_TEXT = {"without-unit": "nM", "none": "n/a", "yes": "1", "no": "0", "day": "%d.%m.%Y"}
 """Those that are written with a text behind a colon, each with an example."""

@@ -19,7 +19,7 @@ from kalbio._model.plain_cells import MISSING, CellError, plain_cell
 from kalbio._table_files.doubtful import Doubtful
 from kalbio._table_files.excel import from_xlsx
 from kalbio._table_files.text import from_delimited, from_json_lines
-from kalbio.reading.cells import Converter, Converters, RefusedCell, RefusedCellsError, converters_of
+from kalbio.reading.cells import Converter, Converters, RefusedCell, RefusedCellsError, converters_of, decided
 from kalbio.reading.frames import from_columns, from_frame
 from kalbio.tables import Table
 
@@ -168,7 +168,7 @@ def read_cells(
             if name is None:
                 continue
             try:
-                cell = _cell(value, convert, nested)
+                cell = _cell(value, convert, nested, name)
             except CellError as error:
                 held = value.value if isinstance(value, Doubtful) else value
                 refused.append(RefusedCell(number, str(old), held, str(error)))
@@ -232,11 +232,9 @@ def _check_known(argument: str, given: Iterable[Any], found: Sequence[Any]) -> N
             raise ArgumentError(f"{argument} names a column {safe_repr(name)} that the table does not have.{hint}")
 
 
-def _cell(value: Any, converters: Sequence[Converter], nested: bool) -> Any:
+def _cell(value: Any, converters: Sequence[Converter], nested: bool, name: str) -> Any:
     if isinstance(value, Doubtful):
-        if not converters:
-            raise CellError(value.reason)
-        value = value.value
+        value = decided(value, name, converters)
     for convert in converters:
         try:
             cell = _plain(value, nested)
