@@ -77,14 +77,19 @@ WRITTEN: dict[str, list[tuple[Any, Any]]] = {
     ],
     "multiselect": [
         (["a", "b"], ["a", "b"]), (("a",), ["a"]), ("a", ["a"]), ("a; b", ["a", "b"]), ("a;b;", ["a", "b"]),
-        ('["a; b", "c"]', ["a; b", "c"]), ("[1]", ["[1]"]), ([1, "b", None], ["1", "b"]), (5, ["5"]), ([], MISSING),
+        ('["a; b", "c"]', ["a; b", "c"]), ([1, "b", None], ["1", "b"]), (5, ["5"]), ([], MISSING),
         (" ; ", MISSING), (np.array(["a", "b"]), ["a", "b"]),
         (polars.Series(["a", None]), ["a"]), (pyarrow.scalar(["a", "b"]), ["a", "b"]),
-        (pyarrow.array(["a", None]), ["a"]), (["a;b"], ["a;b"]), ("a, b", ["a, b"]), ("[]", MISSING),
+        (pyarrow.array(["a", None]), ["a"]), (["a;b"], ["a;b"]), ("[]", MISSING),
+        ("['a; b', \"it's\"]", ["a; b", "it's"]), (" ['a, b'] ", ["a, b"]), ("('a', 'b')", ["a", "b"]),
+        ("('a',)", ["a"]), ("2,4-D;", ["2,4-D"]), ("a, b; c|d", ["a, b", "c|d"]), ("[M+H];", ["[M+H]"]),
+        ("(S)", ["(S)"]),
+        ("a]", ["a]"]), (["a, b"], ["a, b"]), ("a/b", ["a/b"]),
     ],
     "URL": [
         ("https://x.org/a;b", ["https://x.org/a;b"]), (["https://x.org", "https://y.org"], ["https://x.org", "https://y.org"]),
-        ('["https://x.org"]', ["https://x.org"]),
+        ('["https://x.org"]', ["https://x.org"]), ("['https://x.org']", ["https://x.org"]),
+        ("https://x.org/a,b|c", ["https://x.org/a,b|c"]),
     ],
     "record-reference": [
         (ID, ID), (ID.upper(), ID), (UUID(ID), ID), (RecordLink(ID), ID), (Record({"id": ID}), ID), (" ", MISSING),
@@ -151,7 +156,14 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
         (46056, "2026-02-03 in Excel"), ("2026-02-30", "calendar has none"), ("31.02.2026", "calendar has none"),
         ("20260301", "%Y%m%d"), ("2026-060", "%Y-%j"), ("1 March 2026", "%d %B %Y"), ("soon", "returns None"),
     ],
-    "multiselect": [([["a"]], "list of lists"), ({"a": 1}, "several things"), ([math.inf], "finite")],
+    "URL": [("[https://x.org]", "looks like a list"), ("['https://x.org' 'https://y.org']", "looks like a list")],
+    "multiselect": [
+        ("['a' 'b']", "looks like a list"), ("[1]", "looks like a list"), ("[a, b]", "looks like a list"),
+        ("[nan]", "looks like a list"), ("['a', None]", r'as \["hit", "lead"\] is.*lambda cell: \[cell\]'),
+        ("a, b", "one or several, because of its ',': write ';'.*\"split:,\""), ("a,b", "one or several"),
+        ("a|b", "split:|"), ("a\nb", r"split:\\n"),
+        ([["a"]], "list of lists"), ({"a": 1}, "several things"), ([math.inf], "finite"),
+    ],
     "record-reference": [("CPD-1", "no id of a record"), (5, "no id"), ([ID], "no id"), ({"id": ID}, "several things")],
     "file": [(b"x", "bytes"), ({"name": "x"}, "names no file"), (5, "number"), (["x"], "list"), ("a\0b", "no file")],
     "qualified-number": [

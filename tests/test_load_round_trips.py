@@ -178,6 +178,35 @@ def test_what_a_cell_may_be_is_for_its_field_to_say(lab: Lab) -> None:
     assert "is a list, and the field takes a number" in told["a number"]
 
 
+def test_lists_that_pandas_writes_are_the_lists(lab: Lab, tmp_path: Path) -> None:
+    """A frame that pandas writes into CSV or Excel has lists as Python shows them: loaded again, nothing is written."""
+    records = lab.client.records
+    rows = [
+        {"Compound": "L-1", "a multiselect": ["hit", "lead, early"], "a URL": ["https://x.org/a;b"]},
+        {"Compound": "L-2", "a multiselect": ["it's"]},
+    ]
+    records.upsert(rows, key="Compound")
+    frame = records.table("Compound", fields=["Compound", "a multiselect", "a URL"], ids=[{"Compound": "L-1"},
+                          {"Compound": "L-2"}]).to_pandas()  # fmt: skip
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_excel(tmp_path / "t.xlsx", index=False)
+    for path in (tmp_path / "t.csv", tmp_path / "t.xlsx"):
+        report = records.upsert(path, key="Compound")
+        assert (report.ok, len(report.done), report.values_unchanged) == (True, 0, 3)
+
+
+def test_text_that_may_be_several_choices_is_refused(lab: Lab) -> None:
+    """Text with commas and no semicolon is loaded once a converter or a semicolon says what it is."""
+    records = lab.client.records
+    rows = [{"Compound": "S-1", "a multiselect": "hit, lead"}]
+    with pytest.raises(LoadRefusedError, match="'hit, lead' may be one or several, because of its ','"):
+        records.upsert(rows, key="Compound")
+    records.upsert(rows, key="Compound", converters={"a multiselect": "split:,"})
+    assert records.get_record_by_id({"Compound": "S-1"})["a multiselect"] == ["hit", "lead"]
+    records.upsert([{"Compound": "S-1", "a multiselect": "2,4-D;"}], key="Compound")
+    assert records.get_record_by_id({"Compound": "S-1"})["a multiselect"] == ["2,4-D"]
+
+
 def test_a_column_of_lists_makes_a_field_of_several_choices(lab: Lab) -> None:
     """A field that is made for a column of lists takes several texts."""
     rows = [{"Compound": "N-3", "Tags": ["a", "b"]}, {"Compound": "N-4", "Tags": None}]

@@ -7,6 +7,8 @@ None.
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import math
 import re
@@ -42,6 +44,9 @@ _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _IS_NUMBER = re.compile(NUMBER)
 _ANY_EXPONENT = re.compile(rf"{NUMBER}[0-9]*")
 _DAY_AND_MORE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
+
+_OTHER_SEPARATORS = {",": ",", "|": "|", "\n": r"\n"}
+"""What people write between several choices in place of a semicolon, and how the converter is told."""
 
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -283,26 +288,58 @@ def same_day(old: Any, new: Any) -> bool:
 
 
 def write_choices(cell: Any) -> Any:
-    """A list of texts; a text is split at its semicolons, unless it is a JSON list of texts."""
-    return _write_texts(cell, ";")
+    """A list of texts; a text is split at its semicolons, unless it is a list in JSON or as Python shows it."""
+    return _write_texts(cell, is_split=True)
 
 
 def write_texts(cell: Any) -> Any:
-    """A list of texts; a text is one of them, unless it is a JSON list of texts."""
-    return _write_texts(cell, None)
+    """A list of texts; a text is one of them, unless it is a list in JSON or as Python shows it."""
+    return _write_texts(cell, is_split=False)
 
 
-def _write_texts(cell: Any, separator: str | None) -> Any:
+def _write_texts(cell: Any, *, is_split: bool) -> Any:
     plain = plain_cell(cell)
     if isinstance(plain, str):
-        items: Any = _parsed(plain) if plain.lstrip().startswith("[") else None
-        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            items = plain.split(separator) if separator else [plain]
-            items = [item.strip() for item in items]
+        found = _listed(plain)
+        if found is not None:
+            return [item for item in found if item] or MISSING
+        text = plain.strip()
+        # A semicolon says that commas belong to the names.
+        odd = next((sign for sign in _OTHER_SEPARATORS if sign in text), None) if is_split and ";" not in text else None
+        if odd is not None:
+            raise CellError(
+                f"may be one or several, because of its {odd!r}: write ';' between them, or behind a single one; or"
+                f' give the converter "split:{_OTHER_SEPARATORS[odd]}", or a list'
+            )
+        items = [item.strip() for item in text.split(";")] if is_split else [text]
         return [item for item in items if item] or MISSING
     if plain is MISSING:
         return plain
     return [_as_text(item) for item in plain] if isinstance(plain, list) else [_as_text(plain)]
+
+
+def _listed(text: str) -> list[str] | None:
+    """Return the texts of a list in JSON, or in the form in which Python shows it; None where a text looks like none.
+
+    pandas writes lists into files in the second form. Only what Python would show in just this way is one: it reads
+    `['a' 'b']`, which numpy shows for two texts, as one text.
+    """
+    text = text.strip()
+    if not (text.startswith("[") and text.endswith("]")) and not text.startswith(("('", '("')):
+        return None
+    found = _parsed(text) if text.startswith("[") else None
+    if found is None:
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            shown = ast.literal_eval(text)
+            found = list(shown) if isinstance(shown, list | tuple) and repr(shown) == text else None
+    if isinstance(found, list) and all(isinstance(item, str) for item in found):
+        return found
+    if text.startswith("("):
+        return None
+    raise CellError(
+        'looks like a list and is none of texts, as ["hit", "lead"] is; write it so, or give a converter that returns a'
+        " list: lambda cell: [cell] where it is a single text"
+    )
 
 
 def same_choices(old: Any, new: Any) -> bool:

@@ -279,7 +279,8 @@ class _Load(click.Command):
               help="Make fields for all columns without one, of a type that takes their cells (in a text file: "
               "text); or for this column, of this type: logP=number. May be given several times.")  # fmt: skip
 @click.option("--convert", "converters", metavar="COLUMN=HOW", multiple=True, help="Change the cells of a column: "
-              "decimal-comma, grouped-digits, unicode-minus, strip, without-unit:UNIT, day:FORM such as day:%d.%m.%Y, "
+              "decimal-comma, grouped-digits, unicode-minus, strip, without-unit:UNIT, without:TEXT, "
+              "split:TEXT, day:FORM such as day:%d.%m.%Y, "
               "or none:TEXT, yes:TEXT, no:TEXT for a text that means that. May be given several times.")  # fmt: skip
 @click.option("--near-twins", type=click.Choice(["refuse", "create"]), default="refuse", show_default=True,
               help="What to do with a key that differs from another one in case, blanks or hyphens only.")  # fmt: skip

@@ -96,6 +96,14 @@ _PATTERNS: list[tuple[str, _Typed]] = [
         r"\bgive the converter kalbio\.reading\.decimal_comma or kalbio\.reading\.grouped_digits",
         "give --convert COLUMN=decimal-comma or --convert COLUMN=grouped-digits",
     ),
+    (
+        r"; or give the converter \"(split:[^\"]+)\", or a list",
+        lambda found: f"; or give --convert {shlex.quote(f'COLUMN={found[1]}')}",
+    ),
+    (
+        r", or give a converter that returns a list: lambda cell: \[cell\] where it is a single text",
+        "",
+    ),
     (r"\bgive the converter kalbio\.reading\.decimal_comma", "give --convert COLUMN=decimal-comma"),
     (r"\bgive the converter kalbio\.reading\.grouped_digits", "give --convert COLUMN=grouped-digits"),
     (r"\bgive the converter kalbio\.reading\.unicode_minus", "give --convert COLUMN=unicode-minus"),

@@ -212,6 +212,12 @@ def _strip(cell: Any) -> Any:
     return cell.strip() if isinstance(cell, str) else cell
 
 
+def _split(text: str, cell: Any) -> Any:
+    """Return the parts of a text, without the blanks around them."""
+    sign = "\n" if text == r"\n" else text
+    return [part.strip() for part in cell.split(sign) if part.strip()] if isinstance(cell, str) else cell
+
+
 def _meaning(text: str, value: Any, cell: Any) -> Any:
     return value if str(cell) == text else cell
 
@@ -232,10 +238,12 @@ _NAMED: Mapping[str, Callable[[str], Converter]] = {
     "unicode-minus": lambda _: unicode_minus,
     "strip": lambda _: _strip,
     "without-unit": without_unit,
+    "without": lambda text: lambda cell: cell.replace(text, "") if isinstance(cell, str) else cell,
+    "split": lambda text: lambda cell: _split(text, cell),
     "none": lambda text: lambda cell: _meaning(text, None, cell),
     "yes": lambda text: lambda cell: _meaning(text, True, cell),
     "no": lambda text: lambda cell: _meaning(text, False, cell),
     "day": lambda form: lambda cell: _day(form, cell),
 }
-_OF_TEXT = {"without-unit": "nM", "none": "n/a", "yes": "1", "no": "0", "day": "%d.%m.%Y"}
+_OF_TEXT = {"without-unit": "nM", "without": ".", "split": ",", "none": "n/a", "yes": "1", "no": "0", "day": "%d.%m.%Y"}
 """Those that are written with a text behind a colon, each with an example."""
