@@ -1,18 +1,16 @@
-# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest ad3968f80878)
+# Derived from kalbio/aio/_directory.py by scripts/regenerate; edit that file. (digest 474bf4c2fe50)
 """The directory of a client: it finds a thing of any kind by its id, its name, or the object."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 
-from kalbio._core.objects.listing import Listing
 from kalbio._core.objects.resource import Resource
 from kalbio._core.sync.session import Session
-from kalbio._listing import CachedListing, Kind
+from kalbio._listing import CachedListing, ComposedNames, Kind
 from kalbio._model import staleness
 from kalbio._model.bulk import RowProgress
 from kalbio._model.filters import Filters, Sorts
@@ -75,11 +73,10 @@ class Source(Generic[R]):
         kind: the kind.
         request: builds the request that lists all.
         make: makes an object of its JSON.
-        name: the member that says what a thing is called; a property where the JSON does not say it all.
+        name: the member that says what a thing is called; a property where that takes other listings.
         accepted: the class of objects that stand for their ids.
         one: builds the request that reads the one with an id, where the API has such a call.
-        finish: tells the objects of a listing what they are called, where that takes other listings; whether cached
-            ones will do is its last argument.
+        composed: makes what names those things that have no name of their own.
     """
 
     kind: Kind[R]
@@ -88,7 +85,7 @@ class Source(Generic[R]):
     name: str
     accepted: type[Resource]
     one: Callable[[str], Mapping[str, Any]] | None = None
-    finish: Callable[[Client, Listing[R], bool], None] | None = None
+    composed: Callable[[Client], ComposedNames[R]] | None = None
 
 
 class Directory:
@@ -112,7 +109,7 @@ class Directory:
                 source.name,
                 source.accepted,
                 source.one,
-                None if source.finish is None else partial(source.finish, client),
+                None if source.composed is None else source.composed(client),
             )
             for source in sources
         }

@@ -1,11 +1,10 @@
-# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest 2f3eb049a57e)
+# Derived from kalbio/aio/_listing.py by scripts/regenerate; edit that file. (digest dd288a47b43c)
 """A cached listing of one kind of things, which finds them by id or by exact name."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -35,20 +34,34 @@ class Kind(Generic[R]):
     name: str
 
 
+@attrs.frozen
+class ComposedNames(Generic[R]):
+    """How things are called that may have no name of their own.
+
+    Attributes:
+        member: the member of their JSON that has their own name.
+        joint: what stands between the parts of a name that is composed.
+        compose: names those objects that have no name, after things of other listings; False reads these anew.
+    """
+
+    member: str
+    joint: str
+    compose: Callable[[Iterable[R], bool], None]
+
+
 class _Loaded(Generic[R]):
     """A listing that has come. Its names are read at once, and objects made of it only when they are asked for.
 
     Many a script needs the id of one activity by its title, where thousands are listed.
     """
 
-    def __init__(
-        self, kind: str, response: Any, read: Callable[[Any], Listing[R]], name: str, *, of_objects: bool
-    ) -> None:
+    def __init__(self, kind: str, response: Any, read: Callable[[Any], Listing[R]], name: str, member: str) -> None:
+        self.is_named = name == member
         self._kind = kind
         self._response = response
         self._read = read
         self._name = name
-        self._names = None if of_objects else read_names(response, name)
+        self._names = read_names(response, member)
         self._ids = dict(self._names or ())
         if self._names is None:  # what is wrong with it is said now
             _ = self.listing
@@ -70,8 +83,13 @@ class _Loaded(Generic[R]):
         """Their index."""
         return Catalog(self._kind, self.listing, attrgetter(self._name))
 
+    def named(self) -> None:
+        """Take note that all objects have got their names."""
+        self.is_named = True
+        self.__dict__.pop("catalog", None)  # its index may be older
+
     def id_of(self, name: str) -> str | None:
-        """Return the id of what has this name, None when nothing has. Raises AmbiguousIdentifierError on several."""
+        """Return the id of what has this name of its own, None when nothing has. Raises AmbiguousIdentifierError."""
         if self._names is None:
             found = self.catalog.by_name(name)
             return None if found is None else found.id
@@ -97,7 +115,7 @@ class CachedListing(Generic[R]):
         name: str,
         accepted: type[Resource],
         one: Callable[[str], Mapping[str, Any]] | None = None,
-        finish: Callable[[Listing[R], bool], None] | None = None,
+        composed: ComposedNames[R] | None = None,
     ) -> None:
         self._session = session
         self._kind = kind.name
@@ -106,23 +124,28 @@ class CachedListing(Generic[R]):
         self._name = name
         self._accepted = accepted
         self._one = one
-        self._finish = finish
+        self._composed = composed
         # Whether the server reads single objects; not every one does, so the first answer decides.
         self._reads_one: bool | None = None
         self._cache: Cache[str, _Loaded[R]] = Cache(size=1, ttl=constants.LISTING_TTL)
         self._last_names: Sequence[tuple[str, str]] = ()
         session.remember(kind.name, lambda _: self.drop())
 
-    def _load(self, use_cache: bool) -> _Loaded[R]:
-        response = self._session.call(self._request())
-        loaded = _Loaded(self._kind, response, self.adopt, self._name, of_objects=self._finish is not None)
-        if self._finish is not None:
-            self._finish(loaded.listing, use_cache)
+    def _load(self) -> _Loaded[R]:
+        member = self._name if self._composed is None else self._composed.member
+        loaded = _Loaded(self._kind, self._session.call(self._request()), self.adopt, self._name, member)
         self._last_names = loaded.names
         return loaded
 
     def _loaded(self, *, use_cache: bool = True) -> _Loaded[R]:
-        return self._cache.get("all", partial(self._load, use_cache), fresh=not self._session.caching(use_cache))
+        return self._cache.get("all", self._load, fresh=not self._session.caching(use_cache))
+
+    def _named(self, loaded: _Loaded[R], *, use_cache: bool = True) -> _Loaded[R]:
+        """Return a listing whose objects all have their names; these may take other listings."""
+        if self._composed is not None and not loaded.is_named:
+            self._composed.compose(loaded.listing, use_cache)
+            loaded.named()
+        return loaded
 
     def adopt(self, response: Any) -> Listing[R]:
         """Make objects of an answer that lists some."""
@@ -130,11 +153,11 @@ class CachedListing(Generic[R]):
 
     def catalog(self, *, use_cache: bool = True) -> Catalog[R]:
         """Return the index of the listing."""
-        return (self._loaded(use_cache=use_cache)).catalog
+        return (self._named(self._loaded(use_cache=use_cache), use_cache=use_cache)).catalog
 
     def all(self, *, use_cache: bool = True) -> Listing[R]:
         """Return everything, as a list of the caller's own."""
-        listing = (self._loaded(use_cache=use_cache)).listing
+        listing = (self._named(self._loaded(use_cache=use_cache), use_cache=use_cache)).listing
         return Listing(listing, listing.unreadable)
 
     @property
@@ -164,13 +187,13 @@ class CachedListing(Generic[R]):
 
     def _search(self, look: Callable[[Catalog[R]], list[R | None]]) -> tuple[list[R | None], Catalog[R]]:
         """Return what `look` finds, and where; once more in a fresh listing when a cached one lacks something."""
-        catalog = self.cached()
-        if catalog is not None:
+        was_cached = self.cached() is not None
+        catalog = self.catalog()
+        found = look(catalog)
+        if was_cached and any(item is None for item in found):
+            catalog = self.catalog(use_cache=False)
             found = look(catalog)
-            if all(item is not None for item in found):
-                return found, catalog
-        catalog = self.catalog(use_cache=catalog is None)
-        return look(catalog), catalog
+        return found, catalog
 
     def search(self, look: Callable[[Catalog[R]], R | None]) -> R | None:
         """Return what `look` finds, looking once more in a fresh listing when it finds nothing in a cached one."""
@@ -260,13 +283,15 @@ class CachedListing(Generic[R]):
         known = as_id(identifier, self._kind, self._accepted)
         if known is not None:
             return known
+        if self._composed is not None and self._composed.joint in identifier:
+            return (self.require_ids([identifier]))[0]
         entry = self._cache.peek("all") if self._session.caching() else None
         found = None if entry is None else entry.id_of(identifier)
         if found is None:
             entry = self._loaded(use_cache=entry is None)
             found = entry.id_of(identifier)
             if found is None:
-                raise entry.catalog.not_found(identifier)
+                return (self._named(entry)).catalog.named(identifier).id
         return found
 
     def require_ids(self, identifiers: Iterable[Any]) -> list[str]:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_listings.py by scripts/regenerate; edit that file. (digest 9cbf4e7b40b7)
+# Derived from kalbio/aio/_listings.py by scripts/regenerate; edit that file. (digest 556e5ea79523)
 """Where things of each kind are listed: the table for the directory of a client."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityData
 from kalbio.dashboards import DASHBOARDS, Dashboard
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, KeyField
-from kalbio.entity_types import ENTITY_TYPES, EntityType, name_by_key_fields
+from kalbio.entity_types import ENTITY_TYPES, EntityType, names_of_types
 from kalbio.labels import LABELS, Label
 from kalbio.programs import PROGRAMS, Program
 from kalbio.property_fields import PROPERTY_FIELDS, PropertyField
@@ -57,7 +57,7 @@ SOURCES: tuple[Source[Any], ...] = (
         EntityType,
         "shown_name",
         EntityType,
-        finish=name_by_key_fields,
+        composed=names_of_types,
     ),
     Source(LABELS, list_activity_labels.build_request, Label, "label_name", Label),
     Source(PROGRAMS, list_programs.build_request, Program, "title", Program),

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 3c4e69e103f7)
+# Derived from kalbio/aio/entity_types.py by scripts/regenerate; edit that file. (digest 92963641fec3)
 """Entity types (entity slices): the classes of records that share a set of key fields."""
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_ids
 from kalbio._directory import Client
-from kalbio._listing import Kind
+from kalbio._listing import ComposedNames, Kind
 from kalbio._model import staleness
-from kalbio._model.fields import EntityTypeData, name_of_type
+from kalbio._model.fields import JOINT, EntityTypeData, name_of_type
 from kalbio._policy import default_on_error, none
 from kalbio._service import Service
 from kalbio.entity_fields import KEY_FIELDS, EntityFieldIdentifier
@@ -69,18 +69,22 @@ EntityTypeIdentifier: TypeAlias = EntityType | str
 ENTITY_TYPES: Kind[EntityType] = Kind(staleness.ENTITY_TYPE)
 
 
-def name_by_key_fields(client: Client, kinds: Iterable[EntityType], use_cache: bool) -> None:
-    """Call the types without a name after their key fields, which are listed when there are such types."""
-    unnamed = [kind for kind in kinds if not kind.slice_name]
-    if not unnamed:
-        return
-    try:
-        fields = client.directory[KEY_FIELDS].all(use_cache=use_cache)
-    except (PermissionDeniedError, NotFoundError):
-        return  # the types can be used by their ids all the same
-    names = {field.id: field.field_name or field.id for field in fields}
-    for kind in unnamed:
-        kind._of_key_fields = name_of_type(kind.slice_name, kind.key_field_ids, names)
+def names_of_types(client: Client) -> ComposedNames[EntityType]:
+    """Return what calls the types without a name after their key fields, which are listed when there are such types."""
+
+    def compose(kinds: Iterable[EntityType], use_cache: bool) -> None:
+        unnamed = [kind for kind in kinds if not kind.slice_name]
+        if not unnamed:
+            return
+        try:
+            fields = client.directory[KEY_FIELDS].all(use_cache=use_cache)
+        except (PermissionDeniedError, NotFoundError):
+            return  # the types can be used by their ids all the same
+        names = {field.id: field.field_name or field.id for field in fields}
+        for kind in unnamed:
+            kind._of_key_fields = name_of_type(kind.slice_name, kind.key_field_ids, names)
+
+    return ComposedNames("slice_name", JOINT, compose)
 
 
 class EntityTypesService(Service):

@@ -116,6 +116,13 @@ def test_a_shown_name_names_the_type(lab: Lab, world: World, pair: str, tmp_path
             assert asked or result.id == pair
 
 
+def test_a_name_of_its_own_takes_no_key_fields(lab: Lab, world: World, pair: str) -> None:
+    """A type that has a name is found by it in the list of types, and nothing else is asked for that."""
+    before = len(lab.operations())
+    world(lab.api.records.search_records(entity_slice_id="Compound"))
+    assert lab.operations()[before:] == ["listEntitySlices", "searchRecords"]
+
+
 def test_a_name_of_its_own_and_the_same_of_its_keys_is_ambiguous(lab: Lab, world: World, pair: str) -> None:
     """A name that one type has and another shows raises with the ids of both, before anything is sent."""
     other = NOWHERE

@@ -53,6 +53,10 @@ class EntityTypeData(Resource):
         return self.slice_name or super()._text()
 
 
+JOINT = " + "
+"""What stands between the key fields that an entity type is called after."""
+
+
 def name_of_type(slice_name: str | None, key_field_ids: Collection[str], key_fields: Mapping[str, str]) -> str:
     """Return what people call an entity type: its name, else those of its key fields; empty when it has neither.
 
@@ -65,4 +69,4 @@ def name_of_type(slice_name: str | None, key_field_ids: Collection[str], key_fie
     """
     known = [name for identifier, name in key_fields.items() if identifier in key_field_ids]
     unknown = [identifier for identifier in key_field_ids if identifier not in key_fields]
-    return slice_name or " + ".join([*known, *unknown])
+    return slice_name or JOINT.join([*known, *unknown])

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 
 from kalbio._core.aio.session import AsyncSession
-from kalbio._core.objects.listing import Listing
 from kalbio._core.objects.resource import Resource
 from kalbio._model import staleness
 from kalbio._model.bulk import RowProgress
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.names import LISTINGS_OF_MEMBER
 from kalbio._model.records import RecordData
-from kalbio.aio._listing import CachedListing, Kind
+from kalbio.aio._listing import CachedListing, ComposedNames, Kind
 from kalbio.aio._record_store import RecordStore
 from kalbio.tables import Table
 
@@ -74,11 +72,10 @@ class Source(Generic[R]):
         kind: the kind.
         request: builds the request that lists all.
         make: makes an object of its JSON.
-        name: the member that says what a thing is called; a property where the JSON does not say it all.
+        name: the member that says what a thing is called; a property where that takes other listings.
         accepted: the class of objects that stand for their ids.
         one: builds the request that reads the one with an id, where the API has such a call.
-        finish: tells the objects of a listing what they are called, where that takes other listings; whether cached
-            ones will do is its last argument.
+        composed: makes what names those things that have no name of their own.
     """
 
     kind: Kind[R]
@@ -87,7 +84,7 @@ class Source(Generic[R]):
     name: str
     accepted: type[Resource]
     one: Callable[[str], Mapping[str, Any]] | None = None
-    finish: Callable[[Client, Listing[R], bool], Awaitable[None]] | None = None
+    composed: Callable[[Client], ComposedNames[R]] | None = None
 
 
 class Directory:
@@ -111,7 +108,7 @@ class Directory:
                 source.name,
                 source.accepted,
                 source.one,
-                None if source.finish is None else partial(source.finish, client),
+                None if source.composed is None else source.composed(client),
             )
             for source in sources
         }

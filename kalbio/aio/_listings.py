@@ -23,7 +23,7 @@ from kalbio.aio._activity import ACTIVITIES, DEFINITIONS, Activity, ActivityDefi
 from kalbio.aio._directory import Client, Directory, Source
 from kalbio.aio.dashboards import DASHBOARDS, Dashboard
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, DataField, KeyField
-from kalbio.aio.entity_types import ENTITY_TYPES, EntityType, name_by_key_fields
+from kalbio.aio.entity_types import ENTITY_TYPES, EntityType, names_of_types
 from kalbio.aio.labels import LABELS, Label
 from kalbio.aio.programs import PROGRAMS, Program
 from kalbio.aio.property_fields import PROPERTY_FIELDS, PropertyField
@@ -56,7 +56,7 @@ SOURCES: tuple[Source[Any], ...] = (
         EntityType,
         "shown_name",
         EntityType,
-        finish=name_by_key_fields,
+        composed=names_of_types,
     ),
     Source(LABELS, list_activity_labels.build_request, Label, "label_name", Label),
     Source(PROGRAMS, list_programs.build_request, Program, "title", Program),

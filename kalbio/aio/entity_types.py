@@ -11,9 +11,9 @@ from kalbio._core.errors import NotFoundError, PermissionDeniedError
 from kalbio._core.objects.identifiers import Many
 from kalbio._core.objects.listing import read_ids
 from kalbio._model import staleness
-from kalbio._model.fields import EntityTypeData, name_of_type
+from kalbio._model.fields import JOINT, EntityTypeData, name_of_type
 from kalbio.aio._directory import Client
-from kalbio.aio._listing import Kind
+from kalbio.aio._listing import ComposedNames, Kind
 from kalbio.aio._policy import default_on_error, none
 from kalbio.aio._service import Service
 from kalbio.aio.entity_fields import KEY_FIELDS, EntityFieldIdentifier
@@ -68,18 +68,22 @@ EntityTypeIdentifier: TypeAlias = EntityType | str
 ENTITY_TYPES: Kind[EntityType] = Kind(staleness.ENTITY_TYPE)
 
 
-async def name_by_key_fields(client: Client, kinds: Iterable[EntityType], use_cache: bool) -> None:
-    """Call the types without a name after their key fields, which are listed when there are such types."""
-    unnamed = [kind for kind in kinds if not kind.slice_name]
-    if not unnamed:
-        return
-    try:
-        fields = await client.directory[KEY_FIELDS].all(use_cache=use_cache)
-    except (PermissionDeniedError, NotFoundError):
-        return  # the types can be used by their ids all the same
-    names = {field.id: field.field_name or field.id for field in fields}
-    for kind in unnamed:
-        kind._of_key_fields = name_of_type(kind.slice_name, kind.key_field_ids, names)
+def names_of_types(client: Client) -> ComposedNames[EntityType]:
+    """Return what calls the types without a name after their key fields, which are listed when there are such types."""
+
+    async def compose(kinds: Iterable[EntityType], use_cache: bool) -> None:
+        unnamed = [kind for kind in kinds if not kind.slice_name]
+        if not unnamed:
+            return
+        try:
+            fields = await client.directory[KEY_FIELDS].all(use_cache=use_cache)
+        except (PermissionDeniedError, NotFoundError):
+            return  # the types can be used by their ids all the same
+        names = {field.id: field.field_name or field.id for field in fields}
+        for kind in unnamed:
+            kind._of_key_fields = name_of_type(kind.slice_name, kind.key_field_ids, names)
+
+    return ComposedNames("slice_name", JOINT, compose)
 
 
 class EntityTypesService(Service):
