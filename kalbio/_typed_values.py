@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 17a300ffe886)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest cec566089eb0)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -135,6 +135,11 @@ class FileValue(_Named):
 
     def __str__(self) -> str:
         return printable(self.name or self.id)
+
+    @property
+    def content(self) -> dict[str, str]:
+        """What is written for it: another value of a file field takes it as well."""
+        return {"file_id": self.id}
 
     def __reduce__(self) -> tuple[Any, ...]:
         content = {"file_id": self.id, "file_name": self.name, "file_type": self.type, "file_size": self.size}

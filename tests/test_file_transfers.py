@@ -85,6 +85,20 @@ def test_an_upload_begins_where_the_file_stands(lab: Lab, world: World) -> None:
     assert world(lab.api.files.read_file(answer["file_id"])) == b"rows\n"
 
 
+def test_a_file_that_stands_at_its_end_is_refused(lab: Lab, world: World) -> None:
+    """A buffer that was just written to would go out empty; one that holds nothing does."""
+    upload, plot = file_property(lab, world), io.BytesIO()
+    plot.write(b"pixels")
+    before = len(lab.exchanges)
+    with pytest.raises(ValueError, match=r"seek\(0\)"):
+        world(upload.update_property_file("plot.png", plot))
+    assert len(lab.exchanges) == before
+
+    answer = world(upload.update_property_file("empty.txt", io.BytesIO()))
+
+    assert world(lab.api.files.read_file(answer["file_id"])) == b""
+
+
 def stored(lab: Lab, world: World) -> str:
     """Return the id of an uploaded file."""
     return str(world(file_property(lab, world).update_property_file("data.bin", DATA))["file_id"])

@@ -9,6 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy
+import pandas
 import pytest
 
 from kalbio import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
@@ -17,6 +19,7 @@ from kalbio._model.content_reading import MisfitError
 from kalbio._model.enums import DataFieldTypeEnum
 from kalbio._model.field_types import FIELD_TYPES, read_column, read_content
 from kalbio.records import ContentTypeWarning, FileValue, RecordLink
+from tests.altered import body_of
 from tests.conftest import Lab
 from tests.requirements.test_caching import asked
 
@@ -258,6 +261,52 @@ def test_a_file_downloads_itself(lab: Lab, tmp_path: Path) -> None:
         lab.world(copy.read())
     assert pickle.loads(pickle.dumps(record["Parent"])) == record["Parent"]
     assert FileValue({"file_id": UUID}) != RecordLink(UUID)
+
+
+def test_what_was_read_can_be_written(lab: Lab) -> None:
+    """Values of links and files are written as they were read, records and people as their ids, by both calls."""
+    record, world = filled(lab), lab.world
+    world(record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain"))
+    other = world(lab.api.records.get_or_create_record({"Compound": "CPD-2"}))
+    member = world(lab.api.workspace.get_members())[0]
+    lab.client.entity_fields.get_or_create_data_field("Owner", "people")
+    sent: list[tuple[str, Any, Any]] = [
+        ("Parent", other, other.id),
+        ("Parent", record["Parent"], record.id),
+        ("Spectrum", record["Spectrum"], {"file_id": record["Spectrum"].id}),
+        ("Owner", member, member.id),
+        ("Owner", (member,), [member.id]),
+    ]
+    for field, content, written in sent:
+        world(other.add_value(field, content))
+        assert body_of(lab, "addRecordValue")["content"] == written
+        world(lab.api.records.add_values([{"record": other, "field": field, "content": content}]))
+        assert body_of(lab, "addRecordValue")["content"] == written
+
+
+def test_a_short_float_is_written_as_it_shows(lab: Lab) -> None:
+    """A number of 32 bits is the same to each call that writes: 0.1, not 0.10000000149011612."""
+    record, number = filled(lab), numpy.float32(0.1)
+    lab.world(record.add_value("logP", number))
+    assert body_of(lab, "addRecordValue")["content"] == 0.1
+    lab.world(lab.api.records.add_values([{"record": record, "field": "logP", "content": number}]))
+    assert body_of(lab, "addRecordValue")["content"] == 0.1
+    lab.world(lab.api.imports.push_data(["Compound"], [{"Compound": "CPD-1", "logP": number}]))
+    assert body_of(lab, "pushImport")["data"] == [{"Compound": "CPD-1", "logP": 0.1}]
+    assert lab.world(lab.api.records.upsert([{"Compound": "CPD-1", "logP": number}], key="Compound")).done == []
+
+
+@pytest.mark.parametrize(
+    ("content", "cure"),
+    [({"a"}, "give a list"), (numpy.array([1, 2]), "value.tolist()"), (pandas.NA, "for an empty cell give None")],
+)
+def test_what_cannot_be_sent_says_what_can(lab: Lab, content: Any, cure: str) -> None:
+    """Sets, arrays and missing values of libraries are refused with what to give instead; nothing is sent."""
+    record = filled(lab)
+    before = len(lab.operations())
+    with pytest.raises(TypeError, match=re.escape(cure)):
+        lab.world(record.add_value("Tags", content))
+    assert lab.operations()[before:] == []
 
 
 def test_a_value_shows_its_circumstances(lab: Lab) -> None:

@@ -8,12 +8,11 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from struct import pack, unpack
 from typing import Any
 from uuid import UUID
 
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.json.array_scalars import plain_value
+from kalbio._core.json.array_scalars import plain_value, short_float
 from kalbio._core.json.strict_json import is_midnight
 from kalbio._core.objects.identifiers import Identified
 from kalbio._core.objects.resource import Resource
@@ -29,10 +28,6 @@ PARTS_OF_MICROSECONDS = "is a time with parts of microseconds, which would be lo
 
 SHORT_FLOATS = {"float": 4, "halffloat": 2, "float32": 4, "float16": 2, "Float32": 4, "Float16": 2}
 """The types of Arrow, pandas and polars whose numbers have fewer digits than those of Python, and their bytes."""
-
-_SHORT = {2: ("e", 2**11, 6e4, 3, 5), 4: ("f", 2**24, 3e38, 6, 9)}
-"""By bytes: how they are packed, below what whole numbers are not rounded, above what numbers may be rounded up beyond
-all there are, how many digits are sure to stay, and how many are enough."""
 
 
 class CellError(ArgumentError):
@@ -119,23 +114,7 @@ def _unboxed(value: Any) -> Any:
     if hasattr(value, "as_py"):  # a scalar of pyarrow
         plain = value.as_py()
         return short_float(plain, SHORT_FLOATS[str(value.type)]) if str(value.type) in SHORT_FLOATS else plain
-    plain = plain_value(value)
-    if isinstance(plain, float) and (size := getattr(value, "itemsize", 8)) < 8:
-        return short_float(plain, size)
-    return plain
-
-
-def short_float(number: float | None, size: int = 4) -> float | None:
-    """Return the shortest number that is this one in so many bytes: 0.1, where Python has 0.10000000149011612 of it."""
-    code, whole, large, sure, enough = _SHORT[size]
-    if number is None or not math.isfinite(number) or (number.is_integer() and abs(number) < whole):
-        return number
-    if abs(number) < large:
-        for digits in range(sure, enough):
-            short = float(f"{number:.{digits}g}")
-            if unpack(code, pack(code, short))[0] == number:
-                return short
-    return float(f"{number:.{enough}g}")
+    return plain_value(value)
 
 
 def _items(values: Any) -> list[Any]:

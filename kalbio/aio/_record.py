@@ -21,7 +21,7 @@ from kalbio._core.files.uploads import FileData, UploadProgress, open_upload
 from kalbio._core.http.responses import as_object
 from kalbio._core.json import strict_json
 from kalbio._core.objects.fixed import copied
-from kalbio._core.objects.identifiers import DictLike, as_id, plain_id
+from kalbio._core.objects.identifiers import DictLike, as_content, as_id, plain_id
 from kalbio._core.objects.listing import (
     read_items,
     read_object,
@@ -83,7 +83,8 @@ class WritableRecord(RecordData):
 
         Args:
             field_id: the data field: object, id, or name.
-            content: the value. Numbers may be numbers or text, dates `date` or `datetime`; NaN is refused.
+            content: the value. Numbers may be numbers or text, dates `date` or `datetime`; NaN is refused. For records
+                and people give the objects or their ids; a file that another value has is taken, too.
             activity_id: the activity to write it in: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
             verify: whether to check the history when the answer is lost, and to write the value again only if it is not
@@ -108,7 +109,7 @@ class WritableRecord(RecordData):
         """
         client = self._require_client()
         scope = await scope_of(client, field_id, activity_id, record_view_id)
-        return await self._write(client, scope, content, verify=verify)
+        return await self._write(client, scope, as_content(content), verify=verify)
 
     async def _write(
         self, client: Client, scope: Scope, content: Any, *, verify: bool = False, before: str | None = None

@@ -13,6 +13,7 @@ from kalbio._core.aio.bulk import BulkWriter
 from kalbio._core.bulk.journal import digest
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_list
+from kalbio._core.objects.identifiers import as_content
 from kalbio._core.text.progress import as_function
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
 from kalbio._model.errors import KalbioError
@@ -264,10 +265,11 @@ class BulkWrites(Service):
         writes: list[Write] = []
         for index, (record_id, row) in enumerate(zip(ids, given, strict=True), first):
             # What cannot be sent is said before anything is.
-            strict_json.encode(row["content"], f"rows[{index}]['content']")
+            content = as_content(row["content"])
+            strict_json.encode(content, f"rows[{index}]['content']")
             with in_row(index):
                 scope = await scope_of(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
-            writes.append((record_id, scope, row["content"]))
+            writes.append((record_id, scope, content))
         return writes
 
     def _value_writer(

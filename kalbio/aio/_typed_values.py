@@ -135,6 +135,11 @@ class FileValue(_Named):
     def __str__(self) -> str:
         return printable(self.name or self.id)
 
+    @property
+    def content(self) -> dict[str, str]:
+        """What is written for it: another value of a file field takes it as well."""
+        return {"file_id": self.id}
+
     def __reduce__(self) -> tuple[Any, ...]:
         content = {"file_id": self.id, "file_name": self.name, "file_type": self.type, "file_size": self.size}
         return FileValue, (content,)

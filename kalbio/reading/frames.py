@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.json.array_scalars import short_float
 from kalbio._core.text.display import safe_repr
-from kalbio._model.plain_cells import PARTS_OF_MICROSECONDS, SHORT_FLOATS, short_float
+from kalbio._model.plain_cells import PARTS_OF_MICROSECONDS, SHORT_FLOATS
 from kalbio._table_files.doubtful import Doubtful
 
 _DAY = 86_400

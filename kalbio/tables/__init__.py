@@ -146,6 +146,16 @@ class Table:
         """Return the number of rows."""
         return len(self.record_ids)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or name in Table.__slots__:  # of a copy that is not filled yet
+                raise AttributeError(name, name=name, obj=self)
+            does = "table.to_pandas() and table.to_polars() give frames, which do more"
+            if name in self.columns:
+                does = f"the values of a column are table[{safe_repr(name)}]"
+            raise AttributeError(f"A Table has no {safe_repr(name)}; {does}", name=name, obj=self)
+
     @overload
     def __getitem__(self, column: str) -> list[Cell]: ...
     @overload

@@ -120,6 +120,10 @@ class _Stream:
             file.seek(0, os.SEEK_END)
             size = max(0, file.tell() - begin)
             file.seek(begin)
+            if begin and not size:  # as a plot that was just saved into a buffer: an empty file is not what is meant
+                raise ArgumentError(
+                    "file_data stands at its end, so nothing would be sent; file_data.seek(0) goes back to its start"
+                )
             self._left = size
 
             def seek(offset: int, whence: int = os.SEEK_SET) -> int:

@@ -89,7 +89,14 @@ def converted(value: Any) -> Any:
         if is_time(value):
             raise ArgumentTypeError(f"{type(value).__name__} can be written to JSON in several ways; give a datetime")
         return plain_value(value)
-    raise ArgumentTypeError(f"{type(value).__name__} is not a type JSON can carry")
+    if type(value).__name__ in ("NAType", "NaTType"):
+        raise ArgumentTypeError("it stands for a missing value; for an empty cell give None")
+    cure = ""
+    if isinstance(value, set | frozenset):
+        cure = "; give a list"
+    elif callable(getattr(value, "tolist", None)):
+        cure = "; give its list, value.tolist()"
+    raise ArgumentTypeError(f"{type(value).__name__} is not a type JSON can carry{cure}")
 
 
 # Made once: `json.dumps` makes one for each call that is not as it likes it.

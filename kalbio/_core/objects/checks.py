@@ -11,7 +11,7 @@ from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
 from kalbio._core.generated import UNSET
 from kalbio._core.json.array_scalars import plain_value
 from kalbio._core.objects.identifiers import close_matches
-from kalbio._core.objects.lists import is_list
+from kalbio._core.objects.lists import is_frame, is_list
 from kalbio._core.text.display import safe_repr
 
 Check = Callable[[str, Any], Any]
@@ -51,6 +51,8 @@ def require_texts(name: str, values: Any) -> list[str]:
 
 def require_list(name: str, values: Any) -> list[Any]:
     """Return what a list holds. Raises ValueError naming the argument: a text would be taken letter by letter."""
+    if is_frame(values):
+        raise ArgumentError(f"{name} must be a list, not a table; give its rows, frame.to_dict('records') in pandas")
     if not is_list(values):
         raise ArgumentError(f"{name} must be a list; got {safe_repr(values)}")
     return list(values)
@@ -58,9 +60,10 @@ def require_list(name: str, values: Any) -> list[Any]:
 
 def require_whole_number(name: str, value: Any, least: int) -> int:
     """Return a whole number of at least `least`. Raises ValueError naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    number = plain_value(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
         raise ArgumentError(f"{name} must be a whole number of at least {least}; got {safe_repr(value)}")
-    return value
+    return number
 
 
 Synonyms = Mapping[str, Collection[str]]
@@ -96,7 +99,7 @@ def require_rows(name: str, data: Any, members: type | None = None, *, of_table:
     """
     if not is_list(data):
         single = "for a single one, [row]" if isinstance(data, Mapping) else f"got {type(data).__name__}"
-        if of_table and isinstance(data, str | os.PathLike):
+        if of_table and (isinstance(data, str | os.PathLike) or is_frame(data)):
             single = of_table
         raise ArgumentError(f"{name} must be a list of dicts, one for each row; {single}")
     if hasattr(data, "to_dict"):

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
-from kalbio._core.objects.lists import is_list
+from kalbio._core.objects.lists import is_frame, is_list
 from kalbio._core.objects.resource import Resource
 from kalbio._core.objects.uuids import UUID_TEXT
 from kalbio._core.text.display import safe_repr
@@ -51,6 +51,24 @@ class Identified:
 
     id: str
 
+    @property
+    def content(self) -> Any:
+        """What is written for it."""
+        return self.id
+
+
+def as_content(value: Any) -> Any:
+    """Return what is written for an object of the server, its id, and for a value that was read; others as they are."""
+    if isinstance(value, list | tuple):
+        return list(map(_as_content, value))
+    return _as_content(value)
+
+
+def _as_content(value: Any) -> Any:
+    if isinstance(value, Identified):
+        return value.content
+    return value.id if isinstance(value, Resource) and value.id else value
+
 
 def as_id(value: Any, kind: str, accepted: Accepted, *, others: str = "its id, its name") -> str | None:
     """Return the id when `value` is one, or an object of the right type; None when it is a name.
@@ -85,6 +103,8 @@ def _refusal(value: Any, kind: str, accepted: Accepted, others: str) -> str:
 
 def require_identifiers(values: Any, kind: str) -> list[Any]:
     """Return what a list holds. Anything else is refused: a text would be taken letter by letter."""
+    if is_frame(values):
+        raise IdentifierError(kind, values, f"Give a list, not a table: its column of {kind} ids, for example.")
     if not is_list(values):
         is_one = isinstance(values, str | Mapping | Resource) and bool(values)
         single = f"; for a single {kind} give [{safe_repr(values)}]" if is_one else ""
