@@ -551,4 +551,4 @@ def test_a_single_condition_is_not_a_list(lab: Lab, world: World, name: str) -> 
             world(call(condition))
         with pytest.raises(ValueError, match=rf"^{name} {forms}.*got int$"):
             world(call(5))
-    assert set(lab.operations()) <= {"listEntitySlices"}
+    assert set(lab.operations()) <= {"listEntitySlices", "listKeyFields"}

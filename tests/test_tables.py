@@ -8,6 +8,7 @@ import csv
 import importlib
 import json
 import math
+import pickle
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from typing import Any
 
 import httpx
 import nanoarrow
+import numpy
 import pandas
 import pytest
 
@@ -122,6 +124,35 @@ def test_a_misspelled_argument_is_named(lab: Lab) -> None:
             records.table(older={})
 
     assert asked(lab, lab.world, slip) == []
+
+
+def test_who_takes_a_table_for_a_frame_or_a_list_is_told_what_to_give(lab: Lab) -> None:
+    """What frames do is named with the way to one, a column with its brackets; a table is no list of records."""
+    table = lab.world(lab.api.records.table("Compound"))
+    for name, cure in (("head", r"table\.to_pandas\(\)"), ("shape", "to_polars"), ("Compound", r"table\['Compound'\]")):
+        with pytest.raises(AttributeError, match=cure):
+            getattr(table, name)
+    assert pickle.loads(pickle.dumps(table)).to_rows() == table.to_rows()
+    activity = lab.world(lab.api.activities.get_activities())[0]
+    before = len(lab.operations())
+    for given in (table, table.to_pandas(), table.to_arrow()):
+        for call in (
+            lambda given: lab.api.records.get_records_by_ids(given),
+            lambda given: lab.api.records.table("Compound", ids=given),
+            lambda given: activity.add_records(given),
+        ):
+            with pytest.raises(ValueError, match="Give a list, not a table: its column of record ids"):
+                lab.world(call(given))
+        with pytest.raises(ValueError, match=r"frame\.to_dict\('records'\)"):
+            lab.world(lab.api.records.add_values(given))
+    assert [name for name in lab.operations()[before:] if not name.startswith("list")] == []
+
+
+def test_a_limit_may_come_from_an_array(lab: Lab) -> None:
+    """A whole number of numpy limits as any other does; a fraction is refused."""
+    assert len(lab.world(lab.api.records.table("Compound", limit=numpy.int64(2)))) == 2
+    with pytest.raises(ValueError, match="limit must be a whole number"):
+        lab.world(lab.api.records.table("Compound", limit=numpy.float64(2)))
 
 
 def test_few_requests(lab: Lab) -> None:
