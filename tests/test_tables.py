@@ -136,11 +136,12 @@ def test_who_takes_a_table_for_a_frame_or_a_list_is_told_what_to_give(lab: Lab) 
     activity = lab.world(lab.api.activities.get_activities())[0]
     before = len(lab.operations())
     for given in (table, table.to_pandas(), table.to_arrow()):
-        for call in (
-            lambda given: lab.api.records.get_records_by_ids(given),
+        calls: list[Callable[[Any], Any]] = [
+            lab.api.records.get_records_by_ids,
             lambda given: lab.api.records.table("Compound", ids=given),
-            lambda given: activity.add_records(given),
-        ):
+            activity.add_records,
+        ]
+        for call in calls:
             with pytest.raises(ValueError, match="Give a list, not a table: its column of record ids"):
                 lab.world(call(given))
         with pytest.raises(ValueError, match=r"frame\.to_dict\('records'\)"):
