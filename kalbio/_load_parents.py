@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_load_parents.py by scripts/regenerate; edit that file. (digest 45a36d16a50e)
+# Derived from kalbio/aio/_load_parents.py by scripts/regenerate; edit that file. (digest c4a151a7276e)
 """The records that those of a load belong to, such as the compounds of batches: looked up before batches are made."""
 
 from __future__ import annotations
@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from kalbio._directory import Client
 from kalbio._load_state import StateReader
 from kalbio.entity_types import ENTITY_TYPES
-from kalbio.loading.near_twins import spellings
+from kalbio.loading.near_twins import other_spellings
 from kalbio.loading.parents import Parents
 from kalbio.loading.plan import Layout
 from kalbio.loading.planning import PlannedRow
-
-_SPELLINGS = 2_000
 
 
 def parents_of(client: Client, layout: Layout, rows: Sequence[PlannedRow]) -> list[Parents]:
@@ -33,7 +31,7 @@ def parents_of(client: Client, layout: Layout, rows: Sequence[PlannedRow]) -> li
         state = reader.read(keys, None)
         known = set(state.records)
         if not state.whole:
-            others = [other for key in keys if key not in known for other in spellings(key)][:_SPELLINGS]
+            others = other_spellings([key for key in keys if key not in known])
             known.update((reader.of_keys(others)) if others else ())
         found.append(Parents(str(kind), places, known))
     return found

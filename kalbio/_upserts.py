@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 2a491fec62fa)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 51ad216ce905)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from kalbio._typed_values import TableIdentifier
 from kalbio.entity_fields import DATA_FIELDS
 from kalbio.entity_types import EntityTypeIdentifier
 from kalbio.loading.errors import LoadRefusedError
-from kalbio.loading.near_twins import spellings
+from kalbio.loading.near_twins import other_spellings
 from kalbio.loading.plan import Layout, PlannedLoad
 from kalbio.loading.planning import (
     NEAR_TWIN_CURE,
@@ -47,7 +47,7 @@ from kalbio.loading.planning import (
     compare,
     hold_back_near_twins,
     leave_out_empty,
-    odd_key_notes,
+    new_record_notes,
     rows_to_apply,
     rows_to_load,
     split_conflicts,
@@ -62,7 +62,8 @@ from kalbio.reading.rows import read_cells
 _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 
 _NAMED = 5
-_SPELLINGS = 2_000
+
+_NO_ROWS = "the table has no rows"
 
 OnError = Literal["stop", "continue"]
 NearTwins = Literal["refuse", "create"]
@@ -222,7 +223,8 @@ class Upserts(BulkWrites):
         _check_choice("near_twins", near_twins, ("refuse", "create"))
         if isinstance(data, list | tuple) and not data:
             # A list without rows has no columns either; there is nothing to load.
-            return self._made(UpsertPlan(Layout({}, {}, {}, None, None, None, only_changed), [], Refusals(), 0))
+            layout = Layout({}, {}, {}, None, None, None, only_changed)
+            return self._made(UpsertPlan(layout, [], Refusals(), 0, notes=[_NO_ROWS]))
         rows = read_cells(
             data, sheet=sheet, separator=separator, encoding=encoding, skip_rows=skip_rows, converters=converters,
             nested=True,
@@ -248,14 +250,14 @@ class Upserts(BulkWrites):
         if only_changed:
             leave_out_same_files(self._client, planned, state.records, layout.columns)
         _note_joining(planned, state)
-        notes, rows_of_table = [*fields.notes], planned
+        notes, rows_of_table = [*([] if len(rows) else [_NO_ROWS]), *fields.notes], planned
         planned, empty = leave_out_empty(planned)
         if empty:
             notes.append(f"not made, because all of their cells are refused: {records_shown(empty)}")
         known = set(state.records)
         new = [row.key for row in planned if row.record_id is None]
         if new and not state.whole:
-            others = [other for key in new for other in spellings(key)][:_SPELLINGS]
+            others = other_spellings(new)
             known.update((self._reader(layout).of_keys(others)) if others else ())
             notes.append(
                 f"the type has {len(state.known):,} records. Only common other spellings of the new keys were looked "
@@ -274,7 +276,7 @@ class Upserts(BulkWrites):
             refusals.near_twins = []
         else:
             planned = kept
-        notes += odd_key_notes(planned, list(layout.keys))
+        notes += new_record_notes(planned, known, list(layout.keys))
         plan = UpsertPlan(layout, planned, refusals, len(rows), merged, notes, state.known, rows_of_table)
         plan._makes_twins = near_twins == "create"
         return self._made(plan)

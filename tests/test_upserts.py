@@ -925,3 +925,83 @@ def test_a_key_field_that_is_no_key_is_named_at_once(lab: Lab) -> None:
     for given in ({"create_fields": True}, {"columns": {"Batch": "Batch"}}):
         with pytest.raises(ValueError, match=r"'Batch' is the key field 'Batch'.*name it in key, or leave the column"):
             plan(lab, [{"Compound": "SBX-1", "Batch": "x"}], **given)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_leading_zeros_are_no_second_record(lab: Lab, monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
+    """A key of digits that differs in leading zeros only is held back with the cure, however large the type is."""
+    lab.world(lab.api.entity_fields.get_or_create_key_field("Batch"))
+    upsert(lab, [{"Compound": "0042"}, {"Compound": "7"}])
+    upsert(lab, [{"Compound": "0042", "Batch": "01"}, {"Compound": "7", "Batch": "1"}], ["Compound", "Batch"])
+    if not whole:
+        kind = f"kalbio.{'aio.' if lab.world.kind == 'async' else ''}_load_state"
+        monkeypatch.setattr(f"{kind}._FEW", -10)
+    made = plan(lab, [{"Compound": 42, "Note": "x"}, {"Compound": "007", "Note": "y"}, {"Compound": "8"}])
+    assert [str(cell).split(";")[0] for cell in made.refused] == [
+        "row 0 (42): differs from the record '0042' in leading zeros only",
+        "row 1 (007): differs from the record '7' in leading zeros only",
+    ]
+    assert "dtype=str" in made.refused[0].reason
+    assert [row.key for row in made.rows] == [("8",)]
+    rows = [{"Compound": "0042", "Batch": "1"}, {"Compound": "7", "Batch": "01"}, {"Compound": "7", "Batch": "2"}]
+    batches = plan(lab, rows, ["Compound", "Batch"])
+    assert [cell.row for cell in batches.refusals.near_twins] == [0, 1]
+    assert "leading zeros" in " ".join(plan(lab, [{"Compound": "42"}], near_twins="create").notes)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_zeros_behind_letters_are_noted(lab: Lab, monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
+    """Whether CPD-1 is CPD-001 only a person knows: such new records are made, and noted."""
+    upsert(lab, [{"Compound": "CPD-001"}, {"Compound": "LOT 1.5"}])
+    if not whole:
+        kind = f"kalbio.{'aio.' if lab.world.kind == 'async' else ''}_load_state"
+        monkeypatch.setattr(f"{kind}._FEW", -10)
+    made = plan(lab, [{"Compound": key} for key in ("cpd-1", "X-01", "X-1", "LOT 1.05", "CPD-10", "CPD-100")])
+    (note,) = (note for note in made.notes if "leading zeros" in note)
+    assert (
+        note.startswith(
+            "new keys that differ from others in leading zeros only: 'cpd-1' (row 0) from the record 'CPD-001', "
+            "'X-01' (row 1) from row 2 'X-1'; "
+        )
+        == whole
+    )
+    assert "'X-01' (row 1) from row 2 'X-1'; spell them alike if they are the same" in note
+    assert (made.refused, made.records_new) == ([], 6)
+
+
+def test_the_keys_of_new_records_are_shown(lab: Lab) -> None:
+    """What cannot be undone is named: the first five new keys, and how many more there are, as text and as HTML."""
+    upsert(lab, table(1))
+    made = plan(lab, [*table(8), {"Compound": "n = 3, measured by <X>"}])
+    line = "'U-1', 'U-2', 'U-3', 'U-4', 'U-5' and 3 more"
+    assert f"  new keys {line}" in str(made)
+    assert "&#x27;U-1&#x27;, &#x27;U-2&#x27;" in made._repr_html_()
+    assert "new keys" not in str(plan(lab, table(1)))
+
+
+def test_junk_below_a_table_is_noted(lab: Lab) -> None:
+    """New records whose keys are words for no value or of totals are noted, and rows of a key alone beside others."""
+    words = ["n/a", "-", "#N/A", "NA", "None", "nan", "--", "Total", "Grand total", "?"]
+    made = plan(lab, [*table(1), *({"Compound": word, "Note": "x"} for word in words)])
+    (note,) = made.notes
+    assert note.startswith(
+        "new keys that are words for a missing value, or for a line of totals: 'n/a' (row 1), '-' (row 2), "
+        "'#N/A' (row 3), 'NA' (row 4), 'None' (row 5) and 5 more; "
+    )
+    footnote = {"Compound": "n = 3, measured by X"}
+    (note,) = plan(lab, [*table(2), footnote]).notes
+    assert note.startswith("new records of rows that have nothing but a key, where others have cells: 'n = 3, measured")
+    assert "(row 2)" in note
+    assert plan(lab, [footnote, {"Compound": "Nantes-7"}, {"Compound": "NA-001"}]).notes == ()
+    assert apply(lab, made).notes == made.notes
+
+
+@pytest.mark.parametrize("data", ["Compound,Note\n", {"Compound": [], "Note": []}, []], ids=["file", "columns", "list"])
+def test_a_table_without_rows_is_noted(lab: Lab, tmp_path: Path, data: Any) -> None:
+    """A load of no rows is no failure, and says that there were none."""
+    if isinstance(data, str):
+        path = tmp_path / "empty.csv"
+        path.write_text(data)
+        data = path
+    report = upsert(lab, data)
+    assert (report.ok, report.notes) == (True, ("the table has no rows",))

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from kalbio.aio._directory import Client
 from kalbio.aio._load_state import StateReader
 from kalbio.aio.entity_types import ENTITY_TYPES
-from kalbio.loading.near_twins import spellings
+from kalbio.loading.near_twins import other_spellings
 from kalbio.loading.parents import Parents
 from kalbio.loading.plan import Layout
 from kalbio.loading.planning import PlannedRow
-
-_SPELLINGS = 2_000
 
 
 async def parents_of(client: Client, layout: Layout, rows: Sequence[PlannedRow]) -> list[Parents]:
@@ -32,7 +30,7 @@ async def parents_of(client: Client, layout: Layout, rows: Sequence[PlannedRow])
         state = await reader.read(keys, None)
         known = set(state.records)
         if not state.whole:
-            others = [other for key in keys if key not in known for other in spellings(key)][:_SPELLINGS]
+            others = other_spellings([key for key in keys if key not in known])
             known.update((await reader.of_keys(others)) if others else ())
         found.append(Parents(str(kind), places, known))
     return found

@@ -1,10 +1,12 @@
-"""Keys that a person would take for the same: they differ in case, blanks, hyphens or Unicode form only."""
+"""Keys that a person would take for the same: in all but case, blanks, hyphens, Unicode form, leading zeros."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import chain, islice, zip_longest
 from typing import TypeAlias
 
 Key: TypeAlias = tuple[str, ...]
@@ -12,6 +14,12 @@ Key: TypeAlias = tuple[str, ...]
 
 _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
 _WORDS = re.compile(r"\S+")
+_ZEROS = re.compile(r"(?<![0-9.,])0+(?=[0-9])")
+"""Zeros in front of a number, not those behind a point."""
+_LAST_NUMBER = re.compile(r"(?<![0-9.,])[0-9]+(?=[^0-9]*\Z)")
+_WIDTHS = range(2, 7)
+"""So many digits people write, with zeros in front."""
+_MOST_ASKED = 2_000
 
 
 def folded(key: Sequence[str]) -> tuple[str, ...]:
@@ -25,7 +33,9 @@ def _fold(text: str) -> str:
         # Marks that nobody sees: zero-width blanks, soft hyphens, directions.
         text = "".join(char for char in text if unicodedata.category(char) != "Cf")
         text = unicodedata.normalize("NFKC", text.casefold())
-    return "".join(text.casefold().split())
+    text = "".join(text.casefold().split())
+    # A library that reads 0042 as a number leaves 42. Behind letters, CPD-1 and CPD-001 may be two.
+    return _ZEROS.sub("", text) if text[:1] == "0" and text.isdecimal() else text
 
 
 def near_twins(keys: Iterable[Key], known: Iterable[Key]) -> dict[Key, list[Key]]:
@@ -42,14 +52,49 @@ def near_twins(keys: Iterable[Key], known: Iterable[Key]) -> dict[Key, list[Key]
     return {key: others for key, others in found.items() if others}
 
 
+def zero_twins(keys: Iterable[Key], known: Iterable[Key]) -> dict[Key, list[Key]]:
+    """Return each of the keys with those that differ in zeros in front of numbers, and are no near-twins: CPD-001.
+
+    They may be two things, or one; only a person knows.
+    """
+    asked = list(keys)
+    every = dict.fromkeys(chain(known, asked) if asked else ())
+    if not any(_ZEROS.search(text) for key in every for text in key):  # most keys have none, and there are many
+        return {}
+    numbered = {key: _without_zeros(key) for key in asked}
+    wanted = set(numbered.values())
+    groups: dict[Key, list[Key]] = {}
+    for key in every:
+        plain = numbered.get(key) or _without_zeros(key)
+        if plain in wanted:
+            groups.setdefault(plain, []).append(key)
+    found = {key: [other for other in groups[numbered[key]] if folded(other) != folded(key)] for key in asked}
+    return {key: others for key, others in found.items() if others}
+
+
+def _without_zeros(key: Key) -> Key:
+    return tuple(_ZEROS.sub("", text) for text in folded(key))
+
+
+def other_spellings(keys: Sequence[Key]) -> list[Key]:
+    """Return how others may have written keys, the usual ways of all keys first; of many keys not all ways."""
+    rounds = zip_longest(*map(spellings, keys))
+    return list(islice((key for some in rounds for key in some if key is not None), _MOST_ASKED))
+
+
 def spellings(key: Key) -> list[Key]:
-    """Return how others may have written a key: in another case, with other blanks, in another form of Unicode."""
+    """Return how others may have written a key: in other case, with other blanks, zeros or form of Unicode."""
     found: dict[Key, None] = {}
     for respell in _RESPELLED:
-        other = tuple(map(respell, key))
-        if other != key and all(other):
-            found[other] = None
+        respelled = tuple(map(respell, key))
+        # Of a batch, mostly the compound or the number is written otherwise, not both.
+        alone = [(*key[:place], text, *key[place + 1 :]) for place, text in enumerate(respelled)]
+        found.update({other: None for other in (respelled, *alone) if other != key and all(other)})
     return list(found)
+
+
+def _padded(text: str, width: int) -> str:
+    return _LAST_NUMBER.sub(lambda number: number[0].zfill(width), text)
 
 
 _RESPELLED: tuple[Callable[[str], str], ...] = (
@@ -62,6 +107,8 @@ _RESPELLED: tuple[Callable[[str], str], ...] = (
     lambda text: unicodedata.normalize("NFD", text),
     lambda text: unicodedata.normalize("NFKC", text).translate(_HYPHENS),
     lambda text: "".join(unicodedata.normalize("NFKC", text).translate(_HYPHENS).split()).upper(),
+    lambda text: _ZEROS.sub("", text),
+    *(partial(_padded, width=width) for width in _WIDTHS),
 )
 
 
@@ -86,6 +133,7 @@ _ALIKE: dict[str, Callable[[str], str]] = {
     "hyphens": lambda text: text.translate(_HYPHENS),
     "blanks": lambda text: "".join(text.split()),
     "case": str.casefold,
+    "leading zeros": lambda text: _ZEROS.sub("", text),
 }
 """Kinds of differences between near-twins, and what levels each."""
 

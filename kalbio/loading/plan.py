@@ -26,6 +26,7 @@ else:
 _ATTENTION = 20
 _CHANGES = 10
 _FIELDS = 10
+_KEYS = 5
 
 
 @attrs.frozen
@@ -185,6 +186,7 @@ class PlannedLoad:
                 "records",
                 f"{self.records_new:,} new, {self.records_changed:,} changed, {self.records_unchanged:,} unchanged",
             ),
+            *([("new keys", self._new_keys())] if self.records_new else ()),
             (
                 "values",
                 f"{self.values_new:,} new, {self.values_changed:,} changed, {self.values_unchanged:,} unchanged",
@@ -204,6 +206,12 @@ class PlannedLoad:
             lines.append(("fields", f"{len(self.new_fields)} to make: {', '.join(shown)}{more}"))
         lines += [("note", text) for text in self.notes]
         return lines
+
+    def _new_keys(self) -> str:
+        """The keys of the first records that would be made: a record cannot be deleted."""
+        new = (safe_repr(key_shown(row.key)) for row in self.rows if row.record_id is None)
+        more = f" and {self.records_new - _KEYS:,} more" if self.records_new > _KEYS else ""
+        return f"{', '.join(islice(new, _KEYS))}{more}"
 
     def _headline(self) -> str:
         keys = " + ".join(self.layout.keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from kalbio._model.fields import EntityFieldData
 from kalbio._model.keys import key_text
 from kalbio._model.plain_cells import MISSING, CellError
 from kalbio.loading.cells import LoadCell, key_shown
-from kalbio.loading.near_twins import Key, difference, near_twins, oddities
+from kalbio.loading.near_twins import Key, difference, folded, near_twins, oddities, zero_twins
 from kalbio.loading.showing import records_shown
 from kalbio.reading.rows import Rows
 
@@ -27,6 +28,14 @@ Current: TypeAlias = Mapping[Key, tuple[str, Sequence[Any]]]
 NEAR_TWIN_CURE = '; spell them alike, or give near_twins="create"'
 """What stands behind the reason for which a near-twin is held back."""
 _TWINS = 3
+_ZEROS = "leading zeros"
+_ZEROS_LOST = "; a library that reads keys as numbers drops them: read the column as text (pandas: dtype=str)"
+_NAMED = 5
+_NO_NAME = re.compile(
+    r"#?n/?a|n\.[ad]\.|<na>|nan|nat|none|null|nil|undefined|unknown|missing|\(?blank\)?|empty|tbd|nd|\?+|-+|#[a-z0-9/]+[!?]"
+    r"|((grand|sub)?total)s?|sum|mean|average|avg|median|sd|std|stdev|min|max|count"
+)
+"""What stands for a missing value, and what a line below a table begins with; no blanks, no capitals."""
 
 
 @attrs.define(eq=False)
@@ -311,11 +320,12 @@ def hold_back_near_twins(rows: Sequence[PlannedRow], known: Collection[Key], ref
             f"in {difference(row.key, other)} only"
             for other in others[:_TWINS]
         )
+        lost = _ZEROS_LOST if f" {_ZEROS} " in beside else ""
         odd = "".join(map(_odd, [row.key, *others[:_TWINS]]))
         # Of rows that are twins of each other, the first one has the cure for all.
         cure = "" if told.issuperset(others) else NEAR_TWIN_CURE
         told.add(row.key)
-        refusals.near_twins.append(row.refused(f"differs {beside}{odd}{cure}"))
+        refusals.near_twins.append(row.refused(f"differs {beside}{lost}{odd}{cure}"))
     return kept
 
 
@@ -339,6 +349,56 @@ def odd_key_notes(rows: Sequence[PlannedRow], names: Sequence[str]) -> list[str]
         f"{cures.get(kind, 'or give a converter that replaces them')}"
         for kind, odd in found.items()
     ]
+
+
+def new_record_notes(rows: Sequence[PlannedRow], known: Collection[Key], names: Sequence[str]) -> list[str]:
+    """Return what is told of records that would be made and maybe should not be: records cannot be deleted.
+
+    `known` are the keys that are there, as far as they were looked for; `names` the columns of the key.
+    """
+    new = [row for row in rows if row.record_id is None]
+    notes = odd_key_notes(rows, names)
+    if zeros := _zero_notes(new, known):
+        notes.append(
+            f"new keys that differ from others in {_ZEROS} only: {zeros}; spell them alike if they are the same"
+        )
+    odd = [row for row in new if any(map(_NO_NAME.fullmatch, folded(row.key)))]
+    if odd:
+        notes.append(
+            f"new keys that are words for a missing value, or for a line of totals: {_named(odd)}; leave such rows out "
+            "of the table if they are no records"
+        )
+    alone = [row for row in new if not row.given and not row.is_cut]
+    if alone and any(row.given for row in rows):
+        notes.append(
+            f"new records of rows that have nothing but a key, where others have cells: {_named(alone)}; leave out "
+            "what stands below a table"
+        )
+    return notes
+
+
+def _zero_notes(new: Sequence[PlannedRow], known: Collection[Key]) -> str:
+    places = {row.key: row.row for row in new}
+    twins = zero_twins(places, known)
+    told: set[Key] = set()
+    parts: list[str] = []
+    for key, others in twins.items():
+        if told.issuperset(others):  # of rows that are twins of each other, the first one says it
+            continue
+        told.add(key)
+        other = others[0]
+        what = f"row {places[other]}" if other in places else "the record"
+        parts.append(f"{safe_repr(key_shown(key))} (row {places[key]}) from {what} {safe_repr(key_shown(other))}")
+    return _some(parts)
+
+
+def _named(rows: Sequence[PlannedRow]) -> str:
+    return _some([f"{safe_repr(key_shown(row.key))} (row {row.row})" for row in rows[:_NAMED]], len(rows))
+
+
+def _some(parts: Sequence[str], count: int | None = None) -> str:
+    more = (len(parts) if count is None else count) - _NAMED
+    return ", ".join(parts[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def rows_to_apply(
