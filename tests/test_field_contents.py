@@ -17,6 +17,7 @@ import polars
 import pyarrow
 import pytest
 
+import kalbio.reading
 from kalbio._model.enums import DataFieldTypeEnum
 from kalbio._model.field_contents import MISSING, CellError, FileToUpload, content_for, fits_import, same_content
 from kalbio._model.fields import EntityFieldData
@@ -321,7 +322,11 @@ def test_a_file_that_is_not_there_is_told_before_it_is_sent(tmp_path: Path) -> N
 CONVERTED: list[tuple[Any, Any, Any]] = [
     (decimal_comma, "1,5", "1.5"), (decimal_comma, "1,234", "1.234"), (decimal_comma, "-1.234,5", "-1234.5"),
     (decimal_comma, "1.234.567", "1234567"), (decimal_comma, "12.5", "12.5"), (decimal_comma, "0.123", "0.123"),
-    (decimal_comma, "1.23,4", "1.23,4"), (decimal_comma, "x", "x"),
+    (decimal_comma, "1.23,4", "1.23,4"), (decimal_comma, "x", "x"), (decimal_comma, "<0,5", "<0.5"),
+    (decimal_comma, " > 1,5 ", "> 1.5"), (decimal_comma, "≤0,5", "≤0.5"), (decimal_comma, "~-3,5e-2", "~-3.5e-2"),
+    (decimal_comma, ">= 1.234,5", ">= 1234.5"), (decimal_comma, "1 234", "1234"), (decimal_comma, "1'234,5", "1234.5"),
+    (decimal_comma, "0 234,5", "0 234,5"), (grouped_digits, "> 1,234", "> 1234"), (unicode_minus, "<−5", "<-5"),
+    (unicode_minus, "1e−5", "1e-5"), (unicode_minus, "− 5", "-5"),
     (grouped_digits, "1,234", "1234"), (grouped_digits, "-1 234 567.5", "-1234567.5"),
     (grouped_digits, "1'234", "1234"),
     (grouped_digits, "1\N{NARROW NO-BREAK SPACE}234", "1234"), (grouped_digits, "12,34", "12,34"),
@@ -338,6 +343,35 @@ def test_converters_change_what_they_are_for() -> None:
     """A converter changes the spelling it is for, and leaves all other cells to the field."""
     for convert, cell, wanted in CONVERTED:
         assert (cell, convert(cell)) == (cell, wanted)
+
+
+def test_no_group_of_digits_begins_with_zero() -> None:
+    """What looks like groups and begins with 0 is refused, and `decimal_comma` is the cure where it is a comma."""
+    for cell in ("0,125", "00,123", "-0,250", "<0,125", "0,125,000", "0 125"):
+        with pytest.raises(ValueError, match="no digits in groups, because a group does not begin with 0"):
+            grouped_digits(cell)
+    with pytest.raises(ValueError, match=r"give the converter kalbio\.reading\.decimal_comma"):
+        grouped_digits("0,125")
+    assert "grouped_digits" not in refusal("number", "0,125")
+
+
+COMPARISONS = ("", "<", "> ", "≤", "~")
+WRITTEN_NUMBERS = (
+    "0,5", "-1,5", "−1,5", "1.234,5", "1 234,5", "1 234", "1'234,5", "1,234", "0,125", "00,123", "1.234.567",
+    "1,234,567.5", "1 234.5", "−1 234,5", "1,5e-3", "1e−5", "1,5e−5", "−5", "+1,5", "1\N{NARROW NO-BREAK SPACE}234,5",
+)  # fmt: skip
+
+
+def test_no_cure_leads_in_a_circle() -> None:
+    """The converters that a refusal names make a value of it, however comparison, sign, comma and unit combine."""
+    cells = [f"{sign}{number}{unit}" for sign in COMPARISONS for number in WRITTEN_NUMBERS for unit in ("", " mg", "%")]
+    for cell in cells:
+        kind = "qualified-number" if cell.startswith(COMPARISONS[1:]) else "number"
+        named = re.search(r"give the converters? (\[.*?\](?=$|,|;)|\S+\)|\S+?)(?:$|[ ,;])", refusal(kind, cell))
+        assert named is not None, (cell, refusal(kind, cell))
+        given = eval(named[1], {"kalbio": kalbio})
+        (row,) = read_rows({"v": [cell]}, converters={"v": given})
+        assert content_for(field(kind), row["v"]) is not MISSING
 
 
 def test_a_unit_is_text() -> None:

@@ -504,9 +504,10 @@ def test_lists_and_dicts_are_tables() -> None:
 
 def test_decimal_commas_are_read_when_asked() -> None:
     """The converter makes a point of the comma of a number, refuses a point that may be either, leaves other cells."""
-    given = ["1,5", "-0,25", "1,5E-3", " 2,0 ", "1.234,5", "1,234,567", "a,b", ">1,5", "7"]
+    given = ["1,5", "-0,25", "1,5E-3", " 2,0 ", "1.234,5", "1,234,567", "a,b", ">1,5", "7", "1 234,5"]
     rows = read_rows({"v": given}, converters={"v": decimal_comma})
-    assert [row["v"] for row in rows] == ["1.5", "-0.25", "1.5E-3", "2.0", "1234.5", "1,234,567", "a,b", ">1,5", "7"]
+    wanted = ["1.5", "-0.25", "1.5E-3", "2.0", "1234.5", "1,234,567", "a,b", ">1.5", "7", "1234.5"]
+    assert [row["v"] for row in rows] == wanted
     with pytest.raises(
         RefusedCellsError, match=r"row 0, column 'v': '1.234' has a point and no comma, so that it may be"
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from kalbio._core.text.display import safe_repr
 from kalbio._model.content_reading import NUMBER
@@ -14,9 +15,16 @@ MINUS_SIGNS = ("\N{MINUS SIGN}", "\N{EN DASH}", "\N{EM DASH}", "\N{SMALL HYPHEN-
 
 _IS_NUMBER = re.compile(NUMBER)
 _COMPARISON = re.compile(r"[<>=~\u2248\u2264\u2265\u00b1]")
-_GROUPS = re.compile(r"[+-]?[0-9]{1,3}(?:[,'\u2019\s][0-9]{3})+(?:\.[0-9]+)?")
-_ONE_GROUP = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
-_DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),[0-9]+(?:[eE][+-]?[0-9]+)?")
+# No group of thousands begins with 0.
+_GROUPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:([,'\u2019\s])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]+)?")
+_ONE_GROUP = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
+_DECIMAL_COMMA = re.compile(
+    r"[+-]?(?:[0-9]+|[1-9][0-9]{0,2}(?:([.'\u2019\s])[0-9]{3})(?:\1[0-9]{3})*),[0-9]+(?:[eE][+-]?[0-9]+)?"
+)
+_POINTS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
+_MINUS_IN_NUMBER = re.compile(r"(?:^|(?<=[0-9.][eE]))\s*[\u2212\u2013\u2014\ufe63\uff0d]\s*")
+_SEVERAL = 2
+_BEFORE = re.compile(r"\s*(?:(?:<=|>=|[<>=~\u2248\u2264\u2265])\s*)?")
 _HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
 
 _WRITTEN = r"[+-]?(?:[0-9]+(?:[.,'\u2019\s][0-9]+)*\.?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -38,23 +46,62 @@ _COUNTED_DAYS = range(20_000, 80_000)
 """The counts of days between 1954 and 2119: what is beyond is hardly a day."""
 
 
+THOUSANDS_CURE = 'give the converters ["grouped-by-points", "decimal-comma"]'
+"""What makes thousands of points."""
+_ODD_MINUS = "a minus sign that is none of ASCII"
+
+
+def parted(text: str) -> tuple[str, str]:
+    """Return the comparison that a text begins with, with the blanks around it, and the rest."""
+    found = _BEFORE.match(text)
+    end = 0 if found is None else found.end()
+    return text[:end], text[end:]
+
+
+def with_usual_minus(text: str) -> str:
+    """Return a number with the usual minus sign, where it has a longer one in front of it or of its exponent."""
+    before, rest = parted(text)
+    return before.lstrip() + _MINUS_IN_NUMBER.sub("-", rest)
+
+
+def has_decimal_comma(cell: Any) -> bool:
+    """Whether a cell is text of a number with a decimal comma, or with points between groups of digits."""
+    if not isinstance(cell, str) or ("," not in cell and cell.count(".") < _SEVERAL):
+        return False
+    number = parted(cell)[1].strip()
+    found = _WITH_MORE.fullmatch(number)
+    if found is not None and _UNIT.fullmatch(found[2]):
+        number = found[1]
+    return bool(_DECIMAL_COMMA.fullmatch(number)) or (number.count(".") >= _SEVERAL and bool(_POINTS.fullmatch(number)))
+
+
+def check_beside_commas(cell: Any) -> None:
+    """Raise CellError where a cell, in a column with decimal commas, may be thousands or a fraction."""
+    if isinstance(cell, str) and _POINTS.fullmatch(parted(cell)[1].strip()):
+        raise CellError(
+            "may be thousands or a fraction, because other cells of the column have a decimal comma; for thousands"
+            f" {THOUSANDS_CURE}, for a fraction write it with a comma"
+        )
+
+
 class UnitError(CellError):
     """A number has a unit behind it. Whether it is that of the field, only the name of the field can tell."""
 
-    def __init__(self, unit: str, number: str) -> None:
+    def __init__(self, unit: str, number: str, *, has_odd_minus: bool = False) -> None:
         self._unit = unit
         self._form = _form_of_number(number)
+        minus = "kalbio.reading.unicode_minus" if has_odd_minus else ""
         converter = f"kalbio.reading.without_unit({unit!r})"
-        if self._form is None:
-            has = f"more than a number; where {unit!r} is the unit of the field give the converter {converter}"
+        if self._form is None and not minus:
+            has = f"has more than a number; where {unit!r} is the unit of the field give the converter {converter}"
         else:
-            what, reader, other = self._form
-            has = (
-                f"{what}, and {unit!r} behind the number; where that is the unit of the field give the converters"
-                f" [{converter}, {reader}]"
-            )
+            what, reader, other = self._form or ("", "", None)
+            what = f"has {what}, and {unit!r} behind the number" if what else f"has {unit!r} behind the number"
+            what = f"begins with {_ODD_MINUS} and {what}" if minus else what
+            chain = ", ".join(filter(None, (minus, converter, reader)))
+            has = f"{what}; where that is the unit of the field give the converters [{chain}]"
             has += f", or {other} in place of {reader}" if other else ""
-        super().__init__(f"has {has}, and convert what has another one")
+        super().__init__(f"{has}, and convert what has another one")
 
     def in_field(self, name: str) -> str:
         """Return the text for a field of this name, which may end with a unit in brackets."""
@@ -86,23 +133,28 @@ def number_refusal(text: str) -> CellError:
             "has a comparison, which a field of numbers does not keep; load it into a field of the type"
             " qualified-number, or give a converter that says which number is meant"
         )
-    if text[0] in MINUS_SIGNS and _IS_NUMBER.fullmatch(f"-{text[1:].lstrip()}"):
-        return CellError(
-            "begins with a minus sign that is none of ASCII; give the converter kalbio.reading.unicode_minus"
-        )
-    form = _form_of_number(text)
+    usual = with_usual_minus(text)
+    minus = usual if usual != text else None
+    if minus is not None and _IS_NUMBER.fullmatch(minus):
+        where = "begins with" if text[0] in MINUS_SIGNS else "has"
+        return CellError(f"{where} {_ODD_MINUS}; give the converter kalbio.reading.unicode_minus")
+    form = _form_of_number(minus or text)
     if form is not None:
         what, reader, other = form
+        if minus is not None:
+            either = f", or {other} in place of {reader}" if other else ""
+            chain = f"[kalbio.reading.unicode_minus, {reader}]{either}"
+            return CellError(f"begins with {_ODD_MINUS} and has {what}; give the converters {chain}")
         return CellError(f"has {what}; give the converter {reader}{f' or {other}' if other else ''}")
     if text.isascii() and "_" in text and text[0].isdigit():
         return CellError("is no number: there is an underscore in it")
     if _HEXADECIMAL.fullmatch(text):
         return CellError("is no number as in 16 or 2.5; give a converter that makes it one")
-    found = _WITH_MORE.fullmatch(text)
+    found = _WITH_MORE.fullmatch(minus or text)
     if found is not None and not found[2][0].isdecimal():
         number, more = found[1], found[2]
         if _UNIT.fullmatch(more) and (_IS_NUMBER.fullmatch(number) or _form_of_number(number)):
-            return UnitError(more, number)
+            return UnitError(more, number, has_odd_minus=minus is not None)
         return CellError(
             f"has more than a number: {safe_repr(more)} behind it; give a converter that says which number is meant"
         )
@@ -118,6 +170,8 @@ def _form_of_number(text: str) -> tuple[str, str, str | None] | None:
         return "a decimal comma, or digits in groups", comma, groups
     if _GROUPS.fullmatch(text):
         return "digits in groups", groups, None
+    if text.count(".") >= _SEVERAL and _POINTS.fullmatch(text):
+        return "digits in groups", comma, None
     return ("a decimal comma", comma, None) if _DECIMAL_COMMA.fullmatch(text) else None
 
 

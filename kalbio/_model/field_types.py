@@ -7,7 +7,7 @@ as it is, and told. What a cell becomes in a field is here too (`kalbio._model.f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -18,6 +18,7 @@ from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 from kalbio._model import content_reading as reading
 from kalbio._model import content_writing as writing
+from kalbio._model.cell_refusals import check_beside_commas, has_decimal_comma
 from kalbio._model.content_reading import MisfitError, as_it_stands
 from kalbio._model.fields import EntityFieldData
 
@@ -180,6 +181,22 @@ def form_of(field: EntityFieldData, as_type: type | None = None, argument: str =
         f"{safe_repr(field.field_name or field.id)} is a field of the type {str(field.field_type)!r}: it is read as "
         f"{kinds}, not as {as_type.__name__}"
     )
+
+
+def write_in_column(form: Form, cells: Iterable[Any]) -> Callable[[Any], Any]:
+    """Return what makes the contents of the cells of a column: `form.write`, or what also looks at the other cells.
+
+    In a column of numbers with decimal commas, `1.234` may be thousands.
+    """
+    write = form.write
+    if write not in (writing.write_number, writing.write_qualified) or not any(map(has_decimal_comma, cells)):
+        return write
+
+    def checked(cell: Any) -> Any:
+        check_beside_commas(cell)
+        return write(cell)
+
+    return checked
 
 
 def read_content(form: Form, content: Any) -> Any:

@@ -279,7 +279,7 @@ class _Load(click.Command):
               help="Make fields for all columns without one, of a type that takes their cells (in a text file: "
               "text); or for this column, of this type: logP=number. May be given several times.")  # fmt: skip
 @click.option("--convert", "converters", metavar="COLUMN=HOW", multiple=True, help="Change the cells of a column: "
-              "decimal-comma, grouped-digits, unicode-minus, strip, without-unit:UNIT, without:TEXT, "
+              "decimal-comma, grouped-digits, grouped-by-points, unicode-minus, strip, without-unit:UNIT, "
               "split:TEXT, day:FORM such as day:%d.%m.%Y, "
               "or none:TEXT, yes:TEXT, no:TEXT for a text that means that. May be given several times.")  # fmt: skip
 @click.option("--near-twins", type=click.Choice(["refuse", "create"]), default="refuse", show_default=True,

@@ -13,7 +13,7 @@ from kalbio._core.text.display import safe_repr
 from kalbio._model.cell_refusals import UnitError
 from kalbio._model.cells import column_types
 from kalbio._model.content_writing import FileToUpload, same_json
-from kalbio._model.field_types import TEXT, Form, form_of
+from kalbio._model.field_types import TEXT, Form, form_of, write_in_column
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.keys import key_text
 from kalbio._model.plain_cells import MISSING, CellError
@@ -162,7 +162,10 @@ def rows_to_load(
     refused_in: dict[int, list[Any]] = {}
     for cell in rows.refused:
         refused_in.setdefault(cell.row, []).append(cell)
-    writers = [(name, form_of(field).write) for name, field in columns.items()]
+    writers = [
+        (name, write_in_column(form_of(field), (row[name] for row in rows.rows if name in row)))
+        for name, field in columns.items()
+    ]
     writers += [(name, TEXT.write) for name in fieldless]
     made: dict[Key, PlannedRow] = {}
     merged: dict[Key, list[PlannedRow]] = {}

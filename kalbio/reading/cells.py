@@ -12,7 +12,7 @@ import attrs
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.text.display import safe_repr
-from kalbio._model.cell_refusals import MINUS_SIGNS, one_micro, unit_of_field
+from kalbio._model.cell_refusals import THOUSANDS_CURE, one_micro, parted, unit_of_field, with_usual_minus
 from kalbio._model.errors import KalbioError
 from kalbio._model.plain_cells import CellError
 from kalbio._table_files.doubtful import Doubtful
@@ -24,9 +24,13 @@ Converters: TypeAlias = Mapping[str, Converter | str | Sequence[Converter | str]
 """Column to a function, a name such as "decimal-comma", or several of them, one after the other."""
 
 _SHOWN = 5
-_COMMA = re.compile(r"[ ]*([+-]?)([0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),([0-9]+)((?:[eE][+-]?[0-9]+)?)[ ]*")
-_POINTS = re.compile(r"[ ]*[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+[ ]*")
-_GROUPED = re.compile(r"\s*([+-]?[0-9]{1,3}(?:([,'\u2019\s])[0-9]{3})(?:\2[0-9]{3})*)(\.[0-9]+)?\s*")
+_COMMA = re.compile(
+    r"([+-]?)([0-9]+|[1-9][0-9]{0,2}(?:([.'\u2019\s])[0-9]{3})(?:\3[0-9]{3})*),([0-9]+)((?:[eE][+-]?[0-9]+)?)\s*"
+)
+_SPACED = re.compile(r"([+-]?[1-9][0-9]{0,2}(?:(['\u2019\s])[0-9]{3})(?:\2[0-9]{3})*)\s*")
+_POINTS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+\s*")
+_BY_POINTS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?![.0-9])")
+_GROUPED = re.compile(r"([+-]?[0-9]{1,3}(?:([,'\u2019\s])[0-9]{3})(?:\2[0-9]{3})*)((?:\.[0-9]+)?)\s*")
 
 
 @attrs.frozen
@@ -62,56 +66,70 @@ class RefusedCellsError(KalbioError, ValueError):
 def decimal_comma(text: Any) -> Any:
     """Return a number that is written with a decimal comma, as text with a point: a converter for `read_rows`.
 
-    Points between groups of three digits are left out. Where it cannot be told what a point is, as in `1.234`, the cell
-    is refused. Anything else stays as it is: whether the field takes it is for the field to say.
+    A comparison may stand before it. Points, blanks and apostrophes between groups of three digits are left out. Where
+    it cannot be told what a point is, as in `1.234`, the cell is refused. Anything else stays as it is: whether the
+    field takes it is for the field to say.
 
     Raises:
         ValueError: a point may stand for thousands or for decimals.
 
     Example:
-        >>> decimal_comma("1,5"), decimal_comma("1.234,5")
-        ('1.5', '1234.5')
+        >>> decimal_comma("1,5"), decimal_comma("1.234,5"), decimal_comma("< 0,5")
+        ('1.5', '1234.5', '< 0.5')
     """
     if not isinstance(text, str):
         return text
-    found = _COMMA.fullmatch(text)
+    before, rest = parted(text)
+    found = _COMMA.fullmatch(rest)
     if found is not None:
-        return f"{found[1]}{found[2].replace('.', '')}.{found[3]}{found[4]}"
-    if _POINTS.fullmatch(text):
-        if text.count(".") > 1:
-            return text.replace(".", "").strip()
+        whole = found[2].replace(found[3], "") if found[3] else found[2]
+        return f"{before.lstrip()}{found[1]}{whole}.{found[4]}{found[5]}"
+    if _POINTS.fullmatch(rest):
+        if rest.count(".") > 1:
+            return before.lstrip() + rest.replace(".", "").rstrip()
         raise CellError(
-            "has a point and no comma, so that it may be thousands or a fraction; give a converter that says which:"
-            " lambda cell: cell.replace('.', '') for thousands"
+            f"has a point and no comma, so that it may be thousands or a fraction; for thousands {THOUSANDS_CURE}, else"
+            " write it with a comma"
         )
-    return text
+    spaced = _SPACED.fullmatch(rest)
+    return text if spaced is None else f"{before.lstrip()}{spaced[1].replace(spaced[2], '')}"
 
 
 def grouped_digits(text: Any) -> Any:
     """Return a number whose digits stand in groups of three, without what is between them: a converter for `read_rows`.
 
-    Between them may be a comma, a blank of any kind, or an apostrophe. Anything else stays as it is.
+    Between them may be a comma, a blank of any kind, or an apostrophe; a comparison may stand before them. `0,125` is
+    refused, since no group begins with 0. Anything else stays as it is.
+
+    Raises:
+        ValueError: what looks like groups begins with 0.
 
     Example:
         >>> grouped_digits("1,234.5")
         '1234.5'
     """
-    found = _GROUPED.fullmatch(text) if isinstance(text, str) else None
-    return text if found is None else f"{found[1].replace(found[2], '')}{found[3] or ''}"
+    if not isinstance(text, str):
+        return text
+    before, rest = parted(text)
+    found = _GROUPED.fullmatch(rest)
+    if found is None:
+        return text
+    if found[1].lstrip("+-").startswith("0"):
+        cure = "; give the converter kalbio.reading.decimal_comma" if found[2] == "," and not found[3] else ""
+        raise CellError(f"has no digits in groups, because a group does not begin with 0{cure or '; correct it'}")
+    return f"{before.lstrip()}{found[1].replace(found[2], '')}{found[3]}"
 
 
 def unicode_minus(text: Any) -> Any:
     """Return text whose first sign is one of the longer minus signs with the usual one: a converter for `read_rows`.
 
-    Anything else stays as it is.
+    A comparison may stand before it, and the minus of an exponent counts too. Anything else stays as it is.
 
     Example:
         >>> unicode_minus("\N{MINUS SIGN}5")
         '-5'
     """
-    if isinstance(text, str) and (rest := text.lstrip())[:1] in MINUS_SIGNS and rest:
-        return f"-{rest[1:]}"
-    return text
+    return with_usual_minus(text) if isinstance(text, str) else text
 
 
 def without_unit(unit: str) -> Callable[[Any], Any]:
@@ -212,6 +230,14 @@ def _strip(cell: Any) -> Any:
     return cell.strip() if isinstance(cell, str) else cell
 
 
+def _without_points(cell: Any) -> Any:
+    """Return a number without the points between groups of three digits."""
+    if not isinstance(cell, str):
+        return cell
+    before, rest = parted(cell)
+    return before + rest.replace(".", "") if _BY_POINTS.match(rest) else cell
+
+
 def _split(text: str, cell: Any) -> Any:
     """Return the parts of a text, without the blanks around them."""
     sign = "\n" if text == r"\n" else text
@@ -235,15 +261,15 @@ def _day(form: str, cell: Any) -> Any:
 _NAMED: Mapping[str, Callable[[str], Converter]] = {
     "decimal-comma": lambda _: decimal_comma,
     "grouped-digits": lambda _: grouped_digits,
+    "grouped-by-points": lambda _: _without_points,
     "unicode-minus": lambda _: unicode_minus,
     "strip": lambda _: _strip,
     "without-unit": without_unit,
-    "without": lambda text: lambda cell: cell.replace(text, "") if isinstance(cell, str) else cell,
     "split": lambda text: lambda cell: _split(text, cell),
     "none": lambda text: lambda cell: _meaning(text, None, cell),
     "yes": lambda text: lambda cell: _meaning(text, True, cell),
     "no": lambda text: lambda cell: _meaning(text, False, cell),
     "day": lambda form: lambda cell: _day(form, cell),
 }
-_OF_TEXT = {"without-unit": "nM", "without": ".", "split": ",", "none": "n/a", "yes": "1", "no": "0", "day": "%d.%m.%Y"}
+_OF_TEXT = {"without-unit": "nM", "split": ",", "none": "n/a", "yes": "1", "no": "0", "day": "%d.%m.%Y"}
 """Those that are written with a text behind a colon, each with an example."""

@@ -99,7 +99,7 @@ def read_rows(
         converters: column to what its cells are to become: a function such as `decimal_comma`, a name such as
             "decimal-comma" or "without-unit:nM", or a list of these, one after the other. They are not called for cells
             without a value. Columns are named as in the table. The names are `decimal-comma`, `grouped-digits`,
-            `unicode-minus`, `strip`, `without-unit:UNIT`, `without:TEXT`, which leaves a text out wherever it stands,
+            `unicode-minus`, `strip`, `without-unit:UNIT`, `grouped-by-points`, which makes `1234` of `1.234`,
             `split:TEXT`, which makes a list of what it separates, `day:FORM` such as `day:%d.%m.%Y`, and `none:TEXT`,
             `yes:TEXT`, `no:TEXT` for a text that means that.
         columns: column of the table to the name that it gets, where that is another: `{"Molecule": "Compound"}`; None
