@@ -45,7 +45,14 @@ if TYPE_CHECKING:
     from kalbio._core.http.request_events import RequestEvent
     from kalbio._core.http.settings import Timeouts
     from kalbio._core.retry import RetryPolicy
-    from kalbio._model.errors import FieldTypeError, KalbioAPIError, KalbioError, KalbioResponseError, MirrorError
+    from kalbio._model.errors import (
+        FieldTypeError,
+        KalbioAPIError,
+        KalbioError,
+        KalbioResponseError,
+        MirrorError,
+        NearTwinWarning,
+    )
     from kalbio._model.filters import F
     from kalbio.aio.client import AsyncKaleidoscopeClient
     from kalbio.client import KaleidoscopeClient
@@ -77,7 +84,14 @@ _HOMES = {
         "ValidationError",
         "WaitTimeoutError",
     ],
-    "kalbio._model.errors": ["FieldTypeError", "KalbioAPIError", "KalbioError", "KalbioResponseError", "MirrorError"],
+    "kalbio._model.errors": [
+        "FieldTypeError",
+        "KalbioAPIError",
+        "KalbioError",
+        "KalbioResponseError",
+        "MirrorError",
+        "NearTwinWarning",
+    ],
     "kalbio.loading.errors": ["LoadRefusedError"],
     "kalbio._core.retry": ["RetryPolicy"],
     "kalbio._model.filters": ["F"],
@@ -109,6 +123,7 @@ __all__ = [  # noqa: RUF022  # clients first
     "KalbioResponseError",
     "LoadRefusedError",
     "MirrorError",
+    "NearTwinWarning",
     "NotFoundError",
     "OutcomeError",
     "PermissionDeniedError",

@@ -1,8 +1,9 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 9cde7280e30b)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 6c2b015356d1)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, TypeAlias
 
 from kaleidoscope_api.api.fields import (
@@ -18,11 +19,12 @@ from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundErro
 from kalbio._core.http.responses import as_optional_object, unusable
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import require_text
-from kalbio._core.objects.identifiers import as_id, close_matches, did_you_mean
+from kalbio._core.objects.identifiers import Catalog, as_id, close_matches, did_you_mean
 from kalbio._core.objects.listing import read_object
 from kalbio._core.objects.resource import Field
 from kalbio._core.objects.updates import collect_updates
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.tracebacks import level_of_the_caller
 from kalbio._directory import Client, Directory
 from kalbio._listing import Kind
 from kalbio._model import staleness
@@ -33,7 +35,7 @@ from kalbio._model.enums import (
     LookupDisplayOperationScopeEnum,
     ValueAggregationTypeEnum,
 )
-from kalbio._model.errors import FieldTypeError
+from kalbio._model.errors import FieldTypeError, NearTwinWarning
 from kalbio._model.fields import EntityFieldData
 from kalbio._policy import default_on_error, none
 from kalbio._service import Service
@@ -253,7 +255,9 @@ class EntityFieldsService(Service):
     def get_or_create_key_field(self, field_name: str) -> KeyField:
         """Return the key field of this name, creating it when there is none.
 
-        A data field may have the same name; where both kinds of fields are accepted, that name is then ambiguous.
+        A data field may have the same name; where both kinds of fields are accepted, that name is then ambiguous. A
+        `NearTwinWarning` tells when a field is made whose name differs from that of another one in case, blanks,
+        hyphens or Unicode form only.
 
         Args:
             field_name: its exact name; or the id of an existing field.
@@ -275,6 +279,7 @@ class EntityFieldsService(Service):
             raise IdentifierNotFoundError("key field", field_name, hint="To create one, give its name.")
         from kaleidoscope_api.models import GetOrCreateKeyFieldBody
 
+        _warn_of_near_twin("key field", field_name, self._key_fields.peek())
         body = GetOrCreateKeyFieldBody(field_name=field_name)
         response = self._session.call(get_or_create_key_field.build_request(body=body))
         return KeyField(read_object(response, "key field"), self._client)
@@ -322,6 +327,9 @@ class EntityFieldsService(Service):
     def get_or_create_data_field(self, field_name: str, field_type: DataFieldTypeEnum | str) -> DataField:
         """Return the data field of this name, creating it when there is none.
 
+        A `NearTwinWarning` tells when a field is made whose name differs from that of another one in case, blanks,
+        hyphens or Unicode form only.
+
         Args:
             field_name: its exact name.
             field_type: its type, as a member of `DataFieldTypeEnum` or its text ("number").
@@ -342,10 +350,27 @@ class EntityFieldsService(Service):
         if found is None:
             if as_id(field_name, "data field", DataField) is not None:
                 raise IdentifierNotFoundError("data field", field_name, hint="To create one, give its name.")
+            _warn_of_near_twin("data field", field_name, self._data_fields.peek())
             found = create_data_field(self._client, field_name, wanted)
         if found.field_type not in (None, wanted):
             raise FieldTypeError(found.field_name or field_name, found.id, str(found.field_type), wanted)
         return found
+
+
+def _warn_of_near_twin(kind: str, name: str, known: Catalog[Any] | None) -> None:
+    """Warn before a field is made beside one that a person takes for the same. Those known were listed a moment ago."""
+    from kalbio.loading.near_twins import difference, near_twins  # few scripts make fields
+
+    names = [(field.field_name,) for field in (() if known is None else known.items) if field.field_name]
+    twins = near_twins([(name,)], names).get((name,))
+    if twins:
+        twin, what = safe_repr(twins[0][0]), difference((name,), twins[0])
+        warnings.warn(
+            f"The {kind} {safe_repr(name)} is made beside {twin}, which differs in {what} only. If you mean that one, "
+            f"give {twin}: no field can be deleted",
+            NearTwinWarning,
+            stacklevel=level_of_the_caller(),
+        )
 
 
 def create_data_field(client: Client, field_name: str, field_type: str) -> DataField:

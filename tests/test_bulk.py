@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kalbio import IdentifierNotFoundError, OutcomeError
+from kalbio import IdentifierNotFoundError, NearTwinWarning, OutcomeError
 from kalbio.records import BulkResult, RowOutcome
 from tests.altered import replace
 from tests.conftest import Lab, World
@@ -50,6 +50,23 @@ def test_those_that_are_there_are_read_together(lab: Lab, world: World) -> None:
     assert result.ok
     assert [record.id for record in result.values if str(record) != "B-7"] == [record.id for record in made]
     assert result[7].value.id == result[300].value.id
+
+
+def test_records_that_look_like_others_are_warned_of(lab: Lab, world: World) -> None:
+    """Where the look-up tells that records are made beside near-twins among the rows, one warning names them first."""
+    world(lab.api.records.get_or_create_record({"Compound": "B-3"}))
+    rows = [{"Compound": "b-3"}, *rows_of(20), {"Compound": "B-4 "}, {"Compound": "B\u20115"}, {"Compound": "b-6"}]
+    lab.exchanges.clear()
+    with pytest.raises(NearTwinWarning) as told:
+        world(lab.api.records.get_or_create_records(rows))
+    assert lab.operations() == ["identifyRecords"]
+    text = str(told.value)
+    assert all(pair in text for pair in ("'b-3' beside 'B-3' (case)", "'B-4' beside 'B-4 ' (blanks)", "and 1 more"))
+    with pytest.warns(NearTwinWarning) as found:
+        assert world(lab.api.records.get_or_create_records(rows)).ok
+    assert len(found) == 1
+    lab.api.clear_caches()
+    assert world(lab.api.records.get_or_create_records(rows)).ok  # all are there
 
 
 def test_few_rows_are_sent_without_a_look_up(lab: Lab, world: World) -> None:

@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kalbio import UNSET, AmbiguousIdentifierError, FieldTypeError, IdentifierNotFoundError, KalbioResponseError
+from kalbio import (
+    UNSET,
+    AmbiguousIdentifierError,
+    FieldTypeError,
+    IdentifierNotFoundError,
+    KalbioResponseError,
+    NearTwinWarning,
+)
 from kalbio.entity_fields import DataFieldTypeEnum, EntityFieldRoleEnum, FormatEnforcementEnum, ValueAggregationTypeEnum
 from tests.altered import alter, body_of, replace
 from tests.conftest import Lab, World
 from tests.demo import NOWHERE
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_a_field_that_looks_like_another_is_warned_of(world: World, use_cache: bool) -> None:
+    """Before a field is made whose name a person takes for that of another one, a warning names both; no request is
+    sent for it, and none at all where the warning is an error."""
+    lab = Lab(world, use_cache=use_cache)
+    fields = lab.api.entity_fields
+    world(fields.get_data_fields())
+    try:
+        for name, what in (
+            ("potency (nM)", "case"), ("Potency\u00a0(nM)", "blanks"), (" Potency (nM)", "blanks"),
+            ("Potency (n\uff2d)", "the form of characters"), ("Potency (nM)\u200b", "invisible characters"),
+        ):  # fmt: skip
+            lab.exchanges.clear()
+            told = f"The data field {name!r} is made beside 'Potency (nM)', which differs in {what} only.*give 'Potency"
+            with pytest.raises(NearTwinWarning, match=re.escape(told).replace(r"\.\*", ".*")):
+                world(fields.get_or_create_data_field(name, "number"))
+            assert set(lab.operations()) <= {"listDataFields"}
+        with pytest.raises(NearTwinWarning, match="The key field 'compound' is made beside 'Compound'"):
+            world(fields.get_or_create_key_field("compound"))
+        lab.exchanges.clear()
+        with pytest.warns(NearTwinWarning, match="'potency") as found:
+            made = world(fields.get_or_create_data_field("potency (nM)", "number"))
+        assert (len(found), made.field_name) == (1, "potency (nM)")
+        assert Path(found[0].filename).is_relative_to(Path(__file__).parent)
+        assert lab.operations() == ["listDataFields", "getOrCreateDataField"]
+        for name in ("Potency (nM)", "potency (nM)", "Potency (mM)", "Compound"):  # there, or clearly another one
+            world(fields.get_or_create_data_field(name, "number"))
+    finally:
+        lab.close()
 
 
 def test_fields_are_found_by_id_name_and_object(lab: Lab, world: World) -> None:

@@ -30,5 +30,9 @@ class FieldTypeError(KalbioError, ValueError):
         super().__init__(f"data field {name!r} exists with the type {found!r}, not {wanted!r}")
 
 
+class NearTwinWarning(UserWarning):
+    """A person takes what is about to be made for what is there: case, blanks or hyphens differ, and little else."""
+
+
 class MirrorError(KalbioError):
     """A local mirror cannot be refreshed or read; the message says why, and what helps."""

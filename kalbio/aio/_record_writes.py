@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from kalbio._core.bulk.journal import digest
 from kalbio._core.json import strict_json
 from kalbio._core.objects.checks import in_row, require_list
 from kalbio._core.objects.identifiers import as_content
+from kalbio._core.text.display import safe_repr
 from kalbio._core.text.progress import as_function
+from kalbio._core.text.tracebacks import level_of_the_caller
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
-from kalbio._model.errors import KalbioError
+from kalbio._model.errors import KalbioError, NearTwinWarning
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio.aio._activity import RECORDS, Record
@@ -26,6 +29,9 @@ from kalbio.aio._record import RecordKey, scope_of, show_value, write_value
 from kalbio.aio._resumable_writes import ValueReconciler, WithWorkspace, Write, write_all, write_each
 from kalbio.aio._resumable_writes import open_journal as open_journal_file
 from kalbio.aio._service import Service
+from kalbio.loading.near_twins import difference, near_twins
+
+_NAMED = 3
 
 
 class BulkWrites(Service):
@@ -48,6 +54,9 @@ class BulkWrites(Service):
         journal: str | Path | None = None,
     ) -> BulkResult[Record]:
         """Get or create many records: those that are there are read many at a time, the others made a few at a time.
+
+        Of so many rows that this look-up pays, a `NearTwinWarning` tells which records are made beside one whose key
+        differs in case, blanks, hyphens, Unicode form or zeros in front only, as far as both are among the rows.
 
         Args:
             rows: dicts of key field (object, id, or name) to value.
@@ -140,6 +149,8 @@ class BulkWrites(Service):
                 # Whether another key is the same one is for the server to say, when it is asked for this record.
                 if record is not None and (is_named(record, keys) or shown_key(record) == key_of(keys)):
                     existing[key_of(keys)] = record
+            made = [keys for keys, record in zip(rows, found, strict=True) if record is None]
+            _warn_of_near_twins(made, [keys for keys, record in zip(rows, found, strict=True) if record is not None])
 
         async def write(keys: KeyValues, before: str | None) -> Record:
             found = existing.get(key_of(keys))
@@ -291,6 +302,30 @@ class BulkWrites(Service):
             journal=journal,
             digest_of=lambda row: digest(strict_json.encode(row)),
             reconciler=None if journal is None else ValueReconciler(self._client, journal),
+        )
+
+
+def _warn_of_near_twins(made: Sequence[KeyValues], there: Sequence[KeyValues]) -> None:
+    """Warn before records are made beside others that a person takes for the same."""
+
+    def whole(keys: KeyValues) -> tuple[str, ...]:
+        ids = sorted(keys)
+        return (*ids, *(keys[one] for one in ids))
+
+    twins = near_twins(map(whole, made), map(whole, there))
+    told: dict[frozenset[tuple[str, ...]], str] = {}
+    for key, (other, *_) in twins.items():
+        width = len(key) // 2
+        shown, beside = (", ".join(map(safe_repr, one[width:])) for one in (key, other))
+        told.setdefault(frozenset((key, other)), f"{shown} beside {beside} ({difference(key, other)})")
+    if told:
+        more = f", and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+        warnings.warn(
+            f"Records are made beside others whose keys a person takes for the same: "
+            f"{'; '.join(list(told.values())[:_NAMED])}{more}. Give one spelling where one record is meant; "
+            "client.records.upsert holds such rows back",
+            NearTwinWarning,
+            stacklevel=level_of_the_caller(),
         )
 
 

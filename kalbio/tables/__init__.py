@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import warnings
@@ -24,6 +23,7 @@ from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.text.display import printable, safe_repr
 from kalbio._core.text.html_tables import html_table
+from kalbio._core.text.tracebacks import level_of_the_caller
 from kalbio._extras import require_module
 from kalbio._model.content_reading import as_it_stands, qualified_number
 from kalbio._model.field_types import EXACT, QUALIFIED, STANDING, WHOLE, ContentTypeWarning, Form, read_column
@@ -401,21 +401,9 @@ def warn_of_misfits(table: Table, told: Collection[str] = ()) -> set[str]:
             f"no value there; the first: {safe_repr(first.content)} of the record {first.record_id}. Read the field as "
             "float, which it is without types, or as str for the text as it stands; table.misfits has all of them",
             ContentTypeWarning,
-            stacklevel=_level_of_the_caller(),
+            stacklevel=level_of_the_caller(),
         )
     return set(odd)
-
-
-def _level_of_the_caller() -> int:
-    """Return the stack level of the first line outside of this package, for who calls `warnings.warn` one level up."""
-    frame, level = inspect.currentframe(), 0
-    while (
-        frame is not None
-        and frame.f_back is not None
-        and str(frame.f_globals.get("__name__")).partition(".")[0] == "kalbio"
-    ):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _printable(value: Any) -> Any:

@@ -1,7 +1,8 @@
-"""What a notebook shows of an error that nobody caught: three lines instead of a page."""
+"""What a notebook shows of an error that nobody caught: three lines, not a page. And whose line a warning is of."""
 
 from __future__ import annotations
 
+import inspect
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,18 @@ WHOLE = "import sys, traceback; traceback.print_exception(sys.last_value)"
 _LIMIT = 1000
 _CAUSES = 3
 _PACKAGE = __name__.partition(".")[0]
+
+
+def level_of_the_caller() -> int:
+    """Return the stack level of the first line outside of this package, for who calls `warnings.warn` one level up."""
+    frame, level = inspect.currentframe(), 0
+    while (
+        frame is not None
+        and frame.f_back is not None
+        and str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
+    ):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def in_three_lines(error: BaseException, cure: str) -> list[str]:
