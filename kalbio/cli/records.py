@@ -399,7 +399,7 @@ def _tell(out: Output, told: PlannedLoad | LoadReport, cells: Sequence[LoadCell]
     names = ("row", "key", "column", "status", "old", "new", "reason")
 
     def shown(cell: LoadCell) -> dict[str, Any]:
-        return {**{name: getattr(cell, name) for name in names}, "reason": as_typed(cell.reason)}
+        return {**{name: getattr(cell, name) for name in names}, "reason": as_typed(cell.reason, cell.column)}
 
     if out.form == "csv":
         out.rows(map(shown, told), names)

@@ -17,11 +17,40 @@ _KEYS = rf"\{{(?:{_TEXT}): (?:{_TEXT})(?:, (?:{_TEXT}): (?:{_TEXT}))*\}}"
 """Texts by texts, as Python shows them."""
 
 
-def as_typed(text: str) -> str:
-    """Return what the library says with what to type in place of what to write in Python."""
+_CONVERTER = rf'(?:kalbio\.reading\.[a-z_]+(?:\((?:{_TEXT})\))?|"[a-z-]+(?::[^"]*)?")'
+"""One that is built in, by its function or its name."""
+
+
+def as_typed(text: str, column: str | None = None) -> str:
+    """Return what the library says with what to type in place of what to write in Python.
+
+    Options for a column get the name of the one that is given, or that the text names before them.
+    """
     for pattern, typed in _TYPED:
         text = pattern.sub(typed if isinstance(typed, str) else partial(_typed_if_readable, typed), text)
-    return text
+    if column is not None:
+        return _for_column(column, text)
+    done, place, name = "", 0, ""
+    for found in [*_NAMED_COLUMN.finditer(text), None]:
+        end = len(text) if found is None else found.end()
+        done += _for_column(name, text[place:end]) if name else text[place:end]
+        if found is not None:
+            place, name = end, str(ast.literal_eval(found[1] or found[2]))
+    return done
+
+
+_NAMED_COLUMN = re.compile(
+    rf"(?:\brow [0-9,]+(?: \([^\n]*?\))?, (?:column )?({_TEXT}):|({_TEXT})(?:: [0-9,]+ cells? \(| becomes a field of))"
+)
+_OPTION = re.compile(r"--convert ('COLUMN=[^']*'|COLUMN=split:\S|COLUMN=\S*?(?=[,;:.)]*(?:\s|$)))")
+
+
+def _for_column(column: str, text: str) -> str:
+    def named(found: re.Match[str]) -> str:
+        how = shlex.split(found[1])[0].removeprefix("COLUMN=")
+        return f"--convert {shlex.quote(f'{column}={how}')}"
+
+    return _OPTION.sub(named, text)
 
 
 def _typed_if_readable(typed: Callable[[re.Match[str]], str], found: re.Match[str]) -> str:
@@ -55,10 +84,20 @@ def _strip(found: re.Match[str]) -> str:
     return f"--convert {shlex.quote(f'{column}=strip')}"
 
 
-def _unit_and_form(found: re.Match[str]) -> str:
-    form, other = found[2].replace("_", "-"), ", or grouped-digits in place of decimal-comma" if found[3] else ""
-    unit = shlex.quote(f"COLUMN=without-unit:{ast.literal_eval(found[1])}")
-    return f"give --convert {unit} --convert COLUMN={form}{other}"
+def _converters(found: re.Match[str]) -> str:
+    """Return converters as options, and what may stand in place of the last of them."""
+    names = [*map(_converter_name, re.findall(_CONVERTER, found[1]))]
+    options = " ".join(f"--convert {shlex.quote(f'COLUMN={name}')}" for name in names)
+    if found[2]:
+        return f"{options} or --convert {shlex.quote(f'COLUMN={_converter_name(found[2])}')}"
+    return options + (f", or {_converter_name(found[3])} in place of {names[-1]}" if found[3] else "")
+
+
+def _converter_name(text: str) -> str:
+    if text.startswith('"'):
+        return text.strip('"')
+    name, sign, about = text.removeprefix("kalbio.reading.").partition("(")
+    return name.replace("_", "-") + (f":{ast.literal_eval(about.removesuffix(')'))}" if sign else "")
 
 
 def _day(form: str) -> str:
@@ -82,34 +121,11 @@ _PATTERNS: list[tuple[str, _Typed]] = [
     (r"\bcreate_fields\b", "--create-fields"),
     (r'\bnear_twins="create"', "--near-twins create"),
     (rf"\bconverters=\{{(column|{_TEXT}): str\.strip\}}", _strip),
+    (r'("split:[^"]+"), or a list\b', r"\1"),
     (
-        rf"\bgive the converters \[kalbio\.reading\.without_unit\(({_TEXT})\),"
-        r" kalbio\.reading\.(decimal_comma|grouped_digits)\]"
-        r"(, or kalbio\.reading\.grouped_digits in place of kalbio\.reading\.decimal_comma)?",
-        _unit_and_form,
-    ),
-    (
-        rf"\bgive the converter kalbio\.reading\.without_unit\(({_TEXT})\)",
-        lambda found: f"give --convert {shlex.quote(f'COLUMN=without-unit:{ast.literal_eval(found[1])}')}",
-    ),
-    (
-        r"\bgive the converter kalbio\.reading\.decimal_comma or kalbio\.reading\.grouped_digits",
-        "give --convert COLUMN=decimal-comma or --convert COLUMN=grouped-digits",
-    ),
-    (
-        r"; or give the converter \"(split:[^\"]+)\", or a list",
-        lambda found: f"; or give --convert {shlex.quote(f'COLUMN={found[1]}')}",
-    ),
-    (
-        r", or give a converter that returns a list: lambda cell: \[cell\] where it is a single text",
-        "",
-    ),
-    (r"\bgive the converter kalbio\.reading\.decimal_comma", "give --convert COLUMN=decimal-comma"),
-    (r"\bgive the converter kalbio\.reading\.grouped_digits", "give --convert COLUMN=grouped-digits"),
-    (r"\bgive the converter kalbio\.reading\.unicode_minus", "give --convert COLUMN=unicode-minus"),
-    (
-        r"\bgive a converter that says which: lambda cell: cell\.replace\(.*?\) for thousands",
-        "write it without the point",
+        rf"(?<=\bgive )the converters? (\[{_CONVERTER}(?:, {_CONVERTER})*\]|{_CONVERTER})"
+        rf"(?: or ({_CONVERTER})|, or ({_CONVERTER}) in place of {_CONVERTER})?",
+        _converters,
     ),
     (
         r"\bgive a converter, such as lambda cell: \{'1': True, '0': False\}\.get\(str\(cell\), cell\)",
@@ -128,6 +144,19 @@ _PATTERNS: list[tuple[str, _Typed]] = [
     (r"\bconverters names a column\b", "--convert names a column"),
     (r"\bcolumns names a column\b", "--column names a column"),
     (r"\bgive a converter that returns None for it", "give --convert COLUMN=none:TEXT with its text"),
+    # What takes a function of Python can only be done in the table.
+    (r", or give a converter that returns a list: lambda cell: \[cell\] where it is a single text", ""),
+    (r"\bgive a converter that [^;,.]*", "correct it in the table"),
+    (rf", or give a converter, which gets (?:{_TEXT}|[^\s;]+)", ""),
+    (r"\bgive the day that is meant: value\.date\(\), or a converter", "write the day alone"),
+    (
+        r"\bgive the day \(value\.date\(\)\), a time with a zone \(value\.replace\(tzinfo=UTC\)\), or text, for example"
+        r" by a converter",
+        "write the day alone, or text",
+    ),
+    (r"\bgive that, for example with a converter: '; '\.join", "write one"),
+    (r"\bgive a date, or a converter that makes one", "write a date"),
+    (r"\bgive text, or a converter\b", "write text"),
     (rf"\bencoding=({_TEXT})", _option("encoding")),
     (r"\bseparator='\\t'", r"--separator $'\\t'"),
     (rf"\bseparator=({_TEXT})", _option("separator")),

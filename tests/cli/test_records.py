@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -285,7 +286,7 @@ def test_cures_are_what_one_types(shell: Shell, tmp_path: Path) -> None:
         (*load[:-1], "compond", tmp_path / "plain.csv"): (
             """kalbio raw getOrCreateKeyField --body '{"field_name": "compond"}'""",
         ),
-        (*load, tmp_path / "twins.csv"): ("give --near-twins create", "give --convert COLUMN=decimal-comma"),
+        (*load, tmp_path / "twins.csv"): ("give --near-twins create", "give --convert 'Purity (%)=decimal-comma'"),
         (*load, tmp_path / "latin.csv"): ("--encoding cp1252",),
         ("records", "history", "UX-1"): ("or by key values: FIELD=VALUE",),
         ("records", "history", "Compound=UX 1"): ("there is no record 'Compound=UX 1'",),
@@ -332,6 +333,48 @@ def test_cures_for_cells_are_options() -> None:
     assert "--convert COLUMN=without-unit:% --convert COLUMN=decimal-comma, and" in numbers[1]
 
 
+CURES = {
+    "IC50": ["<0,5", "≤ 1,5", "1,5 mg", "1 234,5", "−1,5", "1.234", "1,234"],
+    "Tags": ["hit, lead", "a|b", "[x]"],
+    "Purity (%)": ["5 µM", "0x10", "5±1", "٣"],
+    "Soluble": ["ja"],
+    "Day": ["2/3/2026", "46056", "soon"],
+}
+PYTHON = re.compile("converter|lambda|kalbio\\.|COLUMN|[a-z]+_[a-z]+")
+
+
+def test_cures_name_the_column_and_speak_of_options(shell: Shell, tmp_path: Path) -> None:
+    """What a plan and its JSON say of a cell is to be typed as it stands, and nothing of it is Python."""
+    with KaleidoscopeClient() as client:
+        for name, kind in (("IC50", "qualified-number"), ("Tags", "multiselect"), ("Day", "date")):
+            client.entity_fields.get_or_create_data_field(name, kind)
+    for name, cells in CURES.items():
+        for cell in cells:
+            file = tmp_path / "a.csv"
+            other = "1,5" if name == "IC50" else ""  # 1.234 is in doubt beside it
+            file.write_text(f"Compound\t{name}\nNEW-1\t{cell}\nNEW-2\t{other}\n", encoding="utf-8")
+            command = ("records", "load", file, "--key", "Compound", "--separator", "\t")
+            reasons = [one["reason"] for one in shell(*command, "--plan", "--json", code=1).json["attention"]]
+            told = [*reasons, shell(*command, "--plan", code=1).out]
+            assert [text for text in told if PYTHON.search(text.replace(cell, ""))] == []
+            for option in re.findall(r"--convert ('[^']*'|\S*[^\s,;.])", " ".join(told)):
+                assert shlex.split(option)[0].startswith(f"{name}=")
+
+
+def test_a_converter_as_the_cure_says_it_loads_the_cell(shell: Shell, tmp_path: Path) -> None:
+    """The options that are named for a cell, given as they stand, load it."""
+    with KaleidoscopeClient() as client:
+        client.entity_fields.get_or_create_data_field("IC50 raw", "qualified-number")
+    file = tmp_path / "a.csv"
+    file.write_text("Compound;IC50 raw\nNEW-1;< −1.234,5 mg\n", encoding="utf-8")
+    command = ("records", "load", file, "--key", "Compound", "--plan", "--json")
+    (cell,) = shell(*command, code=1).json["attention"]
+    named = re.findall(r"--convert ('[^']*')", cell["reason"])
+    assert named == ["'IC50 raw=unicode-minus'", "'IC50 raw=without-unit:mg'", "'IC50 raw=decimal-comma'"]
+    options = [word for option in named for word in ("--convert", *shlex.split(option))]
+    assert shell(*command[:-1], "--csv", *options).out.splitlines()[-1].split(",")[5] == "< -1234.5"
+
+
 def test_cells_are_converted_as_the_cures_say(shell: Shell, tmp_path: Path) -> None:
     """Words for yes and no, other forms of days and texts for no value are refused with an option that loads them."""
     with KaleidoscopeClient() as client:
@@ -341,8 +384,8 @@ def test_cells_are_converted_as_the_cures_say(shell: Shell, tmp_path: Path) -> N
     command = ("records", "load", file, "--key", "Compound", "--plan", "--json")
     told = " ".join(cell["reason"] for cell in shell(*command, code=1).json["attention"])
     assert "lambda" not in told
-    assert "--convert COLUMN=yes:1 --convert COLUMN=no:0" in told
-    assert "--convert COLUMN=day:%d.%m.%Y" in told
+    assert "--convert Soluble=yes:1 --convert Soluble=no:0" in told
+    assert "--convert Day=day:%d.%m.%Y" in told
     options = ("Soluble=yes:1", "Soluble=no:0", "Day=day:%d.%m.%Y", "Day=none:-")
     planned = shell(*command[:-1], "--csv", *(word for option in options for word in ("--convert", option)))
     assert [row["new"] for row in rows_of(planned.out)] == ["true", "2026-01-31", "false"]
