@@ -104,6 +104,8 @@ JSON = Form(
 QUALIFIED = attrs.evolve(
     JSON, name="qualified number", sent="text such as `>10`", write=writing.write_qualified, same=writing.same_qualified
 )
+PLAIN_NUMBER = attrs.evolve(NUMBER, name="number without a sign")
+"""How a qualified number is read as a number: one with a sign, such as `>10`, is none."""
 STANDING = Form("as it stands", "str", "string", "str", "", as_it_stands)
 
 SEEN = "seen in answers of the platform"
@@ -158,8 +160,8 @@ _KINDS: dict[type, Form] = {
 def form_of(field: EntityFieldData, as_type: type | None = None, argument: str = "as_type") -> Form:
     """Return how the contents of a field are read, or how they are read as the type that you ask for.
 
-    Numbers may be asked for as float, int or Decimal, everything as str. Raises ValueError where a field has no values
-    of such a type, naming the argument.
+    Numbers may be asked for as float, int or Decimal, qualified ones too, everything as str. Raises ValueError where a
+    field has no values of such a type, naming the argument.
     """
     # Key values identify: 0042 and 42 are two records, whatever the type says.
     known = FIELD_TYPES.get(str(field.field_type))
@@ -174,9 +176,17 @@ def form_of(field: EntityFieldData, as_type: type | None = None, argument: str =
         raise ArgumentError(f"{argument} must be one of {names}; got {safe_repr(as_type)}{cure}")
     if wanted is STANDING and own.read is TEXT.read:
         return own
-    if wanted is STANDING or wanted.read is own.read or (own is NUMBER and wanted in (WHOLE, EXACT)):
+    if own is QUALIFIED and wanted is NUMBER:
+        return PLAIN_NUMBER
+    if wanted is STANDING or wanted.read is own.read or (own in (NUMBER, QUALIFIED) and wanted in (WHOLE, EXACT)):
         return wanted
-    kinds = "float, int, Decimal or str" if own is NUMBER else "str" if own.shows_anything else f"{own.python} or str"
+    kinds = (
+        "float, int, Decimal or str"
+        if own in (NUMBER, QUALIFIED)
+        else "str"
+        if own.shows_anything
+        else f"{own.python} or str"
+    )
     raise ArgumentError(
         f"{safe_repr(field.field_name or field.id)} is a field of the type {str(field.field_type)!r}: it is read as "
         f"{kinds}, not as {as_type.__name__}"

@@ -6,6 +6,7 @@ platform compares text is not known, and a field of text may hold numbers and da
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,9 +16,10 @@ from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.json import strict_json
 from kalbio._core.objects.times import parse_timestamp
 from kalbio._core.text.display import safe_repr
+from kalbio._core.text.tracebacks import level_of_the_caller
 from kalbio._model.content_reading import MisfitError, read_number
 from kalbio._model.enums import FilterRuleTypeEnum as Rule
-from kalbio._model.field_types import DAY, FLAG, NUMBER, TEXT, TEXTS, form_of
+from kalbio._model.field_types import DAY, FLAG, NUMBER, TEXT, TEXTS, ContentTypeWarning, form_of
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.filters import shown_condition
 
@@ -99,6 +101,8 @@ _TEXTS = _Kind(
 
 def check_fit(field: EntityFieldData, condition: Mapping[str, Any]) -> None:
     """Raise ValueError where a condition compares a field with what no field of its type holds, naming the cure."""
+    if str(field.field_type) == "qualified-number":
+        _warn_of_signs(field, condition)
     kind = _kind_of(field)
     rule, prop = condition.get("filter_type"), condition.get("filter_prop")
     if kind is None or not isinstance(rule, str):
@@ -122,6 +126,17 @@ def check_fit(field: EntityFieldData, condition: Mapping[str, Any]) -> None:
         raise _misfit(field, condition, f"the rule is about {about}; {kind.rules}")
 
 
+def _warn_of_signs(field: EntityFieldData, condition: Mapping[str, Any]) -> None:
+    """Warn where numbers with signs are compared: the most potent compounds may be those that are `<0.5`."""
+    if condition.get("filter_type") in (*_OF_NUMBERS, Rule.IS_BETWEEN):
+        warnings.warn(
+            f"{_shown(field, condition)} may not find numbers with a sign, such as '<0.5': what the platform makes of "
+            "them is not known. To be sure, take the table without this condition, and compare in a frame",
+            ContentTypeWarning,
+            stacklevel=level_of_the_caller(),
+        )
+
+
 def _kind_of(field: EntityFieldData) -> _Kind | None:
     if field.field_type is None and not field.is_key:
         return None
@@ -132,8 +147,11 @@ def _kind_of(field: EntityFieldData) -> _Kind | None:
 
 
 def _misfit(field: EntityFieldData, condition: Mapping[str, Any], why: str) -> ArgumentError:
-    name = field.field_name or field.id
-    shown = shown_condition({"filter_prop": None, **condition, "field_id": name})
+    name = safe_repr(field.field_name or field.id)
     return ArgumentError(
-        f"{shown} fits no field of the type {str(field.field_type)!r}, which {safe_repr(name)} is: {why}"
+        f"{_shown(field, condition)} fits no field of the type {str(field.field_type)!r}, which {name} is: {why}"
     )
+
+
+def _shown(field: EntityFieldData, condition: Mapping[str, Any]) -> str:
+    return shown_condition({"filter_prop": None, **condition, "field_id": field.field_name or field.id})

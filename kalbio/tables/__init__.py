@@ -26,7 +26,16 @@ from kalbio._core.text.html_tables import html_table
 from kalbio._core.text.tracebacks import level_of_the_caller
 from kalbio._extras import require_module
 from kalbio._model.content_reading import as_it_stands, qualified_number
-from kalbio._model.field_types import EXACT, QUALIFIED, STANDING, WHOLE, ContentTypeWarning, Form, read_column
+from kalbio._model.field_types import (
+    EXACT,
+    PLAIN_NUMBER,
+    QUALIFIED,
+    STANDING,
+    WHOLE,
+    ContentTypeWarning,
+    Form,
+    read_column,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -389,7 +398,7 @@ def warn_of_misfits(table: Table, told: Collection[str] = ()) -> set[str]:
     """
     odd: dict[str, list[Misfit]] = {}
     # Only `types` makes columns of these: what does not fit the field itself was there before somebody asked.
-    asked = {column.name: column.form for column in table.fields if column.form in (WHOLE, EXACT)}
+    asked = {column.name: column.form for column in table.fields if column.form in (WHOLE, EXACT, PLAIN_NUMBER)}
     for misfit in table.misfits:
         if misfit.column in asked and misfit.column not in told:
             odd.setdefault(misfit.column, []).append(misfit)
@@ -398,8 +407,8 @@ def warn_of_misfits(table: Table, told: Collection[str] = ()) -> set[str]:
         first = misfits[0]
         warnings.warn(
             f"{count} not fit the column {safe_repr(name)}, which you read as {asked[name].python}, and the table has "
-            f"no value there; the first: {safe_repr(first.content)} of the record {first.record_id}. Read the field as "
-            "float, which it is without types, or as str for the text as it stands; table.misfits has all of them",
+            f"no value there; the first: {safe_repr(first.content)} of the record {first.record_id}. Without types the "
+            "column is read as its field says, with str it has the text as it stands; table.misfits has all of them",
             ContentTypeWarning,
             stacklevel=level_of_the_caller(),
         )
