@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,12 @@ def test_rows_that_fail_do_not_keep_the_others_out(lab: Lab, world: World, tmp_p
         result.raise_for_failures()
     assert caught.value.outcome is result
 
+    result.save(tmp_path / "outcome.json")
+    assert [row["status"] for row in json.loads((tmp_path / "outcome.json").read_bytes())] == [
+        outcome.status for outcome in result
+    ]
+    with pytest.raises(ValueError, match=r"'outcome.xlsx' must end in .json or .csv"):
+        result.save("outcome.xlsx")
     result.save(tmp_path / "outcome.csv")
     with (tmp_path / "outcome.csv").open(encoding="utf-8", newline="") as file:
         assert [row["status"] for row in csv.DictReader(file)] == [outcome.status for outcome in result]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -1005,3 +1006,18 @@ def test_a_table_without_rows_is_noted(lab: Lab, tmp_path: Path, data: Any) -> N
         data = path
     report = upsert(lab, data)
     assert (report.ok, report.notes) == (True, ("the table has no rows",))
+
+
+def test_the_name_of_a_report_says_its_kind(lab: Lab, tmp_path: Path) -> None:
+    """A report is saved as JSON or CSV as its name ends; another ending is refused, and CSV is not read back."""
+    report = upsert(lab, [*table(1), {"Compound": "U-1", "logP": "x"}], on_error="continue")
+    report.save(tmp_path / "report.CSV")
+    with (tmp_path / "report.CSV").open(encoding="utf-8", newline="") as file:
+        assert [(row["column"], row["status"]) for row in csv.DictReader(file)] == [
+            ("Note", "done"), ("logP", "done"), ("logP", "refused"),
+        ]  # fmt: skip
+    with pytest.raises(ValueError, match=r"report.xlsx' must end in .json or .csv"):
+        report.save(tmp_path / "report.xlsx")
+    assert not (tmp_path / "report.xlsx").exists()
+    with pytest.raises(ValueError, match="does not hold all of a report: save it as .json to load it"):
+        LoadReport.load(tmp_path / "report.CSV")

@@ -12,7 +12,9 @@ from typing import Any, Generic, Literal, SupportsIndex, TypeVar, overload
 import attrs
 
 from kalbio._core.bulk.rows import OUTCOME_UNKNOWN, SKIPPED, PriorOutcome
+from kalbio._core.bulk.saving import suffix_to_save
 from kalbio._core.errors import OutcomeError
+from kalbio._core.json import strict_json
 from kalbio._core.text.display import printable, safe_repr
 from kalbio._core.text.html_tables import html_table
 
@@ -117,13 +119,22 @@ class BulkResult(Sequence[RowOutcome[T]]):
             raise OutcomeError(f"{self}; the first one: row {first.index}: {first.error or first.status}", self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the outcomes to a CSV file: index, status, the id of what was created, and the error."""
+        """Write the outcomes to a file: index, status, the id of what was created, and the error.
+
+        The ending of its name says the kind: `.csv` or `.json`. Raises ValueError for another one.
+        """
+        names = ("index", "status", "id", "error")
+        rows = [
+            (one.index, one.status, printable(one.id or ""), "" if one.error is None else printable(str(one.error)))
+            for one in self._outcomes
+        ]
+        if suffix_to_save(path) == ".json":
+            Path(path).write_bytes(strict_json.encode([dict(zip(names, row, strict=True)) for row in rows]))
+            return
         with Path(path).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["index", "status", "id", "error"])
-            for outcome in self._outcomes:
-                why = "" if outcome.error is None else str(outcome.error)
-                writer.writerow([outcome.index, outcome.status, printable(outcome.id or ""), printable(why)])
+            writer.writerow(names)
+            writer.writerows(rows)
 
     def __str__(self) -> str:
         counts = ((name, len(self._of(name))) for name in ("done", "failed", "unknown", "skipped"))

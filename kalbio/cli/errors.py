@@ -33,6 +33,7 @@ def told(error: Exception) -> tuple[str, int]:
     from kalbio._core.errors import (
         APIError,
         IdentifierError,
+        JournalError,
         OutcomeUnknownError,
         ResponseError,
         SDKError,
@@ -53,7 +54,9 @@ def told(error: Exception) -> tuple[str, int]:
     if isinstance(error, WaitTimeoutError):
         # The cure of the library names an argument.
         return _lines(str(error), "It goes on: wait for it again, with a larger --timeout."), NOT_YET
-    if isinstance(error, SettingError | IdentifierError):
+    if isinstance(error, SettingError | IdentifierError) or (
+        isinstance(error, JournalError) and error.outcome is None  # so nothing was sent
+    ):
         return _lines(str(error), error.cure), WRONG_USE
     if isinstance(error, SDKError):
         return _lines(str(error), error.cure, is_ours=not isinstance(error, ResponseError | TransportError)), FAILED

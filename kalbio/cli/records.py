@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -269,6 +270,8 @@ class _Load(click.Command):
 @click.option("--plan", "only_plan", is_flag=True, help="Tell what would be written, and write nothing.")
 @click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="Keep what became of each record in "
               "this file, so that a load that was stopped can go on.")  # fmt: skip
+@click.option("--report", "report_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write "
+              "what became of each cell to this file, .json or .csv, also when the load is stopped half-way.")  # fmt: skip
 @click.option("--type", "entity_type", metavar="NAME|ID", help="The type of the records; by default that of the keys.")
 @click.option("--column", "columns", metavar="COLUMN=FIELD", multiple=True, help="The field of a column that is called "
               "otherwise; COLUMN= leaves it out. May be given several times.")  # fmt: skip
@@ -302,6 +305,7 @@ def load(
     keys: Sequence[str],
     only_plan: bool,
     journal: Path | None,
+    report_file: Path | None,
     columns: Sequence[str],
     create_fields: Sequence[str],
     converters: Sequence[str],
@@ -318,9 +322,11 @@ def load(
     """
     if only_plan and journal is not None:
         raise click.UsageError("--plan writes nothing, so it has no use for a --journal.")
+    if report_file is not None:
+        _check_report(report_file, file, only_plan=only_plan)
     if format_ is not None and str(file) != "-":
         raise click.UsageError("--format is for the input (-); of a file, its ending tells.")
-    from kalbio.loading import LoadRefusedError
+    from kalbio.loading import LoadRefusedError, LoadReport
 
     given = {**_given(**arguments), "key": list(keys), "create_fields": _new_fields(create_fields)}
     given |= _given(columns=_columns(columns) or None, converters=_converters(converters) or None)
@@ -343,9 +349,20 @@ def load(
                     **given,
                 )
         except LoadRefusedError as error:
+            if report_file is not None:
+                LoadReport((), error.plan.refused, notes=error.plan.notes, place=error.plan.layout.place).save(
+                    report_file
+                )
             _tell_plan(out, error.plan)
             raise Stop("nothing was written, because of what is refused; mend it, or load the rest with "
                        "--on-error continue") from None  # fmt: skip
+        except BaseException as error:
+            so_far = getattr(error, "outcome", None)
+            if report_file is not None and isinstance(so_far, LoadReport):
+                so_far.save(report_file)
+            raise
+    if report_file is not None:
+        report.save(report_file)
     attention = [cell for cell in report if cell.status != "done"]
     summary = {
         "records_made": report.records_made,
@@ -355,6 +372,22 @@ def load(
     }
     _tell(out, report, attention, summary)
     return UNKNOWN if report.unknown else DONE if report.ok else FAILED
+
+
+def _check_report(file: Path, source: Path, *, only_plan: bool) -> None:
+    """Raise UsageError where a report could not be written at the end, before anything is sent."""
+    from kalbio._core.bulk.saving import suffix_to_save
+
+    if only_plan:
+        raise click.UsageError("--plan writes nothing, so there is no --report; --csv prints its cells.")
+    try:
+        suffix_to_save(file)
+    except ValueError as error:
+        raise click.UsageError(f"--report: {error}.") from None
+    if file.exists() and source.exists() and file.samefile(source):
+        raise click.UsageError("--report names the file that is loaded; give another one.")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise click.UsageError(f"--report: {str(file)!r} cannot be written; is its folder there?")
 
 
 def _told_when_stopped(advance: Advance | None) -> Advance:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.bulk.saving import suffix_to_save
 from kalbio._core.errors import OutcomeError
 from kalbio._core.json import strict_json
 from kalbio._core.text.display import safe_repr
@@ -206,7 +207,14 @@ class LoadReport:
         return self.table().to_pandas()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the report to a JSON file, which `LoadReport.load` reads. It has the contents, and no credentials."""
+        """Write the report to a file. It has the contents of the cells, and no credentials.
+
+        The ending of its name says the kind: `.json`, which `LoadReport.load` reads, or `.csv`, a line for each cell.
+        Raises ValueError for another one; `report.table()` can be written as other kinds of files.
+        """
+        if suffix_to_save(path) == ".csv":
+            self.table().to_csv(path)
+            return
         rows = [_kept(row) for row in self._rows]
         left = [attrs.asdict(cell) for cell in self._left]
         document = {
@@ -224,7 +232,11 @@ class LoadReport:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a report from a file that `save` has written. Raises ValueError when it is none."""
+        """Read a report from a `.json` file that `save` has written. Raises ValueError when it is none."""
+        if Path(path).suffix.lower() == ".csv":
+            raise ArgumentError(
+                f"{os.fspath(path)} is a table of cells, which does not hold all of a report: save it as .json to load it"
+            )
         try:
             document = json.loads(Path(path).read_bytes())
             if document["format"] != _FORMAT:

@@ -22,6 +22,7 @@ from kalbio._core.errors import APIError, OutcomeUnknownError, ResponseError, Se
 from kalbio._model.cell_refusals import day_refusal, number_refusal
 from kalbio.cli import errors
 from kalbio.cli.spelling import as_typed
+from kalbio.loading import LoadReport
 from tests.cli.conftest import Shell
 
 
@@ -210,6 +211,55 @@ def test_a_load_that_was_stopped_goes_on(shell: Shell, tmp_path: Path, monkeypat
     for name, purity in (("NEW-1", 97.5), ("NEW-2", 88)):
         (row,) = shell("records", "history", f"Compound={name}", "--field", "Purity (%)", "--json").json
         assert purity in row.values()
+
+
+def test_a_load_writes_its_report(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--report keeps what became of each cell: of a load that was refused, that was stopped, and that ended."""
+    file, kept = tmp_path / "drugs.csv", tmp_path / "report.json"
+    command = ("records", "load", file, "--key", "Compound", "--report", kept)
+    file.write_text("Compound,Purity (%)\nNEW-1,97.5\nNEW-2,high\n", encoding="utf-8")
+    shell(*command, code=1)
+    assert LoadReport.load(kept).counts == {"refused": 1}
+    file.write_text("Compound,Purity (%)\nNEW-1,97.5\n", encoding="utf-8")
+
+    def stop(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr("kalbio._loads.Load._send", stop)
+        shell(*command, code=3)
+    assert LoadReport.load(kept).counts == {"unknown": 1}
+    shell(*command)
+    assert LoadReport.load(kept).counts == {"done": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--report", "report.xlsx"), "must end in .json or .csv"),
+        (("--report", "no/such/report.json"), "cannot be written"),
+        (("--report", "drugs.csv"), "the file that is loaded"),
+        (("--report", "report.json", "--plan"), "--plan writes nothing"),
+    ],
+)
+def test_a_report_that_cannot_be_written_sends_nothing(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: str
+) -> None:
+    """What is wrong with --report is known before anything is sent."""
+    monkeypatch.chdir(tmp_path)
+    Path("drugs.csv").write_text("Compound\nNEW-1\n", encoding="utf-8")
+    assert told in shell("records", "load", "drugs.csv", "--key", "Compound", *options, code=2).err
+    assert shell("records", "get", "Compound=NEW-1", code=1).out == ""
+
+
+def test_a_journal_of_other_rows_is_a_wrong_setting(shell: Shell, tmp_path: Path) -> None:
+    """A journal that belongs to other rows ends a load with 2, since nothing was written."""
+    file = tmp_path / "drugs.csv"
+    command = ("records", "load", file, "--key", "Compound", "--journal", tmp_path / "j.db")
+    for key, code in (("NEW-1", 0), ("NEW-2", 2)):
+        file.write_text(f"Compound\n{key}\n", encoding="utf-8")
+        told = shell(*command, code=code)
+    assert "belongs to other rows" in told.err
 
 
 def test_what_cannot_be_loaded_fails_the_command(shell: Shell, tmp_path: Path) -> None:
