@@ -1019,5 +1019,5 @@ def test_the_name_of_a_report_says_its_kind(lab: Lab, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"report.xlsx' must end in .json or .csv"):
         report.save(tmp_path / "report.xlsx")
     assert not (tmp_path / "report.xlsx").exists()
-    with pytest.raises(ValueError, match="does not hold all of a report: save it as .json to load it"):
+    with pytest.raises(ValueError, match=r"is not all of a report: save it as \.json to load it"):
         LoadReport.load(tmp_path / "report.CSV")

@@ -271,7 +271,7 @@ class _Load(click.Command):
 @click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="Keep what became of each record in "
               "this file, so that a load that was stopped can go on.")  # fmt: skip
 @click.option("--report", "report_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write "
-              "what became of each cell to this file, .json or .csv, also when the load is stopped half-way.")  # fmt: skip
+              "what became of each cell to this .json or .csv file, also when the load is stopped.")  # fmt: skip
 @click.option("--type", "entity_type", metavar="NAME|ID", help="The type of the records; by default that of the keys.")
 @click.option("--column", "columns", metavar="COLUMN=FIELD", multiple=True, help="The field of a column that is called "
               "otherwise; COLUMN= leaves it out. May be given several times.")  # fmt: skip

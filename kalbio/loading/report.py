@@ -235,7 +235,7 @@ class LoadReport:
         """Read a report from a `.json` file that `save` has written. Raises ValueError when it is none."""
         if Path(path).suffix.lower() == ".csv":
             raise ArgumentError(
-                f"{os.fspath(path)} is a table of cells, which does not hold all of a report: save it as .json to load it"
+                f"{os.fspath(path)} is a table of cells, which is not all of a report: save it as .json to load it"
             )
         try:
             document = json.loads(Path(path).read_bytes())
