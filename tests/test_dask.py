@@ -28,6 +28,7 @@ from kalbio.records import RecordsService
 from kalbio.sandbox import Sandbox, values
 from kalbio.sandbox.server import serve
 from kalbio.tables import Table
+from tests.demo import NOWHERE
 from tests.test_tables import everything
 
 SECRET = "sandbox-secret"
@@ -338,6 +339,10 @@ def test_fields_are_made_once(client: KaleidoscopeClient, tmp_path: Path) -> Non
         ({"columns": {"Molecule": "Compound"}}, "Columns that match no field: 'Remark'"),
         ({"converters": {"Size": float}}, "'Size'"),
         ({"activity": "No such"}, "No such"),
+        (
+            {"activity": NOWHERE, "columns": {"Molecule": "Compound", "Remark": None}},
+            f"There is no activity '{NOWHERE}'",
+        ),
     ],
 )
 def test_loads_that_make_no_sense_are_refused(

@@ -14,7 +14,7 @@ from uuid import uuid4
 import attrs
 
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.errors import JournalError
+from kalbio._core.errors import IdentifierNotFoundError, JournalError
 from kalbio._core.sync.waiting import check_times
 from kalbio._core.text.display import safe_repr
 from kalbio._extras import require_dask
@@ -234,7 +234,7 @@ def upsert(
             "client.records.upsert(...), so that the partitions do not each make one"
         )
     options: dict[str, Any] = {
-        "activity": None if activity is None else client.directory[_ACTIVITIES].require_id(activity),
+        "activity": None if activity is None else _activity_id(client, activity),
         "program": None if program is None else client.directory[PROGRAMS].require_id(program),
         "only_changed": only_changed, "near_twins": near_twins, "converters": converters, "on_error": on_error,
         "timeout": timeout,
@@ -262,6 +262,14 @@ def upsert(
     write = dask.delayed(job.write, pure=False)
     tasks = [write(part, number, dask_key_name=f"{label}-{number}") for number, part in enumerate(parts)]
     return ClusterLoadReport(dask.compute(*tasks))
+
+
+def _activity_id(client: KaleidoscopeClient, activity: ActivityIdentifier) -> str:
+    """Return the id of an activity that is there: partitions would find that out after the fields were made."""
+    activity_id = client.directory[_ACTIVITIES].require_id(activity)
+    if client.activities.get_activity_by_id(activity_id) is None:
+        raise IdentifierNotFoundError("activity", activity_id)
+    return activity_id
 
 
 def _fields(
