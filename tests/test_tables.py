@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import csv
 import importlib
+import io
 import json
 import math
 import pickle
@@ -823,17 +824,18 @@ def test_what_a_file_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
         ("a", lambda it: it.to_csv(path, separator="x"), "separator must be one of"),
         ("a", lambda it: it.to_csv(path, decimal=","), "give separator=';' as well"),
         ("a", lambda it: it.to_csv(path, decimal="x"), "decimal must be"),
-        ("a\x01b", lambda it: it.to_excel(path), "row 1 of the column 'text', has the character"),
-        ("a\udfff", lambda it: it.to_excel(path), r"has the character '\\udfff'"),
-        ("\ufffe", lambda it: it.to_excel(path), r"has the character '\\ufffe'"),
-        ("x" * 32_768, lambda it: it.to_excel(path), "has 32,768 letters"),
-        ("_x000D_", lambda it: it.to_excel(path), r"the code of a character; .* to_csv\(\)"),
+        ("a\x01b", lambda it: it.to_excel(tmp_path / "a.xlsx"), "row 1 of the column 'text', has the character"),
+        ("a\udfff", lambda it: it.to_excel(tmp_path / "a.xlsx"), r"has the character '\\udfff'"),
+        ("\ufffe", lambda it: it.to_excel(tmp_path / "a.xlsx"), r"has the character '\\ufffe'"),
+        ("x" * 32_768, lambda it: it.to_excel(tmp_path / "a.xlsx"), "has 32,768 letters"),
+        ("_x000D_", lambda it: it.to_excel(tmp_path / "a.xlsx"), r"the code of a character; .* to_csv\(\)"),
     ]
     for text, call, why in calls:
         made = Table([tables.Column("text", None, field_types.TEXT)], ["r0", "r1"], [["fine", text]])
         with in_row(f"{text[:10]!r} {why}"), pytest.raises(ValueError, match=why):
             call(made)
     assert path.read_text() == "as it was"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_extra_is_named_where_it_is_missing() -> None:
@@ -944,13 +946,67 @@ def test_a_column_is_given_as_the_type_that_is_named(lab: Lab) -> None:
         table.column("soluble", bool)
 
 
-@pytest.mark.parametrize(("method", "name", "right"), [
-    ("to_csv", "a.xlsx", "to_excel"), ("to_csv", "a.parquet", "to_parquet"), ("to_excel", "a.CSV", "to_csv"),
-    ("to_parquet", "a.csv", "to_csv"),
-])  # fmt: skip
-def test_a_name_of_another_kind_is_refused(lab: Lab, tmp_path: Path, method: str, name: str, right: str) -> None:
-    """Nothing is written under a name that says the file is of another kind, and the right call is named."""
-    found = lab.world(lab.api.records.table("Compound"))
-    with pytest.raises(ValueError, match=rf"call {right}\(\) for it"):
-        getattr(found, method)(tmp_path / name)
+WRONG_NAMES = [
+    ("to_csv", "a.xlsx", r"call to_excel\(\) for it"), ("to_csv", "a.parquet", r"call to_parquet\(\) for it"),
+    ("to_excel", "a.CSV", r"call to_csv\(\) for it"), ("to_parquet", "a.csv", r"call to_csv\(\) for it"),
+    ("to_csv", "a.csv.gz", "packs no files.*ends in .csv, and pack"), ("to_csv", "a.zip", "packs no files"),
+    ("to_parquet", "a.parquet.gz", "packs no files"), ("to_excel", "a.xls", "writes no .xls file.*ends in .xlsx"),
+    ("to_excel", "a.xlsm", "writes no .xlsm file"), ("to_excel", "a.ods", "writes no .ods file"),
+    ("to_csv", "a.xls", "writes no .xls file"), ("to_csv", "a.json", "writes no .json file"),
+    ("to_csv", "", "is a folder"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "name", "told"), WRONG_NAMES)
+def test_a_name_of_another_kind_is_refused(table: Table, tmp_path: Path, method: str, name: str, told: str) -> None:
+    """Nothing is written under a name that says the file is of another kind, and the error says what to do."""
+    with pytest.raises(ValueError, match=told):
+        getattr(table, method)(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.TAB"])
+def test_a_name_of_tabs_has_tabs(table: Table, tmp_path: Path, name: str) -> None:
+    """A file called .tsv or .tab is written with tabs, as it is read; a separator that is given counts."""
+    path = table.to_csv(tmp_path / name)
+    assert Path(path).read_text(encoding="utf-8").splitlines()[0] == "\t".join(table.columns)
+    assert len(read_rows(path)) == len(table)
+    table.to_csv(path, separator=";")
+    assert read_rows(path, separator=";").columns == table.columns
+
+
+def test_a_stream_of_text_takes_a_table(table: Table, tmp_path: Path) -> None:
+    """A stream of text gets what a file gets; one of bytes, and an encoding beside a stream, are told."""
+    text = io.StringIO()
+    assert table.to_csv(text, separator=";") is None
+    path = table.to_csv(tmp_path / "a.csv", separator=";")
+    assert text.getvalue().encode() == Path(path).read_bytes()
+    wrong: Any = table.to_csv
+    with pytest.raises(ValueError, match=r"takes bytes; give a stream of text, such as open\("):
+        wrong(io.BytesIO())
+    with pytest.raises(ValueError, match="encoding is for a path"):
+        wrong(io.StringIO(), encoding="cp1252")
+    with pytest.raises(ValueError, match="path must be the path of a file, or a stream of text; got None"):
+        wrong(None)
+    with pytest.raises(ValueError, match="path must be the path of a file; got"):
+        table.to_excel(io.BytesIO())  # type: ignore[arg-type]
+
+
+def test_arguments_of_other_libraries_are_told(table: Table, tmp_path: Path) -> None:
+    """A writer that gets what pandas calls an argument names its own, and says that a table has no index."""
+    written: Any = table
+    for method, given, told in (
+        ("to_csv", {"sep": ";"}, r"to_csv\(\) has no argument sep. Did you mean separator=...\?"),
+        ("to_csv", {"delimiter": ";"}, "Did you mean separator="),
+        (
+            "to_csv",
+            {"index": False},
+            "has no argument index: a table has none; its first column, record_id",
+        ),
+        ("to_csv", {"na_rep": "x"}, "has no argument na_rep; it takes path, separator, encoding, decimal"),
+        ("to_excel", {"index": False}, r"to_excel\(\) has no argument index"),
+        ("to_excel", {"sheet_name": "x"}, "has no argument sheet_name; it takes path"),
+        ("to_parquet", {"compression": "x"}, r"to_parquet\(\) has no argument compression"),
+    ):
+        with pytest.raises(TypeError, match=told):
+            getattr(written, method)(tmp_path / "a.x", **given)

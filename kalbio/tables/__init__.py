@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import wraps
 from importlib.util import find_spec
-from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, TypeVar, overload
 
 import attrs
 
-from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.argument_errors import ArgumentError, ArgumentTypeError
+from kalbio._core.objects.checks import Synonyms, unknown_argument
 from kalbio._core.objects.identifiers import did_you_mean
 from kalbio._core.objects.uuids import is_uuid
 from kalbio._core.text.display import printable, safe_repr
@@ -68,6 +70,34 @@ ID = "record_id"
 
 IDS = attrs.evolve(STANDING, name="record id")
 MOMENT = Form("instant", "datetime", "timestamp[us, UTC]", "datetime64[us, UTC]", "", lambda moment: moment)
+
+
+_WRITER_WORDS: Synonyms = {
+    **dict.fromkeys(("sep", "delimiter"), ("separator",)), "dec": ("decimal",),
+    **dict.fromkeys(("path_or_buf", "excel_writer", "file", "filename", "buf", "where"), ("path",)),
+}  # fmt: skip
+"""What other libraries call the arguments of the methods that write files."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _tells_arguments(method: F) -> F:
+    """Let a method that writes files say what it calls an argument of other libraries."""
+    known = list(inspect.signature(method).parameters)[1:]
+
+    @wraps(method)
+    def checked(self: Any, *args: Any, **options: Any) -> Any:
+        for name in options:
+            if name == "index":
+                raise ArgumentTypeError(
+                    f"{method.__name__}() has no argument index: a table has none; its first column, record_id, has the"
+                    " ids of the records"
+                )
+            if name not in known:
+                raise unknown_argument(method.__name__, name, known, _WRITER_WORDS)
+        return method(self, *args, **options)
+
+    return checked  # type: ignore[return-value]
 
 
 @attrs.frozen
@@ -255,32 +285,55 @@ class Table:
 
         return pyarrow.table(self)
 
+    @overload
     def to_csv(
-        self, path: str | os.PathLike[str], *, separator: str = ",", encoding: str = "utf-8", decimal: str = "."
-    ) -> str:
+        self,
+        path: str | os.PathLike[str],
+        *,
+        separator: str | None = None,
+        encoding: str | None = None,
+        decimal: str = ".",
+    ) -> str: ...
+    @overload
+    def to_csv(
+        self, path: TextIO, *, separator: str | None = None, encoding: None = None, decimal: str = "."
+    ) -> None: ...
+    @_tells_arguments
+    def to_csv(
+        self,
+        path: str | os.PathLike[str] | TextIO,
+        *,
+        separator: str | None = None,
+        encoding: str | None = None,
+        decimal: str = ".",
+    ) -> str | None:
         """Write the table as a CSV file, and return its path.
 
         No value is an empty cell, a yes or no is `true` or `false`, a list is JSON text, and text stands as it is:
-        spreadsheets compute what begins with `=`. An existing file is replaced. `kalbio.reading.read_rows` reads the
-        file with the same `separator` and `encoding`.
+        spreadsheets compute what begins with `=`, `+`, `-` or `@`, also where somebody else has written it; for them
+        `to_excel` is safe. An existing file is replaced. `kalbio.reading.read_rows` reads the file with the same
+        `separator` and `encoding`.
 
         Args:
-            path: where to write.
-            separator: the character between cells: comma, semicolon, tab, or `|`.
-            encoding: "utf-8"; "utf-8-sig", which Excel recognises; or another one that has all letters of the table.
+            path: where to write, or a stream of text, such as `io.StringIO()` or a file that was opened with
+                `newline=""`.
+            separator: the character between cells: comma, semicolon, tab, or `|`. Without it a comma, and a tab in a
+                file whose name ends in `.tsv` or `.tab`.
+            encoding: that of a file: "utf-8", as without it; "utf-8-sig", which Excel recognises; or another one that
+                has all letters of the table.
             decimal: the sign before the fraction of numbers: "." or ",". To read them again, give the converter
                 `kalbio.reading.decimal_comma`.
 
         Raises:
-            ValueError: an argument is none of these, the name is that of another kind of file (`.xlsx`), or a text has
-                no form in the encoding; nothing was written.
+            ValueError: an argument is none of these, the name is that of another kind of file (`.xlsx`, `.csv.gz`), or
+                a text has no form in the encoding; nothing was written.
         """
-        from kalbio.tables._files import check_name, write_csv
+        from kalbio.tables._files import write_csv
 
-        check_name(path, "to_csv")
-        write_csv(Path(path), self.columns, self._forms(), self._all_contents(), separator, encoding, decimal)
-        return os.fspath(path)
+        write_csv(path, self.columns, self._forms(), self._all_contents(), separator, encoding, decimal)
+        return os.fspath(path) if isinstance(path, str | os.PathLike) else None
 
+    @_tells_arguments
     def to_excel(self, path: str | os.PathLike[str]) -> str:
         """Write the table as an Excel file with one sheet, and return its path. Needs the extra `excel`.
 
@@ -289,13 +342,12 @@ class Table:
         March 1900. An existing file is replaced.
 
         Raises:
-            ValueError: the name is that of another kind of file (`.csv`), a text has no form in a cell of Excel, or
-                there are too many rows; nothing was written.
+            ValueError: the name is that of another kind of file (`.csv`, `.xls`), a text has no form in a cell of
+                Excel, or there are too many rows; nothing was written.
         """
-        from kalbio.tables._files import check_name, write_excel
+        from kalbio.tables._files import checked_path, write_excel
 
-        check_name(path, "to_excel")
-        write_excel(Path(path), self.columns, self._forms(), self._all_contents())
+        write_excel(checked_path(path, "to_excel"), self.columns, self._forms(), self._all_contents())
         return os.fspath(path)
 
     def _forms(self) -> list[Form]:
@@ -304,6 +356,7 @@ class Table:
     def _all_contents(self) -> list[Sequence[Any]]:
         return [self.record_ids, *self.contents]
 
+    @_tells_arguments
     def to_parquet(self, path: str | os.PathLike[str]) -> str:
         """Write the table as a Parquet file, and return its path.
 
@@ -312,9 +365,9 @@ class Table:
         Raises:
             ValueError: the name is that of another kind of file (`.csv`); nothing was written.
         """
-        from kalbio.tables._files import check_name
+        from kalbio.tables._files import checked_path
 
-        check_name(path, "to_parquet")
+        checked_path(path, "to_parquet")
         if find_spec("pyarrow") is not None:
             import pyarrow.parquet
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
@@ -25,22 +25,48 @@ _SURE_WHOLE = 10**15
 _HALF = re.compile("[\ud800-\udfff]")
 _NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
-_WRITTEN_BY = {
-    ".csv": "to_csv", ".tsv": "to_csv", ".xlsx": "to_excel", ".xlsm": "to_excel", ".xls": "to_excel",
-    ".parquet": "to_parquet",
-}  # fmt: skip
+_SUFFIXES = {"to_csv": (".csv", ".tsv", ".tab", ".txt"), "to_excel": (".xlsx",), "to_parquet": (".parquet", ".pq")}
+"""What each method writes. Its file may have another name still, but for those of other kinds of files."""
+_OTHERS = (
+    ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".json", ".jsonl", ".ndjson", ".feather", ".arrow", ".html", ".pdf",
+)  # fmt: skip
+_PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tgz", ".tar")
+_TABS = (".tsv", ".tab")
 
 
-def check_name(path: str | os.PathLike[str], method: str) -> None:
-    """Raise ValueError where a name is that of another kind of file than the method writes: nobody could open it."""
+def checked_path(path: Any, method: str) -> Path:
+    """Return where to write. Raises ValueError where the name is that of another kind of file: nobody could open it."""
+    if not isinstance(path, str | os.PathLike):
+        streams = ", or a stream of text" if method == "to_csv" else ""
+        raise ArgumentError(f"path must be the path of a file{streams}; got {safe_repr(path)}")
+    given = safe_repr(os.fspath(path))
     suffix = Path(path).suffix.lower()
-    other = _WRITTEN_BY.get(suffix, method)
+    own = _SUFFIXES[method]
+    other = next((one for one, suffixes in _SUFFIXES.items() if suffix in suffixes), method)
     if other != method:
-        own = next(name for name, one in _WRITTEN_BY.items() if one == method)
         raise ArgumentError(
-            f"{method}() writes no {suffix} file; got {safe_repr(os.fspath(path))}: call {other}() for it, or give a"
-            f" name that ends in {own}"
+            f"{method}() writes no {suffix} file; got {given}: call {other}() for it, or give a name that ends in"
+            f" {own[0]}"
         )
+    if suffix in _PACKED:
+        raise ArgumentError(
+            f"{method}() packs no files; got {given}: give a name that ends in {own[0]}, and pack the file"
+        )
+    if suffix in _OTHERS:
+        raise ArgumentError(f"{method}() writes no {suffix} file; got {given}: give a name that ends in {own[0]}")
+    if Path(path).is_dir():
+        raise ArgumentError(f"{given} is a folder; give the path of a file in it")
+    return Path(path)
+
+
+def checked_separator(separator: str | None, path: str | os.PathLike[str] | TextIO) -> str:
+    """Return what stands between cells: a tab where the name of the file says so."""
+    if separator is None:
+        is_tabbed = isinstance(path, str | os.PathLike) and Path(path).suffix.lower() in _TABS
+        return "\t" if is_tabbed else ","
+    if separator not in SEPARATORS:
+        raise ArgumentError(f"separator must be one of {', '.join(map(repr, SEPARATORS))}; got {safe_repr(separator)}")
+    return separator
 
 
 def as_cells(form: Form, values: Sequence[Any]) -> Sequence[Any]:
@@ -55,17 +81,16 @@ def as_cells(form: Form, values: Sequence[Any]) -> Sequence[Any]:
 
 
 def write_csv(
-    path: Path,
+    path: str | os.PathLike[str] | TextIO,
     names: Sequence[str],
     forms: Sequence[Form],
     columns: Sequence[Sequence[Any]],
-    separator: str,
-    encoding: str,
+    separator: str | None,
+    encoding: str | None,
     decimal: str,
 ) -> None:
     """Write columns as separated values. Nothing is written where a value has no form in the encoding."""
-    if separator not in SEPARATORS:
-        raise ArgumentError(f"separator must be one of {', '.join(map(repr, SEPARATORS))}; got {safe_repr(separator)}")
+    separator = checked_separator(separator, path)
     if decimal not in (".", ","):
         raise ArgumentError(f"decimal must be '.' or ','; got {safe_repr(decimal)}")
     if decimal == separator:
@@ -73,11 +98,33 @@ def write_csv(
     cells = [as_cells(form, values) for form, values in zip(forms, columns, strict=True)]
     if decimal == ",":
         cells = [_with_comma(form, column) for form, column in zip(forms, cells, strict=True)]
+    if not isinstance(path, str | os.PathLike) and hasattr(path, "write"):
+        _check_stream(path, encoding)
+        _check_encoding(getattr(path, "encoding", None) or "utf-8", names, cells)
+        _write_rows(path, names, cells, separator)
+        return
+    target, encoding = checked_path(path, "to_csv"), "utf-8" if encoding is None else encoding
     _check_encoding(encoding, names, cells)
-    with path.open("w", encoding=encoding, newline="") as file:
-        writer = csv.writer(file, delimiter=separator)
-        writer.writerow(names)
-        writer.writerows(zip(*cells, strict=True))
+    with target.open("w", encoding=encoding, newline="") as file:
+        _write_rows(file, names, cells, separator)
+
+
+def _write_rows(file: TextIO, names: Sequence[str], cells: Sequence[Sequence[Any]], separator: str) -> None:
+    writer = csv.writer(file, delimiter=separator)
+    writer.writerow(names)
+    writer.writerows(zip(*cells, strict=True))
+
+
+def _check_stream(stream: TextIO, encoding: str | None) -> None:
+    if encoding is not None:
+        raise ArgumentError("encoding is for a path; a stream of text has its own, which open(..., encoding=...) says")
+    try:
+        stream.write("")
+    except TypeError:
+        cure = "open(path, 'w', encoding='utf-8', newline='')"
+        raise ArgumentError(
+            f"{safe_repr(stream)} takes bytes; give a stream of text, such as {cure}, or a path"
+        ) from None
 
 
 def _with_comma(form: Form, cells: Sequence[Any]) -> Sequence[Any]:
