@@ -1,11 +1,11 @@
-# Derived from kalbio/aio/_load_layout.py by scripts/regenerate; edit that file. (digest ab1300a0d4f4)
+# Derived from kalbio/aio/_load_layout.py by scripts/regenerate; edit that file. (digest 0a3d3f502f9c)
 """Which fields the columns of a table are, and of which entity type its rows."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import PurePath
 from typing import Any, TypeAlias
 
 from kalbio._core.argument_errors import ArgumentError
@@ -16,13 +16,12 @@ from kalbio._core.text.display import safe_repr
 from kalbio._directory import Directory
 from kalbio._model.errors import FieldTypeError
 from kalbio._model.fields import EntityFieldData
-from kalbio._model.plain_cells import CellError
-from kalbio._typed_values import field_of
+from kalbio._record import WritableRecord
+from kalbio._typed_values import FileValue, RecordLink, field_of
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier, checked_field_type
 from kalbio.entity_types import ENTITY_TYPES, EntityType, EntityTypeIdentifier
 from kalbio.loading.near_twins import folded
-from kalbio.loading.planning import takes, types_for
-from kalbio.reading.cells import decimal_comma
+from kalbio.loading.new_fields import text_notes, types_for
 from kalbio.reading.rows import Rows
 
 Key: TypeAlias = EntityFieldIdentifier | Many[EntityFieldIdentifier]
@@ -37,10 +36,12 @@ NewFields: TypeAlias = bool | Mapping[str, str]
 
 _RECORD_ID = "record_id"
 _NAMED = 10
-_ODD = 3
-_MOSTLY = 5
-"""Of so many cells one may be no number, and a column of text is still taken for one of numbers."""
-_CODE = re.compile(r"\s*[+-]?0[0-9]")
+_OBJECT_TYPES = {
+    PurePath: "file",
+    FileValue: "file",
+    WritableRecord: "record-reference",
+    RecordLink: "record-reference",
+}
 
 
 class ColumnFields:
@@ -103,7 +104,7 @@ def column_fields(
     lacking += renamed
     if lacking:
         found.new_fields = _new_fields(directory, rows, lacking, create_fields, types, renamed)
-        found.notes += _number_notes(rows, found.new_fields, types)
+        found.notes += text_notes(rows, found.new_fields, types)
     for name in wanted:
         field = mapped.get(name) or by_name.get(name)
         if field is None and name in found.new_fields:
@@ -251,7 +252,7 @@ def _new_fields(
                 f"same; say which field the column is with columns={{{safe_repr(column)}: {safe_repr(twin)}}}.",
             )
         twins[folded([name])] = name
-    inferred = types_for(rows.rows, [name for name in lacking if name not in types])
+    inferred = types_for(rows.rows, [name for name in lacking if name not in types], _OBJECT_TYPES)
     return {name: kind for name in lacking if (kind := types.get(name) or inferred.get(name)) is not None}
 
 
@@ -260,60 +261,6 @@ def _not_written(column: str, key_field: str | None) -> ArgumentError:
         f"The column {safe_repr(column)} is the key field {safe_repr(key_field)}, whose values are not written: name "
         f"it in key, or leave the column out with columns={{{safe_repr(column)}: None}}"
     )
-
-
-def _number_notes(rows: Rows, made: Mapping[str, str], types: Mapping[str, str]) -> list[str]:
-    """Return what is told of new fields of text whose cells are numbers, all or most of them, and the cure."""
-    notes: list[str] = []
-    wanted = dict(made)
-    for name, kind in made.items():
-        if kind != "text" or name in types:
-            continue
-        cells = zip(rows.numbers, rows.rows, strict=True)
-        seen = _numbers_seen([(number, row[name]) for number, row in cells if name in row])
-        if seen is not None:
-            notes.append(f"{safe_repr(name)} becomes a field of text, and {seen}")
-            wanted[name] = "number"
-    # A field cannot be deleted, nor can its type be changed; and a dict makes only the fields that it names.
-    cure = f"create_fields={{{', '.join(f'{safe_repr(name)}: {safe_repr(kind)}' for name, kind in wanted.items())}}}"
-    return [f"{note}; for a field of numbers give {cure}" for note in notes]
-
-
-def _numbers_seen(cells: Sequence[tuple[int, Any]]) -> str | None:
-    """Return how many of the cells of a column of text are numbers, None where few are; blanks are no cells."""
-    cells = [(number, cell) for number, cell in cells if not isinstance(cell, str) or cell.strip()]
-    odd: list[tuple[int, Any]] = []
-    for number, cell in cells:
-        if not _is_number(cell):
-            odd.append((number, cell))
-            if len(odd) * _MOSTLY > len(cells):
-                break
-    else:
-        if cells and not odd:
-            return "all of its cells look like numbers"
-        if cells and not _have_commas(cells):
-            shown = ", ".join(f"row {number} {safe_repr(cell)}" for number, cell in odd[:_ODD])
-            more = f" and {len(odd) - _ODD:,} more" if len(odd) > _ODD else ""
-            return f"{len(cells) - len(odd):,} of its {len(cells):,} cells are numbers, all but {shown}{more}"
-    if odd and _have_commas(cells):
-        return (
-            "all of its cells look like numbers, some with a decimal comma (for those, give the converter "
-            "kalbio.reading.decimal_comma)"
-        )
-    return None
-
-
-def _is_number(cell: Any) -> bool:
-    """Whether a field of numbers takes a cell; a zero in front is no number's."""
-    return not (isinstance(cell, str) and _CODE.match(cell)) and takes("number", [cell])
-
-
-def _have_commas(cells: Sequence[tuple[int, Any]]) -> bool:
-    """Whether all cells are numbers once a comma is taken for the point of the decimals."""
-    try:
-        return all(_is_number(decimal_comma(cell)) for _, cell in cells)
-    except CellError:
-        return False
 
 
 def _close(name: str, data: Catalog[Any], keys: Catalog[Any]) -> str:

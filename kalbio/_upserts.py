@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 51ad216ce905)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 8db8d528178e)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -187,8 +187,8 @@ class Upserts(BulkWrites):
                 where only one has the table.
             program: the program that the records join: object, id, or title.
             only_changed: whether only cells are written that differ from what is there.
-            create_fields: True makes fields for columns without one, of a type that takes all cells; a dict says the
-                types: `{"Lot": "text"}`.
+            create_fields: True makes fields for columns without one, of a type that takes all cells: of files for
+                paths, of references for records; a dict says the types: `{"Lot": "text"}`.
             near_twins: "refuse" holds back rows that would make a record whose key differs from another one in case,
                 blanks, hyphens or Unicode form only; "create" makes them.
             converters: column to what its cells are to become: a function, a name such as "decimal-comma", or a list of

@@ -779,6 +779,77 @@ def test_new_fields_of_text_that_could_be_numbers_are_noted(lab: Lab) -> None:
     assert plan(lab, mixed, create_fields=True).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("cells", "kind", "told"),
+    [
+        ([">10", "7", "<= 2.5"], "qualified-number",
+         "all of its cells are numbers, some with a comparison such as '>10'; for a field of numbers with comparisons"),
+        (["1", "2", "3", "4", "5", "6", ">10", ">10", ">10", ">10"], "qualified-number", "some with a comparison"),
+        (["1", "2", "3", "4", "5", "6", ">10", ">10", ">10", "n.d."], "qualified-number",
+         "9 of its 10 cells are numbers, some with a comparison such as '>10', all but row 9 'n.d.'"),
+        (["2026-02-03", "2026-02-04T00:00:00Z"], "date", "all of its cells are days; for a field of days"),
+        (["yes", "no", "TRUE", "", "false", "yes", "maybe"], "boolean",
+         "5 of its 6 cells are yes or no, all but row 6 'maybe'; for a field of yes or no"),
+        (["0042", ">10"], None, ""),
+        (["yes", "no", "perhaps"], None, ""),
+    ],
+)  # fmt: skip
+def test_new_fields_of_text_that_could_be_of_another_type_are_noted(
+    lab: Lab, tmp_path: Path, cells: list[str], kind: str | None, told: str
+) -> None:
+    """A column of a text file that holds comparisons, days, or yes and no is text; the plan says what it may be."""
+    path = tmp_path / "new.csv"
+    path.write_text("Compound,Note,New\n" + "".join(f"U-{n},x,{cell}\n" for n, cell in enumerate(cells)))
+    made = plan(lab, path, create_fields=True)
+    assert made.new_fields == {"New": "text"}
+    if kind is None:
+        assert made.notes == ()
+        return
+    (note,) = made.notes
+    assert told.replace("row 9", "row 11").replace("row 6", "row 8") in note
+    assert note.endswith(f"give create_fields={{'New': '{kind}'}}")
+    assert plan(lab, path, create_fields={"New": kind}).notes == ()
+
+
+def test_new_fields_of_objects_are_of_the_type_that_takes_them(lab: Lab, tmp_path: Path) -> None:
+    """A column of paths makes a field of files, which are uploaded; one of records makes a field of references."""
+    file = tmp_path / "nmr.txt"
+    file.write_bytes(b"1 2 3")
+    upsert(lab, table(2))
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "U-1"}))
+    rows = [{"Compound": "U-0", "Report": file, "Parent": record}, {"Compound": "U-1", "Report": str(file)}]
+    made = plan(lab, rows, create_fields=True)
+    assert made.new_fields == {"Report": "file", "Parent": "record-reference"}
+    assert apply(lab, made).ok
+    read = lab.world(lab.api.records.get_record_by_id({"Compound": "U-0"}, use_cache=False))
+    values = {name: lab.world(read.value(name)) for name in ("Report", "Parent")}
+    assert (lab.world(values["Report"].read()), values["Parent"].id) == (b"1 2 3", record.id)
+    again = [{"Compound": "U-1", "Copy": values["Report"], "Root": values["Parent"]}]
+    assert plan(lab, again, create_fields=True).new_fields == {"Copy": "file", "Root": "record-reference"}
+    assert apply(lab, plan(lab, again, create_fields=True)).ok
+
+
+def test_objects_that_no_type_is_sure_to_take_make_no_field(lab: Lab, tmp_path: Path) -> None:
+    """Objects of another kind, lists of objects, and objects beside other cells are refused until one says the type."""
+    upsert(lab, table(2))
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "U-1"}))
+    field = lab.world(lab.api.entity_fields.get_data_field_by_id("Note"))
+    for cells, told in {
+        (field,): "'New' holds DataField objects, and no type of field is sure to take them",
+        (record, 5): "Record objects beside other cells",
+        (record, tmp_path): "objects",
+        ((record,),): "holds lists of Record objects",
+        (record, "U-1"): "Record objects beside other cells",
+    }.items():
+        rows = [{"Compound": f"U-{n}", "New": list(c) if isinstance(c, tuple) else c} for n, c in enumerate(cells)]
+        with pytest.raises(ValueError, match=told) as caught:
+            plan(lab, rows, create_fields=True)
+        assert "give create_fields={'New': type}" in str(caught.value)
+        assert plan(lab, rows, create_fields={"New": "text"}).new_fields == {"New": "text"}
+    assert [cell.row for cell in plan(lab, [{"Compound": record, "Note": "x"}]).refused] == [0]
+    assert writes(lab)[1:] == []
+
+
 def test_lines_of_separators_alone_are_no_rows(lab: Lab, tmp_path: Path) -> None:
     """A line of separators in a text file is no row, as an empty row of a sheet is none."""
     path = tmp_path / "load.csv"

@@ -11,7 +11,6 @@ import attrs
 from kalbio._core.errors import IdentifierError
 from kalbio._core.text.display import safe_repr
 from kalbio._model.cell_refusals import UnitError
-from kalbio._model.cells import column_types
 from kalbio._model.content_writing import FileToUpload, same_json
 from kalbio._model.field_types import TEXT, Form, form_of, write_in_column
 from kalbio._model.fields import EntityFieldData
@@ -113,38 +112,6 @@ class Refusals:
         """All of them, in the order of their rows."""
         found = [*self.cells, *self.without_key, *self.duplicates, *self.near_twins]
         return sorted(found, key=lambda cell: cell.row)
-
-
-def types_for(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, str]:
-    """Return the type of field that takes all cells of a column, by column.
-
-    Columns are left out that have no cell, or none but blanks and what no field could hold.
-    """
-    found = column_types(rows, names)
-    for name, kind in list(found.items()):
-        cells = [row[name] for row in rows if name in row]
-        if not takes(kind, cells):  # times of day are no days
-            found[name] = "text"
-            if not any(takes("text", [cell]) for cell in cells):
-                del found[name]
-        elif kind == "text" and not any(map(_says_something, cells)):
-            del found[name]
-    return found
-
-
-def _says_something(cell: Any) -> bool:
-    return not isinstance(cell, str) or bool(cell.strip())
-
-
-def takes(kind: str, cells: Sequence[Any]) -> bool:
-    """Whether a field of a type takes all of the cells."""
-    write = form_of(EntityFieldData({"id": "", "field_type": kind})).write
-    try:
-        for cell in cells:
-            write(cell)
-    except CellError:
-        return False
-    return True
 
 
 def rows_to_load(

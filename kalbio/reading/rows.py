@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, overload
 
 import attrs
 
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.checks import require_text, require_whole_number
-from kalbio._core.objects.identifiers import close_matches
+from kalbio._core.objects.identifiers import Identified, close_matches
+from kalbio._core.objects.resource import Resource
 from kalbio._core.text.display import safe_repr
 from kalbio._core.text.html_tables import html_table
 from kalbio._model.plain_cells import MISSING, CellError, plain_cell
@@ -142,7 +143,8 @@ def read_cells(
 ) -> Rows:
     """Read as `read_rows`, and keep the cells that are refused beside the others.
 
-    With `nested`, lists and dicts are left as they are, for the field to say whether it takes them.
+    With `nested`, lists, dicts, paths and objects of the platform are left as they are, for the field to say whether it
+    takes them.
     """
     found, numbered = _table(source, sheet, separator, encoding, require_whole_number("skip_rows", skip_rows, 0))
     names = _names(found, columns or {})
@@ -249,6 +251,8 @@ def _cell(value: Any, converters: Sequence[Converter], nested: bool, name: str) 
             raise
         except Exception as error:
             raise CellError(f"makes its converter raise {type(error).__name__}: {error}") from None
+    if nested and isinstance(value, PurePath | Identified | Resource):
+        return value  # for which fields are made of another type than for its text
     return _plain(value, nested)
 
 
