@@ -24,7 +24,7 @@ def call(world: World, operation: Any, *arguments: Any, **named: Any) -> Any:
 
 def test_a_generated_operation_logs_in_and_parses(lab: Lab, world: World) -> None:
     """A raw call is authenticated and gives the model of the API description."""
-    key = world(lab.api.entity_fields.get_or_create_key_field("compound"))
+    key = world(lab.api.entity_fields.get_or_create_key_field("Compound"))
     body = {"key_field_to_value": {key.id: "CPD-1"}}
     created = call(world, get_or_create_record, client=lab.api.raw, body=body)
 

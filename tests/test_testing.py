@@ -41,9 +41,9 @@ def test_the_fixtures_share_one_sandbox(kalbio_sandbox: InProcess, kalbio_client
 
 def record_of(lab: Lab, world: World) -> Any:
     """Return a record to write on."""
-    world(lab.api.entity_fields.get_or_create_key_field("compound"))
+    world(lab.api.entity_fields.get_or_create_key_field("Compound"))
     world(lab.api.entity_fields.get_or_create_data_field("logP", "number"))
-    return world(lab.api.records.get_or_create_record({"compound": "CPD-1"}))
+    return world(lab.api.records.get_or_create_record({"Compound": "CPD-1"}))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_fault_hits_a_write(
         if carrier == "port":
             server = stack.enter_context(serve(lab.sandbox))
             api = world.connect(url=server.url, retries=0)
-            record = world(api.records.get_record_by_id({"compound": "CPD-1"}))
+            record = world(api.records.get_record_by_id({"Compound": "CPD-1"}))
             # A closed connection is all that a server can do when it has the request: what became of it is not known.
             error = OutcomeUnknownError if "refuse" in fault else error
         lab.fail("addRecordValue", **fault)
