@@ -73,6 +73,7 @@ WRITTEN: dict[str, list[tuple[Any, Any]]] = {
         (date(2026, 3, 1), "2026-03-01"), (datetime(2026, 3, 1), "2026-03-01"), ("2026-03-01", "2026-03-01"),
         (datetime(2026, 3, 1, tzinfo=UTC), "2026-03-01"), (pd.Timestamp("2026-03-01"), "2026-03-01"),
         (np.datetime64("2026-03-01"), "2026-03-01"), (pyarrow.scalar(date(2026, 3, 1)), "2026-03-01"),
+        (np.datetime64("2026-03-01T00:00"), "2026-03-01"),
         ("2026-03-01T00:00:00.000Z", "2026-03-01"), ("2026-03-01 00:00:00", "2026-03-01"),
         (" 2026-03-01 ", "2026-03-01"), (pd.Timestamp("2026-03-01", tz="UTC"), "2026-03-01"), (" ", MISSING),
     ],
@@ -156,6 +157,9 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
         ("13/2/2026", "text, '%d/%m/%Y'"), ("46056", r"2026-02-03 in Excel.*date\(1899, 12, 30\)"),
         (46056, "2026-02-03 in Excel"), ("2026-02-30", "calendar has none"), ("31.02.2026", "calendar has none"),
         ("20260301", "%Y%m%d"), ("2026-060", "%Y-%j"), ("1 March 2026", "%d %B %Y"), ("soon", "returns None"),
+        (np.datetime64("2026-02"), "a month, a year or a week, and no day"), (np.datetime64("2026"), "and no day"),
+        (np.datetime64("2026-02-05", "W"), "and no day"), (np.datetime64("2026-01", "6M"), "and no day"),
+        (pd.Period("2026-02", "M"), "type Period"), ("2026-02", "no day"),
     ],
     "URL": [("[https://x.org]", "looks like a list"), ("['https://x.org' 'https://y.org']", "looks like a list")],
     "multiselect": [

@@ -114,10 +114,16 @@ TEXT: dict[str, Case] = {
         ".csv",
         b"a,b\n1,2\n3\n",
         {"separator": ","},
-        "line 3: 1 cells, where the header has 2",
+        "line 3: 1 cell, where the header has 2",
+    ),
+    "a separator too many": (
+        ".csv",
+        b"a,b\n1,2,\n3,4,\n",
+        {},
+        "line 2: 3 cells, where the header has 2; .* in double quotes, or the line ends with a separator too many",
     ),
     "a row that is too long": (".csv", b"a,b\n1,2\n1,2,3\n", {"separator": ","}, "line 3: 3 cells"),
-    "the end of a file of DOS": (".csv", b"a,b\n1,2\n\x1a", {}, "line 3: 1 cells"),
+    "the end of a file of DOS": (".csv", b"a,b\n1,2\n\x1a", {}, "line 3: 1 cell"),
     "a separator behind each row": (".csv", b"a,b,\n1,2,\n", {}, AB),
     "a cell without a name": (".csv", b"a,\n1,2\n", {}, "row 2: '2' stands in a column without a name"),
     "a name of hard blanks is none": (".csv", "a,\xa0\n1,2\n".encode(), {}, "'2' stands in a column without a name"),
@@ -133,7 +139,7 @@ TEXT: dict[str, Case] = {
         ".csv",
         b"x\n\na,b\n1,2\n3\n",
         {"skip_rows": 2},
-        "line 5: 1 cells, where the header has 2",
+        "line 5: 1 cell, where the header has 2",
     ),
     "a named separator is a line too": (".csv", b"sep=;\nx,y,z\na;b\n1;2\n", {"skip_rows": 2}, AB),
     "lines above of fewer cells are asked about": (
@@ -161,6 +167,7 @@ TEXT: dict[str, Case] = {
     "a page of HTML called .csv": (".csv", b"<html><table><tr><td>a", {}, "HTML"),
     "an old file of Excel": (".xls", b"x", {}, "save it as .xlsx"),
     "a file of another kind": (".pdf", b"x", {}, "of no kind that is read"),
+    "a packed file": (".gz", b"x", {}, "unpack it"),
     "a sheet of a text file": (".csv", b"a\n", {"sheet": "S"}, "has no sheets"),
     "a converter of no column": (".csv", b"logP\n1\n", {"converters": {"logp": str}}, "Did you mean 'logP'"),
     "a converter that is none": (
@@ -269,6 +276,12 @@ def text_of_formula(book: Any) -> None:
     """Make the cell text that begins as a formula does."""
     book.worksheets[0]["B2"] = "=1+1"
     book.worksheets[0]["B2"].data_type = "s"
+
+
+def cut_short(path: Path) -> None:
+    """Write a file of Excel without its end."""
+    sheet(1)(path)
+    path.write_bytes(path.read_bytes()[:-200])
 
 
 EXCEL: dict[str, Case] = {
@@ -397,6 +410,14 @@ EXCEL: dict[str, Case] = {
         {},
         [*rows_of(1), {"v": "x"}],
     ),
+    "a file of Excel of which the end is missing": (".xlsx", cut_short, {}, "is cut off or damaged; copy it again"),
+    "a file of Excel with a password": (
+        ".xlsx",
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and more",
+        {},
+        r"of an old Excel, or has a password; save it as .xlsx, without one",
+    ),
+    "an empty file called .xlsx": (".xlsx", b"", {}, "it is empty"),
     "text called .xlsx": (".xlsx", b"a,b\n1,2\n", {}, "no Excel file"),
     "a file of Excel that is cut": (".xlsx", b"PK\x03\x04\x14\0", {}, "no Excel file"),
 }

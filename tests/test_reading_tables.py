@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import math
 import random
@@ -496,10 +497,35 @@ def test_lists_and_dicts_are_tables() -> None:
     assert list(read_rows({"a": [1, None], "b": ("x", "y")})) == [{"a": 1, "b": "x"}, {"b": "y"}]
     for wrong, text in [
         ({"a": [1], "b": [1, 2]}, "differ in length"), ({"a": 1}, r"\[row\]"), ([1], r"rows\[0\]"), (5, "frame"),
-        ([], "no columns"), (b"x", "frame"), ([{1: 2}], "no text"),
+        ([], "no columns"), (b"x", "Bytes are no table"), ([{1: 2}], "no text"),
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=text):
             read_rows(wrong)
+
+
+def test_what_is_no_path_of_a_file_is_told(tmp_path: Path) -> None:
+    """Addresses, folders, text, bytes, streams and open files are told, with the path to give where it is known."""
+    file = tmp_path / "t.csv"
+    file.write_text("v\n1\n")
+    with file.open() as text, file.open("rb") as binary:
+        for source, told in (
+            ("https://example.org/x.csv", "A URL is not read: 'https://example.org/x.csv'; download it first"),
+            ("s3://bucket/x.parquet", "download it first"),
+            (tmp_path, "is a folder; give the path of a file in it"),
+            ("v\n1\n", "has several lines; where it is the table itself, write it into a file"),
+            (b"v\n1\n", "Bytes are no table: .*; write it into a file and give the path"),
+            (io.StringIO("v\n1\n"), "A stream is not read: .*; write it into a file and give the path"),
+            (io.BytesIO(b"v\n1\n"), "A stream is not read"),
+            (text, f"by its path, not open: give {str(file)!r}"),
+            (binary, f"by its path, not open: give {str(file)!r}"),
+            (
+                [["v"], [1]],
+                r"got \['v'\]; of rows that are lists.*\[dict\(zip\(rows\[0\], row\)\) for row in rows\[1:\]\]",
+            ),
+        ):
+            with pytest.raises(ValueError, match=told):
+                read_rows(source)
+    assert list(read_rows(pd.DataFrame({"read": [1]}))) == [{"read": 1}]
 
 
 def test_decimal_commas_are_read_when_asked() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -25,6 +26,9 @@ _MISSING_TYPES = ("NAType", "NaTType")
 
 PARTS_OF_MICROSECONDS = "is a time with parts of microseconds, which would be lost; round it, or give text"
 """What is wrong with some times of libraries that count nanoseconds."""
+
+_COARSE = re.compile(r"\[[0-9]*[YMW]\]")
+"""The units of times of numpy that are longer than a day; `[m]` is minutes."""
 
 SHORT_FLOATS = {"float": 4, "halffloat": 2, "float32": 4, "float16": 2, "Float32": 4, "Float16": 2}
 """The types of Arrow, pandas and polars whose numbers have fewer digits than those of Python, and their bytes."""
@@ -107,6 +111,8 @@ def _unboxed(value: Any) -> Any:
     if getattr(getattr(value, "dtype", None), "kind", "") == "M":  # its plain value may be a number of nanoseconds
         if str(value) == "NaT":
             return None
+        if _COARSE.search(str(value.dtype)):
+            raise CellError("is a month, a year or a week, and no day; give the day that is meant, or text")
         short = value.astype("datetime64[us]")
         if short != value:
             raise CellError(PARTS_OF_MICROSECONDS)

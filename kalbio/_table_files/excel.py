@@ -20,6 +20,8 @@ from kalbio._table_files.number_formats import doubt
 _DATES = frozenset({*range(27, 37), *range(50, 59)})
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
 _FORMULA = re.compile(rb"<(\w+:)?f[\s/>]")
+_OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""What files of old versions begin with, and those with a password."""
 _FIRST_DAY = datetime(1900, 3, 1)  # the calendar of Excel has a 29th of February 1900, and times of day are before it
 
 
@@ -99,10 +101,29 @@ def _load(path: Path, data_only: bool) -> Any:
             _check_escapes(file)
             return load_workbook(file, data_only=data_only, keep_links=False)
         except Exception as error:  # there is no end to what a file that is wrong inside may raise
-            reason = error.__cause__ or error
+            reason = _damage(file) or error.__cause__ or error
             raise ArgumentError(
                 f"{path.name!r} is no Excel file of the newer kind (.xlsx) that can be read: {reason}"
             ) from error
+
+
+def _damage(file: Any) -> str | None:
+    """Return what is wrong with a file that is not even packed as one of Excel is, None where it is."""
+    file.seek(0)
+    begin = file.read(8)
+    if not begin:
+        return "it is empty; copy it again"
+    if begin == _OLD:
+        return "it is of an old Excel, or has a password; save it as .xlsx, without one"
+    if not begin.startswith(b"PK"):
+        return None
+    file.seek(0)
+    try:
+        with ZipFile(file) as packed:
+            odd = packed.testzip()
+    except Exception:
+        odd = ""
+    return None if odd is None else "it is cut off or damaged; copy it again"
 
 
 def _check_escapes(file: Any) -> None:

@@ -102,9 +102,12 @@ def from_delimited(
     (_, header), *rest = lines
     for number, cells in rest:
         if len(cells) != len(header):
+            count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+            one_more = len(cells) == len(header) + 1 and not cells[-1]
+            too_many = ", or the line ends with a separator too many" if one_more else ""
             raise ArgumentError(
-                f"{path.name!r}, line {number}: {len(cells)} cells, where the header has {len(header)}; a cell with a"
-                f" separator or a line break in it stands in double quotes{_cure_of_lines_above(text)}"
+                f"{path.name!r}, line {number}: {count}, where the header has {len(header)}; a cell with a"
+                f" separator or a line break in it stands in double quotes{too_many}{_cure_of_lines_above(text)}"
             )
     return [*header], iter(rest)
 

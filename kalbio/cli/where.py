@@ -58,6 +58,9 @@ _NO_RULES = {"ascending", "descending"}
 _RULES = sorted(name for name in vars(F) if not name.startswith("_") and name not in _NO_RULES)
 
 
+_GROUP = 3
+"""So many digits stand between two commas of thousands."""
+_JOINING = ("and", "&", ")")
 _QUOTED_NAME = '; a name with blanks or signs stands in quotes: "Potency (nM)" < 100'
 
 
@@ -255,7 +258,18 @@ class _Reader:
     def _join_cure(self) -> str:
         if self._is("or", "|"):
             return "the API has no 'or'; for one field with several values write in [...], for others search twice"
-        return f"'and' is missing {_before(self._token)}"
+        before, token = self._tokens[max(self._next - 1, 0)], self._token
+        after = self._tokens[min(self._next + 1, len(self._tokens) - 1)]
+        if before.kind == "number" and token.text == "," and after.kind == "number":
+            whole = re.sub(r"^[+-]?0*(?=[0-9])", "", before.text)
+            may_be_grouped = len(after.text) == _GROUP and 1 <= len(whole) <= _GROUP and whole != "0"
+            grouped = f", or {before.text}{after.text} without a comma" if may_be_grouped else ""
+            return f"a number is written with a point: {before.text}.{after.text}{grouped}"
+        if before.kind == token.kind == "number":
+            return f"a number is written without blanks in it: {before.text}{token.text}"
+        if before.kind == "number" and token.kind == "word" and (after.kind == "end" or after.text in _JOINING):
+            return f"'and' is missing {_before(token)}; a number stands without its unit"
+        return f"'and' is missing {_before(token)}"
 
 
 def _before(token: _Token) -> str:

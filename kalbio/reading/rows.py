@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path, PurePath
@@ -25,6 +26,7 @@ from kalbio.reading.frames import from_columns, from_frame
 from kalbio.tables import Table
 
 _INF = float("inf")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 Numbered = Iterable[tuple[int, Sequence[Any]]]
 """Rows with their numbers, each with a cell for every column."""
 
@@ -266,6 +268,7 @@ def _table(
     source: Any, sheet: str | None, separator: str | None, encoding: str | None, skip_rows: int
 ) -> tuple[list[Any], Numbered]:
     if isinstance(source, str | os.PathLike):
+        _check_path(source)
         return _file(Path(source), sheet, separator, encoding, skip_rows)
     options = {"sheet": sheet, "separator": separator, "encoding": encoding, "skip_rows": skip_rows or None}
     for name, given in options.items():
@@ -277,14 +280,39 @@ def _table(
     frame = from_frame(source)
     if frame is not None:
         return frame
+    if isinstance(source, bytes | bytearray | memoryview) or callable(getattr(source, "read", None)):
+        raise ArgumentError(_path_of(source))
     if isinstance(source, Mapping):
         return _columns(source)
-    if isinstance(source, bytes) or not isinstance(source, Iterable):
+    if not isinstance(source, Iterable):
         raise ArgumentError(
             "A table is a frame, a list of dicts, a dict of lists, something that gives an Arrow stream, or the path of"
             f" a file; got {safe_repr(source)}"
         )
     return _records(source)
+
+
+def _check_path(source: str | os.PathLike[str]) -> None:
+    """Raise ValueError where a text is an address or the table itself, or a path is that of a folder."""
+    given = os.fspath(source)
+    if _URL.match(given):
+        raise ArgumentError(f"A URL is not read: {safe_repr(given)}; download it first, and give the path of the file")
+    if "\n" in given or "\r" in given:
+        raise ArgumentError(
+            f"A text is taken for the path of a file, and {safe_repr(given)} has several lines; where it is the table"
+            " itself, write it into a file and give the path"
+        )
+    if Path(given).is_dir():
+        raise ArgumentError(f"{safe_repr(given)} is a folder; give the path of a file in it")
+
+
+def _path_of(source: Any) -> str:
+    """Return that an open file, or what it holds, is given where a path is expected, and which path that is."""
+    name = getattr(source, "name", None)
+    if isinstance(name, str) and Path(name).is_file():
+        return f"A file is given by its path, not open: give {safe_repr(name)}"
+    what = "Bytes are no table" if isinstance(source, bytes | bytearray | memoryview) else "A stream is not read"
+    return f"{what}: {safe_repr(source)}; write it into a file and give the path"
 
 
 def _file(
@@ -309,7 +337,8 @@ def _file(
         assert frame is not None
         return frame
     known = ".csv, .txt, .tsv, .xlsx, .parquet, .jsonl and .ndjson"
-    cure = "; save it as .xlsx" if kind in (".xls", ".xlsb", ".ods") else ""
+    cure = "; save it as .xlsx" if kind in (".xls", ".xlsb", ".ods", ".numbers") else ""
+    cure = "; unpack it" if kind in (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tgz", ".tar") else cure
     raise ArgumentError(f"{path.name!r} is of no kind that is read: these are {known}{cure}")
 
 
@@ -318,7 +347,12 @@ def _records(source: Iterable[Any], first: int = 0) -> tuple[list[Any], Numbered
     columns: dict[Any, None] = {}
     for index, row in enumerate(rows, first):
         if not isinstance(row, Mapping):
-            raise ArgumentError(f"rows[{index}] must be a dict of column to value; got {safe_repr(row)}")
+            lists = (
+                "; of rows that are lists, the first with the names, make dicts: [dict(zip(rows[0], row)) for row in"
+                " rows[1:]]"
+            )
+            cure = lists if isinstance(row, list | tuple) else ""
+            raise ArgumentError(f"rows[{index}] must be a dict of column to value; got {safe_repr(row)}{cure}")
         columns.update(dict.fromkeys(row))
     names = list(columns)
     return names, ((index, [row.get(name) for name in names]) for index, row in enumerate(rows, first))
