@@ -158,7 +158,7 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
         (46056, "2026-02-03 in Excel"), ("2026-02-30", "calendar has none"), ("31.02.2026", "calendar has none"),
         ("20260301", "%Y%m%d"), ("2026-060", "%Y-%j"), ("1 March 2026", "%d %B %Y"), ("soon", "returns None"),
         (np.datetime64("2026-02"), "a month, a year or a week, and no day"), (np.datetime64("2026"), "and no day"),
-        (np.datetime64("2026-02-05", "W"), "and no day"), (np.datetime64("2026-01", "6M"), "and no day"),
+        (np.datetime64("2026-02-05", "W"), "and no day"), (np.datetime64("2026-01", ("M", 6)), "and no day"),
         (pd.Period("2026-02", "M"), "type Period"), ("2026-02", "no day"),
     ],
     "URL": [("[https://x.org]", "looks like a list"), ("['https://x.org' 'https://y.org']", "looks like a list")],
