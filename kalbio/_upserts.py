@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 8db8d528178e)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest b2aec91967b1)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kalbio._load_journal import LoadJournal, WithImports
 from kalbio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
 from kalbio._load_parents import parents_of
 from kalbio._load_state import State, StateReader
-from kalbio._load_values import WithFiles, leave_out_same_files, value_writer
+from kalbio._load_values import WithFiles, leave_out_same, value_writer
 from kalbio._loads import Load, check_made
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
@@ -211,8 +211,9 @@ class Upserts(BulkWrites):
             KalbioAPIError: the server refused.
 
         API operation: `listDataFields`, `listKeyFields`, `listEntitySlices`, `searchRecords`, and `listRecords` for
-        some 200 records; `identifyRecords` where the type has many more records than the table. For an activity
-        `listActivities`, or `getActivity` of an id, where it is not known yet.
+        some 200 records; `identifyRecords` where the type has many more records than the table;
+        `listWorkspaceMembers` for fields of people that hold others. For an activity `listActivities`, or `getActivity`
+        of an id, where it is not known yet.
 
         Example:
             >>> rows = [{"Compound": "CPD-1", "Purity (%)": 99.2}]
@@ -248,7 +249,7 @@ class Upserts(BulkWrites):
         state = self._state(layout, [row.key for row in planned])
         compare(planned, state.records, layout.columns, only_changed=only_changed)
         if only_changed:
-            leave_out_same_files(self._client, planned, state.records, layout.columns)
+            leave_out_same(self._client, planned, state.records, layout.columns)
         _note_joining(planned, state)
         notes, rows_of_table = [*([] if len(rows) else [_NO_ROWS]), *fields.notes], planned
         planned, empty = leave_out_empty(planned)
@@ -460,12 +461,12 @@ class Upserts(BulkWrites):
                 if kept is not None:
                     # What is there as given may be of the earlier run, so it is not written again in any case.
                     compare(begun, state.records, layout.columns, only_changed=True)
-                    leave_out_same_files(self._client, begun, state.records, layout.columns)
+                    leave_out_same(self._client, begun, state.records, layout.columns)
                     there -= sum(len(row.write) for row in begun)
                     left = [*settle(begun, kept.entries, state.records, list(layout.columns), kept.still_open), *left]
                 others = [row for row in rows if kept is None or row.number not in kept.entries]
                 if layout.only_changed:
-                    there += leave_out_same_files(self._client, others, state.records, layout.columns)
+                    there += leave_out_same(self._client, others, state.records, layout.columns)
                 conflicts, more = split_conflicts(others, state.records, layout.columns)
                 left, unchanged = [*conflicts, *left], unchanged + there + more
                 _note_joining(joining, state)

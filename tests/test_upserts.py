@@ -850,6 +850,29 @@ def test_objects_that_no_type_is_sure_to_take_make_no_field(lab: Lab, tmp_path: 
     assert writes(lab)[1:] == []
 
 
+def test_people_are_the_same_by_any_of_their_names(lab: Lab) -> None:
+    """A field of people that holds the same member, told by object, id, e-mail or name, is not written again."""
+    lab.world(lab.api.entity_fields.get_or_create_data_field("Owner", "people"))
+    first, other = lab.world(lab.api.workspace.get_members())[:2]
+    upsert(lab, [{"Compound": "U-0", "Owner": first.email}])
+    writes(lab)
+    for owner in (first, first.id.upper(), first.full_name, [f"  {first.email.upper()}"], first.email):
+        assert upsert(lab, [{"Compound": "U-0", "Owner": owner}]).values_unchanged == 1
+    assert writes(lab) == []
+    made = plan(lab, [{"Compound": "U-0", "Owner": first}])
+    assert apply(lab, made).values_unchanged == 1
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "U-0"}))
+    lab.world(record.add_value("Owner", [first.id]))
+    assert apply(lab, made).values_unchanged == 1
+    lab.world(record.add_value("Owner", [other.email]))
+    assert len(apply(lab, made).conflicts) == 1
+    for owner in ("Nobody At All", [first.email, other.email], first):
+        assert plan(lab, [{"Compound": "U-0", "Owner": owner}]).values_changed == 1
+    lab.api.clear_caches()
+    lab.fail("listWorkspaceMembers", status=403)
+    assert plan(lab, [{"Compound": "U-0", "Owner": other}]).values_changed == 1
+
+
 def test_lines_of_separators_alone_are_no_rows(lab: Lab, tmp_path: Path) -> None:
     """A line of separators in a text file is no row, as an empty row of a sheet is none."""
     path = tmp_path / "load.csv"

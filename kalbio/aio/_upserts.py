@@ -27,7 +27,7 @@ from kalbio.aio._load_journal import LoadJournal, WithImports
 from kalbio.aio._load_layout import Columns, Key, NewFields, column_fields, entity_type_of
 from kalbio.aio._load_parents import parents_of
 from kalbio.aio._load_state import State, StateReader
-from kalbio.aio._load_values import WithFiles, leave_out_same_files, value_writer
+from kalbio.aio._load_values import WithFiles, leave_out_same, value_writer
 from kalbio.aio._loads import Load, check_made
 from kalbio.aio._policy import default_on_error, none, takes_older_names
 from kalbio.aio._progress import with_progress
@@ -210,8 +210,9 @@ class Upserts(BulkWrites):
             KalbioAPIError: the server refused.
 
         API operation: `listDataFields`, `listKeyFields`, `listEntitySlices`, `searchRecords`, and `listRecords` for
-        some 200 records; `identifyRecords` where the type has many more records than the table. For an activity
-        `listActivities`, or `getActivity` of an id, where it is not known yet.
+        some 200 records; `identifyRecords` where the type has many more records than the table;
+        `listWorkspaceMembers` for fields of people that hold others. For an activity `listActivities`, or `getActivity`
+        of an id, where it is not known yet.
 
         Example:
             >>> rows = [{"Compound": "CPD-1", "Purity (%)": 99.2}]
@@ -247,7 +248,7 @@ class Upserts(BulkWrites):
         state = await self._state(layout, [row.key for row in planned])
         compare(planned, state.records, layout.columns, only_changed=only_changed)
         if only_changed:
-            await leave_out_same_files(self._client, planned, state.records, layout.columns)
+            await leave_out_same(self._client, planned, state.records, layout.columns)
         _note_joining(planned, state)
         notes, rows_of_table = [*([] if len(rows) else [_NO_ROWS]), *fields.notes], planned
         planned, empty = leave_out_empty(planned)
@@ -459,12 +460,12 @@ class Upserts(BulkWrites):
                 if kept is not None:
                     # What is there as given may be of the earlier run, so it is not written again in any case.
                     compare(begun, state.records, layout.columns, only_changed=True)
-                    await leave_out_same_files(self._client, begun, state.records, layout.columns)
+                    await leave_out_same(self._client, begun, state.records, layout.columns)
                     there -= sum(len(row.write) for row in begun)
                     left = [*settle(begun, kept.entries, state.records, list(layout.columns), kept.still_open), *left]
                 others = [row for row in rows if kept is None or row.number not in kept.entries]
                 if layout.only_changed:
-                    there += await leave_out_same_files(self._client, others, state.records, layout.columns)
+                    there += await leave_out_same(self._client, others, state.records, layout.columns)
                 conflicts, more = split_conflicts(others, state.records, layout.columns)
                 left, unchanged = [*conflicts, *left], unchanged + there + more
                 _note_joining(joining, state)

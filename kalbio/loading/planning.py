@@ -52,7 +52,7 @@ class PlannedRow:
         joins: whether the record is to join the activity or the program of the load.
         held: whether it must not be written now, whatever there is to write.
         is_cut: whether cells of it are refused.
-        same_files: columns of files that are there already, with what their fields held.
+        same: columns whose fields hold what means the same but is written otherwise, with that: files, and people.
     """
 
     number: int
@@ -65,7 +65,7 @@ class PlannedRow:
     joins: bool = False
     held: bool = False
     is_cut: bool = False
-    same_files: Mapping[str, Any] = {}
+    same: Mapping[str, Any] = {}
 
     @property
     def is_to_write(self) -> bool:
@@ -85,7 +85,7 @@ class PlannedRow:
             self.joins,
             self.held,
             self.is_cut,
-            self.same_files,
+            self.same,
         )
 
     def shown(self, name: str) -> Any:
@@ -390,7 +390,7 @@ def rows_to_apply(
             if row.record_id is None or name not in row.given or name in row.write:
                 continue
             # Nothing is kept of what the plan saw: it was what the table says.
-            seen = row.same_files.get(name, row.given[name])
+            seen = row.same.get(name, row.given[name])
             now = None if is_gone or there is None else there[1][position]
             if now is None or not is_same(form, now, seen):
                 changed[name] = seen
