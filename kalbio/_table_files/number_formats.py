@@ -76,7 +76,7 @@ class _Section:
 
 def doubt(value: int | float | str, code: str) -> Doubtful | None:
     """Return what a cell of this format is where it does not show what it holds, None where it shows that."""
-    if code in ("General", "@"):
+    if code in ("General", "@") or (not isinstance(value, str) and _shows_every_number(code)):
         return None
     held = safe_repr(value)
     by = f", because of its format {safe_repr(code)}"
@@ -97,6 +97,15 @@ def doubt(value: int | float | str, code: str) -> Doubtful | None:
         what = "something else" if text is None else f"as {safe_repr(text)}" if text else "nothing"
         return Doubtful(value, f"shows {what} and holds {held}{by}; {cure}", _unit(section, beside))
     return None if candidates else Doubtful(value, f"shows no number and holds {held}{by}; {cure}")
+
+
+@lru_cache(512)
+def _shows_every_number(code: str) -> bool:
+    """Whether a format such as `0.00` shows every number, so that none of many cells has to be looked at."""
+    first, *others = _sections(code)
+    if others or first.condition or "+" in first.before or not set("0G") & set(first.number.replace("General", "G")):
+        return False
+    return _beside(first, 1, False) == ""
 
 
 @lru_cache(512)
