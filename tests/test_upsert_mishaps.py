@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Iterator
@@ -376,3 +377,20 @@ def test_a_load_that_is_stopped_before_anything_is_sent_has_an_empty_outcome(
     outcome.save(tmp_path / ("report.json" if call in ("upsert", "apply") else "rows.csv"))
     with pytest.raises(OutcomeError, match="sent"):
         outcome.raise_for_failures()
+
+
+@pytest.mark.parametrize("world", ["async"], indirect=True)
+def test_a_time_limit_leaves_an_outcome_too(lab: Lab) -> None:
+    """A load whose time is up before anything was sent has its outcome on the cause of the TimeoutError."""
+
+    lab.api.clear_caches()
+    lab.fail(slow=20, times=9)
+
+    async def load() -> None:
+        async with asyncio.timeout(0):
+            await lab.api.records.upsert(table(3), "Compound")
+
+    with pytest.raises(TimeoutError) as caught:
+        lab.world(load())
+    outcome = caught.value.__cause__.outcome  # type: ignore[union-attr]
+    assert (outcome.ok, len(outcome), writes(lab)) == (False, 0, [])

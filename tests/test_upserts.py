@@ -775,6 +775,8 @@ def test_new_fields_of_text_that_could_be_numbers_are_noted(lab: Lab) -> None:
         "'Comma' becomes a field of text, and all of its cells look like numbers, some with a decimal comma (for "
         "those, give the converter kalbio.reading.decimal_comma)",
     ]
+    cures = [note.partition("give create_fields=")[2] for note in plan(lab, rows, create_fields=True).notes]
+    assert cures == ["", "{'Nearly': 'number', 'Comma': 'number'}"]
     mixed = [{"Compound": f"U-{n}", "Mixed": "n/a" if n % 2 else str(n)} for n in range(10)]
     assert plan(lab, mixed, create_fields=True).notes == ()
 

@@ -118,7 +118,10 @@ def text_notes(rows: Rows, made: Mapping[str, str], types: Mapping[str, str]) ->
             notes.append((f"{safe_repr(name)} becomes a field of text, and {what}", for_one))
     # A field cannot be deleted, nor can its type be changed; and a dict makes only the fields that it names.
     cure = f"create_fields={{{', '.join(f'{safe_repr(name)}: {safe_repr(kind)}' for name, kind in wanted.items())}}}"
-    return [f"{note}; for a field {for_one} give {cure}" for note, for_one in notes]
+    found = [note for note, _ in notes]
+    if found:  # one dict has the types of all of them
+        found[-1] += f"; for {f'a field {notes[0][1]}' if len(found) == 1 else 'fields of these types'} give {cure}"
+    return found
 
 
 _Seen: TypeAlias = tuple[str, str, str]
