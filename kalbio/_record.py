@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 1ea52f347d99)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest 043a98dec30e)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.errors import KalbioError
+from kalbio._model.field_contents import listed_content, may_be_listed
 from kalbio._model.record_json import entries_of
 from kalbio._model.record_values import UNDECIDED, contents, current_entry, with_value
 from kalbio._model.records import RecordData, RecordValue, content_by_ids
@@ -85,7 +86,8 @@ class WritableRecord(RecordData):
         Args:
             field_id: the data field: object, id, or name.
             content: the value. Numbers may be numbers or text, dates `date` or `datetime`; NaN is refused. For records
-                and people give the objects or their ids; a file that another value has is taken, too.
+                and people give the objects or their ids; a file that another value has is taken, too. For a field of
+                several choices give a list; text is split at semicolons, as in a load.
             activity_id: the activity to write it in: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
             verify: whether to check the history when the answer is lost, and to write the value again only if it is not
@@ -110,7 +112,8 @@ class WritableRecord(RecordData):
         """
         client = self._require_client()
         scope = scope_of(client, field_id, activity_id, record_view_id)
-        return self._write(client, scope, as_content(content), verify=verify)
+        content = content_in(client, scope[0], as_content(content))
+        return self._write(client, scope, content, verify=verify)
 
     def _write(
         self, client: Client, scope: Scope, content: Any, *, verify: bool = False, before: str | None = None
@@ -402,6 +405,14 @@ class WritableRecord(RecordData):
 
 def _view(identifier: Any) -> str:
     return plain_id(identifier, "record view", RecordViewData)
+
+
+def content_in(client: Client, field_id: str, content: Any) -> Any:
+    """Return a content as it is written in a field: text for several choices or addresses is the list of a load."""
+    if not isinstance(content, str) or not may_be_listed(content):
+        return content
+    field = (client.directory[DATA_FIELDS].catalog()).find(field_id)
+    return content if field is None else listed_content(field, content)
 
 
 def scope_of(client: Client, field_id: Any, activity_id: Any, record_view_id: Any) -> Scope:

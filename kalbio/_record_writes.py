@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 22808cc59d26)
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest d0c545b50e51)
 """Many records and values, written a few at a time."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio._policy import default_on_error, end_on_error
 from kalbio._progress import with_progress
-from kalbio._record import RecordKey, scope_of, show_value, write_value
+from kalbio._record import RecordKey, content_in, scope_of, show_value, write_value
 from kalbio._resumable_writes import ValueReconciler, WithWorkspace, Write, write_all, write_each
 from kalbio._resumable_writes import open_journal as open_journal_file
 from kalbio._service import Service
@@ -281,6 +281,7 @@ class BulkWrites(Service):
             strict_json.encode(content, f"rows[{index}]['content']")
             with in_row(index):
                 scope = scope_of(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
+                content = content_in(self._client, scope[0], content)
             writes.append((record_id, scope, content))
         return writes
 

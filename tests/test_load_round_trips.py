@@ -17,6 +17,7 @@ from kalbio._core.emulator.calls import UploadedFile
 from kalbio._model.field_types import FIELD_TYPES
 from kalbio.loading import LoadRefusedError
 from kalbio.reading import decimal_comma, unicode_minus, without_unit
+from kalbio.records import ValueToWrite
 from kalbio.sandbox import files, values
 from tests.conftest import Lab, World
 
@@ -206,6 +207,30 @@ def test_text_that_may_be_several_choices_is_refused(lab: Lab) -> None:
     assert records.table(**loaded)["a multiselect"] == [["hit", "lead"]]
     records.upsert([{"Compound": "S-1", "a multiselect": "2,4-D;"}], key="Compound")
     assert records.table(**loaded)["a multiselect"] == [["2,4-D"]]
+
+
+def test_text_for_several_choices_is_written_as_a_load_does(lab: Lab) -> None:
+    """`add_value`, `update_field` and `add_values` split text for several choices, and refuse what a load refuses."""
+    world = lab.world
+    record = world(lab.api.records.get_or_create_record({"Compound": "S-2"}))
+    field = next(one for one in lab.client.entity_fields.get_data_fields() if one.field_name == "a multiselect")
+    for content, kept in (
+        ("hit; lead", ["hit", "lead"]), ("['hit', 'x; y']", ["hit", "x; y"]), ("2,4-D;", ["2,4-D"]),
+        (["a, b"], ["a, b"]),
+    ):  # fmt: skip
+        for named in ("a multiselect", field.id):
+            assert world(record.add_value(named, content)).content == kept
+    world(record.update_field(field.id, "a; b", None))
+    assert record["a multiselect"] == ["a", "b"]
+    row: ValueToWrite = {"record": record, "field": "a multiselect", "content": "c; d"}
+    assert world(lab.api.records.add_values([row])).ok
+    assert world(record.add_value("a text", "a; b")).content == "a; b"
+    with pytest.raises(
+        ValueError, match=r"content is 'hit, lead', which may be one .*for a single text \['hit, lead'\]"
+    ):
+        world(record.add_value("a multiselect", "hit, lead"))
+    with pytest.raises(ValueError, match=r"rows\[0\]: content is '\[x\]', which"):
+        world(lab.api.records.add_values([{**row, "content": "[x]"}]))
 
 
 def test_a_column_of_lists_makes_a_field_of_several_choices(lab: Lab) -> None:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.text.display import safe_repr
 from kalbio._model.content_writing import FileToUpload
-from kalbio._model.field_types import form_of
+from kalbio._model.field_types import CHOICES, TEXTS, form_of
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.plain_cells import MISSING, CellError
 
-__all__ = ["MISSING", "CellError", "FileToUpload", "content_for", "fits_import", "same_content"]
+__all__ = [
+    "MISSING", "CellError", "FileToUpload", "content_for", "fits_import", "listed_content", "may_be_listed",
+    "same_content",
+]  # fmt: skip
+
+_SIGNS = frozenset(";,|\n[(")
 
 
 def content_for(field: EntityFieldData, cell: Any) -> Any:
@@ -23,6 +30,29 @@ def content_for(field: EntityFieldData, cell: Any) -> Any:
     field has no room for the cell; the text says what is wrong and the cure, and reads on from the cell.
     """
     return form_of(field).write(cell)
+
+
+def listed_content(field: EntityFieldData, text: str) -> Any:
+    """Return a text for a field of several texts as the list that a load makes of it; for other fields the text.
+
+    Raises ValueError where it may be one text or several.
+    """
+    form = form_of(field)
+    if form not in (TEXTS, CHOICES):
+        return text
+    try:
+        found = form.write(text)
+    except CellError:
+        raise ArgumentError(
+            f"content is {safe_repr(text)}, which may be one text or several, and the field takes a list; give that, as"
+            f" in ['hit', 'lead'], for a single text {safe_repr([text])}"
+        ) from None
+    return text if found is MISSING else found
+
+
+def may_be_listed(text: str) -> bool:
+    """Whether a text has a sign of a list, so that it matters whether its field takes several texts."""
+    return not _SIGNS.isdisjoint(text)
 
 
 def same_content(field: EntityFieldData, old: Any, new: Any) -> bool:

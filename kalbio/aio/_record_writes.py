@@ -25,7 +25,7 @@ from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio.aio._activity import RECORDS, Record
 from kalbio.aio._policy import default_on_error, end_on_error
 from kalbio.aio._progress import with_progress
-from kalbio.aio._record import RecordKey, scope_of, show_value, write_value
+from kalbio.aio._record import RecordKey, content_in, scope_of, show_value, write_value
 from kalbio.aio._resumable_writes import ValueReconciler, WithWorkspace, Write, write_all, write_each
 from kalbio.aio._resumable_writes import open_journal as open_journal_file
 from kalbio.aio._service import Service
@@ -280,6 +280,7 @@ class BulkWrites(Service):
             strict_json.encode(content, f"rows[{index}]['content']")
             with in_row(index):
                 scope = await scope_of(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
+                content = await content_in(self._client, scope[0], content)
             writes.append((record_id, scope, content))
         return writes
 
