@@ -78,7 +78,7 @@ def _without_zeros(key: Key) -> Key:
 
 def other_spellings(keys: Sequence[Key]) -> list[Key]:
     """Return how others may have written keys, the usual ways of all keys first; of many keys not all ways."""
-    rounds = zip_longest(*map(spellings, keys))
+    rounds = zip_longest(*map(spellings, keys[:_MOST_ASKED]))
     return list(islice((key for some in rounds for key in some if key is not None), _MOST_ASKED))
 
 
