@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openpyxl import Workbook
+from openpyxl.formatting.rule import Rule
+from openpyxl.styles import Font
+from openpyxl.styles.differential import DifferentialStyle
+from openpyxl.styles.numbers import NumberFormat
 
 from kalbio.reading import RefusedCellsError, decimal_comma, read_rows, without_unit
 from kalbio.testing import InProcess
@@ -98,6 +103,36 @@ def test_a_converter_for_text_says_nothing_of_a_doubtful_number(tmp_path: Path) 
         path, converters={"v": [decimal_comma, lambda cell: cell if isinstance(cell, str) else f">{cell}"]}
     )
     assert list(rows) == [{"v": ">10"}, {"v": "1.5"}]
+
+
+def test_a_format_under_a_condition_is_in_doubt(tmp_path: Path) -> None:
+    """Numbers that a conditional format may show as something else are refused; those beside, and colours, are not."""
+    made = Workbook()
+    sheet: Any = made.active
+    for row in (["v", "w", "x"], [0.001, 0.001, "t"], [5, 5, "t"], [7, 7, "t"]):
+        sheet.append(row)
+    lod = NumberFormat(numFmtId=170, formatCode='"<0.01"')
+    for area, style in (("A2:A3", {"numFmt": lod}), ("B2:B9", {"font": Font(color="FF0000")})):
+        rule = Rule(type="cellIs", operator="lessThan", formula=["0.01"], dxf=DifferentialStyle(**style))
+        sheet.conditional_formatting.add(area, rule)
+    made.save(tmp_path / "t.xlsx")
+    with pytest.raises(RefusedCellsError, match=r"0.001 may show as '<0.01' .*\"<0.01\"' under a condition") as refusal:
+        read_rows(tmp_path / "t.xlsx")
+    assert [(cell.row, cell.column) for cell in refusal.value.cells] == [(2, "v"), (3, "v")]
+    assert len(read_rows(tmp_path / "t.xlsx", converters={"v": lambda cell: cell})) == 3
+
+
+def test_a_month_is_no_day(tmp_path: Path) -> None:
+    """A date that shows as a month or a year is refused: Excel makes the first day of `Feb 2026`."""
+    day = date(2026, 2, 1)
+    formats = ["d.m.yy", "yyyy-mm-dd", "[$-409]d-mmm", "mmm-yy", "mm/yyyy", "yyyy", 'yyyy"d"']
+    path = book(tmp_path / "t.xlsx", [(day, code) for code in formats])
+    with pytest.raises(
+        RefusedCellsError, match="shows no day because of its format 'mmm-yy', and holds 2026-02-01"
+    ) as odd:
+        read_rows(path)
+    assert [cell.row for cell in odd.value.cells] == [5, 6, 7, 8]
+    assert {cell["v"] for cell in read_rows(path, converters={"v": lambda held: held})} == {day}
 
 
 def test_a_load_refuses_what_shows_something_else(tmp_path: Path) -> None:

@@ -428,8 +428,19 @@ def write_json(cell: Any) -> Any:
     value = plain_cell(cell)
     if isinstance(value, str):
         found = _parsed(value)
+        if found is None and _is_shown_by_python(value):
+            raise CellError("is a dict or a list as Python shows it, and no JSON; write it by json.dumps(...)")
         return value if found is None else found
     return value if value is MISSING else _as_json(value)
+
+
+def _is_shown_by_python(text: str) -> bool:
+    """Whether a text is what pandas writes into a file for a dict or a list."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+        return isinstance(ast.literal_eval(text.strip()), dict | list)
+    return False
 
 
 def _as_json(value: Any) -> Any:

@@ -55,7 +55,7 @@ def _rows(path: Path, sheet: str | None, skip_rows: int) -> list[tuple[int, dict
         )
     chosen = [sheet] if sheet is not None else list(sheets)
     cells = {name: _cells(sheets[name]) for name in chosen}
-    found = {name: _values(cells[name], book.epoch) for name in chosen}
+    found = {name: _values(cells[name], book.epoch, _formats_on_condition(sheets[name])) for name in chosen}
     # Results and formulas can only be read one after the other. The type of a result that is an empty text is str.
     blank = {
         name: [at for at, cell in cells[name].items() if cell.value is None and cell.data_type != "str"]
@@ -142,9 +142,29 @@ def _has_formulas(path: Path) -> bool:
         return any(_FORMULA.search(packed.read(name)) for name in packed.namelist() if name.endswith(".xml"))
 
 
-def _values(cells: dict[tuple[int, int], Any], epoch: datetime) -> dict[tuple[int, int], Any]:
-    """Return the values of the cells that have one."""
-    return {at: _value(cell, epoch) for at, cell in cells.items() if cell.value is not None and cell.value != ""}
+def _values(
+    cells: dict[tuple[int, int], Any], epoch: datetime, others: Sequence[tuple[Any, str]]
+) -> dict[tuple[int, int], Any]:
+    """Return the values of the cells that have one. Some areas may have other formats under conditions."""
+    found = {at: _value(cell, epoch) for at, cell in cells.items() if cell.value is not None and cell.value != ""}
+    for area, code in others:
+        (first_column, first_row, last_column, last_row) = area.bounds
+        for (row, column), value in found.items():
+            inside = first_row <= row <= last_row and first_column <= column <= last_column
+            if inside and not isinstance(value, Doubtful | bool | date):
+                found[row, column] = doubt(value, code, under_condition=True) or value
+    return found
+
+
+def _formats_on_condition(sheet: Any) -> list[tuple[Any, str]]:
+    """Return the areas of a sheet whose cells have another format where a condition holds, each with that format."""
+    return [
+        (area, rule.dxf.numFmt.formatCode)
+        for formatting in sheet.conditional_formatting
+        for rule in formatting.rules
+        if rule.dxf is not None and rule.dxf.numFmt is not None
+        for area in formatting.sqref.ranges
+    ]
 
 
 def _formulas(cells: dict[tuple[int, int], Any], blank: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Doubtful]:
@@ -170,6 +190,14 @@ def _value(cell: Any, epoch: datetime) -> Any:
         return _number(value, cell, epoch)
     if '"' in cell.number_format and not set("dhmsy") & set(_shown(cell).casefold()):
         return Doubtful(value, f"is a number, taken for a date because of its format {cell.number_format}; change that")
+    form = _shown(cell).casefold()
+    if "d" not in form and set("ym") & set(form) and not set("hs") & set(form) and isinstance(value, date):
+        day = f"{value:%Y-%m-%d}"
+        return Doubtful(
+            value,
+            f"shows no day because of its format {safe_repr(cell.number_format)}, and holds {day}; format it as a day,"
+            f" or give a converter, which gets {day}",
+        )
     return _moment(value, epoch)
 
 

@@ -74,19 +74,25 @@ class _Section:
         return self.before + self.after
 
 
-def doubt(value: int | float | str, code: str) -> Doubtful | None:
-    """Return what a cell of this format is where it does not show what it holds, None where it shows that."""
+def doubt(value: int | float | str, code: str, *, under_condition: bool = False) -> Doubtful | None:
+    """Return what a cell of this format is where it does not show what it holds, None where it shows that.
+
+    The format may be one that the cell has `under_condition` only: whether that holds is not known.
+    """
     if code in ("General", "@") or (not isinstance(value, str) and _shows_every_number(code)):
         return None
     held = safe_repr(value)
     by = f", because of its format {safe_repr(code)}"
+    shows = "shows"
+    if under_condition:
+        by, shows = f"{by} under a condition", "may show"
     cure = f"write there what is meant, in the format General, or give a converter, which gets {held}"
     if isinstance(value, str):
         section = _of_text(code)
         if section is None or (section.shape in ("@", "G") and not section.text.strip(_BLANKS) and not section.is_odd):
             return None
         shown = section.before + (value if section.shape in ("@", "G") else "") + section.after
-        return Doubtful(value, f"shows as {safe_repr(shown)}{by}; {cure}" if shown else f"shows nothing{by}; {cure}")
+        return Doubtful(value, f"{shows} {f'as {safe_repr(shown)}' if shown else 'nothing'}{by}; {cure}")
     candidates = _of_number(code, value)
     for section, is_own in candidates:
         beside = _beside(section, value, is_own)
@@ -95,8 +101,8 @@ def doubt(value: int | float | str, code: str) -> Doubtful | None:
         # How a minus shows beside a condition is not known.
         text = None if value < 0 and section.condition else _as_shown(section, value, is_own)
         what = "something else" if text is None else f"as {safe_repr(text)}" if text else "nothing"
-        return Doubtful(value, f"shows {what} and holds {held}{by}; {cure}", _unit(section, beside))
-    return None if candidates else Doubtful(value, f"shows no number and holds {held}{by}; {cure}")
+        return Doubtful(value, f"{shows} {what} and holds {held}{by}; {cure}", _unit(section, beside))
+    return None if candidates else Doubtful(value, f"{shows} no number and holds {held}{by}; {cure}")
 
 
 @lru_cache(512)
