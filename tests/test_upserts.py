@@ -332,6 +332,15 @@ def test_a_field_that_looks_like_another_one_is_not_made(lab: Lab) -> None:
         plan(lab, [{"Compound": "U-0", "logP": 1}], create_fields={"logP": "text"})
 
 
+def test_a_type_whose_first_record_was_made_meanwhile_is_read(lab: Lab) -> None:
+    """A plan for a type without records meets those that others have made since: their values are conflicts."""
+    lab.client.entity_fields.get_or_create_key_field("Plate")
+    lab.client.entity_fields.get_or_create_data_field("Remark", "text")
+    made = plan(lab, [{"Plate": "P-1", "Remark": "ours"}], key="Plate")
+    lab.client.records.get_or_create_record({"Plate": "P-1"}).add_value("Remark", "theirs")
+    assert [(cell.old, cell.new) for cell in apply(lab, made).conflicts] == [("theirs", "ours")]
+
+
 def test_a_field_that_somebody_made_since_the_plan_is_not_written_over(lab: Lab) -> None:
     """The values of a field that was to be made, and was made by somebody else, are conflicts."""
     upsert(lab, table(1))
