@@ -42,3 +42,25 @@ def test_points_are_decimals_where_no_comma_says_otherwise(lab: Lab, tmp_path: P
     assert load(lab, tmp_path / "en.csv", text) == {"D-1": 1.234, "D-2": 12.5}
     comments = lab.client.records.table("Compound", fields=["Comment"])["Comment"]
     assert {"1,5", "1.234"} <= set(comments)
+
+
+def test_thousands_alone_are_noted_where_semicolons_separate(lab: Lab, tmp_path: Path) -> None:
+    """Numbers that all look like thousands load as fractions, and the plan of a file with semicolons says so."""
+    lab.client.entity_fields.get_or_create_data_field("MW", "number")
+    plan = lab.client.records.plan_upsert
+    path = tmp_path / "t.csv"
+    for separator, cells, noted in (
+        (";", ("1.234", "12.500", "2.000"), True), (";", ("1.234", "12.5"), False), (";", ("1.234", "0.125"), False),
+        (",", ("1.234", "12.500"), False), (";", ("1.234",), True),
+    ):  # fmt: skip
+        lines = [f"C-{number}{separator}{cell}{separator}1.234" for number, cell in enumerate(cells)]
+        path.write_text("\n".join([f"Compound{separator}MW{separator}Comment", *lines]), encoding="utf-8")
+        notes = [note for note in plan(path, key="Compound").notes if "thousands" in note]
+        assert bool(notes) == noted
+        if noted:
+            (note,) = notes
+            assert note.startswith(
+                "'MW': all cells have three digits behind a point, as '1.234', and count as fractions"
+            )
+    chain = {"MW": ["grouped-by-points", "decimal-comma"]}
+    assert plan(path, key="Compound", converters=chain).notes == ()

@@ -75,6 +75,11 @@ def has_decimal_comma(cell: Any) -> bool:
     return bool(_DECIMAL_COMMA.fullmatch(number)) or (number.count(".") >= _SEVERAL and bool(_POINTS.fullmatch(number)))
 
 
+def may_be_thousands(cell: Any) -> bool:
+    """Whether a cell is text of a number with one group of three digits behind a point."""
+    return isinstance(cell, str) and cell.count(".") == 1 and bool(_POINTS.fullmatch(parted(cell)[1].strip()))
+
+
 def check_beside_commas(cell: Any) -> None:
     """Raise CellError where a cell, in a column with decimal commas, may be thousands or a fraction."""
     if isinstance(cell, str) and _POINTS.fullmatch(parted(cell)[1].strip()):

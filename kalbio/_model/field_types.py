@@ -108,6 +108,9 @@ PLAIN_NUMBER = attrs.evolve(NUMBER, name="number without a sign")
 """How a qualified number is read as a number: one with a sign, such as `>10`, is none."""
 STANDING = Form("as it stands", "str", "string", "str", "", as_it_stands)
 
+NUMBERS = (writing.write_number, writing.write_qualified)
+"""What writes cells that are numbers."""
+
 SEEN = "seen in answers of the platform"
 DOCUMENTED = "documented, not seen"
 ASSUMED = "assumed"
@@ -199,7 +202,7 @@ def write_in_column(form: Form, cells: Iterable[Any]) -> Callable[[Any], Any]:
     In a column of numbers with decimal commas, `1.234` may be thousands.
     """
     write = form.write
-    if write not in (writing.write_number, writing.write_qualified) or not any(map(has_decimal_comma, cells)):
+    if write not in NUMBERS or not any(map(has_decimal_comma, cells)):
         return write
 
     def checked(cell: Any) -> Any:

@@ -81,8 +81,8 @@ def _is_utf8(data: bytes) -> bool:
 
 def from_delimited(
     path: Path, separator: str | None, encoding: str | None, skip_rows: int = 0
-) -> tuple[list[Any], Iterator[Any]]:
-    """Return the header and the numbered rows of separated values, every cell as its text.
+) -> tuple[list[Any], Iterator[Any], str]:
+    """Return the header and the numbered rows of separated values, every cell as its text, and what separates them.
 
     So many lines at the beginning are not looked at; the first one behind them that is not blank has the names.
     """
@@ -95,7 +95,7 @@ def from_delimited(
         text = text[named.end() :]  # from the end of that line on, so that lines keep their numbers
     if skip_rows:
         text = _without_first(path, text, skip_rows)
-    lines = _parsed(path, text, separator) if separator else _parsed_as_told(path, text)
+    separator, lines = (separator, _parsed(path, text, separator)) if separator else _parsed_as_told(path, text)
     if not lines:
         below = f" below line {skip_rows}" if skip_rows else ""
         raise ArgumentError(f"{path.name!r} is empty{below}: the first line has the names of the columns")
@@ -109,7 +109,7 @@ def from_delimited(
                 f"{path.name!r}, line {number}: {count}, where the header has {len(header)}; a cell with a"
                 f" separator or a line break in it stands in double quotes{too_many}{_cure_of_lines_above(text)}"
             )
-    return [*header], iter(rest)
+    return [*header], iter(rest), separator
 
 
 def _without_first(path: Path, text: str, count: int) -> str:
@@ -180,12 +180,13 @@ def _lines(path: Path, text: str, separator: str) -> list[tuple[int, Sequence[st
     return rows
 
 
-def _parsed_as_told(path: Path, text: str) -> list[tuple[int, Sequence[str]]]:
-    """Return the lines, separated by what gives all of them the same number of cells, more than one."""
+def _parsed_as_told(path: Path, text: str) -> tuple[str, list[tuple[int, Sequence[str]]]]:
+    """Return a separator and the lines, separated by what gives all of them the same number of cells, more than one."""
     head = _FIRST_LINE.match(text)[0].strip("\r\n")  # type: ignore[index]  # it matches nothing, if need be
     there = [separator for separator in _SEPARATORS if separator in head]
     if len(there) <= 1:
-        lines = _parsed(path, text, there[0] if there else ",")
+        only = there[0] if there else ","
+        lines = _parsed(path, text, only)
         # A line before the names of the columns would make one column of the whole table.
         rest = [",".join(cells) for _, cells in lines[1:]]
         if not there and rest and any(all(separator in line for line in rest) for separator in _SEPARATORS):
@@ -195,7 +196,7 @@ def _parsed_as_told(path: Path, text: str) -> list[tuple[int, Sequence[str]]]:
                 f"{path.name!r}: the first line, {safe_repr(head.strip())}, has one name, and all other lines look like"
                 f" several cells; give {skip}, or separator={free} if the table has one column"
             )
-        return lines
+        return only, lines
     fitting: dict[str, list[tuple[int, Sequence[str]]]] = {}
     for separator in there:
         try:
@@ -206,7 +207,7 @@ def _parsed_as_told(path: Path, text: str) -> list[tuple[int, Sequence[str]]]:
         if len(widths) == 1 and widths != {1}:
             fitting[separator] = lines
     if len(fitting) == 1:
-        return next(iter(fitting.values()))
+        return next(iter(fitting.items()))
     options = " or ".join(_SEPARATORS[separator] for separator in fitting or there)
     raise ArgumentError(
         f"{path.name!r}: what separates the cells cannot be told; give separator={options}{_cure_of_lines_above(text)}"

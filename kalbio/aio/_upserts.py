@@ -51,6 +51,7 @@ from kalbio.loading.planning import (
     rows_to_apply,
     rows_to_load,
     split_conflicts,
+    thousands_notes,
 )
 from kalbio.loading.report import LoadReport
 from kalbio.loading.resuming import settle
@@ -250,7 +251,8 @@ class Upserts(BulkWrites):
         if only_changed:
             await leave_out_same(self._client, planned, state.records, layout.columns)
         _note_joining(planned, state)
-        notes, rows_of_table = [*([] if len(rows) else [_NO_ROWS]), *fields.notes], planned
+        notes = [*([] if len(rows) else [_NO_ROWS]), *fields.notes, *thousands_notes(rows, layout.columns)]
+        rows_of_table = planned
         planned, empty = leave_out_empty(planned)
         if empty:
             notes.append(f"not made, because all of their cells are refused: {records_shown(empty)}")

@@ -10,9 +10,9 @@ import attrs
 
 from kalbio._core.errors import IdentifierError
 from kalbio._core.text.display import safe_repr
-from kalbio._model.cell_refusals import UnitError
+from kalbio._model.cell_refusals import THOUSANDS_CURE, UnitError, may_be_thousands
 from kalbio._model.content_writing import FileToUpload, same_json
-from kalbio._model.field_types import TEXT, Form, form_of, write_in_column
+from kalbio._model.field_types import NUMBERS, TEXT, Form, form_of, write_in_column
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.keys import key_text
 from kalbio._model.plain_cells import MISSING, CellError
@@ -302,6 +302,24 @@ def hold_back_near_twins(rows: Sequence[PlannedRow], known: Collection[Key], ref
 def _odd(key: Key) -> str:
     odd = oddities(key)
     return f"; {safe_repr(key_shown(key))} is the odd one, it has {' and '.join(odd)}" if odd else ""
+
+
+def thousands_notes(rows: Rows, columns: Mapping[str, EntityFieldData]) -> list[str]:
+    """Return what is told of columns of numbers that look like thousands alone, in a file that semicolons separate.
+
+    Such files come from where commas stand before the decimals, and points between thousands.
+    """
+    if rows.separator != ";":
+        return []
+    notes: list[str] = []
+    for name, field in columns.items():
+        cells = [row[name] for row in rows.rows if name in row]
+        if form_of(field).write in NUMBERS and cells and all(map(may_be_thousands, cells)):
+            notes.append(
+                f"{safe_repr(name)}: all cells have three digits behind a point, as {safe_repr(cells[0])}, and count as"
+                f" fractions; if they are thousands, {THOUSANDS_CURE}"
+            )
+    return notes
 
 
 def odd_key_notes(rows: Sequence[PlannedRow], names: Sequence[str]) -> list[str]:

@@ -40,12 +40,14 @@ class Rows(Sequence[dict[str, Any]]):
         rows: the rows.
         numbers: where each row stands in its source: the line of a text file, the row of a sheet, else from 0 on.
         refused: cells that have no form; `read_rows` raises where there is one.
+        separator: what stands between the cells of a text file; None for another source.
     """
 
     columns: list[str]
     rows: list[dict[str, Any]]
     numbers: list[int]
     refused: list[RefusedCell]
+    separator: str | None = None
 
     @overload
     def __getitem__(self, index: int) -> dict[str, Any]: ...
@@ -148,7 +150,8 @@ def read_cells(
     With `nested`, lists, dicts, paths and objects of the platform are left as they are, for the field to say whether it
     takes them.
     """
-    found, numbered = _table(source, sheet, separator, encoding, require_whole_number("skip_rows", skip_rows, 0))
+    first = require_whole_number("skip_rows", skip_rows, 0)
+    found, numbered, separated_by = _table(source, sheet, separator, encoding, first)
     names = _names(found, columns or {})
     converts = _converts(found, converters or {})
     rows: list[dict[str, Any]] = []
@@ -191,7 +194,7 @@ def read_cells(
                 row[name] = cell
         rows.append(row)
         numbers.append(number)
-    return Rows([name for name in names if name], rows, numbers, refused)
+    return Rows([name for name in names if name], rows, numbers, refused, separated_by)
 
 
 def _names(found: Sequence[Any], columns: Mapping[Any, str | None]) -> list[str | None]:
@@ -266,7 +269,8 @@ def _plain(value: Any, nested: bool) -> Any:
 
 def _table(
     source: Any, sheet: str | None, separator: str | None, encoding: str | None, skip_rows: int
-) -> tuple[list[Any], Numbered]:
+) -> tuple[list[Any], Numbered, str | None]:
+    """Return the columns and the numbered rows of a table, and what separates the cells where it is a text file."""
     if isinstance(source, str | os.PathLike):
         _check_path(source)
         return _file(Path(source), sheet, separator, encoding, skip_rows)
@@ -276,20 +280,20 @@ def _table(
             raise ArgumentError(f"{name} is for files, and the table is no path of one: {safe_repr(source)}")
     if isinstance(source, Table):
         # Without the ids: they are no field, and pushed they would make one.
-        return [column.name for column in source.fields], enumerate(zip(*source.contents, strict=True))
+        return [column.name for column in source.fields], enumerate(zip(*source.contents, strict=True)), None
     frame = from_frame(source)
     if frame is not None:
-        return frame
+        return *frame, None
     if isinstance(source, bytes | bytearray | memoryview) or callable(getattr(source, "read", None)):
         raise ArgumentError(_path_of(source))
     if isinstance(source, Mapping):
-        return _columns(source)
+        return *_columns(source), None
     if not isinstance(source, Iterable):
         raise ArgumentError(
             "A table is a frame, a list of dicts, a dict of lists, something that gives an Arrow stream, or the path of"
             f" a file; got {safe_repr(source)}"
         )
-    return _records(source)
+    return *_records(source), None
 
 
 def _check_path(source: str | os.PathLike[str]) -> None:
@@ -317,7 +321,7 @@ def _path_of(source: Any) -> str:
 
 def _file(
     path: Path, sheet: str | None, separator: str | None, encoding: str | None, skip_rows: int
-) -> tuple[list[Any], Numbered]:
+) -> tuple[list[Any], Numbered, str | None]:
     kind = path.suffix.lower()
     if sheet is not None and kind not in (".xlsx", ".xlsm"):
         raise ArgumentError(f"sheet is for Excel files; {path.name!r} has no sheets")
@@ -327,15 +331,15 @@ def _file(
     if separator is not None or encoding is not None:
         raise ArgumentError(f"separator and encoding are for text files; {path.name!r} is none")
     if kind in (".xlsx", ".xlsm"):
-        return from_xlsx(path, None if sheet is None else require_text("sheet", sheet), skip_rows)
+        return *from_xlsx(path, None if sheet is None else require_text("sheet", sheet), skip_rows), None
     if skip_rows:
         raise ArgumentError(f"skip_rows is for text files and Excel files; {path.name!r} is none")
     if kind in (".jsonl", ".ndjson"):
-        return _records(from_json_lines(path), first=1)
+        return *_records(from_json_lines(path), first=1), None
     if kind in (".parquet", ".pq"):
         frame = from_frame(path)
         assert frame is not None
-        return frame
+        return *frame, None
     known = ".csv, .txt, .tsv, .xlsx, .parquet, .jsonl and .ndjson"
     cure = "; save it as .xlsx" if kind in (".xls", ".xlsb", ".ods", ".numbers") else ""
     cure = "; unpack it" if kind in (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tgz", ".tar") else cure

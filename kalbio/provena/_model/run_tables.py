@@ -82,7 +82,7 @@ def _read_file(path: Path, sheet: str | None, separator: str | None, encoding: s
         if sheet is not None:
             raise ArgumentError(f"sheet is for Excel files; {path.name!r} has no sheets")
         separator = separator or ("\t" if kind in (".tsv", ".tab") else None)
-        heads, numbered = from_delimited(path, separator, encoding, skip_rows)
+        heads, numbered, _ = from_delimited(path, separator, encoding, skip_rows)
         noun = "line"
     elif kind in _EXCEL:
         if separator is not None or encoding is not None:
