@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 7c317ce89f4e)
+# Derived from kalbio/aio/workspace.py by scripts/regenerate; edit that file. (digest 55759c9899b2)
 """The workspace, its members and its groups."""
 
 from __future__ import annotations
@@ -78,6 +78,9 @@ class WorkspaceUser(Resource):
     def _text(self) -> str:
         return self.full_name or super()._text()
 
+    def _as_value(self) -> str:
+        return self.id
+
 
 class WorkspaceGroup(Resource):
     """A group of members."""
@@ -91,6 +94,9 @@ class WorkspaceGroup(Resource):
 
     def _text(self) -> str:
         return self.group_name or super()._text()
+
+    def _as_value(self) -> str:
+        return self.id
 
 
 class WorkspaceEvent(ReadsLikeDict):

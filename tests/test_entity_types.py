@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,8 @@ def test_a_type_of_several_keys_is_called_by_them(lab: Lab, world: World, pair: 
     assert repr(kind) == f"<EntityType 'Compound + Batch' {pair[:8]}>"
     assert "Compound + Batch" in kinds._repr_html_()
     assert len(lab.exchanges) == before
+    for copied in (copy.copy(kind), copy.deepcopy(kind), pickle.loads(pickle.dumps(kind))):
+        assert (copied, copied.shown_name) == (kind, "Compound + Batch")
     unlisted = type(kind)(kind.to_dict(), lab.api)
     assert (unlisted.shown_name, str(unlisted)) == ("", f"EntityType {pair[:8]}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -22,7 +23,7 @@ from kalbio._model.enums import DataFieldTypeEnum
 from kalbio._model.field_contents import MISSING, CellError, FileToUpload, content_for, fits_import, same_content
 from kalbio._model.fields import EntityFieldData
 from kalbio.reading import decimal_comma, grouped_digits, read_rows, unicode_minus, without_unit
-from kalbio.records import FileValue, Record, RecordLink
+from kalbio.records import FileValue, Record, RecordLink, RecordValue
 from kalbio.testing import InProcess
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"
@@ -390,3 +391,21 @@ def test_records_and_files_in_rows_count_as_their_ids() -> None:
     """A record, a link or a file in a table that is read is its id."""
     rows = read_rows([{"a": Record({"id": ID}), "b": RecordLink(OTHER), "c": FileValue({"file_id": ID})}])
     assert list(rows) == [{"a": ID, "b": OTHER, "c": ID}]
+
+
+def test_text_in_brackets_is_told_in_words_about_lists(recwarn: pytest.WarningsRecorder) -> None:
+    """What looks like a list is refused without the warnings of the parser of Python."""
+    warnings.simplefilter("always")
+    for text in (r"['a\d']", "[0x1for x in y]", "[1if 2 else 3]", r"['\N{DEGREE SIGN}']"):
+        assert "looks like a list" in refusal("multiselect", text)
+    assert content_for(field("multiselect"), repr(["it's", 'a "b"', "tab\t", "\x00é\u200b"])) == [
+        "it's", 'a "b"', "tab\t", "\x00é\u200b",
+    ]  # fmt: skip
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_a_value_of_a_record_is_what_it_holds() -> None:
+    """A cell that is a value of a record, of those that a record shows, is its content and not its id."""
+    value = RecordValue(id=OTHER, content="2.5", field_id=ID)
+    assert content_for(field("number"), value) == content_for(field("number"), "2.5")
+    assert content_for(field("text"), value) == "2.5"

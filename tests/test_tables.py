@@ -23,6 +23,7 @@ import httpx
 import nanoarrow
 import numpy
 import pandas
+import polars
 import pytest
 
 from kalbio import AmbiguousIdentifierError, F, IdentifierNotFoundError, tables
@@ -125,6 +126,19 @@ def test_a_misspelled_argument_is_named(lab: Lab) -> None:
             records.table(older={})
 
     assert asked(lab, lab.world, slip) == []
+
+
+def test_columns_of_all_libraries_are_lists(lab: Lab) -> None:
+    """A column is a list of ids, whatever its labels are, and no frame is asked for what its library warns of."""
+    ids = lab.world(lab.api.records.table("Compound")).record_ids[:1]
+    columns: list[Any] = [
+        pandas.Series(ids, index=["columns"]), pandas.Index(ids), pandas.Series(ids).array, polars.Series(ids),
+        dict.fromkeys(ids).keys(), iter(ids), numpy.array(ids),
+    ]  # fmt: skip
+    for column in columns:
+        assert [record.id for record in lab.world(lab.api.records.get_records_by_ids(column))] == ids
+    with pytest.raises(ValueError, match="Give a list, not <LazyFrame"):
+        lab.world(lab.api.records.get_records_by_ids(polars.LazyFrame({"id": ids})))
 
 
 def test_who_takes_a_table_for_a_frame_or_a_list_is_told_what_to_give(lab: Lab) -> None:

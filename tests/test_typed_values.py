@@ -264,19 +264,24 @@ def test_a_file_downloads_itself(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_what_was_read_can_be_written(lab: Lab) -> None:
-    """Values of links and files are written as they were read, records and people as their ids, by both calls."""
+    """Values are written as they were read, records and people as their ids, by both calls."""
     record, world = filled(lab), lab.world
     world(record.update_field_file("Spectrum", "nmr.txt", b"1 2 3", "text/plain"))
     other = world(lab.api.records.get_or_create_record({"Compound": "CPD-2"}))
     member = world(lab.api.workspace.get_members())[0]
     lab.client.entity_fields.get_or_create_data_field("Owner", "people")
+    names = {field.id: field.field_name for field in lab.client.entity_fields.get_data_fields()}
+    whole = world(lab.api.records.get_record_by_id(record.id))
+    shown = {names[known]: values[0] for known, values in whole.record_values.items() if known in names}
     sent: list[tuple[str, Any, Any]] = [
         ("Parent", other, other.id),
         ("Parent", record["Parent"], record.id),
         ("Spectrum", record["Spectrum"], {"file_id": record["Spectrum"].id}),
         ("Owner", member, member.id),
         ("Owner", (member,), [member.id]),
+        ("Tags", [shown["Parent"], "new"], [record.id, "new"]),
     ]
+    sent += [(field, shown[field], shown[field].content) for field in ("logP", "Spectrum")]
     for field, content, written in sent:
         world(other.add_value(field, content))
         assert body_of(lab, "addRecordValue")["content"] == written
@@ -307,6 +312,19 @@ def test_what_cannot_be_sent_says_what_can(lab: Lab, content: Any, cure: str) ->
     with pytest.raises(TypeError, match=re.escape(cure)):
         lab.world(record.add_value("Tags", content))
     assert lab.operations()[before:] == []
+
+
+def test_no_id_is_written_of_what_no_field_holds(lab: Lab) -> None:
+    """Fields, types and activities are refused as values, with the cure, rather than that their ids are written."""
+    record, world = filled(lab), lab.world
+    field = world(lab.api.entity_fields.get_data_fields())[0]
+    before = len(lab.operations())
+    for given in (field, [field], world(lab.api.activities.get_activities())[0]):
+        with pytest.raises(TypeError, match="give its id or its name"):
+            world(record.add_value("Tags", given))
+        with pytest.raises(TypeError, match="give its id or its name"):
+            world(lab.api.records.add_values([{"record": record, "field": "Tags", "content": given}]))
+    assert [name for name in lab.operations()[before:] if not name.startswith("list")] == []
 
 
 def test_a_value_shows_its_circumstances(lab: Lab) -> None:

@@ -48,6 +48,10 @@ _DAY_AND_MORE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
 _OTHER_SEPARATORS = {",": ",", "|": "|", "\n": r"\n"}
 """What people write between several choices in place of a semicolon, and how the converter is told."""
 
+_SHOWN_TEXT = r"""(?:'(?:[^'\\]|\\[\\'"nrtxuU])*'|"(?:[^"\\]|\\[\\'"nrtxuU])*")"""
+_SHOWN_LIST = re.compile(rf"[\[(]{_SHOWN_TEXT}(?:, {_SHOWN_TEXT})*,?[\])]")
+"""How Python shows a list of texts. Of anything else its parser warns, in words about source code."""
+
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -328,7 +332,7 @@ def _listed(text: str) -> list[str] | None:
     if not (text.startswith("[") and text.endswith("]")) and not text.startswith(("('", '("')):
         return None
     found = _parsed(text) if text.startswith("[") else None
-    if found is None:
+    if found is None and _SHOWN_LIST.fullmatch(text):
         with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
             shown = ast.literal_eval(text)
             found = list(shown) if isinstance(shown, list | tuple) and repr(shown) == text else None

@@ -42,7 +42,7 @@ def plain_cell(value: Any) -> Any:
     """Return what a value is to a field, MISSING where it is none. Raises CellError where it has no form.
 
     Text stays text, whatever it looks like. Empty text, None, NaN, NA and NaT of all libraries are no value. An object
-    of the platform counts as its id.
+    of the platform counts as its id, and a value of a record as what it holds.
     """
     kind = type(value)
     if kind is str:
@@ -71,8 +71,11 @@ def plain_cell(value: Any) -> Any:
 def _scalar(value: Any) -> Any:
     if value is None or value is MISSING:
         return MISSING
-    if isinstance(value, Resource | Identified) and value.id:
+    if isinstance(value, Identified) and value.id:
         return value.id
+    if isinstance(value, Resource) and value.id:
+        written = value._as_value()
+        return value.id if written is value else plain_cell(written)
     if isinstance(value, str):
         return _text(str(value)) if value else MISSING
     if isinstance(value, bool | int):

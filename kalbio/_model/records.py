@@ -13,7 +13,7 @@ from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.concurrency import forks
 from kalbio._core.json import lazy_json
 from kalbio._core.json.lazy_json import LazyObject
-from kalbio._core.objects.fixed import FixedDict, FixedList, fixed
+from kalbio._core.objects.fixed import FixedDict, FixedList, copied, fixed
 from kalbio._core.objects.identifiers import DictLike
 from kalbio._core.objects.resource import Field, Owner, Resource, TimeField, enum_text, text, texts, timestamp
 from kalbio._core.objects.uuids import is_uuid
@@ -154,6 +154,9 @@ class RecordValue(Resource):
         with suppress(AttributeError):  # that it was decoded from text
             del self._content, self._created_at
 
+    def _as_value(self) -> Any:
+        return copied(self.content)
+
     def _text(self) -> str:
         return str(self._raw.get("content"))
 
@@ -221,6 +224,9 @@ class RecordData(Resource):
         """The id, a UUID as text."""
         state = self._state
         return state.id if isinstance(state, LazyObject) else str(state.get("id", ""))
+
+    def _as_value(self) -> str:
+        return self.id
 
     @property
     def _raw(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from kalbio._table_files.doubtful import Doubtful
 _TOKEN = re.compile(
     r"""
     "(?P<quoted>[^"]*)"? | \\(?P<escaped>.) | _(?P<padding>.) | \*(?P<fill>.) | \[(?P<bracket>[^\]]*)\]?
-    | (?P<general>General) | (?P<exponent>[eE][+-]) | (?P<digit>[0#?]) | (?P<over>/[1-9][0-9]*) | (?P<mark>[.,/@%])
+    | (?P<general>(?i:General)) | (?P<exponent>[eE][+-]) | (?P<digit>[0#?]) | (?P<over>/[1-9][0-9]*) | (?P<mark>[.,/@%])
     | (?P<end>;) | (?P<plain>.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -40,6 +40,7 @@ _COMPARE = {
 }  # fmt: skip
 _UNIT = re.compile(r"[^\W\d_]|[°%\u2030]")
 _CURRENCY = re.compile(r"[$\xa2-\xa5\u20a0-\u20bf]|[A-Z]{3}")
+_MINUS = str.maketrans("\u2212\u2013", "--")
 _NEGATIVE = 1
 """The place of the section for numbers below zero."""
 
@@ -53,6 +54,7 @@ class _Section:
         condition: which numbers it is for, where it says so.
         is_coloured: whether it has a colour of its own.
         is_odd: whether it has what is not known to show a number.
+        is_filled: whether blanks fill the cell, as in the accounting formats, which show zero as a dash.
         before: the text before the number.
         number: what stands for the number.
         shape: the same, by one letter for each kind.
@@ -63,6 +65,7 @@ class _Section:
     condition: tuple[str, float] | None
     is_coloured: bool
     is_odd: bool
+    is_filled: bool
     before: str
     number: str
     shape: str
@@ -127,13 +130,13 @@ def _sections(code: str) -> tuple[_Section, ...]:
 
 
 def _section(tokens: Sequence[tuple[str, str]]) -> _Section:
-    condition, is_coloured, is_odd = None, False, False
+    condition, is_coloured, is_odd, is_filled = None, False, False, False
     kept: list[tuple[str, str]] = []
     for kind, text in tokens:
         if kind == "padding":
             continue
         if kind == "fill":
-            is_odd = is_odd or text not in _BLANKS
+            is_odd, is_filled = is_odd or text not in _BLANKS, True
         elif kind == "bracket":
             if text.startswith("$"):  # a currency, a language, or both
                 kept.append(("quoted", text[1:].rpartition("-")[0] if "-" in text else text[1:]))
@@ -154,6 +157,7 @@ def _section(tokens: Sequence[tuple[str, str]]) -> _Section:
         condition,
         is_coloured,
         is_odd,
+        is_filled,
         "".join(text for _, text in kept[:first]),
         "".join(text for _, text in inner),
         "".join(letters.get(kind, text) for kind, text in inner),
@@ -193,14 +197,18 @@ def _of_number(code: str, value: int | float) -> list[tuple[_Section, bool]]:
 
 def _beside(section: _Section, value: int | float, is_own: bool) -> str | None:
     """Return the text beside the number, which may be its unit, empty if there is none; None if no number shows."""
+    if value == 0 and is_own and section.is_filled and not section.is_odd and section.text.count("-") == 1:
+        beside = section.text.replace("-", "").strip(_BLANKS)
+        if not beside or _CURRENCY.fullmatch(beside):
+            return beside
     if section.is_odd or not section.number or not _SHAPE.fullmatch(section.shape):
         return None
     if "@" in section.shape and section.text.strip(_BLANKS):
         return None
-    before, after = section.before.strip(_BLANKS), section.after.strip(_BLANKS)
+    before, after = (text.translate(_MINUS).strip(_BLANKS) for text in (section.before, section.after))
     has_minus = False
-    if before.startswith("(") and after.endswith(")"):
-        before, after, has_minus = before[1:], after[:-1], True
+    if (before[:1] == "(" or before[-1:] == "(") and (after[:1] == ")" or after[-1:] == ")"):  # ($5), $(5)
+        before, after, has_minus = before.replace("(", "", 1), after.replace(")", "", 1), True
     elif before[:1] == "-" or before[-1:] == "-":
         before, has_minus = before.removeprefix("-") if before[:1] == "-" else before[:-1], True
     elif after == "-":

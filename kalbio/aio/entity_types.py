@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from kaleidoscope_api.api.records import search_records
 
@@ -43,6 +43,19 @@ class EntityType(EntityTypeData):
 
     def _text(self) -> str:
         return self.shown_name or super()._text()
+
+    def __copy__(self) -> Self:
+        return self._named_as(super().__copy__())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._named_as(super().__deepcopy__(memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return *super().__reduce__(), (None, {"_of_key_fields": self._of_key_fields})
+
+    def _named_as(self, other: Self) -> Self:
+        other._of_key_fields = self._of_key_fields
+        return other
 
     @default_on_error(list)
     async def get_record_ids(self) -> list[str]:

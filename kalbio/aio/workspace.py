@@ -77,6 +77,9 @@ class WorkspaceUser(Resource):
     def _text(self) -> str:
         return self.full_name or super()._text()
 
+    def _as_value(self) -> str:
+        return self.id
+
 
 class WorkspaceGroup(Resource):
     """A group of members."""
@@ -90,6 +93,9 @@ class WorkspaceGroup(Resource):
 
     def _text(self) -> str:
         return self.group_name or super()._text()
+
+    def _as_value(self) -> str:
+        return self.id
 
 
 class WorkspaceEvent(ReadsLikeDict):

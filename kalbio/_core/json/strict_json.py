@@ -94,6 +94,8 @@ def converted(value: Any) -> Any:
     cure = ""
     if isinstance(value, set | frozenset):
         cure = "; give a list"
+    elif isinstance(getattr(value, "id", None), str):
+        cure = "; give its id or its name"
     elif callable(getattr(value, "tolist", None)):
         cure = "; give its list, value.tolist()"
     raise ArgumentTypeError(f"{type(value).__name__} is not a type JSON can carry{cure}")

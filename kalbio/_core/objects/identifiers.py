@@ -67,7 +67,7 @@ def as_content(value: Any) -> Any:
 def _as_content(value: Any) -> Any:
     if isinstance(value, Identified):
         return value.content
-    return value.id if isinstance(value, Resource) and value.id else value
+    return value._as_value() if isinstance(value, Resource) else value
 
 
 def as_id(value: Any, kind: str, accepted: Accepted, *, others: str = "its id, its name") -> str | None:

@@ -13,8 +13,8 @@ NOT_LISTS = (str, bytes, Mapping, Resource)
 
 def is_frame(value: Any) -> bool:
     """Whether a value is a table, of this or another library: what it yields are names of columns, or rows."""
-    has_columns = hasattr(value, "columns") or hasattr(value, "column_names")
-    return has_columns and not isinstance(value, Resource) and hasattr(value, "__arrow_c_stream__")
+    kind = type(value)  # a series has its labels as attributes, and a lazy frame warns when it is asked for its columns
+    return hasattr(kind, "__arrow_c_stream__") and (hasattr(kind, "columns") or hasattr(kind, "column_names"))
 
 
 def is_list(value: Any) -> TypeGuard[Iterable[Any]]:

@@ -306,6 +306,10 @@ class Resource(metaclass=_Kind):
         """Return the JSON of members that were given as the attributes show them."""
         return {name: _as_json(value, f"{name} of a {cls.__name__}") for name, value in members.items()}
 
+    def _as_value(self) -> Any:
+        """Return what is written of it as a value; itself, which JSON refuses, where no field holds such objects."""
+        return self
+
     def _names(self) -> list[str]:
         """Return the names of all members: documented ones, and those that came besides."""
         raw = self._raw
