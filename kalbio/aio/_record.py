@@ -85,8 +85,8 @@ class WritableRecord(RecordData):
         Args:
             field_id: the data field: object, id, or name.
             content: the value. Numbers may be numbers or text, dates `date` or `datetime`; NaN is refused. For records
-                and people give the objects or their ids; a value that was read, such as a file, is taken, too. For a field of
-                several choices give a list; text is split at semicolons, as in a load.
+                and people give the objects or their ids; a value that was read, such as a file, is taken, too. For a
+                field of several choices give a list; text is split at semicolons, as in a load.
             activity_id: the activity to write it in: object, id, or title. None writes it on the record itself.
             record_view_id: id of the table of the activity to write it in; needs an activity.
             verify: whether to check the history when the answer is lost, and to write the value again only if it is not
