@@ -16,7 +16,7 @@ from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.json.array_scalars import plain_value, short_float
 from kalbio._core.json.strict_json import is_midnight
 from kalbio._core.objects.identifiers import Identified
-from kalbio._core.objects.resource import Resource
+from kalbio._core.objects.resource import Resource, written_of
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__": ()})()
 """Stands for a cell without a value."""
@@ -74,7 +74,7 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, Identified) and value.id:
         return value.id
     if isinstance(value, Resource) and value.id:
-        written = value._as_value()
+        written = written_of(value)
         return value.id if written is value else plain_cell(written)
     if isinstance(value, str):
         return _text(str(value)) if value else MISSING

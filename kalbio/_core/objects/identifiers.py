@@ -11,7 +11,7 @@ from uuid import UUID
 from kalbio._core.concurrency.forks import cached_property
 from kalbio._core.errors import AmbiguousIdentifierError, IdentifierError, IdentifierNotFoundError
 from kalbio._core.objects.lists import is_frame, is_list
-from kalbio._core.objects.resource import Resource
+from kalbio._core.objects.resource import Resource, written_of
 from kalbio._core.objects.uuids import UUID_TEXT
 from kalbio._core.text.display import safe_repr
 
@@ -67,7 +67,7 @@ def as_content(value: Any) -> Any:
 def _as_content(value: Any) -> Any:
     if isinstance(value, Identified):
         return value.content
-    return value._as_value() if isinstance(value, Resource) else value
+    return written_of(value) if isinstance(value, Resource) else value
 
 
 def as_id(value: Any, kind: str, accepted: Accepted, *, others: str = "its id, its name") -> str | None:

@@ -307,7 +307,7 @@ class Resource(metaclass=_Kind):
         return {name: _as_json(value, f"{name} of a {cls.__name__}") for name, value in members.items()}
 
     def _as_value(self) -> Any:
-        """Return what is written of it as a value; itself, which JSON refuses, where no field holds such objects."""
+        """Return what `written_of` does."""
         return self
 
     def _names(self) -> list[str]:
@@ -518,6 +518,11 @@ class Resource(metaclass=_Kind):
     def json(self, **which: Any) -> str:
         """Return `model_dump_json()`: an older spelling."""
         return self.model_dump_json(**which)
+
+
+def written_of(resource: Resource) -> Any:
+    """Return what is written of an object as a value; itself, which JSON refuses, where no field holds such objects."""
+    return resource._as_value()
 
 
 class ReadsLikeDict(Resource):
