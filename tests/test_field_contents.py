@@ -110,6 +110,8 @@ WRITTEN: dict[str, list[tuple[Any, Any]]] = {
     "mixture": [
         ({"a": [1, None]}, {"a": [1, None]}), ([1, 2], [1, 2]), ("text", "text"), ("5", 5), ('"5"', "5"),
         ('{"a": 1}', {"a": 1}), ("[Na+].[Cl-]", "[Na+].[Cl-]"), ("{x", "{x"),
+        (r"{'a\d': 1}", r"{'a\d': 1}"), ("[0or 1]", "[0or 1]"), ("[1.1.1.1.1.1.1.1.1", "[1.1.1.1.1.1.1.1.1"),
+        ("{[]: 1}", "{[]: 1}"),
         ("0042", "0042"), ("null", "null"), ("NaN", "NaN"), (5, 5), (2.5, 2.5), (True, True),
         (date(2026, 3, 1), "2026-03-01"), ({}, {}), ([], MISSING), ({"day": date(2026, 3, 1)}, {"day": "2026-03-01"}),
     ],
@@ -178,7 +180,8 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
         ('{"a": 1, "a": 2}', "twice"),
     ],
     "mixture": [
-        ("{'a': 1}", "as Python shows it, and no JSON"), ("[{'a': None}]", "json.dumps"), ("['a']", "no JSON"),
+        ("{'a': 1}", "as Python shows it, and no JSON"), ("[{'a': None, 'b': -1.5e-7}]", "json.dumps"),
+        ("['a']", "no JSON"),
         ({"a": math.nan}, "cannot carry"), ({1: 2}, "keys must be text"), ('{"a": 1, "a": 2}', "twice"),
         (b"x", "bytes"), ({"a": {1}}, "set"), ("\ud800", "Unicode"),
     ],

@@ -51,6 +51,10 @@ _OTHER_SEPARATORS = {",": ",", "|": "|", "\n": r"\n"}
 _SHOWN_TEXT = r"""(?:'(?:[^'\\]|\\[\\'"nrtxuU])*'|"(?:[^"\\]|\\[\\'"nrtxuU])*")"""
 _SHOWN_LIST = re.compile(rf"[\[(]{_SHOWN_TEXT}(?:, {_SHOWN_TEXT})*,?[\])]")
 """How Python shows a list of texts. Of anything else its parser warns, in words about source code."""
+_SHOWN = re.compile(
+    rf"[\[{{](?:{_SHOWN_TEXT}|[\[\]{{}}(),: ]|-?[0-9][0-9.]*(?:e[+-]?[0-9]+)?(?![\w.])|(?:True|False|None)(?!\w))*"
+)
+"""How Python shows dicts and lists of all that JSON has."""
 
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -440,9 +444,9 @@ def write_json(cell: Any) -> Any:
 
 def _is_shown_by_python(text: str) -> bool:
     """Whether a text is what pandas writes into a file for a dict or a list."""
-    if not text.lstrip().startswith(("{", "[")):
+    if not _SHOWN.fullmatch(text.strip()):
         return False
-    with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+    with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return isinstance(ast.literal_eval(text.strip()), dict | list)
     return False
 
