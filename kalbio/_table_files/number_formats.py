@@ -54,7 +54,6 @@ class _Section:
         condition: which numbers it is for, where it says so.
         is_coloured: whether it has a colour of its own.
         is_odd: whether it has what is not known to show a number.
-        is_filled: whether blanks fill the cell, as in the accounting formats, which show zero as a dash.
         before: the text before the number.
         number: what stands for the number.
         shape: the same, by one letter for each kind.
@@ -65,7 +64,6 @@ class _Section:
     condition: tuple[str, float] | None
     is_coloured: bool
     is_odd: bool
-    is_filled: bool
     before: str
     number: str
     shape: str
@@ -130,13 +128,13 @@ def _sections(code: str) -> tuple[_Section, ...]:
 
 
 def _section(tokens: Sequence[tuple[str, str]]) -> _Section:
-    condition, is_coloured, is_odd, is_filled = None, False, False, False
+    condition, is_coloured, is_odd = None, False, False
     kept: list[tuple[str, str]] = []
     for kind, text in tokens:
         if kind == "padding":
             continue
         if kind == "fill":
-            is_odd, is_filled = is_odd or text not in _BLANKS, True
+            is_odd = is_odd or text not in _BLANKS
         elif kind == "bracket":
             if text.startswith("$"):  # a currency, a language, or both
                 kept.append(("quoted", text[1:].rpartition("-")[0] if "-" in text else text[1:]))
@@ -157,7 +155,6 @@ def _section(tokens: Sequence[tuple[str, str]]) -> _Section:
         condition,
         is_coloured,
         is_odd,
-        is_filled,
         "".join(text for _, text in kept[:first]),
         "".join(text for _, text in inner),
         "".join(letters.get(kind, text) for kind, text in inner),
@@ -197,10 +194,6 @@ def _of_number(code: str, value: int | float) -> list[tuple[_Section, bool]]:
 
 def _beside(section: _Section, value: int | float, is_own: bool) -> str | None:
     """Return the text beside the number, which may be its unit, empty if there is none; None if no number shows."""
-    if value == 0 and is_own and section.is_filled and not section.is_odd and section.text.count("-") == 1:
-        beside = section.text.replace("-", "").strip(_BLANKS)
-        if not beside or _CURRENCY.fullmatch(beside):
-            return beside
     if section.is_odd or not section.number or not _SHAPE.fullmatch(section.shape):
         return None
     if "@" in section.shape and section.text.strip(_BLANKS):

@@ -359,8 +359,8 @@ def new_record_notes(rows: Sequence[PlannedRow], known: Collection[Key], names: 
     alone = [row for row in new if not row.given and not row.is_cut]
     if alone and any(row.given for row in rows):
         notes.append(
-            f"new records of rows that have nothing but a key, where others have cells: {_named(alone)}; leave out "
-            "what stands below a table"
+            f"new records of rows that have nothing but a key, where others have cells: {_named(alone)}; leave "
+            "such rows out of the table if they are no records, such as a footnote"
         )
     return notes
 
