@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest cec566089eb0)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 7b50853d7039)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -54,6 +54,16 @@ _READABLE: Kind[ReadableRecord] = Kind(staleness.RECORD)
 
 TableIdentifier: TypeAlias = RecordViewData | str
 """A table of an activity (a record view), or its id."""
+
+
+_ELSEWHERE = {
+    **dict.fromkeys(
+        ("author", "created_by", "events", "get_events", "last_updated_by", "updated_at", "updated_by"),
+        "; who wrote its values, and when, is in record.history()",
+    ),
+    **dict.fromkeys(("comments", "get_comments"), "; comments are those of activities: activity.get_comments()"),
+}
+"""What people look for at a record that has it elsewhere."""
 
 
 class Files(Protocol):
@@ -289,6 +299,9 @@ class ReadableRecord(WritableRecord):
         )
 
     def _cure_of(self, name: str) -> str:
+        cure = super()._cure_of(name) or _ELSEWHERE.get(name, "")
+        if cure and (self._client is None or name not in field_names_read(self._client.directory)):
+            return cure
         return f"; the value of a field is record[{name!r}]"
 
     if not TYPE_CHECKING:

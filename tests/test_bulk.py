@@ -225,6 +225,21 @@ def test_a_call_that_was_only_logged_does_not_look_done(world: World) -> None:
     lab.close()
 
 
+def test_the_text_of_a_result_names_the_rows_that_are_not_done() -> None:
+    """What is printed names the first rows that are not done with their reasons, in bounds and without secrets."""
+    outcomes: list[RowOutcome[None]] = [RowOutcome(0, "done")]
+    outcomes += [RowOutcome(n, "failed", error=ValueError(f"reason {n}\n" + "x" * 999)) for n in range(1, 8)]
+    outcomes += [RowOutcome(8, "unknown", error=ValueError("password=sandbox-secret-row"))]
+    result = BulkResult(outcomes)
+    lines = str(result).splitlines()
+    assert lines[0] == "9 rows: 1 done, 7 failed, 1 unknown"
+    assert lines[1] == "  row 8, unknown: password=[hidden]"
+    assert lines[2].startswith("  row 1, failed: reason 1\\n")
+    assert lines[-1] == "  ... 3 more, in .unknown and .failed"
+    assert len(str(result)) < 1500
+    assert repr(result) == f"<BulkResult {lines[0]}>"
+
+
 def test_one_row_is_counted_in_the_singular() -> None:
     """The text of a result of one row says "1 row"."""
     assert str(BulkResult([RowOutcome(0, "done")])) == "1 row: 1 done"

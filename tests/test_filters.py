@@ -248,6 +248,7 @@ IMPOSSIBLE: dict[str, tuple[Callable[[], Any], str]] = {
     "in": (lambda: F("a") in ["b"], "neither true nor false"),
     "precedence": (lambda: F("a") < 5 & F("b"), "parentheses"),
     "field alone": (lambda: (F("a") < 5) & F("b"), "parentheses"),
+    "field turned round": (lambda: ~F("a"), r"F\('a'\)\.is_empty\(\)"),
     "field as flag": (lambda: bool(F("a")), r"is_set\(\)"),
     "joined with a dict": (lambda: (F("a") < 5) & {"field_id": "b"}, "none"),
 }

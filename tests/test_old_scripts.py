@@ -22,6 +22,7 @@ from kalbio.records import Record, RecordValue
 from kalbio.registration import RegistrationFile
 from kalbio.testing import InProcess
 from kalbio.workspace import WorkspaceEvent, WorkspaceUser
+from tests.conftest import Lab, World
 from tests.rows import row
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"
@@ -177,6 +178,17 @@ def test_other_spellings_name_the_cure(ask: Any, cure: str) -> None:
     """What objects do not have of pydantic's says what to use instead."""
     with pytest.raises(AttributeError, match=cure):
         ask(Program(id=ID))
+
+
+def test_a_copy_of_what_is_on_the_server_is_not_suggested(lab: Lab, world: World) -> None:
+    """Who asks an object of the server for a copy is not sent to a second object of the same id, but to a new one."""
+    activity = world(lab.api.activities.get_activity_by_id("Kinase screen"))
+    with pytest.raises(AttributeError, match="the same activity on the server.*create_activity") as caught:
+        activity.copy()
+    assert "model_copy" not in str(caught.value)
+    program = world(lab.api.programs.get_programs())[0]
+    with pytest.raises(AttributeError, match="the same Program on the server"):
+        program.copy()
 
 
 def test_texts_of_enumerations_have_a_value() -> None:

@@ -378,6 +378,10 @@ def test_what_dicts_and_objects_do_is_told_what_to_write_instead(lab: Lab) -> No
         record["logP"] = 3
     with pytest.raises(AttributeError, match=r"the value of a field is record\['logP'\]"):
         assert record.logP
+    with pytest.raises(AttributeError, match=r"'get_comments'; comments are those of activities"):
+        assert record.get_comments()
+    with pytest.raises(AttributeError, match=r"'created_by'; who wrote its values.*record\.history\(\)"):
+        assert record.created_by
     with pytest.raises(ValueError, match=r"12.5', which cannot be read as int; record.value\('Potency \(nM\)'\)"):
         lab.world(record.value("Potency (nM)", int))
 

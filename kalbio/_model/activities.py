@@ -180,6 +180,16 @@ class ActivityData(Resource):
     def _label(self) -> str | None:
         return self.title
 
+    def _cure_of(self, name: str) -> str:
+        if name == "copy":
+            return (
+                "; a copy of it would stand for the same activity on the server. A new one with its setup:"
+                " new = client.activities.create_activity(title, activity.activity_type,"
+                " activity_definition_id=activity.definition_id, program_ids=activity.program_ids),"
+                " then new.add_records(activity.all_record_ids)"
+            )
+        return super()._cure_of(name)
+
     def _text(self) -> str:
         return f'Activity("{self.title}")'
 

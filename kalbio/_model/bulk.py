@@ -15,14 +15,17 @@ from kalbio._core.bulk.rows import OUTCOME_UNKNOWN, SKIPPED, PriorOutcome
 from kalbio._core.bulk.saving import suffix_to_save
 from kalbio._core.errors import OutcomeError
 from kalbio._core.json import strict_json
-from kalbio._core.text.display import printable, safe_repr
+from kalbio._core.text.display import LIMIT, one_line, printable, safe_repr
 from kalbio._core.text.html_tables import html_table
+from kalbio._core.text.redaction import redact
 
 T = TypeVar("T")
 
 Status = Literal["done", "failed", "unknown", "skipped"]
 RowProgress = Callable[[int, int], object]
 """Called with the number of rows that have ended, and the number of all rows."""
+
+_SHOWN = 5
 
 
 @attrs.frozen
@@ -116,7 +119,8 @@ class BulkResult(Sequence[RowOutcome[T]]):
             raise OutcomeError("no row was sent; the error says why, or the log", self)
         if not self.ok:
             first = next(outcome for outcome in self._outcomes if outcome.status != "done")
-            raise OutcomeError(f"{self}; the first one: row {first.index}: {first.error or first.status}", self)
+            counts = self._counts()
+            raise OutcomeError(f"{counts}; the first one: row {first.index}: {first.error or first.status}", self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the outcomes to a file: index, status, the id of what was created, and the error.
@@ -136,23 +140,35 @@ class BulkResult(Sequence[RowOutcome[T]]):
             writer.writerow(names)
             writer.writerows(rows)
 
-    def __str__(self) -> str:
+    def _counts(self) -> str:
         counts = ((name, len(self._of(name))) for name in ("done", "failed", "unknown", "skipped"))
         return f"{len(self)} row{'' if len(self) == 1 else 's'}: " + (
             ", ".join(f"{n} {name}" for name, n in counts if n) or "none"
         )
 
+    def __str__(self) -> str:
+        bad = [*self.unknown, *self.failed]
+        shown = [f"  row {one.index}, {one.status}: {_in_short(one.error)}" for one in bad[:_SHOWN]]
+        left = len(bad) - len(shown)
+        more = [f"  ... {left:,} more, in .unknown and .failed"] if left else []
+        return "\n".join([self._counts(), *shown, *more])
+
     def __repr__(self) -> str:
-        return f"<BulkResult {self}>"
+        return f"<BulkResult {self._counts()}>"
 
     def _repr_html_(self) -> str:
         # What to look at first: rows that may have been written, then those that were refused.
         bad = [*self.unknown, *self.failed, *self.skipped]
         if not bad:
-            return html_table(str(self), (), 0)
+            return html_table(self._counts(), (), 0)
         rows = ((item.index, item.status, item.error) for item in bad)
         hint = "Those that are not done: .unknown, .failed and .skipped; all of them: .save('outcomes.csv')"
-        return html_table(str(self), rows, len(bad), heads=("row", "status", "error"), hint=hint)
+        return html_table(self._counts(), rows, len(bad), heads=("row", "status", "error"), hint=hint)
+
+
+def _in_short(error: Exception | None) -> str:
+    text = one_line(redact(str(error or "no reason is known")))
+    return text if len(text) <= LIMIT else f"{text[: LIMIT - 3]}..."
 
 
 def attach_outcome(error: BaseException, result: BulkResult[Any]) -> None:
@@ -160,7 +176,8 @@ def attach_outcome(error: BaseException, result: BulkResult[Any]) -> None:
     if getattr(error, "outcome", None) is None:
         with suppress(AttributeError):  # an exception of somebody else's may not take it
             error.outcome = result  # type: ignore[attr-defined]
-    error.add_note(f"The load was interrupted: {result}. The `outcome` of this exception says what became of each row.")
+    counts = result._counts()
+    error.add_note(f"The load was interrupted: {counts}. The `outcome` of this exception says what became of each row.")
 
 
 def outcome_of(index: int, result: Any) -> RowOutcome[Any]:

@@ -369,6 +369,13 @@ class F:
 
     __rand__ = __and__
 
+    def __invert__(self) -> NoReturn:
+        """Refuse: a field alone is no condition."""
+        raise ArgumentTypeError(
+            f"{self!r} alone is no condition, and the API has no 'not'; for records without a value there write"
+            f" {self!r}.is_empty(), for an unchecked box {self!r} == False"
+        )
+
     def __bool__(self) -> NoReturn:
         """Refuse: a field alone is no condition."""
         raise ArgumentTypeError(

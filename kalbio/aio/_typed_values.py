@@ -55,6 +55,16 @@ TableIdentifier: TypeAlias = RecordViewData | str
 """A table of an activity (a record view), or its id."""
 
 
+_ELSEWHERE = {
+    **dict.fromkeys(
+        ("author", "created_by", "events", "get_events", "last_updated_by", "updated_at", "updated_by"),
+        "; who wrote its values, and when, is in record.history()",
+    ),
+    **dict.fromkeys(("comments", "get_comments"), "; comments are those of activities: activity.get_comments()"),
+}
+"""What people look for at a record that has it elsewhere."""
+
+
 class Files(Protocol):
     """What a file that is a value asks of the service of files."""
 
@@ -288,6 +298,9 @@ class ReadableRecord(WritableRecord):
         )
 
     def _cure_of(self, name: str) -> str:
+        cure = super()._cure_of(name) or _ELSEWHERE.get(name, "")
+        if cure and (self._client is None or name not in field_names_read(self._client.directory)):
+            return cure
         return f"; the value of a field is record[{name!r}]"
 
     if not TYPE_CHECKING:

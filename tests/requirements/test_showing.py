@@ -272,6 +272,10 @@ def test_r149_relations_stand_wherever_a_coroutine_does(world: World, lab: Lab) 
         with pytest.raises(asyncio.CancelledError):
             await task
         activity.records.close()
+        for use in (iter, len, lambda them: them[0], lambda them: 1 in them):
+            with pytest.raises(TypeError, match=r"`await activity\.records`"):
+                use(activity.records)
+        assert bool(activity.records)  # as any coroutine
 
     world(work())
 

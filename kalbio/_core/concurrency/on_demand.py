@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import re
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from kalbio._core.argument_errors import ArgumentTypeError
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -19,15 +22,29 @@ class OnDemand(Coroutine[Any, Any, T], Generic[T]):
     can be awaited again, which asks again, and stands wherever a coroutine does.
     """
 
-    __slots__ = ("_coroutine", "_make", "_what")
+    __slots__ = ("_coroutine", "_make", "_name", "_owner")
 
-    def __init__(self, make: Callable[[], Coroutine[Any, Any, T]], what: str) -> None:
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, T]], name: str, owner: object) -> None:
         self._make = make
         self._coroutine: Coroutine[Any, Any, T] | None = None
-        self._what = what
+        self._name = name
+        self._owner = owner
 
     def __repr__(self) -> str:
-        return f"<{self._what}, to be awaited>"
+        return f"<{self._name} of {self._owner!r}, to be awaited>"
+
+    def _not_yet(self, *_: object) -> NoReturn:
+        owner = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self._owner).__name__).lower()
+        raise ArgumentTypeError(
+            f"{self!r} is not read yet: await it first, `await {owner}.{self._name}`, in parentheses where more follows"
+        )
+
+    if not TYPE_CHECKING:  # type checkers know that a coroutine has none of these
+        __iter__ = __len__ = __getitem__ = __contains__ = _not_yet
+
+        def __bool__(self) -> bool:
+            # As any coroutine: tools ask this of what they hold, and `__len__` would answer for it.
+            return True
 
     def __await__(self) -> Generator[Any, Any, T]:
         return self._make().__await__()
@@ -57,7 +74,7 @@ def on_demand(
 
     @functools.wraps(method)
     def wrapper(self: S) -> Coroutine[Any, Any, T]:
-        return OnDemand(lambda: method(self), f"{method.__name__} of {self!r}")
+        return OnDemand(lambda: method(self), method.__name__, self)
 
     return wrapper
 

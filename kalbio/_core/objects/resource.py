@@ -394,14 +394,16 @@ class Resource(metaclass=_Kind):
             try:
                 return fixed(self._raw[name])
             except KeyError:
-                cure = f"; {_PYDANTIC_CURES[name]}" if name in _PYDANTIC_CURES else self._cure_of(name)
                 raise AttributeError(
-                    f"{type(self).__name__} {short_id(self.id)} has no attribute {name!r}{cure}"
+                    f"{type(self).__name__} {short_id(self.id)} has no attribute {name!r}{self._cure_of(name)}"
                 ) from None
 
     def _cure_of(self, name: str) -> str:
         """What an error about an attribute that is not there adds: where such a name is to be found instead."""
-        return ""
+        if name == "copy" and self._client is not None:
+            # `model_copy()` would be changed in the belief that the original stays as it is.
+            return f"; a copy of it would stand for the same {type(self).__name__} on the server"
+        return f"; {_PYDANTIC_CURES[name]}" if name in _PYDANTIC_CURES else ""
 
     def __dir__(self) -> list[str]:
         # Without the spellings that only older scripts use: completion is for what to write today.

@@ -96,7 +96,7 @@ class Item(Resource):
         return moment(self.updated_timestamp)
 
     def _cure_of(self, name: str) -> str:
-        return f".{did_you_mean(name, dir(self))}".rstrip(".")
+        return super()._cure_of(name) or f".{did_you_mean(name, dir(self))}".rstrip(".")
 
     def _text(self) -> str:
         return self.display_name or f"{self.item_subtype or type(self).__name__} {self.id}"
