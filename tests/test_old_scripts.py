@@ -183,7 +183,7 @@ def test_other_spellings_name_the_cure(ask: Any, cure: str) -> None:
 def test_a_copy_of_what_is_on_the_server_is_not_suggested(lab: Lab, world: World) -> None:
     """Who asks an object of the server for a copy is not sent to a second object of the same id, but to a new one."""
     activity = world(lab.api.activities.get_activity_by_id("Kinase screen"))
-    with pytest.raises(AttributeError, match="the same activity on the server.*create_activity") as caught:
+    with pytest.raises(AttributeError, match=r"the same activity on the server.*create_activity") as caught:
         activity.copy()
     assert "model_copy" not in str(caught.value)
     program = world(lab.api.programs.get_programs())[0]
