@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest b1c6dffb32d7)
+# Derived from kalbio/aio/_record.py by scripts/regenerate; edit that file. (digest a5dc04d5f705)
 """Records as objects: their values are read here and written."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kaleidoscope_api.api.records import (
 )
 
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.errors import IdentifierNotFoundError, NotFoundError, OutcomeUnknownError
+from kalbio._core.errors import IdentifierNotFoundError, NotFoundError, OutcomeUnknownError, PermissionDeniedError
 from kalbio._core.files.uploads import FileData, UploadProgress, open_upload
 from kalbio._core.http.responses import as_object
 from kalbio._core.json import strict_json
@@ -411,7 +411,10 @@ def content_in(client: Client, field_id: str, content: Any) -> Any:
     """Return a content as it is written in a field: text for several choices or addresses is the list of a load."""
     if not isinstance(content, str) or not may_be_listed(content):
         return content
-    field = (client.directory[DATA_FIELDS].catalog()).find(field_id)
+    try:
+        field = (client.directory[DATA_FIELDS].catalog()).find(field_id)
+    except (PermissionDeniedError, NotFoundError):
+        return content  # who may not list the fields may write in them all the same
     return content if field is None else listed_content(field, content)
 
 

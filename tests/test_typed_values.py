@@ -289,6 +289,15 @@ def test_what_was_read_can_be_written(lab: Lab) -> None:
         assert body_of(lab, "addRecordValue")["content"] == written
 
 
+def test_who_may_not_list_fields_writes_text_all_the_same(lab: Lab) -> None:
+    """A text that may be a list is written as given in a field whose type cannot be asked for."""
+    field = lab.client.entity_fields.get_or_create_data_field("Route", "text")
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    lab.fail("listDataFields", status=403)
+    lab.world(record.add_value(field.id, "CC(=O)O; reflux"))
+    assert body_of(lab, "addRecordValue")["content"] == "CC(=O)O; reflux"
+
+
 def test_a_short_float_is_written_as_it_shows(lab: Lab) -> None:
     """A number of 32 bits is the same to each call that writes: 0.1, not 0.10000000149011612."""
     record, number = filled(lab), numpy.float32(0.1)

@@ -16,7 +16,7 @@ from kaleidoscope_api.api.records import (
 
 from kalbio._core.aio.concurrency import sleep
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.errors import IdentifierNotFoundError, NotFoundError, OutcomeUnknownError
+from kalbio._core.errors import IdentifierNotFoundError, NotFoundError, OutcomeUnknownError, PermissionDeniedError
 from kalbio._core.files.uploads import FileData, UploadProgress, open_upload
 from kalbio._core.http.responses import as_object
 from kalbio._core.json import strict_json
@@ -410,7 +410,10 @@ async def content_in(client: Client, field_id: str, content: Any) -> Any:
     """Return a content as it is written in a field: text for several choices or addresses is the list of a load."""
     if not isinstance(content, str) or not may_be_listed(content):
         return content
-    field = (await client.directory[DATA_FIELDS].catalog()).find(field_id)
+    try:
+        field = (await client.directory[DATA_FIELDS].catalog()).find(field_id)
+    except (PermissionDeniedError, NotFoundError):
+        return content  # who may not list the fields may write in them all the same
     return content if field is None else listed_content(field, content)
 
 
