@@ -156,6 +156,7 @@ TEXT: dict[str, Case] = {
     ),
     "a long row is no table below others": (".csv", b"a,b\n1,2\n3,4,5\n", {}, "in double quotes$"),
     "more lines left out than there are": (".csv", b"a\n1", {"skip_rows": 2}, "has 2 lines; skip_rows=2 leaves none"),
+    "more than there are, with an end": (".csv", b"a\n1\n", {"skip_rows": 3}, "has 2 lines; skip_rows=3 leaves none"),
     "all lines left out": (".csv", b"a\n1\n", {"skip_rows": 2}, "is empty below line 2"),
     "rows of no file left out": (".jsonl", b'{"a": 1}', {"skip_rows": 1}, "skip_rows is for text files and Excel"),
     "a part of a line left out": (".csv", b"a\n", {"skip_rows": 1.5}, "skip_rows must be a whole number"),

@@ -13,7 +13,7 @@ import pytest
 
 from kalbio import FieldTypeError, IdentifierError, IdentifierNotFoundError, OutcomeError
 from kalbio.loading import LoadRefusedError, LoadReport
-from kalbio.loading.near_twins import difference
+from kalbio.loading.near_twins import difference, near_twins
 from kalbio.reading import decimal_comma
 from kalbio.sandbox import records
 from tests.conftest import Lab, World
@@ -690,6 +690,22 @@ def test_new_keys_with_what_nobody_sees_are_noted(lab: Lab, key: str, told: str)
     clean = plan(lab, [{"Compound": "U-9", "logP": 2}])
     if key != "U\N{NO-BREAK SPACE}9":
         assert f"is the odd one, it has {told}" in str(clean)
+
+
+def test_a_key_in_many_rows_is_compared_once() -> None:
+    """The comparisons grow with the number of keys, not with how often each is there."""
+
+    class Counted(tuple[str, ...]):
+        __slots__ = ()
+        asked = 0
+
+        def __ne__(self, other: object) -> bool:
+            Counted.asked += 1
+            return super().__ne__(other)
+
+    keys = [Counted(("x-1",)), Counted(("X-1",))]
+    assert near_twins(keys * 50, []) == {keys[0]: [keys[1]], keys[1]: [keys[0]]}
+    assert Counted.asked == len(keys) ** 2
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,8 @@ def _without_first(path: Path, text: str, count: int) -> str:
     found = islice(_LINE_END.finditer(text), min(count, len(text) + 1))
     ends = [one.end() for one in found]
     if len(ends) < count:
-        some = "1 line" if not ends else f"{len(ends) + 1} lines"
+        lines = len(ends) + (not ends or ends[-1] < len(text))
+        some = "1 line" if lines == 1 else f"{lines} lines"
         raise ArgumentError(f"{path.name!r} has {some}; skip_rows={safe_repr(count)} leaves none of them")
     return "\n" * count + text[ends[-1] :]
 

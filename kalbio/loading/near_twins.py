@@ -40,14 +40,12 @@ def _fold(text: str) -> str:
 
 def near_twins(keys: Iterable[Key], known: Iterable[Key]) -> dict[Key, list[Key]]:
     """Return each of the keys that has near-twins, among the known ones or among themselves, with these."""
-    asked = list(keys)
+    asked = dict.fromkeys(keys)  # a table of results names a compound in many rows
     if not asked:
         return {}
-    groups: dict[Key, list[Key]] = {}
-    for key in known:
-        groups.setdefault(folded(key), []).append(key)
-    for key in asked:
-        groups.setdefault(folded(key), []).append(key)
+    groups: dict[Key, dict[Key, None]] = {}
+    for key in chain(known, asked):
+        groups.setdefault(folded(key), {})[key] = None
     found = {key: [other for other in groups[folded(key)] if other != key] for key in asked}
     return {key: others for key, others in found.items() if others}
 

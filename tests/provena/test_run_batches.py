@@ -282,7 +282,7 @@ def test_a_file_that_cannot_be_read_is_told(lab: Lab, scene: Scene, tmp_path: Pa
         ("b.csv", {}, "two columns 'display_name'"),
         ("c.csv", {}, "line 2: '2' stands in a column without a name"),
         ("c.csv", {"sheet": "x"}, "sheet is for Excel files"),
-        ("c.csv", {"skip_rows": 3}, "has 3 lines; skip_rows=3 leaves none"),
+        ("c.csv", {"skip_rows": 3}, "has 2 lines; skip_rows=3 leaves none"),
         ("d.xlsx", {"encoding": "x"}, "separator and encoding are for text files"),
     ):
         with pytest.raises(ValueError, match=text):
