@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_load_layout.py by scripts/regenerate; edit that file. (digest 0a3d3f502f9c)
+# Derived from kalbio/aio/_load_layout.py by scripts/regenerate; edit that file. (digest 63b4c370d4dd)
 """Which fields the columns of a table are, and of which entity type its rows."""
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def column_fields(
         )
     lacking += renamed
     if lacking:
-        found.new_fields = _new_fields(directory, rows, lacking, create_fields, types, renamed)
+        found.new_fields = _new_fields(directory, rows, lacking, create_fields, types, renamed, found.keys)
         found.notes += text_notes(rows, found.new_fields, types)
     for name in wanted:
         field = mapped.get(name) or by_name.get(name)
@@ -219,21 +219,23 @@ def _new_fields(
     create_fields: NewFields,
     types: Mapping[str, str],
     renamed: Mapping[str, str],
+    key_columns: Mapping[str, EntityFieldData],
 ) -> dict[str, str]:
     """Return the types of the fields to make, by column, or raise for columns that are to have none.
 
-    `renamed` is column to the name of its field, where that is another.
+    `renamed` is column to the name of its field, where that is another; `key_columns` are those of the key.
     """
     data, keys = directory[DATA_FIELDS].catalog(), directory[KEY_FIELDS].catalog()
     known = [*_names(data), *_names(keys)]
     unknown = [name for name in lacking if create_fields is not True and name not in types]
     if unknown:
         shown = "; ".join(f"{safe_repr(name)}{_close(name, data, keys)}" for name in unknown)
+        longer = _longer_key(directory, key_columns.values(), [keys.find(name) for name in unknown])
         raise IdentifierNotFoundError(
             "data field",
             unknown[0],
             hint=(
-                f"Columns that match no field: {shown}. Say which fields they are with "
+                f"Columns that match no field: {shown}. {longer}Say which fields they are with "
                 f"columns={{{safe_repr(unknown[0])}: field}}, leave one out with "
                 f"columns={{{safe_repr(unknown[0])}: None}}, or make fields for them with create_fields"
             ),
@@ -254,6 +256,16 @@ def _new_fields(
         twins[folded([name])] = name
     inferred = types_for(rows.rows, [name for name in lacking if name not in types], _OBJECT_TYPES)
     return {name: kind for name in lacking if (kind := types.get(name) or inferred.get(name)) is not None}
+
+
+def _longer_key(directory: Directory, keys: Iterable[EntityFieldData], others: Sequence[EntityFieldData | None]) -> str:
+    """Return the advice to name other key fields too, where an entity type has all of them as its key."""
+    together = {field.id: field.field_name or field.id for field in [*keys, *others] if field is not None}
+    for kind in directory[ENTITY_TYPES].all() if any(others) else ():
+        if set(kind.key_field_ids) == together.keys():
+            names = ", ".join(map(safe_repr, together.values()))
+            return f"To load records of the type {safe_repr(kind.shown_name)}, give key=[{names}]. "
+    return ""
 
 
 def _not_written(column: str, key_field: str | None) -> ArgumentError:

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest 81f3b9197771)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest dbf4bb883928)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ from kalbio.loading.planning import (
     compare,
     hold_back_near_twins,
     leave_out_empty,
+    misfit_notes,
     new_record_notes,
     rows_to_apply,
     rows_to_load,
@@ -253,6 +254,7 @@ class Upserts(BulkWrites):
             leave_out_same(self._client, planned, state.records, layout.columns)
         _note_joining(planned, state)
         notes = [*([] if len(rows) else [_NO_ROWS]), *fields.notes, *thousands_notes(rows, layout.columns)]
+        notes += misfit_notes(data, layout.columns)
         rows_of_table = planned
         planned, empty = leave_out_empty(planned)
         if empty:

@@ -125,7 +125,12 @@ TEXT: dict[str, Case] = {
     "a row that is too long": (".csv", b"a,b\n1,2\n1,2,3\n", {"separator": ","}, "line 3: 3 cells"),
     "the end of a file of DOS": (".csv", b"a,b\n1,2\n\x1a", {}, "line 3: 1 cell"),
     "a separator behind each row": (".csv", b"a,b,\n1,2,\n", {}, AB),
-    "a cell without a name": (".csv", b"a,\n1,2\n", {}, "row 2: '2' stands in a column without a name"),
+    "a cell without a name": (
+        ".csv",
+        b"a,\n1,2\n",
+        {},
+        "row 2: '2' stands in.*name it, save .* with index=False, or give skip_rows=N ",
+    ),
     "a name of hard blanks is none": (".csv", "a,\xa0\n1,2\n".encode(), {}, "'2' stands in a column without a name"),
     "two columns of one name": (".csv", b"a,a\n1,2\n", {}, "Two columns are called 'a'"),
     "names that differ in blanks": (".csv", b"a , a\n1,2\n", {}, [{"a ": "1", " a": "2"}]),

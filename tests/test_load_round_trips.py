@@ -157,6 +157,46 @@ def test_digits_beyond_those_of_a_float_stay(lab: Lab) -> None:
     assert plan.values_changed == 1
 
 
+def test_an_excel_file_changes_no_digits_beyond_those_of_a_float(lab: Lab, tmp_path: Path) -> None:
+    """A number of more digits than a float holds is not written anew by a load of the Excel file of its table."""
+    rows = [{"Compound": "large", "a number": "9007199254740993"}]
+    assert lab.world(lab.api.records.upsert(rows, key="Compound")).ok
+    record = lab.client.records.get_record_by_id({"Compound": "large"})
+    table = lab.world(lab.api.records.table(ids=[record], fields=["Compound", "a number"]))
+    again = table.to_excel(tmp_path / "large.xlsx")
+    assert lab.world(lab.api.records.plan_upsert(again, key="Compound")).writes_nothing
+
+
+def test_a_qualified_number_in_quotes_is_the_number(lab: Lab) -> None:
+    """JSON text of a qualified number, as exports have it, is written without quotes; of other text it is refused."""
+    cells = ['"12.3"', ' ">5" ', '"x"', '"5', '"\\"5\\""']
+    rows = [{"Compound": f"Q-{n}", "a qualified-number": cell} for n, cell in enumerate(cells)]
+    plan = lab.world(lab.api.records.plan_upsert(rows, key="Compound"))
+    assert [(cell.row, cell.new) for cell in plan if cell.status == "new"] == [(0, "12.3"), (1, ">5")]
+    assert [cell.row for cell in plan.refused] == [2, 3, 4]
+
+
+def test_a_load_tells_what_a_table_does_not_show(lab: Lab) -> None:
+    """Contents that do not fit their fields and are None in a table are noted where it is loaded."""
+    rows = [{"a date": "2026-03-01T12:30:00+00:00", "a text": 7}, {"a date": "2026-03-01T01:00:00+00:00"}]
+    ids = []
+    for row in rows:
+        record = lab.client.records.get_or_create_record({"Compound": f"M-{next(NUMBER)}"})
+        for name, content in row.items():
+            record.add_value(name, content)
+        ids.append(record.id)
+    fields = ["Compound", "a date", "a text"]
+    table = lab.world(lab.api.records.table(ids=ids, fields=fields))
+    upsert = lab.api.records.upsert
+    report = lab.world(upsert(table, "CSV", columns={"Compound": "CSV"}))
+    assert report.ok
+    assert "2 contents of the table do not fit their fields; the first is '2026-03-01T12:30:00+00:00'" in str(report)
+    assert "not fit" not in str(lab.world(upsert(table, "CSV", columns={"Compound": "CSV", "a date": None})))
+    assert "1 content of the table does not fit its field" in str(
+        lab.world(upsert(table[:1], "CSV", columns={"Compound": "CSV"}))
+    )
+
+
 def test_what_a_cell_may_be_is_for_its_field_to_say(lab: Lab) -> None:
     """Lists and dicts go where the field takes them, and are refused by row and column where it does not."""
     good = {

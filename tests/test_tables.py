@@ -789,7 +789,8 @@ def test_a_csv_file_can_be_read_again(table: Table, tmp_path: Path) -> None:
 ODD_TEXTS = ["=1+1", "#N/A", "0042", " \u00e4 ", "a\rb", "a\r\nb", "'x", "TRUE", "1e5", '"', "a;b", None]
 ODD: dict[Any, list[Any]] = {
     field_types.TEXT: ODD_TEXTS,
-    field_types.NUMBER: [1.5, -2.0, 1e300, 0.1 + 0.2, 1e-7, *[None] * 7],
+    field_types.NUMBER: [1.5, -2.0, 1e300, 0.1 + 0.2, 1e-7, 2.0**53, 1e16, *[None] * 5],
+    field_types.QUALIFIED: ["<0.5", "1.25", ">= 1.234", "3", '{"a": 1.5}', *[None] * 7],
     field_types.WHOLE: [1, -(10**15), 10**17, *[None] * 9],
     field_types.EXACT: [Decimal("1.50"), Decimal("1E+60"), *[None] * 10],
     field_types.FLAG: [True, False, *[None] * 10],
@@ -813,7 +814,7 @@ def test_what_is_written_is_read_again(name: str, tmp_path: Path) -> None:
         "german.csv": {"separator": ";", "encoding": "cp1252"}, "wide.csv": {"separator": "\t", "encoding": "utf-16"},
     }.get(name, {})  # fmt: skip
     comma = {"decimal": ","} if name == "german.csv" else {}
-    converters = dict.fromkeys(("number", "decimal number"), decimal_comma) if comma else {}
+    converters = dict.fromkeys(("number", "decimal number", "qualified number"), decimal_comma) if comma else {}
     assert (table.to_excel if name == "sheet.xlsx" else table.to_csv)(path, **settings, **comma) == str(path)
 
     rows = read_rows(path, **settings, converters=converters).rows

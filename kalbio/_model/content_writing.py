@@ -203,6 +203,9 @@ def write_qualified(cell: Any) -> Any:
     text = plain.strip()
     if text.startswith("{") and isinstance(found := _parsed(text), dict):
         return found
+    # The platform writes such a number into its exports as JSON text: `"12.3"`.
+    if text.startswith('"') and qualified_number(found := _parsed(text)) is not None:
+        text = found.strip()
     return text if qualified_number(text) is not None else _number_in(text, _qualified_refusal)
 
 

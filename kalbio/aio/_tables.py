@@ -123,9 +123,11 @@ class TableReads(Service):
                 an id that none has is left out.
             search_text: free text.
             limit: most rows.
-            types: field to `int`, `Decimal` or `str`, to read it as that. What is no such number has no value in the
-                table, and a `ContentTypeWarning` tells how many there are.
+            types: field to `float`, `int`, `Decimal` or `str`, to read it as that: a qualified number, which is text
+                otherwise, as `float`, and any field as `str`. What is no such number
+                has no value in the table, and a `ContentTypeWarning` tells how many there are.
             include_sub_records: whether values of sub-records count too, so that the newest of all is the current one.
+                `where` and `sorts` look at the own values of a record in any case.
                 With `history`, they have rows with a `sub_record_id`.
             history: one row for each value that was ever written, with field, activity, author and time; takes one
                 request for each record, and for each sub-record that is included.
@@ -198,9 +200,11 @@ class TableReads(Service):
             ids: these records, in this order: ids, objects, or key-field dicts.
             search_text: free text.
             limit: most rows.
-            types: field to `int`, `Decimal` or `str`, to read it as that. What is no such number has no value in the
-                table, and a `ContentTypeWarning` tells how many there are.
+            types: field to `float`, `int`, `Decimal` or `str`, to read it as that: a qualified number, which is text
+                otherwise, as `float`, and any field as `str`. What is no such number
+                has no value in the table, and a `ContentTypeWarning` tells how many there are.
             include_sub_records: whether values of sub-records count too, so that the newest of all is the current one.
+                `where` and `sorts` look at the own values of a record in any case.
             batch_size: most rows of a part; parts are cut by the length of the URL as well.
             progress: True shows a bar; a function is called with the number of records that were read, and of all.
             **older: the older names of arguments: `entity_slice_id`, `operation_id`, `record_view_id`, `program_id`.

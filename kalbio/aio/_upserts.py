@@ -47,6 +47,7 @@ from kalbio.loading.planning import (
     compare,
     hold_back_near_twins,
     leave_out_empty,
+    misfit_notes,
     new_record_notes,
     rows_to_apply,
     rows_to_load,
@@ -252,6 +253,7 @@ class Upserts(BulkWrites):
             await leave_out_same(self._client, planned, state.records, layout.columns)
         _note_joining(planned, state)
         notes = [*([] if len(rows) else [_NO_ROWS]), *fields.notes, *thousands_notes(rows, layout.columns)]
+        notes += misfit_notes(data, layout.columns)
         rows_of_table = planned
         planned, empty = leave_out_empty(planned)
         if empty:

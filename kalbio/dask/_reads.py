@@ -299,7 +299,7 @@ def _frame(
 
 def _check_fit(table: Table) -> None:
     """Raise where a content has no place in its column: nobody sees `table.misfits` of a part."""
-    shows = {column.name: column.form.shows_anything and column.form.python != "Decimal" for column in table.fields}
+    shows = {column.name: column.shows_misfits for column in table.fields}
     lost = [misfit for misfit in table.misfits if not shows[misfit.column]]
     if lost:
         first = lost[0]

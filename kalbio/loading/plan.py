@@ -197,7 +197,8 @@ class PlannedLoad:
             lines.append(("written", self.layout.place))
         joining = sum(row.joins for row in self.rows)
         if joining:
-            lines.append(("joining", f"{counted(joining, 'record')} that are not yet in the activity or the program"))
+            which = counted(joining, "record that is", "records that are")
+            lines.append(("joining", f"{which} not yet in the activity or the program"))
         if self._merged:
             lines.append(("merged", f"{counted(self._merged, 'row')} into another one of the same key"))
         if self.new_fields:

@@ -18,8 +18,9 @@ from kalbio._model.keys import key_text
 from kalbio._model.plain_cells import MISSING, CellError
 from kalbio.loading.cells import LoadCell, key_shown
 from kalbio.loading.near_twins import Key, difference, folded, near_twins, oddities, zero_twins
-from kalbio.loading.showing import records_shown
+from kalbio.loading.showing import counted, records_shown
 from kalbio.reading.rows import Rows
+from kalbio.tables import Table
 
 Current: TypeAlias = Mapping[Key, tuple[str, Sequence[Any]]]
 """What is there: key to the id of the record, and its contents in the order of the columns."""
@@ -320,6 +321,24 @@ def thousands_notes(rows: Rows, columns: Mapping[str, EntityFieldData]) -> list[
                 f" fractions; if they are thousands, {THOUSANDS_CURE}"
             )
     return notes
+
+
+def misfit_notes(data: Any, columns: Collection[str]) -> list[str]:
+    """Return what is told of contents that a table of records does not show, so that no load of it has them."""
+    if not isinstance(data, Table):
+        return []
+    empty = {column.name for column in data.fields if not column.shows_misfits}
+    lost = [misfit for misfit in data.misfits if misfit.column in columns and misfit.column in empty]
+    if not lost:
+        return []
+    count = counted(
+        len(lost), "content of the table does not fit its field", "contents of the table do not fit their fields"
+    )
+    first = lost[0]
+    return [
+        f"not loaded: {count}; the first is {safe_repr(first.content)} in {safe_repr(first.column)} of the record "
+        f"{first.record_id}; table.misfits has all of them"
+    ]
 
 
 def odd_key_notes(rows: Sequence[PlannedRow], names: Sequence[str]) -> list[str]:

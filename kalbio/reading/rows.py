@@ -184,7 +184,8 @@ def read_cells(
             if cell is not MISSING:
                 if not name:
                     above = (
-                        ", or give skip_rows=N where N lines stand above the names of the columns"
+                        ", save a frame of pandas with index=False, or give skip_rows=N where N lines stand above the"
+                        " names of the columns"
                         if isinstance(source, str | os.PathLike)
                         else ""
                     )

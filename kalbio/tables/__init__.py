@@ -120,6 +120,11 @@ class Column:
         return self.form.python == "FileValue"
 
     @property
+    def shows_misfits(self) -> bool:
+        """Whether it has the text of a content that does not fit it; else there is no value."""
+        return self.form.shows_anything and self.form.python != "Decimal"
+
+    @property
     def python(self) -> str:
         """The type that its values have in Python."""
         return "str" if self.form.python in ("FileValue", "RecordLink", "any JSON") else self.form.python
@@ -321,8 +326,8 @@ class Table:
                 file whose name ends in `.tsv` or `.tab`.
             encoding: that of a file: "utf-8", as without it; "utf-8-sig", which Excel recognises; or another one that
                 has all letters of the table.
-            decimal: the sign before the fraction of numbers: "." or ",". To read them again, give the converter
-                `kalbio.reading.decimal_comma`.
+            decimal: the sign before the fraction of numbers, also behind a comparison, `<0,5`: "." or ",". To read them
+                again, give the converter `kalbio.reading.decimal_comma`.
 
         Raises:
             ValueError: an argument is none of these, the name is that of another kind of file (`.xlsx`, `.csv.gz`), or
@@ -338,8 +343,8 @@ class Table:
         """Write the table as an Excel file with one sheet, and return its path. Needs the extra `excel`.
 
         Numbers, days and yes or no are such cells; everything else is text that stands as it is and is never computed:
-        instants, lists (as JSON text), decimal numbers, whole numbers of more digits than Excel keeps, days before
-        March 1900. An existing file is replaced.
+        instants, lists (as JSON text), decimal numbers, whole numbers of more digits than Excel keeps, other numbers
+        from 2**53 on, days before March 1900. An existing file is replaced.
 
         Raises:
             ValueError: the name is that of another kind of file (`.csv`, `.xls`), a text has no form in a cell of
@@ -426,7 +431,7 @@ def make_column(column: Column, record_ids: Sequence[str], contents: Sequence[An
             as_it_stands(value) if numbers and qualified_number(value) is not None else _plain(value)
             for value in values
         ]
-    if form.shows_anything and form.python != "Decimal":
+    if column.shows_misfits:
         for row in misfits:
             values[row] = as_it_stands(contents[row])
     if form.arrow in ("string", "list<string>") and form.python != "Decimal":

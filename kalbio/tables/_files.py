@@ -15,13 +15,15 @@ from typing import Any, TextIO
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.text.display import safe_repr
 from kalbio._extras import require_excel
-from kalbio._model.field_types import Form
+from kalbio._model.content_reading import qualified_number
+from kalbio._model.field_types import QUALIFIED, Form
 
 SEPARATORS = (",", ";", "\t", "|")
 _ROWS = 1_048_576
 _LETTERS = 32_767
 _FIRST_DAY = date(1900, 3, 1)  # the calendar of Excel has a 29th of February 1900
 _SURE_WHOLE = 10**15
+_UNSURE_FLOAT = 2**53
 _HALF = re.compile("[\ud800-\udfff]")
 _NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
@@ -128,6 +130,8 @@ def _check_stream(stream: TextIO, encoding: str | None) -> None:
 
 
 def _with_comma(form: Form, cells: Sequence[Any]) -> Sequence[Any]:
+    if form is QUALIFIED:  # what is no number there is JSON, whose points stay
+        return [cell if qualified_number(cell) is None else cell.replace(".", ",") for cell in cells]
     if form.python not in ("float", "Decimal"):
         return cells
     return [None if cell is None else str(cell).replace(".", ",") for cell in cells]
@@ -185,8 +189,11 @@ def write_excel(path: Path, names: Sequence[str], forms: Sequence[Form], columns
 
 
 def _excel_cells(name: str, form: Form, values: Sequence[Any]) -> Sequence[Any]:
-    if form.python in ("float", "bool"):
+    if form.python == "bool":
         return values
+    if form.python == "float":
+        # As a number such a float is read again as a whole one, whose digits beyond those of a float count.
+        return [value if value is None or abs(value) < _UNSURE_FLOAT else str(value) for value in values]
     values = as_cells(form, values)
     if form.python == "int":  # Excel keeps 15 digits of a number
         return [value if value is None or abs(value) < _SURE_WHOLE else str(value) for value in values]
