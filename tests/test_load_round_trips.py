@@ -178,7 +178,10 @@ def test_a_qualified_number_in_quotes_is_the_number(lab: Lab) -> None:
 
 def test_a_load_tells_what_a_table_does_not_show(lab: Lab) -> None:
     """Contents that do not fit their fields and are None in a table are noted where it is loaded."""
-    rows = [{"a date": "2026-03-01T12:30:00+00:00", "a text": 7}, {"a date": "2026-03-01T01:00:00+00:00"}]
+    rows: list[dict[str, Any]] = [
+        {"a date": "2026-03-01T12:30:00+00:00", "a text": 7},
+        {"a date": "2026-03-01T01:00:00+00:00"},
+    ]
     ids = []
     for row in rows:
         record = lab.client.records.get_or_create_record({"Compound": f"M-{next(NUMBER)}"})
