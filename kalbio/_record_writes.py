@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest d0c545b50e51)
+# Derived from kalbio/aio/_record_writes.py by scripts/regenerate; edit that file. (digest 928975201117)
 """Many records and values, written a few at a time."""
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ class BulkWrites(Service):
     ) -> BulkResult[Record]:
         """Get or create many records: those that are there are read many at a time, the others made a few at a time.
 
-        Of so many rows that this look-up pays, a `NearTwinWarning` tells which records are made beside one whose key
-        differs in case, blanks, hyphens, Unicode form or zeros in front only, as far as both are among the rows.
+        With more rows than the client sends at a time (`max_in_flight`), a `NearTwinWarning` names the records that are
+        made although the key of another row differs from theirs in case, blanks, hyphens, Unicode form or zeros in
+        front only.
 
         Args:
             rows: dicts of key field (object, id, or name) to value.

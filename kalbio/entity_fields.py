@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 6c2b015356d1)
+# Derived from kalbio/aio/entity_fields.py by scripts/regenerate; edit that file. (digest 34357eb457cd)
 """Key fields and data fields: the columns of the workspace."""
 
 from __future__ import annotations
@@ -255,8 +255,8 @@ class EntityFieldsService(Service):
     def get_or_create_key_field(self, field_name: str) -> KeyField:
         """Return the key field of this name, creating it when there is none.
 
-        A data field may have the same name; where both kinds of fields are accepted, that name is then ambiguous. A
-        `NearTwinWarning` tells when a field is made whose name differs from that of another one in case, blanks,
+        A data field may have the same name; where both kinds of fields are accepted, that name is then ambiguous. You
+        get a `NearTwinWarning` where the name of the new field differs from that of another one in case, blanks,
         hyphens or Unicode form only.
 
         Args:

@@ -261,7 +261,10 @@ class AsyncConnection(asyncio.Protocol):
         await self._until_writable(limits)
 
     async def _flush(self, limits: Limits) -> None:
-        """Wait until the system has taken all: who says early that all is well gets the rest all the same."""
+        """Wait until the system has taken all: who says early that all is well gets the rest all the same.
+
+        Of TLS some 64 KiB may be left still: what is encrypted waits in a transport of the event loop's own.
+        """
         assert self._transport is not None
         self._transport.set_write_buffer_limits(0)  # pauses while anything is left
         await self._until_writable(limits)
