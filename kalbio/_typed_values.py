@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 7b50853d7039)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 80878315d666)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 _READABLE: Kind[ReadableRecord] = Kind(staleness.RECORD)
 
 TableIdentifier: TypeAlias = RecordViewData | str
-"""A table of an activity (a record view), or its id."""
+"""A table of an activity (a record view), its id, or, where records are read or loaded as a table, its name."""
 
 
 _ELSEWHERE = {

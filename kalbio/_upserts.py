@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest dbf4bb883928)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest d373065abeef)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -184,9 +184,9 @@ class Upserts(BulkWrites):
             columns: column to field (object, id, or name), where they are not called alike; None leaves a column out.
             activity: the activity to write in, which the records join: object, id, or title. None writes on the records
                 themselves, and compares with their newest value wherever that was written.
-            table: the table (record view) of the activity to write in, which the records come to stand on: object or
-                id. Its values are written one by one, which takes a request for each. An activity need not be given
-                where only one has the table.
+            table: the table (record view) of the activity to write in, which the records come to stand on: object,
+                id, or name. Its values are written one by one, which takes a request for each. An activity need not be
+                given where only one has the table.
             program: the program that the records join: object, id, or title.
             only_changed: whether only cells are written that differ from what is there.
             create_fields: True makes fields for columns without one, of a type that takes all cells: of files for
@@ -295,7 +295,7 @@ class Upserts(BulkWrites):
                 return None, None, "on the records themselves, in no activity"
             activity_id, named = self._activity(activity)
             return activity_id, None, f"in the activity {safe_repr(named)}"
-        view = find_table(self._directory, table)
+        view = find_table(self._directory, table, activity)
         found = activity_of(self._directory, view, activity)
         if found is None:
             raise ArgumentError(

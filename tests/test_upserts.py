@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from kalbio import FieldTypeError, IdentifierError, IdentifierNotFoundError, OutcomeError
+from kalbio import AmbiguousIdentifierError, FieldTypeError, IdentifierError, IdentifierNotFoundError, OutcomeError
 from kalbio.loading import LoadRefusedError, LoadReport
 from kalbio.loading.near_twins import difference, near_twins
 from kalbio.reading import decimal_comma
@@ -1007,6 +1007,31 @@ def test_a_table_says_its_activity_or_what_is_wrong(lab: Lab) -> None:
     with pytest.raises(ValueError, match="belongs to no activity"):
         plan(lab, table(), table=first)
     assert writes(lab)[-1] == "addRecordValue"
+
+
+def test_a_table_is_found_by_its_name(lab: Lab) -> None:
+    """The name that a plan prints names the table, within the activity where one is given; else it must be alone."""
+    activity, first, second = two_tables(lab)
+    store = lab.sandbox.store
+    for table_id, name in ((first, "First"), (second, "Second")):
+        store.put("view", {**store.need("view", table_id), "view_name": name})
+    twin = lab.world(lab.api.activities.create_activity("Elsewhere", "experiment", program_ids=activity.program_ids))
+    other = next(item for item in store.all("view") if twin.id in (item["operation_ids"] or ()))
+    store.put("view", {**other, "view_name": "First"})
+    lab.api.clear_caches()
+    made = plan(lab, [{"Compound": "SBX-1", "Note": "a"}], table="First", activity=activity)
+    assert "in the table 'First'" in str(made)
+    assert apply(lab, made).ok
+    read = lab.world(lab.api.records.table(table="First", activity=activity.title, fields=["Compound", "Note"]))
+    assert ("SBX-1", "a") in [(row["Compound"], row["Note"]) for row in read.to_rows()]
+    assert plan(lab, [{"Compound": "SBX-1", "Note": "a"}], table="Second").layout.activity == activity.id
+    with pytest.raises(AmbiguousIdentifierError, match=r"not unique.*activity=\.\.\."):
+        lab.world(lab.api.records.table(table="First"))
+    with pytest.raises(IdentifierNotFoundError, match=r"no table 'Frist'. Did you mean 'First'\? .*'Second'"):
+        lab.world(lab.api.records.table(table="Frist", activity=activity))
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    with pytest.raises(IdentifierNotFoundError, match="no table with the id 'First'"):
+        lab.world(record.value("Note", table="First"))
 
 
 def test_an_activity_that_holds_no_records_is_refused_by_the_plan(lab: Lab) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
 from kalbio._core.argument_errors import ArgumentError
-from kalbio._core.errors import IdentifierNotFoundError
-from kalbio._core.objects.identifiers import plain_id
+from kalbio._core.errors import AmbiguousIdentifierError, IdentifierNotFoundError
+from kalbio._core.objects.identifiers import as_id, close_matches
 from kalbio._core.text.display import safe_repr
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
@@ -14,15 +17,47 @@ from kalbio.aio._listing import Kind
 from kalbio.aio._typed_values import TableIdentifier
 from kalbio.aio.record_views import RECORD_VIEWS
 
+V = TypeVar("V", bound=RecordViewData)
+
+_SHOWN = 10
 _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 
 
-async def find_table(directory: Directory, table: TableIdentifier) -> RecordViewData:
-    """Return the table that is named, or raise IdentifierNotFoundError."""
-    found: RecordViewData | None = await directory[RECORD_VIEWS].find(plain_id(table, "table", RecordViewData))
+async def find_table(
+    directory: Directory, table: TableIdentifier, activity: ActivityIdentifier | None = None
+) -> RecordViewData:
+    """Return the table that an object, an id or a name stands for, or raise IdentifierError.
+
+    Names of tables repeat: with an activity, one of its tables is meant.
+    """
+    views = directory[RECORD_VIEWS]
+    known = as_id(table, "table", RecordViewData)
+    if known is not None:
+        found: RecordViewData | None = await views.find(known)
+        if found is None:
+            raise IdentifierNotFoundError("table", table)
+        return found
+    within = None if activity is None else await directory[_ACTIVITIES].require_id(activity)
+    found = await views.search(lambda catalog: _named(_tables(catalog.items, within), table, within))
     if found is None:
-        raise IdentifierNotFoundError("table", table)
+        names = [view.view_name for view in _tables((await views.catalog()).items, within) if view.view_name]
+        there = f"The activity has {', '.join(map(safe_repr, names[:_SHOWN])) or 'no table'}." if within else ""
+        raise IdentifierNotFoundError("table", table, close_matches(table, names), there)
     return found
+
+
+def _tables(views: Iterable[V], activity_id: str | None) -> list[V]:
+    """Return the tables among views; with an activity, its own."""
+    tables = [view for view in views if not view.is_template]
+    return tables if activity_id is None else [view for view in tables if activity_id in (view.operation_ids or ())]
+
+
+def _named(tables: Sequence[V], name: object, activity_id: str | None) -> V | None:
+    found = [view for view in tables if view.view_name == name]
+    if len(found) > 1:
+        hint = "Or give the activity besides, activity=..." if activity_id is None else ""
+        raise AmbiguousIdentifierError("table", name, [view.id for view in found], hint)
+    return found[0] if found else None
 
 
 async def activity_of(

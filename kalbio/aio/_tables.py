@@ -116,8 +116,9 @@ class TableReads(Service):
             sorts: the order, e.g. `["-logP", "Compound"]`.
             activity: records of this activity, and only what was written in it: object, id, or title. Key values
                 always count.
-            table: records on this table (record view), object or id. Of an activity in the order of the table, with
-                what was written in it and in the activity outside of tables; else those that pass its filters.
+            table: records on this table (record view): object, id, or name; give the activity besides where several
+                have such a table. Of an activity in the order of the table, with what was written in it and in the
+                activity outside of tables; else those that pass its filters.
             program: records of this program: object, id, or title.
             ids: these records, in this order: ids, objects, or key-field dicts. A dict that no record has is an error,
                 an id that none has is left out.
@@ -195,7 +196,7 @@ class TableReads(Service):
             where: conditions, made with `F` or as dicts.
             sorts: the order, e.g. `["-logP", "Compound"]`.
             activity: records of this activity, and only what was written in it: object, id, or title.
-            table: records on this table (record view), object or id.
+            table: records on this table (record view): object, id, or name.
             program: records of this program: object, id, or title.
             ids: these records, in this order: ids, objects, or key-field dicts.
             search_text: free text.
@@ -260,7 +261,7 @@ class TableReads(Service):
             "entity_slice_id": entity_type, "operation_id": activity, "program_id": program, "where": where,
             "sorts": sorts, "search_text": search_text, "limit": limit,
         }  # fmt: skip
-        view = None if table is None else await find_table(directory, table)
+        view = None if table is None else await find_table(directory, table, activity)
         shown: list[EntityFieldIdentifier] | None = None
         on_view: Sequence[str] | None = None
         if view is not None:

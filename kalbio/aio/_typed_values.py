@@ -52,7 +52,7 @@ _ACTIVITIES: Kind[ActivityData] = Kind(staleness.ACTIVITY)
 _READABLE: Kind[ReadableRecord] = Kind(staleness.RECORD)
 
 TableIdentifier: TypeAlias = RecordViewData | str
-"""A table of an activity (a record view), or its id."""
+"""A table of an activity (a record view), its id, or, where records are read or loaded as a table, its name."""
 
 
 _ELSEWHERE = {

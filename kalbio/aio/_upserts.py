@@ -183,9 +183,9 @@ class Upserts(BulkWrites):
             columns: column to field (object, id, or name), where they are not called alike; None leaves a column out.
             activity: the activity to write in, which the records join: object, id, or title. None writes on the records
                 themselves, and compares with their newest value wherever that was written.
-            table: the table (record view) of the activity to write in, which the records come to stand on: object or
-                id. Its values are written one by one, which takes a request for each. An activity need not be given
-                where only one has the table.
+            table: the table (record view) of the activity to write in, which the records come to stand on: object,
+                id, or name. Its values are written one by one, which takes a request for each. An activity need not be
+                given where only one has the table.
             program: the program that the records join: object, id, or title.
             only_changed: whether only cells are written that differ from what is there.
             create_fields: True makes fields for columns without one, of a type that takes all cells: of files for
@@ -294,7 +294,7 @@ class Upserts(BulkWrites):
                 return None, None, "on the records themselves, in no activity"
             activity_id, named = await self._activity(activity)
             return activity_id, None, f"in the activity {safe_repr(named)}"
-        view = await find_table(self._directory, table)
+        view = await find_table(self._directory, table, activity)
         found = await activity_of(self._directory, view, activity)
         if found is None:
             raise ArgumentError(

@@ -559,7 +559,16 @@ class ResultTableTemplatesService(Service):
                 given = given_conditions(name, value)
                 if any("field_id" in condition for condition in given if isinstance(condition, Mapping)):
                     template = None if template_id is None else await self._templates.get(template_id)
-                    given = await on_columns(self._directory, given, [] if template is None else template.view_fields)
+                    try:
+                        given = await on_columns(self._directory, given, template.view_fields if template else [])
+                    except IdentifierNotFoundError as error:
+                        if template_id is not None or error.kind != "column":
+                            raise
+                        raise IdentifierNotFoundError(
+                            "column", error.identifier,
+                            hint=f"A new template has none yet, so its {name} can be on key fields only: make it, then"
+                            f" update_template(template, {name}=...).",
+                        ) from None  # fmt: skip
                     given = [{"plot_field_config": None, **condition} for condition in given]
                 body[name] = require_rows(name, given)
                 for condition in body[name]:

@@ -182,7 +182,7 @@ def _given(**arguments: Any) -> dict[str, Any]:
 @click.argument("entity_type", metavar="[TYPE]", required=False)
 @_FIELDS
 @_conditions
-@click.option("--table", "table_", metavar="ID", help="Records on this table (record view), with its columns.")
+@click.option("--table", "table_", metavar="NAME|ID", help="Records on this table (record view), with its columns.")
 @_LIMIT
 @connected
 @printing
@@ -276,7 +276,7 @@ class _Load(click.Command):
 @click.option("--column", "columns", metavar="COLUMN=FIELD", multiple=True, help="The field of a column that is called "
               "otherwise; COLUMN= leaves it out. May be given several times.")  # fmt: skip
 @click.option("--activity", metavar="NAME|ID", help="Write in this activity, which the records join.")
-@click.option("--table", metavar="ID", help="Write in this table (record view) of an activity.")
+@click.option("--table", metavar="NAME|ID", help="Write in this table (record view) of an activity.")
 @click.option("--program", metavar="NAME|ID", help="The program that the records join.")
 @click.option("--create-fields", metavar="[COLUMN=TYPE]", is_flag=False, flag_value=_OF_ANY_TYPE, multiple=True,
               help="Make fields for all columns without one, of a type that takes their cells (in a text file: "

@@ -129,7 +129,10 @@ def plain_id(value: Any, kind: str, accepted: Accepted = ()) -> str:
         raise IdentifierError(kind, value, _refusal(value, kind, accepted, "its id"))
     found = as_id(value, kind, accepted)
     if found is None:
-        raise IdentifierNotFoundError(kind, value, hint="Give its id, a UUID.")
+        # Something may well have this name.
+        error = IdentifierNotFoundError(f"{kind} with the id", value, hint="Give its id, a UUID.")
+        error.kind = kind
+        raise error
     return found
 
 
