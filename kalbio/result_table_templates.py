@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest 1077ea51ba3d)
+# Derived from kalbio/aio/result_table_templates.py by scripts/regenerate; edit that file. (digest bdf3fd68cc90)
 """Result table templates: reusable record views that are linked to activity definitions."""
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from kaleidoscope_api.api.record_view_templates import (
 from kaleidoscope_api.types import UNSET, Unset
 
 from kalbio._core.argument_errors import ArgumentError
+from kalbio._core.errors import IdentifierNotFoundError
 from kalbio._core.http.responses import as_json
 from kalbio._core.objects.checks import require_list, require_rows, require_text, require_whole_number
 from kalbio._core.objects.identifiers import Many, plain_id, plain_ids

@@ -89,6 +89,16 @@ def test_the_first_cell_of_a_record_has_names(lab: Lab) -> None:
     assert asked(lab, lab.world, record._repr_html_) == []
 
 
+def test_values_say_of_which_field_they_are(lab: Lab) -> None:
+    """A list of values has a column of their fields: the beginning of the id, or the name where it is known."""
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    values = lab.world(record.get_values())
+    heads, *rows = cells(values._repr_html_())
+    assert [row[heads.index("field_id")] for row in rows] == [f"{value.field_id[:8]}…" for value in values]
+    lab.world(lab.api.entity_fields.get_data_fields())
+    assert "Potency (nM)" in [row[heads.index("field_id")] for row in cells(values._repr_html_())[1:]]
+
+
 def test_to_show_a_record_never_fails(lab: Lab) -> None:
     """Where the fields cannot be read, times cannot, or the client is closed, the ids and the values are shown."""
     record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))

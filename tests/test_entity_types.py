@@ -120,6 +120,12 @@ def test_a_shown_name_names_the_type(lab: Lab, world: World, pair: str, tmp_path
             assert asked or result.id == pair
 
 
+def test_a_key_field_alone_leads_to_the_types_that_have_it(lab: Lab, world: World, pair: str) -> None:
+    """The name of a key field that no type is called by is answered with the types of several fields that have it."""
+    with pytest.raises(IdentifierNotFoundError, match=r"'Batch'\. Did you mean 'Compound \+ Batch'\?"):
+        world(lab.api.records.table("Batch"))
+
+
 def test_a_name_of_its_own_takes_no_key_fields(lab: Lab, world: World, pair: str) -> None:
     """A type that has a name is found by it in the list of types, and nothing else is asked for that."""
     before = len(lab.operations())

@@ -381,6 +381,14 @@ def test_a_search_takes_columns_and_refuses_names_of_unknown_ones(lab: Lab, worl
     assert "searchRecords" not in [item.operation for item in lab.exchanges[sent:]]
 
 
+def test_a_new_template_says_that_it_has_no_columns_yet(lab: Lab, world: World) -> None:
+    """A condition on a data field of a new template is refused with the call that takes it, and nothing is made."""
+    make = lab.api.result_table_templates.create_template
+    with pytest.raises(IdentifierNotFoundError, match=r"'Potency \(nM\)'.*key fields only.*update_template"):
+        world(make(view_name="T", entity_slice_id="Compound", data_field_ids=[NUMBER], filters=F(NUMBER) < 100))
+    assert "createRecordViewTemplate" not in lab.operations()
+
+
 def test_templates_take_them(lab: Lab, world: World) -> None:
     """Filters, orders and colours of a template are by key field and by column, which is found by the field's name."""
     templates = lab.api.result_table_templates

@@ -76,3 +76,18 @@ SYNONYMS |= {
     "record": ["record_id"],
     "field": ["field_id"],
 }
+
+_BY_PROGRAM = (
+    "the API does not search by program; write [one for one in client.activities.get_activities()"
+    " if program.id in one.program_ids]"
+)
+_BY_DATE = (
+    "the API does not search by date; write [one for one in client.activities.get_activities()"
+    " if one.created_at and one.created_at > since]"
+)
+SYNONYMS |= {f"search_activities.{name}": [_BY_PROGRAM] for name in ("program", "program_id", "program_ids")}
+SYNONYMS |= {
+    f"search_activities.{what}_{when}": [_BY_DATE]
+    for what in ("completed", "created", "due", "started", "updated")
+    for when in ("after", "at", "before", "since")
+}

@@ -164,6 +164,11 @@ class RecordValue(Resource):
         told = [f"{what} {safe_repr(value)}" for what, value in self._circumstances()]
         return " ".join([super().__repr__()[:-1], ", ".join(told)]).rstrip() + ">"
 
+    def _shown_name(self, member: str, identifier: str) -> str | None:
+        # A table of values says of which field each is, by its id if need be.
+        known = super()._shown_name(member, identifier)
+        return f"{identifier[:8]}…" if known is None and member == "field_id" else known
+
     def _circumstances(self) -> list[tuple[str, str]]:
         """Return what is known of a value in a history: the names of its field, activity, table and author, and when.
 
@@ -171,7 +176,7 @@ class RecordValue(Resource):
         """
         known = ((what, member, self._raw.get(member)) for what, member in _CIRCUMSTANCES)
         return [
-            (what, self._shown_name(member, str(value)) or str(value))
+            (what, super(RecordValue, self)._shown_name(member, str(value)) or str(value))
             for what, member, value in known
             if value is not None
         ]

@@ -67,13 +67,15 @@ def require_whole_number(name: str, value: Any, least: int) -> int:
 
 
 Synonyms = Mapping[str, Collection[str]]
-"""What an argument may be called elsewhere, by its name."""
+"""What an argument may be called elsewhere, by its name; by "method.name" a sentence on what to do instead."""
 
 
 def unknown_argument(
     name: str, unknown: str, known: Collection[str], synonyms: Synonyms, kind: str = "argument"
 ) -> ArgumentTypeError:
     """Return the error for an argument that a method lacks, with what it is called there or what it takes."""
+    if instead := synonyms.get(f"{name}.{unknown}"):
+        return ArgumentTypeError(f"{name}() has no {kind} {unknown}: {' '.join(instead)}")
     same = [one for one in synonyms.get(unknown, ()) if one in known]
     close = same or close_matches(unknown, known)
     names = " or ".join(f"{one}=..." for one in close)

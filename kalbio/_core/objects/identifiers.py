@@ -193,7 +193,7 @@ def did_you_mean(given: Any, known: Iterable[str]) -> str:
 
 
 def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:
-    """Return up to three names: with the same words, then ones that look alike, else ones that begin with it.
+    """Return up to three names: with the same words, then ones that look alike, else ones that hold it as a word.
 
     Case does not matter.
     """
@@ -207,6 +207,6 @@ def close_matches(identifier: Any, names: Iterable[str]) -> list[str]:
     close = [key for key in folded if words and sorted(key.split()) == words]
     close += [key for key in difflib.get_close_matches(given, folded, n=3, cutoff=0.6) if key not in close]
     if not close and given:
-        begun = re.compile(rf"{re.escape(given)}(?!\w)")
-        close = [key for key in folded if begun.match(key)]
+        held = re.compile(rf"(?<!\w){re.escape(given)}(?!\w)")
+        close = sorted(filter(held.search, folded), key=lambda key: not key.startswith(given))
     return [name for key in close for name in folded[key]][:3]
