@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from openpyxl import Workbook
@@ -75,6 +76,20 @@ def test_what_shows_something_else_is_refused_with_the_text_that_shows(tmp_path:
     assert [cell.row for cell in found] == list(range(2, len(SOMETHING_ELSE) + 2))
     told = [(str(cell), text) for cell, (_, _, text) in zip(found, SOMETHING_ELSE, strict=True)]
     assert [line for line in told if line[1] not in line[0] or "give a converter, which gets" not in line[0]] == []
+
+
+@pytest.mark.parametrize("number", ["1E999", "-1E999", "1" + "0" * 400])
+@pytest.mark.parametrize("code", ["#", "0", "General", "[>1]0;0.0", '0"x"'])
+def test_a_number_that_is_too_large_is_a_refused_cell(tmp_path: Path, number: str, code: str) -> None:
+    """What another program has written beyond the numbers of Excel is refused with its row, whatever its format."""
+    path = book(tmp_path / "t.xlsx", [(5, "0"), (12345, code)])
+    with ZipFile(path) as packed:
+        parts = {name: packed.read(name) for name in packed.namelist()}
+    with ZipFile(path, "w") as packed:
+        for name, part in parts.items():
+            packed.writestr(name, part.replace(b"<v>12345</v>", f"<v>{number}</v>".encode()))
+    with pytest.raises(RefusedCellsError, match=r"row 3, column 'v'.*larger than Excel knows"):
+        read_rows(path)
 
 
 def test_the_unit_of_the_field_may_stand_in_the_format(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from sys import float_info
 from typing import Any
 from zipfile import ZipFile
 
@@ -212,6 +213,8 @@ def _number(value: int | float, cell: Any, epoch: datetime) -> Any:
         from openpyxl.utils.datetime import from_excel
 
         return _moment(from_excel(value, epoch), epoch)
+    if abs(value) > float_info.max:  # of a program that is not Excel
+        return Doubtful(value, "is a number larger than Excel knows; write it as text")
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     return doubt(value, cell.number_format) or value
