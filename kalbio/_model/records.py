@@ -164,9 +164,9 @@ class RecordValue(Resource):
         told = [f"{what} {safe_repr(value)}" for what, value in self._circumstances()]
         return " ".join([super().__repr__()[:-1], ", ".join(told)]).rstrip() + ">"
 
-    def _shown_name(self, member: str, identifier: str) -> str | None:
+    def _name_in_list(self, member: str, identifier: str) -> str | None:
         # A table of values says of which field each is, by its id if need be.
-        known = super()._shown_name(member, identifier)
+        known = super()._name_in_list(member, identifier)
         return f"{identifier[:8]}…" if known is None and member == "field_id" else known
 
     def _circumstances(self) -> list[tuple[str, str]]:
@@ -176,7 +176,7 @@ class RecordValue(Resource):
         """
         known = ((what, member, self._raw.get(member)) for what, member in _CIRCUMSTANCES)
         return [
-            (what, super(RecordValue, self)._shown_name(member, str(value)) or str(value))
+            (what, self._shown_name(member, str(value)) or str(value))
             for what, member, value in known
             if value is not None
         ]

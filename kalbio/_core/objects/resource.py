@@ -448,12 +448,16 @@ class Resource(metaclass=_Kind):
         """Return what a notebook shows of a list of such objects. Nothing is sent to show it."""
         first = items[:ROWS]
         shown = [(item._label() or "", {name: item._raw.get(name) for name in item._names()}) for item in first]
-        name_of = first[0]._shown_name
+        name_of = first[0]._name_in_list
         return html_of_list(cls.__name__, shown, len(items), cls._columns, name_of)
 
     def _shown_name(self, member: str, identifier: str) -> str | None:
         """Return what the thing is called that a member names by its id, None where that is not known."""
         return None if self._client is None else self._client.directory.shown_name(member, identifier)
+
+    def _name_in_list(self, member: str, identifier: str) -> str | None:
+        """Return what a list of such objects shows for the id, None where it shows no names but known ones."""
+        return self._shown_name(member, identifier)
 
     def __copy__(self) -> Self:
         return type(self)(self._raw, self._client)
