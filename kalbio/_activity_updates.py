@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_activity_updates.py by scripts/regenerate; edit that file. (digest 78319ed0bf8a)
+# Derived from kalbio/aio/_activity_updates.py by scripts/regenerate; edit that file. (digest 11e8fb7d9806)
 """Names in an update of an activity or a definition."""
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from kalbio._directory import Directory
 from kalbio._listing import Kind
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityDefinitionData
+from kalbio._model.arguments import RICH_TEXTS
+from kalbio._model.rich_text import document_of
 from kalbio.labels import LABELS
 from kalbio.programs import PROGRAMS
 from kalbio.workspace import GROUPS, USERS
@@ -44,6 +46,9 @@ def resolved(directory: Directory, changes: Mapping[str, Any]) -> dict[str, Any]
             require_whole_number(name, value, 0)
         if name == "status":
             require_text(name, value)
+        if name in RICH_TEXTS:
+            resolved[name] = document_of(value)
+            continue
         if kind is None or (value is None and name == "parent_id"):
             resolved[name] = value
             continue

@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest 0a6da4dc51d7)
+# Derived from kalbio/aio/_definition.py by scripts/regenerate; edit that file. (digest b57b5c0d627e)
 """What can be set on activity definitions."""
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from kalbio._model.activities import (
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
+from kalbio._model.rich_text import RichText
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio._policy import default_on_error, none
 from kalbio._property import Property, WithProperties
@@ -49,7 +50,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         self,
         *,
         title: str | Unset = UNSET,
-        description: dict[str, Any] | None | Unset = UNSET,
+        description: RichText | None | Unset = UNSET,
         status: ActivityStatusEnum | str | Unset = UNSET,
         priority: str | Unset = UNSET,
         is_archived: bool | Unset = UNSET,
@@ -72,7 +73,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
 
         Args:
             title: its title.
-            description: a rich-text document.
+            description: text, or a rich-text document as a dict.
             status: the state that its activities begin in.
             priority: urgent, high, medium, low or none.
             is_archived: whether it is archived.

@@ -203,6 +203,11 @@ DOCUMENT = Kind(
     lambda _: [5, True, "text", b"x", [], object(), math.nan, *(item for item in NO_JSON if isinstance(item, dict))],
     carried=lambda _: [{"type": "doc", "content": [{"text": text} for text in HOSTILE]}],
 )
+RICH_TEXT = Kind(
+    DOCUMENT.good,
+    lambda it: [*(item for item in DOCUMENT.refused(it) if not isinstance(item, str)), "", " ", LONE],
+    carried=DOCUMENT.carried,
+)
 MOMENT = Kind(
     lambda _: datetime(2024, 1, 1, tzinfo=UTC),
     lambda _: [

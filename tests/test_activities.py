@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from kalbio import UNSET, AmbiguousIdentifierError, IdentifierNotFoundError, KalbioAPIError, KalbioResponseError
-from kalbio.activities import ActivityStatusEnum, CompletedBehaviorEnum
+from kalbio.activities import ActivityStatusEnum, Comment, CompletedBehaviorEnum
 from tests.altered import alter, body_of, query_of, replace
 from tests.conftest import Lab, World
 from tests.demo import NOWHERE
@@ -351,6 +352,45 @@ def test_events_and_comments(lab: Lab, world: World, activity: Any) -> None:
     assert events[0].event_type
     assert events[0].created_at >= events[-1].created_at
     assert events[0]._client is lab.api
+
+
+def test_comments_and_descriptions_are_plain_text_too(lab: Lab, world: World, activity: Any) -> None:
+    """Plain text is sent as a document of paragraphs, and comments and events show who wrote what, and when."""
+    world(activity.update(comment="rerun\n\nplate 7", description="of plates"))
+    text = [{"type": "text", "text": "rerun"}]
+    body = body_of(lab, "updateActivity")
+    assert body["comment"] == {
+        "type": "doc",
+        "content": [
+            {"type": "paragraph", "content": text},
+            {"type": "paragraph"},
+            {"type": "paragraph", "content": [{"type": "text", "text": "plate 7"}]},
+        ],
+    }
+    assert body["description"]["content"] == [{"type": "paragraph", "content": [{"type": "text", "text": "of plates"}]}]
+    comment = world(activity.get_comments())[-1]
+    assert comment.text == "rerun\n\nplate 7"
+    world(lab.api.workspace.get_members())
+    assert re.search(r"^<Comment 'rerun\\n\\nplate 7' \w+ by 'admin@example.org', at '20.*'>$", repr(comment))
+    event = world(activity.get_events())[0]
+    assert re.search(r"^<ActivityEvent 'task.updated' \w+ by 'admin@example.org', at '20.*'>$", repr(event))
+
+
+def test_the_text_of_a_comment_leaves_formatting_out() -> None:
+    """Marks, breaks, mentions and lists are read as text, and a document of another form or depth does no harm."""
+    bold = {"type": "text", "text": "hit", "marks": [{"type": "bold"}]}
+    who = {"type": "mention", "attrs": {"id": "7", "label": "Ann"}}
+    item = {"type": "listItem", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "one"}]}]}
+    content = [
+        {"type": "paragraph", "content": [bold, {"type": "hardBreak"}, who]},
+        {"type": "bulletList", "content": [item, item]},
+    ]
+    assert Comment(content={"type": "doc", "content": content}).text == "hit\n@Ann\none\none"
+    deep: dict[str, Any] = bold
+    for _ in range(5000):
+        deep = {"type": "blockquote", "content": [deep]}
+    for document, said in ((deep, "hit"), (None, ""), ("x", ""), ({"content": ["x", 5, None]}, "")):
+        assert Comment({"content": document}).text == said
 
 
 def test_a_property_is_changed_through_the_activity(lab: Lab, world: World, activity: Any) -> None:

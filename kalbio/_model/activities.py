@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict
 
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.objects.fixed import FixedDict, FixedList
@@ -24,9 +24,13 @@ from kalbio._core.objects.resource import (
 )
 from kalbio._core.text.display import safe_repr
 from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
+from kalbio._model.rich_text import plain_text
 
 ActivityType = Literal["task", "experiment", "project", "stage", "milestone", "cycle"]
 """The types of activities; experiments and cycles hold records."""
+
+
+_text_member = text  # a comment has a `text` of its own
 
 
 class QueueContentLayoutMapping(TypedDict):
@@ -50,26 +54,53 @@ class ContentLayoutItem(Resource):
     drc_config_id = text("The chart, if it is one.")
 
 
-class Comment(Resource):
+class _Written(Resource):
+    """Something that somebody wrote or did."""
+
+    __slots__ = ()
+    _author: ClassVar[str]  # the member that says who
+
+    def __repr__(self) -> str:
+        # The author by name, where that is known without a request.
+        who, when = self._raw.get(self._author), self._raw.get("created_at")
+        told = [
+            *([f"by {safe_repr(self._shown_name(self._author, str(who)) or str(who))}"] if who else ()),
+            *([f"at {safe_repr(str(when))}"] if when else ()),
+        ]
+        return f"{super().__repr__().removesuffix('>')} {', '.join(told)}".rstrip() + ">"
+
+
+class Comment(_Written):
     """A comment on an activity."""
 
     __slots__ = ()
+    _author = "created_by"
+    _columns = ("created_by", "created_at")
 
-    workspace_id = text("Its workspace.")
-    created_by = text("Who wrote it.")
-    content = anything("What it says, as a rich-text document.")
-    parent_comment_id = text("The comment it replies to.")
+    workspace_id = _text_member("Its workspace.")
+    created_by = _text_member("Who wrote it.")
+    content = anything("What it says, as a rich-text document; `text` has it as plain text.")
+    parent_comment_id = _text_member("The comment it replies to.")
     mentioned_user_ids = texts_or_none("Who is mentioned.")
-    resource_type = text("What it is about; activities are called task.")
-    resource_id = text("The id of what it is about.")
+    resource_type = _text_member("What it is about; activities are called task.")
+    resource_id = _text_member("The id of what it is about.")
     created_at = timestamp("When it was written.")
     updated_at = timestamp("When it was changed.")
 
+    @property
+    def text(self) -> str:
+        """What it says as plain text, a line for each paragraph; formatting is left out."""
+        return plain_text(self._raw.get("content"))
 
-class ActivityEvent(Resource):
+    def _text(self) -> str:
+        return self.text or super()._text()
+
+
+class ActivityEvent(_Written):
     """Something that happened to an activity."""
 
     __slots__ = ()
+    _author = "event_user_id"
 
     event_type = text("What happened.")
     event_type_version = number("The version of the shape of event_attrs.")
@@ -84,6 +115,9 @@ class ActivityEvent(Resource):
     request_id = text("The request that caused it.")
     session_id = text("The session that caused it.")
     log = text("What happened, for people.")
+
+    def _label(self) -> str | None:
+        return self.log or self.event_type
 
 
 class PropertyData(Resource):

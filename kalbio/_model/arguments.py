@@ -14,6 +14,7 @@ from kalbio._core.objects.checks import (
     unicode_text,
     whole_number,
 )
+from kalbio._model.rich_text import check_rich_text
 
 FLAGS = (
     "aggregate_scheduling", "avoid_weekends", "display_includes_operations", "display_includes_sub_records",
@@ -34,7 +35,8 @@ TEXTS = (
     "serial_format_prefix", "set_name", "sha256", "sheet", "shift_dependency_mode", "sort_order", "status",
     "template_name", "title", "view_mode", "view_name",
 )  # fmt: skip
-DOCUMENTS = ("attrs", "comment", "converters", "description")
+DOCUMENTS = ("attrs", "converters")
+RICH_TEXTS = ("comment", "description")
 PATHS = ("destination", "download_path", "journal")
 CALLBACKS = ("progress",)
 
@@ -43,6 +45,7 @@ CHECKS: dict[str, Check] = {
     **dict.fromkeys(WHOLE_NUMBERS, whole_number),
     **dict.fromkeys(TEXTS, unicode_text),
     **dict.fromkeys(DOCUMENTS, document),
+    **dict.fromkeys(RICH_TEXTS, check_rich_text),
     **dict.fromkeys(PATHS, path),
     **dict.fromkeys(CALLBACKS, callback_or_flag),
 }

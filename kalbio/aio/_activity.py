@@ -36,6 +36,7 @@ from kalbio._model.enums import (
 from kalbio._model.errors import KalbioError
 from kalbio._model.fields import EntityFieldData
 from kalbio._model.filters import Filters, Sorts
+from kalbio._model.rich_text import RichText
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio.aio._activity_updates import resolved
 from kalbio.aio._definition import DefinitionSettings
@@ -329,7 +330,7 @@ class Activity(WithProperties, ActivityData):
         *,
         parent_id: ActivityIdentifier | None | Unset = UNSET,
         title: str | Unset = UNSET,
-        description: dict[str, Any] | None | Unset = UNSET,
+        description: RichText | None | Unset = UNSET,
         status: ActivityStatusEnum | str | Unset = UNSET,
         priority: str | Unset = UNSET,
         definition_id: DefinitionIdentifier | Unset = UNSET,
@@ -352,7 +353,7 @@ class Activity(WithProperties, ActivityData):
         add_subscriber_ids: Many[UserIdentifier] | Unset = UNSET,
         remove_subscriber_ids: Many[UserIdentifier] | Unset = UNSET,
         external_id: str | Unset = UNSET,
-        comment: dict[str, Any] | Unset = UNSET,
+        comment: RichText | Unset = UNSET,
         shift_dependency_mode: str | Unset = UNSET,
         avoid_weekends: bool | Unset = UNSET,
         extend_in_progress_items: bool | Unset = UNSET,
@@ -363,7 +364,7 @@ class Activity(WithProperties, ActivityData):
         Args:
             parent_id: the activity it is a part of: object, id, or title; None detaches it.
             title: its title.
-            description: a rich-text document.
+            description: text, or a rich-text document as a dict.
             status: its state, as a member of `ActivityStatusEnum` or as text.
             priority: urgent, high, medium, low or none.
             definition_id: its definition: object, id, or title.
@@ -386,7 +387,7 @@ class Activity(WithProperties, ActivityData):
             add_subscriber_ids: users to notify of changes.
             remove_subscriber_ids: users to stop notifying.
             external_id: its id in another system.
-            comment: a rich-text document, posted with the change.
+            comment: text, or a rich-text document as a dict, posted with the change.
             shift_dependency_mode: how the dates of dependent activities are moved.
             avoid_weekends: whether moved dates avoid weekends.
             extend_in_progress_items: whether running activities are extended.
@@ -403,7 +404,9 @@ class Activity(WithProperties, ActivityData):
 
         Example:
             >>> activity = (await client.activities.get_activity_by_type("experiment"))[0]
-            >>> await activity.update(status=ActivityStatusEnum.IN_PROGRESS)
+            >>> await activity.update(status=ActivityStatusEnum.IN_PROGRESS, comment="Plates are read.")
+            >>> (await activity.get_comments())[-1].text
+            'Plates are read.'
         """
         changes = collect_updates(locals())
         if not changes:

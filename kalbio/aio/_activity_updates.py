@@ -9,6 +9,8 @@ from kalbio._core.objects.checks import require_text, require_whole_number
 from kalbio._core.objects.times import check_day
 from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityDefinitionData
+from kalbio._model.arguments import RICH_TEXTS
+from kalbio._model.rich_text import document_of
 from kalbio.aio._directory import Directory
 from kalbio.aio._listing import Kind
 from kalbio.aio.labels import LABELS
@@ -43,6 +45,9 @@ async def resolved(directory: Directory, changes: Mapping[str, Any]) -> dict[str
             require_whole_number(name, value, 0)
         if name == "status":
             require_text(name, value)
+        if name in RICH_TEXTS:
+            resolved[name] = document_of(value)
+            continue
         if kind is None or (value is None and name == "parent_id"):
             resolved[name] = value
             continue

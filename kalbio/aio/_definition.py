@@ -22,6 +22,7 @@ from kalbio._model.activities import (
 from kalbio._model.enums import (
     ActivityStatusEnum,
 )
+from kalbio._model.rich_text import RichText
 from kalbio._model.views import RecordViewData, RecordViewIdentifier
 from kalbio.aio._activity_updates import resolved
 from kalbio.aio._directory import Client
@@ -48,7 +49,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
         self,
         *,
         title: str | Unset = UNSET,
-        description: dict[str, Any] | None | Unset = UNSET,
+        description: RichText | None | Unset = UNSET,
         status: ActivityStatusEnum | str | Unset = UNSET,
         priority: str | Unset = UNSET,
         is_archived: bool | Unset = UNSET,
@@ -71,7 +72,7 @@ class DefinitionSettings(WithProperties, ActivityDefinitionData):
 
         Args:
             title: its title.
-            description: a rich-text document.
+            description: text, or a rich-text document as a dict.
             status: the state that its activities begin in.
             priority: urgent, high, medium, low or none.
             is_archived: whether it is archived.
