@@ -298,6 +298,17 @@ def test_who_may_not_list_fields_writes_text_all_the_same(lab: Lab) -> None:
     assert body_of(lab, "addRecordValue")["content"] == "CC(=O)O; reflux"
 
 
+def test_texts_of_many_rows_ask_for_their_field_once(lab: Lab) -> None:
+    """Whether a text may be a list is asked once in a bulk write, also without caches."""
+    field = lab.client.entity_fields.get_or_create_data_field("Route", "text")
+    record = lab.world(lab.api.records.get_record_by_id({"Compound": "SBX-1"}))
+    rows = [{"record": record.id, "field": field.id, "content": f"step {n}; reflux"} for n in range(3)]
+    before = len(lab.operations())
+    with lab.api.cache_disabled():
+        lab.world(lab.api.records.add_values(rows))
+    assert sorted(lab.operations()[before:]) == ["addRecordValue"] * 3 + ["listDataFields"]
+
+
 def test_a_short_float_is_written_as_it_shows(lab: Lab) -> None:
     """A number of 32 bits is the same to each call that writes: 0.1, not 0.10000000149011612."""
     record, number = filled(lab), numpy.float32(0.1)

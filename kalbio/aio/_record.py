@@ -32,6 +32,7 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.errors import KalbioError
 from kalbio._model.field_contents import listed_content, may_be_listed
+from kalbio._model.fields import EntityFieldData
 from kalbio._model.record_json import entries_of
 from kalbio._model.record_values import UNDECIDED, contents, current_entry, with_value
 from kalbio._model.records import RecordData, RecordValue, content_by_ids
@@ -406,14 +407,22 @@ def _view(identifier: Any) -> str:
     return plain_id(identifier, "record view", RecordViewData)
 
 
-async def content_in(client: Client, field_id: str, content: Any) -> Any:
-    """Return a content as it is written in a field: text for several choices or addresses is the list of a load."""
+async def content_in(
+    client: Client, field_id: str, content: Any, known: dict[str, EntityFieldData | None] | None = None
+) -> Any:
+    """Return a content as it is written in a field: text for several choices or addresses is the list of a load.
+
+    `known` keeps fields for the next content: their types cannot change, so one listing serves many rows.
+    """
     if not isinstance(content, str) or not may_be_listed(content):
         return content
-    try:
-        field = (await client.directory[DATA_FIELDS].catalog()).find(field_id)
-    except (PermissionDeniedError, NotFoundError):
-        return content  # who may not list the fields may write in them all the same
+    known = {} if known is None else known
+    if field_id not in known:
+        try:
+            known[field_id] = (await client.directory[DATA_FIELDS].catalog()).find(field_id)
+        except (PermissionDeniedError, NotFoundError):
+            known[field_id] = None  # who may not list the fields may write in them all the same
+    field = known[field_id]
     return content if field is None else listed_content(field, content)
 
 

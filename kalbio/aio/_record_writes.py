@@ -20,6 +20,7 @@ from kalbio._core.text.progress import as_function
 from kalbio._core.text.tracebacks import level_of_the_caller
 from kalbio._model.bulk import BulkResult, RowOutcome, RowProgress
 from kalbio._model.errors import KalbioError, NearTwinWarning
+from kalbio._model.fields import EntityFieldData
 from kalbio._model.record_keys import KeyValues, is_named, key_of, shown_key
 from kalbio._model.records import RecordValue, ValueToWrite, check_value_row
 from kalbio.aio._activity import RECORDS, Record
@@ -275,13 +276,14 @@ class BulkWrites(Service):
         numbers = range(first, first + len(given))
         ids = await self._records.require_ids([row["record"] for row in given], numbers) if given else []
         writes: list[Write] = []
+        known: dict[str, EntityFieldData | None] = {}
         for index, (record_id, row) in enumerate(zip(ids, given, strict=True), first):
             # What cannot be sent is said before anything is.
             content = as_content(row["content"])
             strict_json.encode(content, f"rows[{index}]['content']")
             with in_row(index):
                 scope = await scope_of(self._client, row["field"], row.get("activity"), row.get("record_view_id"))
-                content = await content_in(self._client, scope[0], content)
+                content = await content_in(self._client, scope[0], content, known)
             writes.append((record_id, scope, content))
         return writes
 
