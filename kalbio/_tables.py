@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest fddd556eed9a)
+# Derived from kalbio/aio/_tables.py by scripts/regenerate; edit that file. (digest 31532347c1ca)
 """Records read as tables: found by conditions, read many at a time, straight into columns."""
 
 from __future__ import annotations
@@ -7,12 +7,13 @@ import contextlib
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import compress
 from typing import Any, TypeAlias, Unpack
 
 import attrs
 from kaleidoscope_api.api.records import list_record_values, list_records, search_records
 
-from kalbio._activity_tables import activity_of, find_table
+from kalbio._activity_tables import activity_of, find_table, tables_of
 from kalbio._core.argument_errors import ArgumentError
 from kalbio._core.errors import AmbiguousIdentifierError
 from kalbio._core.http.responses import as_list
@@ -41,6 +42,7 @@ from kalbio._typed_values import OlderScopeNames, TableIdentifier, field_of
 from kalbio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier
 from kalbio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
 from kalbio.programs import ProgramIdentifier
+from kalbio.record_views import RECORD_VIEWS
 from kalbio.tables import ID, MOMENT, Column, Misfit, Table, make_column, names_of_files, warn_of_misfits
 from kalbio.tables._rows import RowReader, columns_from
 
@@ -112,7 +114,8 @@ class TableReads(Service):
         Args:
             entity_type: records of this type: object, id, or name.
             fields: the columns, in this order: fields as objects, ids, or names. By default the key fields, and all
-                data fields of which a record has a value; of a table, its columns.
+                data fields of which a record has a value; of a table, its columns. Without records there are the key
+                fields of the type, or of the tables of the activity; where neither is named, all of them.
             where: conditions, made with `F` or as dicts.
             sorts: the order, e.g. `["-logP", "Compound"]`.
             activity: records of this activity, and only what was written in it: object, id, or title. Key values
@@ -279,9 +282,13 @@ class TableReads(Service):
         columns = self._columns(chosen, types)
         if given:
             _check_names(columns)
+        wanted = self._ids_found(asked, on_view)
+        if not wanted and not given and asked.get("entity_slice_id") is None:
+            possible = self._possible_keys(operation)
+            stays = [not field.is_key or field.id in possible for field in chosen]
+            chosen, columns, keys = list(compress(chosen, stays)), list(compress(columns, stays)), len(possible)
         table_id = None if view is None else view.id
         reader = RowReader([field.id for field in chosen], operation, table_id, include_sub_records)
-        wanted = self._ids_found(asked, on_view)
         key_ids = frozenset(field.id for field in chosen if field.is_key)
         return _Plan(columns, key_ids, keys, given, wanted, reader, include_sub_records)
 
@@ -332,6 +339,19 @@ class TableReads(Service):
                 staying = len(keys)
         data = directory[DATA_FIELDS].all()
         return [*keys, *data], staying, False
+
+    def _possible_keys(self, activity: str | None) -> set[str]:
+        """Return the ids of the key fields of a table whose records are of no type that is known, as there are none.
+
+        Of an activity they are those of its tables, if it has some.
+        """
+        keys = {field.id for field in self._directory[KEY_FIELDS].all()}
+        if activity is None:
+            return keys
+        views = self._directory[RECORD_VIEWS].all()
+        types = {view.entity_slice_id for view in tables_of(views, activity)}
+        kinds = self._directory[ENTITY_TYPES].all()
+        return keys & {field for kind in kinds if kind.id in types for field in kind.key_field_ids} or keys
 
     def _columns(self, chosen: Sequence[EntityFieldData], types: Types | None) -> list[Column]:
         wanted: dict[str, type] = {}

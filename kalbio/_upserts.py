@@ -1,9 +1,9 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest d373065abeef)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest ffa4dd4da1d5)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypedDict, Unpack
 
@@ -28,6 +28,7 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowProgress
 from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
+from kalbio._model.fields import EntityFieldData
 from kalbio._model.records import RecordValue
 from kalbio._model.views import RecordViewData
 from kalbio._policy import default_on_error, none, takes_older_names
@@ -255,6 +256,7 @@ class Upserts(BulkWrites):
         _note_joining(planned, state)
         notes = [*([] if len(rows) else [_NO_ROWS]), *fields.notes, *thousands_notes(rows, layout.columns)]
         notes += misfit_notes(data, layout.columns)
+        notes += [] if view is None else _unseen_notes(view, layout.columns)
         rows_of_table = planned
         planned, empty = leave_out_empty(planned)
         if empty:
@@ -507,6 +509,18 @@ class Upserts(BulkWrites):
         for name, field in made.items():
             check_made(field, layout.new_fields[name])
         return layout.with_fields(made)
+
+
+def _unseen_notes(view: RecordViewData, columns: Mapping[str, EntityFieldData]) -> list[str]:
+    """Return what is told of fields that get values in a table which has no column for them."""
+    seen = {column.data_field_id for column in view.view_fields}
+    unseen = [field.field_name or name for name, field in columns.items() if field.id not in seen]
+    if not unseen:
+        return []
+    return [
+        f"the table {safe_repr(str(view))} has no column for {', '.join(map(safe_repr, unseen))}: what is written there"
+        " shows only where the field is asked for, with fields=[...]"
+    ]
 
 
 def _note_joining(rows: Sequence[PlannedRow], state: State) -> None:

@@ -306,6 +306,20 @@ def test_a_program_gives_its_table(lab: Lab) -> None:
     assert lab.world(program.table()).record_ids == ids
 
 
+def test_a_table_without_records_has_the_key_fields(lab: Lab) -> None:
+    """Where no record is found, the key fields of an activity's tables are there, and without tables all of them."""
+    client: Any = lab.client
+    activity = lab.world(lab.api.activities.get_activity_by_id("Kinase screen"))
+    none = F("Compound") == "none"
+    assert lab.world(activity.table(where=none)).columns == ["record_id", "Compound"]
+    assert lab.world(activity.table(where=none, history=True)).columns[:3] == ["record_id", "Compound", "field"]
+    bare = client.activities.create_activity("Bare", "experiment", program_ids=activity.program_ids)
+    keys = ["record_id", *(field.field_name for field in client.entity_fields.get_key_fields())]
+    for where in ({"activity": bare.id}, {"where": none}, {"ids": []}):
+        assert lab.world(lab.api.records.table(**where)).columns == keys
+    assert lab.world(lab.api.records.table(ids=[], fields=["Comment"])).columns == ["record_id", "Comment"]
+
+
 def test_a_table_of_an_activity_gives_its_records_and_columns(lab: Lab) -> None:
     """A table of an activity has its columns and records, and the values written in it, outside of tables included."""
     client: Any = lab.client

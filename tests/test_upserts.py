@@ -991,6 +991,21 @@ def test_values_are_written_in_a_table_of_an_activity(lab: Lab, monkeypatch: pyt
     }  # fmt: skip
 
 
+def test_fields_that_a_table_has_no_column_for_are_noted(lab: Lab) -> None:
+    """A plan for a table of an activity names the fields whose values the table will not show, and no others."""
+    views = lab.world(lab.api.record_views.get_record_views())
+    view = next(view for view in views if view.view_name == "First registration Main")
+    row = {"Compound": "U-0", "Potency (nM)": 1.5, "logP": 0.5}
+    made = plan(lab, [row], table=view)
+    (note,) = made.notes
+    assert "has no column for 'logP':" in note
+    assert note in str(apply(lab, made))
+    shown, asked = (lab.world(lab.api.records.table(table=view, fields=names)) for names in (None, ["logP"]))
+    assert "logP" not in shown.columns
+    assert asked["logP"] == [0.5]
+    assert plan(lab, [{**row, "logP": None}], table=view, columns={"logP": None}).notes == ()
+
+
 def test_a_table_says_its_activity_or_what_is_wrong(lab: Lab) -> None:
     """Of a table of one activity, the activity need not be given; of another activity it is refused, nothing sent."""
     activity, first, _ = two_tables(lab)

@@ -38,15 +38,15 @@ async def find_table(
             raise IdentifierNotFoundError("table", table)
         return found
     within = None if activity is None else await directory[_ACTIVITIES].require_id(activity)
-    found = await views.search(lambda catalog: _named(_tables(catalog.items, within), table, within))
+    found = await views.search(lambda catalog: _named(tables_of(catalog.items, within), table, within))
     if found is None:
-        names = [view.view_name for view in _tables((await views.catalog()).items, within) if view.view_name]
+        names = [view.view_name for view in tables_of((await views.catalog()).items, within) if view.view_name]
         there = f"The activity has {', '.join(map(safe_repr, names[:_SHOWN])) or 'no table'}." if within else ""
         raise IdentifierNotFoundError("table", table, close_matches(table, names), there)
     return found
 
 
-def _tables(views: Iterable[V], activity_id: str | None) -> list[V]:
+def tables_of(views: Iterable[V], activity_id: str | None) -> list[V]:
     """Return the tables among views; with an activity, its own."""
     tables = [view for view in views if not view.is_template]
     return tables if activity_id is None else [view for view in tables if activity_id in (view.operation_ids or ())]

@@ -6,6 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import compress
 from typing import Any, TypeAlias, Unpack
 
 import attrs
@@ -30,7 +31,7 @@ from kalbio._model.fields import EntityFieldData
 from kalbio._model.filters import Filters, Sorts
 from kalbio._model.long_searches import in_parts
 from kalbio._model.views import RecordViewData
-from kalbio.aio._activity_tables import activity_of, find_table
+from kalbio.aio._activity_tables import activity_of, find_table, tables_of
 from kalbio.aio._policy import default_on_error, end_on_error, takes_older_names
 from kalbio.aio._progress import iter_with_progress, with_progress
 from kalbio.aio._record import RecordIdentifier
@@ -40,6 +41,7 @@ from kalbio.aio._typed_values import OlderScopeNames, TableIdentifier, field_of
 from kalbio.aio.entity_fields import DATA_FIELDS, KEY_FIELDS, EntityFieldIdentifier
 from kalbio.aio.entity_types import ENTITY_TYPES, EntityTypeIdentifier
 from kalbio.aio.programs import ProgramIdentifier
+from kalbio.aio.record_views import RECORD_VIEWS
 from kalbio.tables import ID, MOMENT, Column, Misfit, Table, make_column, names_of_files, warn_of_misfits
 from kalbio.tables._rows import RowReader, columns_from
 
@@ -111,7 +113,8 @@ class TableReads(Service):
         Args:
             entity_type: records of this type: object, id, or name.
             fields: the columns, in this order: fields as objects, ids, or names. By default the key fields, and all
-                data fields of which a record has a value; of a table, its columns.
+                data fields of which a record has a value; of a table, its columns. Without records there are the key
+                fields of the type, or of the tables of the activity; where neither is named, all of them.
             where: conditions, made with `F` or as dicts.
             sorts: the order, e.g. `["-logP", "Compound"]`.
             activity: records of this activity, and only what was written in it: object, id, or title. Key values
@@ -278,9 +281,13 @@ class TableReads(Service):
         columns = await self._columns(chosen, types)
         if given:
             _check_names(columns)
+        wanted = await self._ids_found(asked, on_view)
+        if not wanted and not given and asked.get("entity_slice_id") is None:
+            possible = await self._possible_keys(operation)
+            stays = [not field.is_key or field.id in possible for field in chosen]
+            chosen, columns, keys = list(compress(chosen, stays)), list(compress(columns, stays)), len(possible)
         table_id = None if view is None else view.id
         reader = RowReader([field.id for field in chosen], operation, table_id, include_sub_records)
-        wanted = await self._ids_found(asked, on_view)
         key_ids = frozenset(field.id for field in chosen if field.is_key)
         return _Plan(columns, key_ids, keys, given, wanted, reader, include_sub_records)
 
@@ -333,6 +340,19 @@ class TableReads(Service):
                 staying = len(keys)
         data = await directory[DATA_FIELDS].all()
         return [*keys, *data], staying, False
+
+    async def _possible_keys(self, activity: str | None) -> set[str]:
+        """Return the ids of the key fields of a table whose records are of no type that is known, as there are none.
+
+        Of an activity they are those of its tables, if it has some.
+        """
+        keys = {field.id for field in await self._directory[KEY_FIELDS].all()}
+        if activity is None:
+            return keys
+        views = await self._directory[RECORD_VIEWS].all()
+        types = {view.entity_slice_id for view in tables_of(views, activity)}
+        kinds = await self._directory[ENTITY_TYPES].all()
+        return keys & {field for kind in kinds if kind.id in types for field in kind.key_field_ids} or keys
 
     async def _columns(self, chosen: Sequence[EntityFieldData], types: Types | None) -> list[Column]:
         wanted: dict[str, type] = {}

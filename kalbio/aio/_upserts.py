@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypedDict, Unpack
 
@@ -19,6 +19,7 @@ from kalbio._model import staleness
 from kalbio._model.activities import ActivityData, ActivityIdentifier
 from kalbio._model.bulk import BulkResult, RowProgress
 from kalbio._model.enums import ACTIVITY_TYPE_TO_LABEL
+from kalbio._model.fields import EntityFieldData
 from kalbio._model.records import RecordValue
 from kalbio._model.views import RecordViewData
 from kalbio.aio._activity_tables import activity_of, find_table
@@ -254,6 +255,7 @@ class Upserts(BulkWrites):
         _note_joining(planned, state)
         notes = [*([] if len(rows) else [_NO_ROWS]), *fields.notes, *thousands_notes(rows, layout.columns)]
         notes += misfit_notes(data, layout.columns)
+        notes += [] if view is None else _unseen_notes(view, layout.columns)
         rows_of_table = planned
         planned, empty = leave_out_empty(planned)
         if empty:
@@ -506,6 +508,18 @@ class Upserts(BulkWrites):
         for name, field in made.items():
             check_made(field, layout.new_fields[name])
         return layout.with_fields(made)
+
+
+def _unseen_notes(view: RecordViewData, columns: Mapping[str, EntityFieldData]) -> list[str]:
+    """Return what is told of fields that get values in a table which has no column for them."""
+    seen = {column.data_field_id for column in view.view_fields}
+    unseen = [field.field_name or name for name, field in columns.items() if field.id not in seen]
+    if not unseen:
+        return []
+    return [
+        f"the table {safe_repr(str(view))} has no column for {', '.join(map(safe_repr, unseen))}: what is written there"
+        " shows only where the field is asked for, with fields=[...]"
+    ]
 
 
 def _note_joining(rows: Sequence[PlannedRow], state: State) -> None:
