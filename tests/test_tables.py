@@ -315,8 +315,9 @@ def test_a_table_without_records_has_the_key_fields(lab: Lab) -> None:
     assert lab.world(activity.table(where=none, history=True)).columns[:3] == ["record_id", "Compound", "field"]
     bare = client.activities.create_activity("Bare", "experiment", program_ids=activity.program_ids)
     keys = ["record_id", *(field.field_name for field in client.entity_fields.get_key_fields())]
-    for where in ({"activity": bare.id}, {"where": none}, {"ids": []}):
-        assert lab.world(lab.api.records.table(**where)).columns == keys
+    nothing: list[dict[str, Any]] = [{"activity": bare.id}, {"where": none}, {"ids": []}]
+    for given in nothing:
+        assert lab.world(lab.api.records.table(**given)).columns == keys
     assert lab.world(lab.api.records.table(ids=[], fields=["Comment"])).columns == ["record_id", "Comment"]
 
 
