@@ -1,8 +1,9 @@
-# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 80878315d666)
+# Derived from kalbio/aio/_typed_values.py by scripts/regenerate; edit that file. (digest 7f9a48a42bf3)
 """Records read by their fields: values in the types of the fields, files and links as objects."""
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -62,8 +63,15 @@ _ELSEWHERE = {
         "; who wrote its values, and when, is in record.history()",
     ),
     **dict.fromkeys(("comments", "get_comments"), "; comments are those of activities: activity.get_comments()"),
+    **dict.fromkeys(("save", "update"), "; record.add_value(field, content) writes a value"),
+    **dict.fromkeys(
+        ("delete", "remove"), "; the API deletes no records; activity.remove_records([record]) detaches it"
+    ),
 }
 """What people look for at a record that has it elsewhere."""
+
+_VERB = re.compile("(add|create|delete|fetch|find|get|list|read|remove|save|search|set|update|write)_")
+"""What names of methods begin with, and names of fields hardly ever."""
 
 
 class Files(Protocol):
@@ -300,7 +308,8 @@ class ReadableRecord(WritableRecord):
 
     def _cure_of(self, name: str) -> str:
         cure = super()._cure_of(name) or _ELSEWHERE.get(name, "")
-        if cure and (self._client is None or name not in field_names_read(self._client.directory)):
+        is_known = self._client is not None and name in field_names_read(self._client.directory)
+        if (cure or _VERB.match(name)) and not is_known:
             return cure
         return f"; the value of a field is record[{name!r}]"
 

@@ -400,6 +400,14 @@ def test_what_dicts_and_objects_do_is_told_what_to_write_instead(lab: Lab) -> No
         assert record.logP
     with pytest.raises(AttributeError, match=r"'get_comments'; comments are those of activities"):
         assert record.get_comments()
+    with pytest.raises(AttributeError, match=r"'get_files'$"):
+        assert record.get_files()
+    with pytest.raises(AttributeError, match=r"'update'; record\.add_value\(field, content\)"):
+        record.update(logP=3)
+    lab.world(lab.api.entity_fields.get_or_create_data_field("get_well", "text"))
+    lab.world(lab.api.entity_fields.get_data_fields())
+    with pytest.raises(AttributeError, match=r"the value of a field is record\['get_well'\]"):
+        assert record.get_well
     with pytest.raises(AttributeError, match=r"'created_by'; who wrote its values.*record\.history\(\)"):
         assert record.created_by
     with pytest.raises(ValueError, match=r"12.5', which cannot be read as int; record.value\('Potency \(nM\)'\)"):
