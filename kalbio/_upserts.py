@@ -1,4 +1,4 @@
-# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest ffa4dd4da1d5)
+# Derived from kalbio/aio/_upserts.py by scripts/regenerate; edit that file. (digest cfdb41bfd0ec)
 """Loads of tables into records: planned, and then written."""
 
 from __future__ import annotations
@@ -519,7 +519,7 @@ def _unseen_notes(view: RecordViewData, columns: Mapping[str, EntityFieldData]) 
         return []
     return [
         f"the table {safe_repr(str(view))} has no column for {', '.join(map(safe_repr, unseen))}: what is written there"
-        " shows only where the field is asked for, with fields=[...]"
+        " shows only where the field is asked for by name"
     ]
 
 

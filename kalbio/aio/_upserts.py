@@ -518,7 +518,7 @@ def _unseen_notes(view: RecordViewData, columns: Mapping[str, EntityFieldData]) 
         return []
     return [
         f"the table {safe_repr(str(view))} has no column for {', '.join(map(safe_repr, unseen))}: what is written there"
-        " shows only where the field is asked for, with fields=[...]"
+        " shows only where the field is asked for by name"
     ]
 
 

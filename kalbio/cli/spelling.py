@@ -108,6 +108,11 @@ def _option(name: str) -> Callable[[re.Match[str]], str]:
     return lambda found: f"--{name} {shlex.quote(ast.literal_eval(found[1]))}"
 
 
+def _keys(found: re.Match[str]) -> str:
+    names: list[str] = ast.literal_eval(found[1])
+    return " ".join(f"--key {shlex.quote(name)}" for name in names)
+
+
 def _new_key_field(found: re.Match[str]) -> str:
     body = json.dumps({"field_name": ast.literal_eval(found[1])}, ensure_ascii=False)
     return f"kalbio raw getOrCreateKeyField --body {shlex.quote(body)}"
@@ -116,6 +121,7 @@ def _new_key_field(found: re.Match[str]) -> str:
 _Typed: TypeAlias = str | Callable[[re.Match[str]], str]
 _PATTERNS: list[tuple[str, _Typed]] = [
     # Loads
+    (rf"\bkey=(\[(?:{_TEXT})(?:, (?:{_TEXT}))*\])", _keys),
     (rf"\bcolumns=\{{(column|{_TEXT}): (field|None|{_TEXT})\}}", _column),
     (rf"\bcreate_fields=({_KEYS})", _pairs("--create-fields ")),
     (r"\bcreate_fields\b", "--create-fields"),

@@ -139,7 +139,7 @@ def read_records(
         ids: these records, in this order, in place of all conditions: ids, objects, or key-field dicts.
         search_text: free text.
         limit: most rows.
-        types: name or id of a field to `int`, `Decimal` or `str`, to read it as that.
+        types: name or id of a field to `float`, `int`, `Decimal` or `str`, to read it as that.
         include_sub_records: whether values of sub-records count too, so that the newest of all is the current one.
         partition_size: records in a partition.
         profile: the profile that this process and every worker use, which is kept on each machine; by default the

@@ -326,8 +326,10 @@ def test_cures_are_what_one_types(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "plain.csv").write_text("Compound,clogP,a b\nNEW-1,1,2\n", encoding="utf-8")
     (tmp_path / "twins.csv").write_text('Compound,Purity (%)\nNEW-1,1\nnew-1,2\nNEW-2,"1,5"\n', encoding="utf-8")
     (tmp_path / "latin.csv").write_bytes("Compound,Name\nNEW-1,Gr\xf6\xdfe\n".encode("latin-1"))
+    (tmp_path / "batches.csv").write_text("Compound,Batch,Purity (%)\nNEW-1,B-1,1\n", encoding="utf-8")
     load = ("records", "load", "--plan", "--key", "Compound")
     for arguments, typed in {
+        (*load, tmp_path / "batches.csv"): ("give --key Compound --key Batch. Say which", "--column Batch=,"),
         (*load, tmp_path / "plain.csv"): (
             "--column clogP=FIELD",
             "--column clogP=,",
