@@ -289,6 +289,7 @@ def test_a_filter_rule_that_sounds_like_none_names_the_list(lab: Lab) -> None:
     (lambda api, it: api.activities.search_activities(program_ids=["x"]),
      r"no argument program_ids: the API does not search by program; write .* if program\.id in one\.program_ids"),
     (lambda api, it: api.activities.search_activities(created_after="x"), r"not search by date; write .*created_at"),
+    (lambda api, it: api.activities.search_activities(due_date="x"), r"not search by date; write .*due_date$"),
     (lambda api, it: api.programs.get_programs(colour="red"), r"has no argument colour; it takes use_cache"),
 ])  # fmt: skip
 def test_an_argument_of_another_method_is_told_by_its_name_here(lab: Lab, call: Any, told: str) -> None:

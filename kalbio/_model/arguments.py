@@ -86,7 +86,7 @@ _BY_PROGRAM = (
 )
 _BY_DATE = (
     "the API does not search by date; write [one for one in client.activities.get_activities()"
-    " if one.created_at and one.created_at > since]"
+    " if one.created_at and one.created_at > since], or the same with start_date or due_date"
 )
 SYNONYMS |= {f"search_activities.{name}": [_BY_PROGRAM] for name in ("program", "program_id", "program_ids")}
 SYNONYMS |= {
@@ -94,3 +94,4 @@ SYNONYMS |= {
     for what in ("completed", "created", "due", "started", "updated")
     for when in ("after", "at", "before", "since")
 }
+SYNONYMS |= {f"search_activities.{name}": [_BY_DATE] for name in ("after", "before", "due_date", "since", "start_date")}
