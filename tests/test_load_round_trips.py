@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -158,13 +159,16 @@ def test_digits_beyond_those_of_a_float_stay(lab: Lab) -> None:
 
 
 def test_an_excel_file_changes_no_digits_beyond_those_of_a_float(lab: Lab, tmp_path: Path) -> None:
-    """A number of more digits than a float holds is not written anew by a load of the Excel file of its table."""
-    rows = [{"Compound": "large", "a number": "9007199254740993"}]
+    """What a float cannot hold is not written anew by a load of the Excel file of its table, where numbers are such."""
+    numbers = ["9007199254740993", "6e23", "12345678901234567", "0.30000000000000004", "2.5"]
+    rows = [{"Compound": f"N-{n}", "a number": number} for n, number in enumerate(numbers)]
     assert lab.world(lab.api.records.upsert(rows, key="Compound")).ok
-    record = lab.client.records.get_record_by_id({"Compound": "large"})
-    table = lab.world(lab.api.records.table(ids=[record], fields=["Compound", "a number"]))
+    records = [lab.client.records.get_record_by_id({"Compound": row["Compound"]}) for row in rows]
+    table = lab.world(lab.api.records.table(ids=records, fields=["Compound", "a number"]))
     again = table.to_excel(tmp_path / "large.xlsx")
     assert lab.world(lab.api.records.plan_upsert(again, key="Compound")).writes_nothing
+    sheet = openpyxl.load_workbook(again).active
+    assert [type(row[2]) for row in list(sheet.iter_rows(values_only=True))[1:]].count(str) == 1
 
 
 def test_a_qualified_number_in_quotes_is_the_number(lab: Lab) -> None:

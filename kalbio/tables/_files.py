@@ -23,7 +23,7 @@ _ROWS = 1_048_576
 _LETTERS = 32_767
 _FIRST_DAY = date(1900, 3, 1)  # the calendar of Excel has a 29th of February 1900
 _SURE_WHOLE = 10**15
-_UNSURE_FLOAT = 2**53
+_WITHOUT_EXPONENT = 1e16
 _HALF = re.compile("[\ud800-\udfff]")
 _NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
@@ -192,8 +192,10 @@ def _excel_cells(name: str, form: Form, values: Sequence[Any]) -> Sequence[Any]:
     if form.python == "bool":
         return values
     if form.python == "float":
-        # As a number such a float is read again as a whole one, whose digits beyond those of a float count.
-        return [value if value is None or abs(value) < _UNSURE_FLOAT else str(value) for value in values]
+        # Between these a float is written without an exponent, and is read again as a whole number of sixteen digits.
+        return [
+            str(value) if value is not None and 2**53 <= abs(value) < _WITHOUT_EXPONENT else value for value in values
+        ]
     values = as_cells(form, values)
     if form.python == "int":  # Excel keeps 15 digits of a number
         return [value if value is None or abs(value) < _SURE_WHOLE else str(value) for value in values]
