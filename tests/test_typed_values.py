@@ -322,14 +322,20 @@ def test_a_short_float_is_written_as_it_shows(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "cure"),
-    [({"a"}, "give a list"), (numpy.array([1, 2]), "value.tolist()"), (pandas.NA, "for an empty cell give None")],
+    ("content", "error", "cure"),
+    [
+        ({"a"}, TypeError, "give a list"),
+        (numpy.array([1, 2]), TypeError, "value.tolist()"),
+        (pandas.NA, TypeError, "for an empty cell give None"),
+        (pandas.NaT, ValueError, "for an empty cell give None"),
+        (numpy.datetime64("NaT"), ValueError, "for an empty cell give None"),
+    ],
 )
-def test_what_cannot_be_sent_says_what_can(lab: Lab, content: Any, cure: str) -> None:
+def test_what_cannot_be_sent_says_what_can(lab: Lab, content: Any, error: type[Exception], cure: str) -> None:
     """Sets, arrays and missing values of libraries are refused with what to give instead; nothing is sent."""
     record = filled(lab)
     before = len(lab.operations())
-    with pytest.raises(TypeError, match=re.escape(cure)):
+    with pytest.raises(error, match=re.escape(cure)):
         lab.world(record.add_value("Tags", content))
     assert lab.operations()[before:] == []
 

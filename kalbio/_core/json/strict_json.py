@@ -22,6 +22,8 @@ NO_ZONE = (
 )
 """What is wrong with most datetimes without a zone, and the cure."""
 
+_EMPTY = "for an empty cell give None"
+
 
 def is_midnight(value: datetime) -> bool:
     """Whether a datetime is the beginning of a day, to the last digit."""
@@ -71,7 +73,7 @@ def converted(value: Any) -> Any:
         return value.value
     if isinstance(value, datetime | date | time):
         if value != value:  # a missing time of pandas passes for a datetime
-            raise ArgumentError(f"{value} is not a time")
+            raise ArgumentError(f"{value} is not a time; {_EMPTY}")
         if isinstance(value, datetime) and value.utcoffset() is None:
             if not is_midnight(value):
                 raise ArgumentError(NO_ZONE)
@@ -87,10 +89,12 @@ def converted(value: Any) -> Any:
         return dict(value)
     if is_array_scalar(value):
         if is_time(value):
+            if str(value) == "NaT":
+                raise ArgumentError(f"it is not a time; {_EMPTY}")
             raise ArgumentTypeError(f"{type(value).__name__} can be written to JSON in several ways; give a datetime")
         return plain_value(value)
-    if type(value).__name__ in ("NAType", "NaTType"):
-        raise ArgumentTypeError("it stands for a missing value; for an empty cell give None")
+    if type(value).__name__ == "NAType":
+        raise ArgumentTypeError(f"it stands for a missing value; {_EMPTY}")
     cure = ""
     if isinstance(value, set | frozenset):
         cure = "; give a list"
@@ -130,7 +134,7 @@ def _complain(value: Any, path: str, depth: int = 0) -> None:
             raise ArgumentError(f"{path} is {safe_repr(value)}, which is not valid Unicode text") from None
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise ArgumentError(f"{path} is {value}, which JSON cannot carry; for an empty cell give None")
+            raise ArgumentError(f"{path} is {value}, which JSON cannot carry; {_EMPTY}")
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
