@@ -278,7 +278,7 @@ def _table(
     options = {"sheet": sheet, "separator": separator, "encoding": encoding, "skip_rows": skip_rows or None}
     for name, given in options.items():
         if given is not None:
-            raise ArgumentError(f"{name} is for files, and the table is no path of one: {safe_repr(source)}")
+            raise ArgumentError(f"{name} is for files, and the table is no path of one, but a {type(source).__name__}")
     if isinstance(source, Table):
         # Without the ids: they are no field, and pushed they would make one.
         return [column.name for column in source.fields], enumerate(zip(*source.contents, strict=True)), None
